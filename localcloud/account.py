@@ -1,0 +1,29 @@
+"""The one account of the local cloud, and how a program reaches it."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+
+def environment(endpoint: str) -> dict[str, str]:
+    """What a program needs to use the cloud at ``endpoint`` with any AWS SDK."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def connect(service: str, endpoint: str) -> Any:
+    """A boto3 client of ``service`` that ignores the caller's own AWS settings."""
+    session: Any = boto3.session.Session("local", "local", region_name=REGION)
+    config = Config(retries={"total_max_attempts": 1}, inject_host_prefix=False)
+    return session.client(service, endpoint_url=endpoint, config=config)

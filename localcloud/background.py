@@ -1,0 +1,50 @@
+"""Work beside the server's requests: clients of the cloud itself, a pool of threads, tickers."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from localcloud.account import connect
+
+log = logging.getLogger("localcloud")
+_pool = ThreadPoolExecutor(32, thread_name_prefix="localcloud")
+
+
+def endpoint() -> str:
+    """Where this process serves."""
+    return f"http://localhost:{os.environ['MOTO_PORT']}"
+
+
+@cache
+def client(service: str) -> Any:
+    """A client of the cloud from inside its own server."""
+    return connect(service, endpoint())
+
+
+def background(work: Callable[..., object], *args: Any) -> None:
+    """Run ``work`` on the pool; an exception is logged, never lost."""
+    _pool.submit(_guarded, work, *args)
+
+
+def every(seconds: float, work: Callable[[], object]) -> None:
+    """Run ``work`` for ever, ``seconds`` after its last end."""
+
+    def loop() -> None:
+        while not _never.wait(seconds):
+            _guarded(work)
+
+    threading.Thread(target=loop, daemon=True, name=work.__name__).start()
+
+
+_never = threading.Event()
+
+
+def _guarded(work: Callable[..., object], *args: Any) -> None:
+    try:
+        work(*args)
+    except Exception:
+        log.exception("%s failed", getattr(work, "__name__", work))

@@ -1,0 +1,67 @@
+"""The server process: moto on a loopback port, with the local cloud's behaviour installed."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+STATE = "state.json"
+
+
+def serve(folder: Path, port: int, *, attached: bool = False) -> None:
+    """Serve the cloud whose state is in ``folder`` until SIGTERM or SIGINT.
+
+    Args:
+        folder: Holds ``state.json`` while the server is ready, and the mailbox.
+        port: Loopback port; 0 takes a free one.
+        attached: Stop also when standard input closes, so that the cloud never outlives its owner.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", LOCALCLOUD_FOLDER=str(folder))
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server  # noqa: PLC0415
+
+    server = make_server(
+        "127.0.0.1",
+        port,
+        DomainDispatcherApplication(create_backend_app),
+        threaded=True,
+        request_handler=MotoRequestHandler,
+    )
+    os.environ["MOTO_PORT"] = str(server.port)
+    from localcloud import behaviour, processes, seed  # noqa: PLC0415 (they hook into moto when imported)
+
+    behaviour.start()
+    threading.Thread(target=server.serve_forever, daemon=True, name="server").start()
+    seed.seed()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if attached:
+        threading.Thread(target=_follow_owner, args=(stop,), daemon=True).start()
+    _write_state(folder, server.port)
+    print(f"ready http://localhost:{server.port}", flush=True)  # noqa: T201 (the ready line is for whoever waits)
+    stop.wait()
+    (folder / STATE).unlink(missing_ok=True)
+    processes.end_all()
+    os._exit(0)  # threads of the pool may still wait for what has just ended
+
+
+def _follow_owner(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+def _write_state(folder: Path, port: int) -> None:
+    state = {"pid": os.getpid(), "port": port, "endpoint": f"http://localhost:{port}"}
+    fresh = folder / f"{STATE}.new"
+    fresh.write_text(json.dumps(state))
+    fresh.rename(folder / STATE)
