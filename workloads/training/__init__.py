@@ -1,0 +1,1 @@
+"""Training workloads: one readable file a model, and the runtime they share."""

@@ -1,0 +1,90 @@
+"""Checkpoints: written atomically, checked when read, the one before kept."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from workloads.training.runtime.storage import Location
+
+_KEPT = 2
+_DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of one run, in a folder or below an S3 prefix.
+
+    A file is the SHA-256 of its payload, then the payload (`torch.save`). Names sort by progress.
+
+    Attributes:
+        location: Where they are.
+        settings: What the weights depend on; a checkpoint of other settings is refused, not continued.
+        warn: Tells a person something.
+    """
+
+    location: Location
+    settings: Mapping[str, Any]
+    warn: Callable[[str], None]
+
+    def save(self, epoch: int, batch: int, state: Mapping[str, Any]) -> None:
+        """Write the state after `batch` batches of an epoch, then drop all but this and the one before.
+
+        Raises:
+            InputError: It cannot be written, for example because the disk is full.
+        """
+        buffer = io.BytesIO()
+        torch.save({"settings": dict(self.settings), "epoch": epoch, "batch": batch, **state}, buffer)
+        payload = buffer.getvalue()
+        content = hashlib.sha256(payload).digest() + payload
+        (self.location / f"epoch-{epoch:05}-batch-{batch:07}.checkpoint").write(content)
+        for name in self._names()[:-_KEPT]:
+            (self.location / name).delete()
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest whole checkpoint, or None; tensors on the CPU.
+
+        Raises:
+            InputError: It belongs to a run with other settings.
+        """
+        for name in reversed(self._names()):
+            content = (self.location / name).read()
+            payload = content[_DIGEST_BYTES:]
+            if hashlib.sha256(payload).digest() != content[:_DIGEST_BYTES]:
+                self.warn(f"{self.location / name} is damaged; using the checkpoint before it")
+                continue
+            state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+            self._check_settings(state.pop("settings"), name)
+            return state
+        return None
+
+    def newest(self) -> str | None:
+        """Where the newest checkpoint is, or None."""
+        names = self._names()
+        return (self.location / names[-1]).uri if names else None
+
+    def delete(self) -> None:
+        """Remove all: the run is finished, or starts anew."""
+        for name in self._names():
+            (self.location / name).delete()
+
+    def _names(self) -> list[str]:
+        return [name for name in self.location.names() if name.endswith(".checkpoint") and "/" not in name]
+
+    def _check_settings(self, found: Mapping[str, Any], name: str) -> None:
+        different = sorted(key for key in {*found, *self.settings} if found.get(key) != self.settings.get(key))
+        if different:
+            changes = ", ".join(f"{key} {found.get(key)} (now {self.settings.get(key)})" for key in different)
+            raise InputError(
+                f"{self.location / name} belongs to a run with {changes}: "
+                "use the same settings to continue it, another --output, or --no-resume to start anew"
+            )

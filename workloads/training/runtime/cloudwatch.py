@@ -1,0 +1,92 @@
+"""Training metrics to CloudWatch: in batches, never a NaN, and no outage of it ends a training."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.literals import StandardUnitType
+    from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
+
+NAMESPACE = "Groundwork/Training"
+
+PUBLISHED: Mapping[str, tuple[str, StandardUnitType]] = {
+    "training_loss": ("TrainingLoss", "None"),
+    "validation_loss": ("ValidationLoss", "None"),
+    "validation_accuracy": ("ValidationAccuracy", "None"),
+    "samples_per_second": ("SamplesPerSecond", "Count/Second"),
+    "epoch_seconds": ("EpochSeconds", "Seconds"),
+    "cpu_utilization": ("CpuUtilization", "Percent"),
+    "memory_utilization": ("MemoryUtilization", "Percent"),
+    "gpu_utilization": ("GpuUtilization", "Percent"),
+    "mode_collapse": ("ModeCollapse", "Count"),
+    "non_finite_loss": ("NonFiniteLoss", "Count"),
+}
+"""What is sent, by its column in history.csv: name and unit. Not every column is: each metric is billed."""
+
+_DATA_PER_REQUEST = 1000  # PutMetricData's limit
+_BUFFER = 100_000  # a day and more of an outage
+
+
+class CloudWatchMetrics:
+    """Buffers metrics and sends them; what could not be sent is kept and sent later.
+
+    Args:
+        workload: The value of the one dimension, `Workload`. A dimension a run would be billed as a metric a run.
+        warn: Tells a person, once, that CloudWatch cannot be reached.
+        client: For tests; by default the environment's.
+    """
+
+    def __init__(self, workload: str, warn: Callable[[str], None], client: CloudWatchClient | None = None) -> None:
+        config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+        self._client = client or boto3.client("cloudwatch", config=config)
+        self._workload = workload
+        self._warn = warn
+        self._warned = False
+        self._buffer: deque[MetricDatumTypeDef] = deque(maxlen=_BUFFER)
+        self._sending = threading.Lock()
+
+    def put(self, values: Mapping[str, float]) -> None:
+        """Buffer the published ones of these values; NaN and infinity are counted as `NonFiniteLoss` instead."""
+        now = datetime.now(UTC)
+        published = {name: value for name, value in values.items() if name in PUBLISHED}
+        finite = {name: value for name, value in published.items() if math.isfinite(value)}
+        counts = {"non_finite_loss": float(len(published) - len(finite))} if len(finite) < len(published) else {}
+        for name, value in (finite | counts).items():
+            metric, unit = PUBLISHED[name]
+            self._buffer.append(
+                {
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "Workload", "Value": self._workload}],
+                    "Timestamp": now,
+                    "Value": value,
+                    "Unit": unit,
+                }
+            )
+
+    def flush(self) -> None:
+        """Send what is buffered. A failure warns once and keeps it for the next time."""
+        with self._sending:
+            while self._buffer:
+                batch = [self._buffer[index] for index in range(min(len(self._buffer), _DATA_PER_REQUEST))]
+                try:
+                    self._client.put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+                except (BotoCoreError, ClientError) as error:
+                    if not self._warned:
+                        self._warn(f"CloudWatch takes no metrics now (training goes on, they are kept): {error}")
+                    self._warned = True
+                    return
+                for _ in batch:
+                    self._buffer.popleft()
+                self._warned = False

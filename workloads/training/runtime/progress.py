@@ -1,0 +1,58 @@
+"""What a person sees during training: a bar on a terminal, one line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SHOWN = ("training_loss", "validation_loss", "validation_accuracy", "samples_per_second", "epoch_seconds")
+
+
+class Display:
+    """Shows a run on standard output; shows nothing when quiet (processes other than the first)."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        if sys.stdout.isatty() and not quiet:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(), transient=True)
+
+    def epoch_started(self, epoch: int, total: int, batches: int) -> None:
+        """A new epoch (counted from 1) of so many batches."""
+        if self._bar:
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            self._bar.add_task(f"epoch {epoch}/{total}", total=batches)
+            self._bar.start()
+
+    def batch_finished(self) -> None:
+        """One batch more is done."""
+        if self._bar:
+            for task in self._bar.task_ids:
+                self._bar.advance(task)
+
+    def epoch_finished(self, row: Mapping[str, float], total: int, unit: str) -> None:
+        """The line of a finished epoch."""
+        names = [*_SHOWN[:-2], *(name for name in row if name.endswith("_loss") and name not in _SHOWN)]
+        parts = [f"{name.replace('_', ' ')} {row[name]:.4f}" for name in names if name in row]
+        speed = f"{row['samples_per_second']:,.0f} {unit}/s  {row['epoch_seconds']:.1f} s"
+        self.say("  ".join((f"epoch {row['epoch']:.0f}/{total}", *parts, speed)))
+
+    def say(self, text: str) -> None:
+        """One line for the reader."""
+        if self._bar and self._bar.live.is_started:
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        elif not self._quiet:
+            print(text, flush=True)  # noqa: T201 - this is the output
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.stop()

@@ -1,0 +1,88 @@
+"""What `fit` returns: everything a run folder is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import torch
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the report, written to `figures/<name>.png`.
+
+    Attributes:
+        name: File name without suffix.
+        title: What the reader sees above it.
+        alt: What it shows, in words, with the figures that matter: for who cannot see it.
+        figure: The figure itself (build it with `matplotlib.figure.Figure()`: no pyplot, no global state).
+    """
+
+    name: str
+    title: str
+    alt: str
+    figure: MatplotlibFigure
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the report and the model card; cells are shown with `str`."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What somebody must know before using the model. Markdown, a paragraph or list each.
+
+    Attributes:
+        title: Name of the model.
+        summary: What it does and how, in a few sentences.
+        data: What it was trained on: origin, size, licence, class balance.
+        intended_use: What it is for, and what it is not for.
+        limits: Known bias, known failures.
+    """
+
+    title: str
+    summary: str
+    data: str
+    intended_use: str
+    limits: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a training run ends with.
+
+    Attributes:
+        test: Final figures on the test set: numbers, or lists or mappings of numbers (`test` in metrics.json).
+        headline: The few figures a reader looks for first, as shown: `{"Test accuracy": "99.7 %"}`.
+        data: Facts on the data; `sha256` (a digest of what was learned from) is required.
+        card: The model card.
+        figures: The figures, in the order of the report.
+        tables: Tables of the report and the model card, per-class results first.
+        model: Weights by name, written to `model.safetensors`; None for models that are not tensors.
+        model_settings: What rebuilds the network around the weights, written to `model.json`.
+        files: Anything else, by path in the run folder.
+    """
+
+    test: Mapping[str, Any]
+    headline: Mapping[str, str]
+    data: Mapping[str, Any]
+    card: ModelCard
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+    model: Mapping[str, torch.Tensor] | None = None
+    model_settings: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if "sha256" not in self.data:
+            raise ValueError("Results.data needs the sha256 of the data")

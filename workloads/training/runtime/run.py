@@ -1,0 +1,291 @@
+"""The object given to `fit`: epochs, batches, steps and records; the rest it does by itself."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from workloads.errors import Interrupted, NonFiniteLossError
+from workloads.training.runtime import device as devices
+from workloads.training.runtime.checkpoint import Checkpoints
+from workloads.training.runtime.cloudwatch import CloudWatchMetrics
+from workloads.training.runtime.progress import Display
+from workloads.training.runtime.randomness import make_deterministic, seed_batch, seed_everything, shuffled
+from workloads.training.runtime.strategy import Strategy
+from workloads.training.runtime.system import SystemMonitor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from types import FrameType, TracebackType
+
+    from torch import nn
+
+    from workloads.training.runtime.settings import RunOptions, TrainingSettings
+    from workloads.training.runtime.storage import Location
+
+_CHECK_LOSS_EVERY = 50  # steps; looking at a loss waits for the GPU
+
+
+class Run:
+    """One training run. A context manager, entered by `train`; model files only use it.
+
+    At the end of every epoch it writes a row of history, sends metrics when asked to, stops on a loss that is not
+    finite, and writes a checkpoint. When the process is told to end (SIGTERM) it writes a checkpoint after the batch.
+
+    Attributes:
+        device: What to compute on.
+        precision: `float32`, `bfloat16` or `float16`: what `autocast` computes in.
+        history: One row an epoch: column to value; from the first epoch on, also after resuming.
+        is_main: Whether this process writes files (with `ddp`, one of several does).
+    """
+
+    def __init__(
+        self, workload: str, settings: TrainingSettings, options: RunOptions, output: Location, unit: str = "rows"
+    ) -> None:
+        self._workload = workload
+        self._settings = settings
+        self._options = options
+        self._unit = unit
+        self._strategy = Strategy.start(options.strategy, options.device)
+        self.device = self._strategy.device
+        self.precision = devices.choose_precision(options.precision, self.device)
+        self.is_main = self._strategy.rank == 0
+        self.history: list[dict[str, float]] = []
+        self._display = Display(quiet=not self.is_main)
+        self._parts: dict[str, Any] = {}
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
+        identity = {"workload": workload, "precision": self.precision, **settings.model_dump(mode="json")}
+        self._checkpoints = Checkpoints(output / "checkpoints", identity, self.say)
+        self._cloudwatch = (
+            CloudWatchMetrics(workload, self.say) if options.metrics == "cloudwatch" and self.is_main else None
+        )
+        self._epoch = 0  # finished epochs
+        self._batch = 0  # finished batches of the epoch under way
+        self._skip = 0  # batches of the first epoch that a checkpoint already holds
+        self._total = 0
+        self._losses: dict[str, tuple[torch.Tensor, int]] = {}  # sum and count
+        self._row: dict[str, float] = {}
+        self._rows_seen = 0
+        self._started = 0.0
+        self._stop_reason = ""
+        self._terminated = False
+
+    def __enter__(self) -> Self:
+        make_deterministic(cuda=self._options.deterministic)
+        seed_everything(self._settings.seed)
+        self._monitor = SystemMonitor(after_sample=self._cloudwatch.flush if self._cloudwatch else lambda: None)
+        self._previous_handler = signal.signal(signal.SIGTERM, self._terminate)
+        if self._strategy.note:
+            self.say(self._strategy.note)
+        if not self._options.resume and self.is_main:
+            self._checkpoints.delete()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGTERM, self._previous_handler)
+        self._display.close()
+        self._monitor.stop()
+        if self._cloudwatch:
+            self._cloudwatch.flush()
+        self._strategy.stop()
+
+    def say(self, text: str) -> None:
+        """Tell the person who watches, in one line (once, however many processes there are)."""
+        self._display.say(text)
+
+    def distribute(self, module: nn.Module) -> nn.Module:
+        """The module to call in training: on the device, and wrapped where several devices share the work.
+
+        Keep, evaluate and save the original module: its weights are the same.
+        """
+        return self._strategy.distribute(module)
+
+    def keep(self, **parts: Any) -> None:
+        """Name everything whose state a checkpoint must hold: models, optimisers, schedules, weight averages.
+
+        Each has `state_dict` and `load_state_dict`. Call it once, before `epochs`; when there is a checkpoint to
+        continue, the states are restored here. Random generators and the order of the data need no keeping.
+
+        Raises:
+            InputError: The checkpoint at the output belongs to a run with other settings, or cannot be read.
+        """
+        self._parts = {**parts, "gradient_scaler": self._scaler}
+        state = self._checkpoints.load() if self._options.resume else None
+        if state is None:
+            return
+        for name, part in self._parts.items():
+            part.load_state_dict(state["parts"][name])
+        self.history = state["history"]
+        self._epoch, self._skip = state["epoch"], state["batch"]
+        self._losses = {name: (total.to(self.device), count) for name, (total, count) in state["losses"].items()}
+        self._stop_reason = state["stop_reason"]
+        place = f"epoch {self._epoch + 1}" + (f", batch {self._skip + 1}" if self._skip else "")
+        self.say(f"continuing at {place} from {self._checkpoints.newest()}")
+
+    def epochs(self, total: int) -> Iterator[int]:
+        """Count the epochs from 0, beginning where the checkpoint ended. The body trains, validates and records.
+
+        Raises:
+            NonFiniteLossError: A loss became NaN or infinite; nothing is saved after the last good checkpoint.
+            Interrupted: The process was told to end; a checkpoint is written.
+            InputError: A checkpoint cannot be written.
+        """
+        self._total = total
+        while self._epoch < total and not self._stop_reason:
+            seed_everything(self._settings.seed, self._strategy.rank, self._epoch)
+            self._row, self._rows_seen, self._batch = {}, 0, 0
+            self._started = time.perf_counter()
+            yield self._epoch
+            self._finish_epoch()
+        if self._stop_reason:
+            self.say(self._stop_reason)
+
+    def batches(self, count: int, batch_size: int, *, keep_last: bool = False) -> Iterator[torch.Tensor]:
+        """Row indices of each batch of this epoch, shuffled; with `ddp` this process's part of each. Once an epoch.
+
+        Args:
+            count: Rows of the training set.
+            batch_size: Rows of a batch over all processes; a set smaller than that is one batch.
+            keep_last: Keep the last batch when it is smaller (not with several processes).
+
+        Yields:
+            int64 indices on the device.
+        """
+        order = shuffled(count, self._settings.seed, self._epoch)
+        batch_size = min(batch_size, count)
+        whole = count - count % batch_size
+        batches = torch.split(order[: count if keep_last else whole], batch_size)
+        self._display.epoch_started(self._epoch + 1, self._total, len(batches))
+        for index, rows in enumerate(batches[self._skip :], start=self._skip):
+            self._batch = index + 1
+            self._rows_seen += len(rows)
+            seed_batch(self._settings.seed, self._strategy.rank, self._epoch, index)
+            yield self._strategy.share(rows).to(self.device)
+            self._display.batch_finished()
+            if self._terminated:
+                self._interrupt()
+        self._skip = 0
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """A context for the forward pass and the loss, in this run's precision."""
+        return devices.autocast(self.device, self.precision)
+
+    def step(
+        self,
+        loss: torch.Tensor,
+        optimiser: torch.optim.Optimizer,
+        *,
+        name: str = "training_loss",
+        clip_norm: float | None = None,
+    ) -> None:
+        """One step of an optimiser down the gradient of a loss.
+
+        Args:
+            loss: Scalar.
+            optimiser: Its gradients are zeroed first.
+            name: The column of history.csv that gets the epoch's mean of this loss.
+            clip_norm: Largest norm of the gradient, if limited.
+        """
+        optimiser.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if clip_norm is not None:
+            self._scaler.unscale_(optimiser)
+            parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
+            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        self._scaler.step(optimiser)
+        self._scaler.update()
+        self.add_loss(name, loss)
+
+    def add_loss(self, name: str, loss: torch.Tensor) -> None:
+        """Count a loss in the epoch's mean of that name, for training loops that do not use `step`."""
+        total, count = self._losses.get(name, (torch.zeros((), dtype=torch.float64, device=self.device), 0))
+        self._losses[name] = (total + loss.detach(), count + 1)
+        # With several processes all must stop together, so they look at the end of the epoch.
+        if count % _CHECK_LOSS_EVERY == 0 and self._strategy.processes == 1:
+            self._check_finite([name])
+
+    def record(self, **values: float) -> None:
+        """Add figures to this epoch's row: `validation_loss`, `validation_accuracy`, `learning_rate`, ...
+
+        Columns are snake_case. Which of them go to CloudWatch is listed in `cloudwatch.PUBLISHED`.
+        """
+        self._row.update({name: float(value) for name, value in values.items()})
+
+    def stop(self, reason: str) -> None:
+        """Let this epoch be the last, for example because validation no longer improves."""
+        self._stop_reason = reason
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """The mean of a tensor over all processes."""
+        return self._strategy.mean(values)
+
+    def forget_checkpoints(self) -> None:
+        """Remove the checkpoints: the finished run folder replaces them."""
+        if self.is_main:
+            self._checkpoints.delete()
+
+    def _finish_epoch(self) -> None:
+        self._check_finite(self._losses)
+        seconds = time.perf_counter() - self._started
+        row = {"epoch": float(self._epoch + 1)} | self._loss_means() | self._row
+        row |= {"samples_per_second": self._rows_seen / seconds, "epoch_seconds": seconds}
+        row |= self._monitor.averages()
+        if self._cloudwatch:
+            self._cloudwatch.put(row)
+        self.history.append(row)
+        self._display.epoch_finished(row, self._total, self._unit)
+        self._epoch += 1
+        self._losses = {}
+        self._save(batch=0)
+        if self._terminated:
+            self._interrupt()
+
+    def _loss_means(self) -> dict[str, float]:
+        return {name: float(self._strategy.mean(total / count)) for name, (total, count) in self._losses.items()}
+
+    def _check_finite(self, names: Iterable[str]) -> None:
+        means = self._loss_means() if self._strategy.processes > 1 else None
+        for name in list(names):
+            total, count = self._losses[name]
+            value = means[name] if means else float(total / count)
+            if math.isfinite(value):
+                continue
+            if self._cloudwatch:
+                self._cloudwatch.put({"training_loss": value})
+            newest = self._checkpoints.newest()
+            raise NonFiniteLossError(
+                f"the {name.replace('_', ' ')} became {value} in epoch {self._epoch + 1}: training stopped. "
+                + (f"The last good checkpoint is {newest}." if newest else "No checkpoint was written before.")
+                + " A lower learning rate often helps."
+            )
+
+    def _save(self, batch: int) -> None:
+        if not self.is_main:
+            return
+        state = {
+            "parts": {name: part.state_dict() for name, part in self._parts.items()},
+            "history": self.history,
+            "losses": dict(self._losses) if batch else {},
+            "stop_reason": self._stop_reason,
+        }
+        self._checkpoints.save(self._epoch, batch, state)
+
+    def _terminate(self, _signal: int, _frame: FrameType | None) -> None:
+        self._terminated = True
+
+    def _interrupt(self) -> None:
+        batch = self._batch if self._losses else 0
+        if batch:
+            self._check_finite(self._losses)
+            self._save(batch)
+        raise Interrupted(
+            f"told to end (SIGTERM): a checkpoint is at {self._checkpoints.newest()}; "
+            "the same command continues from it"
+        )

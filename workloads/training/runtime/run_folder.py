@@ -1,0 +1,108 @@
+"""A run folder: what training leaves behind, written whole or not at all.
+
+- `metrics.json`: final figures under `test`, settings, seed, versions, data, machine; written last
+- `history.csv`: one row an epoch
+- `model.safetensors`: weights, and `model.json` with what rebuilds the network around them
+- `figures/*.png`
+- `MODEL_CARD.md`
+- `report.html`: all of it on one page that needs no network
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import safetensors.torch
+
+from workloads.errors import InputError
+from workloads.training.runtime.report import render_model_card, render_report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import torch
+
+    from workloads.training.runtime.results import Figure, Results
+    from workloads.training.runtime.storage import Location
+
+METRICS = "metrics.json"
+_WEIGHTS, _MODEL = "model.safetensors", "model.json"
+
+
+def write_run_folder(
+    folder: Path, results: Results, history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]
+) -> None:
+    """Write all files of a finished run.
+
+    Args:
+        folder: An existing, empty folder on this machine.
+        results: What `fit` returned.
+        history: One row an epoch.
+        facts: Everything else that metrics.json tells: workload, settings, versions, machine.
+    """
+    metrics = {**facts, "data": {**facts["data"], **results.data}, "test": dict(results.test)}
+    (folder / "figures").mkdir()
+    figures = {figure.name: _png(figure) for figure in results.figures}
+    files: dict[str, bytes] = {
+        "history.csv": _csv(history).encode(),
+        "MODEL_CARD.md": render_model_card(results, metrics).encode(),
+        "report.html": render_report(results, history, metrics, figures).encode(),
+        **{f"figures/{name}.png": content for name, content in figures.items()},
+        **results.files,
+    }
+    if results.model is not None:
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in results.model.items()}
+        files[_WEIGHTS] = safetensors.torch.save(weights)
+        files[_MODEL] = json.dumps(results.model_settings, indent=2).encode()
+    files[METRICS] = json.dumps(metrics, indent=2, allow_nan=False).encode()
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def load_metrics(run: Location, workload: str) -> dict[str, Any]:
+    """The metrics.json of a finished run.
+
+    Raises:
+        InputError: This is no finished run of that workload.
+    """
+    if not (run / METRICS).is_file():
+        raise InputError(f"{run}: not a finished run (no {METRICS}); give the output of `groundwork train {workload}`")
+    metrics: dict[str, Any] = json.loads((run / METRICS).read())
+    if metrics.get("workload") != workload:
+        raise InputError(f"{run}: a run of {metrics.get('workload')}, not of {workload}")
+    return metrics
+
+
+def load_model(run: Location, workload: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The weights and the model settings of a finished run.
+
+    Raises:
+        InputError: This is no finished run of that workload, or its files are damaged.
+    """
+    load_metrics(run, workload)
+    try:
+        return safetensors.torch.load((run / _WEIGHTS).read()), json.loads((run / _MODEL).read())
+    except (safetensors.SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(f"{run}: the model is damaged: {error}") from error
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def _csv(rows: Sequence[Mapping[str, float]]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
+    return text.getvalue()

@@ -1,0 +1,235 @@
+"""Folders and s3:// through one small interface.
+
+    data = locate("s3://bucket/mnist")  # or a folder
+    content = (data / "train-images-idx3-ubyte.gz").read()
+
+Writes are atomic in both: a reader sees the old content or the new one, never a part. boto3's standard retries absorb
+throttling and short outages of S3.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+
+class Location(ABC):
+    """A file or folder, on this machine or in S3. Compose names with `/`."""
+
+    @property
+    @abstractmethod
+    def uri(self) -> str:
+        """How a person writes it."""
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.uri.rstrip("/").rpartition("/")[2]
+
+    @abstractmethod
+    def __truediv__(self, name: str) -> Location:
+        """The location of `name` (may contain `/`) below this one."""
+
+    @abstractmethod
+    def is_file(self) -> bool:
+        """Whether there is a file (an object) exactly here. Raises InputError when that cannot be known."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Paths of all files below, relative to here, sorted; empty when there is nothing."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """The content of the file. Raises InputError when it is not there or cannot be read."""
+
+    @abstractmethod
+    def write(self, content: bytes) -> None:
+        """Replace the content of the file, atomically. Raises InputError when it cannot be written."""
+
+    @abstractmethod
+    def delete(self) -> None:
+        """Remove the file, if it is there."""
+
+    def write_all(self, folder: Path, last: str) -> None:
+        """Write every file of a folder on this machine here, the one named `last` after all others.
+
+        Raises:
+            InputError: A file cannot be written.
+        """
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        for path in sorted(paths, key=lambda path: path == folder / last):
+            (self / path.relative_to(folder).as_posix()).write(path.read_bytes())
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+def locate(uri: str) -> Location:
+    """The location that a person wrote: `s3://bucket/key` or a path on this machine.
+
+    Raises:
+        InputError: Another scheme, or an S3 URI without a bucket.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return Folder(Path(uri).expanduser())
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise InputError(f"{uri}: expected s3://bucket/key or a folder")
+    return Bucket(bucket, key.strip("/"))
+
+
+@dataclass(frozen=True)
+class Folder(Location):
+    """A path on this machine."""
+
+    path: Path
+
+    @property
+    def uri(self) -> str:
+        """The path as it was given."""
+        return str(self.path)
+
+    def __truediv__(self, name: str) -> Folder:
+        return Folder(self.path / name)
+
+    def is_file(self) -> bool:
+        """Whether there is a file exactly here."""
+        return self.path.is_file()
+
+    def names(self) -> list[str]:
+        """Paths of all files below, relative to here, sorted."""
+        return sorted(path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file())
+
+    def read(self) -> bytes:
+        """The content of the file."""
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{self}: cannot be read: {error.strerror}") from error
+
+    def write(self, content: bytes) -> None:
+        """Write to a temporary name beside it, flush to the disk, rename."""
+        temporary = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".", suffix=".part", delete=False) as file:
+                temporary = Path(file.name)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(self.path)
+        except OSError as error:
+            if temporary:
+                temporary.unlink(missing_ok=True)
+            raise InputError(f"{self}: cannot be written: {error.strerror}") from error
+
+    def delete(self) -> None:
+        """Remove the file, if it is there."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Bucket(Location):
+    """A key, or a prefix of keys, in an S3 bucket."""
+
+    bucket: str
+    key: str
+
+    @property
+    def uri(self) -> str:
+        """`s3://bucket/key`."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    def __truediv__(self, name: str) -> Bucket:
+        return Bucket(self.bucket, f"{self.key}/{name}".lstrip("/"))
+
+    def is_file(self) -> bool:
+        """Whether there is an object with exactly this key."""
+        try:
+            _s3().head_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "404" and self._bucket_exists():
+                return False
+            raise self._explained(error) from error
+        except BotoCoreError as error:
+            raise self._explained(error) from error
+        return True
+
+    def names(self) -> list[str]:
+        """Keys below this prefix, relative to it, sorted."""
+        prefix = f"{self.key}/" if self.key else ""
+        try:
+            return sorted(key.removeprefix(prefix) for key in self._keys(prefix))
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error) from error
+
+    def read(self) -> bytes:
+        """The content of the object."""
+        try:
+            return _s3().get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error) from error
+
+    def write(self, content: bytes) -> None:
+        """Put the object: S3 shows it whole or not at all."""
+        try:
+            _s3().put_object(Bucket=self.bucket, Key=self.key, Body=content)
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error) from error
+
+    def delete(self) -> None:
+        """Remove the object, if it is there."""
+        try:
+            _s3().delete_object(Bucket=self.bucket, Key=self.key)
+        except (BotoCoreError, ClientError) as error:
+            raise self._explained(error) from error
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        for page in _s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield item["Key"]
+
+    def _bucket_exists(self) -> bool:
+        # A HEAD of an object has no body, so its 404 does not say whether object or bucket is missing.
+        try:
+            _s3().head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            return error.response["Error"]["Code"] != "404"
+        return True
+
+    def _explained(self, error: BotoCoreError | ClientError) -> InputError:
+        if not isinstance(error, ClientError):
+            return InputError(f"{self}: S3 cannot be reached: {error}")
+        code = error.response["Error"]["Code"]
+        reasons = {
+            "NoSuchKey": "there is no such object",
+            "NoSuchBucket": f"there is no bucket {self.bucket}",
+            "404": f"there is no bucket {self.bucket}",
+            "403": "access denied: does the role or profile allow it?",
+            "AccessDenied": "access denied: does the role or profile allow it?",
+        }
+        return InputError(f"{self}: {reasons.get(code, error.response['Error'].get('Message') or code)}")
+
+
+@cache
+def _s3() -> S3Client:
+    config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=60)
+    return boto3.client("s3", config=config)

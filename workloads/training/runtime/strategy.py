@@ -1,0 +1,108 @@
+"""How training spreads over devices: one; several from one process; or one process a device.
+
+`data-parallel` (`torch.nn.DataParallel`) splits each batch over the GPUs of one process; simple, one machine, slower.
+`ddp` (`torch.nn.parallel.DistributedDataParallel`) runs one process a device, on one machine or several, started by
+`torchrun`; NCCL between GPUs, gloo between CPUs. Same global batch, same loss curve.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import distributed, nn
+
+from workloads.errors import InputError
+from workloads.training.runtime.device import choose_device
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """The processes and devices of one run.
+
+    Attributes:
+        device: What this process computes on.
+        rank: Which of the processes this is; rank 0 writes files and metrics.
+        processes: How many there are.
+        parallel_devices: GPUs that `data-parallel` spreads over; empty otherwise.
+        note: What a person should know about the choice, if anything.
+    """
+
+    device: torch.device
+    rank: int = 0
+    processes: int = 1
+    parallel_devices: Sequence[int] = ()
+    note: str = ""
+
+    @classmethod
+    def start(cls, name: str, device: str) -> Strategy:
+        """Set up the strategy of the given name (`single`, `data-parallel`, `ddp`).
+
+        Raises:
+            InputError: `ddp` without torchrun, or a device that is not there.
+        """
+        if name == "ddp":
+            return cls._join_processes(device)
+        chosen = choose_device(device)
+        if name == "single":
+            return cls(chosen)
+        devices = range(torch.cuda.device_count()) if chosen.type == "cuda" else range(0)
+        if len(devices) > 1:
+            return cls(chosen, parallel_devices=devices)
+        return cls(chosen, note=f"data-parallel needs several GPUs; training on the single device {chosen} instead")
+
+    @classmethod
+    def _join_processes(cls, device: str) -> Strategy:
+        if "LOCAL_RANK" not in os.environ:
+            raise InputError(
+                "--strategy ddp: start it as one process a device: "
+                "torchrun --nproc-per-node N -m workloads train WORKLOAD --strategy ddp ..."
+            )
+        local_rank = int(os.environ["LOCAL_RANK"])
+        chosen = choose_device(device, local_rank)
+        if chosen.type == "cuda":
+            if local_rank >= torch.cuda.device_count():
+                raise InputError(f"--strategy ddp: more processes than the {torch.cuda.device_count()} GPUs here")
+            torch.cuda.set_device(chosen)
+        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        return cls(chosen, distributed.get_rank(), distributed.get_world_size())
+
+    def stop(self) -> None:
+        """Leave the process group."""
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+    def distribute(self, module: nn.Module) -> nn.Module:
+        """The module on this process's device, wrapped where several devices share the work."""
+        module.to(self.device)
+        if self.processes > 1:
+            return nn.parallel.DistributedDataParallel(
+                module, device_ids=[self.device.index] if self.device.type == "cuda" else None
+            )
+        if self.parallel_devices:
+            return nn.DataParallel(module, device_ids=list(self.parallel_devices))
+        return module
+
+    def share(self, rows: torch.Tensor) -> torch.Tensor:
+        """This process's part of a global batch: contiguous, equal parts.
+
+        Raises:
+            InputError: The batch cannot be split evenly.
+        """
+        if len(rows) % self.processes:
+            raise InputError(f"a batch of {len(rows)} rows cannot be split evenly over {self.processes} processes")
+        part = len(rows) // self.processes
+        return rows[self.rank * part : (self.rank + 1) * part]
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """The mean of a tensor over all processes."""
+        if self.processes == 1:
+            return values
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total / self.processes

@@ -1,0 +1,102 @@
+"""One workload, from the location of its data to its published run folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import torch
+
+from workloads.training.runtime.run import Run
+from workloads.training.runtime.run_folder import METRICS, write_run_folder
+from workloads.training.runtime.storage import locate
+
+if TYPE_CHECKING:
+    from workloads.training.runtime.results import Results
+    from workloads.training.runtime.settings import RunOptions, TrainingSettings
+    from workloads.training.runtime.workload import Workload
+
+_PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pandas", "safetensors")
+
+
+def train(
+    name: str,
+    workload: Workload[Any],
+    settings: TrainingSettings,
+    *,
+    options: RunOptions,
+    data: str,
+    output: str | None = None,
+) -> Results:
+    """Train a workload and publish its run folder.
+
+    Args:
+        name: Its name on the command line.
+        workload: What its model file offers.
+        settings: What decides the weights.
+        options: Where and how to run.
+        data: A folder or s3:// URI.
+        output: A folder or s3:// URI for the run folder; by default `runs/<workload>/<time>`. A finished run there is
+            replaced when this one has finished too, an unfinished one is continued.
+
+    Raises:
+        InputError: The data, a setting or the output cannot be used.
+        TrainingStopped: The loss became NaN, or the process was told to end.
+    """
+    target = locate(output or f"runs/{name}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}")
+    started, clock = datetime.now(UTC), time.perf_counter()
+    with Run(name, settings, options, target, workload.unit) as run:
+        results = workload.fit(settings, locate(data), run)
+        facts = {
+            "workload": name,
+            "settings": settings.model_dump(mode="json"),
+            "options": options.model_dump(mode="json"),
+            "seed": settings.seed,
+            "data": {"uri": data},
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 3),
+            "epochs": len(run.history),
+            "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES},
+            "machine": _machine(run),
+        }
+        if run.is_main:
+            with tempfile.TemporaryDirectory() as folder:
+                write_run_folder(Path(folder), results, run.history, facts)
+                (target / METRICS).delete()
+                target.write_all(Path(folder), last=METRICS)
+            run.forget_checkpoints()
+        figures = "  ".join(f"{name} {value}" for name, value in results.headline.items())
+        run.say(f"{figures}\n{target}")
+    return results
+
+
+def _machine(run: Run) -> dict[str, Any]:
+    machine: dict[str, Any] = {
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "device": str(run.device),
+        "precision": run.precision,
+    }
+    if run.device.type == "cuda":
+        machine["gpu"] = torch.cuda.get_device_name(run.device)
+        machine["gpus"] = torch.cuda.device_count()
+    return machine
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,61 @@
+"""What a model file offers, and the list of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from workloads.training.runtime.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import optuna
+    import pandas as pd
+    from pydantic import BaseModel
+
+    from workloads.training.runtime.results import Results
+    from workloads.training.runtime.run import Run
+    from workloads.training.runtime.storage import Location
+
+WORKLOADS: Mapping[str, str] = {
+    "digit-classifier": "Recognise handwritten digits (MNIST).",
+}
+"""Every workload: its name on the command line (the module has underscores) and what it does. One line a model file."""
+
+SettingsType = TypeVar("SettingsType", bound=TrainingSettings)
+
+
+@dataclass(frozen=True)
+class Workload(Generic[SettingsType]):
+    """What a model file offers to the command line, as its module's `WORKLOAD`.
+
+    Attributes:
+        settings: The model's options, with defaults and descriptions.
+        fit: Trains on the data at a location and returns the results; see `Run` for what it is given.
+        predict: `predict(run, inputs)`: one row an input row, in order, first column `prediction`. `run` is the
+            location of a run folder, `inputs` that of a file or folder. Raises InputError when it cannot be read.
+        unit: What one training row is called in the throughput, in the plural ("images").
+        search: Values of settings for one trial of `tune`, drawn from an Optuna trial; None: cannot be tuned.
+        objective: The column of history.csv that `tune` improves, and in which direction.
+        generate: `generate(run, options)`: file names and their content; None: the model generates nothing.
+        generate_options: The options of `generate`, as a pydantic model with described fields.
+    """
+
+    settings: type[SettingsType]
+    fit: Callable[[SettingsType, Location, Run], Results]
+    predict: Callable[[Location, Location], pd.DataFrame] | None = None
+    unit: str = "rows"
+    search: Callable[[optuna.Trial], dict[str, Any]] | None = None
+    objective: tuple[str, Literal["minimize", "maximize"]] = ("validation_loss", "minimize")
+    generate: Callable[[Location, Any], Mapping[str, bytes]] | None = None
+    generate_options: type[BaseModel] | None = None
+
+
+def load(name: str) -> Workload[Any]:
+    """Import the model file of a workload. Slow (PyTorch), so nothing is imported before it is needed."""
+    workload = import_module(f"workloads.training.{name.replace('-', '_')}").WORKLOAD
+    if not isinstance(workload, Workload):
+        raise TypeError(f"{name}: WORKLOAD must be a Workload")
+    return workload
