@@ -1,0 +1,1 @@
+"""The command line and the demonstration: they compose what the packages offer."""

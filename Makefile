@@ -1,0 +1,51 @@
+# Groundwork: everything a person does here. `make` prints this list.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+LEVEL ?=
+
+# Real data sets, where they are at hand; without them everything runs on generated samples.
+ifneq ($(wildcard ../shared/data/README.md),)
+export GROUNDWORK_DATA ?= $(abspath ../shared/data)
+endif
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+INSTALLED := .venv/.installed
+
+.PHONY: help setup demo test check templates clean
+.DEFAULT_GOAL := help
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## install the pinned packages into .venv and node_modules (the others do it when needed)
+
+demo: setup ## deploy the stacks to a local cloud, run the workloads, show what came out; needs no account
+	groundwork demo
+
+test: setup ## run the tests; LEVEL=unit, infra, integration or e2e runs one level
+	pytest tests/$(LEVEL)
+
+check: setup ## lint, types, templates, security rules
+	ruff check
+	ruff format --check
+	mypy
+	mypy --strict lambda/*/*.py app.py
+	python -m infra.console --check
+	cfn-lint
+
+templates: setup ## write cloudformation/*.yaml from the stack classes
+	python -m infra.console
+
+clean: ## remove what the other targets made
+	rm -rf .venv node_modules cdk.out .groundwork demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): requirements.txt pyproject.toml package-lock.json
+	@$(PYTHON) -c 'import sys; sys.exit("Groundwork needs Python 3.11 or newer; PYTHON=python3.12 make chooses one." if sys.version_info < (3, 11) else 0)'
+	@npm --version > /dev/null || { echo "Groundwork needs Node.js 18 or newer with npm, for the CDK command line." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,30 @@
+"""The command line: what the packages offer, under one name."""
+
+import sys
+
+import typer
+
+from groundwork.demo import demo
+from localcloud.commands import app as local
+from localcloud.errors import LocalCloudError
+from workloads.commands import app as workloads
+from workloads.errors import InputError
+
+app = typer.Typer(name="groundwork", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(workloads)
+app.add_typer(local, name="local")
+app.command()(demo)
+
+
+def main() -> int:
+    """Run a command; 2 when what the user gave cannot be used."""
+    try:
+        app()
+    except (InputError, LocalCloudError) as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
