@@ -1,0 +1,18 @@
+"""The CDK app: one configuration, its stacks, nothing else."""
+
+import sys
+
+from aws_cdk import App
+
+from infra.config import Config, ConfigError
+from infra.termination_alarm import TerminationAlarm
+from infra.training import Training
+
+app = App()
+try:
+    config = Config.from_context(app.node.get_all_context())
+except ConfigError as error:
+    sys.exit(f"Error: {error}")
+TerminationAlarm(app, "TerminationAlarm", config)
+Training(app, "Training", config)
+app.synth()

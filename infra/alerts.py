@@ -1,0 +1,108 @@
+"""How a stack tells people: an encrypted topic with an e-mail subscription, and alarms that say what to do."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Aws, Duration, RemovalPolicy, aws_cloudwatch, aws_iam, aws_kms, aws_sns
+from constructs import Construct
+
+from infra.parameters import only_if_given
+
+
+class AlertTopic(aws_sns.Topic):
+    """A topic for alarms, encrypted, reached through TLS alone.
+
+    The key is the stack's own: CloudWatch may not use the one that AWS keeps for SNS (`alias/aws/sns`), and an alarm on a
+    topic under that key fails in silence.
+    """
+
+    def __init__(self, scope: Construct, name: str, *, email: str) -> None:
+        key = aws_kms.Key(
+            scope,
+            f"{name}Key",
+            description="Encrypts the alarm's notifications.",
+            enable_key_rotation=True,
+            pending_window=Duration.days(7),
+            # It protects messages on their way, not data at rest: nothing is lost with it.
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        super().__init__(scope, name, master_key=key, enforce_ssl=True)
+        alarms = aws_iam.ServicePrincipal("cloudwatch.amazonaws.com")
+        own_alarms = {
+            "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+        }
+        key.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="AlarmsUseTheKey",
+                principals=[alarms],
+                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                resources=["*"],  # in a key's policy: this key
+                conditions=own_alarms,
+            )
+        )
+        self.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="AlarmsPublish",
+                principals=[alarms],
+                actions=["sns:Publish"],
+                resources=[self.topic_arn],
+                conditions=own_alarms,
+            )
+        )
+        if email:
+            subscription = aws_sns.CfnSubscription(
+                scope, "EmailSubscription", topic_arn=self.topic_arn, protocol="email", endpoint=email
+            )
+            only_if_given(subscription, email)
+
+
+def alarm(
+    topic: AlertTopic,
+    name: str,
+    *,
+    what_to_do: str,
+    namespace: str,
+    metric: str,
+    dimensions: dict[str, str] | None = None,
+    statistic: str = "Sum",
+    period_seconds: int = 60,
+    threshold: int = 1,
+    datapoints_to_alarm: int = 1,
+    evaluation_periods: int = 1,
+    more_actions: Sequence[str] = (),
+) -> aws_cloudwatch.CfnAlarm:
+    """An alarm that tells the topic when a metric reaches the threshold in M of N periods; silence is no breach.
+
+    Args:
+        topic: told when the alarm goes off; the alarm stands beside it.
+        name: its construct's name.
+        what_to_do: its description, which the e-mail carries.
+        namespace: the metric's namespace.
+        metric: the metric's name.
+        dimensions: the metric's dimensions.
+        statistic: over a period.
+        period_seconds: length of a period, in seconds.
+        threshold: reached from below.
+        datapoints_to_alarm: M.
+        evaluation_periods: N.
+        more_actions: ARNs told besides the topic.
+    """
+    return aws_cloudwatch.CfnAlarm(
+        topic.node.scope,
+        name,
+        alarm_description=what_to_do,
+        namespace=namespace,
+        metric_name=metric,
+        dimensions=[
+            aws_cloudwatch.CfnAlarm.DimensionProperty(name=key, value=value)
+            for key, value in (dimensions or {}).items()
+        ]
+        or None,
+        statistic=statistic,
+        period=period_seconds,
+        threshold=threshold,
+        datapoints_to_alarm=datapoints_to_alarm,
+        evaluation_periods=evaluation_periods,
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        treat_missing_data="notBreaching",
+        alarm_actions=[topic.topic_arn, *more_actions],
+    )

@@ -1,0 +1,57 @@
+"""How our EC2 instances are set up: metadata by session token alone, encrypted disks, a role instead of keys."""
+
+from typing import Any
+
+from aws_cdk import CfnTag, aws_ec2, aws_iam
+from constructs import Construct
+
+
+def instance_profile(scope: Construct, name: str, *, purpose: str, managed_policies: list[str]) -> aws_iam.InstanceProfile:
+    """A role for instances, with policies that AWS keeps for its own agents."""
+    role = aws_iam.Role(
+        scope,
+        f"{name}Role",
+        assumed_by=aws_iam.ServicePrincipal("ec2.amazonaws.com"),
+        description=purpose,
+        managed_policies=[aws_iam.ManagedPolicy.from_aws_managed_policy_name(policy) for policy in managed_policies],
+    )
+    return aws_iam.InstanceProfile(scope, f"{name}Profile", role=role)
+
+
+def launch_template(
+    scope: Construct, name: str, *, volume_gib: int, tags: dict[str, str] | None = None, **data: Any
+) -> aws_ec2.CfnLaunchTemplate:
+    """A launch template without SSH keys, with IMDSv2 and an encrypted gp3 root volume.
+
+    Args:
+        scope: the stack.
+        name: its construct's name.
+        volume_gib: size of the root volume, in GiB.
+        tags: put on instances and their volumes.
+        data: more of `LaunchTemplateData`.
+    """
+    marks = [CfnTag(key=key, value=value) for key, value in (tags or {}).items()]
+    return aws_ec2.CfnLaunchTemplate(
+        scope,
+        name,
+        launch_template_data=aws_ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
+            metadata_options=aws_ec2.CfnLaunchTemplate.MetadataOptionsProperty(
+                http_tokens="required", http_put_response_hop_limit=1
+            ),
+            block_device_mappings=[
+                aws_ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
+                    device_name="/dev/xvda",
+                    ebs=aws_ec2.CfnLaunchTemplate.EbsProperty(
+                        volume_size=volume_gib, volume_type="gp3", encrypted=True, delete_on_termination=True
+                    ),
+                )
+            ],
+            tag_specifications=[
+                aws_ec2.CfnLaunchTemplate.TagSpecificationProperty(resource_type=kind, tags=marks)
+                for kind in ("instance", "volume")
+                if marks
+            ]
+            or None,
+            **data,
+        ),
+    )

@@ -1,0 +1,253 @@
+"""An Auto Scaling group whose lost instances raise an alarm.
+
+EC2 tells EventBridge that an instance was terminated; a function finds out why and writes one line; a metric filter
+counts the lines that matter; an alarm watches the count and sends an e-mail, and a report that names the instances.
+"""
+
+from typing import Any
+
+from aws_cdk import (
+    Aws,
+    CfnParameter,
+    Duration,
+    RemovalPolicy,
+    Token,
+    aws_autoscaling,
+    aws_cloudwatch,
+    aws_dynamodb,
+    aws_ec2,
+    aws_events,
+    aws_events_targets,
+    aws_iam,
+    aws_logs,
+    aws_sqs,
+)
+from constructs import Construct
+
+from infra.alerts import AlertTopic, alarm
+from infra.config import Config
+from infra.functions import Function
+from infra.guardrails import acknowledge, data_policy
+from infra.instances import instance_profile, launch_template
+from infra.network import Network
+from infra.parameters import text
+from infra.stack import GroundworkStack
+
+METRIC = "CountedTerminations"
+
+
+class TerminationAlarm(GroundworkStack):
+    """The group, and the way from a terminated instance to an e-mail."""
+
+    def __init__(self, scope: Construct, name: str, config: Config, **options: Any) -> None:
+        super().__init__(
+            scope,
+            name,
+            description="An Auto Scaling group, and an alarm with e-mail when it loses instances unexpectedly.",
+            **options,
+        )
+        self.settings = config.termination_alarm
+        self.policy = data_policy(
+            delete_data=self.settings.delete_data, allow_data_deletion=config.allow_data_deletion
+        )
+        # Of this stack alone, so that two of them in an account do not count into one metric.
+        self.namespace = f"Groundwork/{Aws.STACK_NAME}"
+
+        group = self._group()
+        topic = AlertTopic(self, "Topic", email=self.settings.email)
+        failed_events = self._failed_events(topic)
+        terminations = self._terminations()
+        logger = self._logger(group, terminations, failed_events)
+        self._rule(logger, failed_events)
+        report = self._report(topic, terminations, failed_events)
+        termination_alarm = self._alarm(topic, logger, report)
+
+        self.output("AutoScalingGroupName", group.ref, "The group whose instances are watched.")
+        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
+        self.output("LogGroupName", logger.logs.log_group_name, "Holds one line for each terminated instance.")
+        self.output("FunctionName", logger.function_name, "The function that writes the lines.")
+        self.output("AlarmName", termination_alarm.ref, "The alarm on counted terminations.")
+        self.output("MetricNamespace", self.namespace, "Namespace of the metric that the alarm watches.")
+        self.output("MetricName", METRIC, "Name of the metric that the alarm watches.")
+        self.output("DeadLetterQueueUrl", failed_events.queue_url, "Holds the events that could not be handled.")
+
+    def _group(self) -> aws_autoscaling.CfnAutoScalingGroup:
+        settings = self.settings
+        network = Network(
+            self, "Network", settings, log_retention_days=settings.log_retention_days, policy=self.policy
+        )
+        profile = instance_profile(
+            self,
+            "Instance",
+            purpose="Lets Systems Manager reach the instances: no SSH, no open port.",
+            managed_policies=["AmazonSSMManagedInstanceCore"],
+        )
+        template = launch_template(
+            self,
+            "LaunchTemplate",
+            volume_gib=settings.volume_gib,
+            instance_type=settings.instance_type,
+            image_id=self._machine_image(),
+            iam_instance_profile=aws_ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.instance_profile_arn),
+            security_group_ids=[network.security_group.security_group_id],
+            monitoring=aws_ec2.CfnLaunchTemplate.MonitoringProperty(enabled=settings.detailed_monitoring),
+        )
+        group = aws_autoscaling.CfnAutoScalingGroup(
+            self,
+            "AutoScalingGroup",
+            launch_template=aws_autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty(
+                launch_template_id=template.ref, version=template.attr_latest_version_number
+            ),
+            min_size=text(settings.minimum_instances),
+            desired_capacity=text(settings.desired_instances),
+            max_size=text(settings.maximum_instances),
+            vpc_zone_identifier=network.subnet_ids,
+            health_check_type="EC2",
+            metrics_collection=[aws_autoscaling.CfnAutoScalingGroup.MetricsCollectionProperty(granularity="1Minute")],
+        )
+        group.tags.set_tag("Name", Aws.STACK_NAME, apply_to_launched_instances=True)
+        return group
+
+    def _machine_image(self) -> str:
+        """The image's id, which CloudFormation reads from the SSM parameter whenever the stack is deployed."""
+        if Token.is_unresolved(self.settings.machine_image):
+            return self.settings.machine_image
+        return CfnParameter(
+            self,
+            "MachineImage",
+            type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            default=self.settings.machine_image,
+            description="SSM parameter that holds the id of the machine image.",
+        ).value_as_string
+
+    def _failed_events(self, topic: AlertTopic) -> aws_sqs.Queue:
+        """Where events end that could not be handled; somebody must look, so an alarm says so."""
+        queue = aws_sqs.Queue(
+            self,
+            "FailedEvents",
+            encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=self.policy,
+        )
+        alarm(
+            topic,
+            "FailedEventsAlarm",
+            what_to_do="An event could not be handled, so a termination may be missing from the log. Read the event in "
+            "the dead-letter queue and the error in the function's log, mend the cause, then redrive the event.",
+            namespace="AWS/SQS",
+            metric="ApproximateNumberOfMessagesVisible",
+            dimensions={"QueueName": queue.queue_name},
+            statistic="Maximum",
+        )
+        return queue
+
+    def _terminations(self) -> aws_dynamodb.Table:
+        """Which terminations have their line. Records expire after two weeks, so the table goes with its stack."""
+        return aws_dynamodb.Table(
+            self,
+            "Terminations",
+            partition_key=aws_dynamodb.Attribute(name="instanceId", type=aws_dynamodb.AttributeType.STRING),
+            billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
+            time_to_live_attribute="expiresAt",
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _logger(
+        self, group: aws_autoscaling.CfnAutoScalingGroup, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue
+    ) -> Function:
+        logger = Function(
+            self,
+            "TerminationLogger",
+            folder="termination_logger",
+            description="Writes one line for each terminated instance: why it went, and whether that was expected.",
+            environment={
+                "GROUP": group.ref,
+                "TABLE": terminations.table_name,
+                "WATCH": self.settings.watch,
+                "COUNT_EXPECTED": text(self.settings.count_expected),
+            },
+            failed_events=failed_events,
+            log_retention_days=self.settings.log_retention_days,
+            policy=self.policy,
+        )
+        terminations.grant(logger, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        logger.add_to_role_policy(
+            aws_iam.PolicyStatement(
+                actions=[
+                    "autoscaling:DescribeAutoScalingInstances",
+                    "autoscaling:DescribeScalingActivities",
+                    "ec2:DescribeInstances",
+                ],
+                resources=["*"],  # these actions know no resource
+            )
+        )
+        return logger
+
+    def _rule(self, logger: Function, failed_events: aws_sqs.Queue) -> None:
+        rule = aws_events.Rule(
+            self,
+            "TerminationRule",
+            description="Every EC2 instance that was terminated.",
+            event_pattern=aws_events.EventPattern(
+                source=["aws.ec2"],
+                detail_type=["EC2 Instance State-change Notification"],
+                detail={"state": ["terminated"]},
+            ),
+        )
+        rule.add_target(aws_events_targets.LambdaFunction(logger, dead_letter_queue=failed_events))
+
+    def _report(
+        self, topic: AlertTopic, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue
+    ) -> Function:
+        """Names the instances when the alarm goes off: CloudWatch's own e-mail knows their number alone."""
+        report = Function(
+            self,
+            "TerminationReport",
+            folder="termination_report",
+            description="Sends an e-mail with the terminated instances when the alarm goes off.",
+            environment={
+                "TOPIC": topic.topic_arn,
+                "TABLE": terminations.table_name,
+                "PERIOD_SECONDS": text(self.settings.period_seconds),
+                "EVALUATION_PERIODS": text(self.settings.evaluation_periods),
+            },
+            failed_events=failed_events,
+            log_retention_days=self.settings.log_retention_days,
+            policy=self.policy,
+        )
+        terminations.grant(report, "dynamodb:Scan")
+        topic.grant_publish(report)
+        return report
+
+    def _alarm(self, topic: AlertTopic, logger: Function, report: Function) -> aws_cloudwatch.CfnAlarm:
+        aws_logs.MetricFilter(
+            self,
+            "TerminationFilter",
+            log_group=logger.logs,
+            filter_pattern=aws_logs.FilterPattern.literal('{ $.event = "instance-terminated" && $.counted IS TRUE }'),
+            metric_namespace=self.namespace,
+            metric_name=METRIC,
+            metric_value="1",
+        )
+        termination_alarm = alarm(
+            topic,
+            "TerminationAlarm",
+            what_to_do="Instances were terminated. A second e-mail names them and says why, and so does the log group "
+            f"{logger.logs.log_group_name}. Tag instances groundwork:expected-termination before you terminate them on "
+            "purpose.",
+            namespace=self.namespace,
+            metric=METRIC,
+            period_seconds=self.settings.period_seconds,
+            threshold=self.settings.threshold,
+            datapoints_to_alarm=self.settings.datapoints_to_alarm,
+            evaluation_periods=self.settings.evaluation_periods,
+            more_actions=[report.function_arn],
+        )
+        report.add_permission(
+            "AlarmCallsReport",
+            principal=aws_iam.ServicePrincipal("lambda.alarms.cloudwatch.amazonaws.com"),
+            source_account=Aws.ACCOUNT_ID,
+            source_arn=termination_alarm.attr_arn,
+        )
+        return termination_alarm

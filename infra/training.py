@@ -1,0 +1,306 @@
+"""Training jobs on AWS Batch: buckets for data and artifacts, a queue that scales to zero, a dashboard."""
+
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import (
+    Aws,
+    Duration,
+    Fn,
+    IgnoreMode,
+    RemovalPolicy,
+    aws_batch,
+    aws_cloudwatch,
+    aws_iam,
+    aws_s3,
+    aws_s3_assets,
+)
+from constructs import Construct
+
+from infra.config import Config
+from infra.guardrails import acknowledge, data_policy
+from infra.instances import instance_profile, launch_template
+from infra.logs import LogGroup
+from infra.network import Network
+from infra.parameters import text
+from infra.stack import GroundworkStack
+
+BOOTSTRAP = Path(__file__).parent / "bootstrap.py"
+WORKLOADS = Path(__file__).parent.parent / "workloads"
+METRICS = "Groundwork/Training"
+
+
+class Training(GroundworkStack):
+    """Where data lies, where jobs run, and where their results and metrics go."""
+
+    def __init__(self, scope: Construct, name: str, config: Config, **options: Any) -> None:
+        super().__init__(
+            scope, name, description="Training jobs on AWS Batch, with their data, artifacts and metrics.", **options
+        )
+        self.settings = config.training
+        self.policy = data_policy(
+            delete_data=self.settings.delete_data, allow_data_deletion=config.allow_data_deletion
+        )
+        self.data = self._data_bucket()
+        self.artifacts = self._artifact_bucket()
+        self.logs = LogGroup(self, "JobLogs", self.settings.log_retention_days, self.policy)
+        self.code_url, self.code_location = self._code()
+        network = Network(
+            self, "Network", self.settings, log_retention_days=self.settings.log_retention_days, policy=self.policy
+        )
+        queue = self._queue("CpuQueue", [self._compute("Cpu", network)])
+        self.execution_role = self._task_role("ExecutionRole", "Lets the container agent write the jobs' logs.")
+        self.logs.grant_write(self.execution_role)
+        digit_classifier = self._job_definition("digit-classifier", data="mnist")
+        dashboard = self._dashboard(["digit-classifier"])
+
+        self.output("DataBucketName", self.data.bucket_name, "Holds the data that jobs read.")
+        self.output("ArtifactBucketName", self.artifacts.bucket_name, "Holds what jobs write: models, metrics, figures.")
+        self.output("JobQueueArn", queue.attr_job_queue_arn, "Submit jobs here.")
+        self.output("DigitClassifierJobDefinitionArn", digit_classifier.ref, "Job definition: trains digit-classifier.")
+        self.output("DashboardName", dashboard.dashboard_name, "The training metrics in CloudWatch.")
+        self.output("LogGroupName", self.logs.log_group_name, "Holds what jobs print.")
+
+    def _bucket(self, name: str, **options: Any) -> aws_s3.Bucket:
+        return aws_s3.Bucket(
+            self,
+            name,
+            encryption=aws_s3.BucketEncryption.S3_MANAGED,
+            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            removal_policy=self.policy,
+            **options,
+        )
+
+    def _data_bucket(self) -> aws_s3.Bucket:
+        bucket = self._bucket("DataBucket")
+        rule = aws_s3.CfnBucket.RuleProperty
+        _lifecycle(
+            bucket,
+            rule(
+                id="CheaperStorage",
+                status="Enabled",
+                transitions=[
+                    aws_s3.CfnBucket.TransitionProperty(
+                        storage_class="STANDARD_IA", transition_in_days=self.settings.infrequent_access_days
+                    )
+                ],
+            ),
+        )
+        return bucket
+
+    def _artifact_bucket(self) -> aws_s3.Bucket:
+        bucket = self._bucket("ArtifactBucket", versioned=True)
+        _lifecycle(
+            bucket,
+            aws_s3.CfnBucket.RuleProperty(
+                id="ReplacedVersions",
+                status="Enabled",
+                noncurrent_version_expiration=aws_s3.CfnBucket.NoncurrentVersionExpirationProperty(
+                    noncurrent_days=self.settings.old_artifact_days
+                ),
+            ),
+        )
+        return bucket
+
+    def _compute(self, name: str, network: Network) -> aws_batch.CfnComputeEnvironment:
+        """Spot instances from zero, where capacity is cheap and deep; Batch's own role of the account runs it."""
+        settings = self.settings
+        profile = instance_profile(
+            self,
+            "Instance",
+            purpose="Lets the container agent of ECS run Batch jobs.",
+            managed_policies=["service-role/AmazonEC2ContainerServiceforEC2Role"],
+        )
+        template = launch_template(self, f"{name}LaunchTemplate", volume_gib=settings.volume_gib)
+        return aws_batch.CfnComputeEnvironment(
+            self,
+            f"{name}Compute",
+            type="MANAGED",
+            state="ENABLED",
+            replace_compute_environment=False,  # change in place, so that queues keep working
+            compute_resources=aws_batch.CfnComputeEnvironment.ComputeResourcesProperty(
+                type="SPOT",
+                allocation_strategy="SPOT_PRICE_CAPACITY_OPTIMIZED",
+                minv_cpus=0,
+                maxv_cpus=settings.maximum_vcpus,
+                instance_types=settings.instance_types,
+                instance_role=profile.instance_profile_arn,
+                subnets=network.subnet_ids,
+                security_group_ids=[network.security_group.security_group_id],
+                ec2_configuration=[
+                    aws_batch.CfnComputeEnvironment.Ec2ConfigurationObjectProperty(image_type="ECS_AL2023")
+                ],
+                launch_template=aws_batch.CfnComputeEnvironment.LaunchTemplateSpecificationProperty(
+                    launch_template_id=template.ref, version=template.attr_latest_version_number
+                ),
+                update_to_latest_image_version=True,
+            ),
+        )
+
+    def _queue(self, name: str, environments: list[aws_batch.CfnComputeEnvironment]) -> aws_batch.CfnJobQueue:
+        """A queue that prefers the first environment, and gives up on jobs for which no capacity comes."""
+        return aws_batch.CfnJobQueue(
+            self,
+            name,
+            priority=1,
+            state="ENABLED",
+            compute_environment_order=[
+                aws_batch.CfnJobQueue.ComputeEnvironmentOrderProperty(
+                    compute_environment=environment.attr_compute_environment_arn, order=order
+                )
+                for order, environment in enumerate(environments, start=1)
+            ],
+            job_state_time_limit_actions=[
+                aws_batch.CfnJobQueue.JobStateTimeLimitActionProperty(
+                    action="CANCEL",
+                    state="RUNNABLE",
+                    max_time_seconds=self.settings.runnable_limit_seconds,
+                    reason=reason,
+                )
+                for reason in (
+                    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+                    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+                    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+                )
+            ],
+        )
+
+    def _code(self) -> tuple[str, str]:
+        """Address of the code bundle, as `s3://bucket/key` and as `bucket/key`."""
+        if self.settings.code:
+            return self.settings.code, Fn.select(1, Fn.split("s3://", self.settings.code))
+        asset = aws_s3_assets.Asset(
+            self,
+            "Code",
+            path=str(WORKLOADS.parent),
+            exclude=["*", "!workloads", "!workloads/**", "**/__pycache__", "**/*.pyc"],
+            ignore_mode=IgnoreMode.GIT,
+        )
+        location = f"{asset.s3_bucket_name}/{asset.s3_object_key}"
+        return f"s3://{location}", location
+
+    def _job_definition(self, workload: str, *, data: str) -> aws_batch.CfnJobDefinition:
+        settings = self.settings
+        name = "".join(word.title() for word in workload.split("-"))
+        job_role = self._job_role(f"{name}JobRole", workload)
+        definition = aws_batch.CfnJobDefinition
+        return definition(
+            self,
+            f"{name}Job",
+            type="container",
+            platform_capabilities=["EC2"],
+            propagate_tags=True,
+            parameters={
+                "data": f"s3://{self.data.bucket_name}/{data}",
+                "output": f"s3://{self.artifacts.bucket_name}/{workload}",
+                "epochs": text(settings.epochs),
+            },
+            container_properties=definition.ContainerPropertiesProperty(
+                image=settings.image,
+                command=[
+                    "python",
+                    "-c",
+                    BOOTSTRAP.read_text(encoding="utf-8"),
+                    *("train", workload, "--data", "Ref::data", "--output", "Ref::output"),
+                    *("--epochs", "Ref::epochs", "--metrics", "cloudwatch"),
+                ],
+                environment=[
+                    definition.EnvironmentProperty(name="AWS_DEFAULT_REGION", value=Aws.REGION),
+                    definition.EnvironmentProperty(name="GROUNDWORK_CODE", value=self.code_url),
+                ],
+                resource_requirements=[
+                    definition.ResourceRequirementProperty(type="VCPU", value=text(settings.job_vcpus)),
+                    definition.ResourceRequirementProperty(
+                        type="MEMORY", value=text(settings.job_memory_mib)
+                    ),
+                ],
+                linux_parameters=definition.LinuxParametersProperty(
+                    init_process_enabled=True, shared_memory_size=settings.shared_memory_mib
+                ),
+                log_configuration=definition.LogConfigurationProperty(
+                    log_driver="awslogs",
+                    options={
+                        "awslogs-group": self.logs.log_group_name,
+                        "awslogs-region": Aws.REGION,
+                        "awslogs-stream-prefix": workload,
+                    },
+                ),
+                job_role_arn=job_role.role_arn,
+                execution_role_arn=self.execution_role.role_arn,
+            ),
+            retry_strategy=definition.RetryStrategyProperty(
+                attempts=settings.job_attempts,
+                evaluate_on_exit=[
+                    # The host was reclaimed (spot) or failed: not the job's fault.
+                    definition.EvaluateOnExitProperty(action="RETRY", on_status_reason="Host EC2*"),
+                    definition.EvaluateOnExitProperty(action="EXIT", on_reason="*"),
+                ],
+            ),
+            timeout=definition.TimeoutProperty(attempt_duration_seconds=settings.job_timeout_seconds),
+        )
+
+    def _task_role(self, name: str, purpose: str) -> aws_iam.Role:
+        return aws_iam.Role(
+            self, name, assumed_by=aws_iam.ServicePrincipal("ecs-tasks.amazonaws.com"), description=purpose
+        )
+
+    def _job_role(self, name: str, workload: str) -> aws_iam.Role:
+        """A job reads its code and the data, reads and writes its own artifacts, and writes training metrics."""
+        role = self._task_role(name, f"Permissions of {workload} jobs.")
+        artifacts = self.artifacts.arn_for_objects(f"{workload}/*")
+        statements = [
+            (["s3:GetObject"], [f"arn:{Aws.PARTITION}:s3:::{self.code_location}", self.data.arn_for_objects("*"), artifacts]),
+            (["s3:PutObject", "s3:AbortMultipartUpload"], [artifacts]),
+            (["s3:ListBucket"], [self.data.bucket_arn, self.artifacts.bucket_arn]),
+        ]
+        for actions, resources in statements:
+            role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=resources))
+        role.add_to_policy(
+            aws_iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],  # metrics know no resource; the namespace confines it
+                conditions={"StringEquals": {"cloudwatch:namespace": METRICS}},
+            )
+        )
+        return role
+
+    def _dashboard(self, workloads: list[str]) -> aws_cloudwatch.Dashboard:
+        """A row of graphs for each workload."""
+
+        def graph(title: str, workload: str, *names: str) -> aws_cloudwatch.GraphWidget:
+            metrics = [
+                aws_cloudwatch.Metric(
+                    namespace=METRICS,
+                    metric_name=name,
+                    dimensions_map={"Workload": workload},
+                    period=Duration.minutes(1),
+                    label=name,
+                )
+                for name in names
+            ]
+            return aws_cloudwatch.GraphWidget(title=title, left=list(metrics), width=6, height=6)
+
+        dashboard = aws_cloudwatch.Dashboard(self, "Dashboard")
+        for workload in workloads:
+            dashboard.add_widgets(
+                graph(f"{workload}: loss", workload, "TrainingLoss", "ValidationLoss"),
+                graph(f"{workload}: accuracy", workload, "ValidationAccuracy"),
+                graph(f"{workload}: samples per second", workload, "SamplesPerSecond"),
+                graph(f"{workload}: machine, %", workload, "CpuUtilization", "MemoryUtilization", "GpuUtilization"),
+            )
+        return dashboard
+
+
+def _lifecycle(bucket: aws_s3.Bucket, rule: aws_s3.CfnBucket.RuleProperty) -> None:
+    """Set the bucket's rule, and drop uploads that were never finished; both may hold a template's parameters."""
+    resource = bucket.node.default_child
+    assert isinstance(resource, aws_s3.CfnBucket)
+    abandoned = aws_s3.CfnBucket.RuleProperty(
+        id="AbandonedUploads",
+        status="Enabled",
+        abort_incomplete_multipart_upload=aws_s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
+            days_after_initiation=7
+        ),
+    )
+    resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(rules=[rule, abandoned])

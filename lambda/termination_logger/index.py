@@ -1,0 +1,169 @@
+"""Writes one structured line for each terminated EC2 instance: why it went, and whether that was expected.
+
+Events may come twice, also at the same time, and a run may die at any point. The table therefore holds a record for each
+instance: a run claims it, writes the line, then marks it recorded.
+
+- Recorded already: a duplicate; nothing is written.
+- Claimed by another run that may still be at work: this run fails, so that Lambda repeats it later.
+- Claimed by this run's own earlier attempt (Lambda repeats a failed run under the same request id), or the claim has
+  lapsed: the run takes over. No termination is lost with a run that died.
+
+Only a run that dies between writing the line and marking it writes it twice; the other order would lose it.
+"""
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+
+import boto3
+from botocore.exceptions import ClientError
+
+GROUP = os.environ["GROUP"]
+WATCH_ALL = os.environ["WATCH"] == "all"
+COUNT_EXPECTED = os.environ["COUNT_EXPECTED"] == "true"
+EXPECTED_TAG = "groundwork:expected-termination"
+CLAIM_SECONDS = 60  # longer than a run may take
+KEEP_SECONDS = 15 * 86400  # longer than a failed event waits in the dead-letter queue
+
+# What a group says of a termination, in its activity's cause; the first that fits holds.
+CAUSES = (
+    ("shrinking the capacity", "scale-in"),
+    ("difference between desired and actual capacity", "scale-in"),
+    ("instance refresh", "refresh"),
+    ("user request", "person-or-program"),
+    ("indicating it has been terminated or stopped", None),  # the group noticed afterwards: EC2 knows why
+    ("health", "unhealthy"),
+    ("status checks failure", "unhealthy"),
+)
+# What EC2 says, in the code of the instance's state reason.
+REASONS = (
+    ("Server.Spot", "spot-interruption"),
+    ("Client.UserInitiated", "person-or-program"),
+    ("Client.InstanceInitiated", "person-or-program"),
+    ("Server.", "aws"),
+    ("Client.", "launch-failure"),
+)
+EXPECTED = ("scale-in", "refresh")
+
+ec2 = boto3.client("ec2")
+autoscaling = boto3.client("autoscaling")
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+
+
+def handler(event, context):
+    instance_id, at = read(event)
+    instance = find_instance(instance_id)
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    group = tags.get("aws:autoscaling:groupName", "" if WATCH_ALL else GROUP)
+    activities = find_activities(group, instance_id) if group else []
+    if not (WATCH_ALL or is_ours(instance, tags, activities)):
+        return "not of the group"
+    if not claim(instance_id, context.aws_request_id):
+        return "recorded already"
+    kind, reason = classify(instance, activities)
+    expected = kind in EXPECTED or tags.get(EXPECTED_TAG, "false").lower() != "false"
+    line = {
+        "event": "instance-terminated",
+        "instanceId": instance_id,
+        "class": kind,
+        "expected": expected,
+        "counted": COUNT_EXPECTED or not expected,
+        "reason": reason,
+        "group": group,
+        "terminatedAt": at,
+        "eventId": event.get("id", ""),
+    }
+    print(json.dumps(line), flush=True)
+    record(line)
+    return "recorded"
+
+
+def read(event):
+    """The instance and the time of its termination; an event of another shape is refused."""
+    try:
+        instance_id, state, at = event["detail"]["instance-id"], event["detail"]["state"], event["time"]
+    except (KeyError, TypeError) as missing:
+        raise ValueError(f"not an EC2 state change: {missing} is missing in {json.dumps(event)[:1000]}") from missing
+    if state != "terminated" or not str(instance_id).startswith("i-"):
+        raise ValueError(f"not the termination of an instance: {instance_id!r} became {state!r}")
+    return instance_id, at
+
+
+def find_instance(instance_id):
+    """What EC2 still knows; nothing if it does not know the instance (any more)."""
+    try:
+        answer = ec2.describe_instances(InstanceIds=[instance_id])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
+            raise
+        return {}
+    return next((i for r in answer["Reservations"] for i in r["Instances"]), {})
+
+
+def find_activities(group, instance_id):
+    """The group's activities that name the instance, latest first."""
+    answer = autoscaling.describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=100)
+    return [activity for activity in answer["Activities"] if instance_id in activity.get("Description", "")]
+
+
+def is_ours(instance, tags, activities):
+    """Whether the instance is of the group. One of which nothing is known might be: it is never passed over."""
+    if not instance or activities:
+        return True
+    if tags:
+        return tags.get("aws:autoscaling:groupName") == GROUP
+    listed = autoscaling.describe_auto_scaling_instances(InstanceIds=[instance["InstanceId"]])
+    return any(entry["AutoScalingGroupName"] == GROUP for entry in listed["AutoScalingInstances"])
+
+
+def classify(instance, activities):
+    """The class of a termination, and the words of AWS that it rests on."""
+    state = instance.get("StateReason", {})
+    code, message = state.get("Code", ""), state.get("Message", "")
+    if code.startswith("Server.Spot"):
+        return "spot-interruption", message
+    for activity in activities:
+        if activity["Description"].startswith("Terminating"):
+            cause = activity.get("Cause", "")
+            kind = next((kind for words, kind in CAUSES if words in cause), None)
+            if kind:
+                return kind, cause
+    return next((kind for start, kind in REASONS if code.startswith(start)), "unknown"), message
+
+
+def claim(instance_id, run):
+    """Take the instance for this run; False if its line has been written."""
+    now = int(time.time())
+    try:
+        table.put_item(
+            Item={
+                "instanceId": instance_id,
+                "run": run,
+                "claimedUntil": now + CLAIM_SECONDS,
+                "expiresAt": now + KEEP_SECONDS,
+            },
+            ConditionExpression="attribute_not_exists(instanceId) OR "
+            "(attribute_not_exists(recordedAt) AND (#run = :run OR claimedUntil < :now))",
+            ExpressionAttributeNames={"#run": "run"},
+            ExpressionAttributeValues={":run": run, ":now": now},
+        )
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
+        held = table.get_item(Key={"instanceId": instance_id}, ConsistentRead=True).get("Item", {})
+        if "recordedAt" in held:
+            return False
+        raise RuntimeError(f"{instance_id} is claimed by run {held.get('run')}: to be tried again") from None
+    return True
+
+
+def record(line):
+    """Mark the line as written, and keep what it says for the report."""
+    table.update_item(
+        Key={"instanceId": line["instanceId"]},
+        UpdateExpression="SET recordedAt = :at, counted = :counted, line = :line",
+        ExpressionAttributeValues={
+            ":at": datetime.now(UTC).isoformat(timespec="seconds"),
+            ":counted": line["counted"],
+            ":line": json.dumps(line),
+        },
+    )
