@@ -66,16 +66,16 @@ def write_run_folder(
         path.write_bytes(content)
 
 
-def load_metrics(run: Location, workload: str) -> dict[str, Any]:
+def load_metrics(run: Location, workload: str | None = None) -> dict[str, Any]:
     """The metrics.json of a finished run.
 
     Raises:
-        InputError: This is no finished run of that workload.
+        InputError: This is no finished run, or not one of that workload.
     """
     if not (run / METRICS).is_file():
-        raise InputError(f"{run}: not a finished run (no {METRICS}); give the output of `groundwork train {workload}`")
+        raise InputError(f"{run}: not a finished run (no {METRICS}); give the output of `groundwork train`")
     metrics: dict[str, Any] = json.loads((run / METRICS).read())
-    if metrics.get("workload") != workload:
+    if workload and metrics.get("workload") != workload:
         raise InputError(f"{run}: a run of {metrics.get('workload')}, not of {workload}")
     return metrics
 

@@ -9,6 +9,7 @@ throttling and short outages of S3.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from abc import ABC, abstractmethod
@@ -142,8 +143,10 @@ class Folder(Location):
             raise InputError(f"{self}: cannot be written: {error.strerror}") from error
 
     def delete(self) -> None:
-        """Remove the file, if it is there."""
+        """Remove the file, if it is there, and its folder when that is empty then: S3 has no empty folders either."""
         self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from workloads.errors import InputError
 from workloads.training.runtime.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import optuna
     import pandas as pd
-    from pydantic import BaseModel
 
     from workloads.training.runtime.results import Results
     from workloads.training.runtime.run import Run
@@ -39,8 +39,8 @@ class Workload(Generic[SettingsType]):
         unit: What one training row is called in the throughput, in the plural ("images").
         search: Values of settings for one trial of `tune`, drawn from an Optuna trial; None: cannot be tuned.
         objective: The column of history.csv that `tune` improves, and in which direction.
-        generate: `generate(run, options)`: file names and their content; None: the model generates nothing.
-        generate_options: The options of `generate`, as a pydantic model with described fields.
+        generate: `generate(run, digits, count, seed)`: so many images of each digit, as file names and their content;
+            None: the model generates nothing.
     """
 
     settings: type[SettingsType]
@@ -49,12 +49,17 @@ class Workload(Generic[SettingsType]):
     unit: str = "rows"
     search: Callable[[optuna.Trial], dict[str, Any]] | None = None
     objective: tuple[str, Literal["minimize", "maximize"]] = ("validation_loss", "minimize")
-    generate: Callable[[Location, Any], Mapping[str, bytes]] | None = None
-    generate_options: type[BaseModel] | None = None
+    generate: Callable[[Location, Sequence[int], int, int], Mapping[str, bytes]] | None = None
 
 
 def load(name: str) -> Workload[Any]:
-    """Import the model file of a workload. Slow (PyTorch), so nothing is imported before it is needed."""
+    """Import the model file of a workload. Slow (PyTorch), so nothing is imported before it is needed.
+
+    Raises:
+        InputError: There is no such workload.
+    """
+    if name not in WORKLOADS:
+        raise InputError(f"no workload is called {name}: choose from {', '.join(WORKLOADS)}")
     workload = import_module(f"workloads.training.{name.replace('-', '_')}").WORKLOAD
     if not isinstance(workload, Workload):
         raise TypeError(f"{name}: WORKLOAD must be a Workload")

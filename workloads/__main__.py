@@ -1,0 +1,21 @@
+"""`python -m workloads`: what a job runs, on AWS and on a laptop."""
+
+from __future__ import annotations
+
+import sys
+
+from workloads.commands import app
+from workloads.errors import InputError
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one line and exit code 2."""
+    try:
+        app(prog_name="python -m workloads")
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - this is the output
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

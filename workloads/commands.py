@@ -1,0 +1,117 @@
+"""The command line of the workloads."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from workloads import data
+from workloads.errors import InputError, TrainingStopped
+from workloads.options import add_options, validated
+from workloads.training.runtime.storage import locate
+from workloads.training.runtime.workload import WORKLOADS, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Train, tune and use the workloads.")
+app.add_typer(data.app, name="data")
+
+WorkloadName = Annotated[str, typer.Argument(help="One of: " + ", ".join(WORKLOADS) + ".", show_default=False)]
+Data = Annotated[str, typer.Option(help="Folder or s3:// URI of the data.")]
+Output = Annotated[
+    str | None,
+    typer.Option(help="Folder or s3:// URI of the run (default: runs/<workload>/<time>)", show_default=False),
+]
+Model = Annotated[str, typer.Option(help="Folder or s3:// URI of a finished run.")]
+
+
+def _group(build: Callable[[str], Callable[..., None]], help_text: str) -> typer.Typer:
+    """A command for each workload, whose options are known only when its model file is imported.
+
+    Args:
+        build: Gives the command of a workload.
+        help_text: What the commands do.
+    """
+
+    class WorkloadGroup(TyperGroup):
+        """Imports a model file when its command is called; the list of commands needs none."""
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+            name, _, rest = super().resolve_command(ctx, args)
+            one = typer.Typer(add_completion=False)
+            one.command(name, help=WORKLOADS[str(name)])(build(str(name)))
+            return name, typer.main.get_command(one), rest
+
+    group = typer.Typer(cls=WorkloadGroup, no_args_is_help=True, help=help_text)
+    for name, summary in WORKLOADS.items():
+        group.command(name, help=summary)(lambda: None)
+    return group
+
+
+def _train(name: str) -> Callable[..., None]:
+    from workloads.training.runtime.settings import RunOptions  # noqa: PLC0415 - PyTorch takes seconds to import
+    from workloads.training.runtime.train import train  # noqa: PLC0415
+
+    workload = load(name)
+
+    def command(data: Data, given: dict[str, Any], output: Output = None) -> None:
+        settings, options = validated(workload.settings, given), validated(RunOptions, given)
+        try:
+            train(name, workload, settings, options=options, data=data, output=output)
+        except TrainingStopped as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+    return add_options(command, workload.settings, RunOptions, presets=workload.settings.presets)
+
+
+app.add_typer(_group(_train, "Train a model and write its run folder."), name="train")
+
+
+@app.command()
+def predict(
+    workload: WorkloadName,
+    model: Model,
+    inputs: Annotated[str, typer.Option("--input", help="File, folder or s3:// URI of what to predict from.")],
+    output: Annotated[str, typer.Option(help="CSV file or s3:// URI to write.")],
+) -> None:
+    """Predict with a finished run: one line an input row, in order, the prediction first."""
+    offered = load(workload)
+    if offered.predict is None:
+        raise InputError(f"{workload} predicts nothing")
+    rows = offered.predict(locate(model), locate(inputs))
+    locate(output).write(rows.to_csv(index=False).encode())
+    typer.echo(f"{len(rows):,} predictions in {output}")
+
+
+@app.command()
+def generate(
+    model: Model,
+    output: Annotated[str, typer.Option(help="Folder or s3:// URI to write the images to.")],
+    digits: Annotated[str, typer.Option(help="Which digits: 0-9, or 3,5,7.")] = "0-9",
+    count: Annotated[int, typer.Option(min=1, help="Images of each digit.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the images.")] = 0,
+) -> None:
+    """Generate images of digits with a finished run."""
+    from workloads.training.runtime.run_folder import load_metrics  # noqa: PLC0415 - PyTorch takes seconds to import
+
+    run = locate(model)
+    name = load_metrics(run)["workload"]
+    offered = load(name)
+    if offered.generate is None:
+        raise InputError(f"{run}: a run of {name}, which generates nothing")
+    images = offered.generate(run, _digits(digits), count, seed)
+    for path, content in images.items():
+        (locate(output) / path).write(content)
+    typer.echo(f"{len(images):,} files in {output}")
+
+
+def _digits(text: str) -> list[int]:
+    """The digits of `0-9` or `3,5,7`, in order."""
+    if not re.fullmatch(r"\d(-\d)?(,\d(-\d)?)*", text):
+        raise InputError(f"--digits {text}: expected 0-9 or 3,5,7")
+    return [digit for part in text.split(",") for digit in range(int(part[0]), int(part[-1]) + 1)]

@@ -1,0 +1,100 @@
+"""Data sets: bring them to where a workload reads them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workloads.errors import InputError
+from workloads.training.runtime.storage import locate
+
+app = typer.Typer(no_args_is_help=True, help="Bring data sets to where a workload reads them.")
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that the workloads know.
+
+    Attributes:
+        folder: Its folder below that named by the environment variable GROUNDWORK_DATA.
+        sample: Makes a small stand-in that needs no download: file names and content.
+        download: Gets the data set from its public origin; None: a person has to.
+        origin: Where a person gets it.
+    """
+
+    folder: str
+    sample: Callable[[], Files]
+    download: Callable[[], Files] | None
+    origin: str
+
+
+def _sample_mnist() -> Files:
+    from workloads.training.mnist import sample_mnist  # noqa: PLC0415 - scikit-learn takes seconds to import
+
+    return sample_mnist()
+
+
+def _download_mnist() -> Files:
+    from torchvision.datasets import MNIST  # noqa: PLC0415 - PyTorch takes seconds to import
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            MNIST(folder, download=True)
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"mnist cannot be downloaded ({error}): set GROUNDWORK_DATA to a folder that has mnist/*.gz, "
+                "or use the stand-in: groundwork data sample mnist --to ..."
+            ) from error
+        return {path.name: path.read_bytes() for path in Path(folder, "MNIST", "raw").glob("*.gz")}
+
+
+DATASETS: dict[str, Dataset] = {
+    "mnist": Dataset("mnist", _sample_mnist, _download_mnist, "Y. LeCun and C. Cortes, through torchvision"),
+}
+
+Name = Annotated[str, typer.Argument(help="One of: " + ", ".join(DATASETS) + ".", show_default=False)]
+To = Annotated[str, typer.Option(help="Folder or s3:// URI.")]
+
+
+@app.command()
+def put(name: Name, to: To) -> None:
+    """Copy a data set to a folder or S3: from GROUNDWORK_DATA, or else from its origin."""
+    dataset = _dataset(name)
+    root = os.environ.get("GROUNDWORK_DATA")
+    folder = Path(root, dataset.folder) if root else None
+    if folder and folder.is_dir():
+        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    elif dataset.download:
+        files = dataset.download()
+    else:
+        raise InputError(
+            f"{name}: get it from {dataset.origin} and set GROUNDWORK_DATA to a folder with {dataset.folder}/"
+        )
+    _write(files, to)
+
+
+@app.command()
+def sample(name: Name, to: To) -> None:
+    """Write a small stand-in for a data set, which needs no download, to a folder or S3."""
+    _write(_dataset(name).sample(), to)
+
+
+def _dataset(name: str) -> Dataset:
+    if name not in DATASETS:
+        raise InputError(f"no data set is called {name}: choose from {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
+def _write(files: Files, to: str) -> None:
+    target = locate(to)
+    for name, content in files.items():
+        (target / name).write(content)
+        typer.echo(f"{target / name}  {len(content):,} bytes")

@@ -1,0 +1,196 @@
+"""MNIST and data sets of its form: idx files, and images of digits in other files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import math
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workloads.training.runtime.storage import Location
+
+SIDE = 28
+CLASSES = 10
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_UNSIGNED_BYTE = 0x08
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A training and a test set of digit images.
+
+    Attributes:
+        train_images: uint8 [n, 28, 28], 0 is background.
+        train_labels: uint8 [n], 0 to 9.
+        test_images: uint8 [m, 28, 28].
+        test_labels: uint8 [m].
+    """
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.uint8]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.uint8]
+
+    @property
+    def sha256(self) -> str:
+        """A digest of all pixels and labels, whatever files they came in."""
+        digest = hashlib.sha256()
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+def load_mnist(data: Location) -> Digits:
+    """Read the four idx files of a data set, `.gz` or not, at a location or in its `MNIST/raw` (torchvision's layout).
+
+    Raises:
+        InputError: A file is missing, damaged, or does not hold what it should.
+    """
+    train_images, train_labels, test_images, test_labels = (_file(data, name) for name in FILES)
+    return Digits(*_read_pair(train_images, train_labels), *_read_pair(test_images, test_labels))
+
+
+def read_images(source: Location) -> NDArray[np.uint8]:
+    """Images from an idx file (`.gz` or not), an `.npy` file, or a folder of PNG files in the order of their names.
+
+    Returns:
+        uint8 [n, 28, 28].
+
+    Raises:
+        InputError: There are no such images, or they are not 28x28 in grey.
+    """
+    if not source.is_file():
+        names = [name for name in source.names() if name.lower().endswith(".png")]
+        if not names:
+            raise InputError(f"{source}: no such file, and no folder with PNG files")
+        return np.stack([_png(source / name) for name in names])
+    content = source.read()
+    images = _npy(content, source.uri) if source.name.endswith(".npy") else parse_idx(content, source.uri)
+    return _checked_images(images, source.uri)
+
+
+def parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
+    """The array of bytes in an idx file.
+
+    The format (http://yann.lecun.com/exdb/mnist): two zero bytes, the type (8: unsigned byte), the number of
+    dimensions, each dimension as a big-endian 32-bit integer, then the values, last dimension fastest.
+
+    Args:
+        content: The file, gzip-compressed or not.
+        name: What to call it in errors.
+
+    Raises:
+        InputError: It is not an idx file of unsigned bytes, or is truncated or too long.
+    """
+    if content.startswith(_GZIP_MAGIC):
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(f"{name}: the gzip data is damaged: {error}") from error
+    if len(content) < 4 or content[:2] != b"\0\0":  # noqa: PLR2004 - the magic number
+        raise InputError(f"{name}: not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}")
+    kind, dimensions = content[2], content[3]
+    if kind != _UNSIGNED_BYTE or dimensions == 0:
+        raise InputError(f"{name}: idx type {kind:#04x} with {dimensions} dimensions; expected unsigned bytes (0x08)")
+    header = 4 + 4 * dimensions
+    if len(content) < header:
+        raise InputError(f"{name}: truncated: {len(content)} bytes, shorter than its header of {header}")
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
+    expected = header + math.prod(shape)
+    if len(content) != expected:
+        problem = "truncated" if len(content) < expected else "too long"
+        raise InputError(f"{name}: {problem}: {len(content)} bytes; its header {list(shape)} needs {expected}")
+    return np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
+
+
+def format_idx(array: NDArray[np.uint8]) -> bytes:
+    """An array of bytes as an idx file."""
+    header = bytes((0, 0, _UNSIGNED_BYTE, array.ndim)) + np.array(array.shape, ">u4").tobytes()
+    return header + array.tobytes()
+
+
+def sample_mnist() -> dict[str, bytes]:
+    """A small stand-in for MNIST that needs no download: scikit-learn's 1,797 handwritten digits as idx files.
+
+    Their 8x8 images are scaled to 20x20 and centred in 28x28, as MNIST's are; 1,437 to train on, 360 to test on.
+    """
+    digits = load_digits()
+    pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    images = np.zeros((len(pixels), SIDE, SIDE), np.uint8)
+    for image, small in zip(images, pixels, strict=True):
+        image[4:24, 4:24] = np.asarray(Image.fromarray(small).resize((20, 20), Image.Resampling.BICUBIC))
+    labels = digits.target.astype(np.uint8)
+    train_images, test_images, train_labels, test_labels = train_test_split(
+        images, labels, test_size=0.2, stratify=labels, random_state=0
+    )
+    arrays = (train_images, train_labels, test_images, test_labels)
+    return {f"{name}.gz": gzip.compress(format_idx(array), mtime=0) for name, array in zip(FILES, arrays, strict=True)}
+
+
+def _file(data: Location, name: str) -> Location:
+    candidates = [data / folder / f"{name}{suffix}" for folder in ("", "MNIST/raw") for suffix in (".gz", "")]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise InputError(f"{data}: there is no {name}.gz (nor {name}, nor MNIST/raw); expected {', '.join(FILES)}")
+
+
+def _read_pair(images_at: Location, labels_at: Location) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images = _checked_images(parse_idx(images_at.read(), images_at.uri), images_at.uri)
+    labels = parse_idx(labels_at.read(), labels_at.uri)
+    if labels.ndim != 1:
+        raise InputError(f"{labels_at}: {labels.ndim} dimensions; labels have one")
+    if len(labels) != len(images):
+        raise InputError(f"{labels_at}: {len(labels)} labels for the {len(images)} images of {images_at}")
+    wrong = np.flatnonzero(labels >= CLASSES)
+    if len(wrong):
+        raise InputError(f"{labels_at}: label {labels[wrong[0]]} in row {wrong[0]}; labels are 0 to 9")
+    return images, labels
+
+
+def _checked_images(images: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):  # noqa: PLR2004 - rows of two-dimensional images
+        raise InputError(f"{name}: shape {list(images.shape)}; expected images of 28x28: [n, 28, 28]")
+    if not len(images):
+        raise InputError(f"{name}: no images in it")
+    return images
+
+
+def _npy(content: bytes, name: str) -> NDArray[np.uint8]:
+    try:
+        array: NDArray[np.uint8] = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{name}: not an .npy file: {error}") from error
+    if array.dtype != np.uint8:
+        raise InputError(f"{name}: values of type {array.dtype}; expected uint8, 0 (background) to 255")
+    return array
+
+
+def _png(source: Location) -> NDArray[np.uint8]:
+    try:
+        with Image.open(io.BytesIO(source.read())) as image:
+            pixels = np.asarray(image.convert("L"))
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise InputError(f"{source}: not a PNG image: {error}") from error
+    if pixels.shape != (SIDE, SIDE):
+        raise InputError(f"{source}: {pixels.shape[1]}x{pixels.shape[0]} pixels; expected 28x28")
+    return pixels

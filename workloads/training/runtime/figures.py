@@ -1,0 +1,72 @@
+"""Figures that more than one model draws. No pyplot: no display, no global state."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Literal
+
+import seaborn as sns
+from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.ticker import MaxNLocator
+
+from workloads.training.runtime.results import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+_STYLE: Literal["whitegrid"] = "whitegrid"
+
+
+def new_figure(width: float = 7, height: float = 4.2) -> tuple[MatplotlibFigure, Axes]:
+    """An empty figure with one set of axes, in the style of the reports; sizes in inches."""
+    with sns.axes_style(_STYLE):
+        figure = MatplotlibFigure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots()
+
+
+def curves(
+    name: str, title: str, history: Sequence[Mapping[str, float]], panels: Mapping[str, Sequence[str]]
+) -> Figure:
+    """Columns of history over the epochs, a panel for each group.
+
+    Args:
+        name: File name without suffix.
+        title: Title in the report.
+        history: One row an epoch.
+        panels: For each panel, by the label of its vertical axis, the columns drawn in it.
+    """
+    with sns.axes_style(_STYLE):
+        figure = MatplotlibFigure(figsize=(max(6.0, 4.8 * len(panels)), 3.8), layout="constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    epochs = [row["epoch"] for row in history]
+    for axis, (label, columns) in zip(axes, panels.items(), strict=True):
+        for column in columns:
+            values = [row.get(column, float("nan")) for row in history]
+            axis.plot(epochs, values, marker="o" if len(epochs) <= 30 else "", label=column.replace("_", " "))  # noqa: PLR2004
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.legend()
+    last = history[-1]
+    shown = (column for column in itertools.chain.from_iterable(panels.values()) if column in last)
+    ends = ", ".join(f"{column.replace('_', ' ')} {last[column]:.4f}" for column in shown)
+    return Figure(name, title, f"Curves over {len(history)} epochs, ending at {ends}.", figure)
+
+
+def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Figure:
+    """Counts of rows by true class (down) and predicted class (across); colour on the errors only."""
+    figure, axes = new_figure(6.4, 5.6)
+    errors = counts.copy()
+    for index in range(len(classes)):
+        errors[index, index] = 0
+    sns.heatmap(errors, annot=counts, fmt="d", cmap="Oranges", cbar=False, ax=axes, square=True, linewidths=0.5)
+    axes.set(xlabel="predicted", ylabel="true", xticklabels=classes, yticklabels=classes)
+    wrong = int(errors.sum())
+    alt = f"Confusion matrix of {int(counts.sum())} rows in {len(classes)} classes; {wrong} are wrong"
+    if wrong:
+        row, column = divmod(int(errors.argmax()), len(classes))
+        alt += f"; the commonest mistake takes {classes[row]} for {classes[column]} ({int(errors.max())} times)"
+    return Figure("confusion_matrix", "Confusion matrix", alt + ".", figure)
