@@ -234,5 +234,5 @@ def _shell(cloud: dict[str, str]) -> dict[str, str]:
 
 def _reason(lines: list[str]) -> str:
     """What the CDK's output says about a failure, in a line or a few."""
-    told = [line.strip() for line in lines if "❌" in line or "_FAILED" in line]
-    return " ".join(dict.fromkeys(told)) or " ".join(lines[-3:])
+    failed = next((number for number, line in enumerate(lines) if "❌" in line), -3)
+    return " ".join(line.strip(" ❌‣") for line in lines[failed : failed + 4] if line.strip())

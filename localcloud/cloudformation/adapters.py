@@ -1,0 +1,242 @@
+"""Where properties and the API's parameters differ in more than their names (``types.yaml`` refers to these)."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+from localcloud.account import REGION
+from localcloud.background import client
+from localcloud.cloudformation.translation import Properties
+
+
+def vpc(values: Properties) -> Properties:
+    """Attributes of a VPC are set one by one, wrapped."""
+    return _wrapped(values, "EnableDnsSupport", "EnableDnsHostnames")
+
+
+def subnet(values: Properties) -> Properties:
+    """As with a VPC."""
+    return _wrapped(values, "MapPublicIpOnLaunch")
+
+
+def _wrapped(values: Properties, *names: str) -> Properties:
+    return {key: {"Value": item} if key in names else item for key, item in values.items()}
+
+
+def security_group(values: Properties) -> Properties:
+    """Rules within the group become calls; rules for leaving traffic replace the default one."""
+    rest = {key: item for key, item in values.items() if not key.startswith("SecurityGroup")}
+    for direction in ("Ingress", "Egress"):
+        if rules := values.get(f"SecurityGroup{direction}"):
+            rest[direction] = [{"IpPermissions": [_permission(rule)]} for rule in rules]
+    if "Egress" in rest:
+        everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        rest = {"DefaultEgress": {"IpPermissions": [everything]}, **rest}
+    return rest
+
+
+def security_group_rule(values: Properties) -> Properties:
+    """One rule beside its group."""
+    return {"GroupId": values["GroupId"], "IpPermissions": [_permission(values)]}
+
+
+def _permission(rule: Properties) -> Properties:
+    peers = {
+        "IpRanges": ("CidrIp", rule.get("CidrIp")),
+        "Ipv6Ranges": ("CidrIpv6", rule.get("CidrIpv6")),
+        "UserIdGroupPairs": ("GroupId", rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")),
+        "PrefixListIds": ("PrefixListId", rule.get("SourcePrefixListId") or rule.get("DestinationPrefixListId")),
+    }
+    description = {key: rule[key] for key in ("Description",) if key in rule}
+    permission = {key: rule[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in rule}
+    return permission | {name: [{key: peer, **description}] for name, (key, peer) in peers.items() if peer}
+
+
+def auto_scaling_group(values: Properties) -> Properties:
+    """Subnets travel as one text."""
+    zones = values.get("VPCZoneIdentifier")
+    return {**values, "VPCZoneIdentifier": ",".join(zones)} if isinstance(zones, list) else values
+
+
+def role(values: Properties) -> Properties:
+    """Attached and inline policies become calls."""
+    values = {**values, "PolicyDocument": values["AssumeRolePolicyDocument"]}
+    attached = [{"PolicyArn": arn} for arn in values.pop("ManagedPolicyArns", [])]
+    return values | _given(ManagedPolicyArns=attached, Policies=values.pop("Policies", []))
+
+
+def inline_policy(values: Properties) -> Properties:
+    """One document, put on each role."""
+    document = {key: values[key] for key in ("PolicyName", "PolicyDocument")}
+    for kind in ("Users", "Groups"):
+        if values.get(kind):
+            raise ValueError(f"property {kind} is not supported by the local cloud")
+    return {
+        "Roles": [{"RoleName": name, **document} for name in values.get("Roles", [])],
+        "PolicyName": values["PolicyName"],
+    }
+
+
+def managed_policy(values: Properties) -> Properties:
+    """Roles it is attached to become calls."""
+    return values | _given(Roles=[{"RoleName": name} for name in values.pop("Roles", [])])
+
+
+def instance_profile(values: Properties) -> Properties:
+    """Roles become calls."""
+    return {**values, "Roles": [{"RoleName": name} for name in values["Roles"]]}
+
+
+def rule(values: Properties) -> Properties:
+    """Targets are taken away by their ids."""
+    targets = values.get("Targets", [])
+    return values | _given(Targets=targets, Ids=[target["Id"] for target in targets])
+
+
+def function(values: Properties) -> Properties:
+    """Code is one archive; inline code is a file in it. Updates take it unwrapped."""
+    code = values["Code"]
+    if "ZipFile" in code:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr(zipfile.ZipInfo("index.py"), code["ZipFile"])
+        code = {"ZipFile": archive.getvalue()}
+    return {**values, "Code": code, **code}
+
+
+def topic(values: Properties) -> Properties:
+    """Everything but name and tags is an attribute, set one by one; subscriptions are calls."""
+    plain = {key: values.pop(key) for key in ("Name", "Tags") if key in values}
+    subscriptions = values.pop("Subscription", [])
+    settings = [{"AttributeName": key, "AttributeValue": _text(item)} for key, item in values.items()]
+    return plain | _given(Settings=settings, Subscription=subscriptions)
+
+
+def subscription(values: Properties) -> Properties:
+    """Everything but topic, protocol and address is an attribute."""
+    values.pop("Region", None)
+    plain = {key: values.pop(key) for key in ("TopicArn", "Protocol", "Endpoint", "ReturnSubscriptionArn")}
+    settings = [{"AttributeName": key, "AttributeValue": _text(item)} for key, item in values.items()]
+    return plain | _given(Settings=settings)
+
+
+def topic_policy(values: Properties) -> Properties:
+    """One document, set on each topic."""
+    policy = {"AttributeName": "Policy", "AttributeValue": _text(values["PolicyDocument"])}
+    return {"Name": values["Name"], "Topics": [{"TopicArn": arn, **policy} for arn in values["Topics"]]}
+
+
+def queue(values: Properties) -> Properties:
+    """Everything but name and tags is an attribute."""
+    plain = {key: values.pop(key) for key in ("QueueName", "Tags") if key in values}
+    return plain | _given(Attributes={key: _text(item) for key, item in values.items()})
+
+
+def queue_policy(values: Properties) -> Properties:
+    """One document, set on each queue."""
+    policy = {"Policy": _text(values["PolicyDocument"])}
+    return {"Name": values["Name"], "Queues": [{"QueueUrl": url, "Attributes": policy} for url in values["Queues"]]}
+
+
+def key(values: Properties) -> Properties:
+    """Tags have names of their own; rotation is a call."""
+    tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in values.pop("Tags", [])]
+    rotation: list[Properties] = [{}] if values.pop("EnableKeyRotation", False) in (True, "true") else []
+    return values | _given(Tags=tags, EnableKeyRotation=rotation)
+
+
+def bucket(values: Properties) -> Properties:
+    """Each aspect of a bucket has its own call, some under other names."""
+    if encryption := values.pop("BucketEncryption", None):
+        renamed = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
+        rules = encryption["ServerSideEncryptionConfiguration"]
+        fitted = [{renamed.get(name, name): item for name, item in rule.items()} for rule in rules]
+        values["ServerSideEncryptionConfiguration"] = {"Rules": fitted}
+    if lifecycle := values.pop("LifecycleConfiguration", None):
+        values["LifecycleConfiguration"] = {"Rules": [_lifecycle(rule) for rule in lifecycle["Rules"]]}
+    if tags := values.pop("Tags", None):
+        values["Tagging"] = {"TagSet": tags}
+    if logging := values.pop("LoggingConfiguration", None):
+        target = {"TargetBucket": logging.get("DestinationBucketName", values["Bucket"])}
+        prefix = {"TargetPrefix": logging.get("LogFilePrefix", "")}
+        values["BucketLoggingStatus"] = {"LoggingEnabled": target | prefix}
+    return values
+
+
+LIFECYCLE: dict[str, Callable[[Any], Properties]] = {
+    "ExpirationInDays": lambda days: {"Expiration": {"Days": days}},
+    "ExpiredObjectDeleteMarker": lambda flag: {"Expiration": {"ExpiredObjectDeleteMarker": flag}},
+    "Transitions": lambda items: {
+        "Transitions": [{"StorageClass": i["StorageClass"], "Days": i["TransitionInDays"]} for i in items]
+    },
+    "NoncurrentVersionTransitions": lambda items: {
+        "NoncurrentVersionTransitions": [
+            {"StorageClass": i["StorageClass"], "NoncurrentDays": i["TransitionInDays"]} for i in items
+        ]
+    },
+    "NoncurrentVersionExpiration": lambda rule: {"NoncurrentVersionExpiration": rule},
+    "NoncurrentVersionExpirationInDays": lambda days: {"NoncurrentVersionExpiration": {"NoncurrentDays": days}},
+    "AbortIncompleteMultipartUpload": lambda rule: {"AbortIncompleteMultipartUpload": rule},
+}
+
+
+def _lifecycle(rule: Properties) -> Properties:
+    fitted = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}} | _given(ID=rule.get("Id"))
+    for name, item in rule.items():
+        if name in LIFECYCLE:
+            fitted |= LIFECYCLE[name](item)
+        elif name not in ("Status", "Prefix", "Id"):
+            raise ValueError(f"property LifecycleConfiguration.Rules.{name} is not supported by the local cloud")
+    return fitted
+
+
+def table(values: Properties) -> Properties:
+    """A stream is on when it is described."""
+    values = {"BillingMode": "PROVISIONED", **values}
+    if "StreamSpecification" in values:
+        values["StreamSpecification"] = {"StreamEnabled": True, **values["StreamSpecification"]}
+    return values
+
+
+def global_table(values: Properties) -> Properties:
+    """The replica of this region is the table; what stands on the replica counts for it."""
+    replicas = values.pop("Replicas")
+    own = next(replica for replica in replicas if replica["Region"] == REGION)
+    if len(replicas) > 1:
+        raise ValueError("property Replicas: the local cloud has one region")
+    names = ("Tags", "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "TableClass")
+    return table({"BillingMode": "PAY_PER_REQUEST", **values} | _given(**{name: own.get(name) for name in names}))
+
+
+def compute_environment(values: Properties) -> Properties:
+    """AWS Batch makes its own role where none is given; there are no images to update."""
+    if resources := values.get("ComputeResources"):
+        kept = {name: item for name, item in resources.items() if name != "UpdateToLatestImageVersion"}
+        values = {**values, "ComputeResources": kept}
+    if "serviceRole" in values:
+        return values
+    iam = client("iam")
+    try:
+        found = iam.create_service_linked_role(AWSServiceName="batch.amazonaws.com")["Role"]
+    except iam.exceptions.ClientError:
+        found = iam.get_role(RoleName="AWSServiceRoleForbatch")["Role"]
+    return {**values, "serviceRole": found["Arn"]}
+
+
+def parameter(values: Properties) -> Properties:
+    """Tags are a call of their own: overwriting does not take them."""
+    tags = values.pop("Tags", None)
+    tagging = {"ResourceType": "Parameter", "ResourceId": values["Name"], "Tags": tags}
+    return values | _given(Tagging=tagging if tags else None)
+
+
+def _given(**values: Any) -> Properties:
+    return {name: item for name, item in values.items() if item not in (None, [], {})}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,341 @@
+"""Deployments: bring a stack's resources from what is there to what its template says, or back.
+
+A resource whose resolved properties did not change is left alone; one that changed is updated in place,
+or replaced where the schema says so; the old ones go last. When anything fails, everything is undone.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend, Event, Stack, cloudformation_backends
+from moto.cloudformation.parsing import Export, Output, ResourceMap
+
+from localcloud.account import ACCOUNT, REGION
+from localcloud.cloudformation import schemas, templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger("localcloud.cloudformation")
+
+RETENTION = ("DeletionPolicy", "UpdateReplacePolicy")
+
+# They mean nothing outside the CDK and CloudFormation's own machinery.
+WITHOUT_EFFECT = {"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"}
+
+
+@dataclass
+class Resource:
+    """A live resource: what was declared, and moto's model of what there is."""
+
+    logical_resource_id: str
+    cf_resource_type: str
+    generated_name: str
+    declared: dict[str, Any]
+    policies: dict[str, str]
+    model: Any = None
+
+    @property
+    def physical_resource_id(self) -> str:
+        """What ``Ref`` gives."""
+        return str(getattr(self.model, "physical_resource_id", self.logical_resource_id))
+
+    def get_cfn_attribute(self, name: str) -> Any:
+        """What ``Fn::GetAtt`` gives."""
+        try:
+            return self.model.get_cfn_attribute(name)
+        except Exception as error:
+            message = f"{self.logical_resource_id} ({self.cf_resource_type}) has no attribute {name}"
+            raise ValidationError(message=message) from error
+
+
+@dataclass
+class Live:
+    """What a stack owns at present."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: list[Output] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
+    imports: set[str] = field(default_factory=set)
+
+
+def live(stack: Stack) -> Live:
+    """What ``stack`` owns; kept on moto's own object."""
+    state: Live = stack.__dict__.setdefault("live", Live())
+    return state
+
+
+def provider(kind: str) -> Any:
+    """The model, of moto's or ours, of a resource type.
+
+    Raises:
+        ValidationError: Nobody knows the type; moto would skip it in silence.
+    """
+    if kind in parsing.get_model_map():
+        return parsing.get_model_map()[kind]
+    raise ValidationError(message=f"Template format error: Unrecognized resource types: [{kind}]")
+
+
+def validate(template: dict[str, Any]) -> None:
+    """Refuse unknown types and properties before anything is created.
+
+    Raises:
+        ValidationError: Names the resource, its type and the property.
+    """
+    for name, body in template.get("Resources", {}).items():
+        if body["Type"] in WITHOUT_EFFECT:
+            continue
+        provider(body["Type"])
+        try:
+            schemas.check(body["Type"], body.get("Properties", {}))
+        except schemas.UnknownPropertyError as error:
+            raise ValidationError(message=f"Template error: resource {name} ({body['Type']}): {error}") from None
+
+
+class Deployment:
+    """One change of one stack."""
+
+    def __init__(self, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> None:
+        validate(template)
+        self.stack = stack
+        self.backend: CloudFormationBackend = cloudformation_backends[ACCOUNT][REGION]
+        self.before = live(stack)
+        self.resources = dict(self.before.resources)
+        self.template = template
+        self.map = ResourceMap(
+            stack.stack_id,
+            stack.name,
+            parameters,
+            stack.tags,
+            region_name=REGION,
+            account_id=ACCOUNT,
+            template=template,
+            cross_stack_resources=self.backend.exports,
+        )
+        self.map.load()
+        self.undo: list[Callable[[], object]] = []
+        self.obsolete: list[Resource] = []
+
+    def run(self) -> None:
+        """Deploy; the stack's status and events tell how it went."""
+        verb = "UPDATE" if self.before.resources else "CREATE"
+        self.stack.status = f"{verb}_IN_PROGRESS"
+        try:
+            order = [name for name in templates.order(self.template["Resources"]) if self._wanted(name)]
+            for name in order:
+                self._converge(name)
+            outputs, exports = self._outputs()
+        except Exception as error:  # whatever a service's model raises fails this deployment, not the server
+            log.info("deployment of %s failed", self.stack.name, exc_info=True)
+            self._roll_back("ROLLBACK" if verb == "CREATE" else "UPDATE_ROLLBACK", str(error))
+            return
+        gone = [resource for name, resource in self.resources.items() if name not in order]
+        for resource in [*reversed(gone), *reversed(self.obsolete)]:
+            delete(self.stack, resource, "UpdateReplacePolicy" if resource in self.obsolete else "DeletionPolicy")
+        for export in self.before.exports:
+            self.backend.exports.pop(export.name, None)
+        self.backend.exports.update({export.name: export for export in exports})
+        kept = {name: self.resources[name] for name in order}
+        self.stack.__dict__["live"] = Live(kept, outputs, exports, _imports(self.template, self.map))
+        set_status(self.stack, f"{verb}_COMPLETE")
+
+    def _wanted(self, name: str) -> bool:
+        body = self.template["Resources"][name]
+        condition = body.get("Condition")
+        return body["Type"] not in WITHOUT_EFFECT and (not condition or self.map.lazy_condition_map[condition])
+
+    def _converge(self, name: str) -> None:
+        current = self.resources.get(name)
+        body = self.template["Resources"][name]
+        try:
+            wanted = self._resolve(name, body, current)
+            if current and (current.cf_resource_type, current.declared) == (wanted.cf_resource_type, wanted.declared):
+                wanted.model = current.model
+            else:
+                self._change(current, wanted)
+        except Exception as error:
+            problem = str(getattr(error, "message", None) or error)
+            add_event(self.stack, name, body["Type"], current, f"{'UPDATE' if current else 'CREATE'}_FAILED", problem)
+            raise ValueError(f"{name} ({body['Type']}): {problem}") from error
+        self.resources[name] = wanted
+        self.map._parsed_resources[name] = wanted  # noqa: SLF001 (where moto's functions look references up)
+
+    def _resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
+        _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
+        declared = _without_nothing(resolved["Properties"])
+        if current and not _is_explicit(body["Type"], declared):
+            generated = current.generated_name
+        policies = {str(key): str(item) for key, item in body.items() if key in RETENTION}
+        return Resource(name, body["Type"], generated, declared, policies)
+
+    def _change(self, current: Resource | None, wanted: Resource) -> None:
+        verb = "UPDATE" if current else "CREATE"
+        event = (self.stack, wanted.logical_resource_id, wanted.cf_resource_type)
+        add_event(*event, current, f"{verb}_IN_PROGRESS")
+        if current and not must_replace(current, wanted):
+            update(current, wanted)
+            self.undo.append(lambda: update(wanted, current))
+        else:
+            if current and not _is_explicit(wanted.cf_resource_type, wanted.declared):
+                wanted.generated_name = parsing.generate_resource_name(
+                    wanted.cf_resource_type, self.stack.name, wanted.logical_resource_id
+                )
+            create(self.stack, wanted)
+            self.undo.append(lambda: delete(self.stack, wanted, "DeletionPolicy", undoing=True))
+            if current:
+                self.obsolete.append(current)
+        add_event(*event, wanted, f"{verb}_COMPLETE")
+
+    def _outputs(self) -> tuple[list[Output], list[Export]]:
+        outputs, exports = [], []
+        for key, declared in (self.template.get("Outputs") or {}).items():
+            output = parsing.parse_output(key, declared, self.map)
+            if output is None:
+                continue
+            output.value = str(output.value)
+            outputs.append(output)
+            if "Export" in declared:
+                name = str(parsing.clean_json(declared["Export"]["Name"], self.map))
+                exports.append(Export(self.stack.stack_id, name, output.value))
+        _check_exports(self.backend, self.stack, exports)
+        return outputs, exports
+
+    def _roll_back(self, verb: str, reason: str) -> None:
+        set_status(self.stack, f"{verb}_IN_PROGRESS", reason)
+        for step in reversed(self.undo):
+            try:
+                step()
+            except Exception:
+                log.exception("roll-back of %s", self.stack.name)
+        set_status(self.stack, f"{verb}_COMPLETE", reason)
+
+
+def create(stack: Stack, wanted: Resource) -> None:
+    """Create a resource with its type's model."""
+    context = {
+        "LogicalId": wanted.logical_resource_id,
+        "StackId": stack.stack_id,
+        "ResourceType": wanted.cf_resource_type,
+    }
+    wanted.model = provider(wanted.cf_resource_type).create_from_cloudformation_json(
+        wanted.generated_name, _json(wanted), ACCOUNT, REGION, **context
+    )
+
+
+def must_replace(current: Resource, wanted: Resource) -> bool:
+    """Whether the change needs a new resource, by CloudFormation's schema of the type."""
+    if current.cf_resource_type != wanted.cf_resource_type:
+        return True
+    model = provider(wanted.cf_resource_type)
+    before, after = current.declared, wanted.declared
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return bool(
+        changed & schemas.create_only(wanted.cf_resource_type)
+        or getattr(model, "always_replaced", False)
+        or hasattr(model.update_from_cloudformation_json, "__isabstractmethod__")
+    )
+
+
+def update(current: Resource, wanted: Resource) -> None:
+    """Update a resource in place."""
+    wanted.model = provider(wanted.cf_resource_type).update_from_cloudformation_json(
+        current.model, wanted.generated_name, _json(wanted), ACCOUNT, REGION
+    )
+
+
+def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = False) -> bool:
+    """Delete a resource unless its policy retains it; whether it is no longer the stack's."""
+    event = (stack, resource.logical_resource_id, resource.cf_resource_type, resource)
+    chosen = resource.policies.get(policy, "Delete")
+    if chosen == "Retain" or (chosen == "RetainExceptOnCreate" and not undoing):
+        add_event(*event, "DELETE_SKIPPED")
+        return True
+    add_event(*event, "DELETE_IN_PROGRESS")
+    model = provider(resource.cf_resource_type)
+    try:
+        if hasattr(resource.model, "delete"):
+            resource.model.delete(ACCOUNT, REGION)
+        elif not hasattr(model.delete_from_cloudformation_json, "__isabstractmethod__"):
+            model.delete_from_cloudformation_json(resource.physical_resource_id, _json(resource), ACCOUNT, REGION)
+    except Exception as error:  # what cannot be deleted is reported, as CloudFormation does
+        log.info("deletion of %s failed", resource.logical_resource_id, exc_info=True)
+        add_event(*event, "DELETE_FAILED", str(error))
+        return False
+    add_event(*event, "DELETE_COMPLETE")
+    return True
+
+
+def delete_all(stack: Stack) -> None:
+    """Delete a stack's resources, newest first; what fails stays the stack's."""
+    backend: CloudFormationBackend = cloudformation_backends[ACCOUNT][REGION]
+    state = live(stack)
+    _check_exports(backend, stack, [])
+    set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
+    left = [name for name, item in reversed(state.resources.items()) if not delete(stack, item, "DeletionPolicy")]
+    state.resources = {name: item for name, item in state.resources.items() if name in left}
+    if left:
+        set_status(stack, "DELETE_FAILED", f"The following resource(s) failed to delete: {', '.join(left)}")
+        return
+    for export in state.exports:
+        backend.exports.pop(export.name, None)
+    set_status(stack, "DELETE_COMPLETE")
+
+
+def set_status(stack: Stack, status: str, reason: str | None = None) -> None:
+    """Set the stack's status, and say so in its events."""
+    stack.status = status
+    stack.__dict__["stack_status_reason"] = reason
+    stack._add_stack_event(status, reason)  # noqa: SLF001
+
+
+def add_event(  # noqa: PLR0917 (what an event says)
+    stack: Stack, name: str, kind: str, resource: Resource | None, status: str, reason: str | None = None
+) -> None:
+    """Record what happens to one resource."""
+    identifier = resource.physical_resource_id if resource and resource.model else ""
+    stack.events.append(Event(stack.stack_id, stack.name, name, identifier, kind, status, reason, "{}"))
+
+
+def _check_exports(backend: CloudFormationBackend, stack: Stack, exports: list[Export]) -> None:
+    """Refuse to take a name of another stack's, or to change or remove what another stack imports."""
+    for export in exports:
+        known = backend.exports.get(export.name)
+        if known and known.exporting_stack_id != stack.stack_id:
+            raise ValidationError(message=f"Export {export.name} is already exported by another stack")
+    values = {export.name: export.value for export in exports}
+    for old in live(stack).exports:
+        users = [other.name for other in backend.stacks.values() if old.name in live(other).imports]
+        if users and values.get(old.name) != old.value:
+            message = f"Export {old.name} cannot be changed or deleted as it is in use by {', '.join(users)}"
+            raise ValidationError(message=message)
+
+
+def _imports(node: Any, resources: ResourceMap) -> set[str]:
+    if isinstance(node, list):
+        return {name for item in node for name in _imports(item, resources)}
+    if not isinstance(node, dict):
+        return set()
+    if "Fn::ImportValue" in node:
+        return {str(parsing.clean_json(node["Fn::ImportValue"], resources))}
+    return {name for item in node.values() for name in _imports(item, resources)}
+
+
+def _is_explicit(kind: str, properties: dict[str, Any]) -> bool:
+    return parsing.resource_name_property_from_type(kind) in properties
+
+
+def _json(resource: Resource) -> dict[str, Any]:
+    properties = _without_nothing(resource.declared)  # a copy: moto's models change what they get
+    return {"Type": resource.cf_resource_type, "Properties": properties}
+
+
+def _without_nothing(node: Any) -> Any:
+    """A copy without ``AWS::NoValue``, which moto leaves in lists as None."""
+    if isinstance(node, dict):
+        return {key: _without_nothing(value) for key, value in node.items() if value is not None}
+    if isinstance(node, list):
+        return [_without_nothing(item) for item in node if item is not None]
+    return node

@@ -1,0 +1,166 @@
+"""Where moto's CloudFormation API meets our deployments."""
+
+from typing import Any
+
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
+from moto.cloudformation.parsing import ResourceMap
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ssm.models import ssm_backends
+
+from localcloud.account import ACCOUNT, REGION
+from localcloud.cloudformation import templates
+from localcloud.cloudformation.deployment import Deployment, delete_all, live, validate
+from localcloud.hooks import instead
+
+Original = Any
+SSM_TYPE = "AWS::SSM::Parameter::Value<"
+
+
+@instead(ResourceMap, "load_parameters")
+def _load_parameters(_: Original, self: ResourceMap) -> None:
+    self.no_echo_parameter_keys = []
+    for name, declared in (self._template.get("Parameters") or {}).items():
+        value = templates.parameter(name, declared, self.input_parameters.get(name))
+        if declared["Type"].startswith(SSM_TYPE):
+            key = value[0] if isinstance(value, list) else value
+            found = ssm_backends[ACCOUNT][REGION].get_parameter(key)
+            if found is None:
+                raise ValidationError(message=f"Parameter {name}: SSM has no parameter {key}")
+            value = found.value.split(",") if "List<" in declared["Type"] else found.value
+        self.resolved_parameters[name] = value
+    unknown = set(self.input_parameters) - set(self.resolved_parameters)
+    if unknown:
+        raise ValidationError(message=f"Parameters: [{', '.join(sorted(unknown))}] do not exist in the template")
+    self._parsed_resources.update(self.resolved_parameters)
+
+
+@instead(ResourceMap, "validate_outputs")
+def _validate_outputs(_: Original, _self: ResourceMap) -> None:
+    """Outputs fail when they are resolved, by name."""
+
+
+@instead(ChangeSet, "_parse_template")
+def _parse_change_set(_: Original, self: ChangeSet) -> None:
+    self.template_dict = templates.parse(self.template)
+    validate(self.template_dict)
+
+
+@instead(Stack, "_create_output_map")
+def _create_output_map(_: Original, _self: Stack) -> None:
+    """Resources must not be created by whoever asks for the outputs, as moto's map does."""
+
+
+@instead(Stack, "create_resources")
+def _create_resources(_: Original, self: Stack) -> None:
+    Deployment(self, self.template_dict, self.parameters).run()
+
+
+@instead(Stack, "update")
+def _update(
+    _: Original,
+    self: Stack,
+    template: str,
+    role_arn: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+) -> None:
+    body = templates.parse(template)
+    parameters = parameters or {}
+    if body == self.template_dict and parameters == self.parameters and tags in (None, self.tags):
+        raise ValidationError(self.name, message="No updates are to be performed.")
+    self.tags = self.tags if tags is None else tags
+    self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
+    _deploy(self, template, body, parameters)
+    self.role_arn = role_arn
+
+
+def _deploy(stack: Stack, template: str, body: dict[str, Any], parameters: dict[str, Any]) -> None:
+    deployment = Deployment(stack, body, parameters)
+    deployment.run()
+    if "ROLLBACK" not in stack.status:
+        stack.template, stack.template_dict, stack.parameters = template, body, parameters
+        stack.resource_map, stack.description = deployment.map, body.get("Description")
+
+
+@instead(CloudFormationBackend, "create_stack")
+def _create_stack(
+    original: Original, self: CloudFormationBackend, name: str, template: str, *args: Any, **kw: Any
+) -> Any:
+    validate(templates.parse(template))  # before moto registers the stack
+    return original(self, name, template, *args, **kw)
+
+
+@instead(CloudFormationBackend, "delete_stack")
+def _delete_stack(_: Original, self: CloudFormationBackend, name_or_stack_id: str) -> None:
+    for stack in [s for s in self.stacks.values() if name_or_stack_id in (s.name, s.stack_id)]:
+        delete_all(stack)
+        if stack.status == "DELETE_COMPLETE":
+            self.change_sets = {key: found for key, found in self.change_sets.items() if found.stack is not stack}
+            self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+
+
+# Change sets: moto looks for the name alone, but the CDK gives the change sets of all stacks one name.
+
+
+class ChangeSetNotFoundError(CloudFormationError):
+    """What the CDK expects when it cleans up before it starts."""
+
+    code = "ChangeSetNotFound"
+
+
+def _change_set(self: CloudFormationResponse) -> ChangeSet:
+    name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
+    for found in reversed(self.cloudformation_backend.change_sets.values()):
+        of_stack = stack in (None, found.stack_name, found.stack_id)
+        if name == found.change_set_id or (name == found.change_set_name and of_stack):
+            return found
+    raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
+
+
+@instead(CloudFormationResponse, "describe_change_set")
+def _describe_change_set(_: Original, self: CloudFormationResponse) -> ActionResult:
+    return ActionResult(_change_set(self))
+
+
+@instead(CloudFormationResponse, "delete_change_set")
+def _delete_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult:
+    self.cloudformation_backend.change_sets.pop(_change_set(self).change_set_id)
+    return EmptyResult()
+
+
+@instead(CloudFormationResponse, "execute_change_set")
+def _execute_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult:
+    chosen = _change_set(self)
+    chosen.stack.tags = chosen.tags or {}
+    _deploy(chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
+    chosen.execution_status = "EXECUTE_COMPLETE"
+    return EmptyResult()
+
+
+def _outputs(self: Stack) -> list[dict[str, Any]]:
+    names = {export.value: export.name for export in live(self).exports}
+    return [
+        {"OutputKey": o.key, "OutputValue": o.value, "Description": o.description, "ExportName": names.get(o.value)}
+        for o in live(self).outputs
+    ]
+
+
+def _parameter_list(self: Stack) -> list[dict[str, Any]]:
+    values = self.resource_map.resolved_parameters
+    return [
+        {"ParameterKey": key, "ParameterValue": ",".join(value) if isinstance(value, list) else value}
+        for key, value in values.items()
+    ]
+
+
+# They must never create anything: the CDK describes stacks while they are being deployed.
+for name, getter in {
+    "outputs": _outputs,
+    "exports": lambda self: live(self).exports,
+    "stack_resources": lambda self: list(live(self).resources.values()),
+    "parameter_list": _parameter_list,
+}.items():
+    setattr(Stack, name, property(getter))
+setattr(Stack, "parse_template", staticmethod(templates.parse))  # noqa: B010 (mypy takes no such assignment)

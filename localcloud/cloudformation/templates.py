@@ -1,0 +1,163 @@
+"""Reading templates: JSON or YAML with short forms, parameters, and the order of resources.
+
+moto gaps: its YAML reader turns policy versions into dates, splits ``!GetAtt A.B.C`` in three and knows no
+``!Condition``; its parameters ignore constraints and do not split default lists.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import yaml
+from moto.cloudformation.exceptions import ValidationError
+
+PLACEHOLDER = re.compile(r"\$\{([^!}][^}]*)\}")
+FUNCTIONS = {
+    "And", "Base64", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join", "Not", "Or", "Select",
+    "Split", "Sub", "ToJsonString",
+}  # fmt: skip
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as CloudFormation reads it: dates stay text, short forms become functions."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    else:
+        value = node.value
+    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A template as moto's engine wants it.
+
+    Raises:
+        ValidationError: It is not a template, or uses an unknown function.
+    """
+    try:
+        body = json.loads(text)
+    except ValueError:
+        try:
+            body = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+        except yaml.YAMLError as error:
+            raise ValidationError(message=f"Template format error: {error}") from error
+    if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
+        raise ValidationError(message="Template format error: At least one Resources member must be defined.")
+    body.pop("Rules", None)  # they check parameters together; the local cloud does not
+    body["Conditions"] = _texts(body.get("Conditions") or {})
+    normalised: dict[str, Any] = _normalised(body)
+    return normalised
+
+
+def _normalised(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_normalised(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        ((name, value),) = node.items()
+        if name == "Fn::GetAtt" and isinstance(value, str):
+            return {name: value.split(".", 1)}
+        if isinstance(name, str) and name.startswith("Fn::") and name[4:] not in FUNCTIONS:
+            raise ValidationError(message=f"Template error: {name} is not supported by the local cloud")
+    return {key: _normalised(value) for key, value in node.items()}
+
+
+def _texts(node: Any) -> Any:
+    """Conditions compare texts, whatever the template's spelling of numbers and booleans."""
+    if isinstance(node, list):
+        return [_texts(item) for item in node]
+    if isinstance(node, dict):
+        return {key: _texts(value) for key, value in node.items()}
+    return str(node).lower() if isinstance(node, bool) else str(node)
+
+
+def references(node: Any) -> Iterator[str]:
+    """Logical names that ``node`` mentions, in any function."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref":
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value[0]
+            elif key == "Fn::Sub":
+                text, names = (value, {}) if isinstance(value, str) else value
+                yield from (name.split(".")[0] for name in PLACEHOLDER.findall(text))
+                yield from references(names)
+            else:
+                yield from references(value)
+
+
+def order(resources: dict[str, Any]) -> list[str]:
+    """Logical names, each after everything it depends on.
+
+    Raises:
+        ValidationError: Resources depend on each other in a circle.
+    """
+    graph = {}
+    for name, body in resources.items():
+        depends = body.get("DependsOn", [])
+        explicit = {depends} if isinstance(depends, str) else set(depends)
+        graph[name] = ({*references(body.get("Properties", {}))} | explicit) & resources.keys()
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise ValidationError(message=f"Circular dependency between resources: {error.args[1]}") from error
+
+
+def parameter(name: str, declared: dict[str, Any], given: Any) -> Any:
+    """The value of one parameter, checked against its constraints; lists are split.
+
+    Raises:
+        ValidationError: There is no value, or it breaks a constraint.
+    """
+    value = declared.get("Default") if given is None else given
+    if value is None:
+        raise ValidationError(message=f"Parameters: [{name}] must have values")
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = text.lower() if isinstance(value, bool) else text
+    kind = declared.get("Type", "String")
+    is_list = kind == "CommaDelimitedList" or "List<" in kind
+    items = [item.strip() for item in text.split(",") if item.strip()] if is_list else [text]
+    for item in items:
+        if problem := _broken(declared, kind, item):
+            hint = declared.get("ConstraintDescription", problem)
+            raise ValidationError(message=f"Parameter {name} failed to satisfy constraint: {hint}")
+    return items if is_list else text
+
+
+def _broken(declared: dict[str, Any], kind: str, value: str) -> str | None:
+    allowed = [str(item).lower() if isinstance(item, bool) else str(item) for item in declared.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"must be one of {', '.join(allowed)}"
+    if "AllowedPattern" in declared and not re.fullmatch(declared["AllowedPattern"], value):
+        return f"must match {declared['AllowedPattern']}"
+    if len(value) < int(declared.get("MinLength", 0)) or len(value) > int(declared.get("MaxLength", len(value))):
+        return f"length between {declared.get('MinLength', 0)} and {declared.get('MaxLength', 'any')}"
+    if "Number" in kind:
+        try:
+            number = float(value)
+        except ValueError:
+            return "must be a number"
+        if not float(declared.get("MinValue", number)) <= number <= float(declared.get("MaxValue", number)):
+            return f"between {declared.get('MinValue', 'any')} and {declared.get('MaxValue', 'any')}"
+    return None
