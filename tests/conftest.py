@@ -1,10 +1,14 @@
 """Fixtures for every level: a running local cloud."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from localcloud import LocalCloud
+
+# Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="module")

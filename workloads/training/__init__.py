@@ -1,1 +1,7 @@
-"""Training workloads: one readable file a model, and the runtime they share."""
+"""Training workloads: one file a model, and the runtime they share."""
+
+import os
+
+# OpenMP's threads spin while they wait for each other. On a machine that does anything else besides, that costs more than
+# half of the speed; read when PyTorch is first imported, so it is set before.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
