@@ -1,0 +1,1 @@
+"""The stacks: AWS infrastructure as code, from one configuration."""

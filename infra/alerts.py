@@ -11,12 +11,15 @@ from infra.parameters import only_if_given
 class AlertTopic(aws_sns.Topic):
     """A topic for alarms, encrypted, reached through TLS alone.
 
-    The key is the stack's own: CloudWatch may not use the one that AWS keeps for SNS (`alias/aws/sns`), and an alarm on a
-    topic under that key fails in silence.
+    The key is the stack's own: CloudWatch may not use the one that AWS keeps for SNS (`alias/aws/sns`), and an alarm
+    that publishes under that key fails in silence.
+
+    Attributes:
+        key: encrypts the messages.
     """
 
     def __init__(self, scope: Construct, name: str, *, email: str) -> None:
-        key = aws_kms.Key(
+        self.key = aws_kms.Key(
             scope,
             f"{name}Key",
             description="Encrypts the alarm's notifications.",
@@ -25,18 +28,16 @@ class AlertTopic(aws_sns.Topic):
             # It protects messages on their way, not data at rest: nothing is lost with it.
             removal_policy=RemovalPolicy.DESTROY,
         )
-        super().__init__(scope, name, master_key=key, enforce_ssl=True)
+        super().__init__(scope, name, master_key=self.key, enforce_ssl=True)
         alarms = aws_iam.ServicePrincipal("cloudwatch.amazonaws.com")
-        own_alarms = {
-            "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-        }
-        key.add_to_resource_policy(
+        of_this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        self.key.add_to_resource_policy(
             aws_iam.PolicyStatement(
                 sid="AlarmsUseTheKey",
                 principals=[alarms],
                 actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                 resources=["*"],  # in a key's policy: this key
-                conditions=own_alarms,
+                conditions=of_this_account,
             )
         )
         self.add_to_resource_policy(
@@ -45,7 +46,7 @@ class AlertTopic(aws_sns.Topic):
                 principals=[alarms],
                 actions=["sns:Publish"],
                 resources=[self.topic_arn],
-                conditions=own_alarms,
+                conditions=of_this_account,
             )
         )
         if email:
@@ -87,7 +88,7 @@ def alarm(
         more_actions: ARNs told besides the topic.
     """
     return aws_cloudwatch.CfnAlarm(
-        topic.node.scope,
+        topic.stack,
         name,
         alarm_description=what_to_do,
         namespace=namespace,

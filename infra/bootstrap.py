@@ -15,7 +15,7 @@ pip_install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip
 if importlib.util.find_spec("boto3") is None:
     subprocess.run([*pip_install, "boto3"], check=True)
 
-import boto3
+import boto3  # noqa: E402 (it may only be there now)
 
 bucket, key = os.environ["GROUNDWORK_CODE"].removeprefix("s3://").split("/", 1)
 code = Path.cwd() / "groundwork-code"
@@ -27,4 +27,4 @@ subprocess.run([*pip_install, "--requirement", str(code / "workloads" / "require
 
 # In place of this process, so that the workload itself receives the signal when the host is reclaimed.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(code), os.environ.get("PYTHONPATH")]))
-os.execv(sys.executable, [sys.executable, "-m", "workloads", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, "-m", "workloads", *sys.argv[1:]])  # noqa: S606

@@ -35,7 +35,15 @@ def _whole_minutes(seconds: int) -> int:
 
 
 def setting(
-    default: Any, description: str, *, group: str, kind: str = "", hint: str = "", console: bool = True, **limits: Any
+    default: Any,
+    description: str,
+    *,
+    group: str,
+    kind: str = "",
+    hint: str = "",
+    empty: str = "",
+    console: bool | Literal["required"] = True,
+    **limits: Any,
 ) -> Any:
     """A setting.
 
@@ -45,11 +53,12 @@ def setting(
         group: heading under which the console shows it.
         kind: type of its CloudFormation parameter, where text or number will not do.
         hint: what is allowed, in words, where a pattern decides.
-        console: whether the console's template has it. A value that decides which resources there are cannot be
-            a parameter.
+        empty: what an empty value means.
+        console: whether the console's template has it as a parameter, and whether one must be chosen there. What
+            decides which resources there are cannot be a parameter.
         limits: pydantic's constraints (`ge`, `le`, `pattern`, ...).
     """
-    extra = {"group": group, "kind": kind, "hint": hint, "console": console}
+    extra: dict[str, Any] = {"group": group, "kind": kind, "hint": hint, "empty": empty, "console": console}
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
@@ -64,17 +73,21 @@ class NetworkSettings(Settings):
 
     vpc_id: str = setting(
         "",
-        "VPC for the instances. Without one, the stack makes its own: two zones, public subnets, no NAT gateway.",
+        "VPC for the instances.",
+        empty="the stack makes its own, with public subnets in two zones and no NAT gateway",
         group="Network",
         kind="AWS::EC2::VPC::Id",
+        console="required",
         pattern=r"^(vpc-[0-9a-f]+)?$",
         hint="a VPC's id, such as vpc-0a1b2c3d",
     )
     subnet_ids: Items = setting(
         [],
         "Subnets of that VPC, in at least two zones, that reach the internet.",
+        empty="those of the VPC that the stack makes",
         group="Network",
         kind="List<AWS::EC2::Subnet::Id>",
+        console="required",
     )
 
     @model_validator(mode="after")
@@ -109,11 +122,14 @@ class TerminationAlarmSettings(NetworkSettings):
     maximum_instances: int = setting(2, "Most instances the group may have.", group="Instances", ge=1, le=100)
     volume_gib: int = setting(8, "Size of the encrypted root volume, in GiB.", group="Instances", ge=8, le=16384)
     detailed_monitoring: bool = setting(
-        False, "Instance metrics every minute instead of every five, at extra cost.", group="Instances"
+        default=False,
+        description="Instance metrics every minute instead of every five, at extra cost.",
+        group="Instances",
     )
     email: str = setting(
         "",
-        "Address for the alarm's e-mails; it must confirm the subscription. Empty: nobody is told.",
+        "Address for the alarm's e-mails; its owner must confirm the subscription.",
+        empty="nobody is told",
         group="Alarm",
         pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
         hint="an e-mail address, or nothing",
@@ -122,8 +138,8 @@ class TerminationAlarmSettings(NetworkSettings):
         "group", "Watch the instances of this group, or all instances of the account in this region.", group="Alarm"
     )
     count_expected: bool = setting(
-        False,
-        "Also count terminations that are expected: scale-in, and instances tagged groundwork:expected-termination.",
+        default=False,
+        description="Also count expected terminations: scale-in, and instances tagged groundwork:expected-termination.",
         group="Alarm",
     )
     threshold: int = setting(
@@ -138,8 +154,8 @@ class TerminationAlarmSettings(NetworkSettings):
     evaluation_periods: int = setting(1, "Periods (N) the alarm looks back.", group="Alarm", ge=1, le=1440)
     log_retention_days: RetentionDays = setting(90, "How long logs are kept, in days.", group="Logs and data")
     delete_data: bool = setting(
-        False,
-        "Let removal of the stack delete its logs and failed events, if allow_data_deletion agrees.",
+        default=False,
+        description="Let removal of the stack delete its logs and failed events, if allow_data_deletion agrees.",
         group="Logs and data",
         console=False,
     )
@@ -158,10 +174,12 @@ class TrainingSettings(NetworkSettings):
 
     code: str = setting(
         "",
-        "Bundle of the workloads' code (a zip file in S3). Empty: the CDK packs and uploads workloads/ itself.",
+        "Bundle of the workloads' code: a zip file in S3 that holds the folder workloads.",
+        empty="the CDK packs and uploads the folder itself",
         group="Job",
         pattern=r"^(s3://[a-z0-9.-]+/\S+\.zip)?$",
         hint="s3://bucket/key.zip",
+        console="required",
     )
     image: str = setting(
         "public.ecr.aws/deep-learning-containers/pytorch:2.13-cpu-amzn2023",
@@ -170,7 +188,7 @@ class TrainingSettings(NetworkSettings):
         pattern=r"^[\w./:@-]+$",
         hint="a container image, such as public.ecr.aws/name/image:tag",
     )
-    epochs: int = setting(5, "Epochs a job trains when its submitter names no other number.", group="Job", ge=1, le=10000)
+    epochs: int = setting(5, "Epochs of a job whose submitter names no number.", group="Job", ge=1, le=10000)
     job_vcpus: int = setting(4, "vCPUs of a job.", group="Job", ge=1, le=192)
     job_memory_mib: int = setting(7168, "Memory of a job, in MiB.", group="Job", ge=512, le=1536000)
     shared_memory_mib: int = setting(
@@ -206,8 +224,8 @@ class TrainingSettings(NetworkSettings):
         90, "How long replaced versions of artifacts are kept, in days.", group="Logs and data", ge=1, le=3650
     )
     delete_data: bool = setting(
-        False,
-        "Let removal of the stack delete its buckets (if empty) and logs, if allow_data_deletion agrees.",
+        default=False,
+        description="Let removal of the stack delete its buckets (if empty) and logs, if allow_data_deletion agrees.",
         group="Logs and data",
         console=False,
     )
@@ -217,8 +235,8 @@ class Config(Settings):
     """All settings, by stack."""
 
     allow_data_deletion: bool = setting(
-        False,
-        "The second key: without it no stack deletes data on removal, whatever its delete_data says.",
+        default=False,
+        description="The second key: without it no stack deletes data on removal, whatever its delete_data says.",
         group="All stacks",
         console=False,
     )

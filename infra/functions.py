@@ -5,7 +5,7 @@ from pathlib import Path
 from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
-from infra.logs import LogGroup
+from infra.logs import log_group
 
 FOLDER = Path(__file__).parent.parent / "lambda"
 
@@ -17,6 +17,7 @@ class Function(aws_lambda.Function):
 
     Attributes:
         logs: its log group.
+        permissions: its role.
     """
 
     def __init__(
@@ -31,8 +32,8 @@ class Function(aws_lambda.Function):
         log_retention_days: int,
         policy: RemovalPolicy,
     ) -> None:
-        self.logs = LogGroup(scope, f"{name}Logs", log_retention_days, policy)
-        role = aws_iam.Role(
+        self.logs = log_group(scope, f"{name}Logs", log_retention_days, policy)
+        self.permissions = aws_iam.Role(
             scope,
             f"{name}Role",
             assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"),
@@ -47,10 +48,10 @@ class Function(aws_lambda.Function):
             handler="index.handler",
             code=aws_lambda.Code.from_inline((FOLDER / folder / "index.py").read_text(encoding="utf-8")),
             environment=environment,
-            role=role,
+            role=self.permissions,
             log_group=self.logs,
             dead_letter_queue=failed_events,
             timeout=Duration.seconds(30),
             memory_size=256,
         )
-        self.logs.grant_write(role)
+        self.logs.grant_write(self.permissions)

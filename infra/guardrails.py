@@ -4,12 +4,12 @@ from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from constructs import IConstruct
 
 
-def acknowledge(construct: IConstruct, **reasons: str) -> None:
-    """Accept findings of cdk-nag's AwsSolutions rules on one construct and what it contains, each with its reason.
+def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
+    """Accept findings of cdk-nag's AwsSolutions rules on one construct and what it contains.
 
     Args:
         construct: where the finding is.
-        reasons: by rule, such as `IAM4="..."`.
+        reasons: why each finding is no fault, by rule, with its detail where the rule has one: `IAM5[Resource::*]`.
     """
     for rule, reason in reasons.items():
         Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason))

@@ -2,35 +2,35 @@
 
 from typing import Any
 
-from aws_cdk import CfnTag, aws_ec2, aws_iam
+from aws_cdk import aws_ec2, aws_iam
 from constructs import Construct
 
+from infra.guardrails import acknowledge
 
-def instance_profile(scope: Construct, name: str, *, purpose: str, managed_policies: list[str]) -> aws_iam.InstanceProfile:
-    """A role for instances, with policies that AWS keeps for its own agents."""
+
+def instance_profile(scope: Construct, name: str, *, purpose: str, managed_policy: str) -> aws_iam.InstanceProfile:
+    """A role for instances, with the policy that AWS keeps for the agent of its own that runs there."""
     role = aws_iam.Role(
         scope,
         f"{name}Role",
         assumed_by=aws_iam.ServicePrincipal("ec2.amazonaws.com"),
         description=purpose,
-        managed_policies=[aws_iam.ManagedPolicy.from_aws_managed_policy_name(policy) for policy in managed_policies],
+        managed_policies=[aws_iam.ManagedPolicy.from_aws_managed_policy_name(managed_policy)],
     )
+    finding = f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{managed_policy}]"
+    acknowledge(role, {finding: "AWS keeps this policy in step with what its agent needs."})
     return aws_iam.InstanceProfile(scope, f"{name}Profile", role=role)
 
 
-def launch_template(
-    scope: Construct, name: str, *, volume_gib: int, tags: dict[str, str] | None = None, **data: Any
-) -> aws_ec2.CfnLaunchTemplate:
+def launch_template(scope: Construct, name: str, *, volume_gib: int, **data: Any) -> aws_ec2.CfnLaunchTemplate:
     """A launch template without SSH keys, with IMDSv2 and an encrypted gp3 root volume.
 
     Args:
         scope: the stack.
         name: its construct's name.
         volume_gib: size of the root volume, in GiB.
-        tags: put on instances and their volumes.
         data: more of `LaunchTemplateData`.
     """
-    marks = [CfnTag(key=key, value=value) for key, value in (tags or {}).items()]
     return aws_ec2.CfnLaunchTemplate(
         scope,
         name,
@@ -46,12 +46,6 @@ def launch_template(
                     ),
                 )
             ],
-            tag_specifications=[
-                aws_ec2.CfnLaunchTemplate.TagSpecificationProperty(resource_type=kind, tags=marks)
-                for kind in ("instance", "volume")
-                if marks
-            ]
-            or None,
             **data,
         ),
     )

@@ -1,10 +1,10 @@
 """Where instances run: the network a person names, or one of the stack's own."""
 
 from aws_cdk import RemovalPolicy, aws_ec2, aws_logs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from infra.config import NetworkSettings
-from infra.logs import LogGroup
+from infra.logs import log_group
 
 
 class Network(Construct):
@@ -15,6 +15,7 @@ class Network(Construct):
     Attributes:
         vpc: the VPC.
         subnet_ids: its subnets; one token for all of them in a console template.
+        routes: what must stand before instances reach the internet, and outlive them.
         security_group: lets nothing in, and out HTTPS alone.
     """
 
@@ -24,6 +25,7 @@ class Network(Construct):
         super().__init__(scope, name)
         self.vpc: aws_ec2.IVpc
         self.subnet_ids: list[str]
+        self.routes: list[IDependable] = []
         if settings.vpc_id:
             # Zones and subnets are not read from this object, so a placeholder saves asking AWS for them.
             self.vpc = aws_ec2.Vpc.from_vpc_attributes(
@@ -31,8 +33,9 @@ class Network(Construct):
             )
             self.subnet_ids = settings.subnet_ids
         else:
-            self.vpc = self._own_vpc(LogGroup(self, "FlowLogs", log_retention_days, policy))
+            self.vpc = self._own_vpc(log_group(self, "FlowLogs", log_retention_days, policy))
             self.subnet_ids = [subnet.subnet_id for subnet in self.vpc.public_subnets]
+            self.routes = [subnet.internet_connectivity_established for subnet in self.vpc.public_subnets]
         self.security_group = aws_ec2.SecurityGroup(
             self, "SecurityGroup", vpc=self.vpc, allow_all_outbound=False, description="No way in; HTTPS out."
         )
@@ -51,8 +54,6 @@ class Network(Construct):
                 "S3": aws_ec2.GatewayVpcEndpointOptions(service=aws_ec2.GatewayVpcEndpointAwsService.S3)
             },
             flow_logs={
-                "FlowLog": aws_ec2.FlowLogOptions(
-                    destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs)
-                )
+                "Traffic": aws_ec2.FlowLogOptions(destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
             },
         )

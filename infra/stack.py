@@ -1,26 +1,47 @@
-"""The base of every stack: readable logical ids, a description, outputs that say what they are."""
+"""The base of every stack: readable logical ids, parts with headings, outputs that say what they are."""
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from aws_cdk import CfnElement, CfnOutput, Stack, Tags
+from aws_cdk import CfnElement, CfnOutput, Stack
 from constructs import Construct
+
+from infra.config import Config
 
 
 class GroundworkStack(Stack):
     """A stack whose template a person can read.
 
-    A logical id is the path of its construct without the CDK's hash, so the same resource has the same name in the
-    CDK's template and in the console's. The CDK refuses a template in which two would clash.
+    A logical id is the path of its construct without the CDK's hash, so a resource has the same name in the CDK's
+    template and in the console's. The CDK refuses a template in which two would clash.
+
+    Attributes:
+        config: the settings. A console template gives a function that turns them into parameters of the stack.
+        headings: titles of the stack's parts, by the index of the first construct below each.
     """
 
-    def __init__(self, scope: Construct, name: str, *, description: str, **options: Any) -> None:
-        super().__init__(scope, name, description=description, analytics_reporting=False, **options)
-        Tags.of(self).add("groundwork:stack", name)
+    DESCRIPTION: ClassVar[str]
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        config: Config | Callable[[Stack], Config],
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, name, description=self.DESCRIPTION, analytics_reporting=False, **options)
+        self.template_options.template_format_version = "2010-09-09"
+        self.config = config if isinstance(config, Config) else config(self)
+        self.headings: dict[int, str] = {}
 
     def _allocate_logical_id(self, element: CfnElement) -> str:
-        steps = element.node.path.split("/")[len(self.node.path.split("/")) :]
+        steps = element.node.path.removeprefix(self.node.path).split("/")
         return re.sub(r"\W", "", "".join(step for step in steps if step not in ("Resource", "Default")))
+
+    def heading(self, title: str) -> None:
+        """Say what the constructs that follow are about."""
+        self.headings[len(self.node.children)] = title
 
     def output(self, name: str, value: str, description: str) -> None:
         """Publish a value that people and programs read by name."""

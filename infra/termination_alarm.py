@@ -4,6 +4,7 @@ EC2 tells EventBridge that an instance was terminated; a function finds out why 
 counts the lines that matter; an alarm watches the count and sends an e-mail, and a report that names the instances.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from aws_cdk import (
@@ -11,13 +12,13 @@ from aws_cdk import (
     CfnParameter,
     Duration,
     RemovalPolicy,
+    Stack,
     Token,
     aws_autoscaling,
     aws_cloudwatch,
     aws_dynamodb,
     aws_ec2,
     aws_events,
-    aws_events_targets,
     aws_iam,
     aws_logs,
     aws_sqs,
@@ -39,26 +40,28 @@ METRIC = "CountedTerminations"
 class TerminationAlarm(GroundworkStack):
     """The group, and the way from a terminated instance to an e-mail."""
 
-    def __init__(self, scope: Construct, name: str, config: Config, **options: Any) -> None:
-        super().__init__(
-            scope,
-            name,
-            description="An Auto Scaling group, and an alarm with e-mail when it loses instances unexpectedly.",
-            **options,
-        )
-        self.settings = config.termination_alarm
+    DESCRIPTION = "An Auto Scaling group, and an alarm with e-mail when it loses instances unexpectedly."
+
+    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
+        super().__init__(scope, name, config, **options)
+        self.settings = self.config.termination_alarm
         self.policy = data_policy(
-            delete_data=self.settings.delete_data, allow_data_deletion=config.allow_data_deletion
+            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
         )
         # Of this stack alone, so that two of them in an account do not count into one metric.
         self.namespace = f"Groundwork/{Aws.STACK_NAME}"
 
+        self.heading("The group: instances without SSH, in their network.")
         group = self._group()
+        self.heading("Whom to tell: an encrypted topic with an e-mail subscription.")
         topic = AlertTopic(self, "Topic", email=self.settings.email)
+        self.heading("What could not be handled, and an alarm that says so.")
         failed_events = self._failed_events(topic)
+        self.heading("Each termination: why it went, and whether that was expected.")
         terminations = self._terminations()
         logger = self._logger(group, terminations, failed_events)
         self._rule(logger, failed_events)
+        self.heading("The alarm: counted terminations, and a report that names them.")
         report = self._report(topic, terminations, failed_events)
         termination_alarm = self._alarm(topic, logger, report)
 
@@ -73,14 +76,12 @@ class TerminationAlarm(GroundworkStack):
 
     def _group(self) -> aws_autoscaling.CfnAutoScalingGroup:
         settings = self.settings
-        network = Network(
-            self, "Network", settings, log_retention_days=settings.log_retention_days, policy=self.policy
-        )
+        network = Network(self, "Network", settings, log_retention_days=settings.log_retention_days, policy=self.policy)
         profile = instance_profile(
             self,
             "Instance",
             purpose="Lets Systems Manager reach the instances: no SSH, no open port.",
-            managed_policies=["AmazonSSMManagedInstanceCore"],
+            managed_policy="AmazonSSMManagedInstanceCore",
         )
         template = launch_template(
             self,
@@ -106,6 +107,10 @@ class TerminationAlarm(GroundworkStack):
             metrics_collection=[aws_autoscaling.CfnAutoScalingGroup.MetricsCollectionProperty(granularity="1Minute")],
         )
         group.tags.set_tag("Name", Aws.STACK_NAME, apply_to_launched_instances=True)
+        group.node.add_dependency(*network.routes)
+        acknowledge(
+            group, {"AS3": "What matters is told by the alarm; a mail for every launch and scale-in would hide it."}
+        )
         return group
 
     def _machine_image(self) -> str:
@@ -144,7 +149,7 @@ class TerminationAlarm(GroundworkStack):
 
     def _terminations(self) -> aws_dynamodb.Table:
         """Which terminations have their line. Records expire after two weeks, so the table goes with its stack."""
-        return aws_dynamodb.Table(
+        table = aws_dynamodb.Table(
             self,
             "Terminations",
             partition_key=aws_dynamodb.Attribute(name="instanceId", type=aws_dynamodb.AttributeType.STRING),
@@ -152,6 +157,8 @@ class TerminationAlarm(GroundworkStack):
             time_to_live_attribute="expiresAt",
             removal_policy=RemovalPolicy.DESTROY,
         )
+        acknowledge(table, {"DDB3": "Records live two weeks; if they were lost, a repeated event might count twice."})
+        return table
 
     def _logger(
         self, group: aws_autoscaling.CfnAutoScalingGroup, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue
@@ -172,34 +179,50 @@ class TerminationAlarm(GroundworkStack):
             policy=self.policy,
         )
         terminations.grant(logger, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
-        logger.add_to_role_policy(
+        logger.permissions.add_to_policy(
             aws_iam.PolicyStatement(
                 actions=[
                     "autoscaling:DescribeAutoScalingInstances",
                     "autoscaling:DescribeScalingActivities",
                     "ec2:DescribeInstances",
                 ],
-                resources=["*"],  # these actions know no resource
+                resources=["*"],
             )
         )
+        acknowledge(logger.permissions, {"IAM5[Resource::*]": "These calls know no resource-level permissions."})
         return logger
 
     def _rule(self, logger: Function, failed_events: aws_sqs.Queue) -> None:
-        rule = aws_events.Rule(
+        rule = aws_events.CfnRule(
             self,
             "TerminationRule",
             description="Every EC2 instance that was terminated.",
-            event_pattern=aws_events.EventPattern(
-                source=["aws.ec2"],
-                detail_type=["EC2 Instance State-change Notification"],
-                detail={"state": ["terminated"]},
-            ),
+            event_pattern={
+                "source": ["aws.ec2"],
+                "detail-type": ["EC2 Instance State-change Notification"],
+                "detail": {"state": ["terminated"]},
+            },
+            targets=[
+                aws_events.CfnRule.TargetProperty(
+                    id="TerminationLogger",
+                    arn=logger.function_arn,
+                    dead_letter_config=aws_events.CfnRule.DeadLetterConfigProperty(arn=failed_events.queue_arn),
+                )
+            ],
         )
-        rule.add_target(aws_events_targets.LambdaFunction(logger, dead_letter_queue=failed_events))
+        events = aws_iam.ServicePrincipal("events.amazonaws.com")
+        logger.add_permission("CalledByRule", principal=events, source_arn=rule.attr_arn)
+        failed_events.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="RuleSendsUndelivered",
+                principals=[events],
+                actions=["sqs:SendMessage"],
+                resources=[failed_events.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+            )
+        )
 
-    def _report(
-        self, topic: AlertTopic, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue
-    ) -> Function:
+    def _report(self, topic: AlertTopic, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue) -> Function:
         """Names the instances when the alarm goes off: CloudWatch's own e-mail knows their number alone."""
         report = Function(
             self,
@@ -217,7 +240,10 @@ class TerminationAlarm(GroundworkStack):
             policy=self.policy,
         )
         terminations.grant(report, "dynamodb:Scan")
-        topic.grant_publish(report)
+        report.permissions.add_to_policy(aws_iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn]))
+        report.permissions.add_to_policy(
+            aws_iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[topic.key.key_arn])
+        )
         return report
 
     def _alarm(self, topic: AlertTopic, logger: Function, report: Function) -> aws_cloudwatch.CfnAlarm:
@@ -245,7 +271,7 @@ class TerminationAlarm(GroundworkStack):
             more_actions=[report.function_arn],
         )
         report.add_permission(
-            "AlarmCallsReport",
+            "CalledByAlarm",
             principal=aws_iam.ServicePrincipal("lambda.alarms.cloudwatch.amazonaws.com"),
             source_account=Aws.ACCOUNT_ID,
             source_arn=termination_alarm.attr_arn,

@@ -1,5 +1,6 @@
 """Training jobs on AWS Batch: buckets for data and artifacts, a queue that scales to zero, a dashboard."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from aws_cdk import (
     Duration,
     Fn,
     IgnoreMode,
-    RemovalPolicy,
+    Stack,
     aws_batch,
     aws_cloudwatch,
     aws_iam,
@@ -20,7 +21,7 @@ from constructs import Construct
 from infra.config import Config
 from infra.guardrails import acknowledge, data_policy
 from infra.instances import instance_profile, launch_template
-from infra.logs import LogGroup
+from infra.logs import log_group
 from infra.network import Network
 from infra.parameters import text
 from infra.stack import GroundworkStack
@@ -33,36 +34,39 @@ METRICS = "Groundwork/Training"
 class Training(GroundworkStack):
     """Where data lies, where jobs run, and where their results and metrics go."""
 
-    def __init__(self, scope: Construct, name: str, config: Config, **options: Any) -> None:
-        super().__init__(
-            scope, name, description="Training jobs on AWS Batch, with their data, artifacts and metrics.", **options
-        )
-        self.settings = config.training
+    DESCRIPTION = "Training jobs on AWS Batch, with their data, artifacts and metrics."
+
+    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
+        super().__init__(scope, name, config, **options)
+        self.settings = self.config.training
         self.policy = data_policy(
-            delete_data=self.settings.delete_data, allow_data_deletion=config.allow_data_deletion
+            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
         )
+        self.heading("What jobs read, write and print.")
         self.data = self._data_bucket()
         self.artifacts = self._artifact_bucket()
-        self.logs = LogGroup(self, "JobLogs", self.settings.log_retention_days, self.policy)
-        self.code_url, self.code_location = self._code()
+        self.logs = log_group(self, "JobLogs", self.settings.log_retention_days, self.policy)
+        self.heading("Where jobs run: spot instances from zero, and the queue before them.")
         network = Network(
             self, "Network", self.settings, log_retention_days=self.settings.log_retention_days, policy=self.policy
         )
         queue = self._queue("CpuQueue", [self._compute("Cpu", network)])
-        self.execution_role = self._task_role("ExecutionRole", "Lets the container agent write the jobs' logs.")
-        self.logs.grant_write(self.execution_role)
+        self.heading("The jobs.")
+        self.code_url, self.code_location = self._code()
+        self.execution_role = self._execution_role()
         digit_classifier = self._job_definition("digit-classifier", data="mnist")
+        self.heading("What the jobs measure.")
         dashboard = self._dashboard(["digit-classifier"])
 
         self.output("DataBucketName", self.data.bucket_name, "Holds the data that jobs read.")
-        self.output("ArtifactBucketName", self.artifacts.bucket_name, "Holds what jobs write: models, metrics, figures.")
+        self.output("ArtifactBucketName", self.artifacts.bucket_name, "Holds what jobs write: models, figures.")
         self.output("JobQueueArn", queue.attr_job_queue_arn, "Submit jobs here.")
         self.output("DigitClassifierJobDefinitionArn", digit_classifier.ref, "Job definition: trains digit-classifier.")
         self.output("DashboardName", dashboard.dashboard_name, "The training metrics in CloudWatch.")
         self.output("LogGroupName", self.logs.log_group_name, "Holds what jobs print.")
 
     def _bucket(self, name: str, **options: Any) -> aws_s3.Bucket:
-        return aws_s3.Bucket(
+        bucket = aws_s3.Bucket(
             self,
             name,
             encryption=aws_s3.BucketEncryption.S3_MANAGED,
@@ -71,13 +75,14 @@ class Training(GroundworkStack):
             removal_policy=self.policy,
             **options,
         )
+        acknowledge(bucket, {"S1": "Access logs would cost more than they tell; CloudTrail's data events can."})
+        return bucket
 
     def _data_bucket(self) -> aws_s3.Bucket:
         bucket = self._bucket("DataBucket")
-        rule = aws_s3.CfnBucket.RuleProperty
         _lifecycle(
             bucket,
-            rule(
+            aws_s3.CfnBucket.RuleProperty(
                 id="CheaperStorage",
                 status="Enabled",
                 transitions=[
@@ -110,10 +115,10 @@ class Training(GroundworkStack):
             self,
             "Instance",
             purpose="Lets the container agent of ECS run Batch jobs.",
-            managed_policies=["service-role/AmazonEC2ContainerServiceforEC2Role"],
+            managed_policy="service-role/AmazonEC2ContainerServiceforEC2Role",
         )
         template = launch_template(self, f"{name}LaunchTemplate", volume_gib=settings.volume_gib)
-        return aws_batch.CfnComputeEnvironment(
+        environment = aws_batch.CfnComputeEnvironment(
             self,
             f"{name}Compute",
             type="MANAGED",
@@ -137,6 +142,8 @@ class Training(GroundworkStack):
                 update_to_latest_image_version=True,
             ),
         )
+        environment.node.add_dependency(*network.routes)
+        return environment
 
     def _queue(self, name: str, environments: list[aws_batch.CfnComputeEnvironment]) -> aws_batch.CfnJobQueue:
         """A queue that prefers the first environment, and gives up on jobs for which no capacity comes."""
@@ -211,9 +218,7 @@ class Training(GroundworkStack):
                 ],
                 resource_requirements=[
                     definition.ResourceRequirementProperty(type="VCPU", value=text(settings.job_vcpus)),
-                    definition.ResourceRequirementProperty(
-                        type="MEMORY", value=text(settings.job_memory_mib)
-                    ),
+                    definition.ResourceRequirementProperty(type="MEMORY", value=text(settings.job_memory_mib)),
                 ],
                 linux_parameters=definition.LinuxParametersProperty(
                     init_process_enabled=True, shared_memory_size=settings.shared_memory_mib
@@ -245,23 +250,53 @@ class Training(GroundworkStack):
             self, name, assumed_by=aws_iam.ServicePrincipal("ecs-tasks.amazonaws.com"), description=purpose
         )
 
+    def _execution_role(self) -> aws_iam.Role:
+        role = self._task_role("ExecutionRole", "Lets the container agent pull images and write the jobs' logs.")
+        self.logs.grant_write(role)
+        images = "arn:{}:ecr:{}:*:repository/*"
+        role.add_to_policy(
+            aws_iam.PolicyStatement(
+                actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                resources=[images.format(Aws.PARTITION, Aws.REGION)],
+            )
+        )
+        role.add_to_policy(aws_iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
+        any_image = f"IAM5[Resource::{images.format('<AWS::Partition>', '<AWS::Region>')}]"
+        acknowledge(
+            role,
+            {
+                any_image: "The image is a setting: any repository that lets us pull.",
+                "IAM5[Resource::*]": "A token for ECR knows no resource.",
+            },
+        )
+        return role
+
     def _job_role(self, name: str, workload: str) -> aws_iam.Role:
         """A job reads its code and the data, reads and writes its own artifacts, and writes training metrics."""
         role = self._task_role(name, f"Permissions of {workload} jobs.")
+        code = f"arn:{Aws.PARTITION}:s3:::{self.code_location}"
+        data = self.data.arn_for_objects("*")
         artifacts = self.artifacts.arn_for_objects(f"{workload}/*")
-        statements = [
-            (["s3:GetObject"], [f"arn:{Aws.PARTITION}:s3:::{self.code_location}", self.data.arn_for_objects("*"), artifacts]),
+        for actions, resources in (
+            (["s3:GetObject"], [code, data, artifacts]),
             (["s3:PutObject", "s3:AbortMultipartUpload"], [artifacts]),
             (["s3:ListBucket"], [self.data.bucket_arn, self.artifacts.bucket_arn]),
-        ]
-        for actions, resources in statements:
+        ):
             role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=resources))
         role.add_to_policy(
             aws_iam.PolicyStatement(
                 actions=["cloudwatch:PutMetricData"],
-                resources=["*"],  # metrics know no resource; the namespace confines it
+                resources=["*"],
                 conditions={"StringEquals": {"cloudwatch:namespace": METRICS}},
             )
+        )
+        acknowledge(
+            role,
+            {
+                "IAM5[Resource::*]": "Metrics know no resource; the namespace confines the permission.",
+                "IAM5[Resource::<DataBucket.Arn>/*]": "Every object of the data bucket is training data.",
+                f"IAM5[Resource::<ArtifactBucket.Arn>/{workload}/*]": "A job names its own files, below its name.",
+            },
         )
         return role
 
@@ -294,8 +329,6 @@ class Training(GroundworkStack):
 
 def _lifecycle(bucket: aws_s3.Bucket, rule: aws_s3.CfnBucket.RuleProperty) -> None:
     """Set the bucket's rule, and drop uploads that were never finished; both may hold a template's parameters."""
-    resource = bucket.node.default_child
-    assert isinstance(resource, aws_s3.CfnBucket)
     abandoned = aws_s3.CfnBucket.RuleProperty(
         id="AbandonedUploads",
         status="Enabled",
@@ -303,4 +336,6 @@ def _lifecycle(bucket: aws_s3.Bucket, rule: aws_s3.CfnBucket.RuleProperty) -> No
             days_after_initiation=7
         ),
     )
-    resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(rules=[rule, abandoned])
+    bucket.node.default_child.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(  # type: ignore[union-attr]
+        rules=[rule, abandoned]
+    )

@@ -1,12 +1,12 @@
 """Writes one structured line for each terminated EC2 instance: why it went, and whether that was expected.
 
-Events may come twice, also at the same time, and a run may die at any point. The table therefore holds a record for each
+Events may come twice, even at the same time, and a run may die at any point. So the table holds a record for each
 instance: a run claims it, writes the line, then marks it recorded.
 
 - Recorded already: a duplicate; nothing is written.
 - Claimed by another run that may still be at work: this run fails, so that Lambda repeats it later.
-- Claimed by this run's own earlier attempt (Lambda repeats a failed run under the same request id), or the claim has
-  lapsed: the run takes over. No termination is lost with a run that died.
+- Claimed by an earlier attempt of this run (Lambda repeats a failed run under its request id), or claimed too long ago:
+  the run takes over. No termination is lost with a run that died.
 
 Only a run that dies between writing the line and marking it writes it twice; the other order would lose it.
 """
@@ -15,6 +15,7 @@ import json
 import os
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -22,6 +23,7 @@ from botocore.exceptions import ClientError
 GROUP = os.environ["GROUP"]
 WATCH_ALL = os.environ["WATCH"] == "all"
 COUNT_EXPECTED = os.environ["COUNT_EXPECTED"] == "true"
+GROUP_TAG = "aws:autoscaling:groupName"
 EXPECTED_TAG = "groundwork:expected-termination"
 CLAIM_SECONDS = 60  # longer than a run may take
 KEEP_SECONDS = 15 * 86400  # longer than a failed event waits in the dead-letter queue
@@ -31,8 +33,8 @@ CAUSES = (
     ("shrinking the capacity", "scale-in"),
     ("difference between desired and actual capacity", "scale-in"),
     ("instance refresh", "refresh"),
-    ("user request", "person-or-program"),
-    ("indicating it has been terminated or stopped", None),  # the group noticed afterwards: EC2 knows why
+    ("in response to a user request", "person-or-program"),
+    ("indicating it has been terminated or stopped", ""),  # the group noticed afterwards: EC2 knows why
     ("health", "unhealthy"),
     ("status checks failure", "unhealthy"),
 )
@@ -46,18 +48,21 @@ REASONS = (
 )
 EXPECTED = ("scale-in", "refresh")
 
+Json = dict[str, Any]
+
 ec2 = boto3.client("ec2")
 autoscaling = boto3.client("autoscaling")
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
-def handler(event, context):
+def handler(event: Json, context: Any) -> str:
+    """Handle one event; what it returns is for people who try it."""
     instance_id, at = read(event)
     instance = find_instance(instance_id)
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-    group = tags.get("aws:autoscaling:groupName", "" if WATCH_ALL else GROUP)
-    activities = find_activities(group, instance_id) if group else []
-    if not (WATCH_ALL or is_ours(instance, tags, activities)):
+    group = tags.get(GROUP_TAG, "")
+    activities = find_activities(group or GROUP, instance_id)
+    if not (WATCH_ALL or is_ours(instance, group, activities)):
         return "not of the group"
     if not claim(instance_id, context.aws_request_id):
         return "recorded already"
@@ -70,7 +75,7 @@ def handler(event, context):
         "expected": expected,
         "counted": COUNT_EXPECTED or not expected,
         "reason": reason,
-        "group": group,
+        "group": group or (GROUP if activities else ""),
         "terminatedAt": at,
         "eventId": event.get("id", ""),
     }
@@ -79,7 +84,7 @@ def handler(event, context):
     return "recorded"
 
 
-def read(event):
+def read(event: Json) -> tuple[str, str]:
     """The instance and the time of its termination; an event of another shape is refused."""
     try:
         instance_id, state, at = event["detail"]["instance-id"], event["detail"]["state"], event["time"]
@@ -90,7 +95,7 @@ def read(event):
     return instance_id, at
 
 
-def find_instance(instance_id):
+def find_instance(instance_id: str) -> Json:
     """What EC2 still knows; nothing if it does not know the instance (any more)."""
     try:
         answer = ec2.describe_instances(InstanceIds=[instance_id])
@@ -98,26 +103,29 @@ def find_instance(instance_id):
         if error.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
             raise
         return {}
-    return next((i for r in answer["Reservations"] for i in r["Instances"]), {})
+    return next((instance for found in answer["Reservations"] for instance in found["Instances"]), {})
 
 
-def find_activities(group, instance_id):
+def find_activities(group: str, instance_id: str) -> list[Json]:
     """The group's activities that name the instance, latest first."""
-    answer = autoscaling.describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=100)
+    answer = autoscaling.describe_scaling_activities(
+        AutoScalingGroupName=group, IncludeDeletedGroups=True, MaxRecords=100
+    )
     return [activity for activity in answer["Activities"] if instance_id in activity.get("Description", "")]
 
 
-def is_ours(instance, tags, activities):
-    """Whether the instance is of the group. One of which nothing is known might be: it is never passed over."""
+def is_ours(instance: Json, group: str, activities: list[Json]) -> bool:
+    """Whether the instance is of the group. One of which nothing is known any more might be: it is not passed over."""
     if not instance or activities:
         return True
-    if tags:
-        return tags.get("aws:autoscaling:groupName") == GROUP
+    if instance.get("Tags"):
+        return group == GROUP
+    # Tags vanish soon after a termination, but then the group has not yet let go of the instance.
     listed = autoscaling.describe_auto_scaling_instances(InstanceIds=[instance["InstanceId"]])
     return any(entry["AutoScalingGroupName"] == GROUP for entry in listed["AutoScalingInstances"])
 
 
-def classify(instance, activities):
+def classify(instance: Json, activities: list[Json]) -> tuple[str, str]:
     """The class of a termination, and the words of AWS that it rests on."""
     state = instance.get("StateReason", {})
     code, message = state.get("Code", ""), state.get("Message", "")
@@ -126,13 +134,12 @@ def classify(instance, activities):
     for activity in activities:
         if activity["Description"].startswith("Terminating"):
             cause = activity.get("Cause", "")
-            kind = next((kind for words, kind in CAUSES if words in cause), None)
-            if kind:
+            if kind := next((kind for words, kind in CAUSES if words in cause), ""):
                 return kind, cause
     return next((kind for start, kind in REASONS if code.startswith(start)), "unknown"), message
 
 
-def claim(instance_id, run):
+def claim(instance_id: str, run: str) -> bool:
     """Take the instance for this run; False if its line has been written."""
     now = int(time.time())
     try:
@@ -156,7 +163,7 @@ def claim(instance_id, run):
     return True
 
 
-def record(line):
+def record(line: Json) -> None:
     """Mark the line as written, and keep what it says for the report."""
     table.update_item(
         Key={"instanceId": line["instanceId"]},

@@ -1,0 +1,149 @@
+"""Writes `cloudformation/*.yaml`: the stacks for people who deploy from the console, from the same classes.
+
+Settings become parameters, which the console asks for under their headings. Nothing outside the file is needed: no
+bucket of the CDK, no asset. Run as `python -m infra.console`; with `--check` it compares and writes nothing.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, Stack
+
+from infra.config import Config
+from infra.readable_yaml import as_yaml
+from infra.stack import GroundworkStack
+from infra.termination_alarm import TerminationAlarm
+from infra.training import Training
+
+FOLDER = Path(__file__).parent.parent / "cloudformation"
+#: The stacks with a console template: file, class, and the name of their settings in `Config`.
+TEMPLATES: dict[str, tuple[type[GroundworkStack], str]] = {
+    "termination-alarm.yaml": (TerminationAlarm, "termination_alarm"),
+    "training.yaml": (Training, "training"),
+}
+HEADER = """\
+# {description}
+#
+# Upload this file in the CloudFormation console (Create stack), or:
+#   aws cloudformation deploy --template-file {file} --stack-name {name} --capabilities CAPABILITY_IAM \\
+#     --parameter-overrides ...
+#
+# Written by `make templates` from infra/{module}.py; edit that, not this.
+
+"""
+ACRONYMS = {"vpc": "VPC", "ids": "", "id": "", "gib": "(GiB)", "mib": "(MiB)", "vcpus": "vCPUs", "email": "E-mail"}
+
+
+def with_parameters(stack: Stack, name: str) -> Config:
+    """A configuration whose settings of one stack are references to parameters of that stack."""
+    model = type(getattr(Config(), name))
+    chosen: dict[str, Any] = {}
+    groups: dict[str, list[str]] = {}
+    labels: dict[str, str] = {}
+    for field, schema in model.model_json_schema()["properties"].items():
+        if schema["console"]:
+            parameter_name = "".join(word.title() for word in field.split("_"))
+            parameter = CfnParameter(stack, parameter_name, **parameter_options(schema))
+            chosen[field] = parameter_value(parameter, schema)
+            groups.setdefault(schema["group"], []).append(parameter_name)
+            labels[parameter_name] = label(field)
+    stack.template_options.metadata = {
+        "AWS::CloudFormation::Interface": {
+            "ParameterGroups": [
+                {"Label": {"default": group}, "Parameters": parameters} for group, parameters in groups.items()
+            ],
+            "ParameterLabels": {parameter: {"default": text} for parameter, text in labels.items()},
+        }
+    }
+    return Config().model_copy(update={name: model.model_construct(**chosen)})
+
+
+def parameter_options(schema: dict[str, Any]) -> dict[str, Any]:
+    """Options of the `CfnParameter` for a setting, from its JSON schema."""
+    default, kind = schema["default"], schema["kind"]
+    options: dict[str, Any] = {"description": schema["description"]}
+    if schema["console"] != "required":
+        options["default"] = ",".join(default) if isinstance(default, list) else default
+        options["description"] += f" Empty: {schema['empty']}." if schema["empty"] else ""
+    if "enum" in schema:
+        options |= {"allowed_values": [str(value) for value in schema["enum"]], "default": str(default)}
+    if kind:
+        return options | {"type": kind}
+    if schema["type"] == "boolean":
+        return options | {"type": "String", "default": str(default).lower(), "allowed_values": ["true", "false"]}
+    if schema["type"] == "integer":
+        limits = {"min_value": schema.get("minimum"), "max_value": schema.get("maximum")}
+        return options | limits | {"type": "Number"}
+    if "pattern" in schema:
+        pattern = schema["pattern"]
+        if schema["console"] == "required":
+            pattern = re.sub(r"^\^\((.*)\)\?\$$", r"^\1$", pattern)  # may not be empty
+        options |= {"allowed_pattern": pattern, "constraint_description": f"Must be {schema['hint']}."}
+    return options | {"type": "String"}
+
+
+def parameter_value(parameter: CfnParameter, schema: dict[str, Any]) -> Any:
+    """The token that stands for the parameter in a setting of this type."""
+    match schema["type"]:
+        case "array":
+            return parameter.value_as_list
+        case "integer":
+            return parameter.value_as_number
+        case "boolean":
+            return parameter.value
+        case _:
+            return parameter.value_as_string
+
+
+def label(field: str) -> str:
+    """What the console calls a setting: `job_memory_mib` is "Job memory (MiB)"."""
+    words = [ACRONYMS.get(word, word) for word in field.split("_")]
+    text = " ".join(filter(None, words))
+    return text[0].upper() + text[1:]
+
+
+def render(file: str) -> str:
+    """The text of one console template."""
+    kind, settings = TEMPLATES[file]
+    app = App()
+    stack = kind(
+        app, kind.__name__, lambda stack: with_parameters(stack, settings), synthesizer=BootstraplessSynthesizer()
+    )
+    template = app.synth().get_stack_by_name(kind.__name__).template
+    header = HEADER.format(description=template["Description"], file=file, name=kind.__name__, module=settings)
+    return header + as_yaml(template, titles(stack))
+
+
+def titles(stack: GroundworkStack) -> dict[str, str]:
+    """The stack's headings, by the logical id of the first resource below each."""
+    found = {}
+    for index, title in stack.headings.items():
+        below = (element for child in stack.node.children[index:] for element in child.node.find_all())
+        resource = next(element for element in below if isinstance(element, CfnResource))
+        found[stack.resolve(resource.logical_id)] = title
+    return found
+
+
+def main() -> int:
+    """Write the templates, or compare them with what they should be."""
+    parser = argparse.ArgumentParser(prog="python -m infra.console", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    check = parser.parse_args().check
+    stale = []
+    for file in TEMPLATES:
+        path, text = FOLDER / file, render(file)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(file)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    verb = "is not what the code writes; run `make templates`" if check else "written"
+    for file in stale:
+        sys.stdout.write(f"cloudformation/{file} {verb}\n")
+    return 2 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

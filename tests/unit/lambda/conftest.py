@@ -1,0 +1,69 @@
+"""The functions as Lambda loads them: one file, its environment, and AWS by moto."""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "TABLE": "terminations",
+    "GROUP": "web",
+    "WATCH": "group",
+    "COUNT_EXPECTED": "false",
+    "TOPIC": "arn:aws:sns:us-east-1:123456789012:alarms",
+    "PERIOD_SECONDS": "60",
+    "EVALUATION_PERIODS": "5",
+}
+
+
+def load(folder: str) -> ModuleType:
+    file = Path(__file__).parents[3] / "lambda" / folder / "index.py"
+    specification = importlib.util.spec_from_file_location(f"{folder}_index", file)
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name, value in ENVIRONMENT.items():
+            environment.setenv(name, value)
+        boto3.client("dynamodb").create_table(
+            TableName="terminations",
+            AttributeDefinitions=[{"AttributeName": "instanceId", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "instanceId", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield
+
+
+@pytest.fixture(scope="module")
+def records(aws: None) -> Any:
+    """The table of terminations."""
+    return boto3.resource("dynamodb").Table("terminations")
+
+
+@pytest.fixture
+def table(records: Any) -> Any:
+    """The table, empty."""
+    for item in records.scan()["Items"]:
+        records.delete_item(Key={"instanceId": item["instanceId"]})
+    return records
+
+
+def run(request_id: str) -> Any:
+    """What Lambda tells a run about itself."""
+    return SimpleNamespace(aws_request_id=request_id)
