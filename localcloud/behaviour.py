@@ -1,9 +1,17 @@
-"""Everything that moto lacks, installed in one place."""
+"""Everything that moto lacks, installed in one place.
 
-from localcloud import quirks  # noqa: F401 (hooks into moto when imported)
-from localcloud.cloudformation import api, engine  # noqa: F401
+The modules hook into moto when they are imported.
+"""
+
+from localcloud import alarms, events, functions, instances, jobs, mailbox, metrics, quirks
+from localcloud.background import every
+from localcloud.cloudformation import api, engine
+
+INSTALLED = (alarms, engine, events, functions, instances, jobs, mailbox, metrics, quirks)
 
 
 def start() -> None:
-    """Install the hooks and start what runs on its own."""
+    """Install the resource types, and start what runs on its own."""
     api.install()
+    every(1, alarms.evaluate_alarms)
+    every(1, metrics.measure_queues)

@@ -1,7 +1,9 @@
 """Fixtures for every level: a running local cloud."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,3 +18,16 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud of the module's own, on a free port."""
     with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], Any]], Any]:
+    """Waits until a question has a true answer, and gives it; for what the cloud does in the background."""
+
+    def wait(ask: Callable[[], Any], seconds: float = 30) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (answer := ask()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return answer
+
+    return wait
