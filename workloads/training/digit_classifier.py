@@ -262,12 +262,12 @@ def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int
             f"{train_counts.max():,} (digit {train_counts.argmax()})."
         ),
         intended_use=(
-            "Single digits, white on black, scaled to 20x20 and centred in 28x28 as MNIST's are. "
-            "Not for several digits in an image, letters, photographs, or decisions about people without a person who checks."
+            "Single digits, white on black, scaled to 20x20 and centred in 28x28 as MNIST's are. Not for several "
+            "digits in an image, letters, photographs, or decisions about people without a person who checks."
         ),
         limits=(
-            "Always answers with one of ten digits, also for an image of none. MNIST was written in the 1990s "
-            "by census employees and students in the United States: a 1 with a long upstroke, a 7 with a bar or other habits of "
+            "Always answers with one of ten digits, also for an image of none. MNIST was written around 1990 by census "
+            "employees and students in the United States: a 1 with a long upstroke, a 7 with a bar and other habits of "
             "other regions are rare in it and recognised less well. Confidence is softened by label smoothing."
         ),
     )

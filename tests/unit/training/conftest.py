@@ -1,0 +1,20 @@
+"""What the tests of the training runtime share."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from workloads.training.runtime import storage
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS in this process, with dummy credentials."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    storage._s3.cache_clear()
+    with mock_aws():
+        yield
+    storage._s3.cache_clear()

@@ -1,0 +1,64 @@
+"""Checkpoints: the newest whole one is found, and only by the run that wrote it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from workloads.errors import InputError
+from workloads.training.runtime.checkpoint import Checkpoints
+from workloads.training.runtime.storage import locate
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path, warnings: list[str]) -> Checkpoints:
+    return Checkpoints(locate(str(tmp_path / "checkpoints")), {"seed": 1, "epochs": 9}, warnings.append)
+
+
+def test_without_any_there_is_nothing_to_load(checkpoints: Checkpoints) -> None:
+    assert checkpoints.load() is None
+    assert checkpoints.newest() is None
+
+
+def test_the_newest_is_loaded_and_the_one_before_kept(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    for epoch, batch in ((1, 0), (2, 0), (2, 70), (10, 0)):
+        checkpoints.save(epoch, batch, {"weights": torch.full((3,), float(epoch))})
+    state = checkpoints.load()
+    assert state is not None
+    assert (state["epoch"], state["batch"]) == (10, 0)
+    assert state["weights"].tolist() == [10, 10, 10]
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["epoch-00002-batch-0000070.checkpoint", "epoch-00010-batch-0000000.checkpoint"]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: content[:-1] + b"?", lambda _: b""])
+def test_a_damaged_one_is_passed_over_with_a_warning(
+    checkpoints: Checkpoints, warnings: list[str], tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    checkpoints.save(1, 0, {})
+    checkpoints.save(2, 0, {})
+    newest = tmp_path / "checkpoints" / "epoch-00002-batch-0000000.checkpoint"
+    newest.write_bytes(damage(newest.read_bytes()))
+    state = checkpoints.load()
+    assert state is not None
+    assert state["epoch"] == 1
+    assert warnings == [f"{newest} is damaged; using the checkpoint before it"]
+
+
+def test_one_of_other_settings_is_refused_with_the_difference(checkpoints: Checkpoints) -> None:
+    checkpoints.save(1, 0, {})
+    other = Checkpoints(checkpoints.location, {"seed": 2, "epochs": 9}, print)
+    with pytest.raises(InputError, match=r"a run with seed 1 \(now 2\): use the same settings"):
+        other.load()
+
+
+def test_all_are_removed_at_the_end(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    checkpoints.save(1, 0, {})
+    checkpoints.delete()
+    assert not (tmp_path / "checkpoints").exists()

@@ -1,0 +1,126 @@
+"""MNIST's files: what is read, and what is refused with a clear line."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+from PIL import Image
+
+from workloads.errors import InputError
+from workloads.training.mnist import FILES, Digits, format_idx, load_mnist, parse_idx, read_images, sample_mnist
+from workloads.training.runtime.storage import locate
+
+byte_arrays = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=4, max_side=5))
+
+
+@given(byte_arrays, st.booleans())
+def test_an_array_survives_its_idx_file(array: NDArray[np.uint8], compressed: bool) -> None:
+    content = format_idx(array)
+    read = parse_idx(gzip.compress(content) if compressed else content, "file")
+    assert read.shape == array.shape
+    assert (read == array).all()
+    assert read.flags.writeable  # PyTorch warns otherwise
+
+
+@given(byte_arrays, st.data())
+def test_a_file_cut_anywhere_is_refused(array: NDArray[np.uint8], data: st.DataObject) -> None:
+    content = format_idx(array)
+    cut = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(InputError, match="file: (truncated|not an idx file)"):
+        parse_idx(content[:cut], "file")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_array_or_refused(content: bytes) -> None:
+    try:
+        assert format_idx(parse_idx(content, "file")) == content
+    except InputError as error:
+        assert str(error).startswith("file: ")  # noqa: PT017
+
+
+def put(folder: Path, **changed: bytes) -> Path:
+    """A small valid data set, with some files replaced (dashes as underscores)."""
+    images, labels = np.zeros((12, 28, 28), np.uint8), (np.arange(12) % 10).astype(np.uint8)
+    for name in FILES:
+        content = format_idx(images if "images" in name else labels)
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(changed.get(name.replace("-", "_"), content))
+    return folder
+
+
+@pytest.mark.parametrize("subfolder", ["", "MNIST/raw"])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_both_layouts_compressed_or_not_hold_the_same_data(tmp_path: Path, subfolder: str, compressed: bool) -> None:
+    for name, content in sample_mnist().items():
+        path = tmp_path / subfolder / (name if compressed else name.removesuffix(".gz"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if compressed else gzip.decompress(content))
+    digits = load_mnist(locate(str(tmp_path)))
+    assert digits.train_images.shape == (1437, 28, 28)
+    assert digits.test_images.shape == (360, 28, 28)
+    assert set(digits.test_labels) == set(range(10))
+    assert digits.sha256 == Digits(*(parse_idx(content, name) for name, content in sample_mnist().items())).sha256
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"train_labels_idx1_ubyte": format_idx(np.zeros(11, np.uint8))}, "11 labels for the 12 images"),
+        ({"train_labels_idx1_ubyte": format_idx(np.full(12, 10, np.uint8))}, "label 10 in row 0; labels are 0 to 9"),
+        ({"train_labels_idx1_ubyte": format_idx(np.zeros((12, 1), np.uint8))}, "2 dimensions; labels have one"),
+        ({"t10k_images_idx3_ubyte": format_idx(np.zeros((12, 32, 32), np.uint8))}, "expected images of 28x28"),
+        ({"t10k_images_idx3_ubyte": format_idx(np.zeros((0, 28, 28), np.uint8))}, "no images in it"),
+        ({"t10k_images_idx3_ubyte": b"\x89PNG\r\n"}, "not an idx file: it begins with 89 50 4e 47"),
+        ({"t10k_images_idx3_ubyte": b"\0\0\x0d\x03" + bytes(12)}, "idx type 0x0d with 3 dimensions"),
+        ({"t10k_images_idx3_ubyte": gzip.compress(bytes(99))[:-9]}, "the gzip data is damaged"),
+        ({"t10k_images_idx3_ubyte": b""}, "not an idx file: it begins with nothing"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, changed: dict[str, bytes], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        load_mnist(locate(str(put(tmp_path, **changed))))
+    assert next(iter(changed)).replace("_", "-") in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    put(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(InputError, match=r"there is no t10k-labels-idx1-ubyte\.gz"):
+        load_mnist(locate(str(tmp_path)))
+
+
+def test_images_are_the_same_from_idx_npy_and_png_in_the_order_of_names(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (11, 28, 28), np.uint8)
+    (tmp_path / "images.gz").write_bytes(gzip.compress(format_idx(images)))
+    np.save(tmp_path / "images.npy", images)
+    (tmp_path / "png").mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / "png" / f"{index:02}.png")
+    for name in ("images.gz", "images.npy", "png"):
+        assert (read_images(locate(str(tmp_path / name))) == images).all(), name
+
+
+def test_unusable_images_are_refused_by_name(tmp_path: Path) -> None:
+    np.save(tmp_path / "floats.npy", np.zeros((2, 28, 28)))
+    (tmp_path / "text.npy").write_text("no array")
+    (tmp_path / "large").mkdir()
+    Image.new("L", (32, 30)).save(tmp_path / "large" / "a.png")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "b.png").write_text("no image")
+    (tmp_path / "empty").mkdir()
+    for name, message in {
+        "floats.npy": "values of type float64; expected uint8",
+        "text.npy": "not an .npy file",
+        "large": "a.png: 32x30 pixels; expected 28x28",
+        "text": "b.png: not a PNG image",
+        "empty": "no such file, and no folder with PNG files",
+        "absent.gz": "no such file",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            read_images(locate(str(tmp_path / name)))

@@ -1,0 +1,205 @@
+"""A run of a tiny model: what the runtime does around any model."""
+
+import csv
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import Field
+
+from workloads.errors import InputError, Interrupted, NonFiniteLossError
+from workloads.training.runtime.results import ModelCard, Results
+from workloads.training.runtime.run import Run
+from workloads.training.runtime.settings import RunOptions, TrainingSettings
+from workloads.training.runtime.storage import Location
+from workloads.training.runtime.train import train
+from workloads.training.runtime.workload import Workload
+
+
+class Settings(TrainingSettings):
+    epochs: int = Field(3, description="Epochs.")
+    learning_rate: float = Field(0.1, description="Learning rate.")
+
+
+def line(on_batch: Callable[[int, int], None] = lambda _epoch, _batch: None) -> Workload[Settings]:
+    """A workload that learns y = 3x with noise drawn in every batch, and calls back after each batch."""
+
+    def fit(settings: Settings, data: Location, run: Run) -> Results:
+        inputs = torch.linspace(-1, 1, 40)[:, None].to(run.device)
+        model = torch.nn.Linear(1, 1)
+        network = run.distribute(model)
+        optimiser = torch.optim.Adam(model.parameters(), settings.learning_rate)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.99)
+        run.keep(model=model, optimiser=optimiser, schedule=schedule)
+        for epoch in run.epochs(settings.epochs):
+            for batch, rows in enumerate(run.batches(len(inputs), 8)):
+                with run.autocast():
+                    noisy = 3 * inputs[rows] + 0.1 * torch.randn(len(rows), 1, device=run.device)
+                    loss = (network(inputs[rows]) - noisy).square().mean()
+                run.step(loss, optimiser, clip_norm=10)
+                schedule.step()
+                on_batch(epoch, batch)
+            run.record(validation_loss=(model(inputs) - 3 * inputs).square().mean().item())
+        card = ModelCard("Line", "Learns a line.", "Made up.", "Tests.", "Everything.")
+        headline = {"Slope": f"{model.weight.item():.2f}"}
+        return Results({"slope": model.weight.item()}, headline, {"sha256": "0"}, card, model=model.state_dict())
+
+    return Workload(Settings, fit)
+
+
+def go(output: Path, workload: Workload[Settings] | None = None, settings: Settings | None = None, **options: Any) -> None:
+    train("line", workload or line(), settings or Settings(), options=RunOptions(**options), data=".", output=str(output))
+
+
+def history(output: Path) -> list[dict[str, str]]:
+    """The rows of history.csv."""
+    return list(csv.DictReader((output / "history.csv").read_text().splitlines()))
+
+
+def outcome(output: Path) -> tuple[bytes, list[tuple[str, str, str]]]:
+    """What must be equal in equal runs: the weights and the losses, bit by bit."""
+    losses = [(row["epoch"], row["training_loss"], row["validation_loss"]) for row in history(output)]
+    return (output / "model.safetensors").read_bytes(), losses
+
+
+def test_a_run_folder_tells_what_was_run_and_learned(tmp_path: Path) -> None:
+    go(tmp_path / "run", settings=Settings(epochs=60))
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["workload"] == "line"
+    assert metrics["test"]["slope"] == pytest.approx(3, abs=0.1)
+    assert metrics["settings"] == {"epochs": 60, "seed": 0, "learning_rate": 0.1}
+    assert metrics["data"] == {"uri": ".", "sha256": "0"}
+    assert metrics["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert metrics["machine"]["device"] == "cpu"
+    rows = history(tmp_path / "run")
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 61)]
+    assert float(rows[-1]["training_loss"]) < 0.05 < float(rows[0]["training_loss"])
+    assert float(rows[0]["samples_per_second"]) > 0
+    assert 0 <= float(rows[0]["memory_utilization"]) <= 100
+    names = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*")}
+    assert names == {
+        *("metrics.json", "history.csv", "model.safetensors", "model.json"),
+        *("MODEL_CARD.md", "report.html"),
+    }
+
+
+def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(tmp_path: Path) -> None:
+    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
+        go(tmp_path / name, settings=Settings(seed=seed))
+    assert outcome(tmp_path / "a") == outcome(tmp_path / "b")
+    assert outcome(tmp_path / "a") != outcome(tmp_path / "c")
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 2), (1, 4), (2, 4)])
+def test_a_run_told_to_end_in_any_batch_goes_on_to_the_same_bits(tmp_path: Path, place: tuple[int, int]) -> None:
+    def end(epoch: int, batch: int) -> None:
+        if (epoch, batch) == place:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    go(tmp_path / "whole")
+    with pytest.raises(Interrupted, match="the same command continues") as caught:
+        go(tmp_path / "ended", line(end))
+    assert caught.value.exit_code not in {0, 1, 2}
+    assert not (tmp_path / "ended" / "metrics.json").exists()
+    go(tmp_path / "ended")
+    assert outcome(tmp_path / "ended") == outcome(tmp_path / "whole")
+    assert not (tmp_path / "ended" / "checkpoints").exists()
+
+
+def test_a_run_started_anew_forgets_the_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(epoch: int, _batch: int) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    for resume, said in ((True, True), (False, False)):
+        with pytest.raises(KeyboardInterrupt):
+            go(tmp_path / "run", line(fail))
+        capsys.readouterr()
+        go(tmp_path / "run", resume=resume)
+        assert ("continuing at epoch 2" in capsys.readouterr().out) is said
+
+
+def test_a_checkpoint_is_not_continued_with_other_settings(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        go(tmp_path / "run", line(lambda *_: os.kill(os.getpid(), signal.SIGTERM)))
+    with pytest.raises(InputError, match=r"learning_rate 0.1 \(now 0.2\)"):
+        go(tmp_path / "run", settings=Settings(learning_rate=0.2))
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_last_good_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match=r"became (nan|inf) in epoch 1: .* No checkpoint was written") as caught:
+        go(tmp_path / "run", settings=Settings(learning_rate=1e30))
+    assert caught.value.exit_code == 1
+
+    def poison(epoch: int, _batch: int) -> None:
+        if epoch == 2:
+            poisoned["inputs"].fill_(torch.nan)
+
+    poisoned: dict[str, torch.Tensor] = {}
+    linspace = torch.linspace
+
+    def remembered(*arguments: Any) -> torch.Tensor:
+        poisoned["inputs"] = linspace(*arguments)
+        return poisoned["inputs"]
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(NonFiniteLossError) as caught:
+        patch.setattr(torch, "linspace", remembered)
+        go(tmp_path / "other", line(poison))
+    assert "epoch 3" in str(caught.value)
+    assert f"The last good checkpoint is {tmp_path}/other/checkpoints/epoch-00002" in str(caught.value)
+    assert not (tmp_path / "other" / "metrics.json").exists()
+
+
+def test_a_full_disk_at_a_checkpoint_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"epoch-00001.*cannot be written: No space left on device"):
+        go(tmp_path / "run")
+    assert list((tmp_path / "run").rglob("*.*")) == []
+
+
+def test_data_parallel_with_one_device_says_so_and_trains_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go(tmp_path / "single", device="cpu")
+    go(tmp_path / "parallel", device="cpu", strategy="data-parallel")
+    assert "data-parallel needs several GPUs; training on the single device cpu" in capsys.readouterr().out
+    assert outcome(tmp_path / "single") == outcome(tmp_path / "parallel")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strategy": "ddp"}, "torchrun --nproc-per-node"),
+        ({"device": "mps"}, "--device mps: there is none on this machine"),
+        ({"device": "cpu", "precision": "float16"}, "--precision float16: not on cpu"),
+    ],
+)
+def test_what_the_machine_cannot_do_is_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        go(tmp_path / "run", **options)
+
+
+def test_bfloat16_trains(tmp_path: Path) -> None:
+    go(tmp_path / "run", settings=Settings(epochs=30), precision="bfloat16", device="cpu")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["machine"]["precision"] == "bfloat16"
+    assert metrics["test"]["slope"] == pytest.approx(3, abs=0.3)
+
+
+def test_stopping_early_ends_after_the_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workload = line()
+
+    def fit(settings: Settings, data: Location, run: Run) -> Results:
+        run.stop("good enough")
+        return workload.fit(settings, data, run)
+
+    go(tmp_path / "run", Workload(Settings, fit))
+    assert "good enough" in capsys.readouterr().out

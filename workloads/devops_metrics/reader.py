@@ -1,0 +1,271 @@
+"""CSV files as rows, in batches, with memory for a few batches only. Every line becomes a row or a fault."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from workloads.devops_metrics.timestamps import Timestamps
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from workloads.devops_metrics.schema import MeasureType, Schema
+
+Value = float | int | bool | str
+Dimensions = tuple[str, ...]
+
+BATCH_ROWS = 10_000
+_LONGEST_LINE = 1 << 20  # bytes
+_LONGEST_VALUE = 2048  # bytes of a dimension's value: LiveAnalytics' limit
+_FUTURE = 15 * 60 * 10**6  # microseconds; LiveAnalytics takes no later time, and a later one is a wrong clock anyway
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?", re.ASCII)
+
+
+class Row(NamedTuple):
+    """One line that can be written.
+
+    Attributes:
+        line: Its number in the file, from 1 (the header).
+        time: Microseconds since 1970-01-01 UTC.
+        dimensions: In the schema's order.
+        measures: In the schema's order; None where the cell is empty.
+        text: The line as it stands in the file.
+    """
+
+    line: int
+    time: int
+    dimensions: Dimensions
+    measures: tuple[Value | None, ...]
+    text: str
+
+
+class Fault(NamedTuple):
+    """One line that cannot be written, and why."""
+
+    line: int
+    reason: str
+    text: str
+
+
+class Batch(NamedTuple):
+    """Lines in the order of the file, and how many bytes of it are behind them."""
+
+    rows: list[Row]
+    faults: list[Fault]
+    position: int
+
+
+class Reader:
+    """Reads one file. One row is one line: a quotation mark that its line does not close makes a fault of that line.
+
+    Args:
+        path: The file; UTF-8, with or without byte order mark, separated by commas.
+        schema: What its columns mean.
+        follow: Wait for more at the end of the file, as `tail -F` does, until `stop` says so.
+        stop: Asked at the end of the file.
+
+    Raises:
+        InputError: The file cannot be read, or its header lacks a column.
+    """
+
+    def __init__(
+        self, path: Path, schema: Schema, *, follow: bool = False, stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._path = path
+        self._schema = schema
+        self._follow = follow
+        self._stop = stop
+        times = Timestamps(schema.timezone, schema.time_format)
+        self._microseconds = lru_cache(maxsize=4096)(times.microseconds)  # the rows of a moment stand together
+        self._parsers = [(name, _PARSERS[kind]) for name, kind in schema.measures.items()]
+        try:
+            with path.open("rb") as file:
+                self._positions = self._header(file)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
+        """The file from its start, `size` lines at a time; less where the end of a growing file is reached."""
+        file = self._path.open("rb")
+        try:
+            while True:
+                yield from self._to_the_end(file, size)
+                if not self._follow or self._stop():
+                    return
+                time.sleep(0.5)
+                if self._replaced(file):
+                    file.close()
+                    file = self._path.open("rb")
+        finally:
+            file.close()
+
+    def _to_the_end(self, file: BinaryIO, size: int) -> Iterator[Batch]:
+        if file.tell() == 0:
+            self._number = 0
+            self._line(file)
+        batch, seen = Batch([], [], 0), set[tuple[int, Dimensions]]()
+        while (raw := self._line(file)) is not None:
+            parsed = self._parse(raw, time.time_ns() // 1000 + _FUTURE, seen) if raw.strip() else None
+            if isinstance(parsed, Row):
+                batch.rows.append(parsed)
+            elif parsed:
+                batch.faults.append(parsed)
+            if len(batch.rows) + len(batch.faults) >= size:
+                yield batch._replace(position=file.tell())
+                batch, seen = Batch([], [], 0), set()
+        if batch.rows or batch.faults:
+            yield batch._replace(position=file.tell())
+
+    def _line(self, file: BinaryIO) -> bytes | None:
+        """The next line; None at the end, and before a line that is still being written to a followed file."""
+        start = file.tell() if self._follow else 0
+        raw = file.readline(_LONGEST_LINE + 1)
+        if not raw:
+            return None
+        if not raw.endswith(b"\n"):
+            if len(raw) > _LONGEST_LINE:
+                while (rest := file.readline(_LONGEST_LINE)) and not rest.endswith(b"\n"):
+                    pass
+            elif self._follow:
+                file.seek(start)
+                return None
+        self._number += 1
+        return raw
+
+    def _replaced(self, file: BinaryIO) -> bool:
+        """Whether the path names another file by now, or the file was cut (log rotation)."""
+        try:
+            now = self._path.stat()
+        except FileNotFoundError:
+            return False
+        then = os.fstat(file.fileno())
+        return now.st_ino != then.st_ino or now.st_size < file.tell()
+
+    def _header(self, file: BinaryIO) -> list[int]:
+        raw = file.readline(_LONGEST_LINE)
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise InputError(f"{self._path}: UTF-16; save it as UTF-8")
+        try:
+            header = next(csv.reader([raw.decode("utf-8-sig").rstrip("\r\n")], strict=True), [])
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{self._path}, line 1: no header in UTF-8: {error}") from error
+        if not header:
+            raise InputError(f"{self._path}: empty; line 1 must name the columns")
+        try:
+            self._width = len(header)
+            return self._schema.positions(header)
+        except InputError as error:
+            separator = next((mark for mark in (";", "\t") if mark in header[0]), "")
+            hint = f" (columns must be separated by commas, not {separator!r})" if separator else ""
+            raise InputError(f"{self._path}, {error}{hint}") from error
+
+    def _parse(self, raw: bytes, latest: int, seen: set[tuple[int, Dimensions]]) -> Row | Fault:
+        text = raw.decode("utf-8", errors="backslashreplace").rstrip("\r\n")
+        try:
+            if len(raw) > _LONGEST_LINE:
+                text = text[:200] + "…"
+                raise ValueError(f"longer than {_LONGEST_LINE:,} bytes")  # noqa: TRY301
+            cells = _cells(raw.decode(), self._width)
+            moment = self._microseconds(cells[self._positions[0]].strip())
+            last_dimension = len(self._schema.dimensions)
+            dimensions = tuple([cells[at].strip() for at in self._positions[1 : last_dimension + 1]])
+            measures = self._measures([cells[at].strip() for at in self._positions[last_dimension + 1 :]])
+            self._check(moment, dimensions, latest)
+            if (moment, dimensions) in seen:
+                raise ValueError("a second row for the same time and dimensions")  # noqa: TRY301
+            seen.add((moment, dimensions))
+        except UnicodeDecodeError as error:
+            return Fault(self._number, f"not UTF-8 at byte {error.start + 1}", text)
+        except (ValueError, csv.Error) as error:
+            return Fault(self._number, str(error), text)
+        return Row(self._number, moment, dimensions, measures, text)
+
+    def _measures(self, cells: list[str]) -> tuple[Value | None, ...]:
+        values: list[Value | None] = []
+        for (name, parse), cell in zip(self._parsers, cells, strict=True):
+            try:
+                values.append(parse(cell) if cell else None)
+            except ValueError as error:
+                raise ValueError(f"{name}: {cell[:80]!r} is {error}") from None
+        if not any(value is not None for value in values):
+            raise ValueError("no measure has a value")
+        return tuple(values)
+
+    def _check(self, moment: int, dimensions: Dimensions, latest: int) -> None:
+        if moment > latest:
+            raise ValueError(f"{self._schema.time}: more than 15 minutes in the future")
+        for name, value in zip(self._schema.dimensions, dimensions, strict=True):
+            if not value:
+                raise ValueError(f"{name}: empty")
+            if _CONTROL.search(value):
+                raise ValueError(f"{name}: holds a control character")
+            if len(value.encode()) > _LONGEST_VALUE:
+                raise ValueError(f"{name}: longer than {_LONGEST_VALUE:,} bytes")
+
+
+def _cells(line: str, width: int) -> list[str]:
+    line = line.rstrip("\r\n")
+    if '"' not in line:
+        cells = line.split(",")
+    else:
+        try:
+            cells = next(csv.reader([line], strict=True))
+        except csv.Error as error:
+            closed = "unexpected end" not in str(error)
+            raise ValueError(
+                f"quotation marks: {error}" if closed else "a quotation mark is not closed in the line"
+            ) from None
+    if len(cells) != width:
+        raise ValueError(f"{len(cells)} cells, the header has {width}")
+    return cells
+
+
+def _double(text: str) -> float:
+    if "_" in text or not text.isascii():
+        raise ValueError("not a number")
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError("not a number") from None
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
+
+
+def _bigint(text: str) -> int:
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise ValueError("not a whole number")
+    value = int(text.partition(".")[0])
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("outside 64 bits")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError("neither true nor false")
+    return known[text.lower()]
+
+
+def _varchar(text: str) -> str:
+    if _CONTROL.search(text) or len(text.encode()) > _LONGEST_VALUE:
+        raise ValueError(f"a text with control characters or longer than {_LONGEST_VALUE:,} bytes")
+    return text
+
+
+_PARSERS: dict[MeasureType, Callable[[str], Value]] = {
+    "DOUBLE": _double,
+    "BIGINT": _bigint,
+    "BOOLEAN": _boolean,
+    "VARCHAR": _varchar,
+}

@@ -1,0 +1,101 @@
+"""What the columns of a CSV file mean: the time, the dimensions that name a series, and the measures."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+MeasureType = Literal["DOUBLE", "BIGINT", "BOOLEAN", "VARCHAR"]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name} is no time zone; write one such as Europe/Berlin or UTC") from error
+    return name
+
+
+#: Both engines take these in any position without quoting rules of their own.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Schema(BaseModel):
+    """The columns of a file, by the names they have in the store.
+
+    The defaults are the standard columns; a mapping file changes or extends them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    time: str = Field("Time_Stamp", description="The column that holds the time.")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field("UTC", description="Zone of times that name none.")
+    time_format: str = Field("", description="strptime format of the times, where they have none of the known forms.")
+    dimensions: tuple[Name, ...] = Field(("Application_ID", "Application_Name"), min_length=1, max_length=128)
+    measures: dict[Name, MeasureType] = Field(
+        {"CPU_Usage": "DOUBLE", "Memory_Usage": "DOUBLE", "Network_Throughput": "DOUBLE", "HTTP_Status": "BIGINT"},
+        min_length=1,
+        max_length=256,
+    )
+    columns: dict[Name, str] = Field({}, description="The file's own header of a column, where it differs.")
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        names = [*self.dimensions, *self.measures]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0]} stands twice among dimensions and measures")
+        if reserved := {"time", "measure_name"} & set(names):
+            raise ValueError(f"{reserved.pop()} is a name that the stores keep for themselves")
+        if strange := sorted(set(self.columns) - set(names)):
+            raise ValueError(f"columns names {strange[0]}, which is neither dimension nor measure")
+        return self
+
+    @classmethod
+    def load(cls, mapping: Path | None) -> Self:
+        """The schema of a mapping file (TOML); the standard one without.
+
+        Raises:
+            InputError: The file cannot be read or says something that is not allowed.
+        """
+        if mapping is None:
+            return cls()
+        try:
+            return cls(**tomllib.loads(mapping.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(f"{mapping}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{mapping}: not TOML: {error}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            raise InputError(f"{mapping}: {place + ': ' if place else ''}{message}") from error
+
+    def positions(self, header: Sequence[str]) -> list[int]:
+        """Where time, dimensions and measures stand in a header, in this order.
+
+        Raises:
+            InputError: A column is missing or stands twice.
+        """
+        cleaned = [name.strip().lower() for name in header]
+        found = []
+        for name in (self.time, *self.dimensions, *self.measures):
+            wanted = self.columns.get(name, name)
+            if cleaned.count(wanted.lower()) > 1:
+                raise InputError(f"line 1: the column {wanted} stands twice in the header")
+            if wanted.lower() not in cleaned:
+                near = difflib.get_close_matches(wanted.lower(), cleaned, n=1, cutoff=0.5)
+                meant = f" (is it {header[cleaned.index(near[0])].strip()}? then say so in a mapping file)" if near else ""
+                raise InputError(f"line 1: no column {wanted}{meant}; the header has: {', '.join(header)}")
+            found.append(cleaned.index(wanted.lower()))
+        return found

@@ -1,0 +1,86 @@
+"""The data set of the delivery times: one row an order."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workloads.errors import InputError
+from workloads.training.tabular.table import Column, amount, read_table, word
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workloads.training.runtime.storage import Location
+
+FILE = "Food_Delivery_Times.csv"
+ORDER, TARGET = "Order_ID", "Delivery_Time_min"
+NUMBERS = ("Distance_km", "Preparation_Time_min", "Courier_Experience_yrs")
+CATEGORIES = ("Weather", "Traffic_Level", "Time_of_Day", "Vehicle_Type")
+FEATURES = (*NUMBERS, *CATEGORIES)
+
+_FEATURE_COLUMNS = (*(Column(name, amount) for name in NUMBERS), *(Column(name, word) for name in CATEGORIES))
+
+
+def load_deliveries(data: Location) -> pd.DataFrame:
+    """The orders to learn from: `FEATURES`, whose cells may be missing, and `TARGET` in minutes.
+
+    Args:
+        data: The CSV file, or a folder with `Food_Delivery_Times.csv` or with one CSV file of another name.
+
+    Raises:
+        InputError: There is no such file, or a row of it cannot be used.
+    """
+    return read_table(_file(data), (*_FEATURE_COLUMNS, Column(TARGET, amount, filled=True)))
+
+
+def load_orders(data: Location) -> pd.DataFrame:
+    """Orders to predict: `Order_ID` and `FEATURES`; the target may be there, and is not read.
+
+    Raises:
+        InputError: As for `load_deliveries`.
+    """
+    return read_table(_file(data), (Column(ORDER, word, required=False), *_FEATURE_COLUMNS))
+
+
+def sample_delivery(rows: int = 400, seed: int = 0) -> dict[str, bytes]:
+    """A generated stand-in of the same columns: no order in it ever happened.
+
+    Minutes are those of the preparation, plus 2 to 4 a kilometre, plus some for weather and traffic, less some for an
+    experienced courier; one order in forty goes wrong and takes half an hour to an hour longer. One cell in thirty of
+    four columns is empty.
+    """
+    generator = np.random.default_rng(seed)
+    weather, weather_minutes = ["Clear", "Rainy", "Foggy", "Windy", "Snowy"], [0, 5, 6, 2, 10]
+    traffic, traffic_minutes = ["Low", "Medium", "High"], [0, 5, 10]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([ORDER, "Distance_km", *CATEGORIES, "Preparation_Time_min", "Courier_Experience_yrs", TARGET])
+    for order in generator.permutation(rows) + 1:
+        distance, preparation = generator.uniform(0.5, 20), int(generator.integers(5, 30))
+        sky, road = generator.choice(5, p=[0.48, 0.2, 0.12, 0.1, 0.1]), generator.choice(3, p=[0.4, 0.4, 0.2])
+        experience = int(generator.integers(0, 10))
+        minutes = preparation + distance * generator.uniform(2, 4) + weather_minutes[sky] + traffic_minutes[road]
+        minutes += 5 - 0.5 * experience + generator.uniform(30, 60) * (generator.random() < 1 / 40)
+        hour = generator.choice(["Morning", "Afternoon", "Evening", "Night"], p=[0.3, 0.3, 0.3, 0.1])
+        vehicle = generator.choice(["Bike", "Scooter", "Car"], p=[0.5, 0.3, 0.2])
+        sometimes = [weather[sky], traffic[road], hour, f"{experience}.0"]
+        sky_cell, road_cell, hour_cell, experience_cell = np.where(generator.random(4) < 1 / 30, "", sometimes)
+        cells = [f"{distance:.2f}", sky_cell, road_cell, hour_cell, vehicle, preparation, experience_cell]
+        writer.writerow([order, *cells, round(minutes)])
+    return {FILE: text.getvalue().encode()}
+
+
+def _file(data: Location) -> Location:
+    if data.is_file():
+        return data
+    if (data / FILE).is_file():
+        return data / FILE
+    tables = [name for name in data.names() if name.lower().endswith(".csv")]
+    if len(tables) != 1:
+        found = f"{len(tables)} CSV files" if tables else "no CSV file"
+        raise InputError(f"{data}: {found}; give one CSV file, or a folder with {FILE}")
+    return data / tables[0]
