@@ -31,9 +31,9 @@ DEFAULT_RETRIES = 2
 
 
 @after(LambdaFunction, "__init__", "update_configuration")
-def _configured(_: Any, fn: LambdaFunction, *args: Any, **_kwargs: Any) -> None:
+def _configured(_: Any, fn: LambdaFunction, *args: Any, **kwargs: Any) -> None:
     """Keep what moto drops: where to log, and where failed events go."""
-    spec = next(argument for argument in args if isinstance(argument, dict))
+    spec = next(argument for argument in (*args, *kwargs.values()) if isinstance(argument, dict))
     if group := (spec.get("LoggingConfig") or {}).get("LogGroup"):
         fn.logs_group_name = group
     if "DeadLetterConfig" in spec:
