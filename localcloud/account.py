@@ -1,5 +1,7 @@
 """The one account of the local cloud, and how a program reaches it."""
 
+import threading
+from functools import cache
 from typing import Any
 
 import boto3
@@ -23,7 +25,20 @@ def environment(endpoint: str) -> dict[str, str]:
 
 
 def connect(service: str, endpoint: str) -> Any:
-    """A boto3 client of ``service`` that ignores the caller's own AWS settings."""
-    session: Any = boto3.session.Session("local", "local", region_name=REGION)
+    """A boto3 client of ``service`` that ignores the caller's own AWS settings; made once and shared."""
+    with _lock:  # sessions are not safe to use from several threads, clients are
+        return _connect(service, endpoint)
+
+
+@cache
+def _connect(service: str, endpoint: str) -> Any:
     config = Config(retries={"total_max_attempts": 1}, inject_host_prefix=False)
-    return session.client(service, endpoint_url=endpoint, config=config)
+    return _session().client(service, endpoint_url=endpoint, config=config)
+
+
+@cache
+def _session() -> Any:
+    return boto3.session.Session("local", "local", region_name=REGION)
+
+
+_lock = threading.Lock()

@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 from localcloud.account import connect
@@ -19,7 +18,6 @@ def endpoint() -> str:
     return f"http://localhost:{os.environ['MOTO_PORT']}"
 
 
-@cache
 def client(service: str) -> Any:
     """A client of the cloud from inside its own server."""
     return connect(service, endpoint())

@@ -17,6 +17,12 @@ from localcloud.errors import LocalCloudError
 
 START_SECONDS = 60
 STOP_SECONDS = 15
+CDK_SETTINGS = {
+    "CDK_VALIDATION": "false",  # a deployment to AWS checks the template's schema, and takes twice the time
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "true",
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+}
 
 
 class LocalCloud:
@@ -121,6 +127,10 @@ class LocalCloud:
         """What a program needs to use this cloud with any AWS SDK, the CDK or the AWS command line."""
         return environment(self.endpoint)
 
+    def shell_environment(self) -> dict[str, str]:
+        """`environment`, and what makes the CDK's own command line quick and quiet with this cloud."""
+        return self.environment() | CDK_SETTINGS
+
     def client(self, service: str) -> Any:
         """A boto3 client of this cloud."""
         return connect(service, self.endpoint)
@@ -175,7 +185,7 @@ class LocalCloud:
         process = subprocess.Popen(
             arguments,
             cwd=self.project,
-            env=_shell(self.environment()),
+            env=_with_interpreter(self.shell_environment()),
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -218,18 +228,11 @@ class LocalCloud:
         return lines[-1] if lines else "it wrote nothing"
 
 
-def _shell(cloud: dict[str, str]) -> dict[str, str]:
-    """The caller's environment, with the cloud's settings, this interpreter first, and a quiet CDK."""
+def _with_interpreter(settings: dict[str, str]) -> dict[str, str]:
+    """The caller's environment without its AWS settings, with this interpreter first on PATH."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    return {
-        **kept,
-        **cloud,
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "CDK_VALIDATION": "false",
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "CDK_DISABLE_VERSION_CHECK": "true",
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
-    }
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**kept, **settings, "PATH": path}
 
 
 def _reason(lines: list[str]) -> str:

@@ -2,12 +2,17 @@
 
 import json
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from localcloud.account import REGION
 
-SCHEMAS = files("cfnlint.data.schemas")
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
+# Found without importing cfn-lint, which takes longer than the rest of the server together.
+SCHEMAS = Path(cast("ModuleSpec", find_spec("cfnlint")).origin or "").parent / "data" / "schemas"
 
 
 class UnknownPropertyError(ValueError):
@@ -16,7 +21,7 @@ class UnknownPropertyError(ValueError):
 
 @cache
 def _index() -> dict[str, str]:
-    index: dict[str, str] = json.loads(SCHEMAS.joinpath("providers", f"{REGION}.json").read_text())
+    index: dict[str, str] = json.loads((SCHEMAS / "providers" / f"{REGION}.json").read_text())
     return index
 
 
@@ -25,7 +30,7 @@ def schema(kind: str) -> dict[str, Any] | None:
     """The schema of a resource type, or None when CloudFormation has no such type."""
     if kind not in _index():
         return None
-    found: dict[str, Any] = json.loads(SCHEMAS.joinpath("resources", f"{_index()[kind]}.json").read_text())
+    found: dict[str, Any] = json.loads((SCHEMAS / "resources" / f"{_index()[kind]}.json").read_text())
     return found
 
 
