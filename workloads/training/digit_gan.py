@@ -6,7 +6,7 @@ its answers (Goodfellow et al. 2014). How good the images are is judged by what 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -15,17 +15,18 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel
 
 from workloads.errors import InputError
-from workloads.training import digit_classifier, generative_quality
-from workloads.training.digit_images import captioned, gif, panels, png, tiled
-from workloads.training.mnist import CLASSES, Digits, load_mnist
-from workloads.training.runtime.figures import curves
+from workloads.training import digit_gan_report as report
+from workloads.training import generative_quality
+from workloads.training.digit_images import png, tiled
+from workloads.training.digit_judge import Judge
+from workloads.training.mnist import CLASSES, SIDE, Digits, load_mnist
 from workloads.training.runtime.randomness import seed_everything, shuffled
-from workloads.training.runtime.results import Figure, ModelCard, Results, Table
+from workloads.training.runtime.results import Results
 from workloads.training.runtime.run_folder import load_model
 from workloads.training.runtime.settings import TrainingSettings
+from workloads.training.runtime.storage import locate
 from workloads.training.runtime.workload import Workload
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ NOTEBOOK = Path(__file__).with_suffix(".ipynb")
 FILM_FRAMES = 48
 CHECKPOINT_IMAGES = 2_000
 """How many images the quality after each epoch is measured on."""
+_NEIGHBOUR_IMAGES = 1_000  # whose nearest training images are looked for
+_ATTEMPTS = 50  # batches drawn for a digit before giving up
 
 _REFERENCE: Mapping[str, Any] = {
     "conditional": False,
@@ -69,7 +72,10 @@ class Settings(TrainingSettings):
     discriminator_learning_rate: float = Field(1e-3, gt=0, description="Step size of the discriminator's Adam.")
     second_moment_decay: float = Field(0.99, ge=0, lt=1, description="Adam's second beta, of both networks.")
     average_decay: float = Field(
-        0.995, ge=0, lt=1, description="The generator that is kept averages the trained one's weights over steps; 0: off."
+        0.995,
+        ge=0,
+        lt=1,
+        description="The generator that is kept averages the trained one's weights over steps; 0: off.",
     )
     quality_images: int = Field(10_000, ge=100, description="Images that the final quality is measured on, at most.")
     classifier: str | None = Field(
@@ -144,56 +150,41 @@ class Discriminator(nn.Module):
         return logits
 
 
-@dataclass(frozen=True)
-class Judge:
-    """A trained digit classifier.
-
-    Attributes:
-        network: From images uint8 [n, 28, 28] to logits [n, 10]; its last layer is linear.
-        settings: What builds it.
-    """
-
-    network: nn.Sequential
-    settings: Mapping[str, Any]
-
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What it sees in images: features [n, d], the inputs of its last layer, and the digits [n] it takes them for."""
-        with torch.inference_mode():
-            features = digit_classifier.classify(self.network[:-1], images)
-            return features, self.network[-1](features).argmax(1)
-
-
 class Film:
     """Images of the same noise at moments of training, more of them at its beginning, where more changes.
 
     Its state is kept in checkpoints, so the film of a continued run is whole.
 
     Args:
-        steps: How many steps training takes.
+        total_steps: How many steps training takes.
+
+    Attributes:
+        steps: Steps so far.
+        frames: The images of each frame, uint8 [n, 28, 28].
     """
 
-    def __init__(self, steps: int) -> None:
-        self._due = {round(steps * (frame / FILM_FRAMES) ** 2) for frame in range(FILM_FRAMES + 1)}
-        self._step = 0
+    def __init__(self, total_steps: int) -> None:
+        self._due = {round(total_steps * (frame / FILM_FRAMES) ** 2) for frame in range(FILM_FRAMES + 1)}
+        self.steps = 0
         self.frames: list[Tensor] = []
 
     def step(self, draw: Callable[[], Tensor]) -> None:
         """Count a step, and take a frame if one is due: images uint8 [n, 28, 28]."""
-        if self._step in self._due:
+        if self.steps in self._due:
             self.frames.append(draw().cpu())
-        self._step += 1
+        self.steps += 1
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds."""
-        return {"step": self._step, "frames": self.frames}
+        return {"step": self.steps, "frames": self.frames}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a checkpoint."""
-        self._step, self.frames = state["step"], list(state["frames"])
+        self.steps, self.frames = state["step"], list(state["frames"])
 
 
 def fit(settings: Settings, data: Location, run: Run) -> Results:
-    """Train both networks on the digits at a location; measure quality each epoch, and against the test set at the end."""
+    """Train both networks on the digits at a location; measure quality each epoch, on the test set once, at the end."""
     digits = load_mnist(data)
     images = torch.from_numpy(digits.train_images).to(run.device)
     labels = torch.from_numpy(digits.train_labels).long().to(run.device)
@@ -210,7 +201,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
             (discriminator, settings.discriminator_learning_rate),
         )
     }
-    average = AveragedModel(generator, multi_avg_fn=_exponential_average(settings.average_decay))
+    average = copy.deepcopy(generator)
     film = Film(settings.epochs * max(1, len(images) // settings.batch_size))
     run.keep(
         generator=generator,
@@ -227,7 +218,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     for _ in run.epochs(settings.epochs):
         generator.train()
         for rows in run.batches(len(images), settings.batch_size):
-            film.step(lambda: draw(average.module, film_digits, seed=settings.seed))
+            film.step(lambda: draw(average, film_digits, seed=settings.seed))
             real, asked = to_signed(images[rows]), labels[rows]
             noise = torch.randn(len(rows), generator.noise_size, device=run.device)
             with run.autocast():
@@ -235,53 +226,37 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
                 logits = discriminate(torch.cat([real, generated.detach()]), torch.cat([asked, asked]))
                 loss = functional.binary_cross_entropy_with_logits(logits, _is_real(len(rows), logits))
             run.step(loss, optimisers[discriminator], name="discriminator_loss")
-            discriminator.requires_grad_(False)
+            discriminator.requires_grad_(requires_grad=False)
             with run.autocast():
                 logits = discriminator(generated, asked)
                 loss = functional.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
             run.step(loss, optimisers[generator], name="generator_loss")
-            discriminator.requires_grad_(True)
-            average.update_parameters(generator)
-        drawn = draw(average.module, labels[sample], seed=settings.seed)
+            discriminator.requires_grad_(requires_grad=True)
+            follow(average, generator, decay=settings.average_decay, step=film.steps)
+        drawn = draw(average, labels[sample], seed=settings.seed)
         quality = measure(judge, sample_features, drawn)
         run.record(**quality)
         run.say(f"  Fréchet distance {quality['frechet_distance']:.2f}")
 
-    film.step(lambda: draw(average.module, film_digits, seed=settings.seed))
-    return _results(settings, digits, average.module, judge, film, run)
+    film.step(lambda: draw(average, film_digits, seed=settings.seed))
+    return _results(settings, digits, average, judge, film, run)
 
 
 def _judge(settings: Settings, images: Tensor, labels: Tensor, run: Run) -> Judge:
-    """The classifier of the run that the settings name, or one trained here, in one pass over the training set."""
     if settings.classifier is not None:
-        weights, classifier = load_model(locate(settings.classifier), digit_classifier.NAME)
-        return Judge(_classifier(weights, classifier).to(run.device), classifier)
-    run.say("training a digit classifier first, to judge the images by (--classifier RUN uses one you have)")
-    recipe = digit_classifier.Settings()
-    classifier = {"architecture": recipe.architecture}
-    network = digit_classifier.build(**classifier).to(run.device)
-    steps = max(JUDGE_STEPS, len(images) // recipe.batch_size)
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps)
-    for rows in torch.randint(len(images), (steps, recipe.batch_size), device=run.device):
-        logits = network(digit_classifier.shifted(images[rows], recipe.shift))
-        optimiser.zero_grad()
-        functional.cross_entropy(logits, labels[rows], label_smoothing=recipe.label_smoothing).backward()
-        optimiser.step()
-        schedule.step()
-    return Judge(network, classifier)
+        return Judge.of_run(locate(settings.classifier)).to(run.device)
+    run.say("training a digit classifier first, to judge the images by (--classifier RUN takes one you have)")
+    return Judge.trained_on(images, labels)
 
 
-def _exponential_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]:
-    """An update of averaged weights that follows the first steps quickly, and later ones with the given decay."""
-
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], steps: Tensor) -> None:
-        step = int(steps)
-        share = 1 - min(decay, (1 + step) / (10 + step))
-        for average, value in zip(averaged, current, strict=True):
-            average.lerp_(value, share)
-
-    return update
+@torch.no_grad()
+def follow(average: nn.Module, trained: nn.Module, *, decay: float, step: int) -> None:
+    """Move averaged weights towards the trained ones: quickly in the first steps, then with the given decay."""
+    share = 1 - min(decay, (1 + step) / (10 + step))
+    for weights, target in zip(average.parameters(), trained.parameters(), strict=True):
+        weights.lerp_(target, share)
+    for statistics, latest in zip(average.buffers(), trained.buffers(), strict=True):
+        statistics.copy_(latest)
 
 
 def _is_real(count: int, logits: Tensor) -> Tensor:
@@ -308,7 +283,7 @@ def draw(generator: Generator, digits: Tensor, seed: int) -> Tensor:
     generator.eval()
     randomness = torch.Generator().manual_seed(seed)
     noise = torch.randn(len(digits), generator.noise_size, generator=randomness).to(digits.device)
-    batches = zip(noise.split(500), digits.split(500), strict=True)
+    batches = zip(torch.split(noise, 500), torch.split(digits, 500), strict=True)
     return torch.cat([to_bytes(generator(*batch)) for batch in batches])
 
 
@@ -343,16 +318,18 @@ def generate(run: Location, digits: Sequence[int], count: int, seed: int) -> dic
     weights, settings = load_model(run, NAME)
     generator = Generator(**settings["generator"])
     generator.load_state_dict(_below("generator.", weights))
-    judge = Judge(_classifier(_below("classifier.", weights), settings["classifier"]), settings["classifier"])
+    judge = Judge.of_weights(_below("classifier.", weights), settings["classifier"])
     drawn = {digit: _draw_digit(generator, judge, digit, count, seed).numpy() for digit in digits}
     files = {
-        f"images/{digit}-{number:04}.png": png(image) for digit, images in drawn.items() for number, image in enumerate(images)
+        f"images/{digit}-{number:04}.png": png(image)
+        for digit, images in drawn.items()
+        for number, image in enumerate(images)
     }
     return {**files, "grid.png": png(tiled(np.concatenate(list(drawn.values())), columns=count))}
 
 
 def _draw_digit(generator: Generator, judge: Judge, digit: int, count: int, seed: int) -> Tensor:
-    found = torch.empty(0, 28, 28, dtype=torch.uint8)
+    found = torch.empty(0, SIDE, SIDE, dtype=torch.uint8)
     for attempt in range(_ATTEMPTS):
         asked = torch.full((max(100, 2 * count),), digit)
         images = draw(generator, asked, seed=int(np.random.SeedSequence((seed, digit, attempt)).generate_state(1)[0]))
@@ -364,11 +341,79 @@ def _draw_digit(generator: Generator, judge: Judge, digit: int, count: int, seed
     raise InputError(f"of {tried:,} generated images the classifier takes {len(found)} for a {digit}: train it longer")
 
 
-def _classifier(weights: Mapping[str, Tensor], settings: Mapping[str, Any]) -> nn.Sequential:
-    network = digit_classifier.build(**settings)
-    network.load_state_dict(weights)
-    return network
-
-
 def _below(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+def _results(  # noqa: PLR0917 - what training ends with
+    settings: Settings, digits: Digits, generator: Generator, judge: Judge, film: Film, run: Run
+) -> Results:
+    count = min(settings.quality_images, len(digits.test_images), len(digits.train_images))
+    training = torch.from_numpy(digits.train_images[shuffled(len(digits.train_images), settings.seed, 0)[:count]])
+    test_images = torch.from_numpy(digits.test_images[:count])
+    asked = torch.from_numpy(digits.train_labels[shuffled(len(digits.train_labels), settings.seed, 1)[:count]]).long()
+    generated = draw(generator, asked.to(run.device), seed=settings.seed)
+    test_features, test_verdicts = judge.look(test_images.to(run.device))
+    _, verdicts = judge.look(generated)
+    real = measure(judge, test_features, training.to(run.device))
+    drawn = torch.bincount(verdicts.cpu(), minlength=CLASSES)
+    test = {
+        **measure(judge, test_features, generated),
+        "frechet_distance_of_training_images": real["frechet_distance"],
+        "digits_drawn": int((drawn > 0).sum()),
+        "digit_shares": {str(digit): float(share) for digit, share in enumerate(drawn / len(verdicts))},
+        "nearest_neighbour_ratio": generative_quality.nearest_neighbour_ratio(
+            _pixels(generated[:_NEIGHBOUR_IMAGES].cpu()),
+            _pixels(test_images[:_NEIGHBOUR_IMAGES]),
+            _pixels(torch.from_numpy(digits.train_images)),
+        ),
+        "classifier_accuracy": float(
+            (test_verdicts.cpu() == torch.from_numpy(digits.test_labels[:count])).double().mean()
+        ),
+    }
+    if settings.conditional:
+        test["as_asked_for"] = float((verdicts.cpu() == asked).double().mean())
+    return Results(
+        test=test,
+        headline=report.headline(test, sum(parameter.numel() for parameter in generator.parameters())),
+        data={
+            "sha256": digits.sha256,
+            "training_images": len(digits.train_images),
+            "test_images": len(digits.test_images),
+            "training_images_per_class": np.bincount(digits.train_labels, minlength=CLASSES).tolist(),
+        },
+        card=report.model_card(settings.model_dump(), digits, test),
+        figures=report.figures(
+            digits,
+            generated.cpu().numpy(),
+            asked.numpy() if settings.conditional else None,
+            verdicts.cpu().numpy(),
+            run.history,
+        ),
+        tables=report.tables(test, real),
+        model={
+            **{f"generator.{name}": tensor for name, tensor in generator.state_dict().items()},
+            **{f"classifier.{name}": tensor for name, tensor in judge.network.state_dict().items()},
+        },
+        model_settings={
+            "generator": {"architecture": settings.architecture, "conditional": settings.conditional},
+            "classifier": dict(judge.settings),
+        },
+        files={
+            "training.gif": report.film([frame.numpy() for frame in film.frames]),
+            NOTEBOOK.name: NOTEBOOK.read_bytes(),
+        },
+    )
+
+
+def _pixels(images: Tensor) -> Tensor:
+    return images.flatten(1).float()
+
+
+WORKLOAD = Workload(
+    settings=Settings,
+    fit=fit,
+    unit="images",
+    objective=("frechet_distance", "minimize"),
+    generate=generate,
+)

@@ -77,8 +77,8 @@ def nearest_neighbours(points: Tensor, reference: Tensor) -> tuple[Tensor, Tenso
 def nearest_neighbour_ratio(generated: Tensor, held_out: Tensor, training: Tensor) -> float:
     """How near generated images are to training images, compared with real images that were not trained on.
 
-    The ratio of the median distances to the nearest training image: about 1 when generated images are as new as held-out
-    ones, near 0 when they are copies of training images.
+    The ratio of the median distances to the nearest training image: about 1 when generated images are as new as
+    held-out ones, near 0 when they are copies of training images.
 
     Args:
         generated: Pixels or features [n, d].

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WORKLOADS: Mapping[str, str] = {
     "digit-classifier": "Recognise handwritten digits (MNIST).",
+    "digit-gan": "Generate handwritten digits (MNIST).",
+    "delivery-time": "How many minutes a food delivery takes, with intervals.",
 }
 """Every workload: its name on the command line (the module has underscores) and what it does. One line a model file."""
 
