@@ -12,7 +12,8 @@ app = App()
 try:
     config = Config.from_context(app.node.get_all_context())
 except ConfigError as error:
-    sys.exit(f"Error: {error}")
+    sys.stderr.write(f"Error: {error}\n")
+    sys.exit(2)
 TerminationAlarm(app, "TerminationAlarm", config)
 Training(app, "Training", config)
 app.synth()

@@ -1,0 +1,120 @@
+"""The stacks' templates, synthesised once for all tests of a worker."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+os.environ["CDK_VALIDATION"] = "false"  # the CDK's own schema check; cfn-lint is tested here, and takes half the time
+os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "1"
+
+from aws_cdk import App
+
+from infra.check import nag
+from infra.config import Config
+from infra.console import FOLDER, TEMPLATES
+
+Json = dict[str, Any]
+
+
+class Synthesised:
+    """The CDK's templates of all stacks, and what cdk-nag says of them."""
+
+    def __init__(self, folder: Path) -> None:
+        app = App(outdir=str(folder))
+        for kind, _ in TEMPLATES.values():
+            kind(app, kind.__name__, Config())
+        self.folder = folder
+        self.findings = nag(app)
+        self.templates: dict[str, Json] = {
+            kind.__name__: json.loads((folder / f"{kind.__name__}.template.json").read_text())
+            for kind, _ in TEMPLATES.values()
+        }
+
+
+@pytest.fixture(scope="session")
+def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    return Synthesised(tmp_path_factory.mktemp("cdk"))
+
+
+@pytest.fixture(scope="session")
+def all_templates(synthesised: Synthesised) -> dict[str, Json]:
+    """Every template there is: the CDK's by stack, the console's by file."""
+    return synthesised.templates | {file: read_yaml((FOLDER / file).read_text()) for file in TEMPLATES}
+
+
+@pytest.fixture(scope="session")
+def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Json]:
+    """A stack's template under settings other than the defaults."""
+
+    def template(file: str, context: Json) -> Json:
+        kind, _ = TEMPLATES[file]
+        app = App(outdir=str(tmp_path_factory.mktemp("cdk")))
+        kind(app, kind.__name__, Config.from_context(context))
+        content: Json = app.synth().get_stack_by_name(kind.__name__).template
+        return content
+
+    return template
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short functions as the long ones."""
+
+
+def _function(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Json:
+    name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {name: value.split(".", 1) if tag == "GetAtt" else value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def read_yaml(text: str) -> Json:
+    content: Json = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with CloudFormation's functions)
+    return content
+
+
+def of_type(template: Json, kind: str) -> Iterator[tuple[str, Json]]:
+    """Logical id and body of the resources of a type."""
+    for name, body in template["Resources"].items():
+        if body["Type"] == kind:
+            yield name, body
+
+
+def only(template: Json, kind: str) -> Json:
+    """Properties of the one resource of a type."""
+    [(_, body)] = of_type(template, kind)
+    properties: Json = body["Properties"]
+    return properties
+
+
+def statements(template: Json) -> Iterator[tuple[str, Json]]:
+    """Every statement of every policy: of roles, keys, buckets, topics and queues."""
+
+    def walk(name: str, node: Any) -> Iterator[tuple[str, Json]]:
+        if isinstance(node, dict):
+            if "Effect" in node:
+                yield name, node
+            for value in node.values():
+                yield from walk(name, value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from walk(name, value)
+
+    for name, body in template["Resources"].items():
+        yield from walk(name, body.get("Properties", {}))
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,125 @@
+"""The console's templates: what the code writes, from the same stacks, without anything else."""
+
+import re
+
+import pytest
+
+from infra import console
+from infra.console import FOLDER, TEMPLATES, render
+
+from .conftest import Json, Synthesised, of_type, read_yaml
+
+DIRECT_UPLOAD = 51_200  # bytes that CreateStack takes without S3
+
+
+@pytest.fixture(scope="module", params=TEMPLATES)
+def file(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def template(file: str) -> Json:
+    return read_yaml((FOLDER / file).read_text())
+
+
+def test_the_committed_template_is_what_the_code_writes(file: str) -> None:
+    assert (FOLDER / file).read_text() == render(file), "run `make templates`"
+
+
+def test_the_check_names_what_is_stale(
+    file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "render", lambda _: "changed")
+    monkeypatch.setattr("sys.argv", ["console", "--check"])
+    assert console.main() == 2
+    assert f"cloudformation/{file} is not what the code writes" in capsys.readouterr().out
+
+
+def test_it_uploads_directly(file: str) -> None:
+    assert (FOLDER / file).stat().st_size < DIRECT_UPLOAD
+
+
+def test_it_needs_nothing_but_itself(file: str, template: Json) -> None:
+    text = (FOLDER / file).read_text()
+    assert "cdk" not in text.split("\n\n", 1)[1]
+    assert "BootstrapVersion" not in template["Parameters"]
+    assert "Rules" not in template
+
+
+def test_it_has_the_resources_of_the_cdks_stack_but_for_the_network(
+    file: str, template: Json, synthesised: Synthesised
+) -> None:
+    ours = synthesised.templates[TEMPLATES[file][0].__name__]
+    optional = {"EmailSubscription"}
+    expected = {
+        name: body["Type"] for name, body in ours["Resources"].items() if not re.match("Network(Vpc|Flow)", name)
+    }
+    found = {name: body["Type"] for name, body in template["Resources"].items() if name not in optional}
+    assert found == expected
+    assert list(template["Outputs"]) == list(ours["Outputs"])
+
+
+def test_policies_are_those_of_the_cdks_stack(file: str, template: Json, synthesised: Synthesised) -> None:
+    ours = synthesised.templates[TEMPLATES[file][0].__name__]
+    policies = [(name, body) for name, body in of_type(ours, "AWS::IAM::Policy") if name in template["Resources"]]
+    assert policies
+    for name, body in policies:
+        for mine, theirs in zip(
+            body["Properties"]["PolicyDocument"]["Statement"],
+            template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"],
+            strict=True,
+        ):
+            assert (mine["Action"], mine.get("Condition")) == (theirs["Action"], theirs.get("Condition"))
+
+
+def test_every_parameter_is_asked_for_under_a_heading_with_a_label(template: Json) -> None:
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+    assert interface["ParameterLabels"].keys() == template["Parameters"].keys()
+
+
+def test_every_parameter_is_used(file: str, template: Json) -> None:
+    text = (FOLDER / file).read_text().split("\nResources:\n")[1]
+    assert [
+        name for name in template["Parameters"] if f"!Ref {name}\n" not in text and f"!Ref {name}]" not in text
+    ] == []
+
+
+def test_parameters_have_the_consoles_types(template: Json) -> None:
+    parameters = template["Parameters"]
+    assert parameters["VpcId"]["Type"] == "AWS::EC2::VPC::Id"
+    assert parameters["SubnetIds"]["Type"] == "List<AWS::EC2::Subnet::Id>"
+    for name in ("VpcId", "SubnetIds"):
+        assert "Default" not in parameters[name]
+    for name, parameter in parameters.items():
+        if "AllowedPattern" in parameter:
+            assert parameter["ConstraintDescription"].startswith("Must be "), name
+            if "Default" in parameter:
+                assert re.search(parameter["AllowedPattern"], parameter["Default"]), name
+
+
+def test_function_code_is_the_files_own_text() -> None:
+    template = read_yaml((FOLDER / "termination-alarm.yaml").read_text())
+    for name, folder in (("TerminationLogger", "termination_logger"), ("TerminationReport", "termination_report")):
+        source = (FOLDER.parent / "lambda" / folder / "index.py").read_text()
+        assert template["Resources"][name]["Properties"]["Code"]["ZipFile"] == source
+
+
+def test_the_email_is_optional() -> None:
+    template = read_yaml((FOLDER / "termination-alarm.yaml").read_text())
+    assert template["Resources"]["EmailSubscription"]["Condition"] == "HasEmailSubscription"
+    assert template["Conditions"]["HasEmailSubscription"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Email"}, ""]}]}
+
+
+def test_the_machine_image_is_a_parameter_of_systems_manager() -> None:
+    image = read_yaml((FOLDER / "termination-alarm.yaml").read_text())["Parameters"]["MachineImage"]
+    assert image["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    assert "al2023" in image["Default"]
+
+
+def test_the_code_bundle_must_be_given() -> None:
+    code = read_yaml((FOLDER / "training.yaml").read_text())["Parameters"]["Code"]
+    assert "Default" not in code
+    assert re.search(code["AllowedPattern"], "s3://bucket/code.zip")
+    assert not re.search(code["AllowedPattern"], "")

@@ -1,0 +1,163 @@
+"""What holds for every template, of the CDK and of the console."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from infra.console import TEMPLATES
+
+from .conftest import Json, as_list, of_type, statements
+
+STATEFUL = {
+    "AWS::DynamoDB::Table",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+}
+#: Stateful resources that go with their stack in any case, and why nothing is lost.
+TRANSIENT = {
+    "TopicKey": "encrypts messages on their way",
+    "Terminations": "its records expire after two weeks",
+}
+#: Actions with a wildcard, and why.
+WILD_ACTIONS = {
+    "kms:*": "the account administers the key, or nobody could",
+    "kms:GenerateDataKey*": "what SNS may call on behalf of CloudWatch",
+}
+#: Actions on every resource, and why.
+WILD_RESOURCES = {
+    "autoscaling:DescribeAutoScalingInstances": "knows no resource",
+    "autoscaling:DescribeScalingActivities": "knows no resource",
+    "ec2:DescribeInstances": "knows no resource",
+    "ecr:GetAuthorizationToken": "knows no resource",
+    "cloudwatch:PutMetricData": "confined by its namespace",
+    "kms:*": "in the key's own policy: this key",
+    "kms:Decrypt": "in the key's own policy: this key",
+    "kms:GenerateDataKey*": "in the key's own policy: this key",
+}
+#: Properties that fix a physical name, by which a resource could not be replaced.
+NAMES = re.compile(
+    r"^(BucketName|QueueName|TopicName|TableName|FunctionName|RoleName|LogGroupName|AlarmName|DashboardName"
+    r"|ComputeEnvironmentName|JobQueueName|JobDefinitionName|AutoScalingGroupName|LaunchTemplateName|GroupName"
+    r"|InstanceProfileName|Name)$"
+)
+OWNERS = {"AWS::Lambda::Permission", "AWS::Logs::MetricFilter", "AWS::EC2::FlowLog"}  # they name what they belong to
+ALL = [*(kind.__name__ for kind, _ in TEMPLATES.values()), *TEMPLATES]
+
+
+@pytest.fixture(params=ALL)
+def template(request: pytest.FixtureRequest, all_templates: dict[str, Json]) -> Json:
+    return all_templates[request.param]
+
+
+def test_stateful_resources_say_what_becomes_of_them_and_stay_by_default(template: Json) -> None:
+    for name, body in template["Resources"].items():
+        if body["Type"] in STATEFUL:
+            policy = "Delete" if name in TRANSIENT else "Retain"
+            assert (name, body.get("DeletionPolicy"), body.get("UpdateReplacePolicy")) == (name, policy, policy)
+
+
+def test_every_log_is_kept_for_a_limited_time(template: Json) -> None:
+    groups = list(of_type(template, "AWS::Logs::LogGroup"))
+    assert groups
+    for name, body in groups:
+        assert body["Properties"].get("RetentionInDays"), name
+
+
+def test_every_function_writes_to_a_log_group_of_its_stack(template: Json) -> None:
+    for name, body in of_type(template, "AWS::Lambda::Function"):
+        assert body["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in template["Resources"], name
+
+
+def test_no_action_is_allowed_by_wildcard_without_a_reason(template: Json) -> None:
+    for name, statement in statements(template):
+        if statement["Effect"] == "Allow":
+            wild = {action for action in as_list(statement["Action"]) if "*" in action}
+            assert wild <= WILD_ACTIONS.keys(), name
+
+
+def test_no_action_is_allowed_on_everything_without_a_reason(template: Json) -> None:
+    for name, statement in statements(template):
+        if statement["Effect"] == "Allow" and "*" in as_list(statement.get("Resource", [])):
+            assert set(as_list(statement["Action"])) <= WILD_RESOURCES.keys(), name
+
+
+def test_metrics_are_written_to_one_namespace_only(template: Json) -> None:
+    for _, statement in statements(template):
+        if "cloudwatch:PutMetricData" in as_list(statement["Action"]):
+            assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Groundwork/Training"}}
+
+
+def test_nothing_is_allowed_to_everyone(template: Json) -> None:
+    for name, statement in statements(template):
+        if statement["Effect"] == "Allow":
+            assert statement.get("Principal") not in ("*", {"AWS": "*"}), name
+
+
+def test_services_act_for_this_account_or_one_resource_only(template: Json) -> None:
+    for name, statement in statements(template):
+        service = (statement.get("Principal") or {}) if statement["Effect"] == "Allow" else {}
+        if "Service" in service and statement["Action"] != "sts:AssumeRole":
+            assert re.search("aws:Source(Account|Arn)", json.dumps(statement.get("Condition", {}))), name
+
+
+def test_no_resource_has_a_fixed_name(template: Json) -> None:
+    for name, body in template["Resources"].items():
+        if body["Type"] not in OWNERS:
+            named = [
+                key for key, value in body.get("Properties", {}).items() if NAMES.match(key) and isinstance(value, str)
+            ]
+            assert not named, name
+
+
+def test_nothing_comes_in_from_the_network(template: Json) -> None:
+    for name, body in of_type(template, "AWS::EC2::SecurityGroup"):
+        assert "SecurityGroupIngress" not in body["Properties"], name
+    assert not list(of_type(template, "AWS::EC2::SecurityGroupIngress"))
+
+
+def test_instances_ask_for_tokens_have_encrypted_disks_and_no_ssh_key(template: Json) -> None:
+    templates = list(of_type(template, "AWS::EC2::LaunchTemplate"))
+    assert templates
+    for _, body in templates:
+        data = body["Properties"]["LaunchTemplateData"]
+        assert data["MetadataOptions"]["HttpTokens"] == "required"
+        assert [device["Ebs"]["Encrypted"] for device in data["BlockDeviceMappings"]] == [True]
+        assert "KeyName" not in data
+
+
+def test_alarms_act_describe_what_to_do_and_treat_missing_data(template: Json) -> None:
+    for name, body in of_type(template, "AWS::CloudWatch::Alarm"):
+        alarm = body["Properties"]
+        assert alarm["AlarmActions"], name
+        assert alarm["AlarmDescription"], name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_nothing_bills_while_idle_but_what_was_asked_for(template: Json) -> None:
+    always_on = {
+        "AWS::EC2::NatGateway",
+        "AWS::EC2::EIP",
+        "AWS::EC2::Instance",
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    }
+    assert not always_on & {body["Type"] for body in template["Resources"].values()}
+    for _, endpoint in of_type(template, "AWS::EC2::VPCEndpoint"):
+        assert endpoint["Properties"]["VpcEndpointType"] == "Gateway"
+
+
+def test_no_resource_needs_a_custom_one(template: Json) -> None:
+    kinds = {body["Type"] for body in template["Resources"].values()}
+    assert not {kind for kind in kinds if kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource"}
+
+
+def test_outputs_and_parameters_say_what_they_are(template: Json) -> None:
+    described: dict[str, Any] = template["Outputs"] | template.get("Parameters", {})
+    assert [name for name, body in described.items() if not body.get("Description")] == []
+
+
+def test_logical_ids_are_readable(template: Json) -> None:
+    assert [name for name in template["Resources"] if re.search(r"[0-9A-F]{8}$", name)] == []
