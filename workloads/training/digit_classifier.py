@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure as MatplotlibFigure
 from pydantic import Field
 from sklearn import metrics
 from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.training.mnist import CLASSES, Digits, load_mnist, read_images
-from workloads.training.runtime.figures import confusion_matrix, curves
+from workloads.training.runtime.figures import confusion_matrix, curves, image_grid
 from workloads.training.runtime.randomness import shuffled
 from workloads.training.runtime.results import Figure, ModelCard, Results, Table
 from workloads.training.runtime.run_folder import load_model
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from workloads.training.runtime.storage import Location
 
 NAME = "digit-classifier"
+_RIGHT, _WRONG = "#1b7837", "#b2182b"  # green and red that differ in lightness as well
 
 
 class Settings(TrainingSettings):
@@ -51,7 +50,7 @@ class Settings(TrainingSettings):
     )
 
 
-def build(architecture: str) -> nn.Module:
+def build(architecture: str) -> nn.Sequential:
     """A network from uint8 images [n, 28, 28] to the logits [n, 10]."""
     if architecture == "reference":
         layers: list[nn.Module] = [
@@ -281,7 +280,9 @@ def _test_digits(images: NDArray[np.uint8], truth: NDArray[np.int64], predicted:
         "test_digits",
         "Test digits: truth → prediction",
         f"The first {len(shown)} test digits with truth and prediction; {right} are right.",
-        _grid(images[: len(shown)], captions, [truth[index] == predicted[index] for index in shown]),
+        image_grid(
+            images[: len(shown)], captions, [_RIGHT if truth[index] == predicted[index] else _WRONG for index in shown]
+        ),
     )
 
 
@@ -295,20 +296,8 @@ def _worst_mistakes(images: NDArray[np.uint8], truth: NDArray[np.int64], probabi
         "worst_mistakes",
         "Worst mistakes: truth → prediction (confidence)",
         f"The {len(worst)} worst mistakes on the test set, by the probability given to the truth{first}.",
-        _grid(images[worst], captions, [False] * len(worst)),
+        image_grid(images[worst], captions, [_WRONG] * len(worst)),
     )
-
-
-def _grid(images: NDArray[np.uint8], captions: list[str], right: list[bool]) -> MatplotlibFigure:
-    columns = 8
-    rows = max(1, math.ceil(len(images) / columns))
-    figure = MatplotlibFigure(figsize=(columns, 1.25 * rows), layout="constrained")
-    for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-        axes.axis("off")
-        if index < len(images):
-            axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
-            axes.set_title(captions[index], fontsize=8, color="#1b7837" if right[index] else "#b2182b")
-    return figure
 
 
 WORKLOAD = Workload(

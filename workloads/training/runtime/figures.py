@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
@@ -14,7 +16,6 @@ from workloads.training.runtime.results import Figure
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
@@ -70,3 +71,30 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Figur
         row, column = divmod(int(errors.argmax()), len(classes))
         alt += f"; the commonest mistake takes {classes[row]} for {classes[column]} ({int(errors.max())} times)"
     return Figure("confusion_matrix", "Confusion matrix", alt + ".", figure)
+
+
+def image_grid(
+    images: NDArray[np.uint8], captions: Sequence[str], colours: Sequence[str], columns: int = 8
+) -> MatplotlibFigure:
+    """Small grey images in rows, a coloured caption above each, on one set of axes: many sets take seconds to draw.
+
+    Args:
+        images: uint8 [n, height, width], 0 is shown white.
+        captions: One an image.
+        colours: One a caption.
+        columns: Images in a row.
+    """
+    count, height, width = images.shape
+    rows = max(1, math.ceil(count / columns))
+    cell_height, cell_width = height + height // 3, width + width // 4  # room for the caption, and between columns
+    mosaic = np.zeros((rows * cell_height, columns * cell_width), np.uint8)
+    figure = MatplotlibFigure(figsize=(columns, columns * mosaic.shape[0] / mosaic.shape[1]))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    for index, (image, caption, colour) in enumerate(zip(images, captions, colours, strict=True)):
+        row, column = divmod(index, columns)
+        top, left = (row + 1) * cell_height - height, column * cell_width + width // 8
+        mosaic[top : top + height, left : left + width] = image
+        axes.text(left + width / 2, top - 1, caption, ha="center", va="bottom", color=colour, fontsize=8)
+    axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
+    return figure

@@ -95,7 +95,7 @@ def load_model(run: Location, workload: str) -> tuple[dict[str, torch.Tensor], d
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
+    figure.figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
 
 

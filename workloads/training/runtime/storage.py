@@ -162,7 +162,7 @@ class Bucket(Location):
         return f"s3://{self.bucket}/{self.key}"
 
     def __truediv__(self, name: str) -> Bucket:
-        return Bucket(self.bucket, f"{self.key}/{name}".lstrip("/"))
+        return Bucket(self.bucket, f"{self.key}/{name}".strip("/"))
 
     def is_file(self) -> bool:
         """Whether there is an object with exactly this key."""

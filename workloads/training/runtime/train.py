@@ -78,7 +78,7 @@ def train(
 
 
 def _machine(run: Run) -> dict[str, Any]:
-    machine: dict[str, Any] = {
+    return {
         "platform": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
@@ -86,11 +86,9 @@ def _machine(run: Run) -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "device": str(run.device),
         "precision": run.precision,
+        "gpu": torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else None,
+        "gpus": torch.cuda.device_count(),
     }
-    if run.device.type == "cuda":
-        machine["gpu"] = torch.cuda.get_device_name(run.device)
-        machine["gpus"] = torch.cuda.device_count()
-    return machine
 
 
 def _processor() -> str:
