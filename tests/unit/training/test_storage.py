@@ -28,6 +28,7 @@ def test_what_is_written_is_read_and_listed(place: Location) -> None:
     assert (place / "a" / "deep.txt").read() == b"new"
     assert (place / "b.txt").is_file()
     assert not (place / "a").is_file()
+    assert (place / "" / "b.txt").is_file()
     assert (place / "b.txt").name == "b.txt"
 
 
