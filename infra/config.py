@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -23,9 +23,14 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _whole(value: object) -> object:
+    """A number from the command line is text, which `Literal` does not take."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 Items = Annotated[list[str], BeforeValidator(_split)]
 #: The retentions that CloudWatch Logs offers, in days.
-RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731, 1827, 3653]
+RetentionDays = Annotated[Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731, 1827, 3653], BeforeValidator(_whole)]
 
 
 def _whole_minutes(seconds: int) -> int:
@@ -253,7 +258,8 @@ class Config(Settings):
         values: dict[str, Any] = {}
         for key, value in context.items():
             if not _belongs_to_cdk(key):
-                _insert(values, key, value)
+                for name, leaf in _leaves(key, value):
+                    _insert(values, name, leaf)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -265,23 +271,30 @@ def _belongs_to_cdk(key: str) -> bool:
     return key.startswith(("@", "cdk-")) or ":" in key
 
 
-def _insert(values: dict[str, Any], key: str, value: Any) -> None:
-    """Put `a.b` where it belongs; `-c a.b=1` adds to what cdk.json nests under `a`."""
-    *parents, name = key.split(".")
-    for parent in parents:
-        values = values.setdefault(parent, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f'setting "{key}": "{parent}" has no settings of its own')
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Single settings by dotted name, whether a context nests them, spells them out, or has them as JSON."""
     if isinstance(value, str) and value.startswith("{"):
         try:
             value = json.loads(value)
         except json.JSONDecodeError as error:
-            raise ConfigError(f'setting "{key}": not JSON ({error})') from None
+            raise ConfigError(f"setting {json.dumps(key)}: not JSON ({error})") from None
     if isinstance(value, Mapping):
-        for inner, content in value.items():
-            _insert(values.setdefault(name, {}), inner, content)
+        for name, inner in value.items():
+            yield from _leaves(f"{key}.{name}", inner)
     else:
-        values[name] = value
+        yield key, value
+
+
+def _insert(values: dict[str, Any], key: str, value: Any) -> None:
+    """Put the setting `a.b` where it belongs in nested settings."""
+    *parents, name = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"setting {json.dumps(key)}: {json.dumps(parent)} has no settings of its own")
+    if isinstance(values.get(name), dict):
+        raise ConfigError(f"setting {json.dumps(key)}: {value!r} is not allowed beside {json.dumps(key)}.*")
+    values[name] = value
 
 
 def _explain(model: type[BaseModel], detail: Any) -> str:
@@ -298,12 +311,12 @@ def _explain(model: type[BaseModel], detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], fields, n=1)
         prefix = "".join(f"{part}." for part in path[:-1])
-        meant = f'; did you mean "{prefix}{near[0]}"?' if near else ""
-        return f'unknown setting "{name}"{meant} Allowed: {", ".join(prefix + known for known in fields)}'
+        meant = f'; did you mean "{prefix}{near[0]}"?' if near else ";"
+        return f"unknown setting {json.dumps(name)}{meant} Allowed: {', '.join(prefix + known for known in fields)}"
     message = detail["msg"].removeprefix("Value error, ")
     if not field or field.annotation in (TerminationAlarmSettings, TrainingSettings):
-        return f'setting "{name}": {message}'
+        return f"setting {json.dumps(name)}: {message}"
     extra = field.json_schema_extra
     hint = extra.get("hint") if isinstance(extra, dict) else ""
     allowed = f"must be {hint}" if hint else message
-    return f'setting "{name}": {detail["input"]!r} is not allowed: {allowed}. {field.description}'
+    return f"setting {json.dumps(name)}: {detail['input']!r} is not allowed: {allowed}. {field.description}"

@@ -116,10 +116,12 @@ def find_activities(group: str, instance_id: str) -> list[Json]:
 
 def is_ours(instance: Json, group: str, activities: list[Json]) -> bool:
     """Whether the instance is of the group. One of which nothing is known any more might be: it is not passed over."""
+    if group:
+        return group == GROUP
     if not instance or activities:
         return True
     if instance.get("Tags"):
-        return group == GROUP
+        return False
     # Tags vanish soon after a termination, but then the group has not yet let go of the instance.
     listed = autoscaling.describe_auto_scaling_instances(InstanceIds=[instance["InstanceId"]])
     return any(entry["AutoScalingGroupName"] == GROUP for entry in listed["AutoScalingInstances"])

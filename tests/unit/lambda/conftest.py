@@ -59,8 +59,9 @@ def records(aws: None) -> Any:
 @pytest.fixture
 def table(records: Any) -> Any:
     """The table, empty."""
-    for item in records.scan()["Items"]:
-        records.delete_item(Key={"instanceId": item["instanceId"]})
+    while items := records.scan()["Items"]:
+        for item in items:
+            records.delete_item(Key={"instanceId": item["instanceId"]})
     return records
 
 

@@ -53,7 +53,8 @@ SCALE_IN = terminating(
     "selected for termination."
 )
 NOTICED = terminating(
-    "an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped."
+    "an instance was taken out of service in response to an EC2 health check indicating it has been terminated or "
+    "stopped."
 )
 ELB = terminating("an instance was taken out of service in response to an ELB system health check failure.")
 STATUS_CHECK = terminating("an instance was taken out of service in response to an EC2 instance status checks failure.")
@@ -112,34 +113,40 @@ Lines = Callable[[], list[Json]]
 
 
 @pytest.mark.parametrize(
-    ("instance", "activity", "kind", "expected"),
+    ("instance", "activity", "outcome"),
     [
-        (BY_USER, SCALE_IN, "scale-in", True),
-        (BY_USER, REFRESH, "refresh", True),
-        (BY_USER, ELB, "unhealthy", False),
-        (BY_USER, STATUS_CHECK, "unhealthy", False),
-        (BY_USER, MARKED_UNHEALTHY, "unhealthy", False),
-        (BY_USER, NOTICED, "person-or-program", False),
-        (BY_USER, BY_REQUEST, "person-or-program", False),
-        (BY_USER, None, "person-or-program", False),
-        (BY_SPOT, NOTICED, "spot-interruption", False),
-        (BY_SPOT, None, "spot-interruption", False),
-        (described("Client.InstanceInitiatedShutdown"), None, "person-or-program", False),
-        (described("Server.InternalError"), None, "aws", False),
-        (described("Server.ScheduledStop"), None, "aws", False),
-        (described("Client.VolumeLimitExceeded"), None, "launch-failure", False),
-        (described(""), None, "unknown", False),
+        (BY_USER, SCALE_IN, ("scale-in", True)),
+        (BY_USER, REFRESH, ("refresh", True)),
+        (BY_USER, ELB, ("unhealthy", False)),
+        (BY_USER, STATUS_CHECK, ("unhealthy", False)),
+        (BY_USER, MARKED_UNHEALTHY, ("unhealthy", False)),
+        (BY_USER, NOTICED, ("person-or-program", False)),
+        (BY_USER, BY_REQUEST, ("person-or-program", False)),
+        (BY_USER, None, ("person-or-program", False)),
+        (BY_SPOT, NOTICED, ("spot-interruption", False)),
+        (BY_SPOT, None, ("spot-interruption", False)),
+        (described("Client.InstanceInitiatedShutdown"), None, ("person-or-program", False)),
+        (described("Server.InternalError"), None, ("aws", False)),
+        (described("Server.ScheduledStop"), None, ("aws", False)),
+        (described("Client.VolumeLimitExceeded"), None, ("launch-failure", False)),
+        (described(""), None, ("unknown", False)),
     ],
 )
 def test_each_termination_has_its_class_and_whether_it_was_expected(
-    logger: ModuleType, account: Account, lines: Lines, instance: Json, activity: Json | None, kind: str, expected: bool
+    logger: ModuleType,
+    account: Account,
+    lines: Lines,
+    instance: Json,
+    activity: Json | None,
+    outcome: tuple[str, bool],
 ) -> None:
     account.instances, account.activities = [instance], [activity] if activity else []
 
     logger.handler(state_change(), run("1"))
 
     [line] = lines()
-    assert (line["class"], line["expected"], line["counted"]) == (kind, expected, not expected)
+    assert (line["class"], line["expected"]) == outcome
+    assert line["counted"] is not line["expected"]
     assert (line["instanceId"], line["group"], line["terminatedAt"]) == (INSTANCE, GROUP, "2026-11-11T21:29:54Z")
 
 
@@ -176,6 +183,15 @@ def test_instances_outside_the_group_are_passed_over(
     logger: ModuleType, account: Account, lines: Lines, tags: Json
 ) -> None:
     account.instances, account.activities = [described("Client.UserInitiatedShutdown", tags=tags)], []
+    logger.handler(state_change(), run("1"))
+    assert lines() == []
+
+
+def test_instances_of_another_group_are_passed_over_though_that_group_tells_why_they_went(
+    logger: ModuleType, account: Account, lines: Lines
+) -> None:
+    account.instances = [described("Client.UserInitiatedShutdown", tags={"aws:autoscaling:groupName": "other"})]
+    account.activities = [NOTICED]
     logger.handler(state_change(), run("1"))
     assert lines() == []
 

@@ -1,0 +1,131 @@
+"""The configuration: from the CDK's context, or one clear line that names what is wrong."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from infra.config import Config, ConfigError
+
+SECTIONS = {name: field.default for name, field in Config.model_fields.items() if isinstance(field.default, BaseModel)}
+
+
+def test_an_empty_context_gives_the_defaults() -> None:
+    assert Config.from_context({}) == Config()
+
+
+def test_dotted_and_nested_settings_go_together() -> None:
+    config = Config.from_context(
+        {"termination_alarm": {"threshold": 3, "email": "ops@example.com"}, "termination_alarm.threshold": "4"}
+    )
+    assert config.termination_alarm.threshold == 4
+    assert config.termination_alarm.email == "ops@example.com"
+
+
+def test_the_order_of_dotted_and_nested_settings_does_not_lose_any() -> None:
+    config = Config.from_context({"training.epochs": "7", "training": {"job_vcpus": 8}})
+    assert (config.training.epochs, config.training.job_vcpus) == (7, 8)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("termination_alarm.threshold", "5", 5),
+        ("termination_alarm.count_expected", "true", True),
+        ("termination_alarm.log_retention_days", "30", 30),
+        ("termination_alarm.watch", "all", "all"),
+        ("training.instance_types", "c7i, m7i", ["c7i", "m7i"]),
+        ("training.instance_types", ["c7i"], ["c7i"]),
+        ("training.code", "s3://bucket/path/code.zip", "s3://bucket/path/code.zip"),
+        ("training", '{"epochs": 9}', 9),
+    ],
+)
+def test_values_come_as_text_from_the_command_line(key: str, value: Any, expected: Any) -> None:
+    config = Config.from_context({key: value})
+    section, name = key.split(".") if "." in key else (key, "epochs")
+    assert getattr(getattr(config, section), name) == expected
+
+
+@pytest.mark.parametrize("key", ["@aws-cdk/core:newStyleStackSynthesis", "aws:cdk:bundling-stacks", "cdk-migrate"])
+def test_the_cdks_own_keys_are_not_ours(key: str) -> None:
+    assert Config.from_context({key: True}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        (
+            {"trainig.epochs": 1},
+            r'^unknown setting "trainig"; did you mean "training"\? Allowed: allow_data_deletion, ',
+        ),
+        (
+            {"termination_alarm.treshold": 1},
+            r'^unknown setting "termination_alarm.treshold"; did you mean "termination_alarm.threshold"\? Allowed: ',
+        ),
+        ({"colour": "red"}, r'^unknown setting "colour"; Allowed: '),
+        ({"termination_alarm.threshold": "0"}, "\"termination_alarm.threshold\": '0' is not allowed: .* equal to 1"),
+        ({"termination_alarm.threshold": "many"}, "'many' is not allowed: Input should be a valid integer"),
+        ({"termination_alarm.email": "me"}, "'me' is not allowed: must be an e-mail address, or nothing"),
+        ({"termination_alarm.watch": "none"}, "'none' is not allowed: Input should be 'group' or 'all'"),
+        ({"termination_alarm.period_seconds": 90}, "90 is not allowed: 90 is not a multiple of 60"),
+        ({"termination_alarm.log_retention_days": 4}, "4 is not allowed: Input should be 1, 3, 5"),
+        ({"termination_alarm.datapoints_to_alarm": 2}, r"datapoints_to_alarm \(M\) must not exceed"),
+        ({"termination_alarm.desired_instances": 3}, "minimum_instances <= desired_instances <= maximum_instances"),
+        ({"termination_alarm.vpc_id": "vpc-1"}, "vpc_id and subnet_ids go together"),
+        ({"termination_alarm.vpc_id": "net"}, "must be a VPC's id"),
+        ({"training.vpc_id": "vpc-1", "training.subnet_ids": "a"}, "'a' is not a subnet's id"),
+        ({"training.runnable_limit_seconds": 60}, "greater than or equal to 600"),
+        ({"training.code": "bundle"}, "must be s3://bucket/key.zip"),
+        ({"training.instance_types": ""}, "at least 1 item"),
+        ({"training": "all"}, '"training".* valid dictionary'),
+        ({"training": "{"}, "not JSON"),
+        ({"allow_data_deletion.x": 1, "allow_data_deletion": True}, "True is not allowed beside"),
+        ({"allow_data_deletion": True, "allow_data_deletion.x": 1}, "has no settings of its own"),
+        ({"allow_data_deletion": "perhaps"}, "'perhaps' is not allowed: Input should be a valid boolean"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line_with_what_is_allowed(context: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        Config.from_context(context)
+    assert "\n" not in str(error.value)
+
+
+def complaint(context: dict[str, Any]) -> str:
+    """What a person is told; nothing if the context is right."""
+    try:
+        Config.from_context(context)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
+
+
+@given(st.dictionaries(st.text(), anything | st.dictionaries(st.text(), anything)))
+def test_whatever_the_context_holds_the_answer_is_a_configuration_or_one_line(context: dict[str, Any]) -> None:
+    assert "\n" not in complaint(context)
+
+
+@given(st.sampled_from(sorted(SECTIONS)), st.data())
+def test_whatever_a_setting_is_given_a_complaint_names_it(section: str, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(type(SECTIONS[section]).model_fields)))
+    told = complaint({f"{section}.{name}": data.draw(anything)})
+    assert not told or section in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_setting_is_described_once_and_for_all_uses(section: str) -> None:
+    for name, schema in type(SECTIONS[section]).model_json_schema()["properties"].items():
+        assert re.fullmatch(r"[A-Z].*\.", schema["description"]) or schema["description"].startswith("vCPUs"), name
+        assert schema["group"], name
+        assert ("pattern" in schema) <= bool(schema["hint"]), name
+
+
+def test_nothing_changes_after_reading() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Config().training.epochs = 1  # type: ignore[misc]
