@@ -58,8 +58,22 @@ def _download_mnist() -> Files:
         return {path.name: path.read_bytes() for path in Path(folder, "MNIST", "raw").glob("*.gz")}
 
 
+def _sample_delivery() -> Files:
+    from workloads.training.tabular.delivery import sample_delivery  # noqa: PLC0415 - pandas takes a second to import
+
+    return sample_delivery()
+
+
+def _sample_nfl() -> Files:
+    from workloads.training.tabular.nfl import sample_nfl  # noqa: PLC0415 - pandas takes a second to import
+
+    return sample_nfl()
+
+
 DATASETS: dict[str, Dataset] = {
     "mnist": Dataset("mnist", _sample_mnist, _download_mnist, "Y. LeCun and C. Cortes, through torchvision"),
+    "delivery": Dataset("delivery", _sample_delivery, None, "Kaggle: denkuznetz/food-delivery-time-prediction"),
+    "nfl": Dataset("nfl", _sample_nfl, None, "Kaggle: kendallgillies/nflstatistics"),
 }
 
 Name = Annotated[str, typer.Argument(help="One of: " + ", ".join(DATASETS) + ".", show_default=False)]

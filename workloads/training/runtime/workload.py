@@ -23,6 +23,7 @@ WORKLOADS: Mapping[str, str] = {
     "digit-classifier": "Recognise handwritten digits (MNIST).",
     "digit-gan": "Generate handwritten digits (MNIST).",
     "delivery-time": "How many minutes a food delivery takes, with intervals.",
+    "player-position": "The position of a football player, from his numbers.",
 }
 """Every workload: its name on the command line (the module has underscores) and what it does. One line a model file."""
 

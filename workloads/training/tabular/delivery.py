@@ -1,4 +1,7 @@
-"""The data set of the delivery times: one row an order."""
+"""The data set of the delivery times: one row an order.
+
+Categories are encoded one-hot, missing as one of them, instead of by label codes: no weather is twice another.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,17 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from workloads.errors import InputError
 from workloads.training.tabular.table import Column, amount, read_table, word
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from workloads.training.runtime.storage import Location
 
@@ -44,6 +52,39 @@ def load_orders(data: Location) -> pd.DataFrame:
         InputError: As for `load_deliveries`.
     """
     return read_table(_file(data), (Column(ORDER, word, required=False), *_FEATURE_COLUMNS))
+
+
+def encoder() -> ColumnTransformer:
+    """Encodes the columns of a table; missing numbers become the median and say so in a column of their own."""
+    return ColumnTransformer(
+        [
+            ("numbers", SimpleImputer(strategy="median", add_indicator=True), list(NUMBERS)),
+            ("categories", _one_hot(), list(CATEGORIES)),
+        ],
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+
+
+def preprocessing() -> Pipeline:
+    """From raw rows to the features of the network, float64 with mean 0 and deviation 1."""
+    distance_and_traffic = ColumnTransformer(
+        [("distance", SimpleImputer(strategy="median"), ["Distance_km"]), ("traffic", _one_hot(), ["Traffic_Level"])]
+    )
+    by_traffic = make_pipeline(distance_and_traffic, FunctionTransformer(_times_first))
+    features = ColumnTransformer([("encoded", encoder(), list(FEATURES)), ("by_traffic", by_traffic, list(FEATURES))])
+    return make_pipeline(features, StandardScaler())
+
+
+def _one_hot() -> Pipeline:
+    # Categories that were not there in training are none of the known ones.
+    return make_pipeline(
+        SimpleImputer(strategy="constant", fill_value="missing", missing_values=None),
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+    )
+
+
+def _times_first(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    return columns[:, 1:] * columns[:, :1]
 
 
 def sample_delivery(rows: int = 400, seed: int = 0) -> dict[str, bytes]:

@@ -7,7 +7,8 @@ all members predicts new rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -37,6 +38,9 @@ class Ensemble(nn.Module):
         outputs: Outputs of a row.
         linear_path: Whether there is one.
         dropout: Share of the hidden units dropped in training.
+
+    Attributes:
+        arguments: What it was built with; a subclass says its own.
     """
 
     def __init__(
@@ -50,11 +54,19 @@ class Ensemble(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.arguments: dict[str, Any] = {
+            "members": members,
+            "inputs": inputs,
+            "hidden": list(hidden),
+            "outputs": outputs,
+            "linear_path": linear_path,
+            "dropout": dropout,
+        }
         sizes = [inputs, *hidden, outputs]
         self.dropout = dropout
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in itertools.pairwise(sizes):
             bound = (6 / before) ** 0.5  # He et al. 2015, for ReLU
             self.weights.append(nn.Parameter(torch.empty(members, before, after).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.zeros(members, 1, after)))
@@ -148,7 +160,7 @@ def fit_ensemble(
     weight_decay: float,
     validate: Callable[[], Mapping[str, float]] | None = None,
 ) -> None:
-    """Train all members: AdamW with a one-cycle learning rate; the linear path decays a hundredth as much.
+    """Train all members: AdamW with a one-cycle learning rate; the linear path decays little (0.01).
 
     Args:
         model: The ensemble; trained in place.
@@ -165,7 +177,7 @@ def fit_ensemble(
     network = loop.distribute(model)
     groups = [{"params": model.hidden_parameters, "weight_decay": weight_decay}]
     if model.linear is not None:
-        groups.append({"params": [model.linear], "weight_decay": weight_decay / 100})
+        groups.append({"params": [model.linear], "weight_decay": 0.01})
     optimiser = torch.optim.AdamW(groups, lr=learning_rate)
     steps = epochs * max(1, len(features) // min(batch_size, len(features)))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.2)
@@ -174,8 +186,7 @@ def fit_ensemble(
         network.train()
         for rows in loop.batches(len(features), batch_size):
             each = loss(network(features[rows]), rows) * learns[rows]
-            # A sum over the members: each has the gradient that it would have alone.
-            loop.step((each.sum(0) / learns[rows].sum(0).clamp(min=1)).sum(), optimiser)
+            loop.step((each.sum(0) / learns[rows].sum(0).clamp(min=1)).mean(), optimiser)
             schedule.step()
         if validate:
             loop.record(**validate())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -43,9 +45,15 @@ def classification_scores(truth: NDArray[np.int64], probabilities: NDArray[np.fl
 
 
 class Comparison:
-    """The scores of several models on several splits."""
+    """The scores of several models on several splits.
 
-    def __init__(self) -> None:
+    Attributes:
+        delivered: The name of the model that the run delivers.
+        rows: A row a split and model: `split`, `model` and the scores.
+    """
+
+    def __init__(self, delivered: str) -> None:
+        self.delivered = delivered
         self.rows: list[dict[str, Any]] = []
 
     def add(self, split: int, model: str, scores: Mapping[str, float]) -> None:
@@ -82,16 +90,28 @@ def digest(frame: pd.DataFrame) -> str:
     return hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()
 
 
-def group_table(title: str, groups: pd.Series, errors: pd.DataFrame) -> Table:
-    """How many rows a group has and the mean of each column of errors in it; missing is a group of its own.
+def errors_by_group(groups: Mapping[str, pd.Series], residuals: NDArray[np.float64]) -> dict[str, pd.DataFrame]:
+    """For each way to group rows, a line a group: `Rows`, `MAE` and `Bias` (the mean of truth - prediction).
 
     Args:
-        title: Of the table.
-        groups: The group of each row.
-        errors: One column an error, aligned with the groups.
+        groups: The group of each row, by the name of the grouping; missing is a group of its own.
+        residuals: Truth - prediction, [n].
     """
-    names = groups.astype("object").where(groups.notna(), "missing")
-    means = errors.groupby(names, sort=False).mean()
-    sizes = names.value_counts()
-    lines = [(name, int(sizes[name]), *(f"{value:.2f}" for value in means.loc[name])) for name in means.index]
-    return Table(title, (str(groups.name), "Rows", *errors.columns), lines)
+    frames = {}
+    for name, group in groups.items():
+        names = group.astype("object").where(group.notna().to_numpy(), "missing").map(str)
+        by_group = pd.DataFrame({"Rows": 1, "MAE": abs(residuals), "Bias": residuals}).groupby(names.to_numpy())
+        frames[name] = by_group.agg({"Rows": "sum", "MAE": "mean", "Bias": "mean"})
+    return frames
+
+
+def ranges(values: pd.Series, edges: Sequence[float]) -> pd.Series:
+    """The range that each value is in, as words: `to 5`, `5 to 10`, `above 10`."""
+    names = [f"to {edges[0]}", *(f"{low} to {high}" for low, high in itertools.pairwise(edges)), f"above {edges[-1]}"]
+    return pd.cut(values, [-math.inf, *edges, math.inf], labels=names).astype("object")
+
+
+def lines(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Columns and lines of a table of the report: the index first, whole numbers whole, others with two digits."""
+    shown = frame.map(lambda value: f"{value:.2f}" if isinstance(value, float) else str(value))
+    return ["Group", *map(str, frame.columns)], [[str(row[0]), *row[1:]] for row in shown.itertuples()]

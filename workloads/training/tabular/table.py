@@ -156,9 +156,9 @@ def _values(file: Location, column: Column, header: list[str], lines: list[int],
         cell = row[position]
         try:
             value = column.parse(cell)
-            if column.filled and (value is None or value != value):  # noqa: PLR0124 - NaN
-                raise ValueError("is empty, and must not be")
         except ValueError as error:
             raise InputError(f"{file}, line {line}, column {column.name!r}: {cell!r} {error}") from error
+        if column.filled and pd.isna(value):
+            raise InputError(f"{file}, line {line}, column {column.name!r} is empty, and must not be")
         values.append(value)
     return pd.Series(values, dtype=kind)

@@ -1,0 +1,407 @@
+"""The position of a football player from how he catches, runs and is built.
+
+A random forest, a network that has the forest's probabilities among its features, and the mean of both, which is what
+is delivered. Two rules keep the figures honest, and tests prove both:
+
+- A player is in one part of every split only: seasons of one player resemble each other.
+- The forest's probabilities that the network learns from come from forests that never saw the player (out of fold);
+  those of a forest's own training rows are nearly the labels.
+
+A player's seasons are added up over the career by default: who runs and who catches shows in all of them, and whoever
+asks has them all (`--level season` looks at each season alone, as the reference did).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+from torch import Tensor
+from torch.nn import functional
+
+from workloads.errors import InputError
+from workloads.training.runtime.run_folder import load_model
+from workloads.training.runtime.settings import TrainingSettings
+from workloads.training.runtime.workload import Workload
+from workloads.training.tabular.ensemble import Ensemble, QuietLoop, fit_ensemble, leave_out, out_of_fold
+from workloads.training.tabular.evaluation import Comparison, classification_scores
+from workloads.training.tabular.nfl import CLASSES, Features, Level, Players, examples, load_players
+from workloads.training.tabular.pipeline import PIPELINE, dump, load_pipeline
+from workloads.training.tabular.position_report import report
+from workloads.training.tabular.search import best_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import optuna
+    from numpy.typing import NDArray
+
+    from workloads.training.runtime.results import Results
+    from workloads.training.runtime.run import Run
+    from workloads.training.runtime.storage import Location
+
+NAME = "player-position"
+FOREST_GRID = {"n_estimators": [50, 100, 200], "max_depth": [10, 20, 30], "min_samples_split": [2, 5, 10]}
+_FOREST_FOLDS = 5
+_SPLIT_PARTS = 5
+
+
+class Settings(TrainingSettings):
+    """Options of the player positions."""
+
+    epochs: int = Field(30, ge=1, description="Passes over the training rows.")
+    features: Features = Field(
+        "all", description="receiving: catches only; rushing: carries too; all: height and weight too."
+    )
+    level: Level = Field("career", description="What a row tells: its season, or all seasons of its player together.")
+    rows: Literal["all", "with-receptions"] = Field(
+        "all", description="Learn from and test on all seasons, or on those with a catch."
+    )
+    model: Literal["combination", "network", "forest"] = Field(
+        "combination", description="What predicts: the network that sees the forest, the forest, or their mean."
+    )
+    balance: Literal["none", "weights"] = Field(
+        "none", description="weights: rare positions count more, by the root of how much rarer they are."
+    )
+    forest: Literal["fixed", "grid"] = Field(
+        "fixed", description="grid: search trees, depth and split with GridSearchCV, in each split's training rows."
+    )
+    hidden: int = Field(64, ge=1, description="Units of the network's hidden layer; half of them in a second one.")
+    batch_size: int = Field(256, ge=1, description="Rows a step.")
+    learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
+    weight_decay: float = Field(1.0, ge=0, description="Decoupled weight decay of the hidden layers.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Share of hidden units dropped in training.")
+    folds: int = Field(5, ge=2, description="Each network of the ensemble leaves one of so many parts of players out.")
+    splits: int = Field(10, ge=0, description="Splits of the evaluation, each with a fifth of the players; 0: none.")
+    trials: int = Field(0, ge=0, description="Trials of a search for settings, in each split's training rows alone.")
+
+
+def search(trial: optuna.Trial) -> dict[str, Any]:
+    """The settings of a trial."""
+    return {
+        "hidden": trial.suggest_categorical("hidden", [16, 32, 64, 128]),
+        "weight_decay": trial.suggest_float("weight_decay", 0.1, 20.0, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 0.003, 0.03, log=True),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+        "splits": 0,
+        "trials": 0,
+    }
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from or to test on.
+
+    Attributes:
+        features: [n, features], NaN where something is not known.
+        labels: Numbers of `CLASSES`, [n].
+        players: Whose row it is, as a number, [n].
+    """
+
+    features: pd.DataFrame
+    labels: NDArray[np.int64]
+    players: NDArray[np.int64]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Rows:
+        return Rows(self.features.iloc[rows], self.labels[rows], self.players[rows])
+
+
+def labelled_rows(settings: Settings, players: Players) -> Rows:
+    """The rows whose position is known.
+
+    Raises:
+        InputError: There are too few players to split them.
+    """
+    wanted = players.labelled.to_numpy()
+    if settings.rows == "with-receptions":
+        wanted = wanted & (players.receiving["receptions"] > 0).to_numpy()
+    features = examples(players, settings.features, settings.level)[wanted].reset_index(drop=True)
+    known = players.receiving[wanted]
+    labels = known["position"].map({name: number for number, name in enumerate(CLASSES)}).to_numpy(np.int64)
+    rows = Rows(features, labels, np.unique(known["player"].to_numpy(), return_inverse=True)[1])
+    in_class = [len(np.unique(rows.players[labels == number])) for number in range(len(CLASSES))]
+    if min(in_class) < 2:  # noqa: PLR2004 - one to learn from, one to test on
+        counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, in_class, strict=True))
+        raise InputError(f"too few players with a position to learn from ({counts}): each needs two at least")
+    return rows
+
+
+def player_splits(rows: Rows, parts: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows to learn from and rows to test on, so many times: every player is in the second once, never in both."""
+    splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+    yield from splitter.split(rows.features, rows.labels, rows.players)
+
+
+def forest_of(settings: Settings, rows: Rows) -> Pipeline:
+    """An unfitted random forest; with `forest="grid"` its parameters are the best of the grid on these rows."""
+    forest = RandomForestClassifier(
+        200,
+        max_depth=20,
+        min_samples_split=5,
+        class_weight="balanced_subsample" if settings.balance == "weights" else None,
+        random_state=settings.seed,
+    )
+    if settings.forest == "grid":
+        imputed = _forest_imputer().fit_transform(rows.features)
+        grid = GridSearchCV(forest, FOREST_GRID, cv=StratifiedGroupKFold(3), scoring="accuracy")
+        forest.set_params(**grid.fit(imputed, rows.labels, groups=rows.players).best_params_)
+    return make_pipeline(_forest_imputer(), forest)
+
+
+def _forest_imputer() -> SimpleImputer:
+    # Below all values: a split takes "missing" for a category of its own.
+    return SimpleImputer(strategy="constant", fill_value=-1000.0, keep_empty_features=True)
+
+
+def network_preprocessing(rows: int) -> Pipeline:
+    """From raw features to those of the network: each spread like a normal distribution, missing marked."""
+    return make_pipeline(
+        SimpleImputer(add_indicator=True, keep_empty_features=True),
+        QuantileTransformer(n_quantiles=min(100, rows), output_distribution="normal"),
+        StandardScaler(),
+        FunctionTransformer(np.clip, kw_args={"a_min": -3.0, "a_max": 3.0}),
+    )
+
+
+def class_probabilities(model: Any, features: pd.DataFrame) -> NDArray[np.float64]:
+    """Probabilities [n, classes], with 0 for a class that the model has never seen."""
+    probabilities = np.zeros((len(features), len(CLASSES)))
+    probabilities[:, model.classes_] = model.predict_proba(features)
+    return probabilities
+
+
+def out_of_fold_probabilities(forest: Pipeline, rows: Rows, seed: int) -> NDArray[np.float64]:
+    """The forest's probabilities of each row, from forests that never saw a row of that player, [n, classes]."""
+    probabilities = np.zeros((len(rows.labels), len(CLASSES)))
+    for seen, unseen in player_splits(rows, _FOREST_FOLDS, seed):
+        fitted = forest.fit(rows.features.iloc[seen], rows.labels[seen])
+        probabilities[unseen] = class_probabilities(fitted, rows.features.iloc[unseen])
+    return probabilities
+
+
+def with_forest(features: NDArray[np.float64], forest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The network's features with the forest's probabilities (their logarithms) beside them."""
+    return np.hstack([features, np.log(forest + 0.02)])
+
+
+@dataclass(frozen=True)
+class PositionModel:
+    """All that a prediction needs.
+
+    Attributes:
+        forest: A fitted forest.
+        preprocessing: From raw features to those of the network.
+        network: From those and the forest's probabilities to logits.
+        kind: `combination`, `network` or `forest`.
+    """
+
+    forest: Pipeline
+    preprocessing: Pipeline
+    network: Ensemble
+    kind: str
+
+    def probabilities(self, features: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+        """Probabilities [n, classes] of the forest, the network, and their mean (`combination`)."""
+        forest = class_probabilities(self.forest, features)
+        inputs = with_forest(self.preprocessing.transform(features), forest)
+        network = network_probabilities(self.network, inputs)
+        return {"forest": forest, "network": network, "combination": (forest + network) / 2}
+
+    def predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Probabilities [n, classes] of the kind that the model was made for."""
+        return self.probabilities(features)[self.kind]
+
+
+@torch.inference_mode()
+def network_probabilities(network: Ensemble, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of all members' probabilities, [n, classes]."""
+    network.eval()
+    inputs = torch.tensor(features, dtype=torch.float32, device=network.weights[0].device)
+    probabilities: NDArray[np.float64] = network(inputs).softmax(-1).mean(1).double().cpu().numpy()
+    return probabilities
+
+
+def fit_network(
+    settings: Settings, features: NDArray[np.float64], rows: Rows, loop: Run | QuietLoop, device: torch.device
+) -> tuple[Ensemble, float]:
+    """Train the network, and tell its loss on players that its members did not see.
+
+    That loss compares settings. It is not a test: the forest's probabilities among the features come from forests that
+    saw other players' rows; the test is `evaluate`, where whole players stay away from everything.
+    """
+    inputs = torch.tensor(features, dtype=torch.float32, device=device)
+    labels = torch.tensor(rows.labels, device=device)
+    learns = torch.tensor(leave_out(rows.players, settings.folds, 1, settings.seed), dtype=torch.float32, device=device)
+    layers = (settings.hidden, max(1, settings.hidden // 2))
+    network = Ensemble(settings.folds, inputs.shape[1], layers, len(CLASSES), dropout=settings.dropout).to(device)
+    counts = np.bincount(rows.labels, minlength=len(CLASSES)).clip(min=1)
+    weights = (
+        np.sqrt(len(rows.labels) / len(CLASSES) / counts) if settings.balance == "weights" else np.ones(len(counts))
+    )
+    row_weights = torch.tensor(weights[rows.labels], dtype=torch.float32, device=device)
+
+    def losses(outputs: Tensor, chosen: Tensor) -> Tensor:
+        repeated = labels[chosen].unsqueeze(1).expand(-1, outputs.shape[1])
+        each = functional.cross_entropy(outputs.flatten(0, 1), repeated.flatten(), reduction="none")
+        return each.view(outputs.shape[:2]) * row_weights[chosen].unsqueeze(1)
+
+    @torch.inference_mode()
+    def validate() -> dict[str, float]:
+        network.eval()
+        unseen = out_of_fold(network(inputs).softmax(-1), learns)
+        return {
+            "validation_loss": float(functional.nll_loss(unseen.clamp(min=1e-6).log(), labels)),
+            "validation_accuracy": float((unseen.argmax(1) == labels).float().mean()),
+        }
+
+    fit_ensemble(
+        network,
+        inputs,
+        learns,
+        losses,
+        loop,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        validate=None if isinstance(loop, QuietLoop) else validate,
+    )
+    return network, validate()["validation_loss"]
+
+
+def learn(settings: Settings, rows: Rows, loop: Run | QuietLoop, device: torch.device) -> PositionModel:
+    """Fit the forest and the network that sees it; settings are searched for first, where wanted."""
+    forest = forest_of(settings, rows)
+    unseen = out_of_fold_probabilities(forest, rows, settings.seed)
+    forest.fit(rows.features, rows.labels)
+    preprocessing = network_preprocessing(len(rows.labels)).fit(rows.features)
+    features = with_forest(preprocessing.transform(rows.features), unseen)
+
+    def loss(tried: Settings) -> float:
+        return fit_network(tried, features, rows, QuietLoop(settings.seed), device)[1]
+
+    chosen = best_settings(settings, search, loss, settings.trials, settings.seed)
+    network, _ = fit_network(chosen, features, rows, loop, device)
+    return PositionModel(forest, preprocessing, network, settings.model)
+
+
+def baselines(settings: Settings, rows: int) -> dict[str, Any]:
+    """What every evaluation shows beside the model, by name; fitted to raw features."""
+    return {
+        "majority": DummyClassifier(),
+        "logistic regression": make_pipeline(network_preprocessing(rows), LogisticRegression(C=0.1, max_iter=2000)),
+        "gradient boosting": HistGradientBoostingClassifier(max_iter=80, max_leaf_nodes=12, random_state=settings.seed),
+    }
+
+
+def shown_name(kind: str, settings: Settings) -> str:
+    """The name in the tables of a kind of prediction."""
+    name = "network with the forest" if kind == "network" else kind
+    return f"{name}, weighted" if settings.balance == "weights" else name
+
+
+def evaluate(settings: Settings, rows: Rows, run: Run) -> tuple[Comparison, NDArray[np.int64]]:
+    """The model, its parts and the baselines on splits by player; on each split everything is fitted anew.
+
+    The forest and the network are also fitted with the other setting of `balance`, and the network without the forest.
+
+    Returns:
+        The scores of all, and the delivered model's counts by true (down) and predicted class over all splits.
+    """
+    comparison = Comparison(shown_name(settings.model, settings))
+    confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
+    other = settings.model_copy(update={"balance": "none" if settings.balance == "weights" else "weights"})
+    for split in range(settings.splits):
+        turn, part = divmod(split, _SPLIT_PARTS)
+        seen, unseen = list(player_splits(rows, _SPLIT_PARTS, settings.seed + turn))[part]
+        train, test = rows[seen], rows[unseen]
+        found = {
+            name: class_probabilities(baseline.fit(train.features, train.labels), test.features)
+            for name, baseline in baselines(settings, len(seen)).items()
+        }
+        preprocessing = network_preprocessing(len(seen)).fit(train.features)
+        alone, _ = fit_network(
+            settings, preprocessing.transform(train.features), train, QuietLoop(settings.seed + split), run.device
+        )
+        found["network alone"] = network_probabilities(alone, preprocessing.transform(test.features))
+        for variant in (settings, other):
+            model = learn(variant, train, QuietLoop(settings.seed + split), run.device)
+            for kind, probabilities in model.probabilities(test.features).items():
+                found[shown_name(kind, variant)] = probabilities
+        for name, probabilities in found.items():
+            comparison.add(split, name, classification_scores(test.labels, probabilities))
+        delivered = found[comparison.delivered]
+        confusion += confusion_matrix(test.labels, delivered.argmax(1), labels=range(len(CLASSES)))
+        scores = classification_scores(test.labels, delivered)
+        run.say(
+            f"split {split + 1}/{settings.splits}  accuracy {scores['accuracy']:.3f}  macro-F1 {scores['macro_f1']:.3f}"
+        )
+    return comparison, confusion
+
+
+def fit(settings: Settings, data: Location, run: Run) -> Results:
+    """Learn from all players; measure the same procedure on splits by player, beside the baselines."""
+    players = load_players(data)
+    rows = labelled_rows(settings, players)
+    model = learn(settings, rows, run, run.device)
+    comparison, confusion = evaluate(settings, rows, run)
+    return replace(
+        report(settings, rows, comparison, confusion, run.history),
+        model=model.network.state_dict(),
+        model_settings={"settings": settings.model_dump(mode="json"), "network": model.network.arguments},
+        files={PIPELINE: dump((model.forest, model.preprocessing))},
+    )
+
+
+def predict(run: Location, inputs: Location) -> pd.DataFrame:
+    """Positions: `prediction`, `Player Id`, `Year`, and the probability of each position; a row a row of receiving.
+
+    Rows whose position is one of the five are predicted, in the order of the file; where there is none (no column, or
+    empty everywhere) all rows are. The position is not looked at otherwise.
+
+    Args:
+        run: A finished run. Its pipelines are a joblib file, which can run code when it is read: trust its origin.
+        inputs: A folder with the three files, or with nflverse's tables.
+
+    Raises:
+        InputError: The run or the tables cannot be read.
+    """
+    weights, description = load_model(run, NAME)
+    settings = Settings(**description["settings"])
+    network = Ensemble(**description["network"])
+    network.load_state_dict(weights)
+    forest, preprocessing = load_pipeline(run)
+    players = load_players(inputs)
+    wanted = players.labelled.to_numpy() if players.labelled.any() else np.ones(len(players.receiving), bool)
+    features = examples(players, settings.features, settings.level)[wanted]
+    probabilities = PositionModel(forest, preprocessing, network, settings.model).predict(features)
+    rows = players.receiving[wanted]
+    columns = {
+        "prediction": np.array(CLASSES)[probabilities.argmax(1)],
+        "Player Id": rows["player"].to_numpy(),
+        "Year": rows["year"].to_numpy().astype(int),
+    }
+    shares = {f"probability_{name}": probabilities[:, index].round(6) for index, name in enumerate(CLASSES)}
+    return pd.DataFrame(columns | shares)
+
+
+WORKLOAD = Workload(
+    settings=Settings,
+    fit=fit,
+    predict=predict,
+    unit="seasons",
+    search=search,
+    objective=("validation_loss", "minimize"),
+)

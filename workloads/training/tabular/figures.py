@@ -1,0 +1,159 @@
+"""Figures that both reports of tables draw, and those of a regression."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure as MatplotlibFigure
+from scipy import stats
+from sklearn.feature_selection import SelectKBest
+from sklearn.metrics import r2_score
+
+from workloads.training.runtime.figures import new_figure
+from workloads.training.runtime.results import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_DOTS: dict[str, Any] = {"s": 9, "alpha": 0.5, "linewidths": 0}
+
+
+def feature_scores(
+    features: pd.DataFrame, target: NDArray[np.float64] | NDArray[np.int64], score: Callable[..., object]
+) -> dict[str, float]:
+    """How much each feature alone tells of the target (scikit-learn's SelectKBest), the most first.
+
+    Args:
+        features: Encoded features without missing values, [n, features]; constant ones score 0.
+        target: [n].
+        score: `f_regression` or `f_classif`.
+    """
+    varied = features.loc[:, features.max() > features.min()]
+    scores = SelectKBest(score, k="all").fit(varied, target).scores_
+    found = dict(zip(varied.columns, np.nan_to_num(scores).tolist(), strict=True))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def correlations(features: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Pearson's correlation of each column with each; 0 where a column is constant."""
+    table = features.corr().fillna(0.0).round(4)
+    return {str(name): {str(other): float(value) for other, value in table[name].items()} for name in table}
+
+
+def correlation_heat_map(features: pd.DataFrame) -> Figure:
+    """Pearson's correlation of each column with each."""
+    table = features.corr().fillna(0.0)
+    size = 2 + 0.34 * len(table)
+    figure, axes = new_figure(size + 1, size)
+    sns.heatmap(
+        table,
+        vmin=-1,
+        vmax=1,
+        cmap="vlag",
+        ax=axes,
+        square=True,
+        annot=True,
+        fmt=".1f",
+        annot_kws={"size": 6},
+        cbar_kws={"shrink": 0.6},
+    )
+    axes.tick_params(labelsize=7)
+    names = [str(name) for name in table]
+    strength = table.abs().where(~np.eye(len(table), dtype=bool), 0.0)
+    row, column = np.unravel_index(int(strength.to_numpy().argmax()), strength.shape)
+    value = float(table.to_numpy()[row, column])
+    alt = f"Correlation of {len(table)} columns; the strongest, {value:.2f}, of {names[row]} and {names[column]}."
+    return Figure("correlation", "Correlation", alt, figure)
+
+
+def feature_score_bars(scores: Mapping[str, float], most: int = 20) -> Figure:
+    """The features that tell most of the target, as bars."""
+    names, values = list(scores)[:most], list(scores.values())[:most]
+    figure, axes = new_figure(7, 1 + 0.24 * len(names))
+    axes.barh(names, values)
+    axes.invert_yaxis()
+    axes.set(xlabel="F score (SelectKBest)", xscale="log" if min(values) > 0 else "linear")
+    axes.tick_params(labelsize=8)
+    alt = f"F scores of {len(names)} features; {names[0]} has most with {values[0]:.0f}."
+    return Figure("feature_scores", "What each feature alone tells of the target", alt, figure)
+
+
+def model_bars(summary: Mapping[str, Mapping[str, Mapping[str, float]]], score: str, title: str) -> Figure:
+    """One score of several models, mean and standard deviation over the splits."""
+    shown = {name: figures[score] for name, figures in summary.items() if score in figures}
+    figure, axes = new_figure(7, 1 + 0.32 * len(shown))
+    means, deviations = [value["mean"] for value in shown.values()], [value["sd"] for value in shown.values()]
+    axes.barh(list(shown), means, xerr=deviations, capsize=3)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"{score.replace('_', ' ')} (mean ± standard deviation over the splits)")
+    alt = "; ".join(f"{name} {value['mean']:.3f}" for name, value in shown.items())
+    return Figure("models", title, f"{score.replace('_', ' ')}: {alt}.", figure)
+
+
+def regression_figures(truth: NDArray[np.float64], prediction: NDArray[np.float64], unit: str) -> list[Figure]:
+    """Predictions against truth, residuals against prediction, histogram and Q-Q plot of the residuals.
+
+    Args:
+        truth: [n].
+        prediction: Out of fold, [n].
+        unit: Of both, as in "min".
+    """
+    residuals = truth - prediction
+    r2 = r2_score(truth, prediction)
+
+    against, axes = new_figure(5.4, 5)
+    axes.scatter(truth, prediction, **_DOTS)
+    ends = [float(min(truth.min(), prediction.min())), float(max(truth.max(), prediction.max()))]
+    axes.plot(ends, ends, color="black", linewidth=1, label=f"right ($R^2$ = {r2:.3f})")
+    axes.set(xlabel=f"truth ({unit})", ylabel=f"prediction ({unit})")
+    axes.legend()
+
+    spread, axes = new_figure(6, 4)
+    axes.scatter(prediction, residuals, **_DOTS)
+    axes.axhline(0, color="black", linewidth=1)
+    axes.set(xlabel=f"prediction ({unit})", ylabel=f"truth - prediction ({unit})")
+
+    shape = MatplotlibFigure(figsize=(9, 3.8), layout="constrained")
+    histogram, quantiles = shape.subplots(1, 2)
+    histogram.hist(residuals, bins=40)
+    histogram.set(xlabel=f"truth - prediction ({unit})", ylabel="rows")
+    theoretical, ordered = stats.probplot(residuals, fit=False)
+    quantiles.scatter(theoretical, ordered, **_DOTS)
+    quantiles.plot(theoretical, residuals.mean() + residuals.std() * theoretical, color="black", linewidth=1)
+    quantiles.set(xlabel="quantile of the normal distribution", ylabel=f"quantile of the residuals ({unit})")
+
+    late = float((residuals > 3 * np.median(np.abs(residuals)) / 0.6745).mean())  # beyond 3 robust deviations
+    return [
+        Figure("prediction", "Predictions against truth", f"{len(truth)} rows out of fold; R2 {r2:.3f}.", against),
+        Figure(
+            "residuals",
+            "Residuals against prediction",
+            f"Residuals have median {np.median(residuals):.1f} {unit} and grow with the prediction.",
+            spread,
+        ),
+        Figure(
+            "residual_shape",
+            "Residuals: histogram and Q-Q",
+            f"Standard deviation {residuals.std():.1f} {unit}; {late:.1%} of the rows take far longer than predicted.",
+            shape,
+        ),
+    ]
+
+
+def error_by_group(errors: Mapping[str, pd.DataFrame], unit: str) -> Figure:
+    """The mean absolute error in groups of rows, a panel for each way to group them (see `errors_by_group`)."""
+    figure = MatplotlibFigure(figsize=(3.2 * len(errors), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(errors), squeeze=False, sharey=True)[0]
+    for axes, (name, groups) in zip(panels, errors.items(), strict=True):
+        axes.bar([str(group) for group in groups.index], groups["MAE"])
+        axes.set(title=name)
+        axes.tick_params(axis="x", rotation=45)
+    panels[0].set(ylabel=f"mean absolute error ({unit})")
+    worst = {name: (groups["MAE"].idxmax(), groups["MAE"].max()) for name, groups in errors.items()}
+    alt = "; ".join(f"{name}: worst in {group} ({value:.1f} {unit})" for name, (group, value) in worst.items())
+    return Figure("error_by_group", "Where the model errs", f"{alt}.", figure)

@@ -1,0 +1,38 @@
+"""scikit-learn pipelines in a run folder.
+
+A joblib file is a pickle: reading one can run code, so a run folder is to be trusted like a program.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import joblib  # type: ignore[import-untyped]
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from workloads.training.runtime.storage import Location
+
+PIPELINE = "pipeline.joblib"
+
+
+def dump(pipeline: object) -> bytes:
+    """The content of the file."""
+    buffer = io.BytesIO()
+    joblib.dump(pipeline, buffer, compress=3)
+    return buffer.getvalue()
+
+
+def load_pipeline(run: Location) -> Any:
+    """What `dump` wrote to a run folder.
+
+    Raises:
+        InputError: It is not there, damaged, or of another version of scikit-learn or of this code.
+    """
+    content = (run / PIPELINE).read()
+    try:
+        return joblib.load(io.BytesIO(content))
+    except Exception as error:  # a damaged pickle raises anything
+        raise InputError(f"{run / PIPELINE}: cannot be read, train anew: {error}") from error
