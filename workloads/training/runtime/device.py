@@ -33,8 +33,8 @@ def choose_device(wanted: str, index: int = 0) -> torch.device:
 def choose_precision(wanted: str, device: torch.device) -> Precision:
     """The precision of the heavy operations; weights and optimiser states stay in float32.
 
-    `auto` takes bfloat16 on GPUs that compute in it (no loss scaling needed), float16 on older ones, float32 elsewhere:
-    on CPUs the small convolutions of these models gain nothing from bfloat16.
+    `auto` takes bfloat16 where the hardware multiplies in it (convolutions take half the time, and no loss scaling is
+    needed): recent GPUs, and CPUs with AVX512-BF16 or AMX. Older GPUs get float16, everything else float32.
 
     Raises:
         InputError: The device does not compute in it.
@@ -42,6 +42,8 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
     match wanted, device.type:
         case "auto", "cuda":
             return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+        case "auto", "cpu":
+            return "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"  # noqa: SLF001 - no public name
         case ("auto", _) | ("float32", _):
             return "float32"
         case ("bfloat16", "cuda" | "cpu"):

@@ -180,26 +180,27 @@ class Run:
     def step(
         self,
         loss: torch.Tensor,
-        optimiser: torch.optim.Optimizer,
-        *,
+        *optimisers: torch.optim.Optimizer,
         name: str = "training_loss",
         clip_norm: float | None = None,
     ) -> None:
-        """One step of an optimiser down the gradient of a loss.
+        """One step down the gradient of a loss.
 
         Args:
             loss: Scalar.
-            optimiser: Its gradients are zeroed first.
+            optimisers: One, or several that share the weights among them; their gradients are zeroed first.
             name: The column of history.csv that gets the epoch's mean of this loss.
-            clip_norm: Largest norm of the gradient, if limited.
+            clip_norm: Largest norm of the gradient (of each optimiser's weights), if limited.
         """
-        optimiser.zero_grad(set_to_none=True)
+        for optimiser in optimisers:
+            optimiser.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if clip_norm is not None:
-            self._scaler.unscale_(optimiser)
-            parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
-            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
-        self._scaler.step(optimiser)
+        for optimiser in optimisers:
+            if clip_norm is not None:
+                self._scaler.unscale_(optimiser)
+                parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
+                torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+            self._scaler.step(optimiser)
         self._scaler.update()
         self.add_loss(name, loss)
 

@@ -33,7 +33,7 @@ class RunOptions(BaseModel):
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: the GPU when there is one.")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto: bfloat16 (else float16) on CUDA, float32 elsewhere."
+        "auto", description="auto: bfloat16 where the hardware multiplies in it, float16 on older GPUs, else float32."
     )
     strategy: Literal["single", "data-parallel", "ddp"] = Field(
         "single", description="One device; all GPUs from one process; or one process a device, started by torchrun."
