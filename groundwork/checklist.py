@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -60,7 +60,7 @@ class Checklist:
             wait=wait_fixed(0.25),
         )
         try:
-            found: Found = attempts(probe)
+            found = cast("Found", attempts(probe))  # what is not true has been retried
         except RetryError:
             raise PromiseBrokenError(f"{claim}: not within {seconds:.0f} seconds") from None
         self.promise(claim, held=True)

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Annotated, Any
 
 import typer
@@ -20,44 +22,69 @@ from localcloud import LocalCloud
 from localcloud.errors import LocalCloudError
 
 EMAIL = "you@example.com"
-RESULTS = Path("demo")
-#: Accuracy on the test set that one epoch of the default network must reach, with room for the seed's luck.
-ACCURACY = {"mnist": 0.985, "sample": 0.90}
+
+
+@dataclass(frozen=True)
+class Digits:
+    """What the digit classifier learns from in the demonstration.
+
+    Attributes:
+        description: For the reader.
+        command: Of `groundwork data`, that puts it into the stack's bucket.
+        epochs: Enough to learn it.
+        accuracy: On the test set, that those epochs must reach, with room for the seed's luck.
+    """
+
+    description: str
+    command: str
+    epochs: int
+    accuracy: float
+
+
+MNIST = Digits("the full MNIST, from {folder}", "put", epochs=1, accuracy=0.985)
+SAMPLE = Digits(
+    "scikit-learn's 8×8 digits, scaled to 28×28; GROUNDWORK_DATA may name a folder with the full MNIST",
+    "sample",
+    epochs=12,
+    accuracy=0.9,
+)
 
 
 def demo(
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of the digit classifier.")] = 1,
+    results: Annotated[Path, typer.Option(help="Folder for what comes out; replaced.")] = Path("demo"),
     keep: Annotated[bool, typer.Option(help="Leave the local cloud running, to look around in it.")] = False,
 ) -> None:
     """Deploy the stacks to a local cloud, run their workloads, and check what comes out. Needs no account."""
     report = Checklist()
-    shutil.rmtree(RESULTS, ignore_errors=True)
-    cloud = LocalCloud(RESULTS / "cloud")
+    cloud = LocalCloud(results / "cloud")
+    if cloud.running:
+        raise LocalCloudError(f"The demonstration's local cloud still runs: end it with kill {cloud.pid}")
+    shutil.rmtree(results, ignore_errors=True)
     try:
-        deploy(cloud, report)
-        train(cloud, report, epochs)
+        deploy(cloud, report, detached=keep)
+        train(cloud, report, results)
         drill(cloud, report)
-    except (PromiseBrokenError, LocalCloudError, subprocess.CalledProcessError) as error:
-        report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.log}", soft_wrap=True)
+    except (PromiseBrokenError, LocalCloudError, CalledProcessError) as error:
+        report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
         raise typer.Exit(1) from None
     finally:
         if not keep:
             cloud.stop()
-    report.console.print(f"\n[bold green]All {report.kept} promises kept.[/] What came out is in {RESULTS}/:")
-    report.fact("the trained model, its figures and report", RESULTS / "digit-classifier" / "report.html")
-    report.fact("the e-mails", RESULTS / "cloud" / "mailbox")
-    report.fact("what the local cloud and the CDK wrote", f"{RESULTS / 'cloud'}/*.log")
+    report.console.print(f"\n[bold green]All {report.kept} promises kept.[/] What came out:")
+    report.fact("the trained model, its figures and report", results / "digit-classifier" / "report.html")
+    report.fact("the e-mails", cloud.mailbox)
+    report.fact("what the local cloud and the CDK wrote", f"{cloud.folder}/*.log")
     if keep:
-        exports = " ".join(f"{name}={value}" for name, value in cloud.environment().items())
-        report.console.print(
-            f"\nThe local cloud runs on. In a shell:\n  export {exports}\nEnd it with: kill {cloud.pid}"
-        )
+        report.console.print("\nThe local cloud runs on. In a shell:")
+        for name, value in cloud.environment().items():
+            report.console.print(f"  export {name}={value}")
+        report.console.print(f"End it with: kill {cloud.pid}")
 
 
-def deploy(cloud: LocalCloud, report: Checklist) -> None:
+def deploy(cloud: LocalCloud, report: Checklist, *, detached: bool) -> None:
     """Start the cloud and deploy both stacks with the CDK's own command line."""
     report.step("A local cloud")
-    cloud.start(detached=True)
+    cloud.start(detached=detached)
     report.fact("endpoint", cloud.endpoint)
 
     report.step("cdk deploy TerminationAlarm Training")
@@ -71,49 +98,40 @@ def deploy(cloud: LocalCloud, report: Checklist) -> None:
             report.fact(name, value)
 
 
-def train(cloud: LocalCloud, report: Checklist, epochs: int) -> None:
+def train(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     """Train the digit classifier as a Batch job: data from S3, metrics to CloudWatch, artifacts to S3."""
     outputs = cloud.outputs("Training")
     report.step("Digits for the training job")
-    target = f"s3://{outputs['DataBucketName']}/mnist"
-    if data := os.environ.get("GROUNDWORK_DATA"):
-        source = "mnist"
-        report.fact("data", f"the full MNIST, from {data}")
-        _run(cloud, report, "data", "put", "mnist", "--to", target)
-    else:
-        source = "sample"
-        report.fact(
-            "data", "scikit-learn's 8×8 digits scaled to 28×28 (GROUNDWORK_DATA names a folder with the full MNIST)"
-        )
-        _run(cloud, report, "data", "sample", "mnist", "--to", target)
+    folder = Path(os.environ.get("GROUNDWORK_DATA") or "nowhere", "mnist")
+    digits = MNIST if folder.is_dir() else SAMPLE
+    report.fact("data", digits.description.format(folder=folder))
+    _run(cloud, report, "data", digits.command, "mnist", "--to", f"s3://{outputs['DataBucketName']}/mnist")
 
-    report.step(f"A Batch job trains the digit classifier ({epochs} epochs)")
+    report.step("A Batch job trains the digit classifier")
     began = datetime.now(UTC)
-    job = _follow_job(cloud, report, outputs, epochs)
+    job = _follow_job(cloud, report, outputs, digits.epochs)
     report.promise("the job succeeded", held=job["status"] == "SUCCEEDED", seen=job.get("statusReason", job["status"]))
 
     s3 = cloud.client("s3")
     bucket = s3.list_objects_v2(Bucket=outputs["ArtifactBucketName"], Prefix="digit-classifier/")
     keys = [item["Key"] for item in bucket.get("Contents", [])]
     for key in keys:
-        target = RESULTS / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        s3.download_file(outputs["ArtifactBucketName"], key, str(target))
+        (results / key).parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(outputs["ArtifactBucketName"], key, str(results / key))
     names = {Path(key).name for key in keys}
     wanted = {"metrics.json", "history.csv", "model.safetensors", "report.html"}
     report.promise("its artifacts are in S3", held=wanted <= names, seen=f"{len(keys)} files")
-    metrics = json.loads((RESULTS / "digit-classifier" / "metrics.json").read_text())
-    accuracy = metrics["test"]["accuracy"]
+    accuracy = json.loads((results / "digit-classifier" / "metrics.json").read_text())["test"]["accuracy"]
     report.promise(
-        f"accuracy on the test set is at least {ACCURACY[source]:.1%}",
-        held=accuracy >= ACCURACY[source],
+        f"accuracy on the test set is at least {digits.accuracy:.1%}",
+        held=accuracy >= digits.accuracy,
         seen=f"{accuracy:.2%}",
     )
     report.await_promise(
-        f"CloudWatch has the validation accuracy of {epochs} epochs",
+        f"CloudWatch has the validation accuracy of each epoch ({digits.epochs})",
         lambda: (
             _datapoints(cloud, "Groundwork/Training", "ValidationAccuracy", began, Workload="digit-classifier")
-            == epochs
+            == digits.epochs
         ),
     )
     report.fact("dashboard", outputs["DashboardName"])
@@ -233,7 +251,7 @@ def _datapoints(cloud: LocalCloud, namespace: str, metric: str, since: datetime,
         Period=60,
         Statistics=["SampleCount"],
     )
-    return round(sum(point["SampleCount"] for point in answer["Datapoints"]))
+    return sum(int(point["SampleCount"]) for point in answer["Datapoints"])
 
 
 def _mails(cloud: LocalCloud) -> list[str]:

@@ -1,0 +1,76 @@
+"""The main job, as a new user does it: every stack deployed by the CDK itself, every workload run, no account."""
+
+import json
+import os
+import subprocess
+import sys
+from email import policy
+from email.parser import BytesParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """The demonstration on a clone without data of its own: what it printed, and the folder of its results."""
+    results = tmp_path_factory.mktemp("demo") / "results"
+    environment = {name: value for name, value in os.environ.items() if name != "GROUNDWORK_DATA"}
+    done = subprocess.run(
+        [sys.executable, "-m", "groundwork", "demo", "--results", str(results)],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done, results
+
+
+def test_every_promise_is_kept(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    done, _ = demo
+    assert done.returncode == 0, done.stdout
+    assert "All 17 promises kept." in done.stdout
+    assert "scikit-learn's 8×8 digits" in done.stdout  # it says which data it used
+
+
+def test_the_trained_model_and_its_report_are_there(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    run = demo[1] / "digit-classifier"
+    assert json.loads((run / "metrics.json").read_text())["test"]["accuracy"] >= 0.9
+    assert (run / "report.html").read_text().startswith("<!doctype html>")
+    assert (run / "model.safetensors").stat().st_size > 10_000
+
+
+def test_two_mails_came_one_with_the_alarm_and_one_with_the_instance(
+    demo: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    mails = [
+        BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+        for path in sorted((demo[1] / "cloud" / "mailbox").glob("*.eml"))
+    ]
+    subjects = [str(mail["Subject"]) for mail in mails]
+    assert len([subject for subject in subjects if subject.startswith("ALARM")]) == 1, subjects
+    assert len([subject for subject in subjects if subject.startswith("Terminated: i-")]) == 1, subjects
+    assert {str(mail["To"]) for mail in mails} == {"you@example.com"}
+
+
+def test_nothing_runs_on_afterwards(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    assert not (demo[1] / "cloud" / "state.json").exists()
+
+
+def test_a_failed_deployment_ends_it_with_the_reason_and_the_place_of_the_logs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "groundwork", "demo", "--results", str(tmp_path / "results")],
+        cwd=tmp_path,  # no cdk.json here
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "✘" in done.stdout
+    assert str(tmp_path / "results" / "cloud") in done.stdout.replace("\n", "")
+    assert "Traceback" not in done.stdout
