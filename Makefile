@@ -30,9 +30,9 @@ check: setup ## lint, types, templates, security rules
 	ruff check
 	ruff format --check
 	mypy
-	mypy --strict lambda/*/*.py app.py
+	mypy --strict --explicit-package-bases lambda/*/*.py app.py
 	python -m infra.console --check
-	cfn-lint
+	python -m infra.check
 
 templates: setup ## write cloudformation/*.yaml from the stack classes
 	python -m infra.console

@@ -14,11 +14,14 @@ from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, St
 
 from infra.config import Config
 from infra.readable_yaml import as_yaml
+from infra.settings_table import with_tables
 from infra.stack import GroundworkStack
 from infra.termination_alarm import TerminationAlarm
 from infra.training import Training
 
-FOLDER = Path(__file__).parent.parent / "cloudformation"
+PROJECT = Path(__file__).parent.parent
+FOLDER = PROJECT / "cloudformation"
+PAGES = PROJECT / "docs" / "stacks"
 #: The stacks with a console template: file, class, and the name of their settings in `Config`.
 TEMPLATES: dict[str, tuple[type[GroundworkStack], str]] = {
     "termination-alarm.yaml": (TerminationAlarm, "termination_alarm"),
@@ -128,21 +131,21 @@ def titles(stack: GroundworkStack) -> dict[str, str]:
 
 
 def main() -> int:
-    """Write the templates, or compare them with what they should be."""
-    parser = argparse.ArgumentParser(prog="python -m infra.console", description=__doc__)
+    """Write the templates and the documentation's tables of settings, or compare them with what they should be."""
+    parser = argparse.ArgumentParser(prog="python -m infra.console", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
-    stale = []
-    for file in TEMPLATES:
-        path, text = FOLDER / file, render(file)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(file)
-            if not check:
-                path.write_text(text, encoding="utf-8")
-    verb = "is not what the code writes; run `make templates`" if check else "written"
-    for file in stale:
-        sys.stdout.write(f"cloudformation/{file} {verb}\n")
-    return 2 if check and stale else 0
+    wanted = {FOLDER / file: render(file) for file in TEMPLATES}
+    wanted |= {page: with_tables(page.read_text(encoding="utf-8")) for page in sorted(PAGES.glob("*.md"))}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        name = path.relative_to(PROJECT)
+        if check:
+            sys.stdout.write(f"{name} is not what the code writes; run `make templates`\n")
+        else:
+            path.write_text(wanted[path], encoding="utf-8")
+            sys.stdout.write(f"{name} written\n")
+    return 1 if check and stale else 0
 
 
 if __name__ == "__main__":

@@ -50,9 +50,9 @@ EXPECTED = ("scale-in", "refresh")
 
 Json = dict[str, Any]
 
-ec2 = boto3.client("ec2")
-autoscaling = boto3.client("autoscaling")
-table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+ec2: Any = boto3.client("ec2")
+autoscaling: Any = boto3.client("autoscaling")
+table: Any = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
 def handler(event: Json, context: Any) -> str:

@@ -12,8 +12,8 @@ TOPIC = os.environ["TOPIC"]
 WINDOW = timedelta(seconds=int(os.environ["PERIOD_SECONDS"]) * int(os.environ["EVALUATION_PERIODS"]) + 300)
 MOST = 100  # instances told in one e-mail
 
-sns = boto3.client("sns")
-table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+sns: Any = boto3.client("sns")
+table: Any = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
 def handler(_event: dict[str, Any], _context: Any) -> int:

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from infra import console
+from infra.config import Config
 from infra.console import FOLDER, TEMPLATES, render
+from infra.settings_table import with_tables
 
 from .conftest import Json, Synthesised, of_type, read_yaml
 
@@ -31,8 +33,15 @@ def test_the_check_names_what_is_stale(
 ) -> None:
     monkeypatch.setattr(console, "render", lambda _: "changed")
     monkeypatch.setattr("sys.argv", ["console", "--check"])
-    assert console.main() == 2
+    assert console.main() == 1
     assert f"cloudformation/{file} is not what the code writes" in capsys.readouterr().out
+
+
+def test_the_documentations_tables_list_the_settings_as_they_are(file: str) -> None:
+    page = (console.PAGES / file).with_suffix(".md").read_text()
+    assert page == with_tables(page), "run `make templates`"
+    section = TEMPLATES[file][1]
+    assert [name for name in type(getattr(Config(), section)).model_fields if f"`{section}.{name}`" not in page] == []
 
 
 def test_it_uploads_directly(file: str) -> None:
