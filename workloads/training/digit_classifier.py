@@ -177,7 +177,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
         network.train()
         for rows in run.batches(len(train_images), settings.batch_size):
             with run.autocast():
-                logits = network(augmented(train_images[rows], settings))
+                logits = network(augmented(train_images[rows], settings)).float()
                 loss = functional.cross_entropy(logits, train_labels[rows], label_smoothing=settings.label_smoothing)
             run.step(loss, *optimisers)
             for schedule in schedules:

@@ -31,7 +31,7 @@ def test_an_array_survives_its_idx_file(array: NDArray[np.uint8], compressed: bo
 def test_a_file_cut_anywhere_is_refused(array: NDArray[np.uint8], data: st.DataObject) -> None:
     content = format_idx(array)
     cut = data.draw(st.integers(0, len(content) - 1))
-    with pytest.raises(InputError, match="file: (truncated|not an idx file)"):
+    with pytest.raises(InputError, match=r"file: (truncated|not an idx file)"):
         parse_idx(content[:cut], "file")
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 import typer
 from pydantic import BaseModel, Field
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from workloads.errors import InputError
 from workloads.options import add_options, validated
@@ -20,17 +20,24 @@ class Oven(BaseModel):
     light: bool = Field(default=True, description="Whether the light is on.")
 
 
+baked: list[Oven] = []
+
+
+def bake(given: dict[str, Any], dish: str = "cake") -> None:
+    baked.append(validated(Oven, given))
+
+
+def invoke(*arguments: str) -> Result:
+    """The outcome of a command line."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(add_options(bake, Oven, presets=Oven.presets))
+    return CliRunner().invoke(app, arguments, catch_exceptions=False, env={"COLUMNS": "200"})
+
+
 def run(*arguments: str) -> Oven:
     """The oven that a command line sets."""
-    ovens: list[Oven] = []
-
-    def bake(given: dict[str, Any], dish: str = "cake") -> None:
-        ovens.append(validated(Oven, given))
-
-    app = typer.Typer(add_completion=False)
-    app.command()(add_options(bake, Oven, presets=Oven.presets))
-    CliRunner().invoke(app, arguments, catch_exceptions=False)
-    return ovens[0]
+    invoke(*arguments)
+    return baked.pop()
 
 
 def test_what_is_not_given_has_its_default() -> None:
@@ -59,8 +66,12 @@ def test_an_unknown_preset_is_refused_with_the_choices() -> None:
 
 
 def test_help_tells_description_and_default_of_every_field() -> None:
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(add_options(lambda given: None, Oven, presets=Oven.presets))
-    text = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output.split())
-    for shown in ("How hot it is. (default: 180)", "<top|fan>", "light is on. (default: yes)", "--no-light", "hot. Other"):
+    text = " ".join(invoke("--help").output.split())
+    for shown in (
+        "How hot it is. (default: 180)",
+        "<top|fan>",
+        "light is on. (default: yes)",
+        "--no-light",
+        "hot. Other",
+    ):
         assert shown in text

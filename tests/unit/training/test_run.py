@@ -52,8 +52,12 @@ def line(on_batch: Callable[[int, int], None] = lambda _epoch, _batch: None) -> 
     return Workload(Settings, fit)
 
 
-def go(output: Path, workload: Workload[Settings] | None = None, settings: Settings | None = None, **options: Any) -> None:
-    train("line", workload or line(), settings or Settings(), options=RunOptions(**options), data=".", output=str(output))
+def go(
+    output: Path, workload: Workload[Settings] | None = None, settings: Settings | None = None, **options: Any
+) -> None:
+    train(
+        "line", workload or line(), settings or Settings(), options=RunOptions(**options), data=".", output=str(output)
+    )
 
 
 def history(output: Path) -> list[dict[str, str]]:
@@ -131,28 +135,29 @@ def test_a_checkpoint_is_not_continued_with_other_settings(tmp_path: Path) -> No
         go(tmp_path / "run", settings=Settings(learning_rate=0.2))
 
 
-def test_a_loss_that_is_not_finite_stops_and_names_the_last_good_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(NonFiniteLossError, match=r"became (nan|inf) in epoch 1: .* No checkpoint was written") as caught:
+def test_a_loss_that_is_not_finite_stops_before_any_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(
+        NonFiniteLossError, match=r"became (nan|inf) in epoch 1: .* No checkpoint was written"
+    ) as caught:
         go(tmp_path / "run", settings=Settings(learning_rate=1e30))
     assert caught.value.exit_code == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_later_names_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = torch.linspace(-1, 1, 40)
+    monkeypatch.setattr(torch, "linspace", lambda *_: inputs)
 
     def poison(epoch: int, _batch: int) -> None:
         if epoch == 2:
-            poisoned["inputs"].fill_(torch.nan)
+            inputs.fill_(torch.nan)
 
-    poisoned: dict[str, torch.Tensor] = {}
-    linspace = torch.linspace
-
-    def remembered(*arguments: Any) -> torch.Tensor:
-        poisoned["inputs"] = linspace(*arguments)
-        return poisoned["inputs"]
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(NonFiniteLossError) as caught:
-        patch.setattr(torch, "linspace", remembered)
-        go(tmp_path / "other", line(poison))
-    assert "epoch 3" in str(caught.value)
-    assert f"The last good checkpoint is {tmp_path}/other/checkpoints/epoch-00002" in str(caught.value)
-    assert not (tmp_path / "other" / "metrics.json").exists()
+    with pytest.raises(NonFiniteLossError, match="in epoch 3") as caught:
+        go(tmp_path / "run", line(poison))
+    assert f"The last good checkpoint is {tmp_path}/run/checkpoints/epoch-00002" in str(caught.value)
+    assert not (tmp_path / "run" / "metrics.json").exists()
 
 
 def test_a_full_disk_at_a_checkpoint_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

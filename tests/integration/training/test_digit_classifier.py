@@ -1,0 +1,239 @@
+"""The digit classifier from its command line, on a few hundred images."""
+
+import csv
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+import torch
+from moto import mock_aws
+from PIL import Image
+
+from workloads.training.digit_classifier import Settings, shifted
+from workloads.training.mnist import format_idx, load_mnist
+from workloads.training.runtime import storage
+from workloads.training.runtime.settings import RunOptions
+from workloads.training.runtime.storage import locate
+from workloads.training.runtime.train import train
+from workloads.training.runtime.workload import load
+
+Command = Callable[..., int]
+
+
+def fit(data: Path | str, output: Path | str, *, options: dict[str, Any] | None = None, **settings: Any) -> None:
+    """Train through the Python interface, for two epochs unless told otherwise."""
+    chosen = RunOptions(**{"device": "cpu", **(options or {})})
+    trained = Settings(**{"epochs": 2, "batch_size": 50, **settings})
+    train("digit-classifier", load("digit-classifier"), trained, options=chosen, data=str(data), output=str(output))
+
+
+def read(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((run / "metrics.json").read_text())
+    return content
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+
+
+def losses(run: Path) -> list[float]:
+    return [float(row["training_loss"]) for row in history(run)]
+
+
+@pytest.fixture(scope="module")
+def run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run that learned."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    fit(digits, folder, epochs=8)
+    return folder
+
+
+def test_it_learns(run: Path) -> None:
+    test = read(run)["test"]
+    assert test["accuracy"] > 0.85
+    assert len(test["per_class_accuracy"]) == 10
+    assert np.trace(test["confusion_matrix"]) == round(test["accuracy"] * 100)
+    assert np.mean(list(test["per_class_accuracy"].values())) == pytest.approx(test["recall"])
+
+
+def test_history_has_loss_accuracy_precision_and_recall_of_every_epoch(run: Path) -> None:
+    rows = history(run)
+    assert len(rows) == 8
+    for name in (
+        "training_loss",
+        "validation_loss",
+        "validation_accuracy",
+        "validation_precision",
+        "validation_recall",
+    ):
+        assert all(np.isfinite(float(row[name])) for row in rows)
+    assert float(rows[-1]["training_loss"]) < float(rows[0]["training_loss"])
+
+
+def test_figures_are_images_and_the_report_holds_them_all_without_a_network(run: Path) -> None:
+    report = (run / "report.html").read_text()
+    images = sorted(path.stem for path in (run / "figures").glob("*.png"))
+    assert images == ["confusion_matrix", "loss_and_accuracy", "precision_and_recall", "test_digits", "worst_mistakes"]
+    for path in (run / "figures").glob("*.png"):
+        with Image.open(path) as image:
+            assert min(image.size) > 100
+    assert report.count("data:image/png;base64,") == len(images)
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", report)
+    assert len(re.findall(r'<img [^>]*alt="[^"]{40,}', report)) == len(images)
+    assert f"{read(run)['test']['accuracy']:.2%}" in report
+
+
+def test_the_model_card_tells_data_balance_and_results_of_every_digit(run: Path) -> None:
+    card = (run / "MODEL_CARD.md").read_text()
+    assert "400 images" in card
+    assert read(run)["data"]["sha256"] in card
+    assert len(re.findall(r"^\| [0-9] \|", card, re.MULTILINE)) == 10
+
+
+def test_predictions_are_in_order_and_the_same_from_every_kind_of_file(
+    run: Path, digits: Path, tmp_path: Path, command: Command
+) -> None:
+    held = load_mnist(locate(str(digits)))
+    (tmp_path / "images.gz").write_bytes(gzip.compress(format_idx(held.test_images)))
+    np.save(tmp_path / "images.npy", held.test_images)
+    (tmp_path / "png").mkdir()
+    for index, image in enumerate(held.test_images):
+        Image.fromarray(image).save(tmp_path / "png" / f"{index:03}.png")
+    written = set()
+    for name in ("images.gz", "images.npy", "png"):
+        output = tmp_path / f"{name}.csv"
+        arguments = ("predict", "digit-classifier", "--model", run, "--input", tmp_path / name, "--output", output)
+        assert command(*arguments) == 0
+        written.add(output.read_text())
+    assert len(written) == 1
+    rows = list(csv.DictReader(written.pop().splitlines()))
+    assert next(iter(rows[0])) == "prediction"
+    right = np.mean([int(row["prediction"]) == label for row, label in zip(rows, held.test_labels, strict=True)])
+    assert right == pytest.approx(read(run)["test"]["accuracy"])
+    assert all(0.1 <= float(row["confidence"]) <= 1 for row in rows)
+
+
+def test_the_reference_architecture_has_the_published_layers(digits: Path, tmp_path: Path) -> None:
+    fit(digits, tmp_path / "run", architecture="reference")
+    weights = 1 * 32 * 9 + 32 + 6272 * 128 + 128 + 128 * 10 + 10
+    assert f"{weights:,}" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_equal_seeds_give_equal_bits(digits: Path, tmp_path: Path) -> None:
+    for name, seed in {"a": 1, "b": 1, "c": 2}.items():
+        fit(digits, tmp_path / name, seed=seed)
+    weights = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in "abc"}
+    assert weights["a"] == weights["b"] != weights["c"]
+
+
+def test_a_killed_run_continues_to_the_same_bits(digits: Path, tmp_path: Path) -> None:
+    fit(digits, tmp_path / "whole", epochs=12)
+    program = [sys.executable, "-m", "workloads", "train", "digit-classifier", "--epochs", "12", "--batch-size", "50"]
+    options = ["--data", str(digits), "--output", str(tmp_path / "killed"), "--device", "cpu"]
+    with subprocess.Popen([*program, *options], stdout=subprocess.DEVNULL) as process:
+        while not list((tmp_path / "killed").glob("checkpoints/epoch-00002-*.checkpoint")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "metrics.json").exists()
+    fit(digits, tmp_path / "killed", epochs=12)
+    weights = [(tmp_path / run / "model.safetensors").read_bytes() for run in ("killed", "whole")]
+    assert weights[0] == weights[1]
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+
+
+def test_two_processes_have_the_loss_curve_of_one(digits: Path, tmp_path: Path) -> None:
+    fit(digits, tmp_path / "one", options={"precision": "float32"}, architecture="reference", shift=0)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    options = ["--data", str(digits), "--output", str(tmp_path / "two"), "--device", "cpu", "--precision", "float32"]
+    settings = ["--epochs", "2", "--batch-size", "50", "--architecture", "reference", "--shift", "0"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    program = [*torchrun, "-m", "workloads", "train", "digit-classifier", "--strategy", "ddp"]
+    subprocess.run([*program, *options, *settings], check=True, env=environment)
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-3)
+    assert read(tmp_path / "two")["options"]["strategy"] == "ddp"
+
+
+@mock_aws
+def test_data_model_and_metrics_travel_through_aws(
+    digits: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(storage, "_s3", lambda: boto3.client("s3"))
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    for path in digits.iterdir():
+        (locate("s3://bucket/digits") / path.name).write(path.read_bytes())
+    fit("s3://bucket/digits", "s3://bucket/runs/one", options={"metrics": "cloudwatch"})
+    names = locate("s3://bucket/runs/one").names()
+    assert {"metrics.json", "model.safetensors", "report.html", "figures/confusion_matrix.png"} <= set(names)
+    assert not [name for name in names if "checkpoint" in name]
+    metrics = boto3.client("cloudwatch").list_metrics(Namespace="Groundwork/Training")["Metrics"]
+    assert {"TrainingLoss", "ValidationAccuracy", "CpuUtilization"} <= {metric["MetricName"] for metric in metrics}
+    inputs, output = "s3://bucket/digits/t10k-images-idx3-ubyte", "s3://bucket/predictions.csv"
+    arguments = ("--model", "s3://bucket/runs/one", "--input", inputs, "--output", output)
+    assert command("predict", "digit-classifier", *arguments) == 0
+    assert len(locate(output).read().splitlines()) == 101
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "digit-classifier", "--data", "{digits}/absent"), "there is no train-images-idx3-ubyte.gz"),
+        (("train", "digit-classifier", "--data", "gs://bucket"), "expected s3://bucket/key or a folder"),
+        (("train", "digit-classifier", "--data", "{digits}", "--epochs", "0"), "--epochs 0: input should be greater"),
+        (("train", "digit-classifier", "--data", "{digits}", "--strategy", "ddp"), "torchrun --nproc-per-node"),
+        (("train", "digit-classifier", "--data", "{digits}", "--preset", "worst"), "choose from best"),
+        (
+            ("predict", "digit-knitter", "--model", "a", "--input", "b", "--output", "c"),
+            "no workload is called digit-kni",
+        ),
+        (("predict", "digit-classifier", "--model", "{digits}", "--input", "b", "--output", "c"), "not a finished run"),
+        (("generate", "--model", "{run}", "--output", "c"), "a run of digit-classifier, which generates nothing"),
+        (("data", "sample", "emnist", "--to", "x"), "no data set is called emnist: choose from mnist"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: tuple[str, ...],
+    message: str,
+    digits: Path,
+    run: Path,
+    tmp_path: Path,
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(*(argument.format(digits=digits, run=run) for argument in arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not list(tmp_path.rglob("metrics.json"))
+
+
+def test_a_loss_that_is_not_finite_exits_with_1(digits: Path, tmp_path: Path, command: Command) -> None:
+    arguments = ("--learning-rate", "1e30", "--data", digits, "--output", tmp_path / "run", "--batch-size", "50")
+    assert command("train", "digit-classifier", "--epochs", "9", *arguments) == 1
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_shifts_move_every_image_by_itself_and_lose_nothing_inside() -> None:
+    images = torch.zeros(200, 28, 28, dtype=torch.uint8)
+    images[:, 14, 14] = 255
+    moved = shifted(images, 2).nonzero()
+    assert len(moved) == 200
+    assert set(moved[:, 1].tolist()) == set(moved[:, 2].tolist()) == set(range(12, 17))
