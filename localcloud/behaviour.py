@@ -3,11 +3,11 @@
 The modules hook into moto when they are imported.
 """
 
-from localcloud import alarms, events, functions, instances, jobs, mailbox, metrics, quirks
+from localcloud import alarms, events, functions, influxdb, instances, jobs, mailbox, metrics, quirks, timestream
 from localcloud.background import every
 from localcloud.cloudformation import api, engine
 
-INSTALLED = (alarms, engine, events, functions, instances, jobs, mailbox, metrics, quirks)
+INSTALLED = (alarms, engine, events, functions, influxdb, instances, jobs, mailbox, metrics, quirks, timestream)
 
 
 def start() -> None:

@@ -94,7 +94,7 @@ class Reader:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
-        """The file from its start, `size` lines at a time; less where the end of a growing file is reached."""
+        """The file from its start, `size` lines at a time; less, or none, at the end of a file that is followed."""
         file = self._path.open("rb")
         try:
             while True:
@@ -122,7 +122,7 @@ class Reader:
             if len(batch.rows) + len(batch.faults) >= size:
                 yield batch._replace(position=file.tell())
                 batch, seen = Batch([], [], 0), set()
-        if batch.rows or batch.faults:
+        if batch.rows or batch.faults or self._follow:
             yield batch._replace(position=file.tell())
 
     def _line(self, file: BinaryIO) -> bytes | None:

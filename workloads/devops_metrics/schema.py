@@ -95,7 +95,9 @@ class Schema(BaseModel):
                 raise InputError(f"line 1: the column {wanted} stands twice in the header")
             if wanted.lower() not in cleaned:
                 near = difflib.get_close_matches(wanted.lower(), cleaned, n=1, cutoff=0.5)
-                meant = f" (is it {header[cleaned.index(near[0])].strip()}? then say so in a mapping file)" if near else ""
+                meant = (
+                    f" (is it {header[cleaned.index(near[0])].strip()}? then say so in a mapping file)" if near else ""
+                )
                 raise InputError(f"line 1: no column {wanted}{meant}; the header has: {', '.join(header)}")
             found.append(cleaned.index(wanted.lower()))
         return found

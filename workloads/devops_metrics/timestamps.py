@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 _LATEST = datetime(2262, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-#: Microseconds of one unit, by how many digits the time in this unit has from 1973 to 2262.
-_UNITS = {9: 10**6, 10: 10**6, 12: 10**3, 13: 10**3, 15: 1, 16: 1, 18: Decimal("0.001"), 19: Decimal("0.001")}
+#: Microseconds of a unit as a power of ten, by how many digits the time in this unit has from 1973 to 2262.
+_UNITS = {9: 6, 10: 6, 12: 3, 13: 3, 15: 0, 16: 0, 18: -3, 19: -3}
 _FORMATS = (
     "%d/%b/%Y:%H:%M:%S %z",  # Apache and nginx
     "%Y/%m/%d %H:%M:%S",
@@ -28,9 +28,9 @@ _NAMED_ZONE = re.compile(r"^(?P<time>.+?)\s*(?P<zone>UTC|GMT|[A-Z][A-Za-z_]+/[A-
 class Timestamps:
     """Reads times.
 
-    Known forms: ISO 8601 (with `T` or a blank, fraction, `Z` or offset), the same with a zone's name behind it, Unix time
-    in seconds, milli-, micro- or nanoseconds, Apache's log time, RFC 2822, `2026/01/31 12:00:00`, `31.01.2026 12:00:00`,
-    `31-Jan-2026 12:00:00`.
+    Known forms: ISO 8601 (with `T` or a blank, fraction, `Z` or offset), the same with a zone's name behind it, Unix
+    time in seconds, milli-, micro- or nanoseconds, Apache's log time, RFC 2822, `2026/01/31 12:00:00`,
+    `31.01.2026 12:00:00`, `31-Jan-2026 12:00:00`.
 
     Args:
         zone: IANA name of the zone of times that name none.
@@ -98,7 +98,7 @@ def _unix(text: str) -> int:
     whole = text.partition(".")[0]
     if len(whole) not in _UNITS:
         raise ValueError(f"{text!r} has {len(whole)} digits: no Unix time in seconds, milli-, micro- or nanoseconds")
-    return int(Decimal(text) * _UNITS[len(whole)])
+    return int(Decimal(text).scaleb(_UNITS[len(whole)]))
 
 
 def _one_moment(local: datetime, zone: ZoneInfo) -> datetime:

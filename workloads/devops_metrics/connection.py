@@ -1,0 +1,74 @@
+"""Find the store that the stack DevOpsMetrics deployed, by the stack's outputs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.devops_metrics.liveanalytics import LiveAnalytics
+from workloads.devops_metrics.schema import Schema
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from workloads.devops_metrics.store import MetricStore
+
+STACK = "DevOpsMetrics"
+_LOOPBACK = ("localhost", "127.0.0.1")
+
+
+def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
+    """The store of a deployed stack, whichever engine it has.
+
+    Raises:
+        InputError: There is no such stack, or AWS cannot be reached.
+    """
+    outputs = stack_outputs(stack)
+    schema = schema or Schema()
+    if outputs.get("Engine") == "liveanalytics":
+        return LiveAnalytics(outputs["DatabaseName"], outputs["TableName"], schema)
+    if outputs.get("Engine") != "influxdb":
+        raise InputError(f"stack {stack} has no output Engine: is it DevOpsMetrics?")
+    secret = _secret(outputs["SecretArn"])
+    return InfluxDB(
+        address(outputs["Endpoint"]),
+        outputs["DatabaseName"],
+        outputs["TableName"],
+        username=secret["username"],
+        password=secret["password"],
+        token=secret.get("token", ""),
+        schema=schema,
+    )
+
+
+def address(endpoint: str) -> str:
+    """URL of an endpoint as AWS gives it, `host` or `host:port`: https and port 8086, but http on this machine."""
+    host, _, port = endpoint.partition(":")
+    return f"{'http' if host in _LOOPBACK else 'https'}://{host}:{port or 8086}"
+
+
+def stack_outputs(stack: str) -> dict[str, str]:
+    """The outputs of a stack by name.
+
+    Raises:
+        InputError: There is no such stack, or AWS cannot be reached.
+    """
+    try:
+        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        raise InputError(f"stack {stack}: {error.response['Error'].get('Message', error)} (deploy it first)") from error
+    except BotoCoreError as error:
+        raise InputError(f"stack {stack}: AWS cannot be reached: {error}") from error
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def _secret(arn: str) -> dict[str, Any]:
+    try:
+        content = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    except (BotoCoreError, ClientError) as error:
+        raise InputError(f"secret {arn}: {error}") from error
+    secret: dict[str, Any] = json.loads(content)
+    return secret

@@ -1,0 +1,155 @@
+"""From a CSV file into a store: several writers, a bounded number of batches in memory, every line accounted for."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TextIO
+
+from workloads.devops_metrics.reader import BATCH_ROWS, Fault
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from workloads.devops_metrics.reader import Batch, Reader
+    from workloads.devops_metrics.store import MetricStore, Written
+
+
+@dataclass
+class Tally:
+    """How far an ingestion is. `lines` is `written` + `quarantined`.
+
+    Attributes:
+        lines: Lines read, without header and blank lines.
+        written: Rows that the store holds.
+        quarantined: Lines that were malformed, or refused by the store.
+        requests: Requests sent.
+        metered_kib: KiB that AWS bills for.
+        position: Bytes of the file that are done.
+        seconds: Time since the start.
+    """
+
+    lines: int = 0
+    written: int = 0
+    quarantined: int = 0
+    requests: int = 0
+    metered_kib: int = 0
+    position: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Lines per second."""
+        return self.lines / self.seconds if self.seconds else 0.0
+
+
+class Quarantine:
+    """A CSV file of the lines that could not be written: line number, reason, and the line itself.
+
+    It is there only if there is such a line; one from an earlier run is replaced or removed when this run ends.
+
+    Args:
+        path: Where it goes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._file:
+            self._file.close()
+            self._part.replace(self._path)
+        elif kind is None:
+            self._path.unlink(missing_ok=True)
+
+    def add(self, faults: list[Fault]) -> None:
+        """Write faults down."""
+        if not faults:
+            return
+        try:
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._part.open("w", newline="", encoding="utf-8")
+                csv.writer(self._file).writerow(["line", "reason", "text"])
+            csv.writer(self._file).writerows(faults)
+            self._file.flush()
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+
+def ingest(
+    reader: Reader,
+    store: MetricStore,
+    quarantine: Quarantine,
+    *,
+    writers: int = 4,
+    batch_rows: int = BATCH_ROWS,
+    version: int | None = None,
+    progress: Callable[[Tally], None] = lambda _tally: None,
+) -> Tally:
+    """Write a whole file.
+
+    Reading waits while twice as many batches as writers are under way, so memory does not grow with the file, nor when
+    the store is slow.
+
+    Args:
+        reader: The file.
+        store: Where its rows go.
+        quarantine: Where the other lines go.
+        writers: Batches written at the same time.
+        batch_rows: Lines of a batch.
+        version: Of all rows; by default the time of the start in milliseconds, so that the latest run counts.
+        progress: Called after every batch.
+
+    Returns:
+        What became of the lines.
+
+    Raises:
+        InputError: The store cannot be reached; what was written before stays, and the same command completes it.
+    """
+    tally = Tally()
+    began = time.perf_counter()
+    version = version or time.time_ns() // 10**6
+    under_way: deque[tuple[Batch, Future[Written]]] = deque()
+
+    def settle() -> None:
+        batch, future = under_way.popleft()
+        written = future.result()
+        faults = batch.faults + [Fault(row.line, reason, row.text) for row, reason in written.rejected]
+        quarantine.add(sorted(faults))
+        tally.lines += len(batch.rows) + len(batch.faults)
+        tally.written += written.rows
+        tally.quarantined += len(faults)
+        tally.requests += written.requests
+        tally.metered_kib += written.metered_kib
+        tally.position = batch.position
+        tally.seconds = time.perf_counter() - began
+        progress(tally)
+
+    with ThreadPoolExecutor(writers, thread_name_prefix="writer") as pool:
+        try:
+            for batch in reader.batches(batch_rows):
+                under_way.append((batch, pool.submit(store.write, batch.rows, version)))
+                idle = not batch.rows and not batch.faults  # at the end of a file that is followed
+                while under_way and (idle or len(under_way) >= 2 * writers or under_way[0][1].done()):
+                    settle()
+            while under_way:
+                settle()
+        except BaseException:
+            for _, future in under_way:
+                future.cancel()
+            raise
+    return tally

@@ -1,0 +1,215 @@
+"""The named questions: each aggregates in the store, and finishes on the aggregates alone, the same for every store."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from workloads.devops_metrics.anomalies import WINDOW, find_anomalies
+from workloads.devops_metrics.store import Aggregation, Column, Period
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workloads.devops_metrics.store import MetricStore
+
+FIVE_MINUTES = timedelta(minutes=5)
+WEEK = timedelta(days=7)
+_APPLICATION = ("Application_ID", "Application_Name")
+#: A host is remarkable this many robust standard deviations from its fleet.
+_FAR = 3.5  # Iglewicz and Hoaglin (1993): How to Detect and Handle Outliers
+_MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+_SMALLEST_FLEET = 3
+
+
+@dataclass(frozen=True)
+class Query:
+    """A named question.
+
+    Attributes:
+        summary: What it answers, in a line.
+        period: What it looks at when nobody says otherwise.
+        answer: Asks a store.
+        asked: What it asks the store first, for who wants to see the statements; None: it reads the description.
+    """
+
+    summary: str
+    period: timedelta
+    answer: Callable[[MetricStore, Period], pd.DataFrame]
+    asked: Aggregation | None
+
+
+FLEET = Aggregation(
+    tuple(Column(f"p{percent}", "percentile", "CPU_Usage", percent) for percent in (50, 90, 99)), window=FIVE_MINUTES
+)
+LOAD = Aggregation(
+    (
+        Column("cpu", "mean", "CPU_Usage"),
+        Column("deviation", "deviation", "CPU_Usage"),
+        Column("memory", "mean", "Memory_Usage"),
+        Column("throughput", "mean", "Network_Throughput"),
+        Column("rows", "count", "CPU_Usage"),
+    ),
+    by=_APPLICATION,
+)
+STATUS = Aggregation(
+    (
+        Column("responses", "count", "HTTP_Status"),
+        *(
+            Column(f"s{kind}xx", "count", "HTTP_Status", between=(100 * kind, 100 * kind + 100))
+            for kind in (2, 3, 4, 5)
+        ),
+    ),
+    window=FIVE_MINUTES,
+)
+SEEN = Aggregation((Column("cpu", "mean", "CPU_Usage"),), by=_APPLICATION, window=FIVE_MINUTES)
+FILLED = Aggregation(SEEN.columns, by=_APPLICATION, window=FIVE_MINUTES, interpolate=True)
+HOURLY = Aggregation(
+    (Column("cpu", "mean", "CPU_Usage"), Column("throughput", "mean", "Network_Throughput")),
+    by=_APPLICATION,
+    window=timedelta(hours=1),
+)
+SIGNALS = Aggregation(
+    (
+        Column("cpu", "mean", "CPU_Usage"),
+        Column("memory", "mean", "Memory_Usage"),
+        Column("throughput", "mean", "Network_Throughput"),
+        Column("responses", "count", "HTTP_Status"),
+        Column("errors", "count", "HTTP_Status", between=(500, 600)),
+    ),
+    by=_APPLICATION,
+    window=WINDOW,
+)
+
+
+def fleet_cpu(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Percentiles of CPU usage over all rows, every five minutes."""
+    return store.aggregate(FLEET, period)
+
+
+def busiest(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Applications by mean CPU usage."""
+    return store.aggregate(LOAD, period).sort_values(
+        ["cpu", "Application_ID"], ascending=[False, True], ignore_index=True
+    )
+
+
+def noisiest(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Applications by how much their CPU usage varies, relative to its mean."""
+    table = store.aggregate(LOAD, period)[[*_APPLICATION, "cpu", "deviation"]]
+    table["variation"] = table["deviation"] / table["cpu"]
+    return table.sort_values(["variation", "Application_ID"], ascending=[False, True], ignore_index=True)
+
+
+def error_rate(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Share of responses of each status class, every five minutes."""
+    table = store.aggregate(STATUS, period)
+    for kind in (2, 3, 4, 5):
+        table[f"{kind}xx"] = table.pop(f"s{kind}xx") / table["responses"]
+    return table
+
+
+def gaps(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Mean CPU usage of the windows in which nothing was reported, on a straight line between their neighbours."""
+    keys = FILLED.keys
+    table = store.aggregate(FILLED, period)
+    seen = pd.MultiIndex.from_frame(store.aggregate(SEEN, period)[keys])
+    return table[~pd.MultiIndex.from_frame(table[keys]).isin(seen)].reset_index(drop=True)
+
+
+def week_over_week(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Each application's last seven days beside the seven before, over the hours that both have."""
+    middle = period.end - WEEK
+    now = store.aggregate(HOURLY, Period(middle, period.end))
+    before = store.aggregate(HOURLY, Period(middle - WEEK, middle))
+    before["time"] += WEEK
+    both = now.merge(before, on=HOURLY.keys, suffixes=("", "_before"))
+    values = ["cpu", "cpu_before", "throughput", "throughput_before"]
+    table = both.groupby(list(_APPLICATION), as_index=False)[values].mean()
+    for name in ("cpu", "throughput"):
+        table[f"{name}_change"] = table[name] / table[f"{name}_before"] - 1
+    return table.sort_values(["cpu_change", "Application_ID"], ascending=[False, True], ignore_index=True)
+
+
+def deviating_hosts(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Hosts (Application_ID) whose mean CPU or memory is far from the median of their fleet (Application_Name)."""
+    table = store.aggregate(LOAD, period)
+    fleets = table.groupby("Application_Name")
+    scores = {}
+    for name in ("cpu", "memory"):
+        middle = fleets[name].transform("median")
+        distance = (table[name] - middle).abs()
+        spread = distance.groupby(table["Application_Name"]).transform("median") * _MAD_TO_DEVIATION
+        # In a fleet of equals the spread is next to nothing; one percent of the level is not remarkable.
+        scores[f"{name}_score"] = (table[name] - middle) / spread.clip(lower=0.01 * middle.abs() + 1e-9)
+        table[f"fleet_{name}"] = middle
+    table = table.assign(**scores)
+    far = table[list(scores)].abs().max(axis=1)
+    chosen = table[(far > _FAR) & (fleets["cpu"].transform("size") >= _SMALLEST_FLEET)]
+    columns = [*_APPLICATION, "cpu", "fleet_cpu", "cpu_score", "memory", "fleet_memory", "memory_score"]
+    return chosen.assign(far=far).sort_values(["far", "Application_ID"], ascending=[False, True], ignore_index=True)[
+        columns
+    ]
+
+
+def anomalies(store: MetricStore, period: Period) -> pd.DataFrame:
+    """Incidents: stretches in which a measure of an application left its usual course."""
+    return find_anomalies(store.aggregate(SIGNALS, period))
+
+
+def retention(store: MetricStore, _period: Period) -> pd.DataFrame:
+    """Whether the store keeps what it should: its retention, its oldest and newest row, when the first rows go."""
+    held = store.describe()
+    now = datetime.now(UTC)
+    verdict = "empty"
+    goes = None
+    if held.oldest:
+        verdict = "keeps everything for ever"
+        if held.retention:
+            goes = held.oldest + held.retention
+            verdict = "nothing older than the retention" if goes > now else "holds rows older than its retention"
+    return pd.DataFrame(
+        [
+            {
+                "place": held.place,
+                "rows": held.rows,
+                "oldest": held.oldest,
+                "newest": held.newest,
+                "retention_days": held.retention / timedelta(days=1) if held.retention else None,
+                "oldest_goes": goes,
+                "verdict": verdict,
+            }
+        ]
+    )
+
+
+_DAY = timedelta(days=1)
+QUERIES: dict[str, Query] = {
+    "fleet-cpu": Query("p50, p90 and p99 of CPU usage over all hosts, every five minutes", _DAY, fleet_cpu, FLEET),
+    "busiest": Query("applications by mean CPU usage", _DAY, busiest, LOAD),
+    "noisiest": Query("applications by how much their CPU usage varies", _DAY, noisiest, LOAD),
+    "error-rate": Query("share of responses by status class, every five minutes", _DAY, error_rate, STATUS),
+    "gaps": Query("windows without data, filled by interpolation", _DAY, gaps, FILLED),
+    "week-over-week": Query("each application's week beside the week before", 2 * WEEK, week_over_week, HOURLY),
+    "deviating-hosts": Query("hosts far from the median of their fleet", _DAY, deviating_hosts, LOAD),
+    "anomalies": Query("incidents: measures that left their usual course", 2 * WEEK, anomalies, SIGNALS),
+    "retention": Query("what is kept, and for how long", _DAY, retention, None),
+}
+
+
+def find(name: str) -> Query:
+    """The query of that name.
+
+    Raises:
+        InputError: There is none; the message names the nearest.
+    """
+    if name not in QUERIES:
+        near = difflib.get_close_matches(name, QUERIES, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise InputError(f"no query is called {name}: {meant}There are: {', '.join(QUERIES)}")
+    return QUERIES[name]
