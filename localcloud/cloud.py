@@ -98,11 +98,14 @@ class LocalCloud:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self.running:
+        while self._state() is None:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise LocalCloudError(f"The local cloud did not start: {self._last_words()} (log: {self.log})")
             time.sleep(0.02)
+        if detached:
+            self._process.returncode = 0  # nobody waits for it any more
+            self._process = None
 
     def stop(self) -> None:
         """Stop the server and everything that it started; nothing happens when it is not running."""
@@ -182,7 +185,7 @@ class LocalCloud:
         for key, value in (context or {}).items():
             arguments += ["--context", f"{key}={value}"]
         report = self.folder / f"{command}.log"
-        process = subprocess.Popen(
+        running = subprocess.Popen(
             arguments,
             cwd=self.project,
             env=_with_interpreter(self.shell_environment()),
@@ -192,13 +195,13 @@ class LocalCloud:
             stderr=subprocess.STDOUT,
         )
         lines = []
-        with report.open("w") as file:
+        with running as process, report.open("w") as file:
             for line in process.stdout or ():
                 file.write(line)
                 lines.append(line.rstrip())
                 if echo:
                     echo(line.rstrip())
-        if process.wait():
+        if process.returncode:
             raise LocalCloudError(f"cdk {command} failed: {_reason(lines)} (log: {report})")
 
     def _cdk_program(self) -> str:

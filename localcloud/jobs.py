@@ -138,6 +138,7 @@ def _attempt(job: Job, number: int) -> tuple[int, str]:
         _enter(job, "RUNNING")
         reason = _watch(job, process, time.monotonic() + float(limit) if limit else None)
         reader.join()
+        process.communicate()  # closes the pipe
     job.attempts[-1]["container"] |= {"exitCode": process.returncode, "reason": reason}
     job.attempts[-1] |= {"statusReason": reason, "stoppedAt": int(time.time() * 1000)}
     return process.returncode, reason

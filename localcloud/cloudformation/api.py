@@ -4,6 +4,7 @@ A row names the operations that create, update and delete a type, what ``Ref`` a
 what differs between its properties and the operations' parameters. The rest follows from botocore's models.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -101,11 +102,6 @@ class Row:
         answer.pop("ResponseMetadata", None)
         return answer
 
-    def remove(self, values: Properties, identifier: str) -> None:
-        """Delete the resource; one with a key is found by that alone."""
-        flags = {key: item for key, item in values.items() if key in self.defaults}
-        self.call(self.delete, flags if self.key else values, identifier)
-
     def follow(self, operations: dict[str, str], names: Iterable[str], values: Properties, identifier: str) -> None:
         """Call the operation of each parameter in ``names``, once for each item where it is a list of calls."""
         for name, operation in operations.items():
@@ -117,7 +113,8 @@ class Row:
                 self.call(operation, {**required, name: value}, identifier)
             else:
                 for item in value if isinstance(value, list) else [value]:
-                    self.call(operation, {**required, **item}, identifier)
+                    call = item if isinstance(item, dict) else {}
+                    self.call(operation, {**required, **call}, identifier)
 
     def _shape(self, operation: str) -> Any:
         return _input_shape(self.service, operation) if operation else None
@@ -163,7 +160,9 @@ class ApiResource:
         try:
             cls.row.follow(cls.row.then, values, values, created.physical_resource_id)
         except Exception:
-            created.delete()
+            for cleaning in (created.take_back, created.remove):
+                with contextlib.suppress(Exception):  # the reason of the failure matters, not what it left undone
+                    cleaning()
             raise
         return created
 
@@ -200,8 +199,18 @@ class ApiResource:
 
     def delete(self, _account: str = "", _region: str = "") -> None:
         """Delete the resource, after taking back what was added to it."""
+        self.take_back()
+        self.remove()
+
+    def take_back(self) -> None:
+        """Undo what followed the creation."""
         self.row.follow(self.row.undo, self.parameters, self.parameters, self.physical_resource_id)
-        self.row.remove(self.parameters, self.physical_resource_id)
+
+    def remove(self) -> None:
+        """Delete the resource itself; one with a key is found by that alone."""
+        row, values = self.row, self.parameters
+        flags = {key: item for key, item in values.items() if key in row.defaults}
+        row.call(row.delete, flags if row.key else values, self.physical_resource_id)
 
     def get_cfn_attribute(self, name: str) -> Any:
         """What ``Fn::GetAtt`` gives."""

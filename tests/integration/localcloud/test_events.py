@@ -65,7 +65,11 @@ def invoke(cloud: LocalCloud, name: str, event: Any = None, kind: str = "Request
 
 
 def logged(cloud: LocalCloud, group: str) -> list[str]:
-    events = cloud.client("logs").filter_log_events(logGroupName=group)["events"]
+    logs = cloud.client("logs")
+    try:
+        events = logs.filter_log_events(logGroupName=group)["events"]
+    except logs.exceptions.ResourceNotFoundException:  # made with the first line
+        return []
     return [event["message"] for event in events]
 
 
