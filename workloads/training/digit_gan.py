@@ -7,6 +7,7 @@ its answers (Goodfellow et al. 2014). How good the images are is judged by what 
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,7 +15,8 @@ import numpy as np
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+from torch.optim import Adam
 
 from workloads.errors import InputError
 from workloads.training import digit_gan_report as report
@@ -59,7 +61,7 @@ class Settings(TrainingSettings):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"short": {"epochs": 2}}
 
-    epochs: int = Field(16, ge=1, description="Passes over the training set.")
+    epochs: int = Field(10, ge=1, description="Passes over the training set.")
     architecture: Literal["compact", "reference"] = Field(
         "compact",
         description="compact: small networks for many steps; reference: DCGAN's widths, and its settings unless given.",
@@ -67,7 +69,7 @@ class Settings(TrainingSettings):
     conditional: bool = Field(
         default=True, description="Learn to draw a chosen digit. (The reference architecture cannot.)"
     )
-    batch_size: int = Field(64, ge=1, description="Real images a step, over all devices; as many are generated.")
+    batch_size: int = Field(32, ge=1, description="Real images a step, over all devices; as many are generated.")
     generator_learning_rate: float = Field(1e-3, gt=0, description="Step size of the generator's Adam.")
     discriminator_learning_rate: float = Field(1e-3, gt=0, description="Step size of the discriminator's Adam.")
     second_moment_decay: float = Field(0.99, ge=0, lt=1, description="Adam's second beta, of both networks.")
@@ -117,7 +119,7 @@ class Generator(nn.Module):
     def forward(self, noise: Tensor, digits: Tensor) -> Tensor:
         """Draw an image for each row of noise."""
         if self.conditional:
-            noise = torch.cat([noise, functional.one_hot(digits, CLASSES).to(noise.dtype)], 1)
+            noise = torch.cat([noise, one_hot(digits, CLASSES).to(noise.dtype)], 1)
         images: Tensor = self.layers(noise)
         return images
 
@@ -140,6 +142,8 @@ class Discriminator(nn.Module):
         )
         self.realism = nn.Linear(2 * width * 7 * 7, 1)
         self.digits = nn.Embedding(CLASSES, 2 * width * 7 * 7) if conditional else None
+        if self.digits is not None:
+            nn.init.zeros_(self.digits.weight)  # random vectors of this size would drown everything else
 
     def forward(self, images: Tensor, digits: Tensor) -> Tensor:
         """Judge each image."""
@@ -164,7 +168,7 @@ class Film:
     """
 
     def __init__(self, total_steps: int) -> None:
-        self._due = {round(total_steps * (frame / FILM_FRAMES) ** 2) for frame in range(FILM_FRAMES + 1)}
+        self._due = {math.ceil(total_steps * (frame / FILM_FRAMES) ** 2) for frame in range(FILM_FRAMES + 1)}
         self.steps = 0
         self.frames: list[Tensor] = []
 
@@ -193,22 +197,20 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     seed_everything(settings.seed)  # equal weights to begin with, whatever training the judge drew
     generator = Generator(settings.architecture, conditional=settings.conditional)
     discriminator = Discriminator(settings.architecture, conditional=settings.conditional)
+    for network in (generator, discriminator):
+        network.to(memory_format=torch.channels_last)  # a third faster, on CPUs too
     generate_batch, discriminate = run.distribute(generator), run.distribute(discriminator)
-    optimisers = {
-        network: torch.optim.Adam(network.parameters(), rate, betas=(0.5, settings.second_moment_decay))
-        for network, rate in (
-            (generator, settings.generator_learning_rate),
-            (discriminator, settings.discriminator_learning_rate),
-        )
-    }
+    betas = (0.5, settings.second_moment_decay)
+    generator_optimiser = Adam(generator.parameters(), settings.generator_learning_rate, betas, fused=True)
+    discriminator_optimiser = Adam(discriminator.parameters(), settings.discriminator_learning_rate, betas, fused=True)
     average = copy.deepcopy(generator)
     film = Film(settings.epochs * max(1, len(images) // settings.batch_size))
     run.keep(
         generator=generator,
         discriminator=discriminator,
         average=average,
-        generator_optimiser=optimisers[generator],
-        discriminator_optimiser=optimisers[discriminator],
+        generator_optimiser=generator_optimiser,
+        discriminator_optimiser=discriminator_optimiser,
         film=film,
     )
     sample = shuffled(len(images), settings.seed, 0)[:CHECKPOINT_IMAGES].to(run.device)
@@ -224,13 +226,15 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
             with run.autocast():
                 generated = generate_batch(noise, asked).float()
                 logits = discriminate(torch.cat([real, generated.detach()]), torch.cat([asked, asked]))
-                loss = functional.binary_cross_entropy_with_logits(logits, _is_real(len(rows), logits))
-            run.step(loss, optimisers[discriminator], name="discriminator_loss")
+                is_real = torch.arange(len(logits), device=run.device) < len(rows)
+                discriminator_loss = binary_cross_entropy_with_logits(logits, is_real.to(logits.dtype))
+            run.step(discriminator_loss, discriminator_optimiser, name="discriminator_loss")
             discriminator.requires_grad_(requires_grad=False)
             with run.autocast():
                 logits = discriminator(generated, asked)
-                loss = functional.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
-            run.step(loss, optimisers[generator], name="generator_loss")
+                generator_loss = binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+            run.step(generator_loss, generator_optimiser, name="generator_loss")
+            run.add_loss("training_loss", discriminator_loss.detach() + generator_loss.detach())
             discriminator.requires_grad_(requires_grad=True)
             follow(average, generator, decay=settings.average_decay, step=film.steps)
         drawn = draw(average, labels[sample], seed=settings.seed)
@@ -257,11 +261,6 @@ def follow(average: nn.Module, trained: nn.Module, *, decay: float, step: int) -
         weights.lerp_(target, share)
     for statistics, latest in zip(average.buffers(), trained.buffers(), strict=True):
         statistics.copy_(latest)
-
-
-def _is_real(count: int, logits: Tensor) -> Tensor:
-    """Targets for so many real images, then as many generated ones."""
-    return torch.cat([torch.ones_like(logits[:count]), torch.zeros_like(logits[count:])])
 
 
 def to_signed(images: Tensor) -> Tensor:

@@ -1,0 +1,142 @@
+"""The parts of the digit GAN, one by one."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageSequence
+from torch import nn
+
+from workloads.errors import InputError
+from workloads.options import validated
+from workloads.training import digit_gan_report as report
+from workloads.training.digit_gan import (
+    FILM_FRAMES,
+    Discriminator,
+    Film,
+    Generator,
+    Settings,
+    draw,
+    follow,
+    to_bytes,
+    to_signed,
+)
+from workloads.training.digit_images import tiled
+
+
+def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, kinds)]
+
+
+def test_the_reference_generator_goes_from_noise_over_128_maps_of_7x7_and_two_transposed_convolutions_to_tanh() -> None:
+    generator = Generator("reference", conditional=False)
+    (linear,) = layers(generator, nn.Linear)
+    first, second = layers(generator, nn.ConvTranspose2d)
+    assert linear.out_features == 128 * 7 * 7
+    assert (first.in_channels, first.stride, second.out_channels, second.stride) == (128, (2, 2), 1, (2, 2))
+    assert layers(generator, nn.BatchNorm2d)
+    assert isinstance(list(generator.layers)[-1], nn.Tanh)
+
+
+def test_the_reference_discriminator_has_two_strided_convolutions_with_leaky_relu_of_a_fifth() -> None:
+    discriminator = Discriminator("reference", conditional=False)
+    assert [layer.stride for layer in layers(discriminator, nn.Conv2d)] == [(2, 2), (2, 2)]
+    assert [layer.negative_slope for layer in layers(discriminator, nn.LeakyReLU)] == [0.2, 0.2]
+
+
+@pytest.mark.parametrize("architecture", ["compact", "reference"])
+def test_images_and_verdicts_have_the_right_shape_and_range(architecture: str) -> None:
+    conditional = architecture == "compact"
+    generator = Generator(architecture, conditional=conditional)
+    digits = torch.arange(10)
+    images = generator(torch.randn(10, generator.noise_size), digits)
+    assert images.shape == (10, 1, 28, 28)
+    assert images.abs().max() <= 1
+    assert Discriminator(architecture, conditional=conditional)(images, digits).shape == (10,)
+
+
+def test_a_conditional_generator_draws_another_image_when_asked_for_another_digit() -> None:
+    torch.manual_seed(0)
+    generator = Generator("compact", conditional=True)
+    zero, one = draw(generator, torch.tensor([0]), seed=0), draw(generator, torch.tensor([1]), seed=0)
+    assert not torch.equal(zero, one)
+    unconditional = Generator("compact", conditional=False)
+    assert torch.equal(*(draw(unconditional, torch.tensor([digit]), seed=0) for digit in (0, 1)))
+
+
+def test_the_same_seed_draws_the_same_images_and_another_seed_others() -> None:
+    generator = Generator("compact", conditional=True)
+    digits = torch.arange(20) % 10
+    assert torch.equal(draw(generator, digits, seed=1), draw(generator, digits, seed=1))
+    assert not torch.equal(draw(generator, digits, seed=1), draw(generator, digits, seed=2))
+
+
+def test_the_reference_brings_its_own_settings_and_what_is_given_wins() -> None:
+    settings = validated(Settings, {"architecture": "reference", "batch_size": 128})
+    assert not settings.conditional
+    assert settings.average_decay == 0
+    assert settings.generator_learning_rate == settings.discriminator_learning_rate == 2e-4
+    assert settings.batch_size == 128
+
+
+def test_the_reference_cannot_be_conditional() -> None:
+    with pytest.raises(InputError, match=r"--conditional True: .*cannot draw a chosen digit"):
+        validated(Settings, {"architecture": "reference", "conditional": True})
+
+
+def test_every_grey_value_survives_the_way_to_the_networks_and_back() -> None:
+    images = torch.arange(256, dtype=torch.uint8).repeat(49).reshape(16, 28, 28)
+    assert torch.equal(to_bytes(to_signed(images)), images)
+
+
+def test_averaged_weights_follow_quickly_at_first_and_with_the_given_decay_later() -> None:
+    average, trained = nn.Linear(1, 1), nn.Linear(1, 1)
+    for network, value in ((average, 0.0), (trained, 1.0)):
+        nn.init.constant_(network.weight, value)
+    follow(average, trained, decay=0.99, step=1)
+    assert average.weight.item() == pytest.approx(1 - 2 / 11)
+    nn.init.zeros_(average.weight)
+    follow(average, trained, decay=0.99, step=10_000)
+    assert average.weight.item() == pytest.approx(0.01)
+    follow(average, trained, decay=0, step=10_000)
+    assert average.weight.item() == 1
+
+
+def test_a_film_has_its_first_and_last_frame_and_more_of_the_beginning() -> None:
+    film, taken = Film(1000), []
+    for step in range(1000):
+        film.step(lambda step=step: taken.append(step) or torch.full((1,), step))  # type: ignore[misc]
+    film.step(lambda: torch.full((1,), 1000))
+    assert len(film.frames) == FILM_FRAMES + 1
+    assert (film.frames[0].item(), film.frames[-1].item()) == (0, 1000)
+    assert sum(step < 500 for step in taken) > sum(step >= 500 for step in taken)
+
+
+def test_a_film_continues_where_its_state_was_taken() -> None:
+    def shoot(film: Film, steps: range) -> None:
+        for step in steps:
+            film.step(lambda step=step: torch.full((1,), step))  # type: ignore[misc]
+
+    whole, first, second = Film(100), Film(100), Film(100)
+    shoot(whole, range(101))
+    shoot(first, range(37))
+    second.load_state_dict(first.state_dict())
+    shoot(second, range(37, 101))
+    assert torch.equal(torch.stack(second.frames), torch.stack(whole.frames))
+
+
+def test_the_film_is_an_animation_of_all_frames_that_rests_on_the_last() -> None:
+    frames = [np.full((100, 28, 28), 80 * index, np.uint8) for index in range(4)]
+    with Image.open(io.BytesIO(report.film(frames))) as film:
+        assert film.format == "GIF"
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
+    assert len(durations) == 4
+    assert durations[-1] > max(durations[:-1])
+
+
+def test_tiles_stand_row_by_row() -> None:
+    images = np.stack([np.full((28, 28), value, np.uint8) for value in (10, 20, 30)])
+    whole = tiled(images, columns=2)
+    assert whole.shape == (62, 62)
+    assert (whole[10, 10], whole[10, 40], whole[40, 10]) == (10, 20, 30)
