@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +30,7 @@ Output = Annotated[
     str | None,
     typer.Option(help="Folder or s3:// URI of the run (default: runs/<workload>/<time>)", show_default=False),
 ]
+Trials = Annotated[int, typer.Option(min=1, help="How many settings to try.")]
 Model = Annotated[str, typer.Option(help="Folder or s3:// URI of a finished run.")]
 
 
@@ -54,6 +57,20 @@ def _group(build: Callable[[str], Callable[..., None]], help_text: str) -> typer
     return group
 
 
+def _stopping_clearly(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with one line and an exit code of its own when training stops before its end."""
+
+    @functools.wraps(command)
+    def stopping(**values: Any) -> None:
+        try:
+            command(**values)
+        except TrainingStopped as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+    return stopping
+
+
 def _train(name: str) -> Callable[..., None]:
     from workloads.training.runtime.settings import RunOptions  # noqa: PLC0415 - PyTorch takes seconds to import
     from workloads.training.runtime.train import train  # noqa: PLC0415
@@ -62,16 +79,29 @@ def _train(name: str) -> Callable[..., None]:
 
     def command(data: Data, given: dict[str, Any], output: Output = None) -> None:
         settings, options = validated(workload.settings, given), validated(RunOptions, given)
-        try:
-            train(name, workload, settings, options=options, data=data, output=output)
-        except TrainingStopped as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(error.exit_code) from error
+        train(name, workload, settings, options=options, data=data, output=output or default_output(name))
 
-    return add_options(command, workload.settings, RunOptions, presets=workload.settings.presets)
+    return add_options(_stopping_clearly(command), workload.settings, RunOptions, presets=workload.settings.presets)
+
+
+def _tune(name: str) -> Callable[..., None]:
+    from workloads.training.runtime.settings import RunOptions  # noqa: PLC0415 - PyTorch takes seconds to import
+    from workloads.training.runtime.tune import tune  # noqa: PLC0415
+
+    workload = load(name)
+
+    def command(data: Data, given: dict[str, Any], trials: Trials = 20, output: Output = None) -> None:
+        settings = {key: value for key, value in given.items() if key in workload.settings.model_fields}
+        validated(workload.settings, settings)
+        target = output or default_output(f"{name}-tuning")
+        options = validated(RunOptions, given)
+        tune(name, workload, settings, options=options, data=data, output=target, trials=trials, say=typer.echo)
+
+    return add_options(_stopping_clearly(command), workload.settings, RunOptions, presets=workload.settings.presets)
 
 
 app.add_typer(_group(_train, "Train a model and write its run folder."), name="train")
+app.add_typer(_group(_tune, "Search for a model's best settings; those you give stay fixed."), name="tune")
 
 
 @app.command()
@@ -110,6 +140,11 @@ def generate(
     for path, content in images.items():
         (locate(output) / path).write(content)
     typer.echo(f"{len(images):,} files in {output}")
+
+
+def default_output(name: str) -> str:
+    """A folder of its own for a run that was given none."""
+    return f"runs/{name}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
 
 
 def _digits(text: str) -> list[int]:

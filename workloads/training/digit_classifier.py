@@ -27,6 +27,7 @@ from workloads.training.runtime.workload import Workload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import optuna
     from numpy.typing import NDArray
 
     from workloads.training.runtime.run import Run
@@ -396,10 +397,21 @@ def _worst_mistakes(images: NDArray[np.uint8], truth: NDArray[np.int64], probabi
     )
 
 
+def search(trial: optuna.Trial) -> dict[str, Any]:
+    """Settings of one trial of `groundwork tune`."""
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 0.003, 0.05, log=True),
+        "muon_learning_rate": trial.suggest_float("muon_learning_rate", 0.03, 0.3, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", [64, 128, 256]),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0, 0.2),
+    }
+
+
 WORKLOAD = Workload(
     settings=Settings,
     fit=fit,
     predict=predict,
+    search=search,
     unit="images",
     objective=("validation_accuracy", "maximize"),
 )

@@ -80,6 +80,12 @@ def load_metrics(run: Location, workload: str | None = None) -> dict[str, Any]:
     return metrics
 
 
+def load_history(run: Location) -> list[dict[str, float]]:
+    """The rows of a run's history.csv; a column without a value in a row is left out of it."""
+    rows = csv.DictReader((run / "history.csv").read().decode().splitlines())
+    return [{name: float(value) for name, value in row.items() if value} for row in rows]
+
+
 def load_model(run: Location, workload: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The weights and the model settings of a finished run.
 

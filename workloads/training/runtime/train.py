@@ -33,7 +33,7 @@ def train(
     *,
     options: RunOptions,
     data: str,
-    output: str | None = None,
+    output: str,
 ) -> Results:
     """Train a workload and publish its run folder.
 
@@ -43,14 +43,14 @@ def train(
         settings: What decides the weights.
         options: Where and how to run.
         data: A folder or s3:// URI.
-        output: A folder or s3:// URI for the run folder; by default `runs/<workload>/<time>`. A finished run there is
-            replaced when this one has finished too, an unfinished one is continued.
+        output: A folder or s3:// URI for the run folder. A finished run there is replaced when this one has finished
+            too, an unfinished one is continued.
 
     Raises:
         InputError: The data, a setting or the output cannot be used.
         TrainingStopped: The loss became NaN, or the process was told to end.
     """
-    target = locate(output or f"runs/{name}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}")
+    target = locate(output)
     started, clock = datetime.now(UTC), time.perf_counter()
     with Run(name, settings, options, target, workload.unit) as run:
         results = workload.fit(settings, locate(data), run)

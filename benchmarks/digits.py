@@ -1,0 +1,188 @@
+"""How fast and how good the digit classifier is, on this machine.
+
+    GROUNDWORK_DATA=... python benchmarks/digits.py speed [--runs 3] [--peer-epochs 1]
+    GROUNDWORK_DATA=... python benchmarks/digits.py quality [--seeds 3] [--preset best]
+
+`speed`: the default settings against the recipe that most tutorials share: two convolutions, dropout, Adadelta, batches
+of 64, 14 epochs. Both have the data in memory. Ours counts its whole epoch, validation included; the peer's training
+alone. The peer runs `--peer-epochs` of its epochs, and the rest is extrapolated, as every epoch does the same work.
+
+`quality`: accuracy on MNIST's test set for several seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from workloads.training.digit_classifier import NAME, WORKLOAD, build
+from workloads.training.mnist import load_mnist
+from workloads.training.runtime.settings import RunOptions
+from workloads.training.runtime.storage import locate
+from workloads.training.runtime.train import train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESULTS = Path(__file__).parent / "results" / "digits.json"
+GOAL = 0.993
+PEER_EPOCHS, PEER_BATCH_SIZE = 14, 64
+
+
+def main() -> None:
+    """Measure, print, and keep the figures in benchmarks/results/digits.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    speed = commands.add_parser("speed")
+    speed.add_argument("--runs", type=int, default=3)
+    speed.add_argument("--peer-epochs", type=int, default=1)
+    quality = commands.add_parser("quality")
+    quality.add_argument("--seeds", type=int, default=3)
+    quality.add_argument("--preset", choices=sorted(WORKLOAD.settings.presets))
+    arguments = parser.parse_args()
+    if "GROUNDWORK_DATA" not in os.environ:
+        parser.error("set GROUNDWORK_DATA to a folder that has mnist/*.gz: MNIST's figures need MNIST")
+    data = str(Path(os.environ["GROUNDWORK_DATA"], "mnist"))
+
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if arguments.command == "speed":
+        results["speed"] = measure_speed(data, arguments.runs, arguments.peer_epochs)
+    else:
+        results.setdefault("quality", {})[arguments.preset or "default"] = measure_quality(
+            data, arguments.seeds, arguments.preset
+        )
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"written to {RESULTS}")
+
+
+def measure_speed(data: str, runs: int, peer_epochs: int) -> dict[str, Any]:
+    """Seconds to the goal: ours in some runs with different seeds, then the peer's full recipe."""
+    ours = [run_ours(data, seed) for seed in range(runs)]
+    seconds = [run["seconds"] for run in ours]
+    peer_seconds = [run_peer_epoch(data) for _ in range(peer_epochs)]
+    peer = statistics.median(peer_seconds) * PEER_EPOCHS
+    ratio = peer / statistics.median(seconds)
+    images_per_second = statistics.median(run["images_per_second"] for run in ours)
+    precision = ours[0]["machine"]["precision"]
+    peak = matrix_rate(getattr(torch, precision))
+    achieved = images_per_second * training_operations_per_image() / 1e9
+    print(f"{ours[0]['machine']['processor']}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(
+        f"ours, {ours[0]['epochs']} epoch:   median {statistics.median(seconds):.2f} s of {runs} runs, spread "
+        f"{min(seconds):.2f} to {max(seconds):.2f} s, {images_per_second:,.0f} images/s, "
+        f"test accuracy {', '.join(format(run['accuracy'], '.2%') for run in ours)}"
+    )
+    print(f"peer, {PEER_EPOCHS} epochs: {peer:.1f} s, extrapolated from {peer_epochs} measured")
+    print(f"ratio {ratio:.1f}; {sum(run['accuracy'] >= GOAL for run in ours)} of {runs} runs reached {GOAL:.1%}")
+    print(f"{achieved:.0f} of {peak:.0f} billion operations a second in {precision}: {achieved / peak:.0%} of a matmul")
+    return {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ours": ours,
+        "peer_epoch_seconds": peer_seconds,
+        "peer_seconds_extrapolated": peer,
+        "ratio": ratio,
+        "images_per_second": images_per_second,
+        "matrix_peak_gflops": peak,
+        "achieved_gflops": achieved,
+        "share_of_peak": achieved / peak,
+    }
+
+
+def measure_quality(data: str, seeds: int, preset: str | None) -> dict[str, Any]:
+    """Test accuracy of the default settings or a preset for some seeds."""
+    runs = [run_ours(data, seed, preset) for seed in range(seeds)]
+    for seed, run in enumerate(runs):
+        print(f"seed {seed}: {run['accuracy']:.2%}, worst class {run['worst_class']:.2%}, {run['seconds']:.0f} s")
+    mean = statistics.mean(run["accuracy"] for run in runs)
+    worst = min(run["worst_class"] for run in runs)
+    print(f"{preset or 'default'}: mean {mean:.3%} of {seeds} seeds, worst class of any seed {worst:.2%}")
+    return {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "mean": mean,
+        "worst_class": worst,
+        "runs": runs,
+    }
+
+
+def run_ours(data: str, seed: int, preset: str | None = None) -> dict[str, Any]:
+    """One training run through the same function as `groundwork train`; what its run folder says."""
+    settings = WORKLOAD.settings(**{**WORKLOAD.settings.presets.get(preset or "", {}), "seed": seed})
+    with tempfile.TemporaryDirectory() as folder:
+        train(NAME, WORKLOAD, settings, options=RunOptions(), data=data, output=folder)
+        metrics = json.loads(Path(folder, "metrics.json").read_text())
+        history = Path(folder, "history.csv").read_text().splitlines()
+    rows = [dict(zip(history[0].split(","), map(float, row.split(",")), strict=True)) for row in history[1:]]
+    return {
+        "accuracy": metrics["test"]["accuracy"],
+        "worst_class": min(metrics["test"]["per_class_accuracy"].values()),
+        "epochs": len(rows),
+        "seconds": sum(row["epoch_seconds"] for row in rows),
+        "images_per_second": statistics.median(row["samples_per_second"] for row in rows),
+        "machine": metrics["machine"],
+        "versions": metrics["versions"],
+    }
+
+
+def run_peer_epoch(data: str) -> float:
+    """Seconds that one epoch of the tutorial recipe takes to train."""
+    torch.manual_seed(0)
+    digits = load_mnist(locate(data))
+    images = torch.from_numpy(digits.train_images).unsqueeze(1).float().div(255).sub(0.1307).div(0.3081)
+    labels = torch.from_numpy(digits.train_labels).long()
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(64 * 12 * 12, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    )
+    optimiser = torch.optim.Adadelta(model.parameters(), lr=1)
+    started = time.perf_counter()
+    for rows in torch.split(torch.randperm(len(images)), PEER_BATCH_SIZE):
+        optimiser.zero_grad()
+        functional.cross_entropy(model(images[rows]), labels[rows]).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return time.perf_counter() - started
+
+
+def training_operations_per_image() -> float:
+    """Floating-point operations of matrices and convolutions, forwards and backwards, in the default network."""
+    model, images = build(WORKLOAD.settings().architecture), torch.zeros(8, 28, 28, dtype=torch.uint8)
+    with FlopCounterMode(display=False) as counter:
+        model(images).sum().backward()
+    return float(counter.get_total_flops()) / len(images)
+
+
+def matrix_rate(kind: torch.dtype, size: int = 2048) -> float:
+    """Billion floating-point operations a second of a square matrix product: the best of five."""
+    matrix = torch.randn(size, size).to(kind)
+    return 2 * size**3 / min(_seconds(lambda: matrix @ matrix) for _ in range(5)) / 1e9
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
