@@ -31,7 +31,6 @@ class Row:
         update: Operations that change it in place.
         delete: Operation that deletes it.
         name: Parameter that takes the resource's name, made up where none is given.
-        name_property: The property of that name, where it differs.
         key: Parameter by which ``update`` and ``delete`` find it; by default whatever they require.
         rename: Parameters by the properties they carry, where more than the case differs.
         defaults: Parameters that no property carries.
@@ -54,7 +53,6 @@ class Row:
     update: tuple[str, ...] = ()
     delete: str = ""
     name: str = ""
-    name_property: str = ""
     key: str = ""
     rename: dict[str, str] = field(default_factory=dict)
     defaults: Properties = field(default_factory=dict)
@@ -146,8 +144,8 @@ class ApiResource:
     @classmethod
     def cloudformation_name_type(cls) -> str:
         """The property that holds the resource's name."""
-        row = cls.row
-        return row.name_property or next((key for key, name in row.rename.items() if name == row.name), row.name)
+        named = next((key for key, name in cls.row.rename.items() if name == cls.row.name), cls.row.name)
+        return named[:1].upper() + named[1:]
 
     @classmethod
     def create_from_cloudformation_json(
