@@ -69,6 +69,7 @@ def alarm(
     threshold: int = 1,
     datapoints_to_alarm: int = 1,
     evaluation_periods: int = 1,
+    on_silence: bool = False,
     more_actions: Sequence[str] = (),
 ) -> aws_cloudwatch.CfnAlarm:
     """An alarm that tells the topic when a metric reaches the threshold in M of N periods; silence is no breach.
@@ -83,6 +84,7 @@ def alarm(
         statistic: over a period.
         period_seconds: length of a period, in seconds.
         threshold: reached from below.
+        on_silence: the other way round: tell when the metric is below the threshold, or missing.
         datapoints_to_alarm: M.
         evaluation_periods: N.
         more_actions: ARNs told besides the topic.
@@ -103,7 +105,7 @@ def alarm(
         threshold=threshold,
         datapoints_to_alarm=datapoints_to_alarm,
         evaluation_periods=evaluation_periods,
-        comparison_operator="GreaterThanOrEqualToThreshold",
-        treat_missing_data="notBreaching",
+        comparison_operator="LessThanThreshold" if on_silence else "GreaterThanOrEqualToThreshold",
+        treat_missing_data="breaching" if on_silence else "notBreaching",
         alarm_actions=[topic.topic_arn, *more_actions],
     )

@@ -236,6 +236,51 @@ class TrainingSettings(NetworkSettings):
     )
 
 
+class DevOpsMetricsSettings(NetworkSettings):
+    """A time series database for monitoring data."""
+
+    engine: Literal["influxdb", "liveanalytics"] = setting(
+        "influxdb",
+        "Timestream for InfluxDB, for every account; or for LiveAnalytics, closed to new customers since 2025-06-20.",
+        group="Engine",
+    )
+    instance_type: str = setting(
+        "db.influx.medium",
+        "Instance type of InfluxDB; LiveAnalytics has none.",
+        group="Engine",
+        pattern=r"^db\.influx\.[a-z0-9]+$",
+        hint="an instance type of Timestream for InfluxDB, such as db.influx.medium",
+    )
+    storage_gib: int = setting(20, "Storage of InfluxDB, in GiB.", group="Engine", ge=20, le=15360)
+    memory_retention_hours: int = setting(
+        24, "How long LiveAnalytics keeps data in its fast store, in hours.", group="Engine", ge=1, le=8766
+    )
+    magnetic_retention_days: int = setting(
+        400, "How long LiveAnalytics keeps data at all, in days.", group="Engine", ge=1, le=73000
+    )
+    email: str = setting(
+        "",
+        "Address for the alarms' e-mails; its owner must confirm the subscription.",
+        empty="nobody is told",
+        group="Alarms",
+        pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
+        hint="an e-mail address, or nothing",
+    )
+    silence_minutes: int = setting(
+        60, "Minutes without a written row that raise the alarm.", group="Alarms", ge=1, le=1440
+    )
+    log_retention_days: RetentionDays = setting(90, "How long logs are kept, in days.", group="Logs and data")
+    report_days: int = setting(
+        90, "How long rejected records and InfluxDB's own logs are kept, in days.", group="Logs and data", ge=1, le=3650
+    )
+    delete_data: bool = setting(
+        default=False,
+        description="Let removal of the stack delete its database and logs, if allow_data_deletion agrees.",
+        group="Logs and data",
+        console=False,
+    )
+
+
 class Config(Settings):
     """All settings, by stack."""
 
@@ -247,6 +292,7 @@ class Config(Settings):
     )
     termination_alarm: TerminationAlarmSettings = TerminationAlarmSettings()
     training: TrainingSettings = TrainingSettings()
+    devops_metrics: DevOpsMetricsSettings = DevOpsMetricsSettings()
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
@@ -300,23 +346,21 @@ def _insert(values: dict[str, Any], key: str, value: Any) -> None:
 def _explain(model: type[BaseModel], detail: Any) -> str:
     """One complaint of pydantic as a line that names the setting and what is allowed."""
     path = [str(part) for part in detail["loc"]]
-    fields = model.model_fields
-    field = None
+    name = json.dumps(".".join(path))
+    fields, field = model.model_fields, None
     for part in path:
         field = fields.get(part)
-        inner = field.annotation if field else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            fields = inner.model_fields
-    name = ".".join(path)
+        if field and isinstance(field.default, BaseModel):
+            fields, field = type(field.default).model_fields, None
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], fields, n=1)
         prefix = "".join(f"{part}." for part in path[:-1])
         meant = f'; did you mean "{prefix}{near[0]}"?' if near else ";"
-        return f"unknown setting {json.dumps(name)}{meant} Allowed: {', '.join(prefix + known for known in fields)}"
+        return f"unknown setting {name}{meant} Allowed: {', '.join(prefix + known for known in fields)}"
     message = detail["msg"].removeprefix("Value error, ")
-    if not field or field.annotation in (TerminationAlarmSettings, TrainingSettings):
-        return f"setting {json.dumps(name)}: {message}"
+    if not field:
+        return f"setting {name}: {message}"
     extra = field.json_schema_extra
     hint = extra.get("hint") if isinstance(extra, dict) else ""
     allowed = f"must be {hint}" if hint else message
-    return f"setting {json.dumps(name)}: {detail['input']!r} is not allowed: {allowed}. {field.description}"
+    return f"setting {name}: {detail['input']!r} is not allowed: {allowed}. {field.description}"

@@ -13,6 +13,7 @@ from typing import Any
 from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, Stack
 
 from infra.config import Config
+from infra.devops_metrics import DevOpsMetrics
 from infra.readable_yaml import as_yaml
 from infra.settings_table import with_tables
 from infra.stack import GroundworkStack
@@ -26,6 +27,7 @@ PAGES = PROJECT / "docs" / "stacks"
 TEMPLATES: dict[str, tuple[type[GroundworkStack], str]] = {
     "termination-alarm.yaml": (TerminationAlarm, "termination_alarm"),
     "training.yaml": (Training, "training"),
+    "devops-metrics.yaml": (DevOpsMetrics, "devops_metrics"),
 }
 HEADER = """\
 # {description}

@@ -1,6 +1,9 @@
 """Settings that may be parameters: in a console template, a setting is a token for what the person will choose."""
 
-from aws_cdk import CfnCondition, CfnResource, Fn, Stack, Token
+from collections.abc import Iterable
+
+from aws_cdk import CfnCondition, CfnOutput, CfnResource, Fn, Stack, Token
+from constructs import IConstruct
 
 
 def text(value: object) -> str:
@@ -16,3 +19,21 @@ def only_if_given(resource: CfnResource, value: str) -> None:
         name = f"Has{resource.node.id}"
         condition = CfnCondition(Stack.of(resource), name, expression=Fn.condition_not(Fn.condition_equals(value, "")))
         resource.cfn_options.condition = condition
+
+
+def is_chosen(stack: Stack, value: str, option: str) -> tuple[bool | CfnCondition, bool | CfnCondition]:
+    """Whether a setting has one of its values, and whether another; conditions that tell, in a console template."""
+    if not Token.is_unresolved(value):
+        return value == option, value != option
+    chosen = CfnCondition(stack, f"Is{option.title()}", expression=Fn.condition_equals(value, option))
+    return chosen, CfnCondition(stack, f"IsNot{option.title()}", expression=Fn.condition_not(chosen))
+
+
+def only_if(condition: CfnCondition, constructs: Iterable[IConstruct]) -> None:
+    """Create resources and outputs only if the condition holds."""
+    for construct in constructs:
+        for found in construct.node.find_all():
+            if isinstance(found, CfnOutput):
+                found.condition = condition
+            elif isinstance(found, CfnResource):
+                found.cfn_options.condition = condition
