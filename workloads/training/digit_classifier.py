@@ -56,8 +56,8 @@ class Settings(TrainingSettings):
 
     architecture: Literal["compact", "wide", "reference"] = Field(
         "compact",
-        description="compact: four convolutions, 77k weights; wide: the same, 162k weights; "
-        "reference: one convolution and two linear layers, 804k weights.",
+        description="compact: four convolutions, 77k weights; wide: the same, 159k weights; "
+        "reference: one convolution and two linear layers, 805k weights.",
     )
     batch_size: int = Field(128, ge=1, description="Images a step, over all devices.")
     learning_rate: float = Field(0.01, gt=0, description="Peak of AdamW's learning rate, which rises and falls once.")

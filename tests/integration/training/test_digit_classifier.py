@@ -237,3 +237,11 @@ def test_shifts_move_every_image_by_itself_and_lose_nothing_inside() -> None:
     moved = shifted(images, 2).nonzero()
     assert len(moved) == 200
     assert set(moved[:, 1].tolist()) == set(moved[:, 2].tolist()) == set(range(12, 17))
+
+
+def test_help_lists_every_option_with_its_default(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("train", "digit-classifier", "--help") == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name, field in (Settings.model_fields | RunOptions.model_fields).items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert field.description
