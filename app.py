@@ -5,6 +5,7 @@ import sys
 from aws_cdk import App
 
 from infra.config import Config, ConfigError
+from infra.devops_metrics import DevOpsMetrics
 from infra.termination_alarm import TerminationAlarm
 from infra.training import Training
 
@@ -16,4 +17,5 @@ except ConfigError as error:
     sys.exit(2)
 TerminationAlarm(app, "TerminationAlarm", config)
 Training(app, "Training", config)
+DevOpsMetrics(app, "DevOpsMetrics", config)
 app.synth()

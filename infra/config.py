@@ -269,7 +269,9 @@ class DevOpsMetricsSettings(NetworkSettings):
     silence_minutes: int = setting(
         60, "Minutes without a written row that raise the alarm.", group="Alarms", ge=1, le=1440
     )
-    log_retention_days: RetentionDays = setting(90, "How long logs are kept, in days.", group="Logs and data")
+    log_retention_days: RetentionDays = setting(
+        90, "How long the flow logs of the stack's own VPC are kept, in days.", group="Logs and data", console=False
+    )
     report_days: int = setting(
         90, "How long rejected records and InfluxDB's own logs are kept, in days.", group="Logs and data", ge=1, le=3650
     )

@@ -25,8 +25,9 @@ def is_chosen(stack: Stack, value: str, option: str) -> tuple[bool | CfnConditio
     """Whether a setting has one of its values, and whether another; conditions that tell, in a console template."""
     if not Token.is_unresolved(value):
         return value == option, value != option
-    chosen = CfnCondition(stack, f"Is{option.title()}", expression=Fn.condition_equals(value, option))
-    return chosen, CfnCondition(stack, f"IsNot{option.title()}", expression=Fn.condition_not(chosen))
+    expression = Fn.condition_equals(value, option)
+    chosen = CfnCondition(stack, f"Is{option.title()}", expression=expression)
+    return chosen, CfnCondition(stack, f"IsNot{option.title()}", expression=Fn.condition_not(expression))
 
 
 def only_if(condition: CfnCondition, constructs: Iterable[IConstruct]) -> None:
