@@ -49,8 +49,6 @@ class Settings(TrainingSettings):
             "scale": 0.1,
             "shear": 0.1,
             "weight_average": 0.998,
-            "test_time_shifts": True,
-            "validation_fraction": 1 / 30,
         }
     }
 
@@ -60,9 +58,9 @@ class Settings(TrainingSettings):
         "reference: one convolution and two linear layers, 805k weights.",
     )
     batch_size: int = Field(128, ge=1, description="Images a step, over all devices.")
-    learning_rate: float = Field(0.01, gt=0, description="Peak of AdamW's learning rate, which rises and falls once.")
+    learning_rate: float = Field(0.02, gt=0, description="Peak of AdamW's learning rate, which rises and falls once.")
     muon_learning_rate: float = Field(0.1, gt=0, description="Peak of Muon's, for the weights of hidden convolutions.")
-    weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of AdamW.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay of AdamW.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over all classes.")
     shift: int = Field(1, ge=0, le=8, description="Training images move by up to so many pixels each way.")
     rotation: float = Field(0, ge=0, le=45, description="Training images turn by up to so many degrees either way.")
@@ -75,7 +73,7 @@ class Settings(TrainingSettings):
         description="Decay a step of the running average of the weights that is the model; 0: no average.",
     )
     test_time_shifts: bool = Field(
-        default=False, description="Predict from the image and its copies moved by one pixel, averaged."
+        default=True, description="Predict from the image and its copies moved by one pixel, averaged."
     )
     validation_fraction: float = Field(
         1 / 30, gt=0, lt=1, description="Share of the training set held out to validate each epoch."

@@ -239,7 +239,10 @@ def test_shifts_move_every_image_by_itself_and_lose_nothing_inside() -> None:
     assert set(moved[:, 1].tolist()) == set(moved[:, 2].tolist()) == set(range(12, 17))
 
 
-def test_help_lists_every_option_with_its_default(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_option(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert command("train", "digit-classifier", "--help") == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for name, field in (Settings.model_fields | RunOptions.model_fields).items():
