@@ -155,8 +155,27 @@ class DevOpsMetrics(GroundworkStack):
         server = aws_ec2.SecurityGroup(
             self, "Server", vpc=network.vpc, allow_all_outbound=False, description="InfluxDB, for its clients alone."
         )
-        server.add_ingress_rule(clients, aws_ec2.Port.tcp(PORT), "InfluxDB from its clients")
-        clients.add_egress_rule(server, aws_ec2.Port.tcp(PORT), "InfluxDB")
+        # As resources of their own: the groups refer to each other.
+        aws_ec2.CfnSecurityGroupIngress(
+            self,
+            "FromClients",
+            description="InfluxDB from its clients",
+            group_id=server.security_group_id,
+            source_security_group_id=clients.security_group_id,
+            ip_protocol="tcp",
+            from_port=PORT,
+            to_port=PORT,
+        )
+        aws_ec2.CfnSecurityGroupEgress(
+            self,
+            "ToServer",
+            description="InfluxDB",
+            group_id=clients.security_group_id,
+            destination_security_group_id=server.security_group_id,
+            ip_protocol="tcp",
+            from_port=PORT,
+            to_port=PORT,
+        )
         clients.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS")
         secret = aws_secretsmanager.Secret(
             self,
