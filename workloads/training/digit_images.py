@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _GAP = 2  # pixels between images
 _BACKGROUND = 96
+_CAPTION = 8  # pixels above an image
 _LAST_FRAME_MILLISECONDS = 3000
 
 
@@ -51,14 +52,17 @@ def gif(frames: Sequence[NDArray[np.uint8]], milliseconds: int = 120) -> bytes:
 def captioned(
     images: NDArray[np.uint8], captions: Sequence[str], right: Sequence[bool], columns: int = 10
 ) -> MatplotlibFigure:
-    """A figure of images [n, h, w], each with a caption: green when right, else red."""
-    rows = max(1, math.ceil(len(images) / columns))
-    figure = MatplotlibFigure(figsize=(columns, 1.25 * rows), layout="constrained")
-    for index, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-        axes.axis("off")
-        if index < len(images):
-            axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
-            axes.set_title(captions[index], fontsize=8, color="#1b7837" if right[index] else "#b2182b")
+    """A figure of images [n, h, w], dark on light, each with a caption above it: green when right, else red."""
+    framed = np.pad(images, ((0, 0), (_CAPTION, 0), (0, 0)))
+    whole = tiled(framed, columns)
+    height, width = framed.shape[1] + _GAP, framed.shape[2] + _GAP
+    figure = MatplotlibFigure(figsize=(columns, columns * whole.shape[0] / whole.shape[1]))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    axes.imshow(whole, cmap="gray_r", vmin=0, vmax=255)
+    for index, caption in enumerate(captions):
+        x, y = _GAP + (index % columns + 0.5) * width, _GAP + index // columns * height
+        axes.text(x, y, caption, ha="center", va="top", fontsize=8, color="#1b7837" if right[index] else "#b2182b")
     return figure
 
 
