@@ -5,12 +5,17 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from localcloud import LocalCloud
 
 # Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No test is about time: on a busy machine an example may take any.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
 
 
 @pytest.fixture(scope="module")

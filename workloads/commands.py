@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -30,7 +30,15 @@ Output = Annotated[
     str | None,
     typer.Option(help="Folder or s3:// URI of the run (default: runs/<workload>/<time>)", show_default=False),
 ]
-Trials = Annotated[int, typer.Option(min=1, help="How many settings to try.")]
+Trials = Annotated[int, typer.Option(min=1, help="How many settings to try, those of earlier calls included.")]
+Workers = Annotated[int, typer.Option(min=1, help="How many to try at the same time, each in a process.")]
+SamplerName = Annotated[
+    Literal["tpe", "random", "grid"], typer.Option(help="What proposes settings; grid: all of a few combinations.")
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(help="File or database URL of the study (default: study.journal in the output)", show_default=False),
+]
 Model = Annotated[str, typer.Option(help="Folder or s3:// URI of a finished run.")]
 
 
@@ -86,22 +94,34 @@ def _train(name: str) -> Callable[..., None]:
 
 def _tune(name: str) -> Callable[..., None]:
     from workloads.training.runtime.settings import RunOptions  # noqa: PLC0415 - PyTorch takes seconds to import
-    from workloads.training.runtime.tune import tune  # noqa: PLC0415
+    from workloads.training.runtime.tune import Search, tune  # noqa: PLC0415
 
     workload = load(name)
 
-    def command(data: Data, given: dict[str, Any], trials: Trials = 20, output: Output = None) -> None:
+    def command(
+        *,
+        data: Data,
+        given: dict[str, Any],
+        trials: Trials = 20,
+        workers: Workers = 1,
+        sampler: SamplerName = "tpe",
+        storage: Storage = None,
+        output: Output = None,
+    ) -> None:
         settings = {key: value for key, value in given.items() if key in workload.settings.model_fields}
         validated(workload.settings, settings)
         target = output or default_output(f"{name}-tuning")
-        options = validated(RunOptions, given)
-        tune(name, workload, settings, options=options, data=data, output=target, trials=trials, say=typer.echo)
+        search = Search(name, settings, validated(RunOptions, given), data, target, sampler)
+        tune(search, trials=trials, workers=workers, storage=storage, say=typer.echo)
 
     return add_options(_stopping_clearly(command), workload.settings, RunOptions, presets=workload.settings.presets)
 
 
 app.add_typer(_group(_train, "Train a model and write its run folder."), name="train")
-app.add_typer(_group(_tune, "Search for a model's best settings; those you give stay fixed."), name="tune")
+app.add_typer(
+    _group(_tune, "Search for a model's best settings; those you give stay fixed. The same --output goes on."),
+    name="tune",
+)
 
 
 @app.command()

@@ -77,7 +77,9 @@ class Settings(TrainingSettings):
     folds: int = Field(5, ge=2, description="Each network of the ensemble leaves one of so many parts out.")
     repeats: int = Field(2, ge=1, description="How often the rows are dealt into parts anew.")
     splits: int = Field(20, ge=0, description="Random splits of the evaluation; 0: train only.")
-    trials: int = Field(0, ge=0, description="Trials of a search for settings, in each split's training rows alone.")
+    nested_trials: int = Field(
+        0, ge=0, description="Trials of a search for settings, in each split's training rows alone."
+    )
 
 
 def search(trial: optuna.Trial) -> dict[str, Any]:
@@ -87,8 +89,6 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
         "weight_decay": trial.suggest_float("weight_decay", 1.0, 50.0, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 0.003, 0.03, log=True),
         "epochs": trial.suggest_int("epochs", 10, 50, step=10),
-        "splits": 0,
-        "trials": 0,
     }
 
 
@@ -216,12 +216,12 @@ def learn(settings: Settings, table: pd.DataFrame, loop: Run | QuietLoop, device
 
 
 def tuned(settings: Settings, table: pd.DataFrame, device: torch.device) -> Settings:
-    """The settings found by `trials` trials on a table; those given where there are none."""
+    """The settings found by `nested_trials` trials on a table; those given where there are none."""
     return best_settings(
         settings,
         search,
         lambda tried: learn(tried, table, QuietLoop(settings.seed), device).loss,
-        settings.trials,
+        settings.nested_trials,
         settings.seed,
     )
 
@@ -302,5 +302,7 @@ WORKLOAD = Workload(
     predict=predict,
     unit="orders",
     search=search,
+    trial_settings={"splits": 0, "nested_trials": 0},
+    grid={"hidden": [16, 32, 64], "learning_rate": [0.003, 0.01, 0.03], "weight_decay": [1.0, 10.0, 50.0]},
     objective=("validation_loss", "minimize"),
 )

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from workloads.training.runtime.storage import Location
 
 NAME = "player-position"
-FOREST_GRID = {"n_estimators": [50, 100, 200], "max_depth": [10, 20, 30], "min_samples_split": [2, 5, 10]}
+FOREST_GRID = {"trees": [50, 100, 200], "depth": [10, 20, 30], "split": [2, 5, 10]}
 _FOREST_FOLDS = 5
 _SPLIT_PARTS = 5
 
@@ -78,6 +78,9 @@ class Settings(TrainingSettings):
     forest: Literal["fixed", "grid"] = Field(
         "fixed", description="grid: search trees, depth and split with GridSearchCV, in each split's training rows."
     )
+    trees: int = Field(200, ge=1, description="Trees of the forest.")
+    depth: int = Field(20, ge=1, description="Largest depth of a tree.")
+    split: int = Field(5, ge=2, description="Fewest rows that a tree divides further.")
     hidden: int = Field(64, ge=1, description="Units of the network's hidden layer; half of them in a second one.")
     batch_size: int = Field(256, ge=1, description="Rows a step.")
     learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
@@ -85,7 +88,9 @@ class Settings(TrainingSettings):
     dropout: float = Field(0.2, ge=0, lt=1, description="Share of hidden units dropped in training.")
     folds: int = Field(5, ge=2, description="Each network of the ensemble leaves one of so many parts of players out.")
     splits: int = Field(10, ge=0, description="Splits of the evaluation, each with a fifth of the players; 0: none.")
-    trials: int = Field(0, ge=0, description="Trials of a search for settings, in each split's training rows alone.")
+    nested_trials: int = Field(
+        0, ge=0, description="Trials of a search for settings, in each split's training rows alone."
+    )
 
 
 def search(trial: optuna.Trial) -> dict[str, Any]:
@@ -95,8 +100,6 @@ def search(trial: optuna.Trial) -> dict[str, Any]:
         "weight_decay": trial.suggest_float("weight_decay", 0.1, 20.0, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 0.003, 0.03, log=True),
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
-        "splits": 0,
-        "trials": 0,
     }
 
 
@@ -129,8 +132,9 @@ def labelled_rows(settings: Settings, players: Players) -> Rows:
         wanted = wanted & (players.receiving["receptions"] > 0).to_numpy()
     features = examples(players, settings.features, settings.level)[wanted].reset_index(drop=True)
     known = players.receiving[wanted]
-    labels = known["position"].map({name: number for number, name in enumerate(CLASSES)}).to_numpy(np.int64)
-    rows = Rows(features, labels, np.unique(known["player"].to_numpy(), return_inverse=True)[1])
+    numbers = {name: number for number, name in enumerate(CLASSES)}
+    labels = np.array([numbers[name] for name in known["position"]], dtype=np.int64)
+    rows = Rows(features, labels, np.asarray(known["player"].factorize()[0], dtype=np.int64))
     in_class = [len(np.unique(rows.players[labels == number])) for number in range(len(CLASSES))]
     if min(in_class) < 2:  # noqa: PLR2004 - one to learn from, one to test on
         counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, in_class, strict=True))
@@ -147,15 +151,16 @@ def player_splits(rows: Rows, parts: int, seed: int) -> Iterator[tuple[NDArray[n
 def forest_of(settings: Settings, rows: Rows) -> Pipeline:
     """An unfitted random forest; with `forest="grid"` its parameters are the best of the grid on these rows."""
     forest = RandomForestClassifier(
-        200,
-        max_depth=20,
-        min_samples_split=5,
+        settings.trees,
+        max_depth=settings.depth,
+        min_samples_split=settings.split,
         class_weight="balanced_subsample" if settings.balance == "weights" else None,
         random_state=settings.seed,
     )
     if settings.forest == "grid":
         imputed = _forest_imputer().fit_transform(rows.features)
-        grid = GridSearchCV(forest, FOREST_GRID, cv=StratifiedGroupKFold(3), scoring="accuracy")
+        parameters = zip(("n_estimators", "max_depth", "min_samples_split"), FOREST_GRID.values(), strict=True)
+        grid = GridSearchCV(forest, dict(parameters), cv=StratifiedGroupKFold(3))
         forest.set_params(**grid.fit(imputed, rows.labels, groups=rows.players).best_params_)
     return make_pipeline(_forest_imputer(), forest)
 
@@ -292,7 +297,7 @@ def learn(settings: Settings, rows: Rows, loop: Run | QuietLoop, device: torch.d
     def loss(tried: Settings) -> float:
         return fit_network(tried, features, rows, QuietLoop(settings.seed), device)[1]
 
-    chosen = best_settings(settings, search, loss, settings.trials, settings.seed)
+    chosen = best_settings(settings, search, loss, settings.nested_trials, settings.seed)
     network, _ = fit_network(chosen, features, rows, loop, device)
     return PositionModel(forest, preprocessing, network, settings.model)
 
@@ -403,5 +408,7 @@ WORKLOAD = Workload(
     predict=predict,
     unit="seasons",
     search=search,
+    trial_settings={"splits": 0, "nested_trials": 0},
+    grid=FOREST_GRID,
     objective=("validation_loss", "minimize"),
 )

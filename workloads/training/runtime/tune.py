@@ -2,80 +2,205 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from typing import TYPE_CHECKING, Any
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
+from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
 
 from workloads.errors import InputError, NonFiniteLossError
 from workloads.training.runtime.run_folder import load_history
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
+from workloads.training.runtime.workload import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+
     from workloads.training.runtime.settings import RunOptions
     from workloads.training.runtime.workload import Workload
 
+Sampler = Literal["tpe", "random", "grid"]
 
-def tune(
-    name: str,
-    workload: Workload[Any],
-    given: Mapping[str, Any],
-    *,
-    options: RunOptions,
-    data: str,
-    output: str,
-    trials: int,
-    say: Callable[[str], None],
-) -> Mapping[str, Any]:
-    """Train so many trials, keep each as a run folder, and write `tuning.json` after each.
 
-    Args:
+@dataclass(frozen=True)
+class Search:
+    """What a search tries and where; several processes may work on one.
+
+    Attributes:
         name: The workload's name on the command line.
-        workload: What its model file offers.
         given: Settings that stay fixed.
         options: Where and how to run.
         data: A folder or s3:// URI.
         output: A folder or s3:// URI for the trials and `tuning.json`.
-        trials: How many.
+        sampler: `tpe`: Optuna's tree of Parzen estimators; `random`; `grid`: all combinations of the workload's grid.
+    """
+
+    name: str
+    given: Mapping[str, Any]
+    options: RunOptions
+    data: str
+    output: str
+    sampler: Sampler = "tpe"
+
+    @property
+    def workload(self) -> Workload[Any]:
+        """What the model file offers."""
+        return load(self.name)
+
+    def study(self, storage: BaseStorage, worker: int = 0) -> optuna.Study:
+        """The study in a storage, made at the first call.
+
+        Raises:
+            InputError: The one that is there belongs to another search.
+        """
+        column, direction = self.workload.objective
+        identity = {"data": self.data, "objective": column, "given": dict(self.given)}
+        study = optuna.create_study(
+            storage=storage,
+            study_name=self.name,
+            direction=direction,
+            sampler=self._sampler(worker),
+            load_if_exists=True,
+        )
+        if "search" not in study.user_attrs:
+            study.set_user_attr("search", identity)
+        elif study.user_attrs["search"] != identity:
+            raise InputError(f"{self.output}: the study there is of other data or settings; give another --output")
+        return study
+
+    def work(self, storage: BaseStorage | str, worker: int, trials: int, say: Callable[[str], None]) -> None:
+        """Try so many settings one after the other, in this process."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = self.study(_open(storage) if isinstance(storage, str) else storage, worker)
+
+        def tell(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+            if trial.value is not None:
+                best = self.write(study)
+                column = self.workload.objective[0]
+                say(f"trial {trial.number + 1}: {column} {trial.value:.4f}; best {best['value']:.4f} in {best['run']}")
+
+        study.optimize(self._try, n_trials=trials, catch=NonFiniteLossError, callbacks=[tell])
+
+    def write(self, study: optuna.Study) -> Mapping[str, Any]:
+        """Write `tuning.json`, and tell the best trial."""
+        column, direction = self.workload.objective
+        trials = [{**trial.user_attrs, "value": trial.value} for trial in finished(study)]
+        if not trials:
+            raise InputError(f"{self.name}: the loss of every trial became NaN; fix a lower learning rate")
+        best = {**study.best_trial.user_attrs, "value": study.best_value}
+        tuning = {"workload": self.name, "objective": column, "direction": direction, "best": best, "trials": trials}
+        (locate(self.output) / "tuning.json").write(json.dumps(tuning, indent=2).encode())
+        return best
+
+    def _try(self, trial: optuna.Trial) -> float:
+        workload = self.workload
+        if self.sampler == "grid":
+            chosen = {name: trial.suggest_categorical(name, list(values)) for name, values in workload.grid.items()}
+        else:
+            chosen = workload.search(trial) if workload.search else {}
+        settings = workload.settings(**{**chosen, **workload.trial_settings, **self.given})
+        run = f"{self.output}/trial-{trial.number:03}"
+        trial.set_user_attr("run", run)
+        trial.set_user_attr("settings", settings.model_dump(mode="json"))
+        train(self.name, workload, settings, options=self.options, data=self.data, output=run)
+        return float(load_history(locate(run))[-1][workload.objective[0]])
+
+    def combinations(self) -> list[dict[str, Any]]:
+        """All of the grid."""
+        grid = self.workload.grid
+        return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+    def _sampler(self, worker: int) -> BaseSampler:
+        seed = int(self.given.get("seed", self.workload.settings.model_fields["seed"].default)) + worker
+        if self.sampler == "random":
+            return optuna.samplers.RandomSampler(seed)
+        return optuna.samplers.TPESampler(seed=seed)
+
+
+def tune(
+    search: Search,
+    *,
+    trials: int,
+    workers: int = 1,
+    storage: str | None = None,
+    say: Callable[[str], None] = print,
+) -> Mapping[str, Any]:
+    """Train until the study has so many finished trials, keep each as a run folder, write `tuning.json` after each.
+
+    Args:
+        search: What to try and where.
+        trials: How many, those of earlier calls included.
+        workers: How many at the same time, each in a process of its own.
+        storage: A file, or a database URL of Optuna (`sqlite:///...`, `postgresql://...`); by default `study.journal`
+            in the output. Without one (the output is in S3) the search cannot be continued or shared.
         say: Tells a person something.
 
     Returns:
         The best trial: `run`, `value` and `settings`, by the workload's objective on the validation set.
 
     Raises:
-        InputError: The workload cannot be tuned, or the data or output cannot be used.
+        InputError: The workload cannot be tuned, or the data, output or storage cannot be used.
         Interrupted: The process was told to end.
     """
-    if workload.search is None:
-        raise InputError(f"{name} has no settings to search through")
-    search = workload.search
-    column, direction = workload.objective
-    finished: list[dict[str, Any]] = []
-
-    def objective(trial: optuna.Trial) -> float:
-        settings = workload.settings(**{**search(trial), **given})
-        run = f"{output}/trial-{trial.number:03}"
-        train(name, workload, settings, options=options, data=data, output=run)
-        value = load_history(locate(run))[-1][column]
-        finished.append({"run": run, "value": value, "settings": settings.model_dump(mode="json")})
-        best = _best(finished, direction)
-        tuning = {"workload": name, "objective": column, "direction": direction, "best": best, "trials": finished}
-        (locate(output) / "tuning.json").write(json.dumps(tuning, indent=2).encode())
-        say(f"trial {trial.number + 1}/{trials}: {column} {value:.4f}; best {best['value']:.4f} in {best['run']}")
-        return value
-
+    workload = search.workload
+    if not (workload.grid if search.sampler == "grid" else workload.search):
+        raise InputError(f"{search.name} has no settings to search through with --sampler {search.sampler}")
+    if storage is None and "://" not in search.output:
+        storage = str(Path(search.output) / "study.journal")
+    if storage is None and workers > 1:
+        raise InputError(f"--workers {workers}: give --storage, a file or a database that all of them reach")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    seed = int(given.get("seed", workload.settings.model_fields["seed"].default))
-    study = optuna.create_study(direction=direction, sampler=optuna.samplers.TPESampler(seed=seed))
-    study.optimize(objective, n_trials=trials, catch=NonFiniteLossError)
-    if not finished:
-        raise InputError(f"{name}: the loss of every trial became NaN; fix a lower learning rate")
-    return _best(finished, direction)
+    opened = _open(storage)
+    study = search.study(opened)
+    missing = trials - len(finished(study))
+    if search.sampler == "grid":
+        missing = min(missing, _enqueue(study, search.combinations()))
+    shares = [share for worker in range(workers) if (share := len(range(worker, missing, workers)))]
+    first = len(study.trials)  # other seeds than those of the calls before
+    if len(shares) == 1:
+        search.work(opened, first, shares[0], say)
+    elif shares:
+        context = multiprocessing.get_context("spawn")  # a fork would copy PyTorch's threads, half
+        with ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+            tasks = [
+                pool.submit(search.work, str(storage), first + worker, share, say)
+                for worker, share in enumerate(shares)
+            ]
+            for task in tasks:
+                task.result()
+    return search.write(study)
 
 
-def _best(trials: list[dict[str, Any]], direction: str) -> dict[str, Any]:
-    choose = max if direction == "maximize" else min
-    return choose(trials, key=lambda trial: float(trial["value"]))
+def _enqueue(study: optuna.Study, combinations: list[dict[str, Any]]) -> int:
+    """Let the study try those that have not been; how many these are. No two workers take the same."""
+    waiting = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.WAITING])
+    queued = [trial.system_attrs["fixed_params"] for trial in waiting]
+    done = [trial.params for trial in finished(study)]
+    for combination in combinations:
+        if combination not in [*queued, *done]:
+            study.enqueue_trial(combination)
+    return sum(combination not in done for combination in combinations)
+
+
+def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials that ended with a value, in their order."""
+    return study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
+
+
+def _open(storage: str | None) -> BaseStorage:
+    if storage is None:
+        return InMemoryStorage()
+    if "://" in storage:
+        return RDBStorage(storage)
+    Path(storage).parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(storage))

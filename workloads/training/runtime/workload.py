@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -41,6 +41,8 @@ class Workload(Generic[SettingsType]):
             location of a run folder, `inputs` that of a file or folder. Raises InputError when it cannot be read.
         unit: What one training row is called in the throughput, in the plural ("images").
         search: Values of settings for one trial of `tune`, drawn from an Optuna trial; None: cannot be tuned.
+        trial_settings: Settings of every trial: what would take time and has no part in the objective.
+        grid: Values of settings that `tune --sampler grid` tries in all combinations.
         objective: The column of history.csv that `tune` improves, and in which direction.
         generate: `generate(run, digits, count, seed)`: so many images of each digit, as file names and their content;
             None: the model generates nothing.
@@ -51,6 +53,8 @@ class Workload(Generic[SettingsType]):
     predict: Callable[[Location, Location], pd.DataFrame] | None = None
     unit: str = "rows"
     search: Callable[[optuna.Trial], dict[str, Any]] | None = None
+    trial_settings: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     objective: tuple[str, Literal["minimize", "maximize"]] = ("validation_loss", "minimize")
     generate: Callable[[Location, Sequence[int], int, int], Mapping[str, bytes]] | None = None
 

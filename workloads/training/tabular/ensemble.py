@@ -180,7 +180,8 @@ def fit_ensemble(
         groups.append({"params": [model.linear], "weight_decay": 0.01})
     optimiser = torch.optim.AdamW(groups, lr=learning_rate)
     steps = epochs * max(1, len(features) // min(batch_size, len(features)))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.2)
+    # OneCycleLR divides by zero where the rise is a single step.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=max(10, steps), pct_start=0.2)
     loop.keep(model=model, optimiser=optimiser, schedule=schedule)
     for _ in loop.epochs(epochs):
         network.train()

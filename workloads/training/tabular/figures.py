@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+_ANNOTATED = 12  # columns; more figures than that are not read, and take seconds to draw
 _DOTS: dict[str, Any] = {"s": 9, "alpha": 0.5, "linewidths": 0}
 
 
@@ -57,7 +58,7 @@ def correlation_heat_map(features: pd.DataFrame) -> Figure:
         cmap="vlag",
         ax=axes,
         square=True,
-        annot=True,
+        annot=len(table) <= _ANNOTATED,
         fmt=".1f",
         annot_kws={"size": 6},
         cbar_kws={"shrink": 0.6},

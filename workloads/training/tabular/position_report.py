@@ -133,8 +133,8 @@ def _per_class(confusion: NDArray[np.int64]) -> tuple[list[float], list[float], 
 def _model_card(settings: Settings, rows: Rows, people: list[int], worst: str) -> ModelCard:
     counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, people, strict=True))
     tuning = (
-        f"Settings were searched for in each split's training rows alone ({settings.trials} trials). "
-        if settings.trials
+        f"Settings were searched for in each split's training rows alone ({settings.nested_trials} trials). "
+        if settings.nested_trials
         else "The figures are those of the given settings: where these were chosen on the same players, they flatter. "
     )
     return ModelCard(
@@ -145,9 +145,9 @@ def _model_card(settings: Settings, rows: Rows, people: list[int], worst: str) -
             f"among their features; delivered is the {settings.model}."
         ),
         data=(
-            f"{len(rows.labels):,} seasons of {sum(people):,} players with a position ({counts}). Seasons without one, or "
-            "with another position, were left out. A missing number is marked as such. Not read: positions in other "
-            "files, jersey numbers, names, teams, years."
+            f"{len(rows.labels):,} seasons of {sum(people):,} players with a position ({counts}). Seasons "
+            "without one, or with another position, were left out. A missing number is marked as such. Not read: "
+            "positions in other files, jersey numbers, names, teams, years."
         ),
         intended_use=(
             "To fill in positions that a table of statistics lacks, for players of these five positions. Not to judge "
@@ -155,8 +155,8 @@ def _model_card(settings: Settings, rows: Rows, people: list[int], worst: str) -
             "joblib file: reading one from an untrusted source can run code."
         ),
         limits=(
-            f"{worst}Those whose position is known were active when the data was collected: players of earlier decades, "
-            "who were lighter and ran and caught otherwise, are outside of what it learned from. Who has played little "
-            f"has few numbers to be told by. {tuning}"
+            f"{worst}Those whose position is known were active when the data was collected: players of earlier "
+            "decades, who were lighter and ran and caught otherwise, are outside of what it learned from. Who has "
+            f"played little has few numbers to be told by. {tuning}"
         ),
     )

@@ -1,0 +1,239 @@
+"""Both models of tables from the command line, on generated samples: learn, measure, predict raw rows, tune."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from workloads.__main__ import main
+from workloads.training import delivery_time
+from workloads.training.runtime.settings import RunOptions
+from workloads.training.runtime.tune import Search
+from workloads.training.tabular.delivery import FILE
+from workloads.training.tabular.nfl import CLASSES, FACTS_FILE, RECEIVING_FILE, RUSHING_FILE
+
+DELIVERY = ("--splits", "2", "--epochs", "6", "--device", "cpu")
+POSITION = ("--splits", "1", "--epochs", "8", "--hidden", "16", "--trees", "15", "--device", "cpu")
+
+Command = Callable[..., int]
+
+
+def command(*arguments: object) -> int:
+    """Runs the command line in this process and returns its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["workloads", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as end:
+            return int(end.code or 0)
+    return 0
+
+
+def metrics(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((run / "metrics.json").read_text())
+    return content
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text().splitlines()))
+
+
+def write(file: Path, rows: list[dict[str, str]]) -> None:
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Samples in `delivery` and `nfl`, finished runs in `delivery-time` and `player-position`."""
+    folder = tmp_path_factory.mktemp("tabular")
+    for name in ("delivery", "nfl"):
+        assert command("data", "sample", name, "--to", folder / name) == 0
+    for workload, data, options in (("delivery-time", "delivery", DELIVERY), ("player-position", "nfl", POSITION)):
+        assert command("train", workload, "--data", folder / data, "--output", folder / workload, *options) == 0
+    return folder
+
+
+@pytest.mark.parametrize("workload", ["delivery-time", "player-position"])
+def test_a_run_leaves_metrics_figures_report_model_card_and_the_model_with_its_pipeline(
+    folder: Path, workload: str
+) -> None:
+    run = folder / workload
+    for name in ("report.html", "MODEL_CARD.md", "model.safetensors", "pipeline.joblib", "history.csv"):
+        assert (run / name).stat().st_size > 0
+    drawn = {path.stem for path in (run / "figures").glob("*.png")}
+    assert {"models", "correlation", "feature_scores"} <= drawn
+    test = metrics(run)["test"]
+    assert set(test["feature_scores"]) <= set(test["correlation"])
+    assert not (run / "checkpoints").exists() or not list((run / "checkpoints").iterdir())
+
+
+def test_delivery_times_are_measured_beside_the_baselines(folder: Path) -> None:
+    test = metrics(folder / "delivery-time")["test"]
+    models = {"mean", "linear", "Huber", "random forest", "gradient boosting", "network"}
+    assert set(test["models"]) == models
+    assert {(row["split"], row["model"]) for row in test["per_split"]} == {(s, m) for s in range(2) for m in models}
+    assert test["models"]["network"]["r2"]["mean"] == test["r2"]
+    assert test["models"]["mean"]["r2"]["mean"] < 0.1
+    assert test["r2"] > 0.5
+    assert 0.6 < test["coverage_80"] < test["coverage_95"]
+    assert {"residuals", "residual_shape", "prediction", "error_by_group"} <= {
+        path.stem for path in (folder / "delivery-time" / "figures").glob("*.png")
+    }
+
+
+def test_delivery_times_are_predicted_for_raw_rows_in_order_with_or_without_the_truth(
+    folder: Path, tmp_path: Path
+) -> None:
+    rows = table(folder / "delivery" / FILE)[:20]
+    rows[3] |= {"Weather": "Hail", "Courier_Experience_yrs": "", "Distance_km": ""}
+    write(tmp_path / "with.csv", rows)
+    write(tmp_path / "without.csv", [{name: row[name] for name in row if name != "Delivery_Time_min"} for row in rows])
+    predicted = {}
+    for name in ("with", "without"):
+        options = ("--model", folder / "delivery-time", "--input", tmp_path / f"{name}.csv")
+        assert command("predict", "delivery-time", *options, "--output", tmp_path / f"{name}-out.csv") == 0
+        predicted[name] = table(tmp_path / f"{name}-out.csv")
+    assert predicted["with"] == predicted["without"]
+    assert next(iter(predicted["with"][0])) == "prediction"
+    assert [row["Order_ID"] for row in predicted["with"]] == [row["Order_ID"] for row in rows]
+    for row in predicted["with"]:
+        values = [float(row[name]) for name in ("lower_95", "lower_80", "prediction", "upper_80", "upper_95")]
+        assert values == sorted(values)
+        assert values[0] >= 0
+
+
+def test_a_delivery_is_never_predicted_to_take_less_than_no_time(folder: Path, tmp_path: Path) -> None:
+    row = table(folder / "delivery" / FILE)[0]
+    write(
+        tmp_path / "near.csv", [row | {"Distance_km": "0", "Preparation_Time_min": "0", "Courier_Experience_yrs": "99"}]
+    )
+    options = ("--model", folder / "delivery-time", "--input", tmp_path / "near.csv", "--output", tmp_path / "out.csv")
+    assert command("predict", "delivery-time", *options) == 0
+    assert float(table(tmp_path / "out.csv")[0]["prediction"]) >= 0
+
+
+def test_positions_are_measured_beside_their_parts_and_baselines_with_and_without_weights(folder: Path) -> None:
+    test = metrics(folder / "player-position")["test"]
+    assert {"majority", "logistic regression", "gradient boosting", "network alone"} <= set(test["models"])
+    for name in ("forest", "network with the forest", "combination"):
+        assert {name, f"{name}, weighted"} <= set(test["models"])
+    assert test["models"]["combination"]["macro_f1"]["mean"] == test["macro_f1"]
+    assert test["accuracy"] > test["models"]["majority"]["accuracy"]["mean"]
+    assert set(test["per_class"]) == set(CLASSES)
+    assert (folder / "player-position" / "figures" / "confusion_matrix.png").exists()
+
+
+def test_positions_are_predicted_for_labelled_rows_in_order_and_for_all_where_no_row_is_labelled(
+    folder: Path, tmp_path: Path
+) -> None:
+    rows = table(folder / "nfl" / RECEIVING_FILE)
+    labelled = [row for row in rows if row["Position"]]
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    for name in (RUSHING_FILE, FACTS_FILE):
+        (hidden / name).write_bytes((folder / "nfl" / name).read_bytes())
+    write(hidden / RECEIVING_FILE, [row | {"Position": ""} for row in rows])
+    predicted = {}
+    for name, data in (("labelled", folder / "nfl"), ("all", hidden)):
+        options = ("--model", folder / "player-position", "--input", data, "--output", tmp_path / f"{name}.csv")
+        assert command("predict", "player-position", *options) == 0
+        predicted[name] = table(tmp_path / f"{name}.csv")
+    assert list(predicted["all"][0]) == [
+        "prediction",
+        "Player Id",
+        "Year",
+        *(f"probability_{name}" for name in CLASSES),
+    ]
+    for found, expected in ((predicted["labelled"], labelled), (predicted["all"], rows)):
+        assert [(row["Player Id"], row["Year"]) for row in found] == [
+            (row["Player Id"], row["Year"]) for row in expected
+        ]
+    # The label has no part in the prediction.
+    assert predicted["labelled"] == [row for row, own in zip(predicted["all"], rows, strict=True) if own["Position"]]
+    assert {row["prediction"] for row in predicted["all"]} <= set(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("workload", "content", "complaint"),
+    [
+        ("delivery-time", "", "orders.csv: the file is empty"),
+        ("delivery-time", "a,b\n1,2\n", "orders.csv: no column 'Distance_km'"),
+        ("player-position", "a,b\n1,2\n", "expected Career_Stats_Receiving.csv"),
+    ],
+)
+def test_bad_input_is_one_line_with_exit_code_two_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workload: str, content: str, complaint: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "orders.csv").write_text(content)
+    assert command("train", workload, "--data", tmp_path / "data", "--output", tmp_path / "run") == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_one_workload_does_not_predict_for_the_other(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--model", folder / "player-position", "--input", folder / "delivery", "--output", tmp_path / "out.csv")
+    assert command("predict", "delivery-time", *options) == 2
+    assert "a run of player-position, not of delivery-time" in capsys.readouterr().err
+
+
+def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(folder: Path, tmp_path: Path) -> None:
+    options = ("--data", folder / "delivery", "--output", tmp_path, "--folds", 2, "--epochs", 1, "--device", "cpu")
+    assert command("tune", "delivery-time", "--trials", 1, *options) == 0
+    first = json.loads((tmp_path / "tuning.json").read_text())
+    assert command("tune", "delivery-time", "--trials", 2, *options) == 0
+    tuning = json.loads((tmp_path / "tuning.json").read_text())
+    assert len(first["trials"]) == 1
+    assert tuning["trials"][:1] == first["trials"]
+    assert len(tuning["trials"]) == 2
+    assert tuning["best"]["value"] == min(trial["value"] for trial in tuning["trials"])
+    assert all(trial["settings"]["splits"] == 0 for trial in tuning["trials"])
+
+
+def test_a_study_is_not_continued_on_other_data(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "study.journal").write_bytes(b"")
+    Search("delivery-time", {}, RunOptions(), "other data", str(tmp_path)).study(
+        JournalStorage(JournalFileBackend(str(tmp_path / "study.journal")))
+    )
+    options = ("--data", folder / "delivery", "--output", tmp_path, "--device", "cpu")
+    assert command("tune", "delivery-time", *options) == 2
+    assert "the study there is of other data or settings" in capsys.readouterr().err
+
+
+def test_several_workers_share_a_grid_without_trying_anything_twice(folder: Path, tmp_path: Path) -> None:
+    options = ("--data", folder / "delivery", "--output", tmp_path, "--epochs", 1, "--folds", 2, "--repeats", 1)
+    assert command("tune", "delivery-time", "--trials", 2, "--workers", 2, "--sampler", "grid", *options) == 0
+    trials = json.loads((tmp_path / "tuning.json").read_text())["trials"]
+    tried = {tuple(trial["settings"][name] for name in delivery_time.WORKLOAD.grid) for trial in trials}
+    assert len(trials) == len(tried) == 2
+
+
+def test_settings_are_searched_for_in_each_split_where_trials_are_asked_for(folder: Path, tmp_path: Path) -> None:
+    tuned_on: list[int] = []
+    original = delivery_time.tuned
+
+    def tuned(settings: delivery_time.Settings, rows: pd.DataFrame, device: torch.device) -> delivery_time.Settings:
+        tuned_on.append(len(rows))
+        return original(settings, rows, device)
+
+    options = ("--splits", 1, "--epochs", 1, "--nested-trials", 1, "--folds", 2, "--repeats", 1, "--device", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery_time, "tuned", tuned)
+        assert command("train", "delivery-time", "--data", folder / "delivery", "--output", tmp_path, *options) == 0
+    assert tuned_on == [400, 320]
+    assert "(1 trials)" in (tmp_path / "MODEL_CARD.md").read_text()

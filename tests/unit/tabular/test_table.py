@@ -1,0 +1,127 @@
+"""CSV files: what is read comes out as it is meant, and what cannot be read is named with its place."""
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workloads.errors import InputError
+from workloads.training.runtime.storage import Folder
+from workloads.training.tabular.table import Column, amount, number, read_table, word
+
+COLUMNS = [Column("km", amount), Column("sky", word)]
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def read(path: Path, content: str | bytes, columns: list[Column] = COLUMNS) -> list[list[object]]:
+    file = path / "orders.csv"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_table(Folder(file), columns).drop(columns="line").to_numpy(dtype=object).tolist()
+
+
+@given(FINITE)
+def test_a_number_is_read_as_it_was_written(value: float) -> None:
+    assert number(repr(value)) == value
+    assert number(f" {value!r} ") == value
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(0, 3))
+def test_thousands_may_be_set_apart_by_commas(value: int, decimals: int) -> None:
+    assert number(f"{value:,.{decimals}f}") == value
+
+
+@given(st.text(max_size=12))
+def test_any_cell_is_a_finite_number_or_missing_or_refused(cell: str) -> None:
+    try:
+        value = number(cell)
+    except ValueError:
+        return
+    assert not math.isinf(value)
+    assert math.isnan(value) or any(character.isdigit() for character in cell)
+
+
+@pytest.mark.parametrize(
+    "cell", ["1,23", "12,34,567", "1_000", "٣", "0x10", "1e999", "inf", "1.2.3", "twelve", "+", "."]
+)
+def test_what_only_looks_like_a_number_is_refused(cell: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a number|is too large"):
+        number(cell)
+
+
+@pytest.mark.parametrize("cell", ["", "  ", "--", "NA", "nan", "null"])
+def test_an_empty_cell_is_missing(cell: str) -> None:
+    assert math.isnan(number(cell))
+    assert word(cell) is None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("csv")
+
+
+WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(
+    lambda text: word(text) == text
+)
+
+
+@settings(max_examples=50)
+@given(
+    rows=st.lists(st.tuples(st.floats(0, 1e6), WORDS), min_size=1, max_size=8),
+    mark=st.sampled_from(["", "\ufeff"]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    quotes=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_byte_order_mark_line_ends_and_quotes_change_nothing(
+    folder: Path, rows: list[tuple[float, str]], mark: str, line_end: str, quotes: int
+) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=quotes, lineterminator=line_end)  # type: ignore[arg-type]
+    writer.writerows([["sky", "other", "km"], *([sky, "x", repr(km)] for km, sky in rows)])
+    assert read(folder, mark + text.getvalue()) == [[km, sky] for km, sky in rows]
+
+
+def test_quoted_cells_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
+    assert read(tmp_path, 'km,sky\n1,"a ""b"", c\nd"\n\n2,e\n') == [[1.0, 'a "b", c\nd'], [2.0, "e"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "orders.csv: the file is empty"),
+        ("km,sky\n", "orders.csv: no rows"),
+        ("distance,sky\n1,a\n", "orders.csv: no column 'km'; its columns are distance, sky"),
+        ("km,km,sky\n1,2,a\n", "column 'km' is there 2 times"),
+        ("km,sky\n1,a\nfar,b\n", "orders.csv, line 3, column 'km': 'far' is not a number"),
+        ("km,sky\n1,a\n\n-2,b\n", "orders.csv, line 4, column 'km': '-2' is negative"),
+        ("km,sky\n1,a\n2\n", "orders.csv, line 3: 1 cells; the first line names 2 columns"),
+        ("km,sky\n1,a,b\n", "orders.csv, line 2: 3 cells"),
+        ('km,sky\n1,"a\n', "orders.csv, line 2: not CSV"),
+        (b"km,sky\n1,\xff\n", "orders.csv: not text in UTF-8"),
+        (b"PK\x03\x04\0\0", "orders.csv: not a CSV file"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_file_line_and_column(
+    tmp_path: Path, content: str | bytes, complaint: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        read(tmp_path, content)
+    assert complaint in str(error.value)
+
+
+def test_a_cell_that_must_have_a_value_may_not_be_empty(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 3, column 'km' is empty"):
+        read(tmp_path, "km\n1\n--\n", [Column("km", amount, filled=True)])
+
+
+def test_a_column_that_is_not_required_may_be_absent(tmp_path: Path) -> None:
+    rows = read(tmp_path, "km\n1\n", [Column("km", amount), Column("sky", word, required=False)])
+    assert rows == [[1.0, None]]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing\.csv: cannot be read"):
+        read_table(Folder(tmp_path / "nothing.csv"), COLUMNS)
