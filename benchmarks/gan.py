@@ -3,8 +3,8 @@
     GROUNDWORK_DATA=... python benchmarks/gan.py [--seeds 2]
 
 For each seed, `groundwork train digit-gan` trains with its default settings; then each peer trains for the same wall
-time. One digit classifier judges them all, on as many images as the test set of MNIST has. The peers' time is training
-alone; ours includes the quality measured and the checkpoint written after every epoch.
+time, in the same precision. One digit classifier judges them all, on as many images as the test set of MNIST has. The
+peers' time is training alone; ours includes the quality measured and the checkpoint written after every epoch.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from workloads.training import digit_classifier, digit_gan
 from workloads.training.digit_gan import Discriminator, Generator, draw, measure, to_signed
 from workloads.training.digit_judge import Judge
 from workloads.training.mnist import load_mnist
+from workloads.training.runtime.device import autocast, choose_precision
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results" / "gan.json"
 QUALITY = ("frechet_distance", "precision", "recall", "digit_entropy")
 BATCH_SIZE = 64
+CPU = torch.device("cpu")
 
 
 class PlainGenerator(nn.Module):
@@ -105,7 +107,7 @@ PEERS: Mapping[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
 
 def train_peer(generator: Generator, discriminator: nn.Module, images: Tensor, labels: Tensor, seconds: float) -> int:
     """Train for so many seconds as DCGAN does: Adam 2e-4, betas 0.5 and 0.999, batches of 64. Returns the steps."""
-    rate, betas = 2e-4, (0.5, 0.999)
+    rate, betas, precision = 2e-4, (0.5, 0.999), choose_precision("auto", CPU)
     generator_optimiser = torch.optim.Adam(generator.parameters(), rate, betas)
     discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), rate, betas)
     steps, end = 0, time.perf_counter() + seconds
@@ -115,15 +117,17 @@ def train_peer(generator: Generator, discriminator: nn.Module, images: Tensor, l
                 return steps
             steps += 1
             digits = labels[rows]
-            generated = generator(torch.randn(BATCH_SIZE, generator.noise_size), digits)
-            real, fake = discriminator(to_signed(images[rows]), digits), discriminator(generated.detach(), digits)
-            loss = binary_cross_entropy_with_logits(real, torch.ones_like(real))
-            loss = loss + binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+            with autocast(CPU, precision):
+                generated = generator(torch.randn(BATCH_SIZE, generator.noise_size), digits).float()
+                real, fake = discriminator(to_signed(images[rows]), digits), discriminator(generated.detach(), digits)
+                loss = binary_cross_entropy_with_logits(real, torch.ones_like(real))
+                loss = loss + binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
             discriminator_optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             discriminator_optimiser.step()
-            fake = discriminator(generated, digits)
-            loss = binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+            with autocast(CPU, precision):
+                fake = discriminator(generated, digits)
+                loss = binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
             generator_optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             generator_optimiser.step()
@@ -134,7 +138,9 @@ def compare(seed: int, data: str, folder: Path) -> dict[str, dict[str, float]]:
     classifier, output = folder / "classifier", folder / f"gan-{seed}"
     settings = digit_gan.Settings(seed=seed, classifier=str(classifier))
     cpu = time.process_time()
-    test = train(digit_gan.NAME, digit_gan.WORKLOAD, settings, options=RunOptions(), data=data, output=str(output)).test
+    test = train(
+        digit_gan.NAME, digit_gan.WORKLOAD, settings, options=RunOptions(device="cpu"), data=data, output=str(output)
+    ).test
     cpu = time.process_time() - cpu
     with (output / "history.csv").open() as file:
         seconds = sum(float(row["epoch_seconds"]) for row in csv.DictReader(file))
@@ -167,7 +173,7 @@ def main() -> None:
     data = str(Path(os.environ["GROUNDWORK_DATA"], "mnist"))
     with tempfile.TemporaryDirectory() as name:
         folder, classifier = Path(name), digit_classifier.WORKLOAD
-        options, output = RunOptions(), str(folder / "classifier")
+        options, output = RunOptions(device="cpu"), str(folder / "classifier")
         train(digit_classifier.NAME, classifier, classifier.settings(), options=options, data=data, output=output)
         seeds = [compare(seed, data, folder) for seed in range(count)]
         facts: dict[str, Any] = json.loads((folder / "gan-0" / "metrics.json").read_text())

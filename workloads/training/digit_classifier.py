@@ -166,7 +166,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     moving = get_ema_multi_avg_fn(settings.weight_average)  # type: ignore[no-untyped-call]
     average = AveragedModel(model, multi_avg_fn=moving, use_buffers=True)
     steps = settings.epochs * max(1, len(train_images) // settings.batch_size)
-    optimisers, schedules = _optimisers(model, settings, steps)
+    optimisers, schedules = optimisers_and_schedules(model, settings, steps)
     kept_optimisers = {f"optimiser_{index}": optimiser for index, optimiser in enumerate(optimisers)}
     kept_schedules = {f"schedule_{index}": schedule for index, schedule in enumerate(schedules)}
     run.keep(model=model, average=average, **kept_optimisers, **kept_schedules)
@@ -191,7 +191,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     return _results(settings, digits, final, probabilities.cpu().numpy(), run)
 
 
-def _optimisers(
+def optimisers_and_schedules(
     model: nn.Module, settings: Settings, steps: int
 ) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
     """Muon for the weights of hidden convolutions and AdamW for the rest, with rates that rise and fall linearly."""

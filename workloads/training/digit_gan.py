@@ -250,7 +250,7 @@ def _judge(settings: Settings, images: Tensor, labels: Tensor, run: Run) -> Judg
     if settings.classifier is not None:
         return Judge.of_run(locate(settings.classifier)).to(run.device)
     run.say("training a digit classifier first, to judge the images by (--classifier RUN takes one you have)")
-    return Judge.trained_on(images, labels)
+    return Judge.trained_on(images, labels, run)
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from workloads.training.runtime.run_folder import load_model
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workloads.training.runtime.run import Run
     from workloads.training.runtime.storage import Location
 
 _LEAST_STEPS = 60  # of training, for small data sets
@@ -49,26 +50,28 @@ class Judge:
         return cls(network, settings)
 
     @classmethod
-    def trained_on(cls, images: Tensor, labels: Tensor) -> Judge:
+    def trained_on(cls, images: Tensor, labels: Tensor, run: Run) -> Judge:
         """A classifier trained with the default settings of digit-classifier, in one pass over a training set.
 
         Args:
             images: uint8 [n, 28, 28].
             labels: int64 [n], on the same device.
+            run: Gives the precision.
         """
         recipe = digit_classifier.Settings()
         settings = {"architecture": recipe.architecture}
         network = digit_classifier.build(**settings).to(images.device)
         steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps)
+        optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
         for rows in torch.randint(len(images), (steps, recipe.batch_size), device=images.device):
-            logits = network(digit_classifier.shifted(images[rows], recipe.shift))
-            loss = functional.cross_entropy(logits, labels[rows], label_smoothing=recipe.label_smoothing)
-            optimiser.zero_grad()
+            with run.autocast():
+                logits = network(digit_classifier.augmented(images[rows], recipe)).float()
+                loss = functional.cross_entropy(logits, labels[rows], label_smoothing=recipe.label_smoothing)
+            network.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
+            for optimiser, schedule in zip(optimisers, schedules, strict=True):
+                optimiser.step()
+                schedule.step()
         return cls(network, settings)
 
     def to(self, device: torch.device) -> Judge:
