@@ -1,11 +1,11 @@
 """How fast and how good the digit classifier is, on this machine.
 
-    GROUNDWORK_DATA=... python benchmarks/digits.py speed [--runs 3] [--peer-epochs 1]
+    GROUNDWORK_DATA=... python benchmarks/digits.py speed [--pairs 3]
     GROUNDWORK_DATA=... python benchmarks/digits.py quality [--seeds 3] [--preset best]
 
 `speed`: the default settings against the recipe that most tutorials share: two convolutions, dropout, Adadelta, batches
 of 64, 14 epochs. Both have the data in memory. Ours counts its whole epoch, validation included; the peer's training
-alone. The peer runs `--peer-epochs` of its epochs, and the rest is extrapolated, as every epoch does the same work.
+alone. Each pair is one run of ours and one epoch of the peer; its 14 are extrapolated, as all do the same work.
 
 `quality`: accuracy on MNIST's test set for several seeds.
 """
@@ -46,8 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     speed = commands.add_parser("speed")
-    speed.add_argument("--runs", type=int, default=3)
-    speed.add_argument("--peer-epochs", type=int, default=1)
+    speed.add_argument("--pairs", type=int, default=3)
     quality = commands.add_parser("quality")
     quality.add_argument("--seeds", type=int, default=3)
     quality.add_argument("--preset", choices=sorted(WORKLOAD.settings.presets))
@@ -58,7 +57,7 @@ def main() -> None:
 
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if arguments.command == "speed":
-        results["speed"] = measure_speed(data, arguments.runs, arguments.peer_epochs)
+        results["speed"] = measure_speed(data, arguments.pairs)
     else:
         results.setdefault("quality", {})[arguments.preset or "default"] = measure_quality(
             data, arguments.seeds, arguments.preset
@@ -68,37 +67,42 @@ def main() -> None:
     print(f"written to {RESULTS}")
 
 
-def measure_speed(data: str, runs: int, peer_epochs: int) -> dict[str, Any]:
-    """Seconds to the goal: ours in some runs with different seeds, then the peer's full recipe."""
-    ours = [run_ours(data, seed) for seed in range(runs)]
+def measure_speed(data: str, pairs: int) -> dict[str, Any]:
+    """Seconds to the goal, ours and the peer's, in turns, so that a busy machine slows down both."""
+    ours, peer_epochs = [], []
+    for seed in range(pairs):
+        ours.append(run_ours(data, seed))
+        peer_epochs.append(run_peer_epoch(data))
     seconds = [run["seconds"] for run in ours]
-    peer_seconds = [run_peer_epoch(data) for _ in range(peer_epochs)]
-    peer = statistics.median(peer_seconds) * PEER_EPOCHS
-    ratio = peer / statistics.median(seconds)
+    ratios = [PEER_EPOCHS * epoch / second for epoch, second in zip(peer_epochs, seconds, strict=True)]
     images_per_second = statistics.median(run["images_per_second"] for run in ours)
     precision = ours[0]["machine"]["precision"]
     peak = matrix_rate(getattr(torch, precision))
     achieved = images_per_second * training_operations_per_image() / 1e9
     print(f"{ours[0]['machine']['processor']}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"ours, {ours[0]['epochs']} epoch: {_spread(seconds)} s, {images_per_second:,.0f} images/s")
+    print(f"  test accuracy {', '.join(format(run['accuracy'], '.2%') for run in ours)}")
+    print(f"peer, one epoch: {_spread(peer_epochs)} s; times {PEER_EPOCHS}, extrapolated")
     print(
-        f"ours, {ours[0]['epochs']} epoch:   median {statistics.median(seconds):.2f} s of {runs} runs, spread "
-        f"{min(seconds):.2f} to {max(seconds):.2f} s, {images_per_second:,.0f} images/s, "
-        f"test accuracy {', '.join(format(run['accuracy'], '.2%') for run in ours)}"
+        f"ratio: {_spread(ratios)}; {sum(run['accuracy'] >= GOAL for run in ours)} of {pairs} runs reached {GOAL:.1%}"
     )
-    print(f"peer, {PEER_EPOCHS} epochs: {peer:.1f} s, extrapolated from {peer_epochs} measured")
-    print(f"ratio {ratio:.1f}; {sum(run['accuracy'] >= GOAL for run in ours)} of {runs} runs reached {GOAL:.1%}")
     print(f"{achieved:.0f} of {peak:.0f} billion operations a second in {precision}: {achieved / peak:.0%} of a matmul")
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "ours": ours,
-        "peer_epoch_seconds": peer_seconds,
-        "peer_seconds_extrapolated": peer,
-        "ratio": ratio,
+        "peer_epoch_seconds": peer_epochs,
+        "peer_epochs_extrapolated_to": PEER_EPOCHS,
+        "ratios": ratios,
+        "ratio": statistics.median(ratios),
         "images_per_second": images_per_second,
         "matrix_peak_gflops": peak,
         "achieved_gflops": achieved,
         "share_of_peak": achieved / peak,
     }
+
+
+def _spread(values: list[float]) -> str:
+    return f"median {statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f} in {len(values)})"
 
 
 def measure_quality(data: str, seeds: int, preset: str | None) -> dict[str, Any]:
