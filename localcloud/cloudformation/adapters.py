@@ -1,5 +1,6 @@
 """Where properties and the API's parameters differ in more than their names (``types.yaml`` refers to these)."""
 
+import functools
 import io
 import json
 import zipfile
@@ -230,6 +231,23 @@ def parameter(values: Properties) -> Properties:
     tags = values.pop("Tags", None)
     tagging = {"ResourceType": "Parameter", "ResourceId": values["Name"], "Tags": tags}
     return values | _given(Tagging=tagging if tags else None)
+
+
+def secret(values: Properties) -> Properties:
+    """Where a value is to be made up, AWS makes it up."""
+    if generator := values.pop("GenerateSecretString", None):
+        values["SecretString"] = _generated(values["Name"], json.dumps(generator, sort_keys=True))
+    return values
+
+
+@functools.cache  # an update that does not ask for another one keeps the value
+def _generated(_name: str, generator: str) -> str:
+    options = json.loads(generator)
+    template, key = options.pop("SecretStringTemplate", "{}"), options.pop("GenerateStringKey", None)
+    password: str = client("secretsmanager").get_random_password(
+        **{name: int(item) if name == "PasswordLength" else item for name, item in options.items()}
+    )["RandomPassword"]
+    return json.dumps({**json.loads(template), key: password}) if key else password
 
 
 def _given(**values: Any) -> Properties:

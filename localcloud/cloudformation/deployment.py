@@ -14,7 +14,7 @@ from moto.cloudformation.models import CloudFormationBackend, Event, Stack, clou
 from moto.cloudformation.parsing import Export, Output, ResourceMap
 
 from localcloud.account import ACCOUNT, REGION
-from localcloud.cloudformation import schemas, templates
+from localcloud.cloudformation import references, schemas, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,7 +165,7 @@ class Deployment:
 
     def _resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
         _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
-        declared = _without_nothing(resolved["Properties"])
+        declared = references.resolved(_without_nothing(resolved["Properties"]))
         if current and not _is_explicit(body["Type"], declared):
             generated = current.generated_name
         policies = {str(key): str(item) for key, item in body.items() if key in RETENTION}

@@ -92,6 +92,13 @@ def _create_stack(
     return original(self, name, template, *args, **kw)
 
 
+@instead(CloudFormationBackend, "_resolve_update_parameters")
+def _update_parameters(original: Original, self: CloudFormationBackend, instance: Stack, incoming_params: Any) -> Any:
+    """The previous value of a parameter that nobody gave is its default, which moto does not find."""
+    given = [one for one in incoming_params if "ParameterValue" in one or one["ParameterKey"] in instance.parameters]
+    return original(self, instance, given)
+
+
 @instead(CloudFormationBackend, "delete_stack")
 def _delete_stack(_: Original, self: CloudFormationBackend, name_or_stack_id: str) -> None:
     for stack in [s for s in self.stacks.values() if name_or_stack_id in (s.name, s.stack_id)]:

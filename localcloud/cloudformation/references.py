@@ -1,0 +1,42 @@
+"""Dynamic references: values of secrets and parameters that a template names and does not hold.
+
+moto gap: it takes them for text.
+"""
+
+import json
+import re
+from typing import Any
+
+from localcloud.background import client
+
+REFERENCE = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure|ssm):([^}]+)\}\}")
+SECRET = re.compile(r"(?P<secret>.+?)(:SecretString(:(?P<key>[^:]*)(:.*)?)?)?")
+
+
+def resolved(value: Any) -> Any:
+    """The value with every reference in its texts replaced by what it refers to.
+
+    Raises:
+        ValueError: A secret has no such key.
+    """
+    if isinstance(value, dict):
+        return {key: resolved(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolved(item) for item in value]
+    return REFERENCE.sub(_looked_up, value) if isinstance(value, str) else value
+
+
+def _looked_up(reference: re.Match[str]) -> str:
+    service, place = reference.groups()
+    if service != "secretsmanager":
+        name = place.split(":")[0]
+        return str(client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    parts = SECRET.fullmatch(place)
+    name, key = (parts["secret"], parts["key"]) if parts else (place, None)
+    content = str(client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+    if not key:
+        return content
+    fields = json.loads(content)
+    if key not in fields:
+        raise ValueError(f"the secret {name} has no key {key}")
+    return str(fields[key])
