@@ -59,9 +59,9 @@ _REFERENCE: Mapping[str, Any] = {
 class Settings(TrainingSettings):
     """Options of the digit GAN."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"short": {"epochs": 2}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"short": {"epochs": 1}}
 
-    epochs: int = Field(10, ge=1, description="Passes over the training set.")
+    epochs: int = Field(8, ge=1, description="Passes over the training set.")
     architecture: Literal["compact", "reference"] = Field(
         "compact",
         description="compact: small networks for many steps; reference: DCGAN's widths, and its settings unless given.",
