@@ -5,9 +5,10 @@ moto gap: an instance is a record without a database behind it.
 
 import base64
 import os
-import socket
+import re
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -22,18 +23,21 @@ from localcloud.errors import LocalCloudError
 from localcloud.hooks import instead
 
 START_SECONDS = 30
+LISTENING = re.compile(r"Listening on HTTP.* addr=127\.0\.0\.1:(\d+) https")
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
-def start(folder: Path, port: int, *, username: str, password: str, database: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, *, username: str, password: str, database: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start influxd with one user who may do everything, and one database; wait until it serves.
 
     Args:
         folder: Holds its data and log.
-        port: Loopback port.
         username: The user.
         password: The user's password.
         database: The database.
+
+    Returns:
+        The process, and its loopback port.
 
     Raises:
         LocalCloudError: influxd is not installed, or did not start.
@@ -47,7 +51,7 @@ def start(folder: Path, port: int, *, username: str, password: str, database: st
         "INFLUXDB_DATA_DIR": str(folder / "data"),
         "INFLUXDB_DATA_WAL_DIR": str(folder / "wal"),
         "INFLUXDB_DATA_QUERY_LOG_ENABLED": "false",
-        "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{port}",
+        "INFLUXDB_HTTP_BIND_ADDRESS": "127.0.0.1:0",  # a free port, which the log tells
         "INFLUXDB_HTTP_AUTH_ENABLED": "true",
         "INFLUXDB_HTTP_LOG_ENABLED": "false",
         "INFLUXDB_HTTP_MAX_BODY_SIZE": "0",
@@ -55,54 +59,42 @@ def start(folder: Path, port: int, *, username: str, password: str, database: st
     log = folder / "influxd.log"
     command = ["sh", "-c", 'exec "$0" run > "$1" 2>&1', find("influxd"), str(log)]
     process = processes.start(command, folder=folder, environment=os.environ | settings)
-    url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + START_SECONDS
-    while not _answers(f"{url}/ping"):
+    while not (listening := LISTENING.search(log.read_text() if log.exists() else "")):
         if process.poll() is not None or time.monotonic() > deadline:
             processes.end(process)
             raise LocalCloudError(f"influxd did not start (log: {log})")
         time.sleep(0.05)
+    url = f"http://127.0.0.1:{listening[1]}"
     quoted = password.replace("\\", "\\\\").replace("'", "\\'")
     _run(url, f"CREATE USER \"{username}\" WITH PASSWORD '{quoted}' WITH ALL PRIVILEGES", {})
     access = base64.b64encode(f"{username}:{password}".encode()).decode()
     _run(url, f'CREATE DATABASE "{database}"', {"Authorization": f"Basic {access}"})
-    return process
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - loopback
-            return True
-    except OSError:
-        return False
+    return process, int(listening[1])
 
 
 def _run(url: str, statement: str, headers: dict[str, str]) -> None:
     body = urllib.parse.urlencode({"q": statement}).encode()
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/query", body, headers), timeout=30):  # noqa: S310 - loopback
-        pass
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"{url}/query", body, headers), timeout=30) as answer:  # noqa: S310 - loopback
+            said = answer.read().decode()
+    except urllib.error.HTTPError as error:
+        said = error.read().decode()
+    if '"error"' in said:
+        raise LocalCloudError(f"influxd at {url} refused to be set up: {said.strip()}")
 
 
 @instead(TimestreamInfluxDBBackend, "create_db_instance")
 def _create_db_instance(original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any) -> DBInstance:
     made: DBInstance = original(self, *args, **kw)
-    port = _free_port()
     folder = Path(os.environ["LOCALCLOUD_FOLDER"]) / "influxdb" / made.id
+    access = {"username": made.username or "admin", "password": made.password}
     try:
-        _running[made.id] = start(
-            folder, port, username=made.username or "admin", password=made.password, database=made.bucket
-        )
+        _running[made.id], made.port = start(folder, **access, database=made.bucket)
     except LocalCloudError as error:
         del self.db_instances[made.id]
         raise ValidationException(str(error)) from error
-    made.endpoint, made.port, made.status = f"localhost:{port}", port, InstanceStatus.AVAILABLE
+    made.endpoint, made.status = f"localhost:{made.port}", InstanceStatus.AVAILABLE
     return made
 
 
