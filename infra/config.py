@@ -193,7 +193,6 @@ class TrainingSettings(NetworkSettings):
         pattern=r"^[\w./:@-]+$",
         hint="a container image, such as public.ecr.aws/name/image:tag",
     )
-    epochs: int = setting(5, "Epochs of a job whose submitter names no number.", group="Job", ge=1, le=10000)
     job_vcpus: int = setting(4, "vCPUs of a job.", group="Job", ge=1, le=192)
     job_memory_mib: int = setting(7168, "Memory of a job, in MiB.", group="Job", ge=512, le=1536000)
     shared_memory_mib: int = setting(

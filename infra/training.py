@@ -1,6 +1,7 @@
 """Training jobs on AWS Batch: buckets for data and artifacts, a queue that scales to zero, a dashboard."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,34 @@ WORKLOADS = Path(__file__).parent.parent / "workloads"
 METRICS = "Groundwork/Training"
 
 
+@dataclass(frozen=True)
+class Job:
+    """A workload's job: what it reads, and how long it trains unless its submitter says otherwise.
+
+    Attributes:
+        workload: The workload's name.
+        data: Prefix of its data in the data bucket.
+        epochs: Passes over the data.
+    """
+
+    workload: str
+    data: str
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the template: `DigitClassifier` for `digit-classifier`."""
+        return "".join(word.title() for word in self.workload.split("-"))
+
+
+JOBS = (
+    Job("digit-classifier", data="mnist", epochs=1),
+    Job("digit-gan", data="mnist", epochs=8),
+    Job("delivery-time", data="delivery", epochs=20),
+    Job("player-position", data="nfl", epochs=30),
+)
+
+
 class Training(GroundworkStack):
     """Where data lies, where jobs run, and where their results and metrics go."""
 
@@ -54,14 +83,15 @@ class Training(GroundworkStack):
         self.heading("The jobs.")
         self.code_url, self.code_location = self._code()
         self.execution_role = self._execution_role()
-        digit_classifier = self._job_definition("digit-classifier", data="mnist")
+        definitions = {job: self._job_definition(job) for job in JOBS}
         self.heading("What the jobs measure.")
-        dashboard = self._dashboard(["digit-classifier"])
+        dashboard = self._dashboard()
 
         self.output("DataBucketName", self.data.bucket_name, "Holds the data that jobs read.")
         self.output("ArtifactBucketName", self.artifacts.bucket_name, "Holds what jobs write: models, figures.")
         self.output("JobQueueArn", queue.attr_job_queue_arn, "Submit jobs here.")
-        self.output("DigitClassifierJobDefinitionArn", digit_classifier.ref, "Job definition: trains digit-classifier.")
+        for job, definition in definitions.items():
+            self.output(f"{job.name}JobDefinitionArn", definition.ref, f"Job definition: trains {job.workload}.")
         self.output("DashboardName", dashboard.dashboard_name, "The training metrics in CloudWatch.")
         self.output("LogGroupName", self.logs.log_group_name, "Holds what jobs print.")
 
@@ -187,21 +217,20 @@ class Training(GroundworkStack):
         location = f"{asset.s3_bucket_name}/{asset.s3_object_key}"
         return f"s3://{location}", location
 
-    def _job_definition(self, workload: str, *, data: str) -> aws_batch.CfnJobDefinition:
+    def _job_definition(self, job: Job) -> aws_batch.CfnJobDefinition:
         settings = self.settings
-        name = "".join(word.title() for word in workload.split("-"))
-        job_role = self._job_role(f"{name}JobRole", workload)
+        job_role = self._job_role(f"{job.name}JobRole", job.workload)
         definition = aws_batch.CfnJobDefinition
         return definition(
             self,
-            f"{name}Job",
+            f"{job.name}Job",
             type="container",
             platform_capabilities=["EC2"],
             propagate_tags=True,
             parameters={
-                "data": f"s3://{self.data.bucket_name}/{data}",
-                "output": f"s3://{self.artifacts.bucket_name}/{workload}",
-                "epochs": text(settings.epochs),
+                "data": f"s3://{self.data.bucket_name}/{job.data}",
+                "output": f"s3://{self.artifacts.bucket_name}/{job.workload}",
+                "epochs": str(job.epochs),
             },
             container_properties=definition.ContainerPropertiesProperty(
                 image=settings.image,
@@ -209,7 +238,7 @@ class Training(GroundworkStack):
                     "python",
                     "-c",
                     BOOTSTRAP.read_text(encoding="utf-8"),
-                    *("train", workload, "--data", "Ref::data", "--output", "Ref::output"),
+                    *("train", job.workload, "--data", "Ref::data", "--output", "Ref::output"),
                     *("--epochs", "Ref::epochs", "--metrics", "cloudwatch"),
                 ],
                 environment=[
@@ -228,7 +257,7 @@ class Training(GroundworkStack):
                     options={
                         "awslogs-group": self.logs.log_group_name,
                         "awslogs-region": Aws.REGION,
-                        "awslogs-stream-prefix": workload,
+                        "awslogs-stream-prefix": job.workload,
                     },
                 ),
                 job_role_arn=job_role.role_arn,
@@ -272,14 +301,17 @@ class Training(GroundworkStack):
         return role
 
     def _job_role(self, name: str, workload: str) -> aws_iam.Role:
-        """A job reads its code and the data, reads and writes its own artifacts, and writes training metrics."""
+        """A job reads its code and the data, reads and writes its own artifacts, and writes training metrics.
+
+        It deletes its checkpoints when it has finished; the bucket's versions keep even those for a time.
+        """
         role = self._task_role(name, f"Permissions of {workload} jobs.")
         code = f"arn:{Aws.PARTITION}:s3:::{self.code_location}"
         data = self.data.arn_for_objects("*")
         artifacts = self.artifacts.arn_for_objects(f"{workload}/*")
         for actions, resources in (
             (["s3:GetObject"], [code, data, artifacts]),
-            (["s3:PutObject", "s3:AbortMultipartUpload"], [artifacts]),
+            (["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"], [artifacts]),
             (["s3:ListBucket"], [self.data.bucket_arn, self.artifacts.bucket_arn]),
         ):
             role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=resources))
@@ -300,7 +332,7 @@ class Training(GroundworkStack):
         )
         return role
 
-    def _dashboard(self, workloads: list[str]) -> aws_cloudwatch.Dashboard:
+    def _dashboard(self) -> aws_cloudwatch.Dashboard:
         """A row of graphs for each workload."""
 
         def graph(title: str, workload: str, *names: str) -> aws_cloudwatch.GraphWidget:
@@ -317,7 +349,7 @@ class Training(GroundworkStack):
             return aws_cloudwatch.GraphWidget(title=title, left=list(metrics), width=6, height=6)
 
         dashboard = aws_cloudwatch.Dashboard(self, "Dashboard")
-        for workload in workloads:
+        for workload in (job.workload for job in JOBS):
             dashboard.add_widgets(
                 graph(f"{workload}: loss", workload, "TrainingLoss", "ValidationLoss"),
                 graph(f"{workload}: accuracy", workload, "ValidationAccuracy"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.training import BOOTSTRAP
+from workloads.training.runtime.workload import WORKLOADS
 
 from .conftest import Json, Synthesised, of_type, only, statements
 
@@ -22,7 +23,8 @@ def template(synthesised: Synthesised) -> Json:
 
 @pytest.fixture(scope="session")
 def job(template: Json) -> Json:
-    return only(template, "AWS::Batch::JobDefinition")
+    properties: Json = template["Resources"]["DigitClassifierJob"]["Properties"]
+    return properties
 
 
 def test_buckets_are_private_encrypted_and_reached_by_tls_alone(template: Json) -> None:
@@ -72,7 +74,25 @@ def test_the_job_trains_from_the_stacks_data_into_its_artifacts(job: Json) -> No
     ]
     assert job["Parameters"]["data"] == {"Fn::Join": ["", ["s3://", {"Ref": "DataBucket"}, "/mnist"]]}
     assert job["Parameters"]["output"] == {"Fn::Join": ["", ["s3://", {"Ref": "ArtifactBucket"}, "/digit-classifier"]]}
-    assert job["Parameters"]["epochs"] == "5"
+    assert job["Parameters"]["epochs"] == "1"
+
+
+def test_every_workload_has_its_job_its_data_and_its_row_on_the_dashboard(template: Json) -> None:
+    jobs = {name: body["Properties"] for name, body in of_type(template, "AWS::Batch::JobDefinition")}
+    assert {body["ContainerProperties"]["Command"][4] for body in jobs.values()} == set(WORKLOADS)
+    folders = {
+        body["ContainerProperties"]["Command"][4]: body["Parameters"]["data"]["Fn::Join"][1][2]
+        for body in jobs.values()
+    }
+    assert folders == {
+        "digit-classifier": "/mnist",
+        "digit-gan": "/mnist",
+        "delivery-time": "/delivery",
+        "player-position": "/nfl",
+    }
+    assert len({json.dumps(body["ContainerProperties"]["JobRoleArn"]) for body in jobs.values()}) == len(jobs)
+    dashboard = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
+    assert [workload for workload in WORKLOADS if workload not in dashboard] == []
 
 
 def test_the_job_has_shared_memory_a_limit_and_a_log_group_of_the_stack(job: Json) -> None:
@@ -98,7 +118,8 @@ def test_a_job_writes_below_its_own_name_and_reads_only_code_and_data(template: 
     allowed = [s for name, s in statements(template) if name == "DigitClassifierJobRoleDefaultPolicy"]
     [write] = [s for s in allowed if "s3:PutObject" in s["Action"]]
     assert "/digit-classifier/*" in json.dumps(write["Resource"])
-    assert not any("s3:DeleteObject" in s["Action"] for s in allowed)
+    assert "s3:DeleteObject" in write["Action"]  # its checkpoints, when it has finished
+    assert not any("s3:DeleteObjectVersion" in s["Action"] for s in allowed)
     [read] = [s for s in allowed if s["Action"] == "s3:GetObject"]
     assert len(read["Resource"]) == 3
 
@@ -121,7 +142,7 @@ def test_settings_reach_the_template(synthesise: Callable[..., Json]) -> None:
         "log_retention_days": 7,
     }
     changed = synthesise("training.yaml", {"training": settings, "allow_data_deletion": True})
-    container = only(changed, "AWS::Batch::JobDefinition")["ContainerProperties"]
+    container = changed["Resources"]["DigitClassifierJob"]["Properties"]["ContainerProperties"]
     assert container["Image"] == "registry/own:1"
     assert {"Name": "GROUNDWORK_CODE", "Value": "s3://bundles/code.zip"} in container["Environment"]
     assert "s3:::bundles/code.zip" in json.dumps(changed)

@@ -26,8 +26,8 @@ def test_dotted_and_nested_settings_go_together() -> None:
 
 
 def test_the_order_of_dotted_and_nested_settings_does_not_lose_any() -> None:
-    config = Config.from_context({"training.epochs": "7", "training": {"job_vcpus": 8}})
-    assert (config.training.epochs, config.training.job_vcpus) == (7, 8)
+    config = Config.from_context({"training.job_attempts": "7", "training": {"job_vcpus": 8}})
+    assert (config.training.job_attempts, config.training.job_vcpus) == (7, 8)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_the_order_of_dotted_and_nested_settings_does_not_lose_any() -> None:
         ("training.instance_types", "c7i, m7i", ["c7i", "m7i"]),
         ("training.instance_types", ["c7i"], ["c7i"]),
         ("training.code", "s3://bucket/path/code.zip", "s3://bucket/path/code.zip"),
-        ("training", '{"epochs": 9}', 9),
+        ("training", '{"job_attempts": 9}', 9),
     ],
 )
 def test_values_come_as_text_from_the_command_line(key: str, value: Any, expected: Any) -> None:
     config = Config.from_context({key: value})
-    section, name = key.split(".") if "." in key else (key, "epochs")
+    section, name = key.split(".") if "." in key else (key, "job_attempts")
     assert getattr(getattr(config, section), name) == expected
 
 
@@ -58,7 +58,7 @@ def test_the_cdks_own_keys_are_not_ours(key: str) -> None:
     ("context", "message"),
     [
         (
-            {"trainig.epochs": 1},
+            {"trainig.job_attempts": 1},
             r'^unknown setting "trainig"; did you mean "training"\? Allowed: allow_data_deletion, ',
         ),
         (
@@ -128,4 +128,4 @@ def test_every_setting_is_described_once_and_for_all_uses(section: str) -> None:
 
 def test_nothing_changes_after_reading() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Config().training.epochs = 1  # type: ignore[misc]
+        Config().training.job_attempts = 1  # type: ignore[misc]
