@@ -188,8 +188,14 @@ class Film:
 
 
 def fit(settings: Settings, data: Location, run: Run) -> Results:
-    """Train both networks on the digits at a location; measure quality each epoch, on the test set once, at the end."""
+    """Train both networks on the digits at a location; measure quality each epoch, on the test set once, at the end.
+
+    Raises:
+        InputError: The data or the classifier cannot be used.
+    """
     digits = load_mnist(data)
+    if min(len(digits.train_images), len(digits.test_images)) <= generative_quality.NEIGHBOURS:
+        raise InputError(f"{data}: too few images: quality is measured on more than {generative_quality.NEIGHBOURS}")
     images = torch.from_numpy(digits.train_images).to(run.device)
     labels = torch.from_numpy(digits.train_labels).long().to(run.device)
     judge = _judge(settings, images, labels, run)

@@ -57,7 +57,9 @@ def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = NEIG
 
 def _share_within(points: Tensor, reference: Tensor, neighbours: int) -> float:
     # A point is its own nearest neighbour: hence one more.
-    radii = torch.cat([_distances(part, reference).kthvalue(neighbours + 1, 1).values for part in _parts(reference)])
+    radii = torch.cat(
+        [_distances(part, reference).topk(neighbours + 1, largest=False).values.amax(1) for part in _parts(reference)]
+    )
     within = [(_distances(part, reference) <= radii).any(1) for part in _parts(points)]
     return float(torch.cat(within).double().mean())
 

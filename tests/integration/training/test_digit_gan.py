@@ -22,7 +22,7 @@ from workloads.errors import Interrupted
 from workloads.training import digit_classifier, digit_gan
 from workloads.training.digit_gan import Film, Generator, Settings, draw, measure
 from workloads.training.digit_judge import Judge
-from workloads.training.mnist import load_mnist
+from workloads.training.mnist import FILES, format_idx, load_mnist
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
@@ -237,6 +237,17 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert error.count("\n") == 1
     assert message in error
     assert not list(tmp_path.rglob("*.*"))
+
+
+def test_too_few_images_to_measure_quality_on_are_refused(
+    digits: Path, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = load_mnist(locate(str(digits)))
+    arrays = (data.train_images, data.train_labels, data.test_images[:3], data.test_labels[:3])
+    for name, array in zip(FILES, arrays, strict=True):
+        (tmp_path / name).write_bytes(format_idx(array))
+    assert command("train", "digit-gan", "--data", tmp_path, "--output", tmp_path / "run") == 2
+    assert "too few images" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_exits_with_1(
