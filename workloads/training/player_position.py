@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from workloads.training.runtime.storage import Location
 
 NAME = "player-position"
-FOREST_GRID = {"trees": [50, 100, 200], "depth": [10, 20, 30], "split": [2, 5, 10]}
+FOREST_GRID = {"trees": [50, 100, 200], "depth": [10, 20, 30], "min_split": [2, 5, 10]}
 _FOREST_FOLDS = 5
 _SPLIT_PARTS = 5
 
@@ -80,7 +80,7 @@ class Settings(TrainingSettings):
     )
     trees: int = Field(200, ge=1, description="Trees of the forest.")
     depth: int = Field(20, ge=1, description="Largest depth of a tree.")
-    split: int = Field(5, ge=2, description="Fewest rows that a tree divides further.")
+    min_split: int = Field(5, ge=2, description="Fewest rows that a tree divides further.")
     hidden: int = Field(64, ge=1, description="Units of the network's hidden layer; half of them in a second one.")
     batch_size: int = Field(256, ge=1, description="Rows a step.")
     learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
@@ -153,7 +153,7 @@ def forest_of(settings: Settings, rows: Rows) -> Pipeline:
     forest = RandomForestClassifier(
         settings.trees,
         max_depth=settings.depth,
-        min_samples_split=settings.split,
+        min_samples_split=settings.min_split,
         class_weight="balanced_subsample" if settings.balance == "weights" else None,
         random_state=settings.seed,
     )

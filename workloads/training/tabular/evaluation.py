@@ -100,15 +100,18 @@ def errors_by_group(groups: Mapping[str, pd.Series], residuals: NDArray[np.float
     frames = {}
     for name, group in groups.items():
         names = group.astype("object").where(group.notna().to_numpy(), "missing").map(str)
+        ordered = isinstance(group.dtype, pd.CategoricalDtype)
+        order = [*group.cat.categories, "missing"] if ordered else sorted(set(names))
         by_group = pd.DataFrame({"Rows": 1, "MAE": abs(residuals), "Bias": residuals}).groupby(names.to_numpy())
-        frames[name] = by_group.agg({"Rows": "sum", "MAE": "mean", "Bias": "mean"})
+        errors = by_group.agg({"Rows": "sum", "MAE": "mean", "Bias": "mean"})
+        frames[name] = errors.loc[[group for group in order if group in errors.index]]
     return frames
 
 
 def ranges(values: pd.Series, edges: Sequence[float]) -> pd.Series:
-    """The range that each value is in, as words: `to 5`, `5 to 10`, `above 10`."""
+    """The range that each value is in, an ordered category: `to 5`, `5 to 10`, `above 10`."""
     names = [f"to {edges[0]}", *(f"{low} to {high}" for low, high in itertools.pairwise(edges)), f"above {edges[-1]}"]
-    return pd.cut(values, [-math.inf, *edges, math.inf], labels=names).astype("object")
+    return pd.cut(values, [-math.inf, *edges, math.inf], labels=names)
 
 
 def lines(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure as MatplotlibFigure
-from scipy import stats
 from sklearn.feature_selection import SelectKBest
 from sklearn.metrics import r2_score
 
@@ -123,8 +123,9 @@ def regression_figures(truth: NDArray[np.float64], prediction: NDArray[np.float6
     histogram, quantiles = shape.subplots(1, 2)
     histogram.hist(residuals, bins=40)
     histogram.set(xlabel=f"truth - prediction ({unit})", ylabel="rows")
-    theoretical, ordered = stats.probplot(residuals, fit=False)
-    quantiles.scatter(theoretical, ordered, **_DOTS)
+    ranks = (np.arange(len(residuals)) + 0.5) / len(residuals)
+    theoretical = np.array([NormalDist().inv_cdf(rank) for rank in ranks])
+    quantiles.scatter(theoretical, np.sort(residuals), **_DOTS)
     quantiles.plot(theoretical, residuals.mean() + residuals.std() * theoretical, color="black", linewidth=1)
     quantiles.set(xlabel="quantile of the normal distribution", ylabel=f"quantile of the residuals ({unit})")
 
