@@ -346,7 +346,7 @@ def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int
         title="Digit classifier",
         summary=(
             f"Names the digit in a 28x28 grey image. A convolutional network (architecture `{settings.architecture}`, "
-            f"{weights:,} weights), trained in {settings.epochs} pass{'es' if settings.epochs > 1 else ''} over its data."
+            f"{weights:,} weights)."
         ),
         data=(
             f"{len(digits.train_labels):,} images of handwritten digits to learn from "
