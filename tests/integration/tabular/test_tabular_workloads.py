@@ -7,16 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pandas as pd
 import pytest
 import torch
+from moto import mock_aws
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from workloads.__main__ import main
 from workloads.training import delivery_time
+from workloads.training.runtime import storage
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
+from workloads.training.runtime.storage import locate
 from workloads.training.runtime.tune import Search
 from workloads.training.tabular.delivery import FILE
 from workloads.training.tabular.nfl import CLASSES, FACTS_FILE, RECEIVING_FILE, RUSHING_FILE
@@ -189,6 +193,22 @@ def test_a_run_of_one_workload_does_not_predict_for_the_other(
     options = ("--model", folder / "player-position", "--input", folder / "delivery", "--output", tmp_path / "out.csv")
     assert command("predict", "delivery-time", *options) == 2
     assert "a run of player-position, not of delivery-time" in capsys.readouterr().err
+
+
+@mock_aws
+def test_data_and_model_may_be_in_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(storage, "_s3", lambda: boto3.client("s3"))
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    for path in (folder / "nfl").iterdir():
+        (locate("s3://bucket/nfl") / path.name).write(path.read_bytes())
+    options = ("--data", "s3://bucket/nfl", "--output", "s3://bucket/run", "--trees", 5, "--splits", 0, "--epochs", 2)
+    assert command("train", "player-position", *options, "--device", "cpu", "--metrics", "cloudwatch") == 0
+    arguments = ("--model", "s3://bucket/run", "--input", "s3://bucket/nfl", "--output", "s3://bucket/predictions.csv")
+    assert command("predict", "player-position", *arguments) == 0
+    assert locate("s3://bucket/predictions.csv").read().startswith(b"prediction,Player Id,Year,")
 
 
 @pytest.mark.parametrize(
