@@ -43,22 +43,9 @@ def start(folder: Path, *, username: str, password: str, database: str) -> tuple
         LocalCloudError: influxd is not installed, or did not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {
-        "INFLUXDB_REPORTING_DISABLED": "true",
-        "INFLUXDB_MONITOR_STORE_ENABLED": "false",
-        "INFLUXDB_BIND_ADDRESS": "127.0.0.1:0",
-        "INFLUXDB_META_DIR": str(folder / "meta"),
-        "INFLUXDB_DATA_DIR": str(folder / "data"),
-        "INFLUXDB_DATA_WAL_DIR": str(folder / "wal"),
-        "INFLUXDB_DATA_QUERY_LOG_ENABLED": "false",
-        "INFLUXDB_HTTP_BIND_ADDRESS": "127.0.0.1:0",  # a free port, which the log tells
-        "INFLUXDB_HTTP_AUTH_ENABLED": "true",
-        "INFLUXDB_HTTP_LOG_ENABLED": "false",
-        "INFLUXDB_HTTP_MAX_BODY_SIZE": "0",
-    }
     log = folder / "influxd.log"
     command = ["sh", "-c", 'exec "$0" run > "$1" 2>&1', find("influxd"), str(log)]
-    process = processes.start(command, folder=folder, environment=os.environ | settings)
+    process = processes.start(command, folder=folder, environment=settings(folder))
     deadline = time.monotonic() + START_SECONDS
     while not (listening := LISTENING.search(log.read_text() if log.exists() else "")):
         if process.poll() is not None or time.monotonic() > deadline:
@@ -71,6 +58,23 @@ def start(folder: Path, *, username: str, password: str, database: str) -> tuple
     access = base64.b64encode(f"{username}:{password}".encode()).decode()
     _run(url, f'CREATE DATABASE "{database}"', {"Authorization": f"Basic {access}"})
     return process, int(listening[1])
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """The environment of an influxd that keeps its data in a folder and takes a free loopback port."""
+    return os.environ | {
+        "INFLUXDB_REPORTING_DISABLED": "true",
+        "INFLUXDB_MONITOR_STORE_ENABLED": "false",
+        "INFLUXDB_BIND_ADDRESS": "127.0.0.1:0",
+        "INFLUXDB_META_DIR": str(folder / "meta"),
+        "INFLUXDB_DATA_DIR": str(folder / "data"),
+        "INFLUXDB_DATA_WAL_DIR": str(folder / "wal"),
+        "INFLUXDB_DATA_QUERY_LOG_ENABLED": "false",
+        "INFLUXDB_HTTP_BIND_ADDRESS": "127.0.0.1:0",  # a free port, which the log tells
+        "INFLUXDB_HTTP_AUTH_ENABLED": "true",
+        "INFLUXDB_HTTP_LOG_ENABLED": "false",
+        "INFLUXDB_HTTP_MAX_BODY_SIZE": "0",
+    }
 
 
 def _run(url: str, statement: str, headers: dict[str, str]) -> None:

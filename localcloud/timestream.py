@@ -209,7 +209,7 @@ def _write_records(_: Any, self: TimestreamWriteResponse) -> Any:
     if rejected:
         message = "One or more records have been rejected. See RejectedRecords for details."
         body = {"__type": "RejectedRecordsException", "message": message, "RejectedRecords": rejected}
-        return 419, {}, json.dumps(body)
+        return 419, {"status": 419}, json.dumps(body)
     total = {"Total": sum(counts), "MemoryStore": counts[0], "MagneticStore": counts[1]}
     return json.dumps({"RecordsIngested": total})
 

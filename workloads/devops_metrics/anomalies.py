@@ -59,7 +59,7 @@ def find_anomalies(signals: pd.DataFrame) -> pd.DataFrame:
         scores = score(table)
         for first, last in _stretches(scores.abs().max(axis=1) > THRESHOLD):
             inside = scores.loc[first:last]
-            signal = str(inside.abs().median().idxmax())
+            signal = str(inside.abs().max().idxmax())
             peak = int(inside[signal].abs().argmax())
             found.append(
                 {
@@ -92,10 +92,10 @@ def score(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _usual(values: pd.Series[float]) -> pd.Series[float]:
-    """The median of the same half hour of the day, on workdays or weekends; of all where there are too few days."""
+    """The median of the same time of the day, on workdays or weekends; of all where there are too few days."""
     index = pd.DatetimeIndex(values.index)
-    half_hour = index.hour * 2 + index.minute // 30
-    group = [index.dayofweek >= 5, half_hour]  # noqa: PLR2004 - Saturday
+    time_of_day = index.hour * 60 + index.minute
+    group = [index.day_of_week >= 5, time_of_day]  # noqa: PLR2004 - Saturday
     median = values.groupby(group).transform("median")
     days = pd.Series(index.date, index=values.index).groupby(group).transform("nunique")
     flat = values.median()

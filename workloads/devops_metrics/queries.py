@@ -148,13 +148,11 @@ def deviating_hosts(store: MetricStore, period: Period) -> pd.DataFrame:
         # In a fleet of equals the spread is next to nothing; one percent of the level is not remarkable.
         scores[f"{name}_score"] = (table[name] - middle) / spread.clip(lower=0.01 * middle.abs() + 1e-9)
         table[f"fleet_{name}"] = middle
-    table = table.assign(**scores)
-    far = table[list(scores)].abs().max(axis=1)
-    chosen = table[(far > _FAR) & (fleets["cpu"].transform("size") >= _SMALLEST_FLEET)]
+    far = pd.DataFrame(scores).abs().max(axis=1)
+    large = fleets["cpu"].transform("size") >= _SMALLEST_FLEET
+    chosen = table.assign(**scores, far=far)[(far > _FAR) & large]
     columns = [*_APPLICATION, "cpu", "fleet_cpu", "cpu_score", "memory", "fleet_memory", "memory_score"]
-    return chosen.assign(far=far).sort_values(["far", "Application_ID"], ascending=[False, True], ignore_index=True)[
-        columns
-    ]
+    return chosen.sort_values(["far", "Application_ID"], ascending=[False, True], ignore_index=True)[columns]
 
 
 def anomalies(store: MetricStore, period: Period) -> pd.DataFrame:

@@ -88,16 +88,14 @@ class Schema(BaseModel):
             InputError: A column is missing or stands twice.
         """
         cleaned = [name.strip().lower() for name in header]
-        found = []
-        for name in (self.time, *self.dimensions, *self.measures):
-            wanted = self.columns.get(name, name)
-            if cleaned.count(wanted.lower()) > 1:
-                raise InputError(f"line 1: the column {wanted} stands twice in the header")
-            if wanted.lower() not in cleaned:
-                near = difflib.get_close_matches(wanted.lower(), cleaned, n=1, cutoff=0.5)
-                meant = (
-                    f" (is it {header[cleaned.index(near[0])].strip()}? then say so in a mapping file)" if near else ""
-                )
-                raise InputError(f"line 1: no column {wanted}{meant}; the header has: {', '.join(header)}")
-            found.append(cleaned.index(wanted.lower()))
-        return found
+        wanted = [self.columns.get(name, name) for name in (self.time, *self.dimensions, *self.measures)]
+        strange = [name for name in cleaned if name not in {name.lower() for name in wanted}]
+        for name in wanted:
+            if cleaned.count(name.lower()) > 1:
+                raise InputError(f"line 1: the column {name} stands twice in the header")
+            if name.lower() not in cleaned:
+                near = difflib.get_close_matches(name.lower(), strange, n=1, cutoff=0.5)
+                found = header[cleaned.index(near[0])].strip() if near else ""
+                meant = f" (is it {found}? then say so in a mapping file)" if near else ""
+                raise InputError(f"line 1: no column {name}{meant}; the header has: {', '.join(header)}")
+        return [cleaned.index(name.lower()) for name in wanted]

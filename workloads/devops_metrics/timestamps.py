@@ -89,7 +89,7 @@ class Timestamps:
             moment = self._guess(time)
             if isinstance(moment, datetime) and moment.tzinfo is None:
                 return _one_moment(moment, ZoneInfo(zone))
-        except (ValueError, OSError):  # no such time, no such zone
+        except (ValueError, KeyError, OSError):  # no such time, no such zone
             pass
         raise ValueError(f"{text!r} is no time")
 

@@ -1,0 +1,93 @@
+"""A small fleet, held by both engines: a real influxd, and the local cloud's Timestream."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from localcloud import LocalCloud, influxdb, processes
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
+from workloads.devops_metrics.liveanalytics import LiveAnalytics
+from workloads.devops_metrics.reader import Reader
+from workloads.devops_metrics.schema import Schema
+from workloads.devops_metrics.settings import FleetSettings
+from workloads.devops_metrics.simulate import simulate
+from workloads.devops_metrics.store import MetricStore
+
+ENGINES = ("influxdb", "liveanalytics")
+ACCESS = {"username": "admin", "password": "it's \\ secret"}
+
+
+class Engines:
+    """Makes empty stores of either engine, each of its own."""
+
+    def __init__(self, cloud: LocalCloud, influxdb_url: str) -> None:
+        self._cloud = cloud
+        self._url = influxdb_url
+        self._made = 0
+
+    def new(self, engine: str, *, retention: timedelta = timedelta(days=400), late: bool = True) -> MetricStore:
+        self._made += 1
+        name = f"devops{self._made}"
+        if engine == "influxdb":
+            store = InfluxDB(self._url, name, **ACCESS, attempts=2)
+            hours = retention // timedelta(hours=1)
+            store._request("/query", {"db": "", "epoch": "u", "q": f'CREATE DATABASE "{name}" WITH DURATION {hours}h'})
+            return store
+        write = self._cloud.client("timestream-write")
+        write.create_database(DatabaseName=name)
+        write.create_table(
+            DatabaseName=name,
+            TableName="metrics",
+            RetentionProperties={
+                "MemoryStoreRetentionPeriodInHours": 24,
+                "MagneticStoreRetentionPeriodInDays": retention.days,
+            },
+            MagneticStoreWriteProperties={"EnableMagneticStoreWrites": late},
+        )
+        return LiveAnalytics(name, "metrics")
+
+
+@contextmanager
+def environment(cloud: LocalCloud) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in cloud.environment().items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def engines(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    folder = tmp_path_factory.mktemp("influxdb")
+    process, port = influxdb.start(folder, **ACCESS, database="first")
+    with environment(cloud):
+        yield Engines(cloud, f"http://localhost:{port}")
+    processes.end(process)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two services of three hosts over fifteen days, one more host that is hot, and some bad lines."""
+    path = tmp_path_factory.mktemp("fleet") / "fleet.csv"
+    now = datetime.now(UTC)
+    simulate(
+        FleetSettings(services=2, hosts=3, days=15, interval=1200, incidents=3, missing=0.05),
+        path,
+        path.with_suffix(".incidents.csv"),
+        now,
+    )
+    with path.open("a") as file:
+        for hour in range(24):
+            file.write(f"search-09,search,{(now - timedelta(hours=hour)).isoformat()},99,60,3,200\n")
+        file.write("web-1,web,yesterday,1,2,3,200\n")
+        file.write(f'quo=ta tion\\,web "x",{now.isoformat()},1,2,3,200\n')
+        file.write(f"web-1,web,{now.isoformat()},,2,3,\n")
+    return path
+
+
+def load(store: MetricStore, path: Path, folder: Path) -> Tally:
+    with Quarantine(folder / "quarantine.csv") as quarantine:
+        return ingest(Reader(path, Schema()), store, quarantine, batch_rows=2000)

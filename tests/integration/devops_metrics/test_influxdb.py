@@ -1,0 +1,152 @@
+"""InfluxDB over the network: certificates, wrong passwords, a busy or missing server."""
+
+import http.server
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from localcloud import influxdb, processes
+from workloads.devops_metrics.connection import address
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.devops_metrics.reader import Row
+from workloads.errors import InputError
+
+from .conftest import ACCESS
+
+ROWS = [Row(2, time.time_ns() // 1000, ("web-1", "web"), (1.0, 2.0, 3.0, 200), "text")]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    process, port = influxdb.start(tmp_path_factory.mktemp("influxdb"), **ACCESS, database="devops")
+    yield f"http://localhost:{port}"
+    processes.end(process)
+
+
+def test_plain_http_is_for_this_machine_only() -> None:
+    with pytest.raises(InputError, match="reached by https, so that nobody reads along"):
+        InfluxDB("http://metrics.example.com:8086", "devops")
+    assert (
+        address("abc.timestream-influxdb.us-east-1.on.aws") == "https://abc.timestream-influxdb.us-east-1.on.aws:8086"
+    )
+    assert address("localhost:1234") == "http://localhost:1234"
+
+
+def test_a_wrong_password_is_named(url: str) -> None:
+    with pytest.raises(InputError, match=r"refused \(401\).*Are name and password right"):
+        InfluxDB(url, "devops", username="admin", password="wrong").write(ROWS, 1)  # noqa: S106
+
+
+def test_a_database_that_is_not_there_is_named(url: str) -> None:
+    with pytest.raises(InputError, match=r'database not found: \\?"?nowhere'):
+        InfluxDB(url, "nowhere", **ACCESS).write(ROWS, 1)
+
+
+def test_a_server_that_is_away_is_tried_again_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    with pytest.raises(InputError, match="InfluxDB cannot be reached"):
+        InfluxDB("http://localhost:9", "devops", attempts=4).write(ROWS, 1)
+    assert len(waits) == 3
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
+    """Answers with the given statuses, one after the other; and the headers it saw."""
+    statuses, seen = list(request.param), []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(self.headers["Authorization"])
+            self.answer(statuses.pop(0))
+
+        def do_GET(self) -> None:
+            self.answer(204)
+
+        def answer(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("X-Influxdb-Version", "v2.7.12")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://localhost:{running.server_port}", seen
+        running.shutdown()
+
+
+@pytest.mark.parametrize("server", [(429, 503, 204)], indirect=True)
+def test_a_busy_server_is_asked_again_with_growing_random_waits(
+    server: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    url, seen = server
+    assert InfluxDB(url, "devops", token="abc").write(ROWS, 1).rows == 1  # noqa: S106
+    assert seen == ["Token abc"] * 3
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize("server", [(401,)], indirect=True)
+def test_influxdb_2_tells_that_it_wants_a_token(server: tuple[str, list[str]]) -> None:
+    with pytest.raises(InputError, match=r'InfluxDB 2 opens this API by a token only.*"token" to the secret'):
+        InfluxDB(server[0], "devops", username="admin", password="right").write(ROWS, 1)  # noqa: S106
+
+
+def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make_certificate(key, certificate)
+    log = tmp_path / "influxd.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [influxdb.find("influxd"), "run"], env=influxdb.settings(tmp_path) | _https(certificate, key), stderr=output
+        )
+    try:
+        while not (listening := influxdb.LISTENING.search(log.read_text())):
+            assert process.poll() is None
+            time.sleep(0.05)
+        url = f"https://localhost:{listening[1]}"
+        with pytest.raises(InputError, match="its certificate is not to be trusted"):
+            InfluxDB(url, "devops").describe()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with pytest.raises(InputError, match="database not found"):  # so it was let in
+            InfluxDB(url, "devops").describe()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _https(certificate: Path, key: Path) -> dict[str, str]:
+    return {
+        "INFLUXDB_HTTP_AUTH_ENABLED": "false",
+        "INFLUXDB_HTTP_HTTPS_ENABLED": "true",
+        "INFLUXDB_HTTP_HTTPS_CERTIFICATE": str(certificate),
+        "INFLUXDB_HTTP_HTTPS_PRIVATE_KEY": str(key),
+    }
+
+
+def make_certificate(key: Path, certificate: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number(), now, now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
+    key.write_bytes(private.private_bytes(pem, form, plain))

@@ -1,0 +1,247 @@
+"""Every line of a CSV file becomes a row or a fault with its number and reason."""
+
+import csv
+import io
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workloads.devops_metrics.reader import Fault, Reader, Row
+from workloads.devops_metrics.schema import Schema
+from workloads.errors import InputError
+
+HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
+GOOD = "web-1,web,2026-01-31T12:00:00Z,12.5,50,1e6,200"
+
+
+def read(
+    path: Path, content: str | bytes, schema: Schema | None = None, size: int = 1000
+) -> tuple[list[Row], list[Fault]]:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    batches = list(Reader(path, schema or Schema()).batches(size))
+    return [row for batch in batches for row in batch.rows], [fault for batch in batches for fault in batch.faults]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "metrics.csv"
+
+
+def test_a_row_has_its_line_time_dimensions_measures_and_text(path: Path) -> None:
+    rows, faults = read(path, f"{HEADER}\n{GOOD}\n")
+    assert faults == []
+    assert rows == [Row(2, 1_769_860_800_000_000, ("web-1", "web"), (12.5, 50.0, 1e6, 200), GOOD)]
+
+
+def test_columns_are_found_by_name_in_any_order_and_others_are_left_alone(path: Path) -> None:
+    content = (
+        "http_status, note ,Time_Stamp,Application_Name,Application_ID,CPU_Usage,Memory_Usage,Network_Throughput\n"
+    )
+    rows, _ = read(path, content + "404,x,1769860800,web,web-1,1,2,3\n")
+    assert rows[0].dimensions == ("web-1", "web")
+    assert rows[0].measures == (1.0, 2.0, 3.0, 404)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_line_endings_byte_order_marks_and_a_missing_last_newline_do_not_matter(
+    path: Path, ending: str, mark: bytes
+) -> None:
+    rows, faults = read(path, mark + ending.join([HEADER, GOOD, "", GOOD.replace("web-1", "web-2")]).encode())
+    assert ([row.line for row in rows], faults) == ([2, 4], [])
+
+
+def test_quoted_cells_may_hold_commas_and_quotes(path: Path) -> None:
+    rows, _ = read(path, HEADER + '\n"a,""b""","web",2026-01-31T12:00:00Z,1,2,3,200\n')
+    assert rows[0].dimensions == ('a,"b"', "web")
+
+
+def test_an_empty_measure_is_left_out(path: Path) -> None:
+    rows, _ = read(path, f"{HEADER}\nweb-1,web,1769860800,,50,,\n")
+    assert rows[0].measures == (None, 50.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("web-1,web,2026-01-31T12:00:00Z,12.5,50,1e6", "6 cells, the header has 7"),
+        ("web-1,web,2026-01-31T12:00:00Z,high,50,1e6,200", "CPU_Usage: 'high' is not a number"),
+        ("web-1,web,2026-01-31T12:00:00Z,nan,50,1e6,200", "CPU_Usage: 'nan' is not a finite number"),
+        ("web-1,web,2026-01-31T12:00:00Z,1_0,50,1e6,200", "CPU_Usage: '1_0' is not a number"),
+        ("web-1,web,2026-01-31T12:00:00Z,1,50,1e6,20.5", "HTTP_Status: '20.5' is not a whole number"),
+        ("web-1,web,2026-01-31T12:00:00Z,1,50,1e6,9999999999999999999", "is outside 64 bits"),
+        ("web-1,web,2026-01-31T12:00:00Z,,,,", "no measure has a value"),
+        (",web,2026-01-31T12:00:00Z,12.5,50,1e6,200", "Application_ID: empty"),
+        ("web\t1,web,2026-01-31T12:00:00Z,12.5,50,1e6,200", "Application_ID: holds a control character"),
+        ("x" * 2049 + ",web,2026-01-31T12:00:00Z,12.5,50,1e6,200", "longer than 2,048 bytes"),
+        ("web-1,web,tomorrow,12.5,50,1e6,200", "'tomorrow' is no time"),
+        ("web-1,web,2200-01-31T12:00:00Z,12.5,50,1e6,200", "more than 15 minutes in the future"),
+        ('"web-1,web,2026-01-31T12:00:00Z,12.5,50,1e6,200', "a quotation mark is not closed in the line"),
+        ('"web-1"x,web,2026-01-31T12:00:00Z,12.5,50,1e6,200', "quotation marks"),
+    ],
+)
+def test_a_bad_line_is_a_fault_and_the_next_one_is_read(path: Path, line: str, reason: str) -> None:
+    rows, faults = read(path, f"{HEADER}\n{line}\n{GOOD}\n")
+    assert [row.line for row in rows] == [3]
+    assert [(fault.line, fault.text) for fault in faults] == [(2, line)]
+    assert reason in faults[0].reason
+
+
+def test_bytes_that_are_no_utf8_are_a_fault_that_shows_them(path: Path) -> None:
+    _, faults = read(path, HEADER.encode() + b"\ncaf\xe9,web,1769860800,1,2,3,200\n")
+    assert faults == [Fault(2, "not UTF-8 at byte 4", r"caf\xe9,web,1769860800,1,2,3,200")]
+
+
+def test_a_second_row_for_the_same_time_and_dimensions_is_a_fault(path: Path) -> None:
+    rows, faults = read(path, f"{HEADER}\n{GOOD}\n{GOOD}\n")
+    assert len(rows) == 1
+    assert "second row" in faults[0].reason
+
+
+def test_a_line_without_end_is_a_fault_and_takes_no_memory(path: Path) -> None:
+    rows, faults = read(path, f"{HEADER}\n{'x' * 3_000_000}\n{GOOD}\n")
+    assert [row.line for row in rows] == [3]
+    assert "longer than 1,048,576 bytes" in faults[0].reason
+    assert len(faults[0].text) < 300
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (HEADER.replace("CPU_Usage", "CPU").encode(), r"no column CPU_Usage \(is it CPU\?"),
+        (HEADER.replace(",", ";").encode(), "separated by commas, not ';'"),
+        ((HEADER + ",CPU_Usage").encode(), "CPU_Usage stands twice"),
+        (HEADER.encode("utf-16"), "UTF-16; save it as UTF-8"),
+    ],
+)
+def test_a_header_that_cannot_be_used_is_refused_before_anything_is_read(
+    path: Path, content: bytes, message: str
+) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        Reader(path, Schema())
+
+
+def test_a_mapping_file_adds_dimensions_and_measures_and_renames_columns(path: Path, tmp_path: Path) -> None:
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(
+        'time = "when"\ntimezone = "Europe/Berlin"\ndimensions = ["host", "region"]\n'
+        '[measures]\nload = "DOUBLE"\nhealthy = "BOOLEAN"\nnote = "VARCHAR"\n[columns]\nload = "load %"\n'
+    )
+    rows, _ = read(
+        path, "when,host,region,load %,healthy,note\n2026-01-31 13:00,a,eu,7,true,fine\n", Schema.load(mapping)
+    )
+    assert rows[0][1:4] == (1_769_860_800_000_000, ("a", "eu"), (7.0, True, "fine"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time =", "not TOML"),
+        ('dimension = ["a"]', "dimension: Extra inputs"),
+        ('[measures]\na = "FLOAT"', "measures.a: Input should be"),
+        ('timezone = "Mars"', "Mars is no time zone"),
+        ('dimensions = ["CPU_Usage"]', "CPU_Usage stands twice"),
+        ('dimensions = ["time"]', "a name that the stores keep"),
+    ],
+)
+def test_a_mapping_file_that_cannot_be_used_is_refused_with_the_place(tmp_path: Path, text: str, message: str) -> None:
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(text)
+    with pytest.raises(InputError, match=message):
+        Schema.load(mapping)
+
+
+# Cells that are right, wrong, and strange; lines too short, too long, quoted badly, or no text at all.
+CELLS = [
+    "web-1",
+    "web",
+    "2026-01-31T12:00:00Z",
+    "1769860800",
+    "12.5",
+    "200",
+    "",
+    " ",
+    "nan",
+    "-1",
+    "1e999",
+    '"',
+    "é",
+    "\x00",
+]
+
+
+def dirty_line(random: Random) -> bytes:
+    row = ["web-1", "web", str(1_700_000_000 + random.randrange(10**7)), f"{100 * random.random()}", "50", "1e6", "200"]
+    for _ in range(random.choice([0, 1, 2, 7])):
+        row[random.randrange(7)] = random.choice(
+            [*CELLS, str(random.uniform(-1e9, 1e9)), "".join(map(chr, random.choices(range(1, 900), k=6)))]
+        )
+    if random.random() < 0.1:
+        row = row[: random.randrange(8)] + random.choices(CELLS, k=random.randrange(3))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(row) if random.random() < 0.5 else text.write(",".join(row))
+    raw = text.getvalue().encode() if random.random() < 0.95 else random.randbytes(random.randrange(40))
+    return raw.replace(b"\n", b"").replace(b"\r", b"")
+
+
+def check_that_none_is_lost(path: Path, dirty: list[bytes]) -> None:
+    rows, faults = read(path, b"\n".join([HEADER.encode(), *dirty]) + b"\n", size=170)
+    numbers = sorted([row.line for row in rows] + [fault.line for fault in faults])
+    assert numbers == [number for number, line in enumerate(dirty, start=2) if line.strip()]
+    assert all(fault.reason for fault in faults)
+    assert all(all(row.dimensions) and any(value is not None for value in row.measures) for row in rows)
+
+
+quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@settings(quick, max_examples=22)
+@given(st.integers(0, 2**32))
+def test_ten_thousand_dirty_lines_are_each_a_row_or_a_fault_and_none_is_lost(path: Path, seed: int) -> None:
+    random = Random(seed)  # noqa: S311 (no secret)
+    check_that_none_is_lost(path, [dirty_line(random) for _ in range(500)])
+
+
+@settings(quick, max_examples=100)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=60),
+            st.lists(st.text(max_size=8), min_size=6, max_size=8).map(
+                lambda row: ",".join(row).encode("utf-8", "surrogatepass")
+            ),
+        ),
+        max_size=4,
+    )
+)
+def test_no_bytes_crash_it(path: Path, dirty: list[bytes]) -> None:
+    check_that_none_is_lost(path, [line.replace(b"\n", b"").replace(b"\r", b"") for line in dirty])
+
+
+def test_a_followed_file_gives_what_is_appended_waits_for_whole_lines_and_starts_anew_after_rotation(
+    path: Path,
+) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\nweb-2,web,176986")
+    steps = iter(
+        [
+            lambda: path.write_text(path.read_text() + "0800,1,2,3,200\n"),
+            lambda: (path.unlink(), path.write_text(f"{HEADER}\n{GOOD.replace('web-1', 'web-3')}\n")),
+            None,
+        ]
+    )
+
+    def stop() -> bool:
+        step = next(steps)
+        if step is None:
+            return True
+        step()
+        return False
+
+    batches = Reader(path, Schema(), follow=True, stop=stop).batches()
+    rows = [row for batch in batches for row in batch.rows]
+    assert [(row.line, row.dimensions[0]) for row in rows] == [(2, "web-1"), (3, "web-2"), (2, "web-3")]
