@@ -137,6 +137,24 @@ def test_tables_of_nflverse_give_the_same_features(folder: Path, tmp_path: Path)
     assert features["longest_reception"].isna().all()
 
 
+def test_of_nflverse_the_regular_season_is_read_also_without_a_team_and_without_facts(tmp_path: Path) -> None:
+    header = "player_id,season,season_type,position,receptions,carries"
+    rows = ["a,2010,REG,WR,50,1", "a,2010,POST,WR,5,0", "a,2010,REG+POST,WR,55,1", "b,2011,REG,RB,20,99"]
+    (tmp_path / "stats.csv").write_text("\n".join([header, *rows]))
+    for level in ("season", "career"):
+        features = examples(load_players(Folder(tmp_path)), "all", level)
+        assert features["receptions"].tolist() == [50, 20]
+        assert features["carries"].tolist() == [1, 99]
+        assert features["weight"].isna().all()
+
+
+def test_a_height_of_nothing_is_not_known(folder: Path) -> None:
+    edit(folder / FACTS_FILE, lambda row: row | {"Height (inches)": "0"})
+    features = examples(load_players(Folder(folder)), "all", "career")
+    assert features["height"].isna().all()
+    assert features["weight_by_height"].isna().all()
+
+
 @pytest.mark.parametrize(
     ("name", "change", "complaint"),
     [

@@ -14,7 +14,7 @@ from workloads.training.runtime.storage import Folder
 from workloads.training.tabular.table import Column, amount, number, read_table, word
 
 COLUMNS = [Column("km", amount), Column("sky", word)]
-FINITE = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(-1e12, 1e12)
 
 
 def read(path: Path, content: str | bytes, columns: list[Column] = COLUMNS) -> list[list[object]]:
@@ -23,7 +23,7 @@ def read(path: Path, content: str | bytes, columns: list[Column] = COLUMNS) -> l
     return read_table(Folder(file), columns).drop(columns="line").to_numpy(dtype=object).tolist()
 
 
-@given(FINITE)
+@given(NUMBERS)
 def test_a_number_is_read_as_it_was_written(value: float) -> None:
     assert number(repr(value)) == value
     assert number(f" {value!r} ") == value
@@ -40,12 +40,12 @@ def test_any_cell_is_a_finite_number_or_missing_or_refused(cell: str) -> None:
         value = number(cell)
     except ValueError:
         return
-    assert not math.isinf(value)
+    assert math.isnan(value) or abs(value) <= 1e12
     assert math.isnan(value) or any(character.isdigit() for character in cell)
 
 
 @pytest.mark.parametrize(
-    "cell", ["1,23", "12,34,567", "1_000", "٣", "0x10", "1e999", "inf", "1.2.3", "twelve", "+", "."]
+    "cell", ["1,23", "12,34,567", "1_000", "٣", "0x10", "1e999", "1e13", "inf", "1.2.3", "twelve", "+", "."]
 )
 def test_what_only_looks_like_a_number_is_refused(cell: str) -> None:
     with pytest.raises(ValueError, match=r"is not a number|is too large"):

@@ -109,7 +109,8 @@ def load_players(data: Location) -> Players:
     """The tables of a folder: the three files of the Kaggle set, or tables with the columns of nflverse.
 
     Of nflverse, any CSV file with `player_id` and `season` has seasons (receiving and rushing), and any with `height`
-    and `weight` and `player_id` or `gsis_id` has facts; one file may be both.
+    and `weight` and `player_id` or `gsis_id` has facts; one file may be both. Where there is a `season_type`, the
+    regular season is read.
 
     Raises:
         InputError: Files are missing, or a row of one cannot be used.
@@ -121,8 +122,8 @@ def load_players(data: Location) -> Players:
 
 def _load_three_files(data: Location) -> Players:
     position = Column("Position", word, "position", required=False)
-    receiving = read_table(data / RECEIVING_FILE, [*_IDENTITY, position, *_numbers(_RECEIVING)])
-    rushing = read_table(data / RUSHING_FILE, [*_IDENTITY, *_numbers(_RUSHING)])
+    receiving = _read_seasons(data / RECEIVING_FILE, [*_IDENTITY, position, *_numbers(_RECEIVING)])
+    rushing = _read_seasons(data / RUSHING_FILE, [*_IDENTITY, *_numbers(_RUSHING)])
     facts = read_table(
         data / FACTS_FILE,
         [
@@ -131,8 +132,6 @@ def _load_three_files(data: Location) -> Players:
             Column("Weight (lbs)", number, "weight"),
         ],
     )
-    _refuse_repeated(data / RECEIVING_FILE, receiving, _SEASON_KEY)
-    _refuse_repeated(data / RUSHING_FILE, rushing, _SEASON_KEY)
     _refuse_repeated(data / FACTS_FILE, facts, ["player"])
     return Players(_none_is_zero(receiving, _RECEIVING.values()), _none_is_zero(rushing, _RUSHING.values()), facts)
 
@@ -158,9 +157,9 @@ def _load_nflverse(data: Location) -> Players:
         Column(team, word, "team", required=False),
     ]
     position = Column("position", word, "position", required=False)
+    part = Column("season_type", word, required=False)
     given = [Column(name, statistic) for name in [*_NFLVERSE_RECEIVING, *_NFLVERSE_RUSHING] if name in header]
-    table = read_table(data / seasons[0], [*identity, position, *given])
-    _refuse_repeated(data / seasons[0], table, _SEASON_KEY)
+    table = _read_seasons(data / seasons[0], [*identity, position, part, *given])
     table = _none_is_zero(table, [column.key for column in given])
     receiving = table.reindex(columns=[*_SEASON_KEY, "position", *_RECEIVING.values(), LINE])
     rushing = table.assign(rushing_games=table.get("games", np.nan))
@@ -172,10 +171,19 @@ def _load_nflverse(data: Location) -> Players:
 
 def _nflverse_facts(file: Location, header: Sequence[str]) -> pd.DataFrame:
     player = "player_id" if "player_id" in header else "gsis_id"
-    table = read_table(
-        file, [Column(player, word, "player"), Column("height", inches), Column("weight", number)]
-    )  # players who never played have no id
-    return table.dropna(subset="player").drop(columns=LINE)
+    table = read_table(file, [Column(player, word, "player"), Column("height", inches), Column("weight", number)])
+    return table.dropna(subset="player").drop(columns=LINE)  # who never played has no id
+
+
+def _read_seasons(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
+    table = read_table(file, columns)
+    table["team"] = table["team"].fillna("")
+    if "season_type" in table and table["season_type"].notna().any():
+        table = table[table["season_type"] == "REG"].reset_index(drop=True)
+        if table.empty:
+            raise InputError(f"{file}: no row whose season_type is REG (regular season)")
+    _refuse_repeated(file, table, _SEASON_KEY)
+    return table
 
 
 def _numbers(names: dict[str, str]) -> list[Column]:
@@ -192,7 +200,7 @@ def _refuse_repeated(file: Location, table: pd.DataFrame, key: list[str]) -> Non
     repeated = table[table.duplicated(key)]
     if len(repeated):
         row = repeated.iloc[0]
-        first = table[(table[key].fillna("") == row[key].fillna("")).all(axis=1)].iloc[0]
+        first = table[(table[key] == row[key]).all(axis=1)].iloc[0]
         what = ", ".join(f"{name} {row[name]:.0f}" if name == "year" else f"{name} {row[name]}" for name in key)
         raise InputError(f"{file}, line {row[LINE]}: {what} is there already in line {first[LINE]}")
 
@@ -217,7 +225,8 @@ def examples(players: Players, features: Features, level: Level) -> pd.DataFrame
     rows = players.receiving[key].join(table, on=key).drop(columns=key)
     if features == "all":
         body = players.receiving[["player"]].merge(players.facts, on="player", how="left")
-        rows["height"], rows["weight"] = body["height"].to_numpy(), body["weight"].to_numpy()
+        for name in ("height", "weight"):
+            rows[name] = body[name].where(body[name] > 0).to_numpy()
         rows["weight_by_height"] = rows["weight"] / rows["height"] ** 2
     return rows.astype("float64")
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MISSING = {"", "--", "na", "n/a", "nan", "none", "null"}
 _NUMBER = re.compile(r"[+-]?(([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
+_LARGEST = 1e12  # no distance, yard or minute is; float32 ends at 3e38, and features are products
+
 LINE = "line"
 """The column with the line of the file on which a row ends, counted from 1."""
 
@@ -37,7 +39,7 @@ def number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
         raise ValueError("is not a number")
     value = float(text.replace(",", ""))
-    if math.isinf(value):
+    if abs(value) > _LARGEST:
         raise ValueError("is too large")
     return value
 
