@@ -1,0 +1,103 @@
+"""The stack from its console template, and the commands that a person runs on it, for both engines."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud
+from workloads.__main__ import main
+
+from .conftest import ENGINES, environment
+
+TEMPLATE = Path(__file__).parents[3] / "cloudformation" / "devops-metrics.yaml"
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def stack(request: pytest.FixtureRequest, cloud: LocalCloud) -> str:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    values = {
+        "Engine": request.param,
+        "VpcId": vpc,
+        "SubnetIds": subnet,
+        "SilenceMinutes": "1",
+        "Email": "me@example.com",
+    }
+    cloud.client("cloudformation").create_stack(
+        StackName=f"Metrics-{request.param}",
+        TemplateBody=TEMPLATE.read_text(),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+    )
+    return f"Metrics-{request.param}"
+
+
+@pytest.fixture
+def run(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command in this process; exit code, output and errors."""
+
+    def command(*arguments: str | Path) -> tuple[int, str, str]:
+        with environment(cloud):
+            monkeypatch.setattr("sys.argv", ["workloads", "devops-metrics", *map(str, arguments)])
+            with pytest.raises(SystemExit) as end:
+                main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
+
+    return command
+
+
+def test_a_fleet_is_ingested_asked_drawn_and_watched(
+    cloud: LocalCloud, stack: str, run: Any, tmp_path: Path, eventually: Any
+) -> None:
+    outputs = cloud.outputs(stack)
+    assert outputs["Engine"] == stack.removeprefix("Metrics-")
+    assert ("Endpoint" in outputs) == (outputs["Engine"] == "influxdb")
+    fleet = tmp_path / "fleet.csv"
+    code, out, errors = run(
+        "simulate", "--output", fleet, "--services", "1", "--hosts", "3", "--interval", "300", "--incidents", "4"
+    )
+    assert code == 0, errors
+    with fleet.open("a") as file:
+        file.write("broken line\n")
+    code, out, errors = run("ingest", fleet, "--stack", stack)
+    assert code == 0, errors
+    lines = fleet.read_text().count("\n") - 1
+    assert f"{lines:,} lines: {lines - 1:,} written, 1 quarantined" in out
+    assert ("KiB metered" in out) == (outputs["Engine"] == "liveanalytics")
+    [bad] = csv.DictReader((tmp_path / "fleet.csv.quarantine.csv").read_text().splitlines())
+    assert bad == {"line": str(lines + 1), "reason": "1 cells, the header has 7", "text": "broken line"}
+    figure = tmp_path / "anomalies.png"
+    labels = fleet.with_suffix(".incidents.csv")
+    code, out, errors = run("query", "anomalies", "--stack", stack, "--incidents", labels, "--plot", figure)
+    assert code == 0, errors
+    assert "4 incidents" in out
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    alarms = cloud.client("cloudwatch")
+
+    def ringing() -> bool:
+        found = alarms.describe_alarms(AlarmNames=[outputs["RejectedAlarmName"]])["MetricAlarms"]
+        return bool(found[0]["StateValue"] == "ALARM")
+
+    assert eventually(ringing)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ingest", "nowhere.csv"], "nowhere.csv: cannot be read"),
+        (["query", "busiest", "--last", "soon"], "--last soon: expected a number and a unit"),
+        (["query", "busiest", "--until", "soon"], "--until soon: expected a time"),
+        (["query", "busiest", "--plot", "x.doc"], "a figure's name ends in .png"),
+        (["query", "busiest", "--stack", "Nowhere"], "stack Nowhere: "),
+        (["query", "who"], "no query is called who"),
+        (["simulate", "--output", "x.csv", "--hosts", "0"], "--hosts 0: input should be greater than or equal to 1"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_exit_code_2(run: Any, arguments: list[str], message: str) -> None:
+    code, _, errors = run(*arguments)
+    assert code == 2
+    assert message in errors
+    assert errors.count("\n") == 1
