@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from groundwork.demo import demo
+from groundwork.demo.command import demo
 from localcloud.commands import app as local
 from localcloud.errors import LocalCloudError
 from workloads.commands import app as workloads

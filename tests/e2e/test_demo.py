@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from email import policy
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(1200)  # a deployment and three training jobs, on whatever machine this is
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +36,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
 def test_every_promise_is_kept(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     done, _ = demo
     assert done.returncode == 0, done.stdout
-    assert "All 17 promises kept." in done.stdout
-    assert "scikit-learn's 8×8 digits" in done.stdout  # it says which data it used
+    assert re.search(r"All \d+ promises kept\.", done.stdout)
+    assert done.stdout.count("a sample; GROUNDWORK_DATA may name") == 3  # it says which data it used
 
 
-def test_the_trained_model_and_its_report_are_there(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
-    run = demo[1] / "digit-classifier"
-    assert json.loads((run / "metrics.json").read_text())["test"]["accuracy"] >= 0.9
+@pytest.mark.parametrize(
+    ("workload", "figure", "goal"),
+    [("digit-classifier", "accuracy", 0.9), ("delivery-time", "r2", 0.6), ("player-position", "accuracy", 0.85)],
+)
+def test_the_trained_model_and_its_report_are_there(
+    demo: tuple[subprocess.CompletedProcess[str], Path], workload: str, figure: str, goal: float
+) -> None:
+    run = demo[1] / workload
+    assert json.loads((run / "metrics.json").read_text())["test"][figure] >= goal
     assert (run / "report.html").read_text().startswith("<!doctype html>")
-    assert (run / "model.safetensors").stat().st_size > 10_000
+    assert (run / "model.safetensors").stat().st_size > 1_000
 
 
 def test_two_mails_came_one_with_the_alarm_and_one_with_the_instance(

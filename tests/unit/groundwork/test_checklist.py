@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from groundwork.checklist import Checklist, PromiseBrokenError
+from groundwork.demo.checklist import Checklist, PromiseBrokenError
 
 
 @pytest.fixture
