@@ -1,0 +1,553 @@
+"""Monitoring data: how fast it is written, what that costs, how much memory it takes, and how databases compare.
+
+    python benchmarks/devops_metrics.py writes [--rows 100000]
+    python benchmarks/devops_metrics.py memory [--rows 10000000]
+    python benchmarks/devops_metrics.py databases [--rows 2000000]
+    python benchmarks/devops_metrics.py detection [--seeds 10]
+    python benchmarks/devops_metrics.py page
+
+`writes`: our writer for LiveAnalytics, `awswrangler.timestream.write` and one request a row, on the same rows, to a
+server that only counts and meters what comes. `memory`: a large file into InfluxDB, resident memory sampled on the way.
+`databases`: the same rows and questions in PostgreSQL (a plain table, and an indexed one) and InfluxDB. `detection`:
+precision and recall on simulated fleets. `page` writes docs/workloads/devops-metrics-measured.md from the results.
+
+It needs the packages of the extra `benchmark`, and PostgreSQL's server programs (initdb, postgres) on PATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import http.server
+import json
+import multiprocessing
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from localcloud import influxdb, processes
+from workloads.devops_metrics.anomalies import evaluate
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
+from workloads.devops_metrics.liveanalytics import US_DOLLARS_PER_KIB, LiveAnalytics
+from workloads.devops_metrics.queries import QUERIES
+from workloads.devops_metrics.reader import Reader
+from workloads.devops_metrics.schema import Schema
+from workloads.devops_metrics.settings import FleetSettings
+from workloads.devops_metrics.simulate import simulate
+from workloads.devops_metrics.store import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RESULTS = Path(__file__).parent / "results" / "devops_metrics.json"
+PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "devops-metrics-measured.md"
+HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status\n"
+ACCESS = {"username": "admin", "password": "benchmark"}
+MEASURES = ["CPU_Usage", "Memory_Usage", "Network_Throughput", "HTTP_Status"]
+
+
+def main() -> None:
+    """Run one benchmark, and keep its result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["writes", "memory", "databases", "detection", "page"])
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--seeds", type=int, default=10)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        match options.what:
+            case "writes":
+                keep("writes", writes(folder, options.rows or 100_000))
+            case "memory":
+                keep("memory", memory(folder, options.rows or 10_000_000))
+            case "databases":
+                keep("databases", databases(folder, options.rows or 2_000_000))
+            case "detection":
+                keep("detection", detection(folder, options.seeds))
+            case "page":
+                PAGE.write_text(page(json.loads(RESULTS.read_text())), encoding="utf-8")
+
+
+def keep(name: str, result: dict[str, Any]) -> None:
+    """Add a result to the file of results."""
+    print(json.dumps(result, indent=2))
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}"
+    results[name] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, **result}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+# Writes
+
+
+def writes(folder: Path, rows: int) -> dict[str, Any]:
+    """Three writers on the same rows; the loop writes a fiftieth of them."""
+    import awswrangler  # noqa: PLC0415 - of the extra benchmark
+    import boto3  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    file, few = make_file(folder / "rows.csv", rows), make_file(folder / "few.csv", rows // 50)
+    meter = Meter()
+    os.environ |= {"AWS_ENDPOINT_URL": meter.url, "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark"}
+
+    def ours() -> None:
+        with Quarantine(folder / "bad.csv") as quarantine:
+            tally = ingest(Reader(file, Schema()), LiveAnalytics("devops", "metrics"), quarantine)
+        assert tally.written == rows, tally  # noqa: S101
+
+    def wrangler() -> None:
+        awswrangler.timestream.write(
+            df=pd.read_csv(file, parse_dates=["Time_Stamp"], date_format="ISO8601"),
+            database="devops",
+            table="metrics",
+            time_col="Time_Stamp",
+            measure_col=MEASURES,
+            dimensions_cols=["Application_ID", "Application_Name"],
+            measure_name="metrics",
+            version=1,
+        )
+
+    def loop() -> None:
+        client = boto3.client("timestream-write")
+        for row in pd.read_csv(few).to_dict("records"):
+            moment = datetime.fromisoformat(row["Time_Stamp"]).timestamp()
+            client.write_records(
+                DatabaseName="devops",
+                TableName="metrics",
+                Records=[
+                    {
+                        "Dimensions": [
+                            {"Name": name, "Value": row[name]} for name in ("Application_ID", "Application_Name")
+                        ],
+                        "MeasureName": "metrics",
+                        "MeasureValueType": "MULTI",
+                        "MeasureValues": [
+                            {
+                                "Name": name,
+                                "Value": str(row[name]),
+                                "Type": "BIGINT" if name == "HTTP_Status" else "DOUBLE",
+                            }
+                            for name in MEASURES
+                        ],
+                        "Time": str(round(moment * 1000)),
+                    }
+                ],
+            )
+
+    result: dict[str, Any] = {"rows": rows}
+    for name, write, count in (
+        ("ours", ours, rows),
+        ("awswrangler", wrangler, rows),
+        ("a request a row", loop, rows // 50),
+    ):
+        rates = []
+        for _ in range(1 if name == "a request a row" else 3):
+            meter.reset()
+            began = time.perf_counter()
+            write()
+            rates.append(count / (time.perf_counter() - began))
+        requests, kib, received = meter.read()
+        assert received == count, (name, received, count)  # noqa: S101
+        result[name] = {
+            "rows_per_second": round(statistics.median(rates)),
+            "requests_per_million_rows": round(requests / count * 1e6),
+            "kib_per_million_rows": round(kib / count * 1e6),
+            "us_dollars_per_million_rows": round(kib / count * 1e6 * US_DOLLARS_PER_KIB, 4),
+        }
+    meter.close()
+    return result
+
+
+def make_file(path: Path, rows: int, hosts: int = 100) -> Path:
+    """Rows of a hundred hosts in order of time, ending now, without incidents: quick to make at any size."""
+    first = int(time.time()) - rows // hosts * 10
+    with path.open("w") as file:
+        file.write(HEADER)
+        for start in range(0, rows, hosts):
+            moment = datetime.fromtimestamp(first + start // hosts * 10, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            file.writelines(
+                f"host-{host:03d},service-{host % 8},{moment},{(start * 7 + host * 13) % 10007 / 100.07:.2f},"
+                f"{(start + host * 31) % 9001 / 90.01:.2f},{(start * 3 + host) % 100003}.5,"
+                f"{STATUS[(start + host) % 50]}\n"
+                for host in range(min(hosts, rows - start))
+            )
+    return path
+
+
+STATUS = [200] * 44 + [301, 304, 404, 404, 500, 503]
+
+
+class Meter:
+    """A server in a process of its own that takes WriteRecords, counts, and meters by AWS's rule."""
+
+    def __init__(self) -> None:
+        self._counts = multiprocessing.Array("q", 3)
+        port = multiprocessing.Value("i", 0)
+        self._process = multiprocessing.Process(target=_serve, args=(self._counts, port), daemon=True)
+        self._process.start()
+        while not port.value:
+            time.sleep(0.01)
+        self.url = f"http://localhost:{port.value}"
+
+    def reset(self) -> None:
+        """Count from zero."""
+        self._counts[:] = [0, 0, 0]
+
+    def read(self) -> tuple[int, int, int]:
+        """Requests, KiB metered, records."""
+        requests, kib, records = self._counts[:]
+        return requests, kib, records
+
+    def close(self) -> None:
+        """End the server."""
+        self._process.terminate()
+        self._process.join()
+
+
+def _serve(counts: Any, port: Any) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            answer: dict[str, Any] = {
+                "Endpoints": [{"Address": f"http://localhost:{port.value}", "CachePeriodInMinutes": 60}]
+            }
+            if "Records" in body:
+                total = len(body["Records"])
+                with counts.get_lock():
+                    counts[0] += 1
+                    counts[1] += -(-metered(body) // 1024)
+                    counts[2] += total
+                answer = {"RecordsIngested": {"Total": total, "MemoryStore": total, "MagneticStore": 0}}
+            content = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            self.wfile.flush()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    port.value = server.server_port
+    server.serve_forever()
+
+
+def metered(body: dict[str, Any]) -> int:
+    """Bytes of a request by the Timestream developer guide: times, names and values; common attributes once."""
+    size = attributes(body.get("CommonAttributes", {}))
+    return size + sum(8 + attributes(record) for record in body["Records"])
+
+
+def attributes(record: dict[str, Any]) -> int:
+    """Bytes of dimensions and measures."""
+    size = sum(len(one["Name"].encode()) + len(one["Value"].encode()) for one in record.get("Dimensions", []))
+    size += len(record.get("MeasureName", "").encode())
+    return size + sum(len(one["Name"].encode()) + 8 for one in record.get("MeasureValues", []))
+
+
+# Memory
+
+
+def memory(folder: Path, rows: int) -> dict[str, Any]:
+    """Resident memory at every tenth of a file that InfluxDB takes."""
+    file = make_file(folder / "rows.csv", rows)
+    samples: list[float] = []
+    own = psutil.Process()
+    with influx(folder / "influxdb") as store, Quarantine(folder / "bad.csv") as quarantine:
+
+        def progress(tally: Tally) -> None:
+            if tally.lines * 10 // rows > len(samples):
+                samples.append(round(own.memory_info().rss / 2**20))
+
+        tally = ingest(Reader(file, Schema()), store, quarantine, progress=progress)
+        assert (tally.written, store.describe().rows) == (rows, rows)  # noqa: S101
+    return {
+        "rows": rows,
+        "file_mib": round(file.stat().st_size / 2**20),
+        "rows_per_second": round(tally.rate),
+        "resident_mib_at_each_tenth": samples,
+    }
+
+
+@contextlib.contextmanager
+def influx(folder: Path) -> Iterator[InfluxDB]:
+    """A new InfluxDB."""
+    process, port = influxdb.start(folder, **ACCESS, database="devops")
+    yield InfluxDB(f"http://localhost:{port}", "devops", **ACCESS)
+    processes.end(process)
+
+
+# Databases
+
+TABLE = """CREATE TABLE metrics (application_id text, application_name text, time timestamptz, cpu double precision,
+    memory double precision, throughput double precision, http_status bigint)"""
+INDEXES = [
+    "ALTER TABLE metrics ADD PRIMARY KEY (application_id, time)",
+    "CREATE INDEX ON metrics USING brin (time)",
+    "CREATE INDEX ON metrics (time)",
+]
+SQL = {
+    "fleet-cpu": """SELECT date_bin('5 minutes', time, TIMESTAMPTZ '1970-01-01Z') AS bin,
+    percentile_disc(0.5) WITHIN GROUP (ORDER BY cpu), percentile_disc(0.9) WITHIN GROUP (ORDER BY cpu),
+    percentile_disc(0.99) WITHIN GROUP (ORDER BY cpu)
+FROM metrics
+WHERE time >= %(start)s AND time < %(end)s
+GROUP BY bin ORDER BY bin""",
+    "busiest": """SELECT application_id, application_name, avg(cpu) AS load, stddev(cpu), avg(memory), avg(throughput),
+    count(cpu)
+FROM metrics
+WHERE time >= %(start)s AND time < %(end)s
+GROUP BY application_id, application_name ORDER BY load DESC""",
+    "error-rate": """SELECT date_bin('5 minutes', time, TIMESTAMPTZ '1970-01-01Z') AS bin, count(http_status),
+    count(*) FILTER (WHERE http_status / 100 = 2), count(*) FILTER (WHERE http_status / 100 = 3),
+    count(*) FILTER (WHERE http_status / 100 = 4), count(*) FILTER (WHERE http_status / 100 = 5)
+FROM metrics
+WHERE time >= %(start)s AND time < %(end)s
+GROUP BY bin ORDER BY bin""",
+    "gaps": """WITH seen AS (
+    SELECT application_id, application_name, date_bin('5 minutes', time, TIMESTAMPTZ '1970-01-01Z') AS bin,
+        avg(cpu) AS cpu
+    FROM metrics
+    WHERE time >= %(start)s AND time < %(end)s
+    GROUP BY application_id, application_name, bin
+), steps AS (
+    SELECT *, lead(bin) OVER own AS next_bin, lead(cpu) OVER own AS next_cpu
+    FROM seen
+    WINDOW own AS (PARTITION BY application_id, application_name ORDER BY bin)
+)
+SELECT application_id, application_name, missing AS bin,
+    cpu + (next_cpu - cpu) * extract(epoch FROM missing - bin) / extract(epoch FROM next_bin - bin)
+FROM steps,
+    generate_series(bin + interval '5 minutes', next_bin - interval '5 minutes', interval '5 minutes') AS missing
+ORDER BY bin, application_id""",
+}
+
+
+def databases(folder: Path, rows: int) -> dict[str, Any]:
+    """The same file and questions: a plain table of PostgreSQL, an indexed one, InfluxDB."""
+    file = make_file(folder / "rows.csv", rows)
+    period = Period.last(timedelta(hours=6))
+    result: dict[str, Any] = {"rows": rows, "hours_asked_about": 6}
+    with postgres(folder / "postgres") as connect:
+        for name, indexes in (("PostgreSQL, plain table", []), ("PostgreSQL, indexed", INDEXES)):
+            with connect() as connection:
+                connection.execute("DROP TABLE IF EXISTS metrics")
+                connection.execute(TABLE)
+                for index in indexes:
+                    connection.execute(index)
+                connection.commit()
+                began = time.perf_counter()
+                with (
+                    file.open() as source,
+                    connection.cursor().copy("COPY metrics FROM STDIN (FORMAT csv, HEADER)") as copy,
+                ):
+                    while block := source.read(1 << 20):
+                        copy.write(block)
+                connection.commit()
+                seconds = time.perf_counter() - began
+                connection.execute("ANALYZE metrics")
+                size = connection.execute("SELECT pg_total_relation_size('metrics')").fetchone()[0]
+
+                def ask(text: str, connection: Any = connection) -> list[Any]:
+                    rows: list[Any] = connection.execute(text, {"start": period.start, "end": period.end}).fetchall()
+                    return rows
+
+                times = {query: timed(functools.partial(ask, text)) for query, text in SQL.items()}
+                answered = {query: len(ask(text)) for query, text in SQL.items()}
+            result[name] = summary(
+                rows, seconds, size, times, {query: text.count("\n") + 1 for query, text in SQL.items()}
+            )
+    with influx(folder / "influxdb") as store:
+        began = time.perf_counter()
+        with Quarantine(folder / "bad.csv") as quarantine:
+            ingest(Reader(file, Schema()), store, quarantine)
+        seconds = time.perf_counter() - began
+        times = {query: timed(functools.partial(store.query, query, period)) for query in SQL}
+        for query, count in answered.items():
+            assert len(store.query(query, period)) == count, query  # noqa: S101
+        lines = {}
+        for query in SQL:
+            asked_first = QUERIES[query].asked
+            assert asked_first  # noqa: S101
+            lines[query] = sum(text.count("\n") + 1 for text in store.statements(asked_first, period))
+        size = settled_size(folder / "influxdb")
+    result["InfluxDB"] = summary(rows, seconds, size, times, lines)
+    return result
+
+
+def summary(rows: int, seconds: float, size: int, times: dict[str, float], lines: dict[str, int]) -> dict[str, Any]:
+    """One database's figures."""
+    return {
+        "rows_per_second": round(rows / seconds),
+        "bytes_per_row": round(size / rows, 1),
+        "milliseconds": {query: round(1000 * value, 1) for query, value in times.items()},
+        "lines": lines,
+    }
+
+
+def timed(ask: Callable[[], object]) -> float:
+    """Median of five runs, in seconds, after one that warms up."""
+    ask()
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        ask()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def settled_size(folder: Path) -> int:
+    """Bytes below a folder once it no longer changes, for InfluxDB writes its compact files in the background."""
+    last = -1
+    for _ in range(60):
+        size = sum(
+            path.stat().st_size for part in ("data", "wal") for path in (folder / part).rglob("*") if path.is_file()
+        )
+        if size == last:
+            break
+        last = size
+        time.sleep(5)
+    return last
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[Callable[[], Any]]:
+    """A new PostgreSQL server with its usual settings, reached through a socket."""
+    import psycopg  # noqa: PLC0415 - of the extra benchmark
+
+    if not (shutil.which("initdb") and shutil.which("postgres")):
+        sys.exit("PostgreSQL's initdb and postgres must be on PATH: install PostgreSQL's server package.")
+    folder.mkdir()
+    user = {"user": "nobody"} if os.geteuid() == 0 else {}  # the server refuses root
+    if user:
+        shutil.chown(folder, "nobody")
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **user}
+    subprocess.run(["initdb", "-D", folder / "data", "-U", "postgres", "--auth", "trust"], check=True, **quiet)
+    command = ["postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-c", "max_wal_size=4GB"]
+    server = subprocess.Popen(command, **quiet)
+
+    def connect() -> Any:
+        return psycopg.connect(host=str(folder), user="postgres", dbname="postgres")
+
+    for _ in range(300):
+        try:
+            connect().close()
+            break
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+    yield connect
+    server.terminate()
+    server.wait()
+
+
+# Detection
+
+
+def detection(folder: Path, seeds: int) -> dict[str, Any]:
+    """Fleets of the default settings, none of which was looked at when the detector was written."""
+    found = []
+    for seed in range(1000, 1000 + seeds):
+        with influx(folder / f"influxdb{seed}") as store:
+            file = folder / f"{seed}.csv"
+            _, incidents = simulate(FleetSettings(seed=seed), file, folder / f"{seed}.labels.csv")
+            with Quarantine(folder / "bad.csv") as quarantine:
+                ingest(Reader(file, Schema()), store, quarantine)
+            found.append(evaluate(store.query("anomalies"), incidents))
+    return {
+        "fleets": seeds,
+        "incidents": sum(one.incidents for one in found),
+        "precision": round(statistics.mean(one.precision for one in found), 3),
+        "recall": round(statistics.mean(one.recall for one in found), 3),
+        "worst_precision": round(min(one.precision for one in found), 3),
+        "worst_recall": round(min(one.recall for one in found), 3),
+    }
+
+
+# Page
+
+
+def page(results: dict[str, Any]) -> str:
+    """The results as a page of the documentation."""
+    parts = [
+        "# DevOps metrics, measured\n\nWritten by `python benchmarks/devops_metrics.py page`; edit that, not this.\n"
+    ]
+    sections = {"writes": of_writes, "memory": of_memory, "databases": of_databases, "detection": of_detection}
+    for name, section in sections.items():
+        if result := results.get(name):
+            parts += [section(result), f"Measured {result['date']} on {result['machine']}.\n"]
+    return "\n".join(parts)
+
+
+def of_writes(result: dict[str, Any]) -> str:
+    """The part about writing."""
+    rows = "".join(
+        f"| {name} | {one['rows_per_second']:,} | {one['requests_per_million_rows']:,} | "
+        f"{one['kib_per_million_rows']:,} | {one['us_dollars_per_million_rows']:.3f} USD |\n"
+        for name, one in result.items()
+        if isinstance(one, dict)
+    )
+    return (
+        f"## Writing to LiveAnalytics\n\n{result['rows']:,} rows of 100 hosts, to a server on the same machine that "
+        "only counts and meters; median of three runs. The metering rule and the price are AWS's (us-east-1).\n\n"
+        "| writer | rows/s | requests | KiB metered | price |\n|---|---|---|---|---|\n"
+        f"{rows}\nRequests, KiB and price are for a million rows.\n"
+    )
+
+
+def of_memory(result: dict[str, Any]) -> str:
+    """The part about memory."""
+    sizes = ", ".join(map(str, result["resident_mib_at_each_tenth"]))
+    return (
+        f"## Memory\n\nA file of {result['rows']:,} rows ({result['file_mib']:,} MiB) into InfluxDB, at "
+        f"{result['rows_per_second']:,} rows/s. Resident memory of the process at each tenth, in MiB: {sizes}.\n"
+    )
+
+
+def of_databases(result: dict[str, Any]) -> str:
+    """The part about databases."""
+    databases = {name: one for name, one in result.items() if isinstance(one, dict)}
+    lines = ["| | " + " | ".join(databases) + " |", "|---" * (len(databases) + 1) + "|"]
+    for title, key in (("rows/s written", "rows_per_second"), ("bytes a row on disk", "bytes_per_row")):
+        lines.append(f"| {title} | " + " | ".join(f"{one[key]:,}" for one in databases.values()) + " |")
+    for query in SQL:
+        cells = (f"{one['milliseconds'][query]:,} ms, {one['lines'][query]} lines" for one in databases.values())
+        lines.append(f"| {query} | " + " | ".join(cells) + " |")
+    return (
+        f"## A relational database beside the time series database\n\n{result['rows']:,} rows of 100 hosts, written in "
+        "order of time (PostgreSQL by `COPY`, with its indexes in place), and questions about the last "
+        f"{result['hours_asked_about']} hours; median of five. Lines are those of the statements that the database "
+        "gets.\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+def of_detection(result: dict[str, Any]) -> str:
+    """The part about incidents."""
+    return (
+        f"## Finding incidents\n\n{result['fleets']} simulated fleets with {result['incidents']} incidents of all "
+        f"severities, from hardly visible to plain: precision {result['precision']}, recall {result['recall']} (worst "
+        f"fleet: {result['worst_precision']} and {result['worst_recall']}).\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Engines are found on PATH or where they were unpacked; what is missing is said in a line."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud import engines
+from localcloud.errors import LocalCloudError
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing on PATH, nothing unpacked."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(engines, "FOLDER", tmp_path / "set-up" / "engines")
+    return tmp_path
+
+
+def program(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    path = folder / "influxd"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_program_on_path_comes_first(nowhere: Path) -> None:
+    program(engines.FOLDER / "usr" / "bin")
+    assert engines.find("influxd") == str(program(nowhere / "bin"))
+
+
+def test_an_unpacked_program_is_found(nowhere: Path) -> None:
+    assert engines.find("influxd") == str(program(engines.FOLDER / "usr" / "bin"))
+
+
+def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
+    with pytest.raises(LocalCloudError, match="influxd is missing: run `python -m localcloud.engines`") as error:
+        engines.find("influxd")
+    assert "\n" not in str(error.value)
+
+
+def test_without_debians_tools_the_set_up_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert engines.main() == 0
+    assert capsys.readouterr().out == "influxd: no apt-get here; install influxdb so that it is on PATH.\n"
+
+
+def test_a_download_that_fails_is_said_with_its_reason_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 100, "", "W: no list\nE: Unable to locate package influxdb\n")
+
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **options: name if name != "influxd" else which(name, **options))
+    monkeypatch.setattr(subprocess, "run", run)
+    assert engines.main() == 0
+    assert "Unable to locate package influxdb (has apt-get update been run on this machine?)" in capsys.readouterr().out
+    assert list(engines.FOLDER.parent.iterdir()) == []
