@@ -29,15 +29,17 @@ def program(folder: Path) -> Path:
 
 def test_a_program_on_path_comes_first(nowhere: Path) -> None:
     program(engines.FOLDER / "usr" / "bin")
-    assert engines.find("influxd") == str(program(nowhere / "bin"))
+    own = program(nowhere / "bin")
+    assert engines.find("influxd") == str(own)
 
 
 def test_an_unpacked_program_is_found(nowhere: Path) -> None:
-    assert engines.find("influxd") == str(program(engines.FOLDER / "usr" / "bin"))
+    unpacked = program(engines.FOLDER / "usr" / "bin")
+    assert engines.find("influxd") == str(unpacked)
 
 
 def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
-    with pytest.raises(LocalCloudError, match="influxd is missing: run `python -m localcloud.engines`") as error:
+    with pytest.raises(LocalCloudError, match=r"influxd is missing: run `python -m localcloud\.engines`") as error:
         engines.find("influxd")
     assert "\n" not in str(error.value)
 
