@@ -9,6 +9,9 @@ ifneq ($(wildcard ../shared/data/README.md),)
 export GROUNDWORK_DATA ?= $(abspath ../shared/data)
 endif
 
+# The CDK's bridge to Node warns of Node versions that AWS has stopped testing; those that work are in the README.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := .venv/.installed
 
@@ -48,4 +51,5 @@ $(INSTALLED): requirements.txt pyproject.toml package-lock.json
 	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 	npm ci --no-audit --no-fund --loglevel=error
+	.venv/bin/python -m localcloud.engines
 	@touch $@

@@ -28,8 +28,8 @@ def find(program: str) -> str:
     if not path:
         packages = " ".join(PACKAGES[program])
         raise LocalCloudError(
-            f"{program} is missing: run `python -m localcloud.engines` (on Debian and Ubuntu, after apt-get update; no "
-            f"root needed), or install {packages} so that {program} is on PATH."
+            f"{program} is missing: run `python -m localcloud.engines` (on Debian and Ubuntu; no root "
+            f"needed), or install {packages} so that {program} is on PATH."
         )
     return path
 
@@ -52,16 +52,19 @@ def fetch(program: str) -> None:
         )
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER.parent) as folder:
+        # Lists of our own: root is not needed to bring them up to date, and a fresh machine has none.
+        lists = Path(folder, "lists")
+        Path(lists, "partial").mkdir(parents=True)
+        options = ["--quiet", "--option", "APT::Sandbox::User=root", "--option", f"Dir::State::Lists={lists}"]
         for command in (
-            ["apt-get", "download", "--quiet", "--option", "APT::Sandbox::User=root", *PACKAGES[program]],
+            ["apt-get", "update", *options],
+            ["apt-get", "download", *options, *PACKAGES[program]],
             ["sh", "-c", f'for package in *.deb; do dpkg --extract "$package" "{FOLDER}"; done'],
         ):
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             if done.returncode:
                 reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-                raise LocalCloudError(
-                    f"{program}: {command[0]}: {reason} (has apt-get update been run on this machine?)"
-                )
+                raise LocalCloudError(f"{program}: {command[0]}: {reason}")
 
 
 def main() -> int:
