@@ -118,14 +118,11 @@ class InfluxDB(MetricStore):
             written.rows += len(rows)
             return
         reason = _reason(body)
-        dropped = _DROPPED.search(reason)
-        if status != 400 or not (dropped or len(rows) > 1):  # noqa: PLR2004 - bad request
-            if status == 400:  # noqa: PLR2004
-                written.rejected.append((rows[0], reason))
-                return
+        if status != 400:  # noqa: PLR2004 - bad request: some lines are bad
             raise self._refused(status, reason)
-        if dropped and int(dropped["count"]) == len(rows):
-            written.rejected += [(row, dropped["reason"]) for row in rows]
+        dropped = _DROPPED.search(reason)
+        if len(rows) == 1 or (dropped and int(dropped["count"]) == len(rows)):
+            written.rejected += [(row, dropped["reason"] if dropped else reason) for row in rows]
             return
         half = len(rows) // 2
         self._write_lines(rows[:half], lines[:half], written)

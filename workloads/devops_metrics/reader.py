@@ -86,6 +86,7 @@ class Reader:
         self._stop = stop
         times = Timestamps(schema.timezone, schema.time_format)
         self._microseconds = lru_cache(maxsize=4096)(times.microseconds)  # the rows of a moment stand together
+        self._check = lru_cache(maxsize=4096)(self._check_dimensions)  # and a fleet has few of them
         self._parsers = [(name, _PARSERS[kind]) for name, kind in schema.measures.items()]
         try:
             with path.open("rb") as file:
@@ -179,7 +180,9 @@ class Reader:
             last_dimension = len(self._schema.dimensions)
             dimensions = tuple([cells[at].strip() for at in self._positions[1 : last_dimension + 1]])
             measures = self._measures([cells[at].strip() for at in self._positions[last_dimension + 1 :]])
-            self._check(moment, dimensions, latest)
+            self._check(dimensions)
+            if moment > latest:
+                raise ValueError(f"{self._schema.time}: more than 15 minutes in the future")  # noqa: TRY301
             if (moment, dimensions) in seen:
                 raise ValueError("a second row for the same time and dimensions")  # noqa: TRY301
             seen.add((moment, dimensions))
@@ -200,9 +203,7 @@ class Reader:
             raise ValueError("no measure has a value")
         return tuple(values)
 
-    def _check(self, moment: int, dimensions: Dimensions, latest: int) -> None:
-        if moment > latest:
-            raise ValueError(f"{self._schema.time}: more than 15 minutes in the future")
+    def _check_dimensions(self, dimensions: Dimensions) -> None:
         for name, value in zip(self._schema.dimensions, dimensions, strict=True):
             if not value:
                 raise ValueError(f"{name}: empty")
@@ -230,12 +231,12 @@ def _cells(line: str, width: int) -> list[str]:
 
 
 def _double(text: str) -> float:
-    if "_" in text or not text.isascii():
-        raise ValueError("not a number")
     try:
         value = float(text)
     except ValueError:
         raise ValueError("not a number") from None
+    if "_" in text or not text.isascii():  # Python takes these
+        raise ValueError("not a number")
     if not math.isfinite(value):
         raise ValueError("not a finite number")
     return value
