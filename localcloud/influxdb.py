@@ -46,6 +46,8 @@ def start(folder: Path, *, username: str, password: str, database: str) -> tuple
     log = folder / "influxd.log"
     command = ["sh", "-c", 'exec "$0" run > "$1" 2>&1', find("influxd"), str(log)]
     process = processes.start(command, folder=folder, environment=settings(folder))
+    if process.stdout:
+        process.stdout.close()  # all goes to the log
     deadline = time.monotonic() + START_SECONDS
     while not (listening := LISTENING.search(log.read_text() if log.exists() else "")):
         if process.poll() is not None or time.monotonic() > deadline:
