@@ -19,7 +19,7 @@ class PromiseBrokenError(Exception):
 class Checklist:
     """Prints steps, facts and promises in the order they come, and counts the promises kept."""
 
-    console: Console = field(default_factory=lambda: Console(highlight=False))
+    console: Console = field(default_factory=lambda: Console(highlight=False, emoji=False))
     steps: int = 0
     kept: int = 0
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from groundwork.demo.alarm import drill
 from groundwork.demo.checklist import Checklist, PromiseBrokenError
+from groundwork.demo.monitoring import monitor
 from groundwork.demo.training import train
 from localcloud import LocalCloud
 from localcloud.errors import LocalCloudError
@@ -30,6 +31,7 @@ def demo(
     try:
         deploy(cloud, report, detached=keep)
         train(cloud, report, results)
+        monitor(cloud, report, results)
         drill(cloud, report, EMAIL)
     except (PromiseBrokenError, LocalCloudError, CalledProcessError) as error:
         report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
@@ -40,6 +42,7 @@ def demo(
     report.console.print(f"\n[bold green]All {report.kept} promises kept.[/] What came out:")
     for path in sorted(results.glob("*/report.html")):
         report.fact(f"{path.parent.name}: model, figures and report", path)
+    report.fact("the fleet and its incidents", results / "devops-metrics")
     report.fact("the e-mails", cloud.mailbox)
     report.fact("what the local cloud and the CDK wrote", f"{cloud.folder}/*.log")
     if keep:

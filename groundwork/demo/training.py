@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from groundwork.demo.checklist import Checklist
+from groundwork.demo.cli import run
 from groundwork.demo.metrics import count_datapoints
 from localcloud import LocalCloud
 
@@ -97,7 +96,7 @@ def _bring(cloud: LocalCloud, report: Checklist, dataset: str, target: str) -> b
     folder = Path(os.environ.get("GROUNDWORK_DATA") or "nowhere", dataset)
     real = folder.is_dir()
     report.fact(dataset, f"from {folder}" if real else "a sample; GROUNDWORK_DATA may name a folder with the real data")
-    _run(cloud, report, "data", "put" if real else "sample", dataset, "--to", target)
+    run(cloud, report, "data", "put" if real else "sample", dataset, "--to", target)
     return real
 
 
@@ -153,20 +152,3 @@ def _follow_job(cloud: LocalCloud, report: Checklist, exercise: Exercise, trial:
         return description if description["status"] in ("SUCCEEDED", "FAILED") else None
 
     return report.await_promise("the job ended", poll, seconds=1800)
-
-
-def _run(cloud: LocalCloud, report: Checklist, *arguments: str) -> None:
-    """Run `groundwork ARGUMENTS` against the cloud, as a person would in a shell."""
-    report.fact("$", " ".join(["groundwork", *arguments]))
-    command = [sys.executable, "-m", "workloads", *arguments]
-    done = subprocess.run(
-        command,
-        env=os.environ | cloud.environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    for text in done.stdout.splitlines():
-        report.line(text)
-    done.check_returncode()

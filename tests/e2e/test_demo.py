@@ -53,6 +53,15 @@ def test_the_trained_model_and_its_report_are_there(
     assert (run / "model.safetensors").stat().st_size > 1_000
 
 
+def test_the_fleets_incidents_are_found_by_both_engines(
+    demo: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    folder = demo[1] / "devops-metrics"
+    for engine in ("influxdb", "liveanalytics"):
+        assert len((folder / f"incidents-{engine}.csv").read_text().splitlines()) > 1
+        assert (folder / f"incidents-{engine}.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_two_mails_came_one_with_the_alarm_and_one_with_the_instance(
     demo: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
