@@ -536,10 +536,12 @@ def of_databases(result: dict[str, Any]) -> str:
         f"## A relational database beside the time series database\n\n{result['rows']:,} rows of 100 hosts, written in "
         "order of time (PostgreSQL by `COPY`, with its indexes in place), and questions about the last "
         f"{result['hours_asked_about']} hours; median of five. Lines are those of the statements that the database "
-        "gets. InfluxDB's figures are those of `groundwork devops-metrics`: ingestion reads and checks every line of the "
-        "CSV file, which `COPY` leaves to the server, and an answer is a pandas table.\n\n" + "\n".join(lines) + "\n\n"
-        "At this size PostgreSQL is quicker, also without an index; the time series database takes less disk, drops old "
-        "rows by itself, and fills gaps in a quarter of the lines.\n"
+        "gets. InfluxDB's figures are those of `groundwork devops-metrics`: ingestion reads and checks every line of "
+        "the CSV file, which `COPY` leaves to the server, and an answer is a pandas table.\n\n"
+        + "\n".join(lines)
+        + "\n\n"
+        "At this size PostgreSQL is quicker, also without an index; InfluxDB takes less disk, drops old rows by "
+        "itself, and fills gaps in a quarter of the lines.\n"
     )
 
 
