@@ -164,7 +164,9 @@ def test_the_code_bundle_holds_the_workloads_and_no_caches(template: Json, synth
 def test_its_outputs_are_what_others_read(template: Json) -> None:
     assert set(template["Outputs"]) == {
         *("DataBucketName", "ArtifactBucketName", "JobQueueArn"),
-        *("DigitClassifierJobDefinitionArn", "DashboardName", "LogGroupName"),
+        *("DigitClassifierJobDefinitionArn", "DigitGanJobDefinitionArn"),
+        *("DeliveryTimeJobDefinitionArn", "PlayerPositionJobDefinitionArn"),
+        *("DashboardName", "LogGroupName"),
     }
 
 
