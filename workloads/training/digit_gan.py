@@ -42,6 +42,7 @@ NOTEBOOK = Path(__file__).with_suffix(".ipynb")
 FILM_FRAMES = 48
 CHECKPOINT_IMAGES = 2_000
 """How many images the quality after each epoch is measured on."""
+_PENALTY_EVERY = 8  # steps; weighted as much more
 _NEIGHBOUR_IMAGES = 1_000  # whose nearest training images are looked for
 _ATTEMPTS = 50  # batches drawn for a digit before giving up
 
@@ -52,6 +53,7 @@ _REFERENCE: Mapping[str, Any] = {
     "discriminator_learning_rate": 2e-4,
     "second_moment_decay": 0.999,
     "average_decay": 0.0,
+    "gradient_penalty": 0.0,
 }
 """The settings that belong to the reference architecture: those of DCGAN (Radford et al. 2015)."""
 
@@ -78,6 +80,9 @@ class Settings(TrainingSettings):
         ge=0,
         lt=1,
         description="The generator that is kept averages the trained one's weights over steps; 0: off.",
+    )
+    gradient_penalty: float = Field(
+        0.5, ge=0, description="Weight of the discriminator's squared gradient at real images (R1); 0: off."
     )
     quality_images: int = Field(10_000, ge=100, description="Images that the final quality is measured on, at most.")
     classifier: str | None = Field(
@@ -227,13 +232,17 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
         generator.train()
         for rows in run.batches(len(images), settings.batch_size):
             film.step(lambda: draw(average, film_digits, seed=settings.seed))
-            real, asked = to_signed(images[rows]), labels[rows]
+            penalised = settings.gradient_penalty > 0 and film.steps % _PENALTY_EVERY == 0
+            real, asked = to_signed(images[rows]).requires_grad_(penalised), labels[rows]
             noise = torch.randn(len(rows), generator.noise_size, device=run.device)
             with run.autocast():
                 generated = generate_batch(noise, asked).float()
                 logits = discriminate(torch.cat([real, generated.detach()]), torch.cat([asked, asked]))
                 is_real = torch.arange(len(logits), device=run.device) < len(rows)
                 discriminator_loss = binary_cross_entropy_with_logits(logits, is_real.to(logits.dtype))
+                if penalised:
+                    penalty = _PENALTY_EVERY * settings.gradient_penalty * squared_gradient(logits, real)
+                    discriminator_loss = discriminator_loss + penalty
             run.step(discriminator_loss, discriminator_optimiser, name="discriminator_loss")
             discriminator.requires_grad_(requires_grad=False)
             with run.autocast():
@@ -257,6 +266,12 @@ def _judge(settings: Settings, images: Tensor, labels: Tensor, run: Run) -> Judg
         return Judge.of_run(locate(settings.classifier)).to(run.device)
     run.say("training a digit classifier first, to judge the images by (--classifier RUN takes one you have)")
     return Judge.trained_on(images, labels, run)
+
+
+def squared_gradient(logits: Tensor, images: Tensor) -> Tensor:
+    """The mean squared norm of the gradient that logits have at images [n, 1, 28, 28]: R1 (Mescheder et al. 2018)."""
+    (gradient,) = torch.autograd.grad(logits[: len(images)].sum(), images, create_graph=True)
+    return gradient.square().sum() / len(images)
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ from workloads.training.digit_gan import (
     Settings,
     draw,
     follow,
+    squared_gradient,
     to_bytes,
     to_signed,
 )
@@ -101,6 +102,16 @@ def test_averaged_weights_follow_quickly_at_first_and_with_the_given_decay_later
     assert average.weight.item() == pytest.approx(0.01)
     follow(average, trained, decay=0, step=10_000)
     assert average.weight.item() == 1
+
+
+def test_the_penalty_of_a_linear_discriminator_is_the_square_of_its_weights_and_leaves_generated_images_out() -> None:
+    weights = torch.randn(28 * 28, requires_grad=True)
+    real, generated = torch.randn(5, 1, 28, 28, requires_grad=True), torch.randn(5, 1, 28, 28)
+    logits = torch.cat([real, 100 * generated]).flatten(1) @ weights
+    penalty = squared_gradient(logits, real)
+    assert penalty.item() == pytest.approx(weights.square().sum().item(), rel=1e-5)
+    penalty.backward()  # it can be learned from
+    assert torch.allclose(weights.grad, 2 * weights)
 
 
 def test_a_film_has_its_first_and_last_frame_and_more_of_the_beginning() -> None:
