@@ -3,8 +3,8 @@
 from aws_cdk import RemovalPolicy, aws_ec2, aws_logs
 from constructs import Construct, IDependable
 
-from infra.config import NetworkSettings
 from infra.logs import log_group
+from infra.settings.network import NetworkSettings
 
 
 class Network(Construct):

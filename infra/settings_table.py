@@ -1,4 +1,4 @@
-"""The settings of a stack as a table in its page of the documentation, from the descriptions in `infra.config`."""
+"""The settings of a stack as a table in its page of the documentation, from the descriptions in `infra.settings`."""
 
 import re
 

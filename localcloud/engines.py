@@ -13,8 +13,15 @@ from pathlib import Path
 from localcloud.errors import LocalCloudError
 
 FOLDER = Path(__file__).parent.parent / ".groundwork" / "engines"
-#: Debian's packages of each program.
-PACKAGES = {"influxd": ("influxdb",)}
+#: Debian's packages of each program; what those need comes with them.
+PACKAGES = {
+    "influxd": ("influxdb",),
+    "mariadbd": ("mariadb-server-core", "mariadb-client-core"),
+    "apache2": ("apache2-bin",),
+    "chromium": ("chromium",),
+    "shellcheck": ("shellcheck",),
+    "wrk": ("wrk",),
+}
 
 
 def find(program: str) -> str:
@@ -23,8 +30,7 @@ def find(program: str) -> str:
     Raises:
         LocalCloudError: It is not installed; the message says how to.
     """
-    folders = [FOLDER / "usr" / "sbin", FOLDER / "usr" / "bin"]
-    path = shutil.which(program) or shutil.which(program, path=os.pathsep.join(map(str, folders)))
+    path = shutil.which(program) or shutil.which(program, path=os.pathsep.join(map(str, programs())))
     if not path:
         packages = " ".join(PACKAGES[program])
         raise LocalCloudError(
@@ -32,6 +38,20 @@ def find(program: str) -> str:
             f"needed), or install {packages} so that {program} is on PATH."
         )
     return path
+
+
+def programs() -> list[Path]:
+    """Where unpacked programs lie."""
+    # Chromium's launcher in bin reads the system's /etc, so the browser itself comes first.
+    return [FOLDER / "usr" / "lib" / "chromium", FOLDER / "usr" / "sbin", FOLDER / "usr" / "bin"]
+
+
+def environment() -> dict[str, str]:
+    """The environment in which unpacked programs find the libraries that were unpacked with them."""
+    unpacked = (FOLDER / "usr" / "lib").rglob("lib*.so*")
+    libraries = sorted({str(library.parent) for library in unpacked})
+    found = [*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    return os.environ | ({"LD_LIBRARY_PATH": os.pathsep.join(found)} if found else {})
 
 
 def fetch(program: str) -> None:
@@ -52,14 +72,20 @@ def fetch(program: str) -> None:
         )
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER.parent) as folder:
-        # Lists of our own: root is not needed to bring them up to date, and a fresh machine has none.
-        lists = Path(folder, "lists")
-        Path(lists, "partial").mkdir(parents=True)
-        options = ["--quiet", "--option", "APT::Sandbox::User=root", "--option", f"Dir::State::Lists={lists}"]
+        # Lists and a cache of our own: root is not needed to bring them up to date, and a fresh machine has none.
+        Path(folder, "lists", "partial").mkdir(parents=True)
+        Path(folder, "archives", "partial").mkdir(parents=True)
+        settings = {
+            "APT::Sandbox::User": "root",
+            "Debug::NoLocking": "true",
+            "Dir::State::Lists": f"{folder}/lists",
+            "Dir::Cache": folder,
+        }
+        options = ["--quiet", *(f"--option={name}={value}" for name, value in settings.items())]
         for command in (
             ["apt-get", "update", *options],
-            ["apt-get", "download", *options, *PACKAGES[program]],
-            ["sh", "-c", f'for package in *.deb; do dpkg --extract "$package" "{FOLDER}"; done'],
+            ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *PACKAGES[program]],
+            ["sh", "-c", f'for package in archives/*.deb; do dpkg --extract "$package" "{FOLDER}"; done'],
         ):
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             if done.returncode:
@@ -68,7 +94,7 @@ def fetch(program: str) -> None:
 
 
 def main() -> int:
-    """Fetch every engine; what is missing keeps nothing else from working, so the exit code is 0."""
+    """Fetch every program; what is missing keeps nothing else from working, so the exit code is 0."""
     for program in PACKAGES:
         try:
             fetch(program)

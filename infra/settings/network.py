@@ -1,0 +1,38 @@
+"""Where the instances of a stack run: settings that several stacks share."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from infra.settings.setting import Items, Settings, setting
+
+
+class NetworkSettings(Settings):
+    """Where the instances of a stack run."""
+
+    vpc_id: str = setting(
+        "",
+        "VPC for the instances.",
+        empty="the stack makes its own, with public subnets in two zones and no NAT gateway",
+        group="Network",
+        kind="AWS::EC2::VPC::Id",
+        console="required",
+        pattern=r"^(vpc-[0-9a-f]+)?$",
+        hint="a VPC's id, such as vpc-0a1b2c3d",
+    )
+    subnet_ids: Items = setting(
+        [],
+        "Subnets of that VPC, in at least two zones, that reach the internet.",
+        empty="those of the VPC that the stack makes",
+        group="Network",
+        kind="List<AWS::EC2::Subnet::Id>",
+        console="required",
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if bool(self.vpc_id) != bool(self.subnet_ids):
+            raise ValueError("vpc_id and subnet_ids go together: give both, or neither for a network of its own")
+        if strange := [subnet for subnet in self.subnet_ids if not subnet.startswith("subnet-")]:
+            raise ValueError(f"subnet_ids: {strange[0]!r} is not a subnet's id, such as subnet-0a1b2c3d")
+        return self
