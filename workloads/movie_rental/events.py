@@ -1,0 +1,90 @@
+"""What happens to rentals, as it stands on the queue, in the graph and in the time series.
+
+The function `rental_projector` follows the same rules, and a test holds the two together:
+
+- In the graph `Customer.id` and `Movie.id` are texts, `RENTED.rentalId` is a whole number and `RENTED.at` the event's text.
+- A point of the time series has the dimensions `category` (`NO_CATEGORY` for a film without one) and `store`, and the
+  measures `value` (BIGINT, 1) and `amount` (BIGINT, whole cents: no floats for money).
+- Its time is the event's to the millisecond; the nanoseconds below tell rentals of one millisecond apart, and
+  let the same rental always write the same point (`point_time`).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+EventType = Literal["rented", "returned", "customer_erased"]
+
+NO_CATEGORY = "none"
+"""The category of a film that has none: a dimension may not be empty."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened; in the outbox and on the queue as JSON.
+
+    Attributes:
+        event_id: UUID; the same however often it is sent.
+        type: What happened.
+        customer_id: Whose rental; events of one customer keep their order.
+        at: When, as `text_of` writes it.
+        rental_id: Which rental; None for `customer_erased`, as all that follow.
+        film_id: MovieID of the film.
+        title: Its title.
+        category: Its first category; None for a film without one.
+        store_id: The store that lent it.
+        amount: What was paid, exactly: `2.99`.
+    """
+
+    event_id: str
+    type: EventType
+    customer_id: str
+    at: str
+    rental_id: int | None = None
+    film_id: str | None = None
+    title: str | None = None
+    category: str | None = None
+    store_id: str | None = None
+    amount: str | None = None
+
+    @staticmethod
+    def new_id() -> str:
+        """An identity that no other event has."""
+        return str(uuid.uuid4())
+
+    def body(self) -> str:
+        """The event as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def text_of(moment: datetime) -> str:
+    """A moment as events and the graph hold it: `2022-05-24T21:54:33.000Z`, to the millisecond below."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def point_time(at: datetime, rental_id: int) -> int:
+    """Nanoseconds since 1970: the moment to the millisecond, and the rental below it.
+
+    Two rentals share a point only if they fall into the same millisecond and their numbers differ by a multiple of a
+    million.
+    """
+    milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
+    return milliseconds * 1_000_000 + rental_id % 1_000_000
+
+
+def cents(amount: Decimal) -> int:
+    """An amount in whole cents.
+
+    Raises:
+        ValueError: It has fractions of a cent.
+    """
+    whole = amount * 100
+    if whole != whole.to_integral_value():
+        raise ValueError(f"{amount} has fractions of a cent")
+    return int(whole)
