@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field
@@ -15,11 +13,11 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from workloads.training.mnist import CLASSES, Digits, load_mnist, read_images
+from workloads.training.digit_augmentation import augmented
+from workloads.training.digit_classifier_report import cross_entropy, results
+from workloads.training.mnist import CLASSES, load_mnist, read_images
 from workloads.training.muon import Muon
-from workloads.training.runtime.figures import confusion_matrix, curves, image_grid
 from workloads.training.runtime.randomness import shuffled
-from workloads.training.runtime.results import Figure, ModelCard, Results, Table
 from workloads.training.runtime.run_folder import load_metrics, load_model
 from workloads.training.runtime.settings import TrainingSettings
 from workloads.training.runtime.workload import Workload
@@ -28,13 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import optuna
-    from numpy.typing import NDArray
 
+    from workloads.training.runtime.results import Results
     from workloads.training.runtime.run import Run
     from workloads.training.runtime.storage import Location
 
 NAME = "digit-classifier"
-_RIGHT, _WRONG = "#1b7837", "#b2182b"  # green and red that differ in lightness as well
 
 
 class Settings(TrainingSettings):
@@ -66,6 +63,11 @@ class Settings(TrainingSettings):
     rotation: float = Field(0, ge=0, le=45, description="Training images turn by up to so many degrees either way.")
     scale: float = Field(0, ge=0, le=0.5, description="Training images grow or shrink by up to this share.")
     shear: float = Field(0, ge=0, le=0.5, description="Training images slant by up to so many pixels a row.")
+    bend: float = Field(0, ge=0, le=5, description="Training images bend smoothly, by about so many pixels.")
+    transforms: Literal["batch", "torchvision"] = Field(
+        "batch",
+        description="Change a batch of training images at once, on the device; or each by torchvision's transforms.",
+    )
     weight_average: float = Field(
         0,
         ge=0,
@@ -119,38 +121,6 @@ def _convolution(inputs: int, outputs: int, size: int, *pooling: nn.Module) -> l
     return [convolution, *pooling, nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
-def augmented(images: Tensor, settings: Settings) -> Tensor:
-    """Each image moved, turned, scaled and slanted by its own random amounts: [n, 28, 28] as before."""
-    if settings.rotation or settings.scale or settings.shear:
-        return warped(images, settings)
-    return shifted(images, settings.shift)
-
-
-def shifted(images: Tensor, most: int) -> Tensor:
-    """Each image moved by its own whole number of pixels, up to `most` each way; background moves in."""
-    count, height, width = images.shape
-    padded = functional.pad(images, (most,) * 4)
-    moves = torch.randint(0, 2 * most + 1, (2, count, 1), device=images.device)
-    rows = moves[0] + torch.arange(height, device=images.device)
-    columns = moves[1] + torch.arange(width, device=images.device)
-    image = torch.arange(count, device=images.device)[:, None, None]
-    return padded[image, rows[:, :, None], columns[:, None, :]]
-
-
-def warped(images: Tensor, settings: Settings) -> Tensor:
-    """Each image under its own affine map, with bilinear interpolation: float32 [n, 28, 28]."""
-    count, height, width = images.shape
-    angle, growth, slant, across, down = torch.rand(5, count, device=images.device) * 2 - 1
-    angle, growth, slant = angle * math.radians(settings.rotation), 1 + growth * settings.scale, slant * settings.shear
-    cosine, sine = growth * angle.cos(), growth * angle.sin()
-    move = 2 * settings.shift / width  # from -1 to 1 across the image
-    rows = (cosine, slant * cosine - sine, across * move, sine, slant * sine + cosine, down * move)
-    grid = functional.affine_grid(
-        torch.stack(rows, 1).view(count, 2, 3), [count, 1, height, width], align_corners=False
-    )
-    return functional.grid_sample(images.unsqueeze(1).float(), grid, align_corners=False).squeeze(1)
-
-
 def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Train on the digits at a location; validate each epoch on a part of the training set; test once, at the end."""
     digits = load_mnist(data)
@@ -188,7 +158,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     test_images = torch.from_numpy(digits.test_images).to(run.device)
     with run.autocast():
         probabilities = predict_probabilities(final, test_images, shifts=settings.test_time_shifts)
-    return _results(settings, digits, final, probabilities.cpu().numpy(), run)
+    return results(digits, settings, final, probabilities.cpu().numpy(), run.history)
 
 
 def optimisers_and_schedules(
@@ -240,16 +210,11 @@ def validate(model: nn.Module, images: Tensor, labels: Tensor, settings: Setting
         truth, predicted, average="macro", zero_division=0, labels=range(CLASSES)
     )
     return {
-        "validation_loss": _loss(probabilities, labels),
+        "validation_loss": cross_entropy(probabilities, labels),
         "validation_accuracy": float((truth == predicted).mean()),
         "validation_precision": float(precision),
         "validation_recall": float(recall),
     }
-
-
-def _loss(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean cross-entropy."""
-    return functional.nll_loss(probabilities.clamp_min(1e-12).log(), labels).item()
 
 
 def predict(run: Location, inputs: Location) -> pd.DataFrame:
@@ -269,130 +234,6 @@ def predict(run: Location, inputs: Location) -> pd.DataFrame:
     model.load_state_dict(weights)
     confidence, prediction = predict_probabilities(model, images, shifts=shifts).max(1)
     return pd.DataFrame({"prediction": prediction.numpy(), "confidence": confidence.numpy().round(6)})
-
-
-def _results(
-    settings: Settings, digits: Digits, model: nn.Module, probabilities: NDArray[np.float32], run: Run
-) -> Results:
-    truth = digits.test_labels.astype(np.int64)
-    predicted = probabilities.argmax(1)
-    accuracy = float((predicted == truth).mean())
-    counts = metrics.confusion_matrix(truth, predicted, labels=range(CLASSES))
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        truth, predicted, labels=range(CLASSES), zero_division=0
-    )
-    loss = _loss(torch.from_numpy(probabilities), torch.from_numpy(truth))
-    test = {
-        "accuracy": accuracy,
-        "loss": loss,
-        "precision": float(precision.mean()),
-        "recall": float(recall.mean()),
-        "f1": float(f1.mean()),
-        "per_class_accuracy": {str(digit): float(value) for digit, value in enumerate(recall)},
-        "confusion_matrix": counts.tolist(),
-    }
-    names = [str(digit) for digit in range(CLASSES)]
-    train_counts = np.bincount(digits.train_labels, minlength=CLASSES)
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    return Results(
-        test=test,
-        headline={
-            "Test accuracy": f"{accuracy:.2%}",
-            "Worst class": f"{recall.min():.2%} (digit {recall.argmin()})",
-            "Mistakes": f"{int((predicted != truth).sum())} of {len(truth):,}",
-            "Weights": f"{weights:,}",
-        },
-        data={
-            "sha256": digits.sha256,
-            "training_images": len(digits.train_labels),
-            "test_images": len(truth),
-            "training_images_per_class": train_counts.tolist(),
-        },
-        card=_model_card(settings, digits, train_counts, weights),
-        figures=[
-            curves(
-                "loss_and_accuracy",
-                "Loss and accuracy",
-                run.history,
-                {"loss": ["training_loss", "validation_loss"], "accuracy": ["validation_accuracy"]},
-            ),
-            curves(
-                "precision_and_recall",
-                "Precision and recall on the validation set, mean over the digits",
-                run.history,
-                {"share": ["validation_precision", "validation_recall"]},
-            ),
-            confusion_matrix(counts, names),
-            _test_digits(digits.test_images, truth, predicted),
-            _worst_mistakes(digits.test_images, truth, probabilities),
-        ],
-        tables=[
-            Table(
-                "Per digit, on the test set",
-                ("Digit", "Images", "Recall", "Precision", "F1"),
-                [
-                    (digit, int(support[digit]), f"{recall[digit]:.2%}", f"{precision[digit]:.2%}", f"{f1[digit]:.2%}")
-                    for digit in range(CLASSES)
-                ],
-            )
-        ],
-        model=model.state_dict(),
-        model_settings={"architecture": settings.architecture},
-    )
-
-
-def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int64], weights: int) -> ModelCard:
-    return ModelCard(
-        title="Digit classifier",
-        summary=(
-            f"Names the digit in a 28x28 grey image. A convolutional network (architecture `{settings.architecture}`, "
-            f"{weights:,} weights)."
-        ),
-        data=(
-            f"{len(digits.train_labels):,} images of handwritten digits to learn from "
-            f"({settings.validation_fraction:.1%} of them held out to validate), "
-            f"{len(digits.test_labels):,} to test on. "
-            f"Images of each digit to learn from: {train_counts.min():,} (digit {train_counts.argmin()}) to "
-            f"{train_counts.max():,} (digit {train_counts.argmax()})."
-        ),
-        intended_use=(
-            "Single digits, white on black, scaled to 20x20 and centred in 28x28 as MNIST's are. Not for several "
-            "digits in an image, letters, photographs, or decisions about people without a person who checks."
-        ),
-        limits=(
-            "Always answers with one of ten digits, also for an image of none. MNIST was written around 1990 by census "
-            "employees and students in the United States: a 1 with a long upstroke, a 7 with a bar and other habits of "
-            "other regions are rare in it and recognised less well. Confidence is softened by label smoothing."
-        ),
-    )
-
-
-def _test_digits(images: NDArray[np.uint8], truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> Figure:
-    shown = range(min(40, len(images)))
-    right = sum(int(truth[index] == predicted[index]) for index in shown)
-    captions = [f"{truth[index]} → {predicted[index]}" for index in shown]
-    return Figure(
-        "test_digits",
-        "Test digits: truth → prediction",
-        f"The first {len(shown)} test digits with truth and prediction; {right} are right.",
-        image_grid(
-            images[: len(shown)], captions, [_RIGHT if truth[index] == predicted[index] else _WRONG for index in shown]
-        ),
-    )
-
-
-def _worst_mistakes(images: NDArray[np.uint8], truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> Figure:
-    predicted = probabilities.argmax(1)
-    given_to_truth = probabilities[np.arange(len(truth)), truth]
-    worst = [index for index in np.argsort(given_to_truth) if predicted[index] != truth[index]][:40]
-    captions = [f"{truth[index]} → {predicted[index]} ({probabilities[index].max():.0%})" for index in worst]
-    first = f", first a {truth[worst[0]]} taken for a {predicted[worst[0]]}" if worst else ""
-    return Figure(
-        "worst_mistakes",
-        "Worst mistakes: truth → prediction (confidence)",
-        f"The {len(worst)} worst mistakes on the test set, by the probability given to the truth{first}.",
-        image_grid(images[worst], captions, [_WRONG] * len(worst)),
-    )
 
 
 def search(trial: optuna.Trial) -> dict[str, Any]:

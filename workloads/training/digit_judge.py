@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.training import digit_classifier
+from workloads.training.digit_augmentation import augmented
 from workloads.training.runtime.run_folder import load_model
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Judge:
         optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
         for rows in torch.randint(len(images), (steps, recipe.batch_size), device=images.device):
             with run.autocast():
-                logits = network(digit_classifier.augmented(images[rows], recipe)).float()
+                logits = network(augmented(images[rows], recipe)).float()
                 loss = functional.cross_entropy(logits, labels[rows], label_smoothing=recipe.label_smoothing)
             network.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -17,10 +17,12 @@ import boto3
 import numpy as np
 import pytest
 import torch
+import torchvision
 from moto import mock_aws
 from PIL import Image
 
-from workloads.training.digit_classifier import Settings, shifted
+from workloads.training.digit_augmentation import augmented, shifted
+from workloads.training.digit_classifier import Settings
 from workloads.training.mnist import format_idx, load_mnist
 from workloads.training.runtime import storage
 from workloads.training.runtime.settings import RunOptions
@@ -237,6 +239,41 @@ def test_shifts_move_every_image_by_itself_and_lose_nothing_inside() -> None:
     moved = shifted(images, 2).nonzero()
     assert len(moved) == 200
     assert set(moved[:, 1].tolist()) == set(moved[:, 2].tolist()) == set(range(12, 17))
+
+
+def test_torchvisions_data_set_and_transforms_are_an_input_too(digits: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"  # as torchvision unpacks a download
+    raw.mkdir(parents=True)
+    for path in digits.iterdir():
+        content = path.read_bytes()
+        unpacked = gzip.decompress(content) if path.suffix == ".gz" else content
+        (raw / path.name.removesuffix(".gz")).write_bytes(unpacked)
+    theirs = torchvision.datasets.MNIST(str(tmp_path), train=True)
+    assert np.array_equal(load_mnist(locate(str(tmp_path))).train_images, theirs.data.numpy())
+    fit(tmp_path, tmp_path / "run", transforms="torchvision", rotation=5, epochs=6)
+    assert read(tmp_path / "run")["test"]["accuracy"] > 0.7
+
+
+@pytest.mark.parametrize("transforms", ["batch", "torchvision"])
+def test_both_ways_turn_and_move_by_no_more_than_was_said(transforms: str) -> None:
+    torch.manual_seed(0)
+    images = torch.zeros(100, 28, 28, dtype=torch.uint8)
+    images[:, 10:18, 10:18] = 255
+    changed = augmented(images, Settings(transforms=transforms, shift=3, rotation=10))
+    assert changed.shape == images.shape
+    mass = changed.float() / changed.float().sum((1, 2), keepdim=True)
+    across = (mass.sum(1) * torch.arange(28)).sum(1) - 13.5
+    assert across.abs().max() < 4  # 3 pixels, and the rotation of a square around the middle moves nothing
+    assert across.std() > 1
+
+
+def test_bending_changes_images_by_small_smooth_amounts() -> None:
+    torch.manual_seed(0)
+    ramp = torch.arange(28).mul(9).to(torch.uint8).expand(50, 28, 28).contiguous()  # a pixel more is 9 brighter
+    bent = augmented(ramp, Settings(bend=0.5, shift=0)) - ramp
+    inside = bent[:, 4:24, 4:24].float() / 9
+    assert 0.2 < inside.std() < 0.8  # about half a pixel
+    assert inside.diff(dim=2).abs().mean() < inside.std() / 2  # neighbours move together
 
 
 def test_help_lists_every_option(
