@@ -2,13 +2,17 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+from localcloud.errors import LocalCloudError
 
 LEASH = str(Path(__file__).with_name("leash.py"))
 
@@ -40,6 +44,53 @@ def start(
         _running.difference_update([other for other in _running if other.returncode is not None])
         _running.add(process)
     return process
+
+
+def serve(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    ready: str,
+    patience: float = 60,
+) -> tuple[subprocess.Popen[bytes], re.Match[str]]:
+    """Start a server on a leash, with all its output in a log, and wait until it says there that it is ready.
+
+    Args:
+        command: The server.
+        log: Its log, in the folder where it runs.
+        environment: Its environment.
+        ready: A regular expression for what it says when it is ready.
+        patience: Seconds to wait at most.
+
+    Returns:
+        The process, and the match of `ready`.
+
+    Raises:
+        LocalCloudError: It ended instead, or took too long; with the last line of its log.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    program = Path(command[0]).name
+    process = start(
+        ["sh", "-c", 'log="$0"; exec "$@" > "$log" 2>&1', str(log), *command],
+        folder=log.parent,
+        environment=environment,
+    )
+    if process.stdout:
+        process.stdout.close()  # all goes to the log
+    deadline = time.monotonic() + patience
+    while not (said := re.search(ready, text := _read(log))):
+        if process.poll() is not None or time.monotonic() > deadline:
+            end(process)
+            last = (text.strip().splitlines() or ["it said nothing"])[-1]
+            raise LocalCloudError(f"{program} did not start: {last} (log: {log})")
+        time.sleep(0.02)
+    return process, said
+
+
+def _read(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 
 def end(process: subprocess.Popen[bytes], patience: float = 5) -> None:
