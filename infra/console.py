@@ -36,7 +36,7 @@ HEADER = """\
 #   aws cloudformation deploy --template-file {file} --stack-name {name} --capabilities CAPABILITY_IAM \\
 #     --parameter-overrides ...
 #
-# Written by `make templates` from infra/{module}.py; edit that, not this.
+# Written by `make templates` from infra/{module}; edit that, not this.
 
 """
 ACRONYMS = {"vpc": "VPC", "ids": "", "id": "", "gib": "(GiB)", "mib": "(MiB)", "vcpus": "vCPUs", "email": "E-mail"}
@@ -118,7 +118,8 @@ def render(file: str) -> str:
         app, kind.__name__, lambda stack: with_parameters(stack, settings), synthesizer=BootstraplessSynthesizer()
     )
     template = app.synth().get_stack_by_name(kind.__name__).template
-    header = HEADER.format(description=template["Description"], file=file, name=kind.__name__, module=settings)
+    module = f"{settings}.py" if (PROJECT / "infra" / f"{settings}.py").exists() else f"{settings}/"
+    header = HEADER.format(description=template["Description"], file=file, name=kind.__name__, module=module)
     return header + as_yaml(template, titles(stack))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 ORDER = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs")
+DOCUMENT_WIDTH = 100
 RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Properties")
 
 
@@ -91,9 +92,23 @@ def _substitution(separator: str, parts: Any) -> str | None:
                 return None
     text = separator.join(texts)
     try:
-        return json.dumps(json.loads(text), indent=2)  # a document inside the template: a dashboard
+        return _document(json.loads(text))  # a document inside the template: a dashboard
     except json.JSONDecodeError:
         return text
+
+
+def _document(node: Any, indent: str = "") -> str:
+    """JSON in which whatever fits on a line stands on one."""
+    line = json.dumps(node)
+    if len(indent) + len(line) <= DOCUMENT_WIDTH or not isinstance(node, dict | list):
+        return line
+    deeper = indent + "  "
+    if isinstance(node, dict):
+        parts = [f"{json.dumps(key)}: {_document(value, deeper)}" for key, value in node.items()]
+        start, end = "{", "}"
+    else:
+        parts, start, end = [_document(value, deeper) for value in node], "[", "]"
+    return f"{start}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{end}"
 
 
 class _Dumper(yaml.SafeDumper):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.training import BOOTSTRAP
+from infra.code import LOADER
+from workloads import bootstrap
 from workloads.training.runtime.workload import WORKLOADS
 
 from .conftest import Json, Synthesised, of_type, only, statements
@@ -67,7 +68,7 @@ def test_a_job_without_capacity_does_not_wait_for_ever(template: Json) -> None:
 
 def test_the_job_trains_from_the_stacks_data_into_its_artifacts(job: Json) -> None:
     arguments = job["ContainerProperties"]["Command"]
-    assert arguments[:3] == ["python", "-c", BOOTSTRAP.read_text()]
+    assert arguments[:3] == ["python", "-c", LOADER]
     assert arguments[3:] == [
         *("train", "digit-classifier", "--data", "Ref::data", "--output", "Ref::output"),
         *("--epochs", "Ref::epochs", "--metrics", "cloudwatch"),
@@ -193,12 +194,13 @@ def container(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
     (job / "bundles").mkdir(parents=True)
     with zipfile.ZipFile(job / "bundles" / "code.zip", "w") as bundle:
         bundle.writestr("workloads/__init__.py", "")
+        bundle.write(bootstrap.__file__, "workloads/bootstrap.py")
         bundle.writestr("workloads/__main__.py", WORKLOAD)
         bundle.writestr("workloads/requirements.txt", "")
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", BOOTSTRAP.read_text(), "train", "digit-classifier", "--epochs", "1"],
+            [sys.executable, "-c", LOADER, "train", "digit-classifier", "--epochs", "1"],
             cwd=job,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "site"), "GROUNDWORK_CODE": code},
             capture_output=True,

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import (
     Aws,
     Duration,
-    Fn,
-    IgnoreMode,
     Stack,
     aws_batch,
     aws_cloudwatch,
     aws_iam,
-    aws_s3,
-    aws_s3_assets,
 )
 from constructs import Construct
 
+from infra.code import CodeBundle, command
 from infra.config import Config
 from infra.guardrails import acknowledge, data_policy
 from infra.instances import instance_profile, launch_template
@@ -26,9 +22,8 @@ from infra.logs import log_group
 from infra.network import Network
 from infra.parameters import text
 from infra.stack import GroundworkStack
+from infra.training.storage import artifact_bucket, data_bucket
 
-BOOTSTRAP = Path(__file__).parent / "bootstrap.py"
-WORKLOADS = Path(__file__).parent.parent / "workloads"
 METRICS = "Groundwork/Training"
 
 
@@ -72,8 +67,8 @@ class Training(GroundworkStack):
             delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
         )
         self.heading("What jobs read, write and print.")
-        self.data = self._data_bucket()
-        self.artifacts = self._artifact_bucket()
+        self.data = data_bucket(self, infrequent_access_days=self.settings.infrequent_access_days, policy=self.policy)
+        self.artifacts = artifact_bucket(self, old_artifact_days=self.settings.old_artifact_days, policy=self.policy)
         self.logs = log_group(self, "JobLogs", self.settings.log_retention_days, self.policy)
         self.heading("Where jobs run: spot instances from zero, and the queue before them.")
         network = Network(
@@ -81,7 +76,7 @@ class Training(GroundworkStack):
         )
         queue = self._queue("CpuQueue", [self._compute("Cpu", network)])
         self.heading("The jobs.")
-        self.code_url, self.code_location = self._code()
+        self.code = CodeBundle(self, "CodeBundle", self.settings.code)
         self.execution_role = self._execution_role()
         definitions = {job: self._job_definition(job) for job in JOBS}
         self.heading("What the jobs measure.")
@@ -94,49 +89,6 @@ class Training(GroundworkStack):
             self.output(f"{job.name}JobDefinitionArn", definition.ref, f"Job definition: trains {job.workload}.")
         self.output("DashboardName", dashboard.dashboard_name, "The training metrics in CloudWatch.")
         self.output("LogGroupName", self.logs.log_group_name, "Holds what jobs print.")
-
-    def _bucket(self, name: str, **options: Any) -> aws_s3.Bucket:
-        bucket = aws_s3.Bucket(
-            self,
-            name,
-            encryption=aws_s3.BucketEncryption.S3_MANAGED,
-            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            removal_policy=self.policy,
-            **options,
-        )
-        acknowledge(bucket, {"S1": "Access logs would cost more than they tell; CloudTrail's data events can."})
-        return bucket
-
-    def _data_bucket(self) -> aws_s3.Bucket:
-        bucket = self._bucket("DataBucket")
-        _lifecycle(
-            bucket,
-            aws_s3.CfnBucket.RuleProperty(
-                id="CheaperStorage",
-                status="Enabled",
-                transitions=[
-                    aws_s3.CfnBucket.TransitionProperty(
-                        storage_class="STANDARD_IA", transition_in_days=self.settings.infrequent_access_days
-                    )
-                ],
-            ),
-        )
-        return bucket
-
-    def _artifact_bucket(self) -> aws_s3.Bucket:
-        bucket = self._bucket("ArtifactBucket", versioned=True)
-        _lifecycle(
-            bucket,
-            aws_s3.CfnBucket.RuleProperty(
-                id="ReplacedVersions",
-                status="Enabled",
-                noncurrent_version_expiration=aws_s3.CfnBucket.NoncurrentVersionExpirationProperty(
-                    noncurrent_days=self.settings.old_artifact_days
-                ),
-            ),
-        )
-        return bucket
 
     def _compute(self, name: str, network: Network) -> aws_batch.CfnComputeEnvironment:
         """Spot instances from zero, where capacity is cheap and deep; Batch's own role of the account runs it."""
@@ -203,20 +155,6 @@ class Training(GroundworkStack):
             ],
         )
 
-    def _code(self) -> tuple[str, str]:
-        """Address of the code bundle, as `s3://bucket/key` and as `bucket/key`."""
-        if self.settings.code:
-            return self.settings.code, Fn.select(1, Fn.split("s3://", self.settings.code))
-        asset = aws_s3_assets.Asset(
-            self,
-            "Code",
-            path=str(WORKLOADS.parent),
-            exclude=["*", "!workloads", "!workloads/**", "**/__pycache__", "**/*.pyc"],
-            ignore_mode=IgnoreMode.GIT,
-        )
-        location = f"{asset.s3_bucket_name}/{asset.s3_object_key}"
-        return f"s3://{location}", location
-
     def _job_definition(self, job: Job) -> aws_batch.CfnJobDefinition:
         settings = self.settings
         job_role = self._job_role(f"{job.name}JobRole", job.workload)
@@ -234,16 +172,13 @@ class Training(GroundworkStack):
             },
             container_properties=definition.ContainerPropertiesProperty(
                 image=settings.image,
-                command=[
-                    "python",
-                    "-c",
-                    BOOTSTRAP.read_text(encoding="utf-8"),
+                command=command(
                     *("train", job.workload, "--data", "Ref::data", "--output", "Ref::output"),
                     *("--epochs", "Ref::epochs", "--metrics", "cloudwatch"),
-                ],
+                ),
                 environment=[
-                    definition.EnvironmentProperty(name="AWS_DEFAULT_REGION", value=Aws.REGION),
-                    definition.EnvironmentProperty(name="GROUNDWORK_CODE", value=self.code_url),
+                    definition.EnvironmentProperty(name=name, value=value)
+                    for name, value in self.code.environment().items()
                 ],
                 resource_requirements=[
                     definition.ResourceRequirementProperty(type="VCPU", value=text(settings.job_vcpus)),
@@ -306,11 +241,10 @@ class Training(GroundworkStack):
         It deletes its checkpoints when it has finished; the bucket's versions keep even those for a time.
         """
         role = self._task_role(name, f"Permissions of {workload} jobs.")
-        code = f"arn:{Aws.PARTITION}:s3:::{self.code_location}"
         data = self.data.arn_for_objects("*")
         artifacts = self.artifacts.arn_for_objects(f"{workload}/*")
         for actions, resources in (
-            (["s3:GetObject"], [code, data, artifacts]),
+            (["s3:GetObject"], [self.code.arn, data, artifacts]),
             (["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"], [artifacts]),
             (["s3:ListBucket"], [self.data.bucket_arn, self.artifacts.bucket_arn]),
         ):
@@ -357,17 +291,3 @@ class Training(GroundworkStack):
                 graph(f"{workload}: machine, %", workload, "CpuUtilization", "MemoryUtilization", "GpuUtilization"),
             )
         return dashboard
-
-
-def _lifecycle(bucket: aws_s3.Bucket, rule: aws_s3.CfnBucket.RuleProperty) -> None:
-    """Set the bucket's rule, and drop uploads that were never finished; both may hold a template's parameters."""
-    abandoned = aws_s3.CfnBucket.RuleProperty(
-        id="AbandonedUploads",
-        status="Enabled",
-        abort_incomplete_multipart_upload=aws_s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
-            days_after_initiation=7
-        ),
-    )
-    bucket.node.default_child.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(  # type: ignore[union-attr]
-        rules=[rule, abandoned]
-    )

@@ -1,0 +1,71 @@
+"""The workloads' code as one bundle in S3, and how a container gets from there to a command.
+
+Content-addressed by the CDK, which packs and uploads the folder; or a bundle that a person put into S3, which is how
+the console's templates have it. Nothing is built with Docker.
+"""
+
+from pathlib import Path
+
+from aws_cdk import Aws, Fn, IgnoreMode, aws_iam, aws_s3_assets
+from constructs import Construct
+
+WORKLOADS = Path(__file__).parent.parent / "workloads"
+
+#: What a container runs first, part of the template: it fetches the bundle, whose `workloads.bootstrap` does the rest.
+LOADER = """\
+import importlib.util, os, runpy, subprocess, sys
+if not importlib.util.find_spec("boto3"):
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "boto3"], check=True)
+import boto3
+bucket, key = os.environ["GROUNDWORK_CODE"].removeprefix("s3://").split("/", 1)
+boto3.client("s3").download_file(bucket, key, "code.zip")
+sys.path.insert(0, "code.zip")
+runpy.run_module("workloads.bootstrap", run_name="__main__")
+"""
+
+
+class CodeBundle(Construct):
+    """The folder `workloads` as a zip file in S3.
+
+    Attributes:
+        url: its address, `s3://bucket/key`; for the environment variable GROUNDWORK_CODE of what runs it.
+        arn: the object's ARN.
+    """
+
+    def __init__(self, scope: Construct, name: str, given: str) -> None:
+        """Pack the folder, unless `given` is the address of a bundle already in S3."""
+        super().__init__(scope, name)
+        if given:
+            self.url, location = given, Fn.select(1, Fn.split("s3://", given))
+        else:
+            asset = aws_s3_assets.Asset(
+                self,
+                "Bundle",
+                path=str(WORKLOADS.parent),
+                exclude=["*", "!workloads", "!workloads/**", "**/__pycache__", "**/*.pyc"],
+                ignore_mode=IgnoreMode.GIT,
+            )
+            location = f"{asset.s3_bucket_name}/{asset.s3_object_key}"
+            self.url = f"s3://{location}"
+        self.arn = f"arn:{Aws.PARTITION}:s3:::{location}"
+
+    def environment(self, *, requirements: str = "workloads/requirements.txt") -> dict[str, str]:
+        """What a container needs to find the bundle.
+
+        Args:
+            requirements: the file in the bundle that lists the packages to install.
+        """
+        return {
+            "AWS_DEFAULT_REGION": Aws.REGION,
+            "GROUNDWORK_CODE": self.url,
+            "GROUNDWORK_REQUIREMENTS": requirements,
+        }
+
+    def reading(self) -> aws_iam.PolicyStatement:
+        """The permission to read it."""
+        return aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=[self.arn])
+
+
+def command(*arguments: str) -> list[str]:
+    """A container's command that runs `python -m workloads ARGUMENTS` with the bundle's code."""
+    return ["python", "-c", LOADER, *arguments]
