@@ -3,11 +3,36 @@
 The modules hook into moto when they are imported.
 """
 
-from localcloud import alarms, events, functions, influxdb, instances, jobs, mailbox, metrics, quirks, timestream
+from localcloud import (
+    alarms,
+    databases,
+    events,
+    functions,
+    influxdb,
+    instances,
+    jobs,
+    mailbox,
+    metrics,
+    quirks,
+    timestream,
+)
 from localcloud.background import every
 from localcloud.cloudformation import api, engine
 
-INSTALLED = (alarms, engine, events, functions, influxdb, instances, jobs, mailbox, metrics, quirks, timestream)
+INSTALLED = (
+    alarms,
+    databases,
+    engine,
+    events,
+    functions,
+    influxdb,
+    instances,
+    jobs,
+    mailbox,
+    metrics,
+    quirks,
+    timestream,
+)
 
 
 def start() -> None:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from localcloud.account import connect, environment
+from localcloud.certificates import AUTHORITY
 from localcloud.errors import LocalCloudError
 
 START_SECONDS = 60
@@ -43,6 +44,7 @@ class LocalCloud:
         self.project = (project or Path.cwd()).resolve()
         self.mailbox = self.folder / "mailbox"
         self.log = self.folder / "server.log"
+        self.certificate_authority = self.folder / AUTHORITY  # there once a server with TLS runs
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

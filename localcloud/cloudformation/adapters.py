@@ -240,6 +240,42 @@ def secret(values: Properties) -> Properties:
     return values
 
 
+def secret_attachment(values: Properties) -> Properties:
+    """How to reach a database stands in the secret beside its credentials, as AWS writes it."""
+    kind, target = values.pop("TargetType"), values.pop("TargetId")
+    if kind != "AWS::RDS::DBInstance":
+        raise ValueError(f"property TargetType: {kind} is not supported by the local cloud")
+    found = client("rds").describe_db_instances(DBInstanceIdentifier=target)["DBInstances"][0]
+    access = {
+        "engine": found["Engine"],
+        "host": found["Endpoint"]["Address"],
+        "port": found["Endpoint"]["Port"],
+        "dbInstanceIdentifier": target,
+    } | _given(dbname=found.get("DBName"))
+    current = client("secretsmanager").get_secret_value(SecretId=values["SecretId"])["SecretString"]
+    return {**values, "SecretString": json.dumps(json.loads(current) | access)}
+
+
+def database_name(values: Properties) -> Properties:
+    """RDS keeps names in lower case."""
+    names = ("DBInstanceIdentifier", "DBSubnetGroupName", "DBParameterGroupName")
+    return {key: item.lower() if key in names else item for key, item in values.items()}
+
+
+def database_instance(values: Properties) -> Properties:
+    """An instance has a port of its own on this machine."""
+    return {key: item for key, item in database_name(values).items() if key != "Port"}
+
+
+def database_parameters(values: Properties) -> Properties:
+    """Parameters are a list, each with the time when it is applied."""
+    parameters = [
+        {"ParameterName": name, "ParameterValue": _text(item), "ApplyMethod": "pending-reboot"}
+        for name, item in values.pop("Parameters", {}).items()
+    ]
+    return database_name(values) | _given(Parameters=parameters)
+
+
 @functools.cache  # an update that does not ask for another one keeps the value
 def _generated(_name: str, generator: str) -> str:
     options = json.loads(generator)

@@ -180,10 +180,11 @@ class ApiResource:
             if not row.covers(key) and not (key == "Tags" and row.tag):
                 raise ValueError(f"the local cloud cannot change {key} in place")
         state = {**original.state, **values}
+        now = {key: item for key, item in values.items() if key not in row.then}
         row.follow(row.undo, changed, before, identifier)
         for operation in row.update:
-            if changed & {key for key in values if key.lower() in member_names(_input_shape(row.service, operation))}:
-                state |= row.call(operation, values, identifier)
+            if changed & {key for key in now if key.lower() in member_names(_input_shape(row.service, operation))}:
+                state |= row.call(operation, now, identifier)
         row.follow(row.then, changed, values, identifier)
         updated = cls(values, state)
         if "Tags" in changed and row.tag:

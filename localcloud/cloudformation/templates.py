@@ -1,7 +1,7 @@
 """Reading templates: JSON or YAML with short forms, parameters, and the order of resources.
 
-moto gaps: its YAML reader turns policy versions into dates, splits ``!GetAtt A.B.C`` in three and knows no
-``!Condition``; its parameters ignore constraints and do not split default lists.
+moto gaps: its YAML reader turns policy versions into dates, splits ``!GetAtt A.B.C`` and ``${A.B.C}`` in three and
+knows no ``!Condition``; its parameters ignore constraints and do not split default lists.
 """
 
 import json
@@ -74,9 +74,23 @@ def _normalised(node: Any) -> Any:
         ((name, value),) = node.items()
         if name == "Fn::GetAtt" and isinstance(value, str):
             return {name: value.split(".", 1)}
+        if name == "Fn::Sub":
+            return {name: _substitution(value)}
         if isinstance(name, str) and name.startswith("Fn::") and name[4:] not in FUNCTIONS:
             raise ValidationError(message=f"Template error: {name} is not supported by the local cloud")
     return {key: _normalised(value) for key, value in node.items()}
+
+
+def _substitution(value: Any) -> Any:
+    """Attributes with a dot in their names become names of the substitution's own."""
+    text, names = (value, {}) if isinstance(value, str) else value
+    names = _normalised(names)
+    for place in PLACEHOLDER.findall(text):
+        if place.count(".") > 1:
+            alias = place.replace(".", "")
+            text = text.replace(f"${{{place}}}", f"${{{alias}}}")
+            names[alias] = {"Fn::GetAtt": place.split(".", 1)}
+    return [text, names] if names else text
 
 
 def _texts(node: Any) -> Any:

@@ -326,6 +326,9 @@ def inventory(cloud: LocalCloud) -> dict[str, set[str]]:
     questions = {
         "alarms": ("cloudwatch", "describe_alarms", "[MetricAlarms, CompositeAlarms][].AlarmName"),
         "buckets": ("s3", "list_buckets", "Buckets[].Name"),
+        "databases": ("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
+        "database parameters": ("rds", "describe_db_parameter_groups", "DBParameterGroups[].DBParameterGroupName"),
+        "database subnets": ("rds", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName"),
         "dashboards": ("cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName"),
         "endpoints": ("ec2", "describe_vpc_endpoints", "VpcEndpoints[?State != 'deleted'].VpcEndpointId"),
         "environments": ("batch", "describe_compute_environments", "computeEnvironments[].computeEnvironmentName"),

@@ -1,0 +1,109 @@
+"""RDS: a real database server for every instance that is created; the instance's endpoint is its address.
+
+moto gap: an instance is a record without a database behind it.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from moto.rds.exceptions import RDSClientError
+from moto.rds.models import DBInstance, RDSBackend
+
+from localcloud import mariadb
+from localcloud.errors import LocalCloudError
+from localcloud.hooks import after, instead
+
+
+class Server(Protocol):
+    """A database server that serves on localhost, with TLS for whoever trusts the cloud's `certificates`."""
+
+    port: int
+
+    def restart(self, parameters: Mapping[str, str]) -> None:
+        """Stop it if it runs, and start it again on its port, with its data, under these parameters."""
+
+    def stop(self) -> None:
+        """Stop it; its data stay."""
+
+    def change_password(self, password: str) -> None:
+        """Give the master user another password."""
+
+
+#: ``start`` of the server behind each engine of RDS: with a new folder, ``username``, ``password``, ``database``
+#: (may be empty) and the ``parameters`` of its parameter group.
+ENGINES: dict[str, Callable[..., Server]] = {"mysql": mariadb.start}
+
+_servers: dict[str, Server] = {}
+
+
+@instead(RDSBackend, "create_db_instance")
+def _create_db_instance(original: Any, self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:
+    made: DBInstance = original(self, db_kwargs)
+    if made.engine not in ENGINES or made.db_cluster_identifier:
+        return made
+    shutil.rmtree(_folder(made), ignore_errors=True)  # of a deleted instance of that name
+    try:
+        server = ENGINES[made.engine](
+            _folder(made),
+            username=made.master_username,
+            password=db_kwargs.get("master_user_password", ""),
+            database=made.db_name or "",
+            parameters=_parameters(made),
+        )
+    except LocalCloudError as error:
+        del self.databases[made.db_instance_identifier]
+        raise RDSClientError("InternalFailure", str(error)) from error
+    _servers[made.db_instance_arn], made.port = server, server.port
+    return made
+
+
+@instead(RDSBackend, "modify_db_instance")
+def _modify_db_instance(
+    original: Any, self: RDSBackend, db_instance_identifier: str, db_kwargs: dict[str, Any]
+) -> DBInstance:
+    db_kwargs.pop("db_port_number", None)  # the port is the server's
+    modified: DBInstance = original(self, db_instance_identifier, db_kwargs)
+    server, password = _servers.get(modified.db_instance_arn), db_kwargs.get("master_user_password")
+    if server and password:
+        server.change_password(password)
+    return modified
+
+
+@after(RDSBackend, "start_db_instance", "reboot_db_instance")
+def _restart(started: DBInstance, *_args: Any, **_kwargs: Any) -> None:
+    if server := _servers.get(started.db_instance_arn):
+        server.restart(_parameters(started))
+
+
+@after(RDSBackend, "stop_db_instance")
+def _stop(stopped: DBInstance, *_args: Any, **_kwargs: Any) -> None:
+    if server := _servers.get(stopped.db_instance_arn):
+        server.stop()
+
+
+@after(RDSBackend, "delete_db_instance")
+def _delete(gone: DBInstance, *_args: Any, **_kwargs: Any) -> None:
+    if server := _servers.pop(gone.db_instance_arn, None):
+        server.stop()
+
+
+def _folder(instance: DBInstance) -> Path:
+    return Path(os.environ["LOCALCLOUD_FOLDER"]) / "databases" / instance.db_instance_identifier
+
+
+def _parameters(instance: DBInstance) -> dict[str, str]:
+    """What the parameter group says; RDS applies it, too, when an instance starts."""
+    groups = instance.db_parameter_groups()
+    return {name: str(each["ParameterValue"]) for group in groups for name, each in group.parameters.items()}
+
+
+def _address(instance: DBInstance) -> str:
+    if instance.db_instance_arn in _servers:
+        return "localhost"
+    return f"{instance.db_instance_identifier}.aaaaaaaaaa.{instance.region}.rds.amazonaws.com"
+
+
+setattr(DBInstance, "address", property(_address))  # noqa: B010 (moto's cannot be assigned to)

@@ -1,0 +1,157 @@
+"""RDS: a real server behind every instance, with the credentials, TLS and parameters that the template says."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pymysql
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud import LocalCloud
+
+TEMPLATE = """
+Resources:
+  Vpc: {Type: 'AWS::EC2::VPC', Properties: {CidrBlock: 10.0.0.0/16}}
+  Subnet: {Type: 'AWS::EC2::Subnet', Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}}
+  Secret:
+    Type: AWS::SecretsManager::Secret
+    Properties:
+      GenerateSecretString: {SecretStringTemplate: '{"username": "keeper"}', GenerateStringKey: password}
+  Subnets: {Type: 'AWS::RDS::DBSubnetGroup', Properties: {DBSubnetGroupDescription: all, SubnetIds: [!Ref Subnet]}}
+  Parameters:
+    Type: AWS::RDS::DBParameterGroup
+    Properties: {Family: mysql8.4, Description: TLS, Parameters: {require_secure_transport: 'ON'}}
+  Database:
+    Type: AWS::RDS::DBInstance
+    Properties:
+      Engine: mysql
+      DBInstanceClass: db.t4g.micro
+      AllocatedStorage: '20'
+      StorageEncrypted: true
+      DBName: shop
+      DBSubnetGroupName: !Ref Subnets
+      DBParameterGroupName: !Ref Parameters
+      MasterUsername: !Sub '{{resolve:secretsmanager:${Secret}:SecretString:username::}}'
+      MasterUserPassword: !Sub '{{resolve:secretsmanager:${Secret}:SecretString:password::}}'
+  Attachment:
+    Type: AWS::SecretsManager::SecretTargetAttachment
+    Properties: {SecretId: !Ref Secret, TargetId: !Ref Database, TargetType: 'AWS::RDS::DBInstance'}
+Outputs:
+  Instance: {Value: !Ref Database}
+  Secret: {Value: !Ref Attachment}
+  Address: {Value: !Sub '${Database.Endpoint.Address}:${Database.Endpoint.Port}'}
+"""
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud: LocalCloud) -> dict[str, str]:
+    cloud.client("cloudformation").create_stack(StackName="Shop", TemplateBody=TEMPLATE)
+    return cloud.outputs("Shop")
+
+
+@pytest.fixture(scope="module")
+def secret(cloud: LocalCloud, deployed: dict[str, str]) -> dict[str, Any]:
+    """What the template's secret holds once it is attached."""
+    value = cloud.client("secretsmanager").get_secret_value(SecretId=deployed["Secret"])
+    found: dict[str, Any] = json.loads(value["SecretString"])
+    return found
+
+
+def connect(cloud: LocalCloud, secret: dict[str, Any], **options: Any) -> Any:
+    tls = {"ssl": {"ca": str(cloud.certificate_authority)}}
+    user = {"user": secret["username"], "password": secret["password"]}
+    return pymysql.connect(
+        host=secret["host"], port=secret["port"], database=secret["dbname"], **{**tls, **user, **options}
+    )
+
+
+@pytest.fixture
+def cursor(cloud: LocalCloud, secret: dict[str, Any]) -> Iterator[Any]:
+    with connect(cloud, secret, autocommit=True) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def test_the_attached_secret_opens_the_database(deployed: dict[str, str], secret: dict[str, Any], cursor: Any) -> None:
+    assert (secret["engine"], secret["dbname"], secret["username"]) == ("mysql", "shop", "keeper")
+    assert f"{secret['host']}:{secret['port']}" == deployed["Address"]
+    assert secret["dbInstanceIdentifier"] == deployed["Instance"]
+    cursor.execute("SELECT DATABASE(), CURRENT_USER()")
+    assert cursor.fetchall() == (("shop", "keeper@%"),)
+
+
+def test_the_connection_is_encrypted_and_another_is_refused(
+    cloud: LocalCloud, secret: dict[str, Any], cursor: Any
+) -> None:
+    cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
+    assert cursor.fetchone()[1] in ("TLSv1.2", "TLSv1.3")
+    with pytest.raises(pymysql.err.OperationalError):
+        connect(cloud, secret, ssl=None, ssl_disabled=True)
+
+
+def test_a_wrong_password_is_refused(cloud: LocalCloud, secret: dict[str, Any]) -> None:
+    with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+        connect(cloud, secret, password="wrong")  # noqa: S106 (that is the test)
+
+
+def test_the_master_user_may_not_do_what_rds_keeps_to_itself(cursor: Any) -> None:
+    with pytest.raises(pymysql.err.OperationalError, match=r"FILE|SUPER|denied"):
+        cursor.execute("SELECT 1 INTO OUTFILE '/tmp/never'")
+
+
+def test_data_outlive_a_stop_and_a_reboot(
+    cloud: LocalCloud, deployed: dict[str, str], secret: dict[str, Any], cursor: Any
+) -> None:
+    cursor.execute("CREATE TABLE kept (n INT)")
+    cursor.execute("INSERT INTO kept VALUES (42)")
+    rds, instance = cloud.client("rds"), {"DBInstanceIdentifier": deployed["Instance"]}
+    rds.stop_db_instance(**instance)
+    with pytest.raises(pymysql.err.OperationalError):
+        connect(cloud, secret)
+    rds.start_db_instance(**instance)
+    rds.reboot_db_instance(**instance)
+    with connect(cloud, secret) as connection, connection.cursor() as again:
+        again.execute("SELECT n FROM kept")
+        assert again.fetchall() == ((42,),)
+
+
+def test_a_changed_secret_becomes_the_password_with_the_next_update(
+    cloud: LocalCloud, deployed: dict[str, str], secret: dict[str, Any]
+) -> None:
+    changed = {**secret, "password": "another'one\\"}
+    cloud.client("secretsmanager").put_secret_value(SecretId=deployed["Secret"], SecretString=json.dumps(changed))
+    cloud.client("rds").modify_db_instance(
+        DBInstanceIdentifier=deployed["Instance"], MasterUserPassword=changed["password"], ApplyImmediately=True
+    )
+    with connect(cloud, changed) as connection:
+        assert connection.open
+    cloud.client("rds").modify_db_instance(
+        DBInstanceIdentifier=deployed["Instance"], MasterUserPassword=secret["password"], ApplyImmediately=True
+    )
+
+
+def test_an_updated_secret_keeps_what_the_attachment_wrote(cloud: LocalCloud, deployed: dict[str, str]) -> None:
+    body = TEMPLATE.replace(
+        "    Properties:\n      GenerateSecretString",
+        "    Properties:\n      Description: d\n      GenerateSecretString",
+    )
+    cloud.client("cloudformation").update_stack(StackName="Shop", TemplateBody=body)
+    value = cloud.client("secretsmanager").get_secret_value(SecretId=deployed["Secret"])
+    assert json.loads(value["SecretString"])["dbname"] == "shop"
+
+
+def test_a_server_that_cannot_start_fails_the_instance_and_leaves_none(cloud: LocalCloud) -> None:
+    rds = cloud.client("rds")
+    rds.create_db_parameter_group(DBParameterGroupName="odd", DBParameterGroupFamily="mysql8.4", Description="odd")
+    wrong = {"ParameterName": "innodb_data_home_dir", "ParameterValue": "/none", "ApplyMethod": "pending-reboot"}
+    rds.modify_db_parameter_group(DBParameterGroupName="odd", Parameters=[wrong])
+    with pytest.raises(ClientError, match="did not start"):
+        rds.create_db_instance(
+            DBInstanceIdentifier="odd",
+            DBInstanceClass="db.t4g.micro",
+            Engine="mysql",
+            MasterUsername="me",
+            MasterUserPassword="long-enough",
+            DBParameterGroupName="odd",
+        )
+    assert "odd" not in [each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]]
