@@ -2,18 +2,25 @@
 
 import threading
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from localcloud.certificates import TRUSTED
+
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
 
-def environment(endpoint: str) -> dict[str, str]:
-    """What a program needs to use the cloud at ``endpoint`` with any AWS SDK."""
+def environment(endpoint: str, cloud: Path) -> dict[str, str]:
+    """What a program needs to use the cloud at ``endpoint``, whose folder is ``cloud``, with any AWS SDK."""
+    trusted = str(cloud / TRUSTED)
     return {
+        "AWS_CA_BUNDLE": trusted,
+        "PGSSLROOTCERT": trusted,
+        "SSL_CERT_FILE": trusted,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ENDPOINT_URL_S3": endpoint,
         "AWS_ACCESS_KEY_ID": "local",

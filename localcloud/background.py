@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from localcloud.account import connect
@@ -16,6 +17,11 @@ _pool = ThreadPoolExecutor(32, thread_name_prefix="localcloud")
 def endpoint() -> str:
     """Where this process serves."""
     return f"http://localhost:{os.environ['MOTO_PORT']}"
+
+
+def folder() -> Path:
+    """The folder of this process's cloud."""
+    return Path(os.environ["LOCALCLOUD_FOLDER"])
 
 
 def client(service: str) -> Any:

@@ -6,6 +6,7 @@ The modules hook into moto when they are imported.
 from localcloud import (
     alarms,
     databases,
+    event_sources,
     events,
     functions,
     influxdb,
@@ -13,6 +14,8 @@ from localcloud import (
     jobs,
     mailbox,
     metrics,
+    neptune,
+    opensearch,
     quirks,
     timestream,
 )
@@ -23,6 +26,7 @@ INSTALLED = (
     alarms,
     databases,
     engine,
+    event_sources,
     events,
     functions,
     influxdb,
@@ -30,6 +34,8 @@ INSTALLED = (
     jobs,
     mailbox,
     metrics,
+    neptune,
+    opensearch,
     quirks,
     timestream,
 )
@@ -40,3 +46,4 @@ def start() -> None:
     api.install()
     every(1, alarms.evaluate_alarms)
     every(1, metrics.measure_queues)
+    every(0.2, event_sources.poll)

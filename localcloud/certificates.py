@@ -7,12 +7,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import cast
 
+import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 AUTHORITY = "certificate-authority.pem"
+TRUSTED = "trusted-authorities.pem"
 _lock = threading.Lock()
 
 
@@ -32,15 +34,27 @@ def issue(cloud: Path, folder: Path) -> Certificate:
         cloud: The cloud's folder, which holds its authority; made with the first certificate.
         folder: The server's folder.
     """
-    authority, authority_key = cloud / AUTHORITY, cloud / "certificate-authority.key"
-    with _lock:
-        if not authority.exists():
-            _make(authority, authority_key, "Groundwork local cloud")
+    authority, authority_key = _authority(cloud)
     made = Certificate(authority, folder / "server.pem", folder / "server.key")
     issuer = x509.load_pem_x509_certificate(authority.read_bytes())
     signer = serialization.load_pem_private_key(authority_key.read_bytes(), None)
     _make(made.certificate, made.key, "localhost", issuer, cast("ec.EllipticCurvePrivateKey", signer))
     return made
+
+
+def trust(cloud: Path) -> None:
+    """Write the list of those whom a cloud's programs trust: the public authorities, and its own."""
+    authority, _ = _authority(cloud)
+    (cloud / TRUSTED).write_text(f"{certifi.contents()}\n{authority.read_text()}")
+
+
+def _authority(cloud: Path) -> tuple[Path, Path]:
+    """The cloud's authority and its key, made when they are first asked for."""
+    authority, key = cloud / AUTHORITY, cloud / "certificate-authority.key"
+    with _lock:
+        if not authority.exists():
+            _make(authority, key, "Groundwork local cloud")
+    return authority, key
 
 
 def _make(

@@ -130,7 +130,7 @@ class LocalCloud:
 
     def environment(self) -> dict[str, str]:
         """What a program needs to use this cloud with any AWS SDK, the CDK or the AWS command line."""
-        return environment(self.endpoint)
+        return environment(self.endpoint, self.folder)
 
     def shell_environment(self) -> dict[str, str]:
         """`environment`, and what makes the CDK's own command line quick and quiet with this cloud."""

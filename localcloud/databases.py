@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBInstance, RDSBackend
 
-from localcloud import mariadb
+from localcloud import mariadb, postgresql
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
 
@@ -34,7 +34,7 @@ class Server(Protocol):
 
 #: ``start`` of the server behind each engine of RDS: with a new folder, ``username``, ``password``, ``database``
 #: (may be empty) and the ``parameters`` of its parameter group.
-ENGINES: dict[str, Callable[..., Server]] = {"mysql": mariadb.start}
+ENGINES: dict[str, Callable[..., Server]] = {"mysql": mariadb.start, "postgres": postgresql.start}
 
 _servers: dict[str, Server] = {}
 

@@ -20,8 +20,8 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend
 
 from localcloud import processes
-from localcloud.account import environment
-from localcloud.background import background, endpoint
+from localcloud.account import ACCOUNT, REGION, environment
+from localcloud.background import background, endpoint, folder
 from localcloud.events import deliver
 from localcloud.hooks import after, instead
 from localcloud.metrics import measure
@@ -43,6 +43,13 @@ def _configured(_: Any, fn: LambdaFunction, *args: Any, **kwargs: Any) -> None:
 @instead(LambdaFunction, "_invoke_lambda")
 def _invoke_lambda(_: Any, self: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
     return _run(self, event, str(uuid4()))
+
+
+def invoke(name: str, event: Any) -> tuple[Any, bool]:
+    """Run a function once, by name or ARN: its answer, and whether it failed."""
+    backend = get_backend(ACCOUNT, REGION)
+    result, failed, _ = _run(backend.get_function(name), event, str(uuid4()))
+    return json.loads(result or "null"), failed
 
 
 def _run(fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
@@ -85,7 +92,7 @@ def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str
     path = [code, *(f"{_unpacked(layer.code_bytes, layer.code_sha_256)}/python" for layer in layers if layer)]
     return {
         "PATH": os.environ["PATH"],
-        **environment(endpoint()),
+        **environment(endpoint(), folder()),
         **{name: str(value) for name, value in fn.environment_vars.items()},
         "_HANDLER": str(fn.handler),
         "LAMBDA_TASK_ROOT": code,
@@ -105,18 +112,18 @@ def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str
 
 def _unpacked(archive: bytes, digest: str) -> str:
     """The folder with an archive's content, unpacked once."""
-    store = Path(os.environ["LOCALCLOUD_FOLDER"]) / "functions"
-    folder = store / digest.replace("/", "_").rstrip("=")
-    if not folder.exists():
+    store = folder() / "functions"
+    unpacked = store / digest.replace("/", "_").rstrip("=")
+    if not unpacked.exists():
         store.mkdir(exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=store))
         with zipfile.ZipFile(BytesIO(archive)) as file:
             file.extractall(fresh)
         try:
-            fresh.rename(folder)
+            fresh.rename(unpacked)
         except OSError:  # another invocation was faster
             return str(fresh)
-    return str(folder)
+    return str(unpacked)
 
 
 @instead(LambdaBackend, "invoke")

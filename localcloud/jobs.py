@@ -24,7 +24,7 @@ from moto.moto_api import state_manager
 
 from localcloud import processes
 from localcloud.account import environment
-from localcloud.background import endpoint, log
+from localcloud.background import endpoint, folder, log
 from localcloud.events import publish
 from localcloud.hooks import after, instead
 
@@ -172,7 +172,7 @@ def _environment(job: Job, attempt: int) -> dict[str, str]:
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONUNBUFFERED": "1",
-        **environment(endpoint()),
+        **environment(endpoint(), folder()),
         **asked,
         "AWS_BATCH_JOB_ID": job.job_id,
         "AWS_BATCH_JOB_ATTEMPT": str(attempt),

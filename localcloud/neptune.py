@@ -7,11 +7,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from localcloud import processes
-from localcloud.certificates import Certificate
+from moto.rds.exceptions import RDSClientError
+from moto.rds.models import DBCluster, RDSBackend
+
+from localcloud import background, processes
+from localcloud.certificates import Certificate, issue
+from localcloud.errors import LocalCloudError
+from localcloud.hooks import after, instead
 
 SERVER = str(Path(__file__).with_name("neptune_server.py"))
+_running: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def start(folder: Path, certificate: Certificate | None = None) -> tuple[subprocess.Popen[bytes], int]:
@@ -35,3 +42,37 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
         ready=r"listening on (\d+)",
     )
     return process, int(ready[1])
+
+
+@instead(RDSBackend, "create_db_cluster")
+def _create_db_cluster(original: Any, self: RDSBackend, kwargs: dict[str, Any]) -> DBCluster:
+    if kwargs.get("engine") != "neptune":
+        aurora: DBCluster = original(self, kwargs)
+        return aurora
+    authentication = kwargs.pop("enable_iam_database_authentication", False)  # which moto knows of Aurora alone
+    made: DBCluster = original(self, kwargs)
+    made.iam_auth = authentication
+    cloud = background.folder()
+    folder = cloud / "neptune" / made.db_cluster_resource_id
+    folder.mkdir(parents=True)
+    try:
+        _running[made.db_cluster_arn], made.port = start(folder, issue(cloud, folder))
+    except LocalCloudError as error:
+        del self.clusters[made.db_cluster_identifier]
+        raise RDSClientError("InternalFailure", str(error)) from error
+    return made
+
+
+@after(RDSBackend, "delete_db_cluster")
+def _delete_db_cluster(gone: DBCluster, *_args: Any, **_kwargs: Any) -> None:
+    if process := _running.pop(gone.db_cluster_arn, None):
+        processes.end(process)
+
+
+def _served_here(original: property) -> property:
+    """A cluster's endpoint is its engine's address."""
+    return property(lambda self: "localhost" if self.db_cluster_arn in _running else original.__get__(self))
+
+
+for name in ("endpoint", "reader_endpoint"):
+    setattr(DBCluster, name, _served_here(getattr(DBCluster, name)))

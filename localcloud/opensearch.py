@@ -7,13 +7,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from moto.core.exceptions import JsonRESTError
+from moto.opensearch.models import OpenSearchDomain, OpenSearchServiceBackend
 from osmem_server import resolve_binary  # type: ignore[import-untyped]
 
-from localcloud import processes
-from localcloud.certificates import Certificate
+from localcloud import background, processes
+from localcloud.certificates import Certificate, issue
+from localcloud.errors import LocalCloudError
+from localcloud.hooks import after, instead
 
 SERVER = str(Path(__file__).with_name("opensearch_server.py"))
+_running: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def start(folder: Path, certificate: Certificate | None = None) -> tuple[subprocess.Popen[bytes], int]:
@@ -37,3 +43,27 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
         ready=r"listening on (\d+)",
     )
     return process, int(ready[1])
+
+
+@instead(OpenSearchServiceBackend, "create_domain")
+def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
+    made: OpenSearchDomain = original(self, **options)
+    cloud = background.folder()
+    folder = cloud / "opensearch" / made.domain_name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _running[made.arn], port = start(folder, issue(cloud, folder))
+    except LocalCloudError as error:
+        del self.domains[made.domain_name]
+        raise JsonRESTError("InternalException", str(error)) from error
+    if made.endpoints:
+        made.endpoints = {"vpc": f"localhost:{port}"}
+    else:
+        made.endpoint = f"localhost:{port}"
+    return made
+
+
+@after(OpenSearchServiceBackend, "delete_domain")
+def _delete_domain(gone: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
+    if process := _running.pop(gone.arn, None):
+        processes.end(process)

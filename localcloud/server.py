@@ -37,8 +37,9 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
         request_handler=MotoRequestHandler,
     )
     os.environ["MOTO_PORT"] = str(server.port)
-    from localcloud import behaviour, processes, seed  # noqa: PLC0415 (they hook into moto when imported)
+    from localcloud import behaviour, certificates, processes, seed  # noqa: PLC0415 (they hook into moto when imported)
 
+    certificates.trust(folder)
     behaviour.start()
     threading.Thread(target=server.serve_forever, daemon=True, name="server").start()
     seed.seed()

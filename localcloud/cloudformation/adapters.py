@@ -194,11 +194,30 @@ def _lifecycle(rule: Properties) -> Properties:
 
 
 def table(values: Properties) -> Properties:
-    """A stream is on when it is described."""
+    """A stream is on when it is described; a changed list of indexes is one change of the table's indexes."""
     values = {"BillingMode": "PROVISIONED", **values}
     if "StreamSpecification" in values:
         values["StreamSpecification"] = {"StreamEnabled": True, **values["StreamSpecification"]}
-    return values
+    return values | _given(GlobalSecondaryIndexUpdates=_index_updates(values))
+
+
+def _index_updates(values: Properties) -> list[Properties]:
+    """What makes an existing table's indexes those that are wanted; AWS takes one change an update."""
+    dynamodb = client("dynamodb")
+    try:
+        found = dynamodb.describe_table(TableName=values["TableName"])["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return []
+    before, wanted = (
+        {index["IndexName"]: (index["KeySchema"], index["Projection"]) for index in indexes}
+        for indexes in (found.get("GlobalSecondaryIndexes", []), values.get("GlobalSecondaryIndexes", []))
+    )
+    gone = [name for name in before if before[name] != wanted.get(name)]
+    new = [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in wanted.keys() - before]
+    new += [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in {*gone}]
+    if len(gone) + len(new) > 1:
+        raise ValueError("Cannot perform more than one GSI creation or deletion in a single update")
+    return [{"Delete": {"IndexName": name}} for name in gone] + [{"Create": index} for index in new]
 
 
 def global_table(values: Properties) -> Properties:
@@ -257,9 +276,20 @@ def secret_attachment(values: Properties) -> Properties:
 
 
 def database_name(values: Properties) -> Properties:
-    """RDS keeps names in lower case."""
-    names = ("DBInstanceIdentifier", "DBSubnetGroupName", "DBParameterGroupName")
+    """RDS and Neptune keep names in lower case."""
+    names = (
+        "DBClusterIdentifier",
+        "DBClusterParameterGroupName",
+        "DBInstanceIdentifier",
+        "DBParameterGroupName",
+        "DBSubnetGroupName",
+    )
     return {key: item.lower() if key in names else item for key, item in values.items()}
+
+
+def search_domain(values: Properties) -> Properties:
+    """OpenSearch takes names in lower case."""
+    return {**values, "DomainName": values["DomainName"].lower()}
 
 
 def database_instance(values: Properties) -> Properties:
