@@ -14,6 +14,8 @@ from workloads.devops_metrics.schema import Schema
 from workloads.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workloads.devops_metrics.store import MetricStore
 
 STACK = "DevOpsMetrics"
@@ -27,12 +29,20 @@ def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
         InputError: There is no such stack, or AWS cannot be reached.
     """
     outputs = stack_outputs(stack)
-    schema = schema or Schema()
-    if outputs.get("Engine") == "liveanalytics":
-        return LiveAnalytics(outputs["DatabaseName"], outputs["TableName"], schema)
-    if outputs.get("Engine") != "influxdb":
+    if "Engine" not in outputs:
         raise InputError(f"stack {stack} has no output Engine: is it DevOpsMetrics?")
-    secret = _secret(outputs["SecretArn"])
+    return store_of(outputs, schema or Schema())
+
+
+def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
+    """The store that a stack's outputs name, whichever engine it has.
+
+    Raises:
+        InputError: Its secret cannot be read.
+    """
+    if outputs["Engine"] == "liveanalytics":
+        return LiveAnalytics(outputs["DatabaseName"], outputs["TableName"], schema)
+    secret = read_secret(outputs["SecretArn"])
     return InfluxDB(
         address(outputs["Endpoint"]),
         outputs["DatabaseName"],
@@ -65,7 +75,12 @@ def stack_outputs(stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
-def _secret(arn: str) -> dict[str, Any]:
+def read_secret(arn: str) -> dict[str, Any]:
+    """The content of a secret.
+
+    Raises:
+        InputError: It cannot be read.
+    """
     try:
         content = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     except (BotoCoreError, ClientError) as error:

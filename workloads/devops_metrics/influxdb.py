@@ -26,6 +26,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DROPPED = re.compile(r"partial write: (?P<reason>.*?) dropped=(?P<count>\d+)")
 _UNITS = {"h": 3600, "m": 60, "s": 1}
+_PRECISIONS = {"MICROSECONDS": "u", "NANOSECONDS": "ns"}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -111,7 +112,7 @@ class InfluxDB(MetricStore):
         return written
 
     def _write_lines(self, rows: Sequence[Row], lines: Sequence[str], written: Written) -> None:
-        parameters = {"db": self._database, "precision": "u"}
+        parameters = {"db": self._database, "precision": _PRECISIONS[self.schema.precision]}
         status, body = self._request("/write", parameters, "\n".join(lines).encode())
         written.requests += 1
         if status == 204:  # noqa: PLR2004 - no content: all is written
@@ -250,7 +251,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _expression(column: Column) -> str:
-    function = {"mean": "mean", "deviation": "stddev", "count": "count", "percentile": "percentile"}[column.function]
+    function = "stddev" if column.function == "deviation" else column.function  # the others have InfluxQL's own names
     percent = f", {column.percent}" if column.function == "percentile" else ""
     return f'{function}("{column.measure}"{percent}) AS "{column.name}"'
 

@@ -82,7 +82,7 @@ class LiveAnalytics(MetricStore):
             "Dimensions": [{"Name": self.schema.dimensions[at], "Value": rows[0].dimensions[at]} for at in shared],
             "MeasureName": MEASURE_NAME,
             "MeasureValueType": "MULTI",
-            "TimeUnit": "MICROSECONDS",
+            "TimeUnit": self.schema.precision,
             "Version": version,
         }
         own = [(at, name) for at, name in enumerate(self.schema.dimensions) if at not in shared]
@@ -227,6 +227,8 @@ def _expression(column: Column) -> str:
     match column.function:
         case "mean":
             value = f"avg({measure})"
+        case "sum":
+            value = f"sum({measure})"
         case "deviation":
             value = f"stddev({measure})"
         case "percentile":  # approx_percentile would be cheaper, and approximate

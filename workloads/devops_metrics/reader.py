@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
     Attributes:
         line: Its number in the file, from 1 (the header).
-        time: Microseconds since 1970-01-01 UTC.
+        time: Since 1970-01-01 UTC, in the schema's precision (microseconds in a file).
         dimensions: In the schema's order.
         measures: In the schema's order; None where the cell is empty.
         text: The line as it stands in the file.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MeasureType = Literal["DOUBLE", "BIGINT", "BOOLEAN", "VARCHAR"]
+Precision = Literal["MICROSECONDS", "NANOSECONDS"]
 
 
 def _known_zone(name: str) -> str:
@@ -37,6 +38,7 @@ class Schema(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    precision: ClassVar[Precision] = "MICROSECONDS"  # what the time of a row counts; files are read in microseconds
 
     time: str = Field("Time_Stamp", description="The column that holds the time.")
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field("UTC", description="Zone of times that name none.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workloads.devops_metrics.reader import Row
     from workloads.devops_metrics.schema import Schema
 
-Function = Literal["mean", "count", "deviation", "percentile"]
+Function = Literal["mean", "sum", "count", "deviation", "percentile"]
 
 
 @dataclass(frozen=True)

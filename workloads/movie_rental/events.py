@@ -2,7 +2,7 @@
 
 The function `rental_projector` follows the same rules, and a test holds the two together:
 
-- In the graph `Customer.id` and `Movie.id` are texts, `RENTED.rentalId` is a whole number and `RENTED.at` the event's text.
+- In the graph `Customer.id` and `Movie.id` are texts, `RENTED.rentalId` is a whole number, `RENTED.at` as the event's.
 - A point of the time series has the dimensions `category` (`NO_CATEGORY` for a film without one) and `store`, and the
   measures `value` (BIGINT, 1) and `amount` (BIGINT, whole cents: no floats for money).
 - Its time is the event's to the millisecond; the nanoseconds below tell rentals of one millisecond apart, and
@@ -16,12 +16,16 @@ import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Self
+
+if TYPE_CHECKING:
+    from workloads.movie_rental.model import Movie
 
 EventType = Literal["rented", "returned", "customer_erased"]
 
 NO_CATEGORY = "none"
 """The category of a film that has none: a dimension may not be empty."""
+_CENT = Decimal("0.01")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,9 +40,9 @@ class Event:
         at: When, as `text_of` writes it.
         rental_id: Which rental; None for `customer_erased`, as all that follow.
         film_id: MovieID of the film.
-        title: Its title.
-        category: Its first category; None for a film without one.
         store_id: The store that lent it.
+        title: Its title; None for `returned`, as the two that follow.
+        category: Its first category; None for a film without one.
         amount: What was paid, exactly: `2.99`.
     """
 
@@ -48,15 +52,41 @@ class Event:
     at: str
     rental_id: int | None = None
     film_id: str | None = None
+    store_id: str | None = None
     title: str | None = None
     category: str | None = None
-    store_id: str | None = None
     amount: str | None = None
 
     @staticmethod
     def new_id() -> str:
         """An identity that no other event has."""
         return str(uuid.uuid4())
+
+    @classmethod
+    def rented(cls, rental_id: int, customer_id: int, movie: Movie, store_id: int, at: datetime) -> Self:
+        """A movie was lent at its rate."""
+        return cls(
+            event_id=cls.new_id(),
+            type="rented",
+            customer_id=str(customer_id),
+            at=text_of(at),
+            rental_id=rental_id,
+            film_id=movie.id,
+            store_id=str(store_id),
+            title=movie.title,
+            category=movie.genre,
+            amount=str(movie.rental_rate.quantize(_CENT)),
+        )
+
+    @classmethod
+    def returned(cls, rental_id: int, customer_id: int, film_id: str, store_id: int, at: datetime) -> Self:
+        """A copy came back."""
+        return cls(cls.new_id(), "returned", str(customer_id), text_of(at), rental_id, film_id, str(store_id))
+
+    @classmethod
+    def erased(cls, customer_id: int, at: datetime) -> Self:
+        """A customer is not to be known any more."""
+        return cls(cls.new_id(), "customer_erased", str(customer_id), text_of(at))
 
     def body(self) -> str:
         """The event as JSON."""

@@ -1,0 +1,119 @@
+"""Every engine, real, and a small company's old database with what tends to go wrong in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.movie_rental import database
+from workloads.movie_rental.engines import Engines
+from workloads.movie_rental.graph import NeptuneGraph
+from workloads.movie_rental.ledger import PostgresLedger
+from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.load import create_database, load
+from workloads.movie_rental.outbox import FifoQueue
+from workloads.movie_rental.search_index import OpenSearchIndex
+from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+from workloads.rental_company.generated import GeneratedCompany
+
+ACCESS = {"username": "admin", "password": "it's \\ secret"}
+KEYS = (("MovieID", "S", "HASH"), ("MovieTitle", "S", "RANGE"))
+INDEXES = {"ByGenre": ("Genre", "S"), "ByYear": ("Year", "N")}
+#: A film without category and actors, one with a name in many scripts, a price with cents, a customer without rentals.
+ODDITIES = """
+    DELETE FROM film_category WHERE film_id = 3;
+    DELETE FROM film_actor WHERE film_id = 3;
+    UPDATE film SET title = 'ŁÓDŹ „Ünïcode“ 映画 🎬', description = NULL, rental_rate = 0.07 WHERE film_id = 4;
+    UPDATE actor SET first_name = 'Zoë', last_name = 'O''Brien-Łukasz' WHERE actor_id = 1;
+    INSERT INTO customer VALUES (9001, 1, 'Никто', 'Rented-Nothing', NULL, 5, true, '2025-01-01', now(), 1);
+    INSERT INTO film_category SELECT 5, category_id, now() FROM category ON CONFLICT DO NOTHING;
+"""
+
+
+@dataclass
+class Servers:
+    """What serves; makes sets of engines that hold nothing yet."""
+
+    cloud: LocalCloud
+    postgresql_url: str
+    graph_url: str
+    search_url: str
+    influxdb_url: str
+    made: int = field(default=0)
+
+    def new(self) -> Engines:
+        self.made += 1
+        name = f"rental{self.made}"
+        table = self._table(name)
+        queue = self.cloud.client("sqs").create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})
+        graph = NeptuneGraph(self.graph_url)
+        graph._client.execute_open_cypher_query(openCypherQuery="MATCH (n) DETACH DELETE n")
+        store = InfluxDB(self.influxdb_url, name, **ACCESS, schema=SCHEMA, attempts=2)
+        store._request("/query", {"db": "", "epoch": "u", "q": f'CREATE DATABASE "{name}"'})
+        return Engines(
+            PostgresLedger(create_database(self.postgresql_url, name)),
+            DynamoLibrary(table, attempts=3),
+            OpenSearchIndex(self.search_url, index=name),
+            graph,
+            TimestreamSeries(store),
+            FifoQueue(queue["QueueUrl"]),
+        )
+
+    def _table(self, name: str) -> str:
+        keys = [{"AttributeName": key, "KeyType": kind} for key, _, kind in KEYS]
+        indexes = [
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": key, "KeyType": "HASH"},
+                    {"AttributeName": "MovieTitle", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for index, (key, _) in INDEXES.items()
+        ]
+        attributes = {key: kind for key, kind, _ in KEYS} | dict(INDEXES.values())
+        self.cloud.client("dynamodb").create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=keys,
+            GlobalSecondaryIndexes=indexes,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in attributes.items()],
+        )
+        return name
+
+    def source(self, name: str, scale: float = 0.02) -> str:
+        """The URL of an old database of a generated company, with the oddities."""
+        url = create_database(self.postgresql_url, name)
+        load(GeneratedCompany(scale), url, replace=True)
+        with database.connect(url) as connection:
+            connection.execute(ODDITIES)
+        return url
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    folder = tmp_path_factory.mktemp("engines")
+    server = postgresql.start(folder / "postgresql", **ACCESS, database="first", parameters={"rds.force_ssl": "0"})
+    running = [neptune.start(_made(folder / "neptune")), opensearch.start(_made(folder / "opensearch"))]
+    running.append(influxdb.start(folder / "influxdb", **ACCESS, database="first"))
+    ports = [port for _, port in running]
+    with LocalCloud(folder / "cloud") as cloud, pytest.MonkeyPatch.context() as patch:
+        for name, value in cloud.environment().items():
+            patch.setenv(name, value)
+        yield Servers(
+            cloud,
+            f"postgresql://admin:it's%20%5C%20secret@localhost:{server.port}/first",
+            *(f"http://localhost:{port}" for port in ports),
+        )
+    for process, _ in running:
+        processes.end(process)
+    server.stop()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,122 @@
+"""The engines of a deployed stack, found by its outputs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from workloads.devops_metrics.connection import read_secret, stack_outputs, store_of
+from workloads.errors import InputError
+from workloads.movie_rental.embeddings import restored
+from workloads.movie_rental.graph import NeptuneGraph
+from workloads.movie_rental.ledger import PostgresLedger
+from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.outbox import FifoQueue
+from workloads.movie_rental.search_index import OpenSearchIndex
+from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workloads.movie_rental.ports import Embedder, Graph, Library, Queue, SearchIndex, TimeSeries
+
+STACK = "DataEcosystem"
+
+
+@dataclass
+class Engines:
+    """Every engine behind its port.
+
+    Attributes:
+        ledger: PostgreSQL.
+        library: DynamoDB.
+        index: OpenSearch.
+        graph: Neptune.
+        series: Timestream.
+        queue: SQS.
+    """
+
+    ledger: PostgresLedger
+    library: Library
+    index: SearchIndex
+    graph: Graph
+    series: TimeSeries
+    queue: Queue
+
+    def embedder(self) -> Embedder:
+        """The model that the movies' vectors came from.
+
+        Raises:
+            InputError: Nothing was migrated yet.
+        """
+        found = self.ledger.ask("model.sql")
+        if not found:
+            raise InputError("there is no model of the movies' vectors yet: migrate first")
+        return restored(**found[0])
+
+
+class Stack:
+    """A deployed stack: each engine is connected to when it is first asked for.
+
+    Args:
+        name: Of the stack.
+
+    Raises:
+        InputError: There is no such stack, or AWS cannot be reached.
+    """
+
+    def __init__(self, name: str = STACK) -> None:
+        self.name = name
+        self._outputs: Mapping[str, str] = stack_outputs(name)
+
+    def _output(self, name: str) -> str:
+        if name not in self._outputs:
+            raise InputError(f"stack {self.name} has no output {name}: is it {STACK}?")
+        return self._outputs[name]
+
+    @cached_property
+    def database_url(self) -> str:
+        """The database's URL with the password of its secret."""
+        secret = read_secret(self._output("DatabaseSecretArn"))
+        user, password = quote(secret["username"], safe=""), quote(secret["password"], safe="")
+        host, port = self._output("DatabaseEndpoint"), self._output("DatabasePort")
+        trust = os.environ.get("PGSSLROOTCERT", "")
+        mode = f"verify-full&sslrootcert={quote(trust)}" if trust else "require"
+        return f"postgresql://{user}:{password}@{host}:{port}/{secret.get('dbname', 'postgres')}?sslmode={mode}"
+
+    @cached_property
+    def ledger(self) -> PostgresLedger:
+        """PostgreSQL."""
+        return PostgresLedger(self.database_url)
+
+    @cached_property
+    def library(self) -> DynamoLibrary:
+        """DynamoDB."""
+        return DynamoLibrary(self._output("MoviesTableName"))
+
+    @cached_property
+    def index(self) -> OpenSearchIndex:
+        """OpenSearch."""
+        return OpenSearchIndex(self._output("SearchEndpoint"), certificates=os.environ.get("AWS_CA_BUNDLE"))
+
+    @cached_property
+    def graph(self) -> NeptuneGraph:
+        """Neptune."""
+        return NeptuneGraph(self._output("GraphEndpoint"))
+
+    @cached_property
+    def series(self) -> TimestreamSeries:
+        """Timestream."""
+        return TimestreamSeries(store_of(self._outputs, SCHEMA))
+
+    @cached_property
+    def queue(self) -> FifoQueue:
+        """SQS."""
+        return FifoQueue(self._output("RentalEventsQueueUrl"))
+
+    def engines(self) -> Engines:
+        """All of them."""
+        return Engines(self.ledger, self.library, self.index, self.graph, self.series, self.queue)

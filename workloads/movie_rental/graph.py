@@ -1,0 +1,129 @@
+"""Neptune as the graph of who rented what, in openCypher."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workloads.errors import InputError
+from workloads.movie_rental import queries
+from workloads.movie_rental.events import text_of
+from workloads.movie_rental.model import Recommendation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workloads.movie_rental.model import Movie, Rental
+    from workloads.movie_rental.ports import Fact
+
+_WRITTEN_AT_ONCE = 500  # movies or rentals a query: a transaction each
+_PAGE = 1000
+
+
+class NeptuneGraph:
+    """The graph in a Neptune cluster.
+
+    Args:
+        endpoint: `https://host:port`.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        retries: Any = {"mode": "standard", "max_attempts": 5}  # concurrent writers are told to try again
+        config = Config(retries=retries, connect_timeout=5, read_timeout=120)
+        self._client: Any = boto3.client("neptunedata", endpoint_url=endpoint, config=config)
+
+    def run(self, query: str, **parameters: object) -> list[dict[str, Any]]:
+        """The rows of a query of `queries/`.
+
+        Raises:
+            InputError: Neptune cannot be reached, or refuses.
+        """
+        with self._explained():
+            answer = self._client.execute_open_cypher_query(
+                openCypherQuery=queries.load(query).text, parameters=json.dumps(parameters, ensure_ascii=False)
+            )
+        rows: list[dict[str, Any]] = answer["results"]
+        return rows
+
+    def save_movies(self, movies: Sequence[Movie]) -> None:
+        """Write movies with their genres and cast."""
+        for start in range(0, len(movies), _WRITTEN_AT_ONCE):
+            part = movies[start : start + _WRITTEN_AT_ONCE]
+            rows = [{"id": m.id, "title": m.title, "genres": m.genres, "cast": m.cast} for m in part]
+            self.run("save_movies.cypher", movies=[{"id": m.id, "title": m.title} for m in part])
+            self.run("forget_genres.cypher", movies=rows)
+            self.run("forget_cast.cypher", movies=rows)
+            genres = [{"movie": m.id, "name": name} for m in part for name in dict.fromkeys(m.genres)]
+            self.run("save_genres.cypher", pairs=genres)
+            cast = [{"movie": m.id, "name": name} for m in part for name in dict.fromkeys(m.cast)]
+            self.run("save_cast.cypher", pairs=cast)
+
+    def save_customers(self, customers: Sequence[int]) -> None:
+        """Write customers: their numbers only."""
+        self.run("save_customers.cypher", customers=[str(customer) for customer in customers])
+
+    def save_rentals(self, rentals: Sequence[Rental]) -> None:
+        """Write who rented what."""
+        for start in range(0, len(rentals), _WRITTEN_AT_ONCE):
+            rows = [
+                {
+                    "customer": str(rental.customer_id),
+                    "movie": rental.movie_id,
+                    "title": rental.title,
+                    "rentalId": rental.id,
+                    "at": text_of(rental.at),
+                }
+                for rental in rentals[start : start + _WRITTEN_AT_ONCE]
+            ]
+            self.run("save_rentals.cypher", rentals=rows)
+
+    def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
+        """Number, MovieID and title of what a customer rented, by number."""
+        rows = self.run("rented.cypher", customer=str(customer_id))
+        return [(int(row["rentalId"]), row["id"], row["title"]) for row in rows]
+
+    def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
+        """What people rented who rented what the customer rented, best first; the popular ones for a new customer."""
+        rows = self.run("recommend.cypher", customer=str(customer_id), limit=limit)
+        if not rows and not self.rented(customer_id):
+            rows = self.run("popular.cypher", limit=limit)
+        return [Recommendation(row["id"], row["title"], float(row["score"]), int(row["people"])) for row in rows]
+
+    def remove_movie(self, movie_id: str) -> None:
+        """Remove a movie and who rented it."""
+        self.run("remove_movie.cypher", movie=movie_id)
+
+    def erase_customer(self, customer_id: int) -> None:
+        """Remove a customer and what they rented."""
+        self.run("erase_customer.cypher", customer=str(customer_id))
+
+    def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
+        """All that the graph holds of a kind, page by page, in no order.
+
+        Customers: id. Movies: id, title. Genres, cast: id of the movie, name. Rentals: customer, movie, number, time.
+        """
+        pages = "all_customers.cypher" if fact in {"customers", "rentals"} else "all_movies.cypher"
+        after = ""
+        while rows := self.run(pages, after=after, limit=_PAGE):
+            last = rows[-1]["key"]
+            if fact in {"genres", "cast", "rentals"}:
+                rows = self.run(f"all_{fact}.cypher", after=after, to=last)
+            yield from (tuple(row.values()) for row in rows)
+            after = last
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BotoCoreError as error:
+            raise InputError(f"{self._endpoint}: Neptune cannot be reached: {error}") from error
+        except ClientError as error:
+            details = error.response["Error"]
+            reason = str(details.get("Message") or details.get("Code"))
+            raise InputError(f"{self._endpoint}: Neptune refused: {reason[:500]}") from error

@@ -1,0 +1,136 @@
+"""PostgreSQL as the company's ledger: customers, rentals, payments, and the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from workloads.errors import InputError
+from workloads.movie_rental import database, queries
+from workloads.movie_rental.events import Event
+from workloads.movie_rental.model import Customer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workloads.movie_rental.model import Movie
+
+
+class PostgresLedger:
+    """The ledger in a PostgreSQL database.
+
+    Args:
+        url: `postgresql://user:password@host:port/database`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connection = database.connect(url)
+        with database.explained(url):
+            database.upgrade(self._connection)
+
+    @property
+    def connection(self) -> database.Connection:
+        """The connection, for who moves rows by the thousand."""
+        return self._connection
+
+    def add_customer(self, customer: Customer) -> Customer:
+        """Create a customer; with the number they got."""
+        with database.explained(self.url):
+            [made] = self._connection.execute(queries.load("add_customer.sql").text, asdict(customer))
+        return Customer(*made)
+
+    def customer(self, customer_id: int) -> Customer | None:
+        """The customer; None if there is none."""
+        with database.explained(self.url):
+            found = self._one(queries.load("read_customer.sql").text, {"id": customer_id})
+        return Customer(*found) if found else None
+
+    def change_customer(self, customer: Customer) -> None:
+        """Write a customer's data anew."""
+        with database.explained(self.url):
+            changed = self._one(queries.load("change_customer.sql").text, asdict(customer))
+        if not changed:
+            raise InputError(f"customer {customer.id}: there is none of that number")
+
+    def erase_customer(self, customer_id: int) -> bool:
+        """Remove a customer's data, and remember the number so that no migration brings them back."""
+        with database.explained(self.url), self._connection.transaction():
+            gone = self._one(queries.load("erase_customer.sql").text, {"customer": customer_id})
+            if not gone:
+                return False
+            address = self._one(queries.load("erase_address.sql").text, {"address": gone[0]})
+            self._connection.execute(
+                "INSERT INTO erasures (customer_id, address_id) VALUES (%s, %s)",
+                [customer_id, address[0] if address else None],
+            )
+            self._tell(Event.erased(customer_id, datetime.now(UTC)))
+        return True
+
+    def rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
+        """Lend a copy of a movie: rental, payment and event in one transaction."""
+        now = datetime.now(UTC)
+        with database.explained(self.url), self._connection.transaction():
+            who = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
+            if not who:
+                raise InputError(f"customer {customer_id}: there is none of that number")
+            if not who[0]:
+                raise InputError(f"customer {customer_id} is not active, and may not rent")
+            copy = self._one(queries.load("available_copy.sql").text, {"film": int(movie.id), "store": store_id})
+            clerk = self._one(queries.load("clerk.sql").text, {"store": store_id})
+            if not copy or not clerk:
+                raise InputError(f"{movie.title}: store {store_id} has no copy that is not lent; try another store")
+            [(rental,)] = self._connection.execute(
+                "INSERT INTO rentals (rented_at, inventory_id, customer_id, staff_id) VALUES (%s, %s, %s, %s) "
+                "RETURNING rental_id",
+                [now, copy[0], customer_id, clerk[0]],
+            )
+            self._connection.execute(
+                "INSERT INTO payments (rental_id, customer_id, staff_id, amount, paid_at) VALUES (%s, %s, %s, %s, %s)",
+                [rental, customer_id, clerk[0], movie.rental_rate, now],
+            )
+            return self._tell(Event.rented(rental, customer_id, movie, store_id, now))
+
+    def give_back(self, rental_id: int) -> Event | None:
+        """Take a copy back: rental and event in one transaction; None if it is back already."""
+        now = datetime.now(UTC)
+        with database.explained(self.url), self._connection.transaction():
+            found = self._one(queries.load("open_rental.sql").text, {"rental": rental_id})
+            if not found:
+                raise InputError(f"rental {rental_id}: there is none of that number")
+            _, customer, returned, film, store = found
+            if returned:
+                return None
+            self._connection.execute("UPDATE rentals SET returned_at = %s WHERE rental_id = %s", [now, rental_id])
+            event = Event.returned(rental_id, customer or 0, str(film), store, now)
+            return self._tell(event) if customer else event  # an erased customer's rental interests nobody else
+
+    def _tell(self, event: Event) -> Event:
+        """Put an event into the outbox, in the transaction under way."""
+        self._connection.execute(
+            "INSERT INTO outbox (customer_id, event) VALUES (%s, %s)", [int(event.customer_id), Jsonb(asdict(event))]
+        )
+        return event
+
+    def waiting(self, limit: int = 10) -> list[tuple[int, Event]]:
+        """Events that have not been sent, oldest first, one a customer, with their place in the outbox."""
+        with database.explained(self.url):
+            rows = self._connection.execute(queries.load("waiting_events.sql").text, {"limit": limit}).fetchall()
+        return [(place, Event(**event)) for place, event in rows]
+
+    def sent(self, places: Sequence[int]) -> None:
+        """Forget events of the outbox."""
+        with database.explained(self.url):
+            self._connection.execute("DELETE FROM outbox WHERE place = ANY(%s)", [list(places)])
+
+    def ask(self, query: str, **values: object) -> list[dict[str, Any]]:
+        """The answer to a query of `queries/`, by column."""
+        with database.explained(self.url), self._connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(queries.load(query).text, values).fetchall()
+
+    def _one(self, statement: str, values: Any) -> tuple[Any, ...] | None:
+        return self._connection.execute(statement, values).fetchone()

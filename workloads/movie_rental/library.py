@@ -1,0 +1,211 @@
+"""DynamoDB as the film library."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from workloads.errors import InputError
+from workloads.movie_rental.model import Movie
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workloads.movie_rental.model import Item
+
+_READ_AT_ONCE, _WRITTEN_AT_ONCE = 100, 25  # items: the limits of BatchGetItem and BatchWriteItem
+_serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+class DynamoLibrary:
+    """The library in a table with the keys MovieID and MovieTitle, and the indexes ByGenre and ByYear.
+
+    Args:
+        table: Its name.
+        patience: Seconds after which what is throttled is tried again, at most; grows up to that.
+        attempts: How often it is tried.
+    """
+
+    def __init__(self, table: str, *, patience: float = 10, attempts: int = 10) -> None:
+        self._table = table
+        retries: Any = {"mode": "adaptive", "max_attempts": attempts}
+        # Rows are made by this workload: botocore need not check each attribute again.
+        config = Config(retries=retries, connect_timeout=5, parameter_validation=False)
+        self._client: Any = boto3.client("dynamodb", config=config)
+        self._retrying = Retrying(
+            retry=retry_if_result(bool),
+            wait=wait_random_exponential(multiplier=0.1, max=patience),
+            stop=stop_after_attempt(attempts),
+        )
+
+    def save(self, movies: Sequence[Movie]) -> list[Movie]:
+        """Write movies; those as the library has them already stay. The movies with their versions."""
+        saved: list[Movie] = []
+        with self._explained():
+            for start in range(0, len(movies), _READ_AT_ONCE):
+                saved += self._save(movies[start : start + _READ_AT_ONCE])
+        return saved
+
+    def _save(self, movies: Sequence[Movie]) -> list[Movie]:
+        there = self._read([_key(movie) for movie in movies])
+        saved, changed = [], []
+        for movie in movies:
+            before = there.get((movie.id, movie.title))
+            if before and replace(movie, version=before.version) == before:
+                saved.append(before)
+            else:
+                changed.append(replace(movie, version=before.version + 1 if before else 1))
+                saved.append(changed[-1])
+        for start in range(0, len(changed), _WRITTEN_AT_ONCE):
+            part = changed[start : start + _WRITTEN_AT_ONCE]
+            self._write([{"PutRequest": {"Item": _packed(movie.item())}} for movie in part])
+        return saved
+
+    def _read(self, keys: Sequence[Item]) -> dict[tuple[str, str], Movie]:
+        found: dict[tuple[str, str], Movie] = {}
+        wanted = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
+
+        def attempt() -> Any:
+            nonlocal wanted
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            for item in answer["Responses"].get(self._table, []):
+                movie = Movie.of(_unpacked(item))
+                found[movie.id, movie.title] = movie
+            wanted = answer.get("UnprocessedKeys") or {}
+            return wanted
+
+        self._until_nothing_is_left(attempt)
+        return found
+
+    def _write(self, requests: Sequence[Item]) -> None:
+        left = {self._table: list(requests)}
+
+        def attempt() -> Any:
+            nonlocal left
+            left = self._client.batch_write_item(RequestItems=left).get("UnprocessedItems") or {}
+            return left
+
+        self._until_nothing_is_left(attempt)
+
+    def _until_nothing_is_left(self, attempt: Any) -> None:
+        try:
+            self._retrying(attempt)
+        except RetryError as error:
+            raise InputError(
+                f"table {self._table}: DynamoDB is throttled and took only a part; try again later, or raise the "
+                "table's capacity"
+            ) from error
+
+    def put(self, movie: Movie) -> Movie:
+        """Create or change one movie, if it still has the version that the caller read (0: there is none).
+
+        A new title is a new key: the item under the old one goes in the same transaction.
+        """
+        written = replace(movie, version=movie.version + 1)
+        with self._explained():
+            before = self._find(movie.id)
+            if (before.version if before else 0) != movie.version:
+                raise InputError(f"movie {movie.id} was changed by somebody else: read it again")
+            values = {":version": {"N": str(movie.version)}}
+            same: dict[str, Any] = (
+                {"ConditionExpression": "Version = :version", "ExpressionAttributeValues": values}
+                if movie.version
+                else {"ConditionExpression": "attribute_not_exists(MovieID)"}
+            )
+            item = _packed(written.item())
+            try:
+                if before and before.title != movie.title:
+                    new = {"Item": item, "ConditionExpression": "attribute_not_exists(MovieID)"}
+                    removed = {"Key": _key(before), **same}
+                    transaction = [
+                        {"Put": {"TableName": self._table, **new}},
+                        {"Delete": {"TableName": self._table, **removed}},
+                    ]
+                    self._client.transact_write_items(TransactItems=transaction)
+                else:
+                    self._client.put_item(TableName=self._table, Item=item, **same)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in {
+                    "ConditionalCheckFailedException",
+                    "TransactionCanceledException",
+                }:
+                    raise InputError(f"movie {movie.id} was changed by somebody else: read it again") from error
+                raise
+        return written
+
+    def get(self, movie_id: str) -> Movie | None:
+        """The movie; None if there is none."""
+        with self._explained():
+            return self._find(movie_id)
+
+    def _find(self, movie_id: str) -> Movie | None:
+        found = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="MovieID = :id",
+            ExpressionAttributeValues={":id": {"S": movie_id}},
+            ConsistentRead=True,
+        )["Items"]
+        return Movie.of(_unpacked(found[0])) if found else None
+
+    def remove(self, movie_id: str) -> bool:
+        """Remove a movie; whether there was one."""
+        with self._explained():
+            movie = self._find(movie_id)
+            if movie:
+                self._client.delete_item(TableName=self._table, Key=_key(movie))
+        return movie is not None
+
+    def by_genre(self, genre: str) -> Iterator[tuple[str, str]]:
+        """MovieID and title of a genre's movies, by title."""
+        yield from self._index("ByGenre", "Genre", {"S": genre})
+
+    def by_year(self, year: int) -> Iterator[tuple[str, str]]:
+        """MovieID and title of a year's movies, by title."""
+        yield from self._index("ByYear", "Year", {"N": str(year)})
+
+    def _index(self, index: str, key: str, value: Item) -> Iterator[tuple[str, str]]:
+        asked = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": "#key = :value",
+            "ExpressionAttributeNames": {"#key": key},  # Year is a reserved word
+            "ExpressionAttributeValues": {":value": value},
+        }
+        with self._explained():
+            for page in self._client.get_paginator("query").paginate(**asked):
+                yield from ((item["MovieID"]["S"], item["MovieTitle"]["S"]) for item in page["Items"])
+
+    def all(self) -> Iterator[Movie]:
+        """Every movie, in no order."""
+        with self._explained():
+            for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
+                yield from (Movie.of(_unpacked(item)) for item in page["Items"])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BotoCoreError as error:
+            raise InputError(f"table {self._table}: DynamoDB cannot be reached: {error}") from error
+        except ClientError as error:
+            details = error.response["Error"]
+            raise InputError(f"table {self._table}: DynamoDB refused: {details.get('Message', details)}") from error
+
+
+def _key(movie: Movie) -> Item:
+    return {"MovieID": {"S": movie.id}, "MovieTitle": {"S": movie.title}}
+
+
+def _packed(item: Item) -> Item:
+    return {name: _serialize(value) for name, value in item.items()}
+
+
+def _unpacked(item: Item) -> Item:
+    return {name: _deserialize(value) for name, value in item.items()}

@@ -1,0 +1,408 @@
+"""Every engine in memory: what tests run on without a server, and what the quality of recommendations is measured on.
+
+They keep the promises of `ports.py`, and the same contract tests hold them and the real engines to it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from workloads.errors import InputError
+from workloads.movie_rental.events import NO_CATEGORY, Event, cents, point_time, text_of
+from workloads.movie_rental.model import Customer, Recommendation
+from workloads.movie_rental.search import Answer, Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from workloads.movie_rental.model import Movie, Rental
+    from workloads.movie_rental.ports import Fact
+
+
+class MemoryLibrary:
+    """The film library in a dictionary."""
+
+    def __init__(self) -> None:
+        self._movies: dict[str, Movie] = {}
+
+    def save(self, movies: Sequence[Movie]) -> list[Movie]:
+        """Write movies; those as the library has them already stay."""
+        saved = []
+        for movie in movies:
+            before = self._movies.get(movie.id)
+            if not before or replace(movie, version=before.version) != before:
+                self._movies[movie.id] = replace(movie, version=before.version + 1 if before else 1)
+            saved.append(self._movies[movie.id])
+        return saved
+
+    def put(self, movie: Movie) -> Movie:
+        """Create or change one movie, if it still has the version that the caller read."""
+        before = self._movies.get(movie.id)
+        if (before.version if before else 0) != movie.version:
+            raise InputError(f"movie {movie.id} was changed by somebody else: read it again")
+        self._movies[movie.id] = replace(movie, version=movie.version + 1)
+        return self._movies[movie.id]
+
+    def get(self, movie_id: str) -> Movie | None:
+        """The movie; None if there is none."""
+        return self._movies.get(movie_id)
+
+    def remove(self, movie_id: str) -> bool:
+        """Remove a movie; whether there was one."""
+        return self._movies.pop(movie_id, None) is not None
+
+    def by_genre(self, genre: str) -> Iterator[tuple[str, str]]:
+        """MovieID and title of a genre's movies, by title."""
+        return self._where(lambda movie: movie.genre == genre)
+
+    def by_year(self, year: int) -> Iterator[tuple[str, str]]:
+        """MovieID and title of a year's movies, by title."""
+        return self._where(lambda movie: movie.year == year)
+
+    def _where(self, condition: Any) -> Iterator[tuple[str, str]]:
+        chosen = [movie for movie in self._movies.values() if condition(movie)]
+        return ((movie.id, movie.title) for movie in sorted(chosen, key=lambda movie: movie.title.encode()))
+
+    def all(self) -> Iterator[Movie]:
+        """Every movie, in no order."""
+        return iter([*self._movies.values()])
+
+
+class MemorySearchIndex:
+    """The search index: words that are equal or a letter or two apart, and vectors one by one."""
+
+    _FIELDS: Mapping[str, float] = {"MovieTitle": 3, "Cast": 2, "Director": 2, "Description": 1}
+
+    def __init__(self) -> None:
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._dimension: int | None = None
+
+    def create(self, dimension: int) -> None:
+        """Make the index for vectors of a length, unless it is there."""
+        if self._dimension not in (None, dimension):
+            raise InputError(f"the index is for vectors of {self._dimension} numbers, the model makes {dimension}")
+        self._dimension = dimension
+
+    def save(self, movies: Sequence[Movie]) -> None:
+        """Write movies; a document of a later version stays."""
+        for movie in movies:
+            there = self._documents.get(movie.id)
+            if there is None or there["Version"] <= movie.version:
+                self._documents[movie.id] = movie.document()
+
+    def refresh(self) -> None:
+        """Everything is found at once."""
+
+    def get(self, movie_id: str) -> dict[str, Any] | None:
+        """The document; None if there is none."""
+        return self._documents.get(movie_id)
+
+    def remove(self, movie_id: str) -> bool:
+        """Remove a movie; whether there was one."""
+        return self._documents.pop(movie_id, None) is not None
+
+    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> Answer:
+        """Movies that have these words, or nearly these, best first; with facets and highlights."""
+        words = _words(text)
+        found: list[Hit] = []
+        for document in self._documents.values():
+            if genre not in (None, document.get("Genre")):
+                continue
+            score, highlights = 0.0, {}
+            for field, weight in self._FIELDS.items():
+                value = document.get(field) or ""
+                content = " ".join(value) if isinstance(value, list) else value
+                marked = re.sub(r"\w+", lambda word: _marked(word[0], words), content)
+                hits = marked.count("<em>")
+                if hits:
+                    highlights[field] = [marked]
+                    score += weight * hits / (1 + math.log1p(len(_words(content))))
+            if score:
+                found.append(_hit(document, score, highlights))
+        found.sort(key=lambda hit: (-hit.score, hit.movie_id))
+        matching = [self._documents[hit.movie_id] for hit in found]
+        facets = {
+            "Genres": Counter(genre for document in matching for genre in document["Genres"]),
+            "Rating": Counter(document["Rating"] for document in matching if "Rating" in document),
+            "Language": Counter(document["Language"] for document in matching if "Language" in document),
+        }
+        best = {name: dict(counts.most_common(10)) for name, counts in facets.items()}
+        return Answer(found[:limit], len(found), best)
+
+    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> Answer:
+        """Movies whose vectors point in the most similar direction, best first."""
+        scored = [
+            _hit(document, (1 + float(np.dot(vector, document["Embedding"]))) / 2, {})
+            for document in self._documents.values()
+            if "Embedding" in document
+        ]
+        scored.sort(key=lambda hit: (-hit.score, hit.movie_id))
+        return Answer(scored[:limit], len(scored[:limit]))
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """Every document, in no order."""
+        return iter([*self._documents.values()])
+
+
+def _hit(document: Mapping[str, Any], score: float, highlights: Mapping[str, Sequence[str]]) -> Hit:
+    return Hit(
+        document["MovieID"], document["MovieTitle"], document.get("Genre"), document.get("Year"), score, highlights
+    )
+
+
+def _words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text.lower())
+    return re.findall(r"\w+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+
+
+def _marked(word: str, wanted: Sequence[str]) -> str:
+    [plain] = _words(word) or [""]
+    near = any(_distance(plain, one) <= _allowed(one) and plain[:1] == one[:1] for one in wanted)
+    return f"<em>{word}</em>" if near else word
+
+
+def _allowed(word: str) -> int:
+    """Wrong letters that are forgiven: OpenSearch's `fuzziness: AUTO`."""
+    return 0 if len(word) < 3 else 1 if len(word) < 6 else 2  # noqa: PLR2004 - AUTO:3,6
+
+
+def _distance(one: str, other: str) -> int:
+    """Levenshtein's edit distance."""
+    if abs(len(one) - len(other)) > 2:  # noqa: PLR2004 - more is never forgiven
+        return 3
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(one, 1):
+        before, row[0] = row[0], at
+        for place, letter2 in enumerate(other, 1):
+            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (letter != letter2))
+    return row[-1]
+
+
+class MemoryGraph:
+    """Who rented what, as sets of neighbours."""
+
+    def __init__(self) -> None:
+        self._movies: dict[str, Movie | None] = {}
+        self._titles: dict[str, str] = {}
+        self._rentals: dict[str, dict[int, tuple[str, str]]] = {}  # by customer and number: movie, time
+
+    def save_movies(self, movies: Sequence[Movie]) -> None:
+        """Write movies with their genres and cast."""
+        for movie in movies:
+            self._movies[movie.id], self._titles[movie.id] = movie, movie.title
+
+    def save_customers(self, customers: Sequence[int]) -> None:
+        """Write customers: their numbers only."""
+        for customer in customers:
+            self._rentals.setdefault(str(customer), {})
+
+    def save_rentals(self, rentals: Sequence[Rental]) -> None:
+        """Write who rented what."""
+        for rental in rentals:
+            self._titles.setdefault(rental.movie_id, rental.title)
+            self._movies.setdefault(rental.movie_id, None)
+            self._rentals.setdefault(str(rental.customer_id), {})[rental.id] = (rental.movie_id, text_of(rental.at))
+
+    def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
+        """Number, MovieID and title of what a customer rented, by number."""
+        found = self._rentals.get(str(customer_id), {})
+        return [(number, movie, self._titles[movie]) for number, (movie, _) in sorted(found.items())]
+
+    def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
+        """What people rented who rented what the customer rented; the popular ones for a new customer."""
+        tastes = {customer: {movie for movie, _ in rentals.values()} for customer, rentals in self._rentals.items()}
+        seen = tastes.get(str(customer_id), set())
+        renters: dict[str, list[str]] = defaultdict(list)
+        for customer, movies in tastes.items():
+            for movie in movies:
+                renters[movie].append(customer)
+        if not seen:
+            best = {movie: (float(len(people)), len(people)) for movie, people in renters.items()}
+            return self._best(best, limit)
+        shared = Counter(other for movie in seen for other in renters[movie] if other != str(customer_id))
+        scores: dict[str, tuple[float, int]] = {}
+        for other, count in shared.items():
+            likeness = count / math.sqrt(len(seen) * len(tastes[other]))
+            for movie in tastes[other] - seen:
+                score, people = scores.get(movie, (0.0, 0))
+                scores[movie] = (score + likeness, people + 1)
+        return self._best(scores, limit)
+
+    def _best(self, scores: Mapping[str, tuple[float, int]], limit: int) -> list[Recommendation]:
+        ranked = sorted(scores, key=lambda movie: (-scores[movie][0], movie))[:limit]
+        return [Recommendation(movie, self._titles[movie], *scores[movie]) for movie in ranked]
+
+    def remove_movie(self, movie_id: str) -> None:
+        """Remove a movie and who rented it."""
+        self._movies.pop(movie_id, None)
+        for customer, rentals in self._rentals.items():
+            self._rentals[customer] = {number: one for number, one in rentals.items() if one[0] != movie_id}
+
+    def erase_customer(self, customer_id: int) -> None:
+        """Remove a customer and what they rented."""
+        self._rentals.pop(str(customer_id), None)
+
+    def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
+        """All that the graph holds of a kind, in no order."""
+        whole = [movie for movie in self._movies.values() if movie]
+        match fact:
+            case "customers":
+                yield from ((customer,) for customer in self._rentals)
+            case "movies":
+                yield from ((movie, self._titles[movie]) for movie in self._movies)
+            case "genres":
+                yield from ((movie.id, name) for movie in whole for name in dict.fromkeys(movie.genres))
+            case "cast":
+                yield from ((movie.id, name) for movie in whole for name in dict.fromkeys(movie.cast))
+            case "rentals":
+                for customer, rentals in self._rentals.items():
+                    yield from ((customer, movie, number, at) for number, (movie, at) in rentals.items())
+
+
+class MemorySeries:
+    """The time series as points by their time and dimensions."""
+
+    def __init__(self) -> None:
+        self._points: dict[tuple[int, str, str], tuple[datetime, int]] = {}
+
+    def save(self, rentals: Sequence[Rental]) -> None:
+        """Write rentals; the same rental is the same point."""
+        for rental in rentals:
+            key = (point_time(rental.at, rental.id), rental.category or NO_CATEGORY, str(rental.store_id))
+            self._points[key] = (rental.at.astimezone(UTC), cents(rental.amount))
+
+    def daily(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """`day`, `category`, `store`, `rentals`, `cents` for each day with rentals, sorted."""
+        rows = [
+            (at.replace(hour=0, minute=0, second=0, microsecond=0), category, store, 1, amount)
+            for (_, category, store), (at, amount) in self._points.items()
+            if start <= at < end
+        ]
+        names = ["day", "category", "store"]
+        table = pd.DataFrame(rows, columns=[*names, "rentals", "cents"])
+        table["day"] = pd.to_datetime(table["day"], utc=True).astype("datetime64[us, UTC]")
+        summed = table.groupby(names, as_index=False, sort=True)[["rentals", "cents"]].sum()
+        return summed.astype({"rentals": "int64", "cents": "int64"})
+
+    def newest(self) -> datetime | None:
+        """When the last rental was; None if there is none."""
+        return max((at for at, _ in self._points.values()), default=None)
+
+
+class MemoryLedger:
+    """Customers, rentals and the outbox; copies are given by film and store.
+
+    Args:
+        copies: How many copies of a film a store has.
+    """
+
+    def __init__(self, copies: Mapping[tuple[str, int], int]) -> None:
+        self._copies = dict(copies)
+        self._customers: dict[int, Customer] = {}
+        self._rentals: dict[int, tuple[int, str, int, bool]] = {}  # customer, film, store, whether it is out
+        self._outbox: dict[int, Event] = {}
+        self._numbers = itertools.count(1)
+
+    def add_customer(self, customer: Customer) -> Customer:
+        """Create a customer; with the number they got."""
+        made = replace(customer, id=next(self._numbers))
+        self._customers[made.id] = made
+        return made
+
+    def customer(self, customer_id: int) -> Customer | None:
+        """The customer; None if there is none."""
+        return self._customers.get(customer_id)
+
+    def change_customer(self, customer: Customer) -> None:
+        """Write a customer's data anew."""
+        if customer.id not in self._customers:
+            raise InputError(f"customer {customer.id}: there is none of that number")
+        self._customers[customer.id] = customer
+
+    def erase_customer(self, customer_id: int) -> bool:
+        """Remove a customer's data."""
+        if not self._customers.pop(customer_id, None):
+            return False
+        self._rentals = {
+            number: (0 if rental[0] == customer_id else rental[0], *rental[1:])
+            for number, rental in self._rentals.items()
+        }
+        self._outbox = {place: event for place, event in self._outbox.items() if event.customer_id != str(customer_id)}
+        self._tell(Event.erased(customer_id, datetime.now(UTC)))
+        return True
+
+    def rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
+        """Lend a copy of a movie."""
+        who = self._customers.get(customer_id)
+        if not who:
+            raise InputError(f"customer {customer_id}: there is none of that number")
+        if not who.active:
+            raise InputError(f"customer {customer_id} is not active, and may not rent")
+        out = sum(rental[1:] == (movie.id, store_id, True) for rental in self._rentals.values())
+        if out >= self._copies.get((movie.id, store_id), 0):
+            raise InputError(f"{movie.title}: store {store_id} has no copy that is not lent; try another store")
+        number = next(self._numbers)
+        self._rentals[number] = (customer_id, movie.id, store_id, True)
+        return self._tell(Event.rented(number, customer_id, movie, store_id, datetime.now(UTC)))
+
+    def give_back(self, rental_id: int) -> Event | None:
+        """Take a copy back; None if it is back already."""
+        if rental_id not in self._rentals:
+            raise InputError(f"rental {rental_id}: there is none of that number")
+        customer, film, store, out = self._rentals[rental_id]
+        if not out:
+            return None
+        self._rentals[rental_id] = (customer, film, store, False)
+        event = Event.returned(rental_id, customer, film, store, datetime.now(UTC))
+        return self._tell(event) if customer else event
+
+    def _tell(self, event: Event) -> Event:
+        self._outbox[next(self._numbers)] = event
+        return event
+
+    def waiting(self, limit: int = 10) -> list[tuple[int, Event]]:
+        """Events that have not been sent, oldest first, one a customer, with their place in the outbox."""
+        first: dict[str, tuple[int, Event]] = {}
+        for place, event in self._outbox.items():
+            first.setdefault(event.customer_id, (place, event))
+        return [*first.values()][:limit]
+
+    def sent(self, places: Sequence[int]) -> None:
+        """Forget events of the outbox."""
+        for place in places:
+            self._outbox.pop(place, None)
+
+
+class MemoryQueue:
+    """A queue that keeps what it got, once each.
+
+    Args:
+        refused: How many sends fail first.
+    """
+
+    def __init__(self, refused: int = 0) -> None:
+        self.events: list[Event] = []
+        self._refused = refused
+
+    def send(self, events: Sequence[Event]) -> list[str]:
+        """Keep events; the event_ids of those that did not get through."""
+        failed = []
+        for event in events:
+            if self._refused:
+                self._refused -= 1
+                failed.append(event.event_id)
+            elif all(known.event_id != event.event_id for known in self.events):
+                self.events.append(event)
+        return failed

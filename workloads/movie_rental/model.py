@@ -1,0 +1,224 @@
+"""What the company deals in: movies, customers, rentals. Every engine holds its part of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from numpy.typing import NDArray
+
+Item = dict[str, Any]
+"""A movie by attribute, as boto3 reads and writes it: `Decimal`, `bytes`, lists."""
+
+#: Attributes in the order of the fields; what else an item has is free-form.
+_ATTRIBUTES = {
+    "MovieID": "id",
+    "MovieTitle": "title",
+    "Year": "year",
+    "Genres": "genres",
+    "Cast": "cast",
+    "Director": "director",
+    "Description": "description",
+    "Language": "language",
+    "Rating": "rating",
+    "Length": "length",
+    "RentalRate": "rental_rate",
+    "ReplacementCost": "replacement_cost",
+    "RentalDuration": "rental_duration",
+    "SpecialFeatures": "special_features",
+    "Embedding": "embedding",
+    "Version": "version",
+}
+_NUMBERS = ("year", "length", "rental_duration", "version")
+_LISTS = ("genres", "cast", "special_features")
+
+
+@dataclass(frozen=True)
+class Movie:
+    """A film of the library.
+
+    Attributes:
+        id: MovieID.
+        title: MovieTitle.
+        year: Of release; None if unknown, as all that may be None.
+        genres: Its categories, the first one first.
+        cast: Names of its actors.
+        director: Its director.
+        description: What it is about.
+        language: Of the sound.
+        rating: For whom it is: `PG-13`.
+        length: Minutes.
+        rental_rate: What a rental costs, exactly.
+        replacement_cost: What a lost copy costs, exactly.
+        rental_duration: Days that the rate is for.
+        special_features: What else is on the disc.
+        embedding: Its vector: float32, little endian; empty if it has none.
+        version: How often it was written; 0 before the first time.
+        more: Free-form attributes.
+    """
+
+    id: str
+    title: str
+    year: int | None = None
+    genres: tuple[str, ...] = ()
+    cast: tuple[str, ...] = ()
+    director: str | None = None
+    description: str | None = None
+    language: str | None = None
+    rating: str | None = None
+    length: int | None = None
+    rental_rate: Decimal = Decimal("0.00")
+    replacement_cost: Decimal = Decimal("0.00")
+    rental_duration: int | None = None
+    special_features: tuple[str, ...] = ()
+    embedding: bytes = b""
+    version: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def genre(self) -> str | None:
+        """The first category."""
+        return self.genres[0] if self.genres else None
+
+    @property
+    def text(self) -> str:
+        """What an embedding is made of."""
+        return " . ".join(filter(None, [self.title, self.description, " ".join(self.genres), " ".join(self.cast)]))
+
+    def item(self) -> Item:
+        """The movie as an item of the table; what is unknown is absent."""
+        found: Item = dict(self.more)
+        for attribute, name in _ATTRIBUTES.items():
+            value = getattr(self, name)
+            if value is None or (name == "embedding" and not value):
+                continue
+            if name in _NUMBERS:
+                value = Decimal(value)
+            found[attribute] = list(value) if name in _LISTS else value
+        if self.genre:
+            found["Genre"] = self.genre
+        return found
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> Self:
+        """The movie that an item holds."""
+        values: dict[str, Any] = {}
+        for attribute, name in _ATTRIBUTES.items():
+            if (value := item.get(attribute)) is None:
+                continue
+            if name in _NUMBERS:
+                value = int(value)
+            elif name in _LISTS:
+                value = tuple(value)
+            elif name == "embedding":
+                value = bytes(value)
+            values[name] = value
+        known = {*_ATTRIBUTES, "Genre"}
+        return cls(**values, more={key: value for key, value in item.items() if key not in known})
+
+    def document(self) -> dict[str, Any]:
+        """The movie as a document of the search index: the item's attributes as JSON knows them."""
+        item = self.item()
+        if self.embedding:
+            item["Embedding"] = self.vector.tolist()
+        return {key: _plain(value) for key, value in item.items()}
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """The embedding as numbers; empty if it has none."""
+        return np.frombuffer(self.embedding, dtype="<f4")
+
+    def content(self) -> Item:
+        """The item without what the engines add: embedding and version."""
+        item = self.item()
+        item.pop("Embedding", None)
+        del item["Version"]
+        return item
+
+    def embedded(self, vector: NDArray[np.float32]) -> Self:
+        """The movie with a vector; one of zeros is none."""
+        return replace(self, embedding=vector.astype("<f4").tobytes() if np.any(vector) else b"")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer.
+
+    Attributes:
+        id: Number; 0 before the database gave one.
+        store_id: Their store.
+        first_name: Name.
+        last_name: Name.
+        email: Address for mail; None if unknown.
+        address_id: Where they live.
+        active: Whether they may rent.
+        created: Since when they are a customer.
+    """
+
+    id: int
+    store_id: int
+    first_name: str
+    last_name: str
+    email: str | None
+    address_id: int
+    active: bool
+    created: date
+
+
+@dataclass(frozen=True)
+class Rental:
+    """A rental, as graph and time series see it.
+
+    Attributes:
+        id: Number.
+        at: When it was rented.
+        customer_id: Who rented.
+        movie_id: What.
+        title: Its title.
+        store_id: Where.
+        category: Its first category; None if it has none.
+        amount: What was paid for it, exactly.
+    """
+
+    id: int
+    at: datetime
+    customer_id: int
+    movie_id: str
+    title: str
+    store_id: int
+    category: str | None
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A movie that a customer may like.
+
+    Attributes:
+        movie_id: MovieID.
+        title: Its title.
+        score: The higher, the more.
+        people: How many people who are like the customer rented it.
+    """
+
+    movie_id: str
+    title: str
+    score: float
+    people: int

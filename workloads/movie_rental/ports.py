@@ -1,0 +1,190 @@
+"""What the workload asks of its engines: one small interface for each, with an in-memory fake (`memory.py`).
+
+Every method raises `InputError` when its engine cannot be reached or refuses; what was written before stays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from workloads.movie_rental.events import Event
+    from workloads.movie_rental.model import Customer, Movie, Recommendation, Rental
+    from workloads.movie_rental.search import Answer
+
+#: What the graph holds, by what a row of `Graph.facts` tells.
+Fact = Literal["customers", "movies", "genres", "cast", "rentals"]
+
+
+class Library(Protocol):
+    """The film library (DynamoDB)."""
+
+    def save(self, movies: Sequence[Movie]) -> list[Movie]:
+        """Write movies; those as the library has them already stay. The movies with their versions."""
+
+    def put(self, movie: Movie) -> Movie:
+        """Create or change one movie, if it still has the version that the caller read (0: there is none).
+
+        Raises:
+            InputError: Somebody else changed it in between.
+        """
+
+    def get(self, movie_id: str) -> Movie | None:
+        """The movie; None if there is none."""
+
+    def remove(self, movie_id: str) -> bool:
+        """Remove a movie; whether there was one."""
+
+    def by_genre(self, genre: str) -> Iterator[tuple[str, str]]:
+        """MovieID and title of a genre's movies, by title."""
+
+    def by_year(self, year: int) -> Iterator[tuple[str, str]]:
+        """MovieID and title of a year's movies, by title."""
+
+    def all(self) -> Iterator[Movie]:
+        """Every movie, in no order."""
+
+
+class SearchIndex(Protocol):
+    """The search index (OpenSearch). A document never gives way to one of an earlier version."""
+
+    def create(self, dimension: int) -> None:
+        """Make the index for vectors of a length, unless it is there.
+
+        Raises:
+            InputError: It is there with another length.
+        """
+
+    def save(self, movies: Sequence[Movie]) -> None:
+        """Write movies."""
+
+    def refresh(self) -> None:
+        """Let what was written be found."""
+
+    def get(self, movie_id: str) -> dict[str, Any] | None:
+        """The document; None if there is none."""
+
+    def remove(self, movie_id: str) -> bool:
+        """Remove a movie; whether there was one."""
+
+    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> Answer:
+        """Movies that have these words, or nearly these, best first; with facets and highlights."""
+
+    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> Answer:
+        """Movies whose vectors point in the most similar direction, best first."""
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """Every document, in no order."""
+
+
+class Graph(Protocol):
+    """Who rented what (Neptune)."""
+
+    def save_movies(self, movies: Sequence[Movie]) -> None:
+        """Write movies with their genres and cast."""
+
+    def save_customers(self, customers: Sequence[int]) -> None:
+        """Write customers: their numbers only."""
+
+    def save_rentals(self, rentals: Sequence[Rental]) -> None:
+        """Write who rented what."""
+
+    def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
+        """Number, MovieID and title of what a customer rented, by number."""
+
+    def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
+        """What people rented who rented what the customer rented, best first; the popular ones for a new customer."""
+
+    def remove_movie(self, movie_id: str) -> None:
+        """Remove a movie and who rented it."""
+
+    def erase_customer(self, customer_id: int) -> None:
+        """Remove a customer and what they rented."""
+
+    def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
+        """All that the graph holds of a kind, in no order."""
+
+
+class TimeSeries(Protocol):
+    """How many rentals of which category, when (Timestream)."""
+
+    def save(self, rentals: Sequence[Rental]) -> None:
+        """Write rentals; the same rental is the same point."""
+
+    def daily(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """`day`, `category`, `store`, `rentals`, `cents` for each day with rentals, sorted."""
+
+    def newest(self) -> datetime | None:
+        """When the last rental was; None if there is none."""
+
+
+class Ledger(Protocol):
+    """Customers, rentals, payments, and the outbox (PostgreSQL)."""
+
+    def add_customer(self, customer: Customer) -> Customer:
+        """Create a customer; with the number they got."""
+
+    def customer(self, customer_id: int) -> Customer | None:
+        """The customer; None if there is none."""
+
+    def change_customer(self, customer: Customer) -> None:
+        """Write a customer's data anew.
+
+        Raises:
+            InputError: There is no such customer.
+        """
+
+    def erase_customer(self, customer_id: int) -> bool:
+        """Remove a customer's data; what they paid stays in the books, nobody's. Whether there was one.
+
+        One transaction, with the event `customer_erased` in the outbox.
+        """
+
+    def rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
+        """Lend a copy of a movie: rental, payment and event in one transaction.
+
+        Raises:
+            InputError: No such customer, not active, or no copy is left in the store.
+        """
+
+    def give_back(self, rental_id: int) -> Event | None:
+        """Take a copy back: rental and event in one transaction; None if it is back already.
+
+        Raises:
+            InputError: There is no such rental.
+        """
+
+    def waiting(self, limit: int = 10) -> list[tuple[int, Event]]:
+        """Events that have not been sent, oldest first, one a customer, with their place in the outbox."""
+
+    def sent(self, places: Sequence[int]) -> None:
+        """Forget events of the outbox."""
+
+
+class Queue(Protocol):
+    """Where events go (SQS, first in, first out by customer)."""
+
+    def send(self, events: Sequence[Event]) -> list[str]:
+        """Send up to ten events of different customers; the event_ids of those that did not get through."""
+
+
+class Embedder(Protocol):
+    """Turns text into vectors.
+
+    Attributes:
+        name: Which model, with what makes it different from others.
+        dimension: Length of its vectors.
+    """
+
+    name: str
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One vector of length 1 for each text, or of zeros where the model knows none of its words."""

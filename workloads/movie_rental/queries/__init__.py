@@ -1,0 +1,63 @@
+"""The questions that the workload puts to its engines: one file each, whose first line says what it answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+_COMMENTS = {".sql": "--", ".cypher": "//", ".json": "//"}
+LANGUAGES = {".sql": "SQL", ".cypher": "openCypher", ".json": "OpenSearch"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """A file.
+
+    Attributes:
+        name: The file's name.
+        answers: Its first line, less the comment's sign.
+        text: The rest.
+    """
+
+    name: str
+    answers: str
+    text: str
+
+    def filled(self, **values: object) -> Any:
+        """A JSON query with `"$name"` replaced by the value of that name.
+
+        Raises:
+            KeyError: The query has a name that was given no value.
+        """
+        return _filled(json.loads(self.text), values)
+
+
+@cache
+def load(name: str) -> Query:
+    """The query of a file's name."""
+    first, _, text = (FOLDER / name).read_text(encoding="utf-8").partition("\n")
+    sign = _COMMENTS[Path(name).suffix]
+    if not first.startswith(sign):
+        raise ValueError(f"{name}: its first line has to be a comment ({sign}) that says what it answers")
+    return Query(name, first.removeprefix(sign).strip(), text.strip())
+
+
+def every() -> list[Query]:
+    """All of them, by language and name."""
+    files = sorted((path.suffix, path.name) for path in FOLDER.iterdir() if path.suffix in _COMMENTS)
+    return [load(name) for _, name in files]
+
+
+def _filled(part: Any, values: dict[str, object]) -> Any:
+    match part:
+        case dict():
+            return {key: _filled(one, values) for key, one in part.items()}
+        case list():
+            return [_filled(one, values) for one in part]
+        case str() if part.startswith("$"):
+            return values[part[1:]]
+    return part

@@ -1,0 +1,2 @@
+-- Which model the movies' vectors came from.
+SELECT name, content FROM models

@@ -1,0 +1,3 @@
+// Creates customers: their numbers, nothing personal.
+UNWIND $customers AS customer
+MERGE (:Customer {id: customer})

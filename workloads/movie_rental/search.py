@@ -1,0 +1,98 @@
+"""Searching movies: what an answer is, and how full text and likeness of meaning are brought together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workloads.movie_rental.ports import Embedder, SearchIndex
+
+Mode = Literal["text", "meaning", "both"]
+_DEPTH = 50  # how many of each list are fused
+_FUSION = 60  # Cormack, Clarke and Büttcher (2009): Reciprocal Rank Fusion
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A movie that was found.
+
+    Attributes:
+        movie_id: MovieID.
+        title: Its title.
+        genre: Its first category; None if it has none.
+        year: Of release; None if unknown.
+        score: How well it fits; comparable within one answer only.
+        highlights: Pieces of its text, what was searched between `<em>` and `</em>`, by attribute.
+    """
+
+    movie_id: str
+    title: str
+    genre: str | None
+    year: int | None
+    score: float
+    highlights: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found.
+
+    Attributes:
+        hits: Best first.
+        total: How many movies match; as many as hits where likeness knows no bound.
+        facets: How many of all that match have which value, commonest first, by attribute.
+    """
+
+    hits: Sequence[Hit]
+    total: int
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def search(
+    index: SearchIndex,
+    embedder: Embedder | None,
+    text: str,
+    *,
+    mode: Mode = "both",
+    genre: str | None = None,
+    limit: int = 10,
+) -> Answer:
+    """Find movies by words, by meaning, or by both: the two lists fused by reciprocal ranks.
+
+    Args:
+        index: Where.
+        embedder: The model that the movies' vectors came from; needed for any mode but `text`.
+        text: What is searched.
+        mode: How.
+        genre: Only movies of this genre.
+        limit: How many at most.
+    """
+    if mode == "text" or embedder is None:
+        return index.full_text(text, genre=genre, limit=limit)
+    [vector] = embedder.embed([text])
+    if not vector.any():  # the model knows none of the words
+        return Answer([], 0) if mode == "meaning" else index.full_text(text, genre=genre, limit=limit)
+    near = index.nearest(vector, _DEPTH)
+    hits = [hit for hit in near.hits if genre in (None, hit.genre)]
+    if mode == "meaning":
+        return Answer(hits[:limit], len(hits), {})
+    words = index.full_text(text, genre=genre, limit=_DEPTH)
+    return Answer(fuse(words.hits, hits)[:limit], words.total, words.facets)
+
+
+def fuse(*lists: Sequence[Hit]) -> list[Hit]:
+    """Several rankings as one: a movie's score is the sum of 1 / (60 + its rank) over the lists that have it."""
+    scores: dict[str, float] = {}
+    seen: dict[str, Hit] = {}
+    for hits in lists:
+        for rank, hit in enumerate(hits, 1):
+            scores[hit.movie_id] = scores.get(hit.movie_id, 0.0) + 1 / (_FUSION + rank)
+            seen.setdefault(hit.movie_id, hit)
+    best = sorted(scores, key=lambda movie: (-scores[movie], movie))
+    return [
+        Hit(hit.movie_id, hit.title, hit.genre, hit.year, scores[hit.movie_id], hit.highlights)
+        for hit in (seen[movie] for movie in best)
+    ]

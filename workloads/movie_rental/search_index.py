@@ -1,0 +1,165 @@
+"""OpenSearch as the search index."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+from opensearchpy import OpenSearch, Urllib3AWSV4SignerAuth, Urllib3HttpConnection, helpers
+from opensearchpy.exceptions import ConnectionError as NoConnection
+from opensearchpy.exceptions import NotFoundError, OpenSearchException, TransportError
+
+from workloads.errors import InputError
+from workloads.movie_rental import queries
+from workloads.movie_rental.search import Answer, Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from workloads.movie_rental.model import Movie
+
+INDEX = "movies"
+_CONFLICT, _MISSING = 409, 404
+_WRITTEN_AT_ONCE = 500  # documents a request
+
+
+class OpenSearchIndex:
+    """The index `movies` of an OpenSearch domain.
+
+    Args:
+        endpoint: `https://host:port`; requests are signed with the credentials of the environment.
+        certificates: File of authorities to trust; None: those of the machine.
+        index: Its name.
+    """
+
+    def __init__(self, endpoint: str, certificates: str | None = None, index: str = INDEX) -> None:
+        address = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+        self._endpoint, self._index = endpoint, index
+        session = boto3.Session()
+        self._client = OpenSearch(
+            hosts=[{"host": address.hostname, "port": address.port or (443 if address.scheme == "https" else 80)}],
+            http_auth=Urllib3AWSV4SignerAuth(session.get_credentials(), session.region_name or "us-east-1", "es"),
+            use_ssl=address.scheme == "https",
+            ca_certs=certificates,
+            connection_class=Urllib3HttpConnection,
+            timeout=60,
+            max_retries=3,
+            retry_on_timeout=True,
+            retry_on_status=(429, 502, 503, 504),
+        )
+
+    def create(self, dimension: int) -> None:
+        """Make the index for vectors of a length, unless it is there."""
+        with self._explained():
+            if not self._client.indices.exists(index=self._index):
+                body = queries.load("movies_index.json").filled(dimension=dimension)
+                self._client.indices.create(index=self._index, body=body)
+                return
+            found = self._client.indices.get_mapping(index=self._index)
+        [mapping] = found.values()
+        there = mapping["mappings"].get("properties", {}).get("Embedding", {}).get("dimension")
+        if there != dimension:
+            raise InputError(
+                f"{self._endpoint}: the index {self._index} is for vectors of {there} numbers, the model makes "
+                f"{dimension}: use the model that the index was made for, or remove the index and migrate again"
+            )
+
+    def save(self, movies: Sequence[Movie]) -> None:
+        """Write movies; a document of a later version stays."""
+        actions = [
+            {
+                "_op_type": "index",
+                "_index": self._index,
+                "_id": movie.id,
+                "version": movie.version,
+                "version_type": "external_gte",
+                "_source": movie.document(),
+            }
+            for movie in movies
+        ]
+        with self._explained():
+            _, errors = helpers.bulk(
+                self._client, actions, chunk_size=_WRITTEN_AT_ONCE, raise_on_error=False, refresh=False, max_retries=5
+            )
+        refused = [error["index"] for error in errors if error["index"]["status"] != _CONFLICT]
+        if refused:
+            first = refused[0]
+            reason = first["error"]["reason"] if isinstance(first["error"], dict) else first["error"]
+            raise InputError(f"{self._endpoint}: OpenSearch refused {len(refused)} movies; {first['_id']}: {reason}")
+
+    def refresh(self) -> None:
+        """Let what was written be found."""
+        with self._explained():
+            self._client.indices.refresh(index=self._index)
+
+    def get(self, movie_id: str) -> dict[str, Any] | None:
+        """The document; None if there is none."""
+        with self._explained():
+            try:
+                document: dict[str, Any] = self._client.get(index=self._index, id=movie_id)["_source"]
+            except NotFoundError:
+                return None
+        return document
+
+    def remove(self, movie_id: str) -> bool:
+        """Remove a movie; whether there was one."""
+        with self._explained():
+            try:
+                self._client.delete(index=self._index, id=movie_id, params={"refresh": "true"})
+            except NotFoundError:
+                return False
+        return True
+
+    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> Answer:
+        """Movies that have these words, or nearly these, best first; with facets and highlights."""
+        chosen = [{"term": {"Genre": genre}}] if genre else []
+        return self._ask(queries.load("search_full_text.json").filled(text=text, filter=chosen, limit=limit))
+
+    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> Answer:
+        """Movies whose vectors point in the most similar direction, best first."""
+        return self._ask(queries.load("search_nearest.json").filled(vector=vector.tolist(), limit=limit))
+
+    def _ask(self, body: dict[str, Any]) -> Answer:
+        with self._explained():
+            found = self._client.search(index=self._index, body=body)
+        hits = [
+            Hit(
+                movie_id=hit["_id"],
+                title=hit["_source"]["MovieTitle"],
+                genre=hit["_source"].get("Genre"),
+                year=hit["_source"].get("Year"),
+                score=hit["_score"],
+                highlights=hit.get("highlight", {}),
+            )
+            for hit in found["hits"]["hits"]
+        ]
+        facets = {
+            name: {str(bucket["key"]): bucket["doc_count"] for bucket in facet["buckets"]}
+            for name, facet in found.get("aggregations", {}).items()
+        }
+        return Answer(hits, found["hits"]["total"]["value"], facets)
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """Every document, in no order."""
+        with self._explained():
+            for hit in helpers.scan(self._client, index=self._index, query={"query": {"match_all": {}}}, size=500):
+                yield hit["_source"]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except NoConnection as error:
+            raise InputError(f"{self._endpoint}: OpenSearch cannot be reached: {error.error}") from error
+        except TransportError as error:
+            hint = " (migrate first)" if error.status_code == _MISSING else ""
+            raise InputError(
+                f"{self._endpoint}: OpenSearch refused: {error.error}: {error.info}{hint}"[:500]
+            ) from error
+        except OpenSearchException as error:
+            raise InputError(f"{self._endpoint}: OpenSearch: {error}") from error

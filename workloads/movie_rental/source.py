@@ -1,0 +1,179 @@
+"""The old database: a PostgreSQL database of the shape of Pagila or Sakila, read as it is at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self
+
+from psycopg import sql
+
+from workloads.errors import InputError
+from workloads.movie_rental import database, queries
+from workloads.movie_rental.model import Movie, Rental
+from workloads.rental_company.tables import TABLES as COMPANY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+_NEEDED = [*COMPANY]
+_FETCHED = 2000  # rows a request to the server
+
+
+@dataclass(frozen=True)
+class Table:
+    """A relational table that moves: what it is in the old database, and in the new.
+
+    Attributes:
+        name: Of the new table.
+        old: The old one.
+        old_key: Its key.
+        select: Its rows in the old database, columns named as the new ones, the key first; `{where}` restricts them.
+        columns: The new columns; the first is the key.
+    """
+
+    name: str
+    old: str
+    old_key: str
+    select: str
+    columns: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The key's column."""
+        return self.columns[0]
+
+
+def _table(name: str, source: str, *columns: str) -> Table:
+    """A table of which each column is `new` or `new = expression of the old table`."""
+    pairs = [column.split(" = ", 1) for column in columns]
+    listed = ", ".join(f"{pair[-1]} AS {pair[0]}" for pair in pairs)
+    select = f"SELECT * FROM (SELECT {listed} FROM {source}) old {{where}}"  # noqa: S608 - names of ours
+    return Table(name, source, pairs[0][-1], select, tuple(pair[0] for pair in pairs))
+
+
+TABLES = (
+    _table("countries", "country", "country_id", "name = country"),
+    _table("cities", "city", "city_id", "name = city", "country_id"),
+    _table(
+        *("addresses", "address", "address_id", "street = address", "street2 = address2", "district", "city_id"),
+        *("postal_code", "phone"),
+    ),
+    _table("stores", "store", "store_id", "address_id"),
+    _table(
+        *("staff", "staff", "staff_id", "first_name", "last_name", "email", "username", "active", "store_id"),
+        "address_id",
+    ),
+    _table("managers", "store", "store_id", "staff_id = manager_staff_id"),
+    _table(
+        *("customers", "customer", "customer_id", "store_id", "first_name", "last_name", "email", "address_id"),
+        *("active = (activebool AND coalesce(active, 1) = 1)", "created = create_date"),
+    ),
+    _table("inventory", "inventory", "inventory_id", "film_id", "store_id"),
+    _table(
+        *("rentals", "rental", "rental_id", "rented_at = rental_date", "returned_at = return_date", "inventory_id"),
+        *("customer_id", "staff_id"),
+    ),
+    _table(
+        *("payments", "payment", "payment_id", "rental_id", "customer_id", "staff_id"),
+        *("amount = amount::numeric(7, 2)", "paid_at = payment_date"),
+    ),
+)
+"""In an order in which no row refers to one that comes later."""
+
+
+class Source:
+    """The old database, read in one transaction, so that what is being sold meanwhile does not tear it apart.
+
+    Args:
+        url: `postgresql://user:password@host:port/database`.
+
+    Raises:
+        InputError: It cannot be reached, or lacks a table.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connection = database.connect(url)
+
+    def __enter__(self) -> Self:
+        with database.explained(self.url):
+            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            found = self._connection.execute(
+                "SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NULL", [_NEEDED]
+            )
+            missing = [name for (name,) in found]
+        if missing:
+            raise InputError(
+                f"{database.shown(self.url)} is no film rental company's database: it has no table {', '.join(missing)}"
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def count(self, table: str, key: str, after: int = 0) -> int:
+        """How many rows one of its tables has above a key."""
+        counted = sql.SQL("SELECT count(*) FROM {} WHERE {} > %s").format(sql.Identifier(table), sql.Identifier(key))
+        with database.explained(self.url):
+            [(rows,)] = self._connection.execute(counted, [after])
+        return int(rows)
+
+    @property
+    def connection(self) -> database.Connection:
+        """The connection, for who compares."""
+        return self._connection
+
+    def table(self, table: Table, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows of a table with a key above one, by key, in batches."""
+        statement = table.select.format(where=f"WHERE {table.key} > %(after)s") + f" ORDER BY {table.key}"
+        yield from self._batches(table.name, statement, after, size)
+
+    def films(self, after: int = 0, size: int = 500) -> Iterator[list[Movie]]:
+        """Films with a number above one, by number, in batches."""
+        for batch in self._batches("films", queries.load("source_films.sql").text, after, size):
+            yield [_movie(row) for row in batch]
+
+    def rentals(self, after: int = 0, size: int = 2000) -> Iterator[list[Rental]]:
+        """Rentals with a number above one, by number, in batches."""
+        for batch in self._batches("rentals", queries.load("source_rentals.sql").text, after, size):
+            yield [
+                Rental(number, at, customer, str(film), title, store, category, amount)
+                for number, at, customer, film, title, store, category, amount in batch
+            ]
+
+    def customers(self, after: int = 0, size: int = 2000) -> Iterator[list[int]]:
+        """Numbers of customers above one, in order, in batches."""
+        statement = "SELECT customer_id FROM customer WHERE customer_id > %(after)s ORDER BY customer_id"
+        for batch in self._batches("customers", statement, after, size):
+            yield [number for (number,) in batch]
+
+    def _batches(self, name: str, statement: str, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Through a cursor on the server, so that memory does not grow with the answer."""
+        with database.explained(self.url), self._connection.cursor(f"read_{name}") as cursor:
+            cursor.itersize = _FETCHED
+            cursor.execute(statement.encode(), {"after": after})
+            while batch := list(islice(cursor, size)):
+                yield batch
+
+
+def _movie(row: tuple[Any, ...]) -> Movie:
+    number, title, description, year, language, rating, length, rate, replacement, days, features, genres, cast = row
+    return Movie(
+        id=str(number),
+        title=title,
+        year=year,
+        genres=tuple(genres or ()),
+        cast=tuple(cast or ()),
+        description=description,
+        language=language,
+        rating=rating,
+        length=length,
+        rental_rate=rate,
+        replacement_cost=replacement,
+        rental_duration=days,
+        special_features=tuple(features or ()),
+    )

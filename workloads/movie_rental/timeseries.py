@@ -1,0 +1,78 @@
+"""Timestream as the time series of rentals, through the store that DevOpsMetrics has: either engine."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from workloads.devops_metrics.reader import Row
+from workloads.devops_metrics.schema import Precision, Schema
+from workloads.devops_metrics.store import Aggregation, Column, Period
+from workloads.errors import InputError
+from workloads.movie_rental.events import NO_CATEGORY, cents, point_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import pandas as pd
+
+    from workloads.devops_metrics.store import MetricStore
+    from workloads.movie_rental.model import Rental
+
+
+class RentalSchema(Schema):
+    """Points in nanoseconds, whose last six digits tell rentals of one millisecond apart."""
+
+    precision: ClassVar[Precision] = "NANOSECONDS"
+
+
+SCHEMA = RentalSchema(dimensions=("category", "store"), measures={"value": "BIGINT", "amount": "BIGINT"})
+#: Asked day by day, because weeks of InfluxDB begin on Thursdays, as 1970 did.
+DAILY = Aggregation(
+    (Column("rentals", "sum", "value"), Column("cents", "sum", "amount")),
+    by=("category", "store"),
+    window=timedelta(days=1),
+)
+
+
+class TimestreamSeries:
+    """The time series in a store with `SCHEMA`.
+
+    Args:
+        store: Where.
+    """
+
+    def __init__(self, store: MetricStore) -> None:
+        self.store = store
+
+    def save(self, rentals: Sequence[Rental]) -> None:
+        """Write rentals; the same rental is the same point.
+
+        Raises:
+            InputError: The store cannot be reached, or refuses rentals, such as those older than it keeps.
+        """
+        rows = [
+            Row(
+                rental.id,
+                point_time(rental.at, rental.id),
+                (rental.category or NO_CATEGORY, str(rental.store_id)),
+                (1, cents(rental.amount)),
+                "",
+            )
+            for rental in rentals
+        ]
+        written = self.store.write(rows, version=time.time_ns() // 10**6)
+        if written.rejected:
+            row, reason = written.rejected[0]
+            raise InputError(f"{len(written.rejected)} rentals are refused by Timestream; rental {row.line}: {reason}")
+
+    def daily(self, start: datetime, end: datetime) -> pd.DataFrame:
+        """`day`, `category`, `store`, `rentals`, `cents` for each day with rentals, sorted."""
+        table = self.store.aggregate(DAILY, Period(start, end)).rename(columns={"time": "day"})
+        return table.astype({"rentals": "int64", "cents": "int64"})
+
+    def newest(self) -> datetime | None:
+        """When the last rental was; None if there is none."""
+        return self.store.describe().newest

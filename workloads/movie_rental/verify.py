@@ -1,0 +1,180 @@
+"""Compares the old database with every engine: how many, and whether they say the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from workloads.movie_rental import database
+from workloads.movie_rental.events import NO_CATEGORY, cents, text_of
+from workloads.movie_rental.migrate import Erased
+from workloads.movie_rental.source import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from workloads.movie_rental.engines import Engines
+    from workloads.movie_rental.model import Item, Rental
+    from workloads.movie_rental.source import Source, Table
+
+_RANGE = 1 << 64
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a place holds, in two numbers that do not depend on the order.
+
+    Attributes:
+        rows: How many.
+        hash: Sum of the rows' hashes, modulo 2^64.
+    """
+
+    rows: int
+    hash: int
+
+    @classmethod
+    def of(cls, rows: Iterable[Any]) -> Content:
+        """The content of rows that JSON can hold; `Decimal` counts exactly."""
+        count = total = 0
+        for row in rows:
+            text = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
+            total += int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+            count += 1
+        return cls(count, total % _RANGE)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the table.
+
+    Attributes:
+        engine: Which engine.
+        what: What of it.
+        source: What should be there.
+        target: What is there.
+    """
+
+    engine: str
+    what: str
+    source: Content
+    target: Content
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing is missing, too much, or different."""
+        return self.source == self.target
+
+
+def verify(source: Source, engines: Engines, progress: Callable[[str], None] = lambda _: None) -> Iterator[Comparison]:
+    """Compare everything, engine by engine.
+
+    Args:
+        source: The old database.
+        engines: The new ones.
+        progress: Told what is compared next.
+
+    Raises:
+        InputError: An engine cannot be reached.
+    """
+    connection = engines.ledger.connection
+    with database.explained(engines.ledger.url):
+        erased = Erased.read(connection)
+    for table in TABLES:
+        progress(table.name)
+        with database.explained(source.url):
+            there = _table(source.connection, table, table.select.format(where=""), erased)
+        with database.explained(engines.ledger.url):
+            here = _table(connection, table, f"SELECT {', '.join(table.columns)} FROM {table.name}", Erased.nobody())  # noqa: S608
+        yield Comparison("PostgreSQL", table.name, there, here)
+    yield from _movies(source, engines, progress)
+    yield from _graph(source, engines, erased, progress)
+    yield _series(source, engines, progress)
+
+
+def _table(connection: database.Connection, table: Table, select: str, erased: Erased) -> Content:
+    """Counted and hashed by the database, so that no row travels."""
+    gone = [*erased.customers]
+    if table.name in {"customers", "addresses"}:
+        gone = gone if table.name == "customers" else [*erased.addresses]
+        select = f"SELECT * FROM ({select}) every WHERE {table.key} <> ALL(%(gone)s)"  # noqa: S608 - names of ours
+    elif "customer_id" in table.columns:
+        columns = ", ".join(table.columns).replace(
+            "customer_id", "CASE WHEN customer_id <> ALL(%(gone)s) THEN customer_id END AS customer_id"
+        )
+        select = f"SELECT {columns} FROM ({select}) every"  # noqa: S608
+    digest = "('x' || left(md5(compared::text), 16))::bit(64)::bigint::numeric"
+    statement = f"SELECT count(*), coalesce(sum({digest}), 0) FROM ({select}) compared"  # noqa: S608
+    [(rows, total)] = connection.execute(statement.encode(), {"gone": gone})
+    return Content(int(rows), int(total) % _RANGE)
+
+
+def _movies(source: Source, engines: Engines, progress: Callable[[str], None]) -> Iterator[Comparison]:
+    progress("movies in the library")
+    old = Content.of(movie.content() for batch in source.films() for movie in batch)
+    yield Comparison("DynamoDB", "movies", old, Content.of(movie.content() for movie in engines.library.all()))
+    progress("movies in the search index")
+    documents = Content.of(_without_additions(movie.document()) for batch in source.films() for movie in batch)
+    found = Content.of(_without_additions(document) for document in engines.index.all())
+    yield Comparison("OpenSearch", "movies", documents, found)
+    vectors = Content.of((movie.id, movie.version, movie.vector.tolist()) for movie in engines.library.all())
+    indexed = Content.of((d["MovieID"], d["Version"], d.get("Embedding", [])) for d in engines.index.all())
+    yield Comparison("OpenSearch", "vectors and versions (of DynamoDB)", vectors, indexed)
+
+
+def _without_additions(document: Item) -> Item:
+    return {name: value for name, value in document.items() if name not in {"Embedding", "Version"}}
+
+
+def _graph(source: Source, engines: Engines, erased: Erased, progress: Callable[[str], None]) -> Iterator[Comparison]:
+    progress("the graph")
+    graph = engines.graph
+    customers = ((str(one),) for batch in source.customers() for one in batch if one not in erased.customers)
+    yield Comparison("Neptune", "customers", Content.of(customers), Content.of(graph.facts("customers")))
+    movies = ((movie.id, movie.title) for batch in source.films() for movie in batch)
+    yield Comparison("Neptune", "movies", Content.of(movies), Content.of(graph.facts("movies")))
+    genres = ((m.id, name) for batch in source.films() for m in batch for name in dict.fromkeys(m.genres))
+    yield Comparison("Neptune", "in genre", Content.of(genres), Content.of(graph.facts("genres")))
+    cast = ((m.id, name) for batch in source.films() for m in batch for name in dict.fromkeys(m.cast))
+    yield Comparison("Neptune", "acted in", Content.of(cast), Content.of(graph.facts("cast")))
+    rentals = (
+        (str(r.customer_id), r.movie_id, r.id, text_of(r.at))
+        for batch in source.rentals()
+        for r in batch
+        if r.customer_id not in erased.customers
+    )
+    yield Comparison("Neptune", "rented", Content.of(rentals), Content.of(graph.facts("rentals")))
+
+
+def _series(source: Source, engines: Engines, progress: Callable[[str], None]) -> Comparison:
+    """Day by day, category by category, store by store: the engine sums its own rentals up."""
+    progress("the time series")
+    days: dict[tuple[str, str, str], list[int]] = {}
+    first, last = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
+    count = 0
+    for batch in source.rentals():
+        for rental in batch:
+            first, last = min(first, rental.at), max(last, rental.at)
+            sums = days.setdefault(_day(rental), [0, 0])
+            sums[0] += 1
+            sums[1] += cents(rental.amount)
+            count += 1
+    rows = sorted((*key, *sums) for key, sums in days.items())
+    found: list[tuple[Any, ...]] = []
+    if count:
+        midnight = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        table = engines.series.daily(midnight, last + timedelta(days=1))
+        found = [
+            (f"{row.day:%Y-%m-%d}", str(row.category), str(row.store), int(str(row.rentals)), int(str(row.cents)))
+            for row in table.itertuples(index=False)
+        ]
+    source_content, target_content = Content.of(rows), Content.of(found)
+    there = Content(count, source_content.hash)
+    here = Content(sum(row[3] for row in found), target_content.hash)
+    return Comparison("Timestream", "rentals (by day, category and store)", there, here)
+
+
+def _day(rental: Rental) -> tuple[str, str, str]:
+    return f"{rental.at.astimezone(UTC):%Y-%m-%d}", rental.category or NO_CATEGORY, str(rental.store_id)
