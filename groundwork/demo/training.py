@@ -18,7 +18,7 @@ class Trial:
     """How a workload is shown on one data set.
 
     Attributes:
-        options: Of `groundwork train`, short enough to watch.
+        options: Of `groundwork train`, short enough to watch; `{artifacts}` is the bucket of earlier results.
         goal: What its figure must reach with them, with room for chance.
     """
 
@@ -50,6 +50,7 @@ class Exercise:
         return f"{self.workload.title().replace('-', '')}JobDefinitionArn"
 
 
+CLASSIFIER = "s3://{artifacts}/digit-classifier"  # the run before judges the images
 EXERCISES = (
     Exercise(
         "digit-classifier",
@@ -57,6 +58,13 @@ EXERCISES = (
         figure="accuracy",
         real=Trial(("--epochs", "1"), goal=0.985),
         sample=Trial(("--epochs", "12"), goal=0.9),
+    ),
+    Exercise(
+        "digit-gan",
+        "mnist",
+        figure="as_asked_for",
+        real=Trial(("--preset", "short", "--epochs", "2", "--classifier", CLASSIFIER), goal=0.5),
+        sample=Trial(("--epochs", "10", "--classifier", CLASSIFIER), goal=0.6),
     ),
     Exercise(
         "delivery-time",
@@ -132,11 +140,12 @@ def _follow_job(cloud: LocalCloud, report: Checklist, exercise: Exercise, trial:
     outputs, batch, logs = cloud.outputs("Training"), cloud.client("batch"), cloud.client("logs")
     definition = outputs[exercise.output]
     [found] = batch.describe_job_definitions(jobDefinitions=[definition])["jobDefinitions"]
+    options = [option.format(artifacts=outputs["ArtifactBucketName"]) for option in trial.options]
     job = batch.submit_job(
         jobName=exercise.workload,
         jobQueue=outputs["JobQueueArn"],
         jobDefinition=definition,
-        containerOverrides={"command": [*found["containerProperties"]["command"], *trial.options]},
+        containerOverrides={"command": [*found["containerProperties"]["command"], *options]},
     )["jobId"]
     report.fact("job", job)
     printed = 0

@@ -42,7 +42,12 @@ def test_every_promise_is_kept(demo: tuple[subprocess.CompletedProcess[str], Pat
 
 @pytest.mark.parametrize(
     ("workload", "figure", "goal"),
-    [("digit-classifier", "accuracy", 0.9), ("delivery-time", "r2", 0.6), ("player-position", "accuracy", 0.85)],
+    [
+        ("digit-classifier", "accuracy", 0.9),
+        ("digit-gan", "digits_drawn", 10),
+        ("delivery-time", "r2", 0.6),
+        ("player-position", "accuracy", 0.85),
+    ],
 )
 def test_the_trained_model_and_its_report_are_there(
     demo: tuple[subprocess.CompletedProcess[str], Path], workload: str, figure: str, goal: float

@@ -61,7 +61,9 @@ _REFERENCE: Mapping[str, Any] = {
 class Settings(TrainingSettings):
     """Options of the digit GAN."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"short": {"epochs": 1}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "short": {"epochs": 2, "training_images": 15_000, "quality_images": 2_000}
+    }
 
     epochs: int = Field(8, ge=1, description="Passes over the training set.")
     architecture: Literal["compact", "reference"] = Field(
@@ -84,6 +86,7 @@ class Settings(TrainingSettings):
     gradient_penalty: float = Field(
         0.5, ge=0, description="Weight of the discriminator's squared gradient at real images (R1); 0: off."
     )
+    training_images: int = Field(60_000, ge=1, description="Images to learn from, at most: the first of the set.")
     quality_images: int = Field(10_000, ge=100, description="Images that the final quality is measured on, at most.")
     classifier: str | None = Field(
         None, description="A finished run of digit-classifier that judges the images; without it one is trained first."
@@ -198,7 +201,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     Raises:
         InputError: The data or the classifier cannot be used.
     """
-    digits = load_mnist(data)
+    digits = load_mnist(data).first(settings.training_images)
     if min(len(digits.train_images), len(digits.test_images)) <= generative_quality.NEIGHBOURS:
         raise InputError(f"{data}: too few images: quality is measured on more than {generative_quality.NEIGHBOURS}")
     images = torch.from_numpy(digits.train_images).to(run.device)
@@ -228,6 +231,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     sample_features, _ = judge.look(images[sample])
     film_digits = torch.arange(CLASSES, device=run.device).repeat_interleave(10)
 
+    run.use_threads(1)
     for _ in run.epochs(settings.epochs):
         generator.train()
         for rows in run.batches(len(images), settings.batch_size):

@@ -7,7 +7,7 @@ import hashlib
 import io
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +49,10 @@ class Digits:
     train_labels: NDArray[np.uint8]
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.uint8]
+
+    def first(self, count: int) -> Digits:
+        """The same with no more than so many training images."""
+        return replace(self, train_images=self.train_images[:count], train_labels=self.train_labels[:count])
 
     @property
     def sha256(self) -> str:

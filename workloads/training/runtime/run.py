@@ -76,6 +76,7 @@ class Run:
         self._terminated = False
 
     def __enter__(self) -> Self:
+        self._threads = torch.get_num_threads()
         make_deterministic(cuda=self._options.deterministic)
         seed_everything(self._settings.seed)
         self._monitor = SystemMonitor(after_sample=self._cloudwatch.flush if self._cloudwatch else lambda: None)
@@ -90,6 +91,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         signal.signal(signal.SIGTERM, self._previous_handler)
+        torch.set_num_threads(self._threads)
         self._display.close()
         self._monitor.stop()
         if self._cloudwatch:
@@ -106,6 +108,13 @@ class Run:
         Keep, evaluate and save the original module: its weights are the same.
         """
         return self._strategy.distribute(module)
+
+    def use_threads(self, count: int) -> None:
+        """Compute with so many threads of the CPU, at most, in this run.
+
+        Small networks gain little from more, and lose most of their speed to waiting when others use the cores.
+        """
+        torch.set_num_threads(min(count, self._threads))
 
     def keep(self, **parts: Any) -> None:
         """Name everything whose state a checkpoint must hold: models, optimisers, schedules, weight averages.
