@@ -1,0 +1,181 @@
+"""Keeps the search index in step with the film library: from the stream of its table to OpenSearch.
+
+Records may come twice, and late. A document carries its item's Version, and OpenSearch refuses an older one, so every
+record may be written again at any time. A batch is one request; what becomes of a record:
+
+- Written, or refused because the index is further: done.
+- Refused for now (throttled, unreachable, no index yet): this record and those after it are reported, and Lambda brings
+  them again. Once a record is older than PATIENCE_SECONDS it is given up instead, so that it does not stop the others.
+- Refused for good (an item without Version, a value that the index does not take): given up at once.
+
+What is given up goes to the table of dead letters with its reason and all that is needed to do it again.
+"""
+
+import base64
+import json
+import os
+import ssl
+import struct
+import time
+import urllib.error
+import urllib.request
+from decimal import Decimal
+from typing import Any
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+ENDPOINT = os.environ["SEARCH_ENDPOINT"]
+INDEX = os.environ["SEARCH_INDEX"]
+PATIENCE_SECONDS = int(os.environ["PATIENCE_SECONDS"])
+KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
+CONFLICT, MISSING, BUSY = 409, 404, 429
+
+Json = dict[str, Any]
+
+session = boto3.Session()
+credentials: Any = session.get_credentials()
+trusted = ssl.create_default_context()
+dead_letters: Any = boto3.resource("dynamodb").Table(os.environ["DEAD_LETTERS"])
+
+
+class RefusedError(Exception):
+    """A record that cannot be written as it is."""
+
+
+class NotNowError(Exception):
+    """OpenSearch takes nothing at present."""
+
+
+def handler(event: Json, _context: Any) -> Json:
+    """Write a batch; tell from which record on it is to come again."""
+    records, lines, written = event["Records"], [], []
+    for record in records:
+        try:
+            lines += action(record)
+            written.append(record)
+        except RefusedError as error:
+            give_up(record, str(error))
+    if not written:
+        return {"batchItemFailures": []}
+    try:
+        problems = write(lines)
+    except NotNowError as error:
+        problems = [(str(error), True)] * len(written)
+    again = []
+    for record, (reason, may_pass) in zip(written, problems, strict=True):
+        if reason and may_pass and age(record) < PATIENCE_SECONDS:
+            again.append(record["dynamodb"]["SequenceNumber"])
+        elif reason and not again:  # behind one that comes again, it comes again itself
+            give_up(record, reason)
+    print(json.dumps({"event": "indexed", "records": len(records), "again": len(again), "reason": first(problems)}))
+    return {"batchItemFailures": [{"itemIdentifier": again[0]}] if again else []}
+
+
+def action(record: Json) -> list[Json]:
+    """The lines of the bulk request for one change: the document as it is now, or its deletion."""
+    change = record["dynamodb"]
+    deleted = record["eventName"] == "REMOVE"
+    image = change.get("OldImage" if deleted else "NewImage")
+    try:
+        item = {name: plain(value, name) for name, value in image.items()}
+        key, version = identity(item)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, struct.error) as error:
+        raise RefusedError(f"not a movie: {type(error).__name__}: {error}") from error
+    target = {"_index": INDEX, "_id": key}
+    if deleted:  # strictly newer than what was deleted: the same movie may have been written under another title
+        return [{"delete": target | {"version": version + 1, "version_type": "external"}}]
+    return [{"index": target | {"version": version, "version_type": "external_gte"}}, item]
+
+
+def identity(item: Json) -> tuple[str, int]:
+    """The document's id and version."""
+    key, version = item["MovieID"], item["Version"]
+    if not isinstance(key, str) or not isinstance(version, int) or version < 0:
+        raise ValueError(f"MovieID {key!r}, Version {version!r}")
+    return key, version
+
+
+def plain(value: Json, name: str = "") -> Any:  # noqa: PLR0911 (one for each type)
+    """An attribute of a stream record as the document has it; the embedding's bytes are 32-bit numbers."""
+    [(kind, content)] = value.items()
+    match kind:
+        case "N":
+            number = Decimal(content)
+            return int(number) if number == number.to_integral_value() else float(number)
+        case "B":
+            data = base64.b64decode(content)
+            return list(struct.unpack(f"<{len(data) // 4}f", data)) if name == "Embedding" else content
+        case "L":
+            return [plain(item) for item in content]
+        case "M":
+            return {key: plain(item) for key, item in content.items()}
+        case "NS":
+            return [plain({"N": item}) for item in content]
+        case "NULL":
+            return None
+        case _:
+            return content
+
+
+def write(lines: list[Json]) -> list[tuple[str, bool]]:
+    """Send one bulk request: for each action why it was refused (nothing if it was not), and whether that may pass."""
+    status, _ = send("HEAD", f"/{INDEX}", b"")
+    if status == MISSING:  # a write would make an index without its mapping
+        raise NotNowError(f"there is no index {INDEX} yet: migrate first")
+    body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    status, answer = send("POST", "/_bulk", body)
+    if status != 200:  # noqa: PLR2004
+        raise NotNowError(f"OpenSearch answered {status}: {answer[:500].decode(errors='replace')}")
+    return [problem(kind, result) for item in json.loads(answer)["items"] for kind, result in item.items()]
+
+
+def problem(kind: str, result: Json) -> tuple[str, bool]:
+    """What is wrong with one result of a bulk request, and whether it may pass."""
+    status = result["status"]
+    if status < 300 or status == CONFLICT or (kind == "delete" and status == MISSING):  # noqa: PLR2004
+        return "", False
+    error = result.get("error") or {}
+    cause = error.get("caused_by") or {}
+    reason = f"OpenSearch answered {status}: {error.get('type')}: {error.get('reason')} {cause.get('reason', '')}"
+    return reason.strip(), status >= 500 or status in (BUSY, MISSING)  # noqa: PLR2004
+
+
+def send(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+    """One signed request: status and answer."""
+    request = AWSRequest(method, ENDPOINT + path, {"Content-Type": "application/x-ndjson"}, body)
+    SigV4Auth(credentials, "es", session.region_name).add_auth(request)
+    prepared = urllib.request.Request(ENDPOINT + path, body or None, dict(request.headers), method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(prepared, timeout=20, context=trusted) as answer:  # noqa: S310
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+    except OSError as error:
+        raise NotNowError(f"OpenSearch cannot be reached: {error}") from error
+
+
+def age(record: Json) -> float:
+    """Seconds since the change."""
+    return float(time.time() - record["dynamodb"]["ApproximateCreationDateTime"])
+
+
+def give_up(record: Json, reason: str) -> None:
+    """Keep a record that will not be written, and say so; an alarm counts these lines."""
+    dead_letters.put_item(
+        Item={
+            "Source": "catalog_indexer",
+            "Id": record["dynamodb"]["SequenceNumber"],
+            "Reason": reason[:2000],
+            "Record": json.dumps(record),
+            "ExpiresAt": int(time.time()) + KEEP_SECONDS,
+        }
+    )
+    keys = record["dynamodb"].get("Keys")
+    print(json.dumps({"event": "dead-letter", "reason": reason[:500], "keys": keys}))
+
+
+def first(problems: list[tuple[str, bool]]) -> str:
+    """The first reason, for the log."""
+    return next((reason for reason, _ in problems if reason), "")[:500]

@@ -1,0 +1,211 @@
+"""Projects rentals from the queue into the graph (Neptune) and the time series (Timestream).
+
+Events may come twice, at any distance, so writing them twice changes nothing: a rental is one relationship, by its
+number, and one point, by its time. An erased customer leaves a mark with their number alone in the graph, and what
+comes late for them is not written. The queue keeps the order of each customer: behind an event that is to come again,
+those of the same customer are not tried either.
+
+- Engine unreachable or throttled: the event comes again, up to ATTEMPTS times; then it is given up.
+- Not an event, or refused for good: given up at once.
+
+What is given up goes to the table of dead letters, with its reason and the message.
+"""
+
+import base64
+import json
+import os
+import re
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+ATTEMPTS = int(os.environ["ATTEMPTS"])
+DATABASE, TABLE = os.environ["DATABASE"], os.environ["TABLE"]
+NO_CATEGORY = "none"  # a dimension may not be empty
+KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PASSING = ("Throttl", "TooMany", "LimitExceeded", "Concurrent", "Timeout", "Internal", "Unavailable", "TimeLimit")
+RENT = """
+OPTIONAL MATCH (gone:ErasedCustomer {id: $customer})
+WITH gone WHERE gone IS NULL
+MERGE (c:Customer {id: $customer})
+MERGE (m:Movie {id: $movie})
+ON CREATE SET m.title = $title
+MERGE (c)-[r:RENTED {rentalId: $rental}]->(m)
+SET r.at = $at
+"""
+ERASE = "MERGE (:ErasedCustomer {id: $customer}) WITH 1 AS one MATCH (c:Customer {id: $customer}) DETACH DELETE c"
+
+Json = dict[str, Any]
+
+config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+neptune: Any = boto3.client("neptunedata", endpoint_url=os.environ["GRAPH_ENDPOINT"], config=config)
+timestream: Any = boto3.client("timestream-write", config=config)
+secrets: Any = boto3.client("secretsmanager", config=config)
+dead_letters: Any = boto3.resource("dynamodb").Table(os.environ["DEAD_LETTERS"])
+trusted = ssl.create_default_context()
+
+
+class RefusedError(Exception):
+    """An event that cannot be projected as it is."""
+
+
+class NotNowError(Exception):
+    """An engine that cannot be reached or takes nothing at present."""
+
+
+def handler(event: Json, _context: Any) -> Json:
+    """Project a batch; tell which messages are to come again."""
+    again: list[str] = []
+    waiting: set[str] = set()  # customers, behind whose event the others wait
+    for message in event["Records"]:
+        group = message["attributes"].get("MessageGroupId", "")
+        reason = ""
+        if group not in waiting:
+            try:
+                project(read(message["body"]))
+                continue
+            except RefusedError as error:
+                give_up(message, str(error))
+                continue
+            except NotNowError as error:
+                reason = str(error)
+                if int(message["attributes"]["ApproximateReceiveCount"]) >= ATTEMPTS:
+                    give_up(message, f"after {ATTEMPTS} attempts: {reason}")
+                    continue
+        waiting.add(group)
+        again.append(message["messageId"])
+        print(json.dumps({"event": "again", "message": message["messageId"], "reason": reason or "behind another"}))
+    return {"batchItemFailures": [{"itemIdentifier": identity} for identity in again]}
+
+
+def read(body: str) -> Json:
+    """The event in a message, with the time as such and the amount in whole cents."""
+    try:
+        event = json.loads(body)
+        event |= {"customer": str(event["customer_id"]), "type": str(event["type"])}
+        if event["type"] == "rented":
+            event |= {"cents": cents(event["amount"]), "rental": int(event["rental_id"])}
+            event |= {"moment": datetime.fromisoformat(event["at"]).astimezone(UTC)}
+            event |= {"movie": str(event["film_id"]), "store": str(event["store_id"]), "title": str(event["title"])}
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"not an event of a rental: {type(error).__name__}: {error}") from error
+    if event["type"] not in ("rented", "returned", "customer_erased"):
+        raise RefusedError(f"not an event of a rental: type {event['type']!r}")
+    return dict(event)
+
+
+def cents(amount: str) -> int:
+    """An amount such as 2.99 in whole cents, exactly."""
+    exact = Decimal(amount) * 100
+    if exact != int(exact):
+        raise ValueError(f"{amount} has fractions of a cent")
+    return int(exact)
+
+
+def project(event: Json) -> None:
+    """Write what an event means; that a film came back changes neither graph nor trends."""
+    if event["type"] == "customer_erased":
+        query(ERASE, customer=event["customer"])
+    elif event["type"] == "rented":
+        query(RENT, **{name: event[name] for name in ("customer", "movie", "title", "rental", "at")})
+        if os.environ["ENGINE"] == "liveanalytics":
+            write_record(event)
+        else:
+            write_line(event)
+
+
+def query(text: str, **parameters: Any) -> None:
+    """Run a query in the graph."""
+    with_engine("Neptune", neptune.execute_open_cypher_query, openCypherQuery=text, parameters=json.dumps(parameters))
+
+
+def with_engine(engine: str, call: Any, **arguments: Any) -> None:
+    """Call a service; what it answers becomes a reason, now or for good."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        details = error.response["Error"]
+        reason = f"{engine}: {details.get('Code')}: {details.get('Message')}"
+        reason += f" {error.response.get('RejectedRecords') or ''}"
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        passing = status >= 500 or any(word in str(details.get("Code")) for word in PASSING)  # noqa: PLR2004
+        # A refused signature or a missing table is a fault of the deployment, not of the event.
+        deployment = status in (401, 403, 404) or "AccessDenied" in reason or "ResourceNotFound" in reason
+        raise (NotNowError if passing or deployment else RefusedError)(reason) from error
+    except BotoCoreError as error:
+        raise NotNowError(f"{engine} cannot be reached: {error}") from error
+
+
+def point_time(event: Json) -> int:
+    """Nanoseconds: the moment to the millisecond, and below it the rental, so that each has a point of its own."""
+    return int((event["moment"] - EPOCH) // timedelta(milliseconds=1)) * 1_000_000 + int(event["rental"]) % 1_000_000
+
+
+def write_record(event: Json) -> None:
+    """Write the rental's point to Timestream for LiveAnalytics."""
+    dimensions = {"category": event.get("category") or NO_CATEGORY, "store": event["store"]}
+    values = {"value": 1, "amount": event["cents"]}
+    record = {
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "MeasureName": "metrics",
+        "MeasureValueType": "MULTI",
+        "MeasureValues": [{"Name": name, "Value": str(value), "Type": "BIGINT"} for name, value in values.items()],
+        "Time": str(point_time(event)),
+        "TimeUnit": "NANOSECONDS",
+        "Version": time.time_ns() // 10**6,
+    }
+    with_engine("Timestream", timestream.write_records, DatabaseName=DATABASE, TableName=TABLE, Records=[record])
+
+
+def write_line(event: Json) -> None:
+    """Write the rental's point to Timestream for InfluxDB, in line protocol."""
+    category = re.sub(r"([,= ])", r"\\\1", event.get("category") or NO_CATEGORY)
+    line = f"{TABLE},category={category},store={event['store']} value=1i,amount={event['cents']}i {point_time(event)}"
+    host, _, port = os.environ["INFLUXDB_ENDPOINT"].partition(":")
+    scheme = "http" if host == "localhost" else "https"
+    url = f"{scheme}://{host}:{port or 8086}/write?" + urllib.parse.urlencode({"db": DATABASE, "precision": "ns"})
+    request = urllib.request.Request(url, line.encode(), {"Authorization": authorization()})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=trusted):  # noqa: S310
+            return
+    except urllib.error.HTTPError as error:
+        reason = f"InfluxDB answered {error.code}: {error.read()[:500].decode(errors='replace')}"
+        raise (RefusedError if error.code in (400, 413, 422) else NotNowError)(reason) from error
+    except OSError as error:
+        raise NotNowError(f"InfluxDB cannot be reached: {error}") from error
+
+
+def authorization() -> str:
+    """How to present oneself to InfluxDB: with the token in the secret, or with name and password."""
+    try:
+        found = secrets.get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
+    except (BotoCoreError, ClientError) as error:
+        raise NotNowError(f"the secret of InfluxDB cannot be read: {error}") from error
+    access = json.loads(found)
+    if token := access.get("token"):
+        return f"Token {token}"
+    return "Basic " + base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
+
+
+def give_up(message: Json, reason: str) -> None:
+    """Keep a message that will not be projected, and say so; an alarm counts these lines."""
+    dead_letters.put_item(
+        Item={
+            "Source": "rental_projector",
+            "Id": message["messageId"],
+            "Reason": reason[:2000],
+            "Record": json.dumps({"body": message["body"], "group": message["attributes"].get("MessageGroupId", "")}),
+            "ExpiresAt": int(time.time()) + KEEP_SECONDS,
+        }
+    )
+    print(json.dumps({"event": "dead-letter", "reason": reason[:500], "message": message["messageId"]}))
