@@ -14,6 +14,7 @@ from workloads import data
 from workloads.devops_metrics.commands import app as devops_metrics
 from workloads.errors import InputError, TrainingStopped
 from workloads.options import add_options, validated
+from workloads.storefront.commands import app as storefront
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.workload import WORKLOADS, load
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Train, tune and use the workloads.")
 app.add_typer(data.app, name="data")
 app.add_typer(devops_metrics, name="devops-metrics")
+app.add_typer(storefront, name="storefront")
 
 WorkloadName = Annotated[str, typer.Argument(help="One of: " + ", ".join(WORKLOADS) + ".", show_default=False)]
 Data = Annotated[str, typer.Option(help="Folder or s3:// URI of the data.")]

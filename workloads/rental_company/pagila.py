@@ -45,7 +45,7 @@ class PagilaDump:
     """
 
     def __init__(self, path: Path) -> None:
-        self.origin = f"Pagila ({path})"
+        self.origin = "Pagila"
         self._path = path
         self._blocks: dict[str, list[_Block]] = {}
         try:

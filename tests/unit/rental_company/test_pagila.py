@@ -118,7 +118,7 @@ def test_pagila_is_chosen_where_it_is_and_a_generated_company_else(
     assert open_company().origin == "generated company (scale 1, seed 0)"
     (tmp_path / "pagila").mkdir()
     dump(tmp_path / PAGILA, FILM)
-    assert open_company().origin == f"Pagila ({tmp_path / PAGILA})"
+    assert open_company().origin == "Pagila"
     assert open_company(scale=10).origin == "generated company (scale 10, seed 0)"
 
 

@@ -1,0 +1,1 @@
+"""The film rental company's storefront: browse, rent and return films."""

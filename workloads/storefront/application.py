@@ -1,0 +1,102 @@
+"""The application, put together: settings in, a WSGI application out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, request, url_for
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.orm import sessionmaker
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from workloads.storefront import assets, errors, exchange, telemetry
+from workloads.storefront.database import connect
+from workloads.storefront.gunicorn_settings import threads
+from workloads.storefront.pages import catalogue, files, health, membership
+from workloads.storefront.posters import poster_name
+from workloads.storefront.rentals import titled
+from workloads.storefront.secrets import session_secret
+from workloads.storefront.site import Site
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from workloads.storefront.schema import Film
+    from workloads.storefront.settings import Settings
+
+LARGEST_BODY = 16 * 1024  # the largest form has 300 bytes
+SIGN_INS_BY_ADDRESS, SIGN_INS_BY_CARD = "20/minute;200/hour", "5/minute;30/hour"
+
+
+def create_app(settings: Settings) -> Flask:
+    """The storefront.
+
+    Raises:
+        InputError: A secret is not what it should be.
+        Unavailable: Secrets Manager cannot be reached, so there is nothing to sign cookies with.
+    """
+    app = Flask("workloads.storefront", static_folder=None)
+    app.config.update(
+        SECRET_KEY=session_secret(settings.session_secret),
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        MAX_FORM_PARTS=20,
+        # The prefix binds the cookie to this host and to HTTPS; browsers take localhost for safe, too.
+        SESSION_COOKIE_NAME="__Host-session",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        RATELIMIT_HEADERS_ENABLED=True,
+    )
+    logger, metrics = telemetry.start(settings.log_group)
+    engine = connect(settings, connections=threads)
+    sessions = sessionmaker(engine, expire_on_commit=False)
+    bucket = assets.Assets(settings.bucket)
+    app.extensions["storefront"] = Site(settings, engine, sessions, bucket, logger, metrics)
+    exchange.handle(app)
+    CSRFProtect(app)
+    errors.handle(app)
+    for pages in (catalogue.pages, membership.pages, files.pages, health.pages):
+        app.register_blueprint(pages)
+    _limit_writes(app, settings)
+    app.jinja_env.filters.update(titled=titled, money=_money, day=_day)
+    app.jinja_env.globals.update(static=_static, poster=_poster)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    return app
+
+
+def _limit_writes(app: Flask, settings: Settings) -> None:
+    """So many forms from an address; sign-ins fewer, also for one card. Each worker process counts for itself."""
+    limiter = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri="memory://",
+        application_limits=[f"{settings.writes_per_minute}/minute"],
+        application_limits_exempt_when=lambda: request.method != "POST",
+    )
+    view: Any = app.view_functions["membership.sign_in"]
+    by_address = limiter.limit(SIGN_INS_BY_ADDRESS, methods=["POST"])
+    by_card = limiter.limit(SIGN_INS_BY_CARD, methods=["POST"], key_func=membership.card_given)
+    app.view_functions["membership.sign_in"] = by_card(by_address(view))
+
+
+def _static(name: str) -> str:
+    return url_for("files.asset", name=assets.static(name))
+
+
+def _poster(film: Film) -> str:
+    category = film.categories[0].name if film.categories else ""
+    return url_for("files.asset", name=poster_name(film.film_id, film.title, category, film.release_year))
+
+
+def _money(amount: Decimal) -> str:
+    return f"${amount:,.2f}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%a} {moment.day} {moment:%b %Y}"

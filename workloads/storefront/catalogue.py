@@ -1,0 +1,123 @@
+"""Questions about the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import selectinload
+
+from workloads.storefront.schema import Actor, Category, Copy, Film, FilmActor, FilmCategory, Rental, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+PAGE_SIZE = 24
+_MOST_WORDS = 8
+
+
+@dataclass(frozen=True)
+class Search:
+    """What films are looked for.
+
+    Attributes:
+        text: Words, each of which is in the title, the description or the name of an actor.
+        category_id: The films' category; None for any.
+        available: Whether a copy must be in.
+    """
+
+    text: str = ""
+    category_id: int | None = None
+    available: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of films, with how many there are on all pages."""
+
+    films: Sequence[Film]
+    available: frozenset[int]  # ids of those films that are in
+    number: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; one, if nothing is found."""
+        return max(-(-self.total // PAGE_SIZE), 1)
+
+
+@dataclass(frozen=True)
+class Availability:
+    """How many copies of a film a store has, and how many are in."""
+
+    store: Store
+    copies: int
+    available: int
+
+
+def categories(session: Session) -> Sequence[Category]:
+    """All categories by name."""
+    return session.scalars(select(Category).order_by(Category.name)).all()
+
+
+def find_films(session: Session, search: Search, number: int) -> Page:
+    """A page of the films that are looked for: those whose title begins with the text first, then by title."""
+    conditions = _conditions(search)
+    total = session.scalar(select(func.count()).select_from(Film).where(*conditions)) or 0
+    order = [Film.title, Film.film_id]
+    if search.text:
+        order.insert(0, Film.title.istartswith(search.text, autoescape=True).desc())  # type: ignore[arg-type]
+    films = session.scalars(
+        select(Film)
+        .where(*conditions)
+        .order_by(*order)
+        .limit(PAGE_SIZE)
+        .offset((number - 1) * PAGE_SIZE)
+        .options(selectinload(Film.categories))
+    ).all()
+    copies = select(Copy.film_id).where(Copy.film_id.in_([film.film_id for film in films]), _is_in()).distinct()
+    return Page(films, frozenset(session.scalars(copies)), number, total)
+
+
+def find_film(session: Session, film_id: int) -> Film | None:
+    """A film with its categories and cast."""
+    whole = (selectinload(Film.categories), selectinload(Film.cast))
+    return session.scalar(select(Film).where(Film.film_id == film_id).options(*whole))
+
+
+def availability(session: Session, film_id: int) -> list[Availability]:
+    """The stores that have a film, by name."""
+    rows = session.execute(
+        select(Store, func.count(Copy.copy_id), func.count(Copy.copy_id) - func.count(Rental.rental_id))
+        .join(Copy, Copy.store_id == Store.store_id)
+        .outerjoin(Rental, Rental.open_copy_id == Copy.copy_id)
+        .where(Copy.film_id == film_id)
+        .group_by(Store.store_id, Store.name)
+        .order_by(Store.name, Store.store_id)
+    )
+    return [Availability(store, copies, available) for store, copies, available in rows]
+
+
+def _conditions(search: Search) -> list[ColumnElement[bool]]:
+    conditions = [_mentions(word) for word in search.text.split()[:_MOST_WORDS]]
+    if search.category_id is not None:
+        belongs = and_(FilmCategory.film_id == Film.film_id, FilmCategory.category_id == search.category_id)
+        conditions.append(select(FilmCategory.film_id).where(belongs).exists())
+    if search.available:
+        conditions.append(select(Copy.copy_id).where(Copy.film_id == Film.film_id, _is_in()).exists())
+    return conditions
+
+
+def _mentions(word: str) -> ColumnElement[bool]:
+    """A word, taken literally: `%` is a percent sign."""
+    named = or_(Actor.first_name.contains(word, autoescape=True), Actor.last_name.contains(word, autoescape=True))
+    plays = select(FilmActor.film_id).join(Actor).where(FilmActor.film_id == Film.film_id, named).exists()
+    return or_(Film.title.contains(word, autoescape=True), Film.description.contains(word, autoescape=True), plays)
+
+
+def _is_in() -> ColumnElement[bool]:
+    return ~select(Rental.rental_id).where(Rental.open_copy_id == Copy.copy_id).exists()

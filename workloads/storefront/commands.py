@@ -1,0 +1,147 @@
+"""`groundwork storefront`: init, load, serve, cards."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from workloads.errors import InputError
+from workloads.rental_company import open_company
+from workloads.storefront.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+app = typer.Typer(no_args_is_help=True, help="The film rental company's web site: set it up, fill it, serve it.")
+
+Stack = Annotated[
+    str, typer.Option(help="The deployed stack it runs on, such as WebApp (default: what the environment tells).")
+]
+Authorities = Annotated[
+    str,
+    typer.Option(envvar="STOREFRONT_DATABASE_CA", help="With --stack: certificates that vouch for the database."),
+]
+
+
+@app.command()
+def init(stack: Stack = "", database_ca: Authorities = "") -> None:
+    """Make the tables, or bring them to this version. Running it again changes nothing."""
+    from workloads.storefront.migrations import upgrade  # noqa: PLC0415 - SQLAlchemy takes a while to import
+
+    with _database(_settings(stack, database_ca)) as engine:
+        before, after = upgrade(engine)
+    typer.echo(f"tables of version {after}" + (" already" if before == after else f" (before: {before or 'none'})"))
+
+
+@app.command()
+def load(  # noqa: PLR0917 - its options
+    stack: Stack = "",
+    database_ca: Authorities = "",
+    only: Annotated[
+        Literal["database", "files"] | None,
+        typer.Option(help="Only the tables, or only posters and static files.", show_default=False),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(help="Size of a generated company; 1 is Pagila's, where that is at hand.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed generates another company.")] = 0,
+    replace: Annotated[bool, typer.Option(help="Remove another company's data first, with all rentals.")] = False,
+) -> None:
+    """Load the catalogue, members and rentals into the database, posters and style into the bucket.
+
+    Running it again changes nothing.
+    """
+    from workloads.storefront.assets import Assets  # noqa: PLC0415 - boto3 and SQLAlchemy take a while to import
+    from workloads.storefront.load import files, load_database  # noqa: PLC0415
+
+    settings, company = _settings(stack, database_ca), open_company(scale, seed)
+    tables = ("category", "actor", "film", "film_category", "film_actor", "store", "inventory", "customer", "rental")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        if only != "files":
+            rows = bar.add_task("rows", total=sum(company.count(table) for table in tables) + 1)
+            with _database(settings) as engine:
+                counts = load_database(engine, company, lambda _, more: bar.advance(rows, more), replace=replace)
+            said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+            typer.echo(f"{company.origin} is in the database: {said}")
+        if only != "database":
+            task = bar.add_task("files", total=company.count("film") + 2)
+            count = 0
+            for count, _ in enumerate(Assets(settings.bucket).write(files(company)), 1):  # noqa: B007 - the last counts
+                bar.advance(task)
+            typer.echo(f"{count:,} posters and static files are in the bucket {settings.bucket}")
+
+
+@app.command()
+def serve(
+    stack: Stack = "",
+    database_ca: Authorities = "",
+    bind: Annotated[
+        str, typer.Option(help="Address to listen on; put a web server with TLS in front.")
+    ] = "127.0.0.1:8000",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, of 8 threads each.")] = 2,
+) -> None:
+    """Serve the site with gunicorn, until Ctrl-C."""
+    environment = os.environ | _settings(stack, database_ca).environment()
+    command = ["gunicorn", "--config", "python:workloads.storefront.gunicorn_settings"]
+    options = ["--bind", bind, "--workers", str(workers)]
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", *command, *options], environment)  # noqa: S606 - no shell
+
+
+@app.command()
+def cards(
+    stack: Stack = "",
+    database_ca: Authorities = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many members.")] = 10,
+) -> None:
+    """Show the card numbers with which members sign in."""
+    from workloads.storefront.load import cards as find  # noqa: PLC0415 - SQLAlchemy takes a while to import
+
+    with _database(_settings(stack, database_ca)) as engine:
+        for first, last, number in find(engine, limit):
+            grouped = " ".join(number[start : start + 4] for start in range(0, len(number), 4))
+            typer.echo(f"{grouped}  {first} {last}")
+
+
+def _settings(stack: str, database_ca: str) -> Settings:
+    if not stack:
+        return Settings.from_environment()
+    if not database_ca:
+        raise InputError("--database-ca (or STOREFRONT_DATABASE_CA): which certificates vouch for the database?")
+    return Settings.from_stack(stack, database_ca)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Engine]:
+    """The database; what goes wrong with it is told in a line.
+
+    Raises:
+        InputError: It is away, empty, or refuses something.
+    """
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - SQLAlchemy takes a while to import
+
+    from workloads.storefront.database import connect, is_empty  # noqa: PLC0415
+    from workloads.storefront.secrets import Unavailable  # noqa: PLC0415
+
+    if not os.path.isfile(settings.database_ca):  # noqa: PTH113 - a text until here
+        raise InputError(f"{settings.database_ca}: no such file; it holds the certificates that vouch for the database")
+    engine = connect(settings)
+    try:
+        yield engine
+    except Unavailable as error:
+        raise InputError(str(error)) from error
+    except SQLAlchemyError as error:
+        if is_empty(error):
+            raise InputError("the database has no tables yet: run `groundwork storefront init` first") from error
+        raise InputError(f"the database refuses: {str(error).splitlines()[0]}") from error
+    finally:
+        engine.dispose()

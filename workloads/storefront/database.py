@@ -1,0 +1,124 @@
+"""Connections to MySQL: always TLS, checked before use, never waited for long, with the password that counts now."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from sqlalchemy import create_engine, exc
+
+from workloads.storefront.secrets import DatabaseAccess, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session, sessionmaker
+
+    from workloads.storefront.settings import Settings
+
+    Result = TypeVar("Result")
+
+CONNECT_SECONDS = 3
+ANSWER_SECONDS = 15
+_ACCESS_DENIED = 1045
+_NO_SUCH_TABLE = 1146
+_DUPLICATE, _LOCK_WAIT_TIMEOUT, _DEADLOCK = 1062, 1205, 1213
+_CONFLICTS = (_DUPLICATE, _LOCK_WAIT_TIMEOUT, _DEADLOCK)
+_ATTEMPTS = 5
+
+
+class _Connector:
+    """Opens connections; reads the secret first, and again when the database refuses the password (rotation)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._access: DatabaseAccess | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> pymysql.Connection[Any]:
+        access = self._read(None)
+        try:
+            return self._connect(access)
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != _ACCESS_DENIED:
+                raise
+            return self._connect(self._read(access))
+
+    def _read(self, refused: DatabaseAccess | None) -> DatabaseAccess:
+        """The access that is known, unless it is the refused one."""
+        with self._lock:
+            if self._access is None or self._access == refused:
+                self._access = DatabaseAccess.read(self._settings.database_secret)
+            return self._access
+
+    def _connect(self, access: DatabaseAccess) -> pymysql.Connection[Any]:
+        return pymysql.connect(
+            host=access.host,
+            port=access.port,
+            user=access.username,
+            password=access.password,
+            database=access.name,
+            charset="utf8mb4",
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=ANSWER_SECONDS,
+            write_timeout=ANSWER_SECONDS,
+            init_command="SET time_zone = '+00:00', innodb_lock_wait_timeout = 5",
+            ssl_ca=self._settings.database_ca,
+            ssl_verify_cert=True,
+            ssl_verify_identity=True,
+        )
+
+
+def connect(settings: Settings, connections: int = 8) -> Engine:
+    """The engine of the settings' database. Nothing is connected yet.
+
+    Args:
+        settings: Which database.
+        connections: How many are kept; whoever wants one more waits 3 seconds for it.
+    """
+    return create_engine(
+        "mysql+pymysql://",
+        creator=_Connector(settings),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=CONNECT_SECONDS,
+        pool_recycle=1800,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        hide_parameters=True,
+    )
+
+
+def transact(sessions: sessionmaker[Session], work: Callable[[Session], Result]) -> Result:
+    """What `work` returns, in a transaction of its own; again if it collided with another transaction.
+
+    Raises:
+        Unavailable: It collided every time.
+        DBAPIError: The database is away, or something is wrong.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            with sessions.begin() as session:
+                return work(session)
+        except exc.DBAPIError as error:
+            if _number(error) not in _CONFLICTS:
+                raise
+    raise Unavailable(f"{_ATTEMPTS} collisions with other transactions")
+
+
+def is_away(error: exc.SQLAlchemyError) -> bool:
+    """Whether the database is away, overloaded or empty, rather than the statement wrong."""
+    lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+    return lost or is_empty(error) or isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError)
+
+
+def is_empty(error: exc.SQLAlchemyError) -> bool:
+    """Whether the database has no tables yet."""
+    return isinstance(error, exc.DBAPIError) and _number(error) == _NO_SUCH_TABLE
+
+
+def _number(error: exc.DBAPIError) -> object:
+    return error.orig.args[0] if error.orig and error.orig.args else None

@@ -1,0 +1,133 @@
+"""Sign in and out; rent and return; see one's rentals."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from sqlalchemy import select
+
+from workloads.storefront import rentals
+from workloads.storefront.database import transact
+from workloads.storefront.rentals import Refused, Unknown, titled
+from workloads.storefront.schema import Member
+from workloads.storefront.site import sign_in as begin_session
+from workloads.storefront.site import signed_in, site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask.typing import ResponseReturnValue
+    from sqlalchemy.orm import Session
+
+pages = Blueprint("membership", __name__)
+
+CARD_DIGITS = 16
+_LARGEST_NUMBER = 2**31 - 1
+_WRONG = "We know no card with this number and name. Please check both."
+
+
+@pages.get("/sign-in")
+def sign_in_form() -> ResponseReturnValue:
+    """The form to sign in with."""
+    return render_template("sign_in.html", next=_local(request.args.get("next", "")))
+
+
+@pages.post("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    """Sign in with the number on the card and the last name; the answer does not tell which of them was wrong."""
+    goal = _local(request.form.get("next", ""))
+    name = request.form.get("last_name", "").strip()
+    with site().sessions() as database:
+        member = database.scalar(select(Member).where(Member.card_number == card_given()))
+    if not (member and _same(member.last_name, name)):
+        return render_template("sign_in.html", next=goal, problem=_WRONG), 422
+    if not member.active:
+        problem = "Your membership is not active. Please ask at the counter."
+        return render_template("sign_in.html", next=goal, problem=problem), 422
+    begin_session(member)
+    return redirect(goal or url_for("membership.my_rentals"), 303)
+
+
+@pages.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """Sign out."""
+    session.clear()
+    return redirect(url_for("catalogue.films"), 303)
+
+
+@pages.get("/rentals")
+def my_rentals() -> ResponseReturnValue:
+    """What a member has and had."""
+    with site().sessions() as database:
+        member = signed_in(database)
+        if not member:
+            return redirect(url_for("membership.sign_in_form", next=request.path), 303)
+        here = rentals.open_rentals(database, member.member_id)
+        past = rentals.past_rentals(database, member.member_id)
+        count = rentals.count_past_rentals(database, member.member_id)
+        now = datetime.now(UTC)
+        return render_template("rentals.html", member=member, open=here, past=past, count=count, now=now)
+
+
+@pages.post(f"/films/<int(max={_LARGEST_NUMBER}):film_id>/rentals")
+def rent(film_id: int) -> ResponseReturnValue:
+    """Rent a copy from the store that the form names."""
+    store = request.form.get("store", "")
+    if not (store.isascii() and store.isdecimal() and int(store[:11]) <= _LARGEST_NUMBER):
+        abort(400)
+
+    def work(database: Session) -> str | None:
+        if not (member := signed_in(database)):
+            return None
+        rental = rentals.rent(database, member.member_id, film_id, int(store))
+        return f"Enjoy {titled(rental.copy.film.title)}! Pick it up at {rental.copy.store.name}."
+
+    return _settle(work, refused_at=url_for("catalogue.film", film_id=film_id))
+
+
+@pages.post(f"/rentals/<int(max={_LARGEST_NUMBER}):rental_id>/return")
+def return_film(rental_id: int) -> ResponseReturnValue:
+    """Return a film."""
+
+    def work(database: Session) -> str | None:
+        if not (member := signed_in(database)):
+            return None
+        rental = rentals.return_film(database, member.member_id, rental_id)
+        fee = f" A late fee of ${rental.late_fee:,.2f} is due." if rental.late_fee else ""
+        return f"Thank you for returning {titled(rental.copy.film.title)}.{fee}"
+
+    return _settle(work, refused_at=url_for("membership.my_rentals"))
+
+
+def card_given() -> str:
+    """The number of the card as it was typed, without blanks and hyphens; empty if it is none."""
+    digits = request.form.get("card_number", "").replace(" ", "").replace("-", "")
+    return digits if digits.isascii() and digits.isdecimal() and len(digits) == CARD_DIGITS else ""
+
+
+def _settle(work: Callable[[Session], str | None], refused_at: str) -> ResponseReturnValue:
+    """Do it in a transaction, then show the rentals with what it said; or sign in first; or the reason why not."""
+    try:
+        said = transact(site().sessions, work)
+    except Unknown:
+        abort(404)
+    except Refused as refusal:
+        flash(str(refusal), "problem")
+        return redirect(refused_at, 303)
+    if said is None:
+        return redirect(url_for("membership.sign_in_form", next=refused_at), 303)
+    flash(said, "done")
+    return redirect(url_for("membership.my_rentals"), 303)
+
+
+def _same(name: str, given: str) -> bool:
+    return hmac.compare_digest(name.casefold().encode(), given.casefold().encode("utf-8", "replace"))
+
+
+def _local(address: str) -> str:
+    """The address if it is a path of this site, else nothing: a link must not lead a member elsewhere."""
+    plain = address.isascii() and address.isprintable() and "\\" not in address
+    return address if plain and address.startswith("/") and not address.startswith("//") else ""

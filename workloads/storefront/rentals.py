@@ -1,0 +1,129 @@
+"""Renting and returning: each a transaction. One copy is never out twice, whatever happens at the same time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from workloads.storefront.schema import Copy, Film, Member, Rental
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+MOST_OPEN_RENTALS = 5
+LATE_FEE = Decimal("1.00")  # a day begun
+HISTORY = 50
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a mistake
+    """The rental cannot be; the message tells the member why."""
+
+
+class Unknown(Exception):  # noqa: N818 - as above
+    """There is no such film, store or rental of this member."""
+
+
+def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Rental:
+    """Rent a copy of a film that is in a store. The caller commits.
+
+    The member's row is locked, so that two requests of one member come one after the other; then the first copy that
+    is in and that nobody else is taking. A copy that was taken at the same moment makes the insert fail on the unique
+    `open_copy_id`, and `database.transact` tries again.
+
+    Raises:
+        Unknown: There is no copy of that film in that store, or no such member.
+        Refused: All copies are out, the member has the film already, or has too many.
+    """
+    member = session.get(Member, member_id, with_for_update=True)
+    film = session.get(Film, film_id)
+    here = (Copy.film_id == film_id, Copy.store_id == store_id)
+    if not (member and film and session.scalar(select(Copy.copy_id).where(*here).limit(1))):
+        raise Unknown
+    if not member.active:
+        raise Refused("Your membership is not active. Please ask at the counter.")
+    held = session.scalars(
+        select(Copy.film_id).join(Rental, Rental.open_copy_id == Copy.copy_id).where(Rental.member_id == member_id)
+    ).all()
+    if film_id in held:
+        raise Refused(f"You have {titled(film.title)} already.")
+    if len(held) >= MOST_OPEN_RENTALS:
+        raise Refused(f"You have {len(held)} films; please return one first ({MOST_OPEN_RENTALS} at a time).")
+    is_out = select(Rental.rental_id).where(Rental.open_copy_id == Copy.copy_id).exists()
+    free = select(Copy.copy_id).where(*here, ~is_out).order_by(Copy.copy_id).limit(1)
+    copy_id = session.scalar(free.with_for_update(skip_locked=True))
+    if copy_id is None:  # or another request is looking at the last one: wait for what it decides
+        copy_id = session.scalar(free.with_for_update())
+    if copy_id is None:
+        raise Refused(f"Every copy of {titled(film.title)} in that store has just gone out.")
+    now = datetime.now(UTC)
+    rental = Rental(
+        copy_id=copy_id,
+        member_id=member_id,
+        rented_at=now,
+        due_at=now + timedelta(days=film.rental_days),
+        price=film.rental_rate,
+        late_fee=Decimal(0),
+    )
+    session.add(rental)
+    session.flush()
+    return rental
+
+
+def return_film(session: Session, member_id: int, rental_id: int) -> Rental:
+    """Return what a member has rented; a second time changes nothing. The caller commits.
+
+    Raises:
+        Unknown: The member has no such rental.
+    """
+    rental = session.scalar(
+        select(Rental).where(Rental.rental_id == rental_id, Rental.member_id == member_id).with_for_update()
+    )
+    if not rental:
+        raise Unknown
+    if rental.returned_at is None:
+        rental.returned_at = datetime.now(UTC)
+        rental.late_fee = late_fee(rental.due_at, rental.returned_at, rental.copy.film.replacement_cost)
+    return rental
+
+
+def open_rentals(session: Session, member_id: int) -> Sequence[Rental]:
+    """What a member has, the first due first."""
+    return _with_films(session, member_id, open_now=True)
+
+
+def past_rentals(session: Session, member_id: int) -> Sequence[Rental]:
+    """The `HISTORY` rentals that a member returned last, the latest first."""
+    return _with_films(session, member_id, open_now=False)
+
+
+def count_past_rentals(session: Session, member_id: int) -> int:
+    """How many rentals a member has returned."""
+    returned = select(func.count()).where(Rental.member_id == member_id, Rental.returned_at.is_not(None))
+    return session.scalar(returned) or 0
+
+
+def _with_films(session: Session, member_id: int, *, open_now: bool) -> Sequence[Rental]:
+    returned = Rental.returned_at.is_not(None)
+    chosen = select(Rental).where(Rental.member_id == member_id, ~returned if open_now else returned)
+    order = (Rental.due_at, Rental.rental_id) if open_now else (Rental.returned_at.desc(), Rental.rental_id.desc())
+    whole = joinedload(Rental.copy, innerjoin=True)
+    films = whole.joinedload(Copy.film, innerjoin=True).selectinload(Film.categories)
+    stores = whole.joinedload(Copy.store, innerjoin=True)
+    return session.scalars(chosen.order_by(*order).options(films, stores).limit(HISTORY)).all()
+
+
+def late_fee(due: datetime, returned: datetime, replacement_cost: Decimal) -> Decimal:
+    """A dollar for each day begun after a film was due, at most what the film costs."""
+    days = -((due - returned) // timedelta(days=1))
+    return min(max(days, 0) * LATE_FEE, replacement_cost)
+
+
+def titled(name: str) -> str:
+    """A name as people write it: `ACADEMY DINOSAUR` is Academy Dinosaur."""
+    return " ".join(word.capitalize() for word in name.split())

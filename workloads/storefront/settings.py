@@ -1,0 +1,101 @@
+"""What the storefront is told: by the environment, or by the outputs of the stack it runs on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STACK = "WebApp"
+_PREFIX = "STOREFRONT_"
+_OUTPUTS = {
+    "database_secret": "DatabaseSecretArn",
+    "session_secret": "SessionSecretArn",
+    "bucket": "AssetsBucketName",
+    "log_group": "LogGroupName",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each is read from the environment variable `STOREFRONT_` and its name in capitals.
+
+    Attributes:
+        database_secret: ARN or name of the secret with username, password, host, port and dbname.
+        database_ca: File with the certificates of the authorities that vouch for the database.
+        session_secret: ARN or name of the secret that signs cookies and form tokens.
+        bucket: The bucket with posters and static files.
+        log_group: Log group for structured logs; none when empty.
+        proxies: How many proxies stand in front and add to X-Forwarded-For: Apache, and the load balancer if any.
+        writes_per_minute: How often an address may send a form.
+    """
+
+    database_secret: str
+    database_ca: str
+    session_secret: str
+    bucket: str
+    log_group: str = ""
+    proxies: int = 1
+    writes_per_minute: int = 60
+
+    @classmethod
+    def from_environment(cls, given: Mapping[str, str] | None = None) -> Self:
+        """The settings of an environment, the process's own by default.
+
+        Raises:
+            InputError: A variable is missing or no number.
+        """
+        environment = os.environ if given is None else given
+        found = {field.name: environment.get(_PREFIX + field.name.upper(), "") for field in fields(cls)}
+        needed = ("database_secret", "database_ca", "session_secret", "bucket")
+        if missing := [_PREFIX + name.upper() for name in needed if not found[name]]:
+            raise InputError(f"not set: {', '.join(missing)} (or name a stack, whose outputs tell)")
+        values: dict[str, Any] = {name: found[name] for name in (*needed, "log_group")}
+        values |= {name: _number(name, found[name]) for name in ("proxies", "writes_per_minute") if found[name]}
+        return cls(**values)
+
+    @classmethod
+    def from_stack(cls, stack: str, database_ca: str) -> Self:
+        """The settings that a deployed stack's outputs tell.
+
+        Raises:
+            InputError: There is no such stack, it lacks an output, or AWS cannot be reached.
+        """
+        outputs = stack_outputs(stack)
+        if missing := [output for output in _OUTPUTS.values() if output not in outputs]:
+            raise InputError(f"stack {stack} has no output {', '.join(missing)}: is it {STACK}?")
+        values: dict[str, Any] = {name: outputs[output] for name, output in _OUTPUTS.items()}
+        return cls(database_ca=database_ca, **values)
+
+    def environment(self) -> dict[str, str]:
+        """The environment that tells these settings."""
+        return {_PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
+
+
+def stack_outputs(stack: str) -> dict[str, str]:
+    """The outputs of a stack by name.
+
+    Raises:
+        InputError: There is no such stack, or AWS cannot be reached.
+    """
+    try:
+        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        raise InputError(f"stack {stack}: {error.response['Error'].get('Message', error)} (deploy it first)") from error
+    except BotoCoreError as error:
+        raise InputError(f"stack {stack}: AWS cannot be reached: {error}") from error
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isdecimal() and 0 <= int(text) <= 1_000_000):  # noqa: PLR2004 - a limit, to tell a slip
+        raise InputError(f"{_PREFIX}{name.upper()}={text}: expected a whole number up to 1,000,000")
+    return int(text)

@@ -1,0 +1,56 @@
+"""What the pages of a running storefront work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app, session
+
+from workloads.storefront.schema import Member
+
+if TYPE_CHECKING:
+    import logging
+
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session, sessionmaker
+
+    from workloads.storefront.assets import Assets
+    from workloads.storefront.settings import Settings
+    from workloads.storefront.telemetry import Metrics
+
+
+@dataclass(frozen=True)
+class Site:
+    """A storefront's settings and connections."""
+
+    settings: Settings
+    engine: Engine
+    sessions: sessionmaker[Session]
+    assets: Assets
+    logger: logging.Logger
+    metrics: Metrics | None
+
+
+def site() -> Site:
+    """The storefront that answers the current request."""
+    return cast("Site", current_app.extensions["storefront"])
+
+
+def sign_in(member: Member) -> None:
+    """Make the current visitor a member."""
+    session.clear()
+    session.permanent = True
+    session["member_id"] = member.member_id
+    session["name"] = member.first_name
+
+
+def signed_in(database: Session) -> Member | None:
+    """The member who makes the current request; whose membership has ended is signed out."""
+    if "member_id" not in session:
+        return None
+    member = database.get(Member, session["member_id"])
+    if not (member and member.active):
+        session.clear()
+        return None
+    return member

@@ -1,0 +1,180 @@
+"""One JSON line an event, on standard output and in CloudWatch Logs; counts and latency to CloudWatch every minute.
+
+A request never waits for CloudWatch, and never fails for it: what cannot be sent is kept for a while, then dropped.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections import Counter, deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+NAMESPACE = "Groundwork/Storefront"
+REQUESTS, ERRORS, LATENCY = "Requests", "Errors", "Latency"
+
+_SEND_SECONDS, _METRIC_SECONDS = 2.0, 60.0
+_LINES_KEPT, _LINES_PER_REQUEST, _LONGEST_TRACEBACK = 10_000, 1_000, 8_000
+_VALUES_PER_METRIC = 150  # PutMetricData's limit
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 2})
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """A record as a line of JSON: time, level, message, what `extra` brought, and the traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        event = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+        }
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)[-_LONGEST_TRACEBACK:]
+        return json.dumps(event, default=str, ensure_ascii=False)
+
+
+class CloudWatchLogs(logging.Handler):
+    """Buffers lines and sends them from a thread.
+
+    Args:
+        group: The log group; each process writes a stream of its own.
+        client: For tests; by default the environment's.
+    """
+
+    def __init__(self, group: str, client: CloudWatchLogsClient | None = None) -> None:
+        super().__init__()
+        self.setFormatter(JsonLines())
+        self._client = client or boto3.client("logs", config=_CONFIG)
+        self._group = group
+        self._stream = ""
+        self._lines: deque[tuple[int, str]] = deque(maxlen=_LINES_KEPT)
+        self._batch: list[tuple[int, str]] = []  # taken from the lines, not sent yet
+        self._sending = threading.Lock()
+        self._warned = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Buffer a line."""
+        self._lines.append((int(record.created * 1000), self.format(record)))
+
+    def flush(self) -> None:
+        """Send what is buffered; if CloudWatch takes nothing, keep it and say so once."""
+        with self._sending:
+            try:
+                self._send()
+            except (BotoCoreError, ClientError) as error:
+                if not self._warned:
+                    _say(f"CloudWatch Logs takes no lines (the site goes on): {error}")
+                self._warned = True
+                self._stream = ""  # it may be gone
+
+    def _send(self) -> None:
+        while self._lines or self._batch:
+            while self._lines and len(self._batch) < _LINES_PER_REQUEST:
+                self._batch.append(self._lines.popleft())
+            if not self._stream:
+                name = f"{socket.gethostname()}/{os.getpid()}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+                self._client.create_log_stream(logGroupName=self._group, logStreamName=name)
+                self._stream = name
+            events: Any = [{"timestamp": moment, "message": line} for moment, line in sorted(self._batch)]
+            self._client.put_log_events(logGroupName=self._group, logStreamName=self._stream, logEvents=events)
+            self._batch.clear()
+            self._warned = False
+
+
+class Metrics:
+    """Counts requests and errors, and how long they took: sent as distributions, so that percentiles are right.
+
+    Args:
+        client: For tests; by default the environment's.
+    """
+
+    def __init__(self, client: CloudWatchClient | None = None) -> None:
+        self._client = client or boto3.client("cloudwatch", config=_CONFIG)
+        self._lock = threading.Lock()
+        self._latencies: Counter[float] = Counter()
+        self._requests = self._errors = 0
+        self._warned = False
+
+    def count(self, seconds: float, *, failed: bool) -> None:
+        """Count a request; `failed` if the site is to blame."""
+        with self._lock:
+            self._requests += 1
+            self._errors += failed
+            self._latencies[_rounded(seconds * 1000)] += 1
+
+    def flush(self) -> None:
+        """Send what was counted since the last time, zeros too: an alarm needs data. Lost if CloudWatch is away."""
+        with self._lock:
+            counted, latencies = {REQUESTS: self._requests, ERRORS: self._errors}, self._latencies
+            self._requests, self._errors, self._latencies = 0, 0, Counter()
+        data: list[Any] = [
+            {"MetricName": name, "Value": float(value), "Unit": "Count"} for name, value in counted.items()
+        ]
+        values = sorted(latencies)
+        for start in range(0, len(values), _VALUES_PER_METRIC):
+            some = values[start : start + _VALUES_PER_METRIC]
+            counts = [float(latencies[value]) for value in some]
+            data.append({"MetricName": LATENCY, "Values": some, "Counts": counts, "Unit": "Milliseconds"})
+        try:
+            self._client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+            self._warned = False
+        except (BotoCoreError, ClientError) as error:
+            if not self._warned:
+                _say(f"CloudWatch takes no metrics (the site goes on): {error}")
+            self._warned = True
+
+
+def _rounded(milliseconds: float) -> float:
+    """To two digits: one percent is enough, and few values travel."""
+    return float(f"{milliseconds:.2g}")
+
+
+def start(log_group: str) -> tuple[logging.Logger, Metrics | None]:
+    """Log to standard output; with a log group, also to CloudWatch, and count for it. Sends what is left at exit."""
+    logger = logging.getLogger("storefront")
+    logger.handlers.clear()
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    stream = logging.StreamHandler(sys.stdout)
+    stream.setFormatter(JsonLines())
+    logger.addHandler(stream)
+    if not log_group:
+        return logger, None
+    lines, metrics = CloudWatchLogs(log_group), Metrics()
+    logger.addHandler(lines)
+    threading.Thread(target=_ship, args=(lines, metrics), name="telemetry", daemon=True).start()
+    atexit.register(metrics.flush)
+    atexit.register(lines.flush)
+    return logger, metrics
+
+
+def _ship(lines: CloudWatchLogs, metrics: Metrics) -> None:
+    due = time.monotonic() + _METRIC_SECONDS
+    while True:
+        time.sleep(_SEND_SECONDS)
+        lines.flush()
+        if time.monotonic() >= due:
+            due += _METRIC_SECONDS
+            metrics.flush()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the journal's line, as the log is what fails
