@@ -12,11 +12,11 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
-    Index,
     Numeric,
     SmallInteger,
     String,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -82,7 +82,7 @@ class FilmActor(Base):
 
     __tablename__ = "film_actor"
     film_id: Mapped[int] = mapped_column(ForeignKey("film.film_id"), primary_key=True)
-    actor_id: Mapped[int] = mapped_column(ForeignKey("actor.actor_id"), primary_key=True, index=True)
+    actor_id: Mapped[int] = mapped_column(ForeignKey("actor.actor_id"), primary_key=True)
 
 
 class FilmCategory(Base):
@@ -90,7 +90,7 @@ class FilmCategory(Base):
 
     __tablename__ = "film_category"
     film_id: Mapped[int] = mapped_column(ForeignKey("film.film_id"), primary_key=True)
-    category_id: Mapped[int] = mapped_column(ForeignKey("category.category_id"), primary_key=True, index=True)
+    category_id: Mapped[int] = mapped_column(ForeignKey("category.category_id"), primary_key=True)
 
 
 class Film(Base):
@@ -98,7 +98,7 @@ class Film(Base):
 
     __tablename__ = "film"
     film_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    title: Mapped[str] = mapped_column(String(255), index=True)
+    title: Mapped[str] = mapped_column(String(255))
     description: Mapped[str] = mapped_column(String(2000))
     release_year: Mapped[int | None] = mapped_column(SmallInteger)
     language: Mapped[str] = mapped_column(String(50))
@@ -108,6 +108,7 @@ class Film(Base):
     replacement_cost: Mapped[Decimal]
     rating: Mapped[str | None] = mapped_column(String(10))
     features: Mapped[str] = mapped_column(String(500))  # names, separated by commas
+    __table_args__: Any = (UniqueConstraint("title", "film_id", name="by_title"), MYSQL)
     categories: Mapped[list[Category]] = relationship(secondary="film_category", order_by=Category.name)
     cast: Mapped[list[Actor]] = relationship(secondary="film_actor", order_by=(Actor.last_name, Actor.first_name))
 
@@ -129,7 +130,7 @@ class Copy(Base):
     store_id: Mapped[int] = mapped_column(ForeignKey("store.store_id"))
     film: Mapped[Film] = relationship()
     store: Mapped[Store] = relationship()
-    __table_args__: Any = (Index("ix_copy_film_id_store_id", "film_id", "store_id"), MYSQL)
+    __table_args__: Any = (UniqueConstraint("film_id", "store_id", "copy_id", name="film_in_store"), MYSQL)
 
 
 class Member(Base):
@@ -148,8 +149,8 @@ class Rental(Base):
 
     __tablename__ = "rental"
     rental_id: Mapped[int] = mapped_column(primary_key=True)
-    copy_id: Mapped[int] = mapped_column(ForeignKey("copy.copy_id"), index=True)
-    member_id: Mapped[int] = mapped_column(ForeignKey("member.member_id"), index=True)
+    copy_id: Mapped[int] = mapped_column(ForeignKey("copy.copy_id"))
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.member_id"))
     rented_at: Mapped[datetime]
     due_at: Mapped[datetime]
     returned_at: Mapped[datetime | None]
