@@ -88,6 +88,10 @@ class NeptuneGraph:
         rows = self.run("rented.cypher", customer=str(customer_id))
         return [(int(row["rentalId"]), row["id"], row["title"]) for row in rows]
 
+    def has_customer(self, customer_id: int) -> bool:
+        """Whether the graph knows a customer."""
+        return bool(self.run("has_customer.cypher", customer=str(customer_id))[0]["customers"])
+
     def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
         """What people rented who rented what the customer rented, best first; the popular ones for a new customer."""
         rows = self.run("recommend.cypher", customer=str(customer_id), limit=limit)

@@ -38,6 +38,10 @@ class PostgresLedger:
         """The connection, for who moves rows by the thousand."""
         return self._connection
 
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
     def add_customer(self, customer: Customer) -> Customer:
         """Create a customer; with the number they got."""
         with database.explained(self.url):

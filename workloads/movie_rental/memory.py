@@ -162,8 +162,11 @@ def _hit(document: Mapping[str, Any], score: float, highlights: Mapping[str, Seq
     )
 
 
+_WHOLE_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae"})  # no letter with an accent
+
+
 def _words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", text.lower())
+    plain = unicodedata.normalize("NFKD", text.lower().translate(_WHOLE_LETTERS))
     return re.findall(r"\w+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
 
 
@@ -219,6 +222,10 @@ class MemoryGraph:
         """Number, MovieID and title of what a customer rented, by number."""
         found = self._rentals.get(str(customer_id), {})
         return [(number, movie, self._titles[movie]) for number, (movie, _) in sorted(found.items())]
+
+    def has_customer(self, customer_id: int) -> bool:
+        """Whether the graph knows a customer."""
+        return str(customer_id) in self._rentals
 
     def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
         """What people rented who rented what the customer rented; the popular ones for a new customer."""

@@ -1,7 +1,7 @@
 """From the old database into every engine: in batches, idempotent, and resumable at any point.
 
-Each stream of rows goes to its engines in order of a key. Once a batch is in, the key of its last row is recorded in the
-new database (for relational tables in the same transaction); who starts again goes on behind it. A batch that was
+Each stream of rows goes to its engines in order of a key. Once a batch is in, the key of its last row is recorded in
+the new database (for relational tables in the same transaction); who starts again goes on behind it. A batch that was
 written but not recorded is written again, which changes nothing: every write replaces what has the same identity.
 """
 

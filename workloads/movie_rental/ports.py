@@ -99,6 +99,9 @@ class Graph(Protocol):
     def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
         """Number, MovieID and title of what a customer rented, by number."""
 
+    def has_customer(self, customer_id: int) -> bool:
+        """Whether the graph knows a customer."""
+
     def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
         """What people rented who rented what the customer rented, best first; the popular ones for a new customer."""
 

@@ -42,25 +42,44 @@ class Servers:
     graph_url: str
     search_url: str
     influxdb_url: str
-    made: int = field(default=0)
+    made: int = 0
+    opened: list[PostgresLedger] = field(default_factory=list)
 
     def new(self) -> Engines:
+        """Engines that hold nothing yet."""
+        return Engines(self.ledger(), self.library(), self.index(), self.graph(), self.series(), self.queue())
+
+    def _name(self) -> str:
         self.made += 1
-        name = f"rental{self.made}"
-        table = self._table(name)
-        queue = self.cloud.client("sqs").create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})
-        graph = NeptuneGraph(self.graph_url)
-        graph._client.execute_open_cypher_query(openCypherQuery="MATCH (n) DETACH DELETE n")
+        return f"rental{self.made}"
+
+    def ledger(self) -> PostgresLedger:
+        made = PostgresLedger(create_database(self.postgresql_url, self._name()))
+        self.opened.append(made)
+        return made
+
+    def library(self) -> DynamoLibrary:
+        return DynamoLibrary(self._table(self._name()), attempts=3)
+
+    def index(self) -> OpenSearchIndex:
+        return OpenSearchIndex(self.search_url, index=self._name())
+
+    def graph(self) -> NeptuneGraph:
+        """There is one graph: it is emptied."""
+        made = NeptuneGraph(self.graph_url)
+        made._client.execute_open_cypher_query(openCypherQuery="MATCH (n) DETACH DELETE n")
+        return made
+
+    def series(self) -> TimestreamSeries:
+        name = self._name()
         store = InfluxDB(self.influxdb_url, name, **ACCESS, schema=SCHEMA, attempts=2)
         store._request("/query", {"db": "", "epoch": "u", "q": f'CREATE DATABASE "{name}"'})
-        return Engines(
-            PostgresLedger(create_database(self.postgresql_url, name)),
-            DynamoLibrary(table, attempts=3),
-            OpenSearchIndex(self.search_url, index=name),
-            graph,
-            TimestreamSeries(store),
-            FifoQueue(queue["QueueUrl"]),
-        )
+        return TimestreamSeries(store)
+
+    def queue(self) -> FifoQueue:
+        attributes = {"FifoQueue": "true"}
+        made = self.cloud.client("sqs").create_queue(QueueName=f"{self._name()}.fifo", Attributes=attributes)
+        return FifoQueue(made["QueueUrl"])
 
     def _table(self, name: str) -> str:
         keys = [{"AttributeName": key, "KeyType": kind} for key, _, kind in KEYS]
@@ -104,11 +123,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with LocalCloud(folder / "cloud") as cloud, pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
-        yield Servers(
+        servers = Servers(
             cloud,
             f"postgresql://admin:it's%20%5C%20secret@localhost:{server.port}/first",
             *(f"http://localhost:{port}" for port in ports),
         )
+        yield servers
+        for ledger in servers.opened:
+            ledger.close()
     for process, _ in running:
         processes.end(process)
     server.stop()

@@ -1,0 +1,95 @@
+"""All that is known of one customer, and their erasure from every engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from workloads.movie_rental.engines import Engines
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a customer.
+
+    Attributes:
+        person: Name, address, store, sums (PostgreSQL).
+        rentals: What they rented, with titles of the library, the latest first.
+        graph: How many rentals the graph has of them.
+        waiting: How many of their events have not been sent.
+    """
+
+    person: dict[str, Any]
+    rentals: list[dict[str, Any]]
+    graph: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What an engine still tells of a customer.
+
+    Attributes:
+        engine: Which engine.
+        what: What of it.
+        before: How much there was.
+        left: How much there is.
+    """
+
+    engine: str
+    what: str
+    before: int
+    left: int
+
+
+def known(engines: Engines, customer_id: int) -> Known:
+    """Everything that the engines hold about a customer.
+
+    Raises:
+        InputError: There is no such customer.
+    """
+    found = engines.ledger.ask("customer.sql", customer=customer_id)
+    if not found:
+        raise InputError(f"customer {customer_id}: there is none of that number (or none any more)")
+    titles: dict[int, str] = {int(movie): title for _, movie, title in engines.graph.rented(customer_id)}
+    rentals = engines.ledger.ask("customer_rentals.sql", customer=customer_id)
+    for rental in rentals:
+        rental["title"] = titles.get(rental["film_id"]) or _title(engines, rental["film_id"])
+    [traces] = engines.ledger.ask("traces_of_customer.sql", customer=customer_id)
+    return Known(found[0], rentals, len(engines.graph.rented(customer_id)), traces["outbox"])
+
+
+def _title(engines: Engines, film: int) -> str:
+    movie = engines.library.get(str(film))
+    return movie.title if movie else f"film {film}"
+
+
+def erase(engines: Engines, customer_id: int) -> list[Trace]:
+    """Remove a customer from every engine, and look whether they are gone.
+
+    The relational database goes first: with it the event `customer_erased` is in the outbox, so the projections follow
+    even if this ends in between, and events that are under way cannot bring the customer back. Rentals and payments stay in
+    the books without a name. The library, the search index and the time series know movies and sums, nobody by name or
+    number; what tells rentals of a moment apart in the time series leads to a rental that is nobody's any more.
+
+    Raises:
+        InputError: There was never such a customer, or an engine cannot be reached: the same command goes on.
+    """
+    before = _traces(engines, customer_id)
+    gone = engines.ledger.erase_customer(customer_id)
+    if not gone and not engines.ledger.ask("erasure.sql", customer=customer_id):
+        raise InputError(f"customer {customer_id}: there is none of that number")
+    engines.graph.erase_customer(customer_id)
+    left = _traces(engines, customer_id)
+    return [Trace(*place, before[place], left[place]) for place in before]
+
+
+def _traces(engines: Engines, customer_id: int) -> dict[tuple[str, str], int]:
+    [rows] = engines.ledger.ask("traces_of_customer.sql", customer=customer_id)
+    traces = {("PostgreSQL", name): int(count) for name, count in rows.items()}
+    traces["Neptune", "the customer"] = engines.graph.has_customer(customer_id)
+    traces["Neptune", "rentals"] = len(engines.graph.rented(customer_id))
+    return traces

@@ -1,0 +1,152 @@
+"""Trends: rentals by category and week, what is usual, what stands out, and what may come.
+
+Methods, chosen for short series of counts: a trailing moving average; anomalies by robust z-scores of square roots
+(the square root of a Poisson count has a standard deviation of one half, whatever its level: Anscombe, 1948); a
+forecast by Holt's linear trend, damped (Gardner and McKenzie, 1985), whose constants are those that would have
+forecast the weeks before best.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workloads.movie_rental.ports import TimeSeries
+
+WEEK = timedelta(days=7)
+AVERAGE_WEEKS = 4
+_FAR = 3.5  # Iglewicz and Hoaglin (1993): How to Detect and Handle Outliers
+_SMALLEST_HISTORY = 4  # weeks: of fewer nobody knows what is usual
+_MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+_POISSON = 0.5  # standard deviation of the square root of a count
+_DAMPING = 0.9
+_STEPS = (0.1, 0.3, 0.5, 0.7, 0.9)
+_WIDE = 1.2816  # normal quantile: 80 % lie within
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What may come.
+
+    Attributes:
+        expected: Rentals of each week to come.
+        low: Four of five outcomes are above it and below `high`, if the errors stay what they were.
+        high: See `low`.
+        error: Mean absolute error of the forecasts one week ahead of the weeks before.
+        naive_error: The same of forecasting the week before.
+    """
+
+    expected: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    error: float
+    naive_error: float
+
+
+def weekly(series: TimeSeries, weeks: int = 26, until: datetime | None = None) -> pd.DataFrame:
+    """Rentals by category and week; weeks begin on Mondays, in UTC, and those without rentals are 0.
+
+    Args:
+        series: Where.
+        weeks: How many, back from the last whole one.
+        until: The end; by default that of the last rental.
+
+    Returns:
+        One row a week, one column a category, and `all`; empty if there are no rentals. The last week is whole: the
+        one that is under way is left out unless the last rental is of its Sunday.
+    """
+    newest = until or series.newest()
+    if newest is None:
+        return pd.DataFrame({"all": pd.Series(dtype="int64")})
+    day = newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    end = _monday(day + timedelta(days=1))
+    start = end - weeks * WEEK
+    daily = series.daily(start, end)
+    index = pd.date_range(start, periods=weeks, freq="7D", name="week")
+    if daily.empty:
+        return pd.DataFrame({"all": 0}, index=index)
+    daily["week"] = daily["day"] - pd.to_timedelta(daily["day"].dt.dayofweek, unit="D")
+    table = daily.pivot_table(index="week", columns="category", values="rentals", aggfunc="sum", fill_value=0)
+    table.columns.name = None
+    table = table.reindex(index, fill_value=0).astype("int64")
+    first = int(np.argmax(table.to_numpy().sum(axis=1) > 0))
+    table = table.iloc[first:]  # before the first rental there was nothing to be counted
+    table.insert(0, "all", table.sum(axis=1))
+    return table
+
+
+def _monday(day: datetime) -> datetime:
+    return day - timedelta(days=day.weekday())
+
+
+def moving_average(counts: pd.DataFrame, weeks: int = AVERAGE_WEEKS) -> pd.DataFrame:
+    """The mean of each week and those before it; of fewer where there are not as many."""
+    return counts.rolling(weeks, min_periods=1).mean()
+
+
+def anomalies(counts: pd.DataFrame) -> pd.DataFrame:
+    """Weeks in which a category was rented much more, or less, than in its other weeks.
+
+    Returns:
+        `week`, `category`, `rentals`, `usual` (the median), `score` (robust standard deviations), by week.
+    """
+    found: list[dict[str, object]] = []
+    if len(counts) >= _SMALLEST_HISTORY:
+        for category in counts:
+            roots = np.sqrt(counts[category] + 3 / 8)
+            middle = float(roots.median())
+            spread = max(_MAD_TO_DEVIATION * float((roots - middle).abs().median()), _POISSON)
+            scores = (roots - middle) / spread
+            found += [
+                {
+                    "week": week,
+                    "category": str(category),
+                    "rentals": int(counts.loc[week, category]),  # type: ignore[index, arg-type]
+                    "usual": float(counts[category].median()),
+                    "score": float(score),
+                }
+                for week, score in scores.items()
+                if abs(score) > _FAR
+            ]
+    table = pd.DataFrame(found, columns=["week", "category", "rentals", "usual", "score"])
+    return table.sort_values(["week", "category"], ignore_index=True)
+
+
+def forecast(counts: Sequence[float], weeks: int = 4) -> Forecast | None:
+    """The weeks to come; None where there are fewer than four to learn from."""
+    if len(counts) < _SMALLEST_HISTORY:
+        return None
+    pairs = itertools.product(_STEPS, _STEPS)
+    best = min((_holt(counts, weeks, *pair) for pair in pairs), key=lambda run: float(np.mean(np.square(run[1]))))
+    ahead, errors = best
+    deviation = float(np.sqrt(np.mean(np.square(errors))))
+    widths = [_WIDE * deviation * math.sqrt(step) for step in range(1, weeks + 1)]
+    return Forecast(
+        tuple(max(0.0, value) for value in ahead),
+        tuple(max(0.0, value - width) for value, width in zip(ahead, widths, strict=True)),
+        tuple(max(0.0, value + width) for value, width in zip(ahead, widths, strict=True)),
+        float(np.mean(np.abs(errors))),
+        float(np.mean(np.abs(np.diff(counts)))),
+    )
+
+
+def _holt(counts: Sequence[float], weeks: int, level_step: float, trend_step: float) -> tuple[list[float], list[float]]:
+    """Forecasts of the weeks to come, and the errors one week ahead of those that were."""
+    level, trend = float(counts[0]), 0.0
+    errors = []
+    for value in counts[1:]:
+        expected = level + _DAMPING * trend
+        errors.append(value - expected)
+        before, level = level, expected + level_step * (value - expected)
+        trend = trend_step * (level - before) + (1 - trend_step) * _DAMPING * trend
+    damping = np.cumsum(_DAMPING ** np.arange(1, weeks + 1))
+    return [level + float(sum_) * trend for sum_ in damping], errors
