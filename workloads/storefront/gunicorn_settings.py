@@ -14,5 +14,6 @@ limit_request_field_size = 8190
 max_requests = 50_000  # a fresh worker now and then
 max_requests_jitter = 5_000
 proc_name = "storefront"
+control_socket_disable = True
 errorlog = "-"
 accesslog = None  # the application writes a line a request
