@@ -8,6 +8,7 @@ from infra.config import Config, ConfigError
 from infra.devops_metrics import DevOpsMetrics
 from infra.termination_alarm import TerminationAlarm
 from infra.training import Training
+from infra.web_app import WebApp
 
 app = App()
 try:
@@ -18,4 +19,5 @@ except ConfigError as error:
 TerminationAlarm(app, "TerminationAlarm", config)
 Training(app, "Training", config)
 DevOpsMetrics(app, "DevOpsMetrics", config)
+WebApp(app, "WebApp", config)
 app.synth()

@@ -17,6 +17,7 @@ from infra.settings.devops_metrics import DevOpsMetricsSettings
 from infra.settings.setting import Settings, setting
 from infra.settings.termination_alarm import TerminationAlarmSettings
 from infra.settings.training import TrainingSettings
+from infra.settings.web_app import WebAppSettings
 
 
 class ConfigError(ValueError):
@@ -35,6 +36,7 @@ class Config(Settings):
     termination_alarm: TerminationAlarmSettings = TerminationAlarmSettings()
     training: TrainingSettings = TrainingSettings()
     devops_metrics: DevOpsMetricsSettings = DevOpsMetricsSettings()
+    web_app: WebAppSettings = WebAppSettings()
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:

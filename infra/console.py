@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, Stack
+from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, Stack, cx_api
 
 from infra.config import Config
 from infra.devops_metrics import DevOpsMetrics
@@ -19,6 +19,7 @@ from infra.settings_table import with_tables
 from infra.stack import GroundworkStack
 from infra.termination_alarm import TerminationAlarm
 from infra.training import Training
+from infra.web_app import WebApp
 
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / "cloudformation"
@@ -28,6 +29,7 @@ TEMPLATES: dict[str, tuple[type[GroundworkStack], str]] = {
     "termination-alarm.yaml": (TerminationAlarm, "termination_alarm"),
     "training.yaml": (Training, "training"),
     "devops-metrics.yaml": (DevOpsMetrics, "devops_metrics"),
+    "web-app.yaml": (WebApp, "web_app"),
 }
 HEADER = """\
 # {description}
@@ -39,7 +41,18 @@ HEADER = """\
 # Written by `make templates` from infra/{module}; edit that, not this.
 
 """
-ACRONYMS = {"vpc": "VPC", "ids": "", "id": "", "gib": "(GiB)", "mib": "(MiB)", "vcpus": "vCPUs", "email": "E-mail"}
+ACRONYMS = {
+    "vpc": "VPC",
+    "ids": "",
+    "id": "",
+    "gib": "(GiB)",
+    "mib": "(MiB)",
+    "vcpus": "vCPUs",
+    "email": "E-mail",
+    "arn": "ARN",
+    "cidr": "CIDR",
+    "ssh": "SSH",
+}
 
 
 def with_parameters(stack: Stack, name: str) -> Config:
@@ -110,14 +123,27 @@ def label(field: str) -> str:
     return text[0].upper() + text[1:]
 
 
+def stack_of(file: str) -> GroundworkStack:
+    """The stack behind a console template, its settings being parameters; alone in an app."""
+    kind, settings = TEMPLATES[file]
+    return kind(
+        App(), kind.__name__, lambda stack: with_parameters(stack, settings), synthesizer=BootstraplessSynthesizer()
+    )
+
+
+def assembly_of(stack: Stack) -> cx_api.CloudAssembly:
+    """What the app of a stack becomes."""
+    app = App.of(stack)
+    if not isinstance(app, App):
+        raise TypeError(f"{stack.stack_name} stands in no app")
+    return app.synth()
+
+
 def render(file: str) -> str:
     """The text of one console template."""
+    stack = stack_of(file)
     kind, settings = TEMPLATES[file]
-    app = App()
-    stack = kind(
-        app, kind.__name__, lambda stack: with_parameters(stack, settings), synthesizer=BootstraplessSynthesizer()
-    )
-    template = app.synth().get_stack_by_name(kind.__name__).template
+    template = assembly_of(stack).get_stack_by_name(kind.__name__).template
     module = f"{settings}.py" if (PROJECT / "infra" / f"{settings}.py").exists() else f"{settings}/"
     header = HEADER.format(description=template["Description"], file=file, name=kind.__name__, module=module)
     return header + as_yaml(template, titles(stack))

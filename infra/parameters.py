@@ -21,13 +21,23 @@ def only_if_given(resource: CfnResource, value: str) -> None:
         resource.cfn_options.condition = condition
 
 
-def is_chosen(stack: Stack, value: str, option: str) -> tuple[bool | CfnCondition, bool | CfnCondition]:
-    """Whether a setting has one of its values, and whether another; conditions that tell, in a console template."""
+def is_chosen(
+    stack: Stack, value: str, option: str, *, name: str = ""
+) -> tuple[bool | CfnCondition, bool | CfnCondition]:
+    """Whether a setting has one of its values, and whether another; conditions that tell, in a console template.
+
+    Args:
+        stack: the stack.
+        value: the setting.
+        option: the value in question.
+        name: what the conditions call it; by default as the option is called.
+    """
+    name = name or option.title()
     if not Token.is_unresolved(value):
         return value == option, value != option
     expression = Fn.condition_equals(value, option)
-    chosen = CfnCondition(stack, f"Is{option.title()}", expression=expression)
-    return chosen, CfnCondition(stack, f"IsNot{option.title()}", expression=Fn.condition_not(expression))
+    chosen = CfnCondition(stack, f"Is{name}", expression=expression)
+    return chosen, CfnCondition(stack, f"IsNot{name}", expression=Fn.condition_not(expression))
 
 
 def only_if(condition: CfnCondition, constructs: Iterable[IConstruct]) -> None:

@@ -55,6 +55,12 @@ def _permission(rule: Properties) -> Properties:
     return permission | {name: [{key: peer, **description}] for name, (key, peer) in peers.items() if peer}
 
 
+def address(values: Properties) -> Properties:
+    """Tags are given as the address is: it is tagged by another id than that it has in templates."""
+    tags = values.pop("Tags", None)
+    return values | _given(TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}] if tags else None)
+
+
 def auto_scaling_group(values: Properties) -> Properties:
     """Subnets travel as one text."""
     zones = values.get("VPCZoneIdentifier")

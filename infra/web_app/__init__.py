@@ -1,0 +1,196 @@
+"""The web application: who serves it, its database, its files, and what tells how it does."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_cdk import Aws, CfnCondition, Fn, Stack, aws_ec2, aws_iam, aws_s3, aws_secretsmanager
+from constructs import Construct
+
+from infra.alerts import AlertTopic
+from infra.code import CodeBundle
+from infra.config import Config
+from infra.guardrails import acknowledge, data_policy
+from infra.logs import log_group
+from infra.parameters import is_chosen, only_if
+from infra.stack import GroundworkStack
+from infra.web_app import servers
+from infra.web_app.database import Database
+from infra.web_app.monitoring import METRICS, alarms, dashboard
+from infra.web_app.network import WebNetwork, open_ssh
+from infra.web_app.servers import Servers
+
+
+class WebApp(GroundworkStack):
+    """Three tiers: Apache and the application on EC2, MySQL on RDS, files in S3."""
+
+    DESCRIPTION = "A web application: Apache on EC2, MySQL on RDS, files in S3, dashboard and alarms."
+
+    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
+        super().__init__(scope, name, config, **options)
+        self.settings = self.config.web_app
+        self.policy = data_policy(
+            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
+        )
+        self.heading("The network: public subnets for instances, isolated ones for the database.")
+        self.network = WebNetwork(self, "Network", self.settings, self.policy)
+        self.heading("The database, and its password in a secret.")
+        self.database = Database(self, "Database", self.settings, self.network, self.policy)
+        self.heading("Posters and static files, what the site signs with, and what it logs.")
+        self.assets = self._assets()
+        self.session = self._session_secret()
+        self.logs = log_group(self, "Logs", self.settings.log_retention_days, self.policy)
+        self.heading("How an instance is launched, what it may do, and how it becomes the site.")
+        self.is_single, self.is_balanced = is_chosen(self, self.settings.certificate_arn, "", name="Single")
+        self.launched, self.profile = self._template()
+        address, metrics = self._servers()
+        self.heading("Whom to tell, and when.")
+        topic = AlertTopic(self, "Topic", email=self.settings.email)
+        made = alarms(topic, self.settings, metrics, self.database.instance.ref)
+        board = dashboard(self, metrics, self.database.instance.ref)
+
+        self.output("SiteUrl", f"https://{address}/", "Where the site is.")
+        self.output("DatabaseEndpoint", self.database.instance.attr_endpoint_address, "Host name of MySQL.")
+        self.output("DatabasePort", self.database.instance.attr_endpoint_port, "Port of MySQL.")
+        self.output("DatabaseSecretArn", self.database.secret.secret_arn, "Secret with how to reach MySQL.")
+        self.output("SessionSecretArn", self.session.secret_arn, "Secret that signs cookies and form tokens.")
+        self.output("AssetsBucketName", self.assets.bucket_name, "Holds posters and static files.")
+        self.output("LogGroupName", self.logs.log_group_name, "Holds what the site and its instances log.")
+        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
+        self.output("DashboardName", board.dashboard_name, "The metrics in CloudWatch.")
+        for alarm_name, each in made.items():
+            self.output(f"{alarm_name}Name", each.ref, "An alarm, whose description says what to do.")
+
+    def _assets(self) -> aws_s3.Bucket:
+        bucket = aws_s3.Bucket(
+            self,
+            "Assets",
+            versioned=True,
+            encryption=aws_s3.BucketEncryption.S3_MANAGED,
+            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            removal_policy=self.policy,
+        )
+        resource = bucket.node.default_child
+        assert isinstance(resource, aws_s3.CfnBucket)  # noqa: S101 - for the type checker
+        resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(
+            rules=[
+                aws_s3.CfnBucket.RuleProperty(
+                    id="ReplacedVersions",
+                    status="Enabled",
+                    noncurrent_version_expiration=aws_s3.CfnBucket.NoncurrentVersionExpirationProperty(
+                        noncurrent_days=self.settings.old_asset_days
+                    ),
+                ),
+                aws_s3.CfnBucket.RuleProperty(
+                    id="AbandonedUploads",
+                    status="Enabled",
+                    abort_incomplete_multipart_upload=aws_s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
+                        days_after_initiation=7
+                    ),
+                ),
+            ]
+        )
+        reason = "Only the instances read it, and Apache logs what they are asked for."
+        acknowledge(bucket, {"S1": reason, "CKV_AWS_18": reason})
+        return bucket
+
+    def _session_secret(self) -> aws_secretsmanager.Secret:
+        secret = aws_secretsmanager.Secret(
+            self,
+            "Session",
+            description="Signs the storefront's cookies and form tokens.",
+            generate_secret_string=aws_secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_punctuation=True
+            ),
+            removal_policy=self.policy,
+        )
+        acknowledge(
+            secret,
+            {
+                "SMG4": "Another one would end every visitor's session; change it when it leaked.",
+                "CKV_AWS_149": "Encrypted under AWS's own key, which this account alone can use.",
+            },
+        )
+        return secret
+
+    def _template(self) -> tuple[aws_ec2.CfnLaunchTemplate, aws_iam.InstanceProfile]:
+        """The launch template of either mode: its script is told for whom to signal, and whose word to believe."""
+        code = CodeBundle(self, "CodeBundle", self.settings.code)
+        environment = {
+            "AWS_REGION": Aws.REGION,
+            "STACK": Aws.STACK_NAME,
+            "RESOURCE": self._either(servers.INSTANCE, servers.GROUP),
+            "CODE": code.url,
+            "TRUSTED_PROXY": self._either("", self.network.vpc.vpc_cidr_block),
+            "STOREFRONT_DATABASE_SECRET": self.database.secret.secret_arn,
+            "STOREFRONT_SESSION_SECRET": self.session.secret_arn,
+            "STOREFRONT_BUCKET": self.assets.bucket_name,
+            "STOREFRONT_LOG_GROUP": self.logs.log_group_name,
+        }
+        permissions = [
+            code.reading(),
+            aws_iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.assets.bucket_arn]),
+            aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=[self.assets.arn_for_objects("*")]),
+            aws_iam.PolicyStatement(
+                actions=["secretsmanager:GetSecretValue"],
+                resources=[self.database.secret.secret_arn, self.session.secret_arn],
+            ),
+            aws_iam.PolicyStatement(
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.logs.log_group_arn]
+            ),
+            aws_iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": METRICS}},
+            ),
+        ]
+        key = open_ssh(self, self.network.instances, self.settings)
+        launched, profile = servers.template(
+            self, self.settings, self.network, environment=environment, permissions=permissions, key_name=key
+        )
+        assert profile.role  # noqa: S101 - for the type checker
+        acknowledge(
+            profile.role,
+            {
+                "IAM5[Resource::*]": "Metrics know no resource; the namespace confines the permission.",
+                "IAM5[Resource::<Assets.Arn>/*]": "Every object of the bucket is the site's to show.",
+            },
+        )
+        return launched, profile
+
+    def _servers(self) -> tuple[str, tuple[str, str]]:
+        """Address of the site, and dimension of its instances' metrics, in the mode that is chosen."""
+        chosen = (
+            self._mode(self.is_single, servers.single, "One instance with an address of its own.", "InstanceId"),
+            self._mode(self.is_balanced, servers.balanced, "Instances behind a load balancer.", "AutoScalingGroupName"),
+        )
+        one, other = (each or found for each, found in zip(chosen, reversed(chosen), strict=True))
+        assert one  # noqa: S101 - for the type checker
+        assert other  # noqa: S101 - for the type checker
+        if one is other:
+            return one.address, one.metrics
+        name, value = (self._either(mine, theirs) for mine, theirs in zip(one.metrics, other.metrics, strict=True))
+        return self._either(one.address, other.address), (name, value)
+
+    def _mode(
+        self, chosen: bool | CfnCondition, build: Callable[..., Servers], title: str, output: str
+    ) -> Servers | None:
+        """Build a mode if it is chosen; in a console template, so that it is created if it is chosen."""
+        if chosen is False:
+            return None
+        self.heading(title)
+        before = len(self.node.children)
+        made = build(self, self.settings, self.network, self.launched)
+        assert self.profile.role  # noqa: S101 - for the type checker
+        routes = [subnet.internet_connectivity_established for subnet in self.network.vpc.public_subnets]
+        made.resource.node.add_dependency(self.database.ready, self.profile.role, *routes)
+        self.output(output, made.metrics[1], "What serves the site; Session Manager reaches it.")
+        if isinstance(chosen, CfnCondition):
+            only_if(chosen, self.node.children[before:])
+        return made
+
+    def _either(self, one: str, other: str) -> str:
+        """What holds with one instance, or what holds with several; the template's choice in a console template."""
+        if isinstance(self.is_single, CfnCondition):
+            return Fn.condition_if(self.is_single.logical_id, one, other).to_string()
+        return one if self.is_single else other

@@ -1,0 +1,139 @@
+"""What tells how the web application does: alarms that say what to do, and a dashboard."""
+
+from aws_cdk import Duration, aws_cloudwatch
+from constructs import Construct
+
+from infra.alerts import AlertTopic, alarm
+from infra.settings.web_app import WebAppSettings
+
+METRICS = "Groundwork/Storefront"
+GIB = 1024**3
+LOW_STORAGE = 2 * GIB
+
+
+def alarms(
+    topic: AlertTopic, settings: WebAppSettings, instances: tuple[str, str], database: str
+) -> dict[str, aws_cloudwatch.CfnAlarm]:
+    """The alarms, by their names in the template.
+
+    Args:
+        topic: told of them.
+        settings: their thresholds.
+        instances: dimension of EC2's metrics.
+        database: identifier of the instance of RDS.
+    """
+    servers, rds = dict([instances]), {"DBInstanceIdentifier": database}
+    made = (
+        alarm(
+            topic,
+            "ProcessorAlarm",
+            what_to_do="The processor has been busy for a quarter of an hour. Is it visitors (Requests on the "
+            "dashboard) or something else (in Session Manager: top)? If visitors: a larger instance_type, or "
+            "certificate_arn for several instances.",
+            namespace="AWS/EC2",
+            metric="CPUUtilization",
+            dimensions=servers,
+            statistic="Average",
+            period_seconds=300,
+            threshold=settings.processor_percent,
+            datapoints_to_alarm=3,
+            evaluation_periods=3,
+        ),
+        alarm(
+            topic,
+            "StatusCheckAlarm",
+            what_to_do="An instance fails EC2's status checks. Look at its status in the EC2 console. If AWS does not "
+            "recover it within minutes, stop and start it (that moves it to another host), or update the stack with a "
+            "changed setting, which makes a new one. It holds no data.",
+            namespace="AWS/EC2",
+            metric="StatusCheckFailed",
+            dimensions=servers,
+            statistic="Maximum",
+            datapoints_to_alarm=2,
+            evaluation_periods=2,
+        ),
+        alarm(
+            topic,
+            "DatabaseStorageAlarm",
+            what_to_do="The database has less than 2 GiB of free storage, or does not report: is it running? RDS "
+            "enlarges the storage by itself up to database_maximum_storage_gib; raise that, or delete what is not "
+            "needed. A full database takes no rentals.",
+            namespace="AWS/RDS",
+            metric="FreeStorageSpace",
+            dimensions=rds,
+            statistic="Minimum",
+            period_seconds=300,
+            threshold=LOW_STORAGE,
+            datapoints_to_alarm=3,
+            evaluation_periods=3,
+            on_silence=True,
+        ),
+        alarm(
+            topic,
+            "DatabaseConnectionsAlarm",
+            what_to_do="The database has unusually many connections; near its limit it refuses new ones. Who are they? "
+            "SHOW PROCESSLIST tells. Restart the storefront (sudo systemctl restart storefront) if it leaks them; "
+            "with more instances, choose a larger database_instance_type and threshold.",
+            namespace="AWS/RDS",
+            metric="DatabaseConnections",
+            dimensions=rds,
+            statistic="Maximum",
+            period_seconds=300,
+            threshold=settings.database_connections,
+        ),
+        alarm(
+            topic,
+            "ApplicationErrorsAlarm",
+            what_to_do="Visitors met errors. Read the log group: lines with level error have the traceback, lines "
+            'with "unavailable" say whether the database or the bucket was away.',
+            namespace=METRICS,
+            metric="Errors",
+            period_seconds=300,
+            threshold=5,
+        ),
+    )
+    return {each.node.id: each for each in made}
+
+
+def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aws_cloudwatch.Dashboard:
+    """The site, its instances and its database, at a glance."""
+    servers, rds = dict([instances]), {"DBInstanceIdentifier": database}
+
+    def graph(title: str, namespace: str, dimensions: dict[str, str], **metrics: str) -> aws_cloudwatch.GraphWidget:
+        lines = [
+            aws_cloudwatch.Metric(
+                namespace=namespace,
+                metric_name=name,
+                dimensions_map=dimensions,
+                statistic=statistic,
+                period=Duration.minutes(1),
+                label=name if len(set(metrics)) > 1 else title,
+            )
+            for name, statistic in metrics.items()
+        ]
+        return aws_cloudwatch.GraphWidget(title=title, left=list(lines), width=8, height=6)
+
+    latency = aws_cloudwatch.GraphWidget(
+        title="Latency, ms",
+        left=[
+            aws_cloudwatch.Metric(
+                namespace=METRICS, metric_name="Latency", statistic=statistic, period=Duration.minutes(1), label=label
+            )
+            for statistic, label in (("p50", "half of the requests"), ("p99", "99 of 100"))
+        ],
+        width=8,
+        height=6,
+    )
+    made = aws_cloudwatch.Dashboard(scope, "Dashboard")
+    made.add_widgets(
+        graph("Requests", METRICS, {}, Requests="Sum"),
+        latency,
+        graph("Application errors", METRICS, {}, Errors="Sum"),
+        graph("Processor, %", "AWS/EC2", servers, CPUUtilization="Average"),
+        graph("Network, bytes", "AWS/EC2", servers, NetworkIn="Sum", NetworkOut="Sum"),
+        graph("Failed status checks", "AWS/EC2", servers, StatusCheckFailed="Maximum"),
+        graph("Memory and disk, %", METRICS, {}, MemoryUtilization="Maximum", DiskUtilization="Maximum"),
+        graph("Database: connections", "AWS/RDS", rds, DatabaseConnections="Maximum"),
+        graph("Database: free storage, bytes", "AWS/RDS", rds, FreeStorageSpace="Minimum"),
+    )
+    return made
