@@ -71,9 +71,9 @@ def erase(engines: Engines, customer_id: int) -> list[Trace]:
     """Remove a customer from every engine, and look whether they are gone.
 
     The relational database goes first: with it the event `customer_erased` is in the outbox, so the projections follow
-    even if this ends in between, and events that are under way cannot bring the customer back. Rentals and payments stay in
-    the books without a name. The library, the search index and the time series know movies and sums, nobody by name or
-    number; what tells rentals of a moment apart in the time series leads to a rental that is nobody's any more.
+    even if this ends in between, and events that are under way cannot bring the customer back. Rentals and payments
+    stay in the books without a name. The library, the search index and the time series know movies and sums, nobody by
+    name or number; what tells rentals of a moment apart in the time series leads to a rental that is nobody's any more.
 
     Raises:
         InputError: There was never such a customer, or an engine cannot be reached: the same command goes on.

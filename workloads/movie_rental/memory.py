@@ -83,7 +83,7 @@ class MemoryLibrary:
 class MemorySearchIndex:
     """The search index: words that are equal or a letter or two apart, and vectors one by one."""
 
-    _FIELDS: Mapping[str, float] = {"MovieTitle": 3, "Cast": 2, "Director": 2, "Description": 1}
+    _FIELDS: Mapping[str, float] = {"MovieTitle": 3, "Cast": 2, "Director": 2, "Genres": 1, "Description": 1}
 
     def __init__(self) -> None:
         self._documents: dict[str, dict[str, Any]] = {}
@@ -200,6 +200,8 @@ class MemoryGraph:
         self._movies: dict[str, Movie | None] = {}
         self._titles: dict[str, str] = {}
         self._rentals: dict[str, dict[int, tuple[str, str]]] = {}  # by customer and number: movie, time
+        self._tastes: dict[str, set[str]] = {}  # movies by customer; empty: to be made again, as the next
+        self._renters: dict[str, set[str]] = {}  # customers by movie
 
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""
@@ -217,6 +219,7 @@ class MemoryGraph:
             self._titles.setdefault(rental.movie_id, rental.title)
             self._movies.setdefault(rental.movie_id, None)
             self._rentals.setdefault(str(rental.customer_id), {})[rental.id] = (rental.movie_id, text_of(rental.at))
+        self._tastes = {}
 
     def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
         """Number, MovieID and title of what a customer rented, by number."""
@@ -229,12 +232,8 @@ class MemoryGraph:
 
     def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
         """What people rented who rented what the customer rented; the popular ones for a new customer."""
-        tastes = {customer: {movie for movie, _ in rentals.values()} for customer, rentals in self._rentals.items()}
+        tastes, renters = self._neighbours()
         seen = tastes.get(str(customer_id), set())
-        renters: dict[str, list[str]] = defaultdict(list)
-        for customer, movies in tastes.items():
-            for movie in movies:
-                renters[movie].append(customer)
         if not seen:
             best = {movie: (float(len(people)), len(people)) for movie, people in renters.items()}
             return self._best(best, limit)
@@ -247,6 +246,15 @@ class MemoryGraph:
                 scores[movie] = (score + likeness, people + 1)
         return self._best(scores, limit)
 
+    def _neighbours(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+        if not self._tastes:
+            self._tastes = {who: {movie for movie, _ in rentals.values()} for who, rentals in self._rentals.items()}
+            self._renters = defaultdict(set)
+            for customer, movies in self._tastes.items():
+                for movie in movies:
+                    self._renters[movie].add(customer)
+        return self._tastes, self._renters
+
     def _best(self, scores: Mapping[str, tuple[float, int]], limit: int) -> list[Recommendation]:
         ranked = sorted(scores, key=lambda movie: (-scores[movie][0], movie))[:limit]
         return [Recommendation(movie, self._titles[movie], *scores[movie]) for movie in ranked]
@@ -256,10 +264,12 @@ class MemoryGraph:
         self._movies.pop(movie_id, None)
         for customer, rentals in self._rentals.items():
             self._rentals[customer] = {number: one for number, one in rentals.items() if one[0] != movie_id}
+        self._tastes = {}
 
     def erase_customer(self, customer_id: int) -> None:
         """Remove a customer and what they rented."""
         self._rentals.pop(str(customer_id), None)
+        self._tastes = {}
 
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
         """All that the graph holds of a kind, in no order."""

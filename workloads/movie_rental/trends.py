@@ -106,17 +106,11 @@ def anomalies(counts: pd.DataFrame) -> pd.DataFrame:
             middle = float(roots.median())
             spread = max(_MAD_TO_DEVIATION * float((roots - middle).abs().median()), _POISSON)
             scores = (roots - middle) / spread
-            found += [
-                {
-                    "week": week,
-                    "category": str(category),
-                    "rentals": int(counts.loc[week, category]),  # type: ignore[index, arg-type]
-                    "usual": float(counts[category].median()),
-                    "score": float(score),
-                }
-                for week, score in scores.items()
-                if abs(score) > _FAR
-            ]
+            for week, rentals, score in zip(counts.index, counts[category], scores, strict=True):
+                if abs(score) > _FAR:
+                    usual = float(counts[category].median())
+                    row = {"week": week, "category": str(category), "rentals": rentals, "usual": usual, "score": score}
+                    found.append(row)
     table = pd.DataFrame(found, columns=["week", "category", "rentals", "usual", "score"])
     return table.sort_values(["week", "category"], ignore_index=True)
 
