@@ -32,9 +32,9 @@ class Unknown(Exception):  # noqa: N818 - as above
 def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Rental:
     """Rent a copy of a film that is in a store. The caller commits.
 
-    The member's row is locked, so that two requests of one member come one after the other; then the first copy that
-    is in and that nobody else is taking. A copy that was taken at the same moment makes the insert fail on the unique
-    `open_copy_id`, and `database.transact` tries again.
+    Locked are first the member, so that requests of one member come one after the other, then the copies that the store
+    has of the film, so that requests for it do. Should another way into the database ever take a copy at
+    the same moment, the insert fails on the unique `open_copy_id`, and `database.transact` tries again.
 
     Raises:
         Unknown: There is no copy of that film in that store, or no such member.
@@ -42,8 +42,9 @@ def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Renta
     """
     member = session.get(Member, member_id, with_for_update=True)
     film = session.get(Film, film_id)
-    here = (Copy.film_id == film_id, Copy.store_id == store_id)
-    if not (member and film and session.scalar(select(Copy.copy_id).where(*here).limit(1))):
+    here = select(Copy.copy_id).where(Copy.film_id == film_id, Copy.store_id == store_id).order_by(Copy.copy_id)
+    copies = session.scalars(here.with_for_update()).all()
+    if not (member and film and copies):
         raise Unknown
     if not member.active:
         raise Refused("Your membership is not active. Please ask at the counter.")
@@ -54,14 +55,11 @@ def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Renta
         raise Refused(f"You have {titled(film.title)} already.")
     if len(held) >= MOST_OPEN_RENTALS:
         raise Refused(f"You have {len(held)} films; please return one first ({MOST_OPEN_RENTALS} at a time).")
-    is_out = select(Rental.rental_id).where(Rental.open_copy_id == Copy.copy_id).exists()
-    free = select(Copy.copy_id).where(*here, ~is_out).order_by(Copy.copy_id).limit(1)
-    copy_id = session.scalar(free.with_for_update(skip_locked=True))
-    if copy_id is None:  # or another request is looking at the last one: wait for what it decides
-        copy_id = session.scalar(free.with_for_update())
+    out = session.scalars(select(Rental.open_copy_id).where(Rental.open_copy_id.in_(copies))).all()
+    copy_id = next((copy for copy in copies if copy not in out), None)
     if copy_id is None:
         raise Refused(f"Every copy of {titled(film.title)} in that store has just gone out.")
-    now = datetime.now(UTC)
+    now = _now()
     rental = Rental(
         copy_id=copy_id,
         member_id=member_id,
@@ -87,7 +85,7 @@ def return_film(session: Session, member_id: int, rental_id: int) -> Rental:
     if not rental:
         raise Unknown
     if rental.returned_at is None:
-        rental.returned_at = datetime.now(UTC)
+        rental.returned_at = _now()
         rental.late_fee = late_fee(rental.due_at, rental.returned_at, rental.copy.film.replacement_cost)
     return rental
 
@@ -116,6 +114,11 @@ def _with_films(session: Session, member_id: int, *, open_now: bool) -> Sequence
     films = whole.joinedload(Copy.film, innerjoin=True).selectinload(Film.categories)
     stores = whole.joinedload(Copy.store, innerjoin=True)
     return session.scalars(chosen.order_by(*order).options(films, stores).limit(HISTORY)).all()
+
+
+def _now() -> datetime:
+    """To the second, as the database keeps it."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def late_fee(due: datetime, returned: datetime, replacement_cost: Decimal) -> Decimal:
