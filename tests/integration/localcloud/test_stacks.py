@@ -324,7 +324,9 @@ def test_every_type_is_created_and_deleted_without_leftovers(cloud: LocalCloud, 
 def inventory(cloud: LocalCloud) -> dict[str, set[str]]:
     """The names of what there is, by kind."""
     questions = {
+        "addresses": ("ec2", "describe_addresses", "Addresses[].PublicIp"),
         "alarms": ("cloudwatch", "describe_alarms", "[MetricAlarms, CompositeAlarms][].AlarmName"),
+        "balancers": ("elbv2", "describe_load_balancers", "LoadBalancers[].LoadBalancerArn"),
         "buckets": ("s3", "list_buckets", "Buckets[].Name"),
         "databases": ("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
         "database parameters": (
