@@ -14,8 +14,7 @@ from werkzeug.test import TestResponse
 
 from localcloud import LocalCloud, mariadb
 from workloads.rental_company.generated import GeneratedCompany
-from workloads.storefront import migrations
-from workloads.storefront.application import create_app
+from workloads.storefront import application, migrations
 from workloads.storefront.assets import Assets
 from workloads.storefront.database import connect
 from workloads.storefront.load import files, load_database
@@ -40,7 +39,7 @@ class Shop:
         return sessionmaker(self.engine, expire_on_commit=False)
 
     def app(self, **changed: object) -> Flask:
-        made = create_app(replace(self.settings, writes_per_minute=100_000, **changed))  # type: ignore[arg-type]
+        made = application.create_app(replace(self.settings, **{"writes_per_minute": 100_000, **changed}))  # type: ignore[arg-type]
         made.testing = False  # errors become pages, as for visitors
         return made
 
@@ -122,7 +121,11 @@ def shop(empty_shop: Shop) -> Shop:
 
 @pytest.fixture(scope="module")
 def app(shop: Shop) -> Iterator[Flask]:
-    made = shop.app()
+    """A site that lets everybody try to sign in as often as the tests do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(application, "SIGN_INS_BY_ADDRESS", "100000/second")
+        patch.setattr(application, "SIGN_INS_BY_CARD", "100000/second")
+        made = shop.app()
     yield made
     made.extensions["storefront"].engine.dispose()
 
