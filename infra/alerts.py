@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Duration, RemovalPolicy, aws_cloudwatch, aws_iam, aws_kms, aws_sns
+from aws_cdk import Aws, Duration, RemovalPolicy, aws_cloudwatch, aws_events, aws_iam, aws_kms, aws_sns
 from constructs import Construct
 
 from infra.parameters import only_if_given
@@ -54,6 +54,29 @@ class AlertTopic(aws_sns.Topic):
                 scope, "EmailSubscription", topic_arn=self.topic_arn, protocol="email", endpoint=email
             )
             only_if_given(subscription, email)
+
+    def let_publish(self, *rules: aws_events.CfnRule) -> None:
+        """Let rules of EventBridge publish what they match."""
+        events = aws_iam.ServicePrincipal("events.amazonaws.com")
+        of_this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        self.key.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="RulesUseTheKey",
+                principals=[events],
+                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                resources=["*"],  # in a key's policy: this key
+                conditions=of_this_account,
+            )
+        )
+        self.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="RulesPublish",
+                principals=[events],
+                actions=["sns:Publish"],
+                resources=[self.topic_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": [rule.attr_arn for rule in rules]}},
+            )
+        )
 
 
 def alarm(

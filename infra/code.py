@@ -4,9 +4,10 @@ Content-addressed by the CDK, which packs and uploads the folder; or a bundle th
 the console's templates have it. Nothing is built with Docker.
 """
 
+from functools import cached_property
 from pathlib import Path
 
-from aws_cdk import Aws, Fn, IgnoreMode, aws_iam, aws_s3_assets
+from aws_cdk import Aws, CfnMapping, Fn, IgnoreMode, Stack, aws_iam, aws_s3_assets
 from constructs import Construct
 
 WORKLOADS = Path(__file__).parent.parent / "workloads"
@@ -49,23 +50,26 @@ class CodeBundle(Construct):
             self.url = f"s3://{location}"
         self.arn = f"arn:{Aws.PARTITION}:s3:::{location}"
 
-    def environment(self, *, requirements: str = "workloads/requirements.txt") -> dict[str, str]:
+    @cached_property
+    def loader(self) -> str:
+        """The Python program that a container runs first; it stands in the template once, however many run it."""
+        texts = CfnMapping(Stack.of(self), "Container", mapping={"Python": {"Loader": LOADER}})
+        return texts.find_in_map("Python", "Loader")
+
+    def command(self, *arguments: str) -> list[str]:
+        """A container's command that runs `python -m workloads ARGUMENTS` with the bundle's code."""
+        return ["python", "-c", self.loader, *arguments]
+
+    def environment(self, *, requirements: str = "") -> dict[str, str]:
         """What a container needs to find the bundle.
 
         Args:
-            requirements: the file in the bundle that lists the packages to install.
+            requirements: the file in the bundle that lists the packages to install; by default
+                `workloads/requirements.txt`.
         """
-        return {
-            "AWS_DEFAULT_REGION": Aws.REGION,
-            "GROUNDWORK_CODE": self.url,
-            "GROUNDWORK_REQUIREMENTS": requirements,
-        }
+        given = {"GROUNDWORK_REQUIREMENTS": requirements} if requirements else {}
+        return {"AWS_DEFAULT_REGION": Aws.REGION, "GROUNDWORK_CODE": self.url, **given}
 
     def reading(self) -> aws_iam.PolicyStatement:
         """The permission to read it."""
         return aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=[self.arn])
-
-
-def command(*arguments: str) -> list[str]:
-    """A container's command that runs `python -m workloads ARGUMENTS` with the bundle's code."""
-    return ["python", "-c", LOADER, *arguments]

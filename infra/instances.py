@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import aws_ec2, aws_iam
+from aws_cdk import CfnParameter, Token, aws_ec2, aws_iam
 from constructs import Construct
 
 from infra.guardrails import acknowledge
@@ -22,13 +22,29 @@ def instance_profile(scope: Construct, name: str, *, purpose: str, managed_polic
     return aws_iam.InstanceProfile(scope, f"{name}Profile", role=role)
 
 
-def launch_template(scope: Construct, name: str, *, volume_gib: int, **data: Any) -> aws_ec2.CfnLaunchTemplate:
+def machine_image(scope: Construct, name: str) -> str:
+    """The image's id, which CloudFormation reads from the SSM parameter of that name whenever the stack is deployed."""
+    if Token.is_unresolved(name):
+        return name
+    return CfnParameter(
+        scope,
+        "MachineImage",
+        type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+        default=name,
+        description="SSM parameter that holds the id of the machine image.",
+    ).value_as_string
+
+
+def launch_template(
+    scope: Construct, name: str, *, volume_gib: int, tags_in_metadata: bool = False, **data: Any
+) -> aws_ec2.CfnLaunchTemplate:
     """A launch template without SSH keys, with IMDSv2 and an encrypted gp3 root volume.
 
     Args:
         scope: the stack.
         name: its construct's name.
         volume_gib: size of the root volume, in GiB.
+        tags_in_metadata: whether an instance finds its tags in its metadata.
         data: more of `LaunchTemplateData`.
     """
     return aws_ec2.CfnLaunchTemplate(
@@ -36,7 +52,9 @@ def launch_template(scope: Construct, name: str, *, volume_gib: int, **data: Any
         name,
         launch_template_data=aws_ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
             metadata_options=aws_ec2.CfnLaunchTemplate.MetadataOptionsProperty(
-                http_tokens="required", http_put_response_hop_limit=1
+                http_tokens="required",
+                http_put_response_hop_limit=1,
+                instance_metadata_tags="enabled" if tags_in_metadata else None,
             ),
             block_device_mappings=[
                 aws_ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(

@@ -6,8 +6,18 @@ from typing import Any
 
 import yaml
 
-ORDER = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs")
-DOCUMENT_WIDTH = 100
+ORDER = (
+    "AWSTemplateFormatVersion",
+    "Description",
+    "Metadata",
+    "Parameters",
+    "Mappings",
+    "Conditions",
+    "Resources",
+    "Outputs",
+)
+DOCUMENT_WIDTH = 300
+LINE_WIDTH = 120
 RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Properties")
 
 
@@ -25,7 +35,7 @@ def as_yaml(template: dict[str, Any], titles: dict[str, str]) -> str:
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=116,
+        width=LINE_WIDTH + 10,
     )
     text = re.sub(r"(!\w+) '([\w.:]+)'", r"\1 \2", text)  # `!Ref Name` needs no quotes
     for section in ORDER[2:]:
@@ -70,15 +80,24 @@ def _short(node: Any) -> Any:
             short = _Tagged("!GetAtt", ".".join(path))
         case [("Fn::Join", parts)] if (text := _substitution(*parts)) is not None:
             short = _Tagged("!Sub", text)
+        case [("Fn::Join", [str() as separator, [str() as first, *_] as parts])] if "\n" in first:
+            more: dict[str, Any] = {}
+            text = _substitution(separator, parts, more)
+            short = _Tagged("!Sub", [text, _short(more)]) if text else _Tagged("!Join", _short([separator, parts]))
         case [(function, arguments)] if function.startswith("Fn::"):
-            short = _Tagged(f"!{function.removeprefix('Fn::')}", _short(arguments))
+            inner = _short(arguments)  # YAML takes one tag, so a function of a function keeps its long name
+            tagged = _Tagged(f"!{function.removeprefix('Fn::')}", inner)
+            short = {function: inner} if isinstance(inner, _Tagged) else tagged
         case items:
             short = {key: _short(value) for key, value in items}
     return short
 
 
-def _substitution(separator: str, parts: Any) -> str | None:
-    """The text of `!Sub` that a `Fn::Join` amounts to; None if it joins more than text and references."""
+def _substitution(separator: str, parts: Any, more: dict[str, Any] | None = None) -> str | None:
+    """The text of `!Sub` that a `Fn::Join` amounts to; None if it joins more than text and references.
+
+    Where `more` is given, values of mappings may be among them, and are added to it.
+    """
     texts = []
     for part in parts if isinstance(parts, list) else [{}]:
         match part:
@@ -88,6 +107,9 @@ def _substitution(separator: str, parts: Any) -> str | None:
                 texts.append(f"${{{name}}}")
             case {"Fn::GetAtt": [name, attribute]}:
                 texts.append(f"${{{name}.{attribute}}}")
+            case {"Fn::FindInMap": [_, _, str() as name]} if more is not None:
+                texts.append(f"${{{name}}}")
+                more[name] = part
             case _:
                 return None
     text = separator.join(texts)
@@ -112,13 +134,47 @@ def _document(node: Any, indent: str = "") -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Literal blocks for texts of several lines, short functions, indented lists, no anchors."""
+    """Literal blocks for texts of several lines, short functions, indented lists, no anchors.
+
+    What holds a few short values stands on one line: `{Type: VCPU, Value: !Ref JobVcpus}`.
+    """
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
+        node = super().represent_sequence(tag, sequence, flow_style=False)
+        node.flow_style = flow_style or _fits(node.value) or _are_words(node.value)
+        return node
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
+        node = super().represent_mapping(tag, mapping, flow_style=False)
+        is_resource = any(value.value.startswith("AWS::") for key, value in node.value if key.value == "Type")
+        node.flow_style = flow_style or (not is_resource and _fits([part for pair in node.value for part in pair]))
+        return node
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 (PyYAML's name)
         super().increase_indent(flow, indentless=False)
+
+
+def _fits(parts: list[yaml.Node]) -> bool:
+    """Whether these stand well on one line: plain values or what stands on a line itself, and not much of them."""
+    return sum(_length(part) for part in parts) <= LINE_WIDTH
+
+
+def _are_words(parts: list[yaml.Node]) -> bool:
+    """Whether these are a command's words, which may take two lines."""
+    return sum(_length(part) for part in parts) <= 2 * LINE_WIDTH and max(map(_length, parts)) <= LINE_WIDTH // 3
+
+
+def _length(node: yaml.Node) -> int:
+    """How long a node is on one line, roughly; endless where it must not stand on one."""
+    if isinstance(node, yaml.ScalarNode):
+        return len(node.value) + 4 if "\n" not in node.value else LINE_WIDTH + 1
+    if not isinstance(node, yaml.CollectionNode) or not node.flow_style:
+        return LINE_WIDTH + 1
+    parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+    return 2 + sum(_length(part) for part in parts)
 
 
 def _style(text: str) -> str | None:
@@ -134,7 +190,7 @@ def _tagged(dumper: yaml.SafeDumper, node: _Tagged) -> yaml.Node:
         case str():
             return dumper.represent_scalar(node.tag, node.value, style=_style(node.value))
         case list():
-            return dumper.represent_sequence(node.tag, node.value, flow_style=True)
+            return dumper.represent_sequence(node.tag, node.value)
         case _:
             return dumper.represent_mapping(node.tag, node.value)
 

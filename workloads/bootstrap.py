@@ -11,6 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+CACHE = Path("/var/cache/groundwork")  # of the instance; what one job has read from S3, the next one need not
 PORT = "29500"  # where the processes of several nodes meet
 
 
@@ -44,6 +45,8 @@ def main() -> None:
     folder = Path.cwd() / "groundwork-code"
     unpack(Path("code.zip"), folder)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    if CACHE.is_dir():
+        os.environ.setdefault("GROUNDWORK_CACHE", str(CACHE))
     program = [*launcher(), "workloads", *sys.argv[1:]]
     os.execv(program[0], program)  # noqa: S606
 

@@ -1,7 +1,30 @@
 """Settings of the stack Training."""
 
+from typing import Literal, NamedTuple
+
 from infra.settings.network import NetworkSettings
 from infra.settings.setting import Items, RetentionDays, setting
+
+
+class Node(NamedTuple):
+    """What one node of a multi-node job has: all of its instance, but for some memory."""
+
+    vcpus: int
+    memory_mib: int
+    gpus: int
+    efa: bool
+
+
+#: The instance types that multi-node jobs may choose, which have GPUs, and what a job gets of each.
+MULTI_NODE_INSTANCES = {
+    "g4dn.xlarge": Node(4, 14000, 1, efa=False),
+    "g4dn.12xlarge": Node(48, 180000, 4, efa=True),
+    "g5.xlarge": Node(4, 14000, 1, efa=False),
+    "g5.12xlarge": Node(48, 180000, 4, efa=True),
+    "g6.xlarge": Node(4, 14000, 1, efa=False),
+    "g6.12xlarge": Node(48, 180000, 4, efa=True),
+}
+MultiNodeInstance = Literal["g4dn.xlarge", "g4dn.12xlarge", "g5.xlarge", "g5.12xlarge", "g6.xlarge", "g6.12xlarge"]
 
 
 class TrainingSettings(NetworkSettings):
@@ -18,13 +41,21 @@ class TrainingSettings(NetworkSettings):
     )
     image: str = setting(
         "public.ecr.aws/deep-learning-containers/pytorch:2.13-cpu-amzn2023",
-        "Container image with Python and PyTorch in which the job runs.",
+        "Container image with Python and PyTorch.",
         group="Job",
         pattern=r"^[\w./:@-]+$",
-        hint="a container image, such as public.ecr.aws/name/image:tag",
+        hint="a container image",
+    )
+    gpu_image: str = setting(
+        "public.ecr.aws/deep-learning-containers/pytorch:2.13-cu133-amzn2023",
+        "Container image with Python, PyTorch and CUDA, for jobs with a GPU.",
+        group="Job",
+        pattern=r"^[\w./:@-]+$",
+        hint="a container image",
     )
     job_vcpus: int = setting(4, "vCPUs of a job.", group="Job", ge=1, le=192)
     job_memory_mib: int = setting(7168, "Memory of a job, in MiB.", group="Job", ge=512, le=1536000)
+    job_gpus: int = setting(1, "GPUs of a job in the GPU queue.", group="Job", ge=1, le=8)
     shared_memory_mib: int = setting(
         2048, "Shared memory of a job (data loaders' workers exchange batches there), in MiB.", group="Job", ge=64
     )
@@ -36,19 +67,47 @@ class TrainingSettings(NetworkSettings):
     )
     instance_types: Items = setting(
         ["m7i", "c7i", "m6i", "c6i"],
-        "Instance types or families that may run jobs; more choice finds spot capacity sooner.",
+        "Instance types or families of the CPU queue; more choice finds spot capacity sooner.",
         group="Capacity",
         kind="CommaDelimitedList",
         min_length=1,
     )
-    maximum_vcpus: int = setting(16, "Most vCPUs in use at one time.", group="Capacity", ge=1, le=10000)
-    volume_gib: int = setting(50, "Size of an instance's encrypted volume, in GiB.", group="Capacity", ge=30, le=16384)
+    gpu_instance_types: Items = setting(
+        ["g4dn", "g5", "g6"],
+        "Instance types or families of the GPU queue.",
+        group="Capacity",
+        kind="CommaDelimitedList",
+        min_length=1,
+    )
+    multi_node_instance_type: MultiNodeInstance = setting(
+        "g4dn.xlarge", "Instance type of multi-node jobs; 12xlarge has EFA.", group="Capacity"
+    )
+    machine_image: str = setting(
+        "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
+        "SSM parameter with the machine image of a one-off instance: Docker, NVIDIA's driver.",
+        group="Capacity",
+        kind="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+        pattern=r"^/[\w./-]+$",
+        hint="the name of an SSM parameter, such as /aws/service/deeplearning/...",
+    )
+    maximum_vcpus: int = setting(
+        16, "Most vCPUs in use at one time, for each kind of instance.", group="Capacity", ge=1, le=10000
+    )
+    volume_gib: int = setting(100, "Size of an instance's encrypted volume, in GiB.", group="Capacity", ge=75, le=16384)
     runnable_limit_seconds: int = setting(
         1800,
         "A job that waits this long for capacity at the head of the queue is cancelled, in seconds.",
         group="Capacity",
         ge=600,
         le=86400,
+    )
+    email: str = setting(
+        "",
+        "Address for mails on failed and stuck jobs and for alarms; its owner must confirm the subscription.",
+        empty="nobody is told",
+        group="Monitoring",
+        pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
+        hint="an e-mail address, or nothing",
     )
     log_retention_days: RetentionDays = setting(90, "How long logs are kept, in days.", group="Logs and data")
     infrequent_access_days: int = setting(

@@ -99,9 +99,7 @@ def test_every_parameter_is_asked_for_under_a_heading_with_a_label(template: Jso
 
 def test_every_parameter_is_used(file: str, template: Json) -> None:
     text = (FOLDER / file).read_text().split("\nResources:\n")[1]
-    assert [
-        name for name in template["Parameters"] if f"!Ref {name}\n" not in text and f"!Ref {name}]" not in text
-    ] == []
+    assert [name for name in template["Parameters"] if not re.search(rf"(!Ref {name}\b|\$\{{{name}\}})", text)] == []
 
 
 def test_parameters_have_the_consoles_types(template: Json) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,10 +12,16 @@ from pathlib import Path
 import pytest
 
 from infra.code import LOADER
+from infra.training.one_off import SCRIPT
+from localcloud import engines
 from workloads import bootstrap
+from workloads.errors import Interrupted
+from workloads.training.runtime.cloudwatch import NAMESPACE, PROBLEMS, PUBLISHED
 from workloads.training.runtime.workload import WORKLOADS
 
-from .conftest import Json, Synthesised, of_type, only, statements
+from .conftest import Json, Synthesised, as_list, of_type, only, statements
+
+EXPECTED_TAG = "groundwork:expected-termination"
 
 
 @pytest.fixture(scope="session")
@@ -50,95 +57,250 @@ def test_data_moves_to_cheaper_storage_and_artifacts_keep_old_versions_for_a_tim
         assert bucket["LifecycleConfiguration"]["Rules"][1]["AbortIncompleteMultipartUpload"]
 
 
-def test_compute_is_spot_and_scales_to_zero(template: Json) -> None:
-    environment = only(template, "AWS::Batch::ComputeEnvironment")
-    resources = environment["ComputeResources"]
-    assert (resources["Type"], resources["AllocationStrategy"]) == ("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED")
-    assert (resources["MinvCpus"], resources["MaxvCpus"]) == (0, 16)
-    assert environment["ReplaceComputeEnvironment"] is False
-    assert "ServiceRole" not in environment
+def test_every_kind_of_instance_is_spot_first_and_on_demand_otherwise_from_zero(template: Json) -> None:
+    environments = {name: body["Properties"] for name, body in of_type(template, "AWS::Batch::ComputeEnvironment")}
+    assert set(environments) == {"CpuSpot", "CpuOnDemand", "GpuSpot", "GpuOnDemand", "MultiNode"}
+    for name, environment in environments.items():
+        resources = environment["ComputeResources"]
+        spot = ("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED")
+        expected = spot if name.endswith("Spot") else ("EC2", "BEST_FIT_PROGRESSIVE")
+        assert (resources["Type"], resources["AllocationStrategy"]) == expected, name
+        assert (resources["MinvCpus"], resources["MaxvCpus"]) == (0, 16), name
+        image = "ECS_AL2023" if name.startswith("Cpu") else "ECS_AL2023_NVIDIA"
+        assert resources["Ec2Configuration"] == [{"ImageType": image}], name
+        assert environment["ReplaceComputeEnvironment"] is False, name
+        assert "ServiceRole" not in environment, name
+    assert environments["GpuSpot"]["ComputeResources"]["InstanceTypes"] == ["g4dn", "g5", "g6"]
+    for queue, kinds in {"CpuQueue": ["CpuSpot", "CpuOnDemand"], "GpuQueue": ["GpuSpot", "GpuOnDemand"]}.items():
+        order = template["Resources"][queue]["Properties"]["ComputeEnvironmentOrder"]
+        assert [place["ComputeEnvironment"]["Fn::GetAtt"][0] for place in order] == kinds
+        assert [place["Order"] for place in order] == [1, 2]
 
 
-def test_a_job_without_capacity_does_not_wait_for_ever(template: Json) -> None:
-    actions = only(template, "AWS::Batch::JobQueue")["JobStateTimeLimitActions"]
-    assert {(action["State"], action["Action"]) for action in actions} == {("RUNNABLE", "CANCEL")}
-    assert len({action["Reason"] for action in actions}) == 3
-    assert all(action["MaxTimeSeconds"] >= 600 for action in actions)
+def test_queues_share_fairly_and_no_job_waits_for_ever(template: Json) -> None:
+    queues = [body["Properties"] for _, body in of_type(template, "AWS::Batch::JobQueue")]
+    assert len(queues) == 3
+    for queue in queues:
+        assert queue["SchedulingPolicyArn"] == {"Fn::GetAtt": ["FairShare", "Arn"]}
+        actions = queue["JobStateTimeLimitActions"]
+        assert {(action["State"], action["Action"]) for action in actions} == {("RUNNABLE", "CANCEL")}
+        assert {action["Reason"].partition(":")[0] for action in actions} == {"CAPACITY", "MISCONFIGURATION"}
+        assert all(action["MaxTimeSeconds"] >= 600 for action in actions)
+    assert only(template, "AWS::Batch::SchedulingPolicy")["FairsharePolicy"]
 
 
-def test_the_job_trains_from_the_stacks_data_into_its_artifacts(job: Json) -> None:
+def test_nodes_of_a_job_are_close_together_and_reach_each_other_alone(template: Json) -> None:
+    resources = template["Resources"]["MultiNode"]["Properties"]["ComputeResources"]
+    assert resources["PlacementGroup"] == {"Ref": "Together"}
+    assert only(template, "AWS::EC2::PlacementGroup") == {"Strategy": "cluster"}
+    assert len(resources["Subnets"]) == 1
+    group = {"Fn::GetAtt": ["Nodes", "GroupId"]}
+    assert resources["SecurityGroupIds"] == [group]
+    inside, outside = only(template, "AWS::EC2::SecurityGroupIngress"), only(template, "AWS::EC2::SecurityGroupEgress")
+    assert inside["GroupId"] == inside["SourceSecurityGroupId"] == outside["DestinationSecurityGroupId"] == group
+    launch = template["Resources"]["NodesLaunchTemplate"]["Properties"]["LaunchTemplateData"]
+    [interface] = launch["NetworkInterfaces"]
+    where = {"Fn::FindInMap": ["NodeResources", "g4dn.xlarge", "Interface"]}
+    assert interface["InterfaceType"] == where
+    assert template["Conditions"]["HasEfa"] == {"Fn::Equals": [where, "efa"]}
+    interfaces = {name: node["Interface"] for name, node in template["Mappings"]["NodeResources"].items()}
+    assert interfaces["g4dn.xlarge"] == "interface"
+    assert interfaces["g5.12xlarge"] == "efa"
+
+
+def test_a_multi_node_job_runs_on_all_gpus_of_every_node(template: Json) -> None:
+    job = template["Resources"]["DigitClassifierMultiNodeJob"]["Properties"]
+    nodes = job["NodeProperties"]
+    assert (job["Type"], nodes["NumNodes"], nodes["MainNode"]) == ("multinode", 2, 0)
+    [every] = nodes["NodeRangeProperties"]
+    assert every["TargetNodes"] == "0:"
+    container = every["Container"]
+    assert container["Command"][-2:] == ["--strategy", "ddp"]
+    assert {need["Type"] for need in container["ResourceRequirements"]} == {"VCPU", "MEMORY", "GPU"}
+    [condition, devices, otherwise] = container["LinuxParameters"]["Devices"]["Fn::If"]
+    assert (condition, otherwise) == ("HasEfa", {"Ref": "AWS::NoValue"})
+    assert devices[0]["HostPath"] == "/dev/infiniband/uverbs0"
+
+
+def test_the_job_trains_from_the_stacks_data_into_its_artifacts(job: Json, template: Json) -> None:
     arguments = job["ContainerProperties"]["Command"]
-    assert arguments[:3] == ["python", "-c", LOADER]
+    assert arguments[:3] == ["python", "-c", {"Fn::FindInMap": ["Container", "Python", "Loader"]}]
+    assert template["Mappings"]["Container"]["Python"]["Loader"] == LOADER
     assert arguments[3:] == [
-        *("train", "digit-classifier", "--data", "Ref::data", "--output", "Ref::output"),
+        *("Ref::task", "digit-classifier", "--data", "Ref::data", "--output", "Ref::output"),
         *("--epochs", "Ref::epochs", "--metrics", "cloudwatch"),
     ]
+    assert job["Parameters"]["task"] == "train"
     assert job["Parameters"]["data"] == {"Fn::Join": ["", ["s3://", {"Ref": "DataBucket"}, "/mnist"]]}
     assert job["Parameters"]["output"] == {"Fn::Join": ["", ["s3://", {"Ref": "ArtifactBucket"}, "/digit-classifier"]]}
     assert job["Parameters"]["epochs"] == "1"
 
 
-def test_every_workload_has_its_job_its_data_and_its_row_on_the_dashboard(template: Json) -> None:
+def containers(template: Json) -> dict[str, Json]:
+    """The container of every job definition."""
+    found = {}
+    for name, body in of_type(template, "AWS::Batch::JobDefinition"):
+        properties = body["Properties"]
+        nodes = properties.get("NodeProperties")
+        found[name] = nodes["NodeRangeProperties"][0]["Container"] if nodes else properties["ContainerProperties"]
+    return found
+
+
+def test_every_workload_has_its_job_its_data_and_its_place_on_the_dashboard(template: Json) -> None:
     jobs = {name: body["Properties"] for name, body in of_type(template, "AWS::Batch::JobDefinition")}
-    assert {body["ContainerProperties"]["Command"][4] for body in jobs.values()} == set(WORKLOADS)
-    folders = {
-        body["ContainerProperties"]["Command"][4]: body["Parameters"]["data"]["Fn::Join"][1][2]
-        for body in jobs.values()
-    }
+    trained = {name: jobs[name] for name in jobs if name.endswith("Job") and jobs[name]["Parameters"].get("task")}
+    workloads = {name: containers(template)[name]["Command"][4] for name in trained}
+    assert set(workloads.values()) == set(WORKLOADS)
+    folders = {workloads[name]: body["Parameters"]["data"]["Fn::Join"][1][2] for name, body in trained.items()}
     assert folders == {
         "digit-classifier": "/mnist",
         "digit-gan": "/mnist",
         "delivery-time": "/delivery",
         "player-position": "/nfl",
     }
-    assert len({json.dumps(body["ContainerProperties"]["JobRoleArn"]) for body in jobs.values()}) == len(jobs)
     dashboard = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
     assert [workload for workload in WORKLOADS if workload not in dashboard] == []
 
 
-def test_the_job_has_shared_memory_a_limit_and_a_log_group_of_the_stack(job: Json) -> None:
-    container = job["ContainerProperties"]
-    assert container["LinuxParameters"]["SharedMemorySize"] == 2048
-    assert container["LogConfiguration"]["LogDriver"] == "awslogs"
-    assert container["LogConfiguration"]["Options"]["awslogs-group"] == {"Ref": "JobLogs"}
-    assert job["Timeout"] == {"AttemptDurationSeconds": 21600}
-    assert container["JobRoleArn"] != container["ExecutionRoleArn"]
+def test_every_job_has_shared_memory_a_limit_a_cache_and_a_log_group_of_the_stack(template: Json) -> None:
+    for name, container in containers(template).items():
+        assert container["LinuxParameters"]["SharedMemorySize"] == 2048, name
+        assert container["LinuxParameters"]["InitProcessEnabled"] is True, name
+        assert container["LogConfiguration"]["LogDriver"] == "awslogs", name
+        assert container["LogConfiguration"]["Options"]["awslogs-group"] == {"Ref": "JobLogs"}, name
+        assert container["JobRoleArn"] != container["ExecutionRoleArn"], name
+        [mount], [volume] = container["MountPoints"], container["Volumes"]
+        assert mount["ContainerPath"] == volume["Host"]["SourcePath"] == str(bootstrap.CACHE), name
+        assert not [variable for variable in container["Environment"] if "SECRET" in variable["Name"]], name
+        assert template["Resources"][name]["Properties"]["Timeout"] == {"AttemptDurationSeconds": 21600}, name
 
 
-def test_a_reclaimed_host_is_retried_and_a_jobs_own_failure_is_not(job: Json) -> None:
-    assert job["RetryStrategy"] == {
-        "Attempts": 3,
-        "EvaluateOnExit": [
-            {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
-            {"Action": "EXIT", "OnReason": "*"},
-        ],
+def test_jobs_with_a_gpu_ask_for_it_and_for_cuda(template: Json) -> None:
+    for name, container in containers(template).items():
+        needs = {need["Type"]: need["Value"] for need in container["ResourceRequirements"]}
+        with_gpu = name.endswith(("GpuJob", "MultiNodeJob"))
+        assert ("GPU" in needs) == with_gpu, name
+        assert ("-cu" in container["Image"]) == with_gpu, name
+
+
+def test_a_reclaimed_host_is_retried_and_a_jobs_own_failure_is_not(template: Json) -> None:
+    for name, body in of_type(template, "AWS::Batch::JobDefinition"):
+        assert body["Properties"]["RetryStrategy"] == {
+            "Attempts": 3,
+            "EvaluateOnExit": [
+                {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
+                {"Action": "RETRY", "OnExitCode": str(Interrupted.exit_code)},
+                {"Action": "EXIT", "OnReason": "*"},
+            ],
+        }, name
+
+
+def test_a_job_reads_its_own_data_and_writes_below_its_own_name_alone(template: Json) -> None:
+    for workload, data, others in (
+        ("digit-classifier", "mnist", []),
+        ("digit-gan", "mnist", ["digit-classifier"]),
+        ("delivery-time", "delivery", []),
+        ("player-position", "nfl", []),
+    ):
+        role = "".join(word.title() for word in workload.split("-")) + "JobRole"
+        allowed = [s for name, s in statements(template) if name == role and s["Action"] != "sts:AssumeRole"]
+        [read, write] = allowed
+        assert read["Action"] == "s3:GetObject"
+        folders = [re.findall(r"/([a-z-]+)/\*", json.dumps(place))[0] for place in read["Resource"]]
+        assert folders == [data, workload, *others]
+        assert set(write["Action"]) == {"s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"}
+        assert f"/{workload}/*" in json.dumps(write["Resource"])
+    prediction = [s for name, s in statements(template) if name == "PredictRole" and "s3:PutObject" in s["Action"]]
+    assert "/predictions/*" in json.dumps([s["Resource"] for s in prediction])
+
+
+def test_every_role_of_a_job_reads_the_code_and_lists_but_deletes_no_version(template: Json) -> None:
+    common = template["Resources"]["JobPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [s["Action"] for s in common] == ["s3:GetObject", "s3:ListBucket", "cloudwatch:PutMetricData"]
+    roles = {json.dumps(container["JobRoleArn"]) for container in containers(template).values()}
+    assert len(roles) == len(WORKLOADS) + 1
+    for name in re.findall(r'"(\w+Role)"', "".join(roles)):
+        assert template["Resources"][name]["Properties"]["ManagedPolicyArns"] == [{"Ref": "JobPolicy"}]
+    assert not [s for _, s in statements(template) if "s3:DeleteObjectVersion" in as_list(s["Action"])]
+
+
+def test_a_failed_job_and_a_stuck_one_are_told_with_the_reason(template: Json) -> None:
+    rules = {name: body["Properties"] for name, body in of_type(template, "AWS::Events::Rule")}
+    failed, stuck = rules["FailedJobs"], rules["StuckJobs"]
+    assert failed["EventPattern"]["detail-type"] == ["Batch Job State Change"]
+    assert failed["EventPattern"]["detail"]["status"] == ["FAILED"]
+    assert stuck["EventPattern"]["detail-type"] == ["Batch Job Queue Blocked"]
+    for rule in (failed, stuck):
+        assert len(rule["EventPattern"]["detail"]["jobQueue"]) == 3
+        [target] = rule["Targets"]
+        assert target["Arn"] == {"Ref": "Topic"}
+        transformer = target["InputTransformer"]
+        assert "<reason>" in transformer["InputTemplate"]
+        assert transformer["InputPathsMap"]["reason"] == "$.detail.statusReason"
+        assert set(re.findall("<([a-z]+)>", transformer["InputTemplate"])) == set(transformer["InputPathsMap"])
+
+
+def test_alarms_ring_when_training_goes_wrong(template: Json) -> None:
+    alarms = {
+        body["Properties"]["MetricName"]: body["Properties"] for _, body in of_type(template, "AWS::CloudWatch::Alarm")
     }
+    known = {name for name, _ in PUBLISHED.values()}
+    for name, alarm in alarms.items():
+        assert name in known
+        assert alarm["Namespace"] == NAMESPACE
+        assert "Dimensions" not in alarm  # of whichever workload
+    assert set(alarms) == {PUBLISHED[name][0] for name in PROBLEMS}
 
 
-def test_a_job_writes_below_its_own_name_and_reads_only_code_and_data(template: Json) -> None:
-    allowed = [s for name, s in statements(template) if name == "DigitClassifierJobRoleDefaultPolicy"]
-    [write] = [s for s in allowed if "s3:PutObject" in s["Action"]]
-    assert "/digit-classifier/*" in json.dumps(write["Resource"])
-    assert "s3:DeleteObject" in write["Action"]  # its checkpoints, when it has finished
-    assert not any("s3:DeleteObjectVersion" in s["Action"] for s in allowed)
-    [read] = [s for s in allowed if s["Action"] == "s3:GetObject"]
-    assert len(read["Resource"]) == 3
+def test_the_dashboard_shows_the_training_metrics_of_the_workload_one_chooses(template: Json) -> None:
+    text = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
+    assert [name for name, _ in PUBLISHED.values() if name not in text and name != "EpochSeconds"] == []
+    assert "Groundwork/Training" in text
+    assert '\\"property\\": \\"Workload\\"' in text
 
 
-def test_the_dashboard_shows_the_training_metrics(template: Json) -> None:
-    body = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
-    names = ("TrainingLoss", "ValidationLoss", "ValidationAccuracy", "SamplesPerSecond", "CpuUtilization")
-    assert [name for name in names if name not in body] == []
-    assert "Groundwork/Training" in body
+def test_a_one_off_instance_ends_itself_and_alarms_nobody(template: Json) -> None:
+    launch = template["Resources"]["OneOffLaunchTemplate"]["Properties"]["LaunchTemplateData"]
+    assert launch["InstanceInitiatedShutdownBehavior"] == "terminate"
+    assert launch["MetadataOptions"]["InstanceMetadataTags"] == "enabled"
+    [tags] = launch["TagSpecifications"]
+    assert EXPECTED_TAG in {tag["Key"] for tag in tags["Tags"]}
+    assert template["Parameters"]["MachineImage"]["Default"].startswith("/aws/service/deeplearning/ami/")
+    script = SCRIPT.read_text()
+    assert script.splitlines()[-1] in json.dumps(launch["UserData"]).replace("\\n", "\n").replace('\\"', '"')
+    [assume] = [
+        s for name, s in statements(template) if name == "OneOffRoleDefaultPolicy" and s["Action"] == "sts:AssumeRole"
+    ]
+    lent = [role["Fn::GetAtt"][0] for role in as_list(assume["Resource"])]
+    assert lent == ["DigitClassifierJobRole", "DigitGanJobRole"]
+    trusting = [
+        name for name, s in statements(template) if s.get("Principal") == {"AWS": {"Fn::GetAtt": ["OneOffRole", "Arn"]}}
+    ]
+    assert trusting == lent
+
+
+def test_its_start_script_is_clean() -> None:
+    checked = subprocess.run(
+        [str(engines.find("shellcheck")), str(SCRIPT)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=engines.environment(),
+    )
+    assert (checked.returncode, checked.stdout) == (0, "")
 
 
 def test_settings_reach_the_template(synthesise: Callable[..., Json]) -> None:
     settings = {
         "code": "s3://bundles/code.zip",
         "image": "registry/own:1",
+        "gpu_image": "registry/own:2-cu",
         "runnable_limit_seconds": "600",
         "instance_types": "c7i.large",
+        "gpu_instance_types": "g6",
+        "multi_node_instance_type": "g5.12xlarge",
         "maximum_vcpus": 64,
+        "job_gpus": 4,
         "delete_data": True,
         "log_retention_days": 7,
     }
@@ -147,27 +309,32 @@ def test_settings_reach_the_template(synthesise: Callable[..., Json]) -> None:
     assert container["Image"] == "registry/own:1"
     assert {"Name": "GROUNDWORK_CODE", "Value": "s3://bundles/code.zip"} in container["Environment"]
     assert "s3:::bundles/code.zip" in json.dumps(changed)
-    resources = only(changed, "AWS::Batch::ComputeEnvironment")["ComputeResources"]
-    assert (resources["InstanceTypes"], resources["MaxvCpus"]) == (["c7i.large"], 64)
+    on_gpu = changed["Resources"]["DigitGanGpuJob"]["Properties"]["ContainerProperties"]
+    assert on_gpu["Image"] == "registry/own:2-cu"
+    assert {"Type": "GPU", "Value": "4"} in on_gpu["ResourceRequirements"]
+    for name, types in (("CpuSpot", ["c7i.large"]), ("GpuOnDemand", ["g6"]), ("MultiNode", ["g5.12xlarge"])):
+        resources = changed["Resources"][name]["Properties"]["ComputeResources"]
+        assert (resources["InstanceTypes"], resources["MaxvCpus"]) == (types, 64)
     for kind in ("AWS::S3::Bucket", "AWS::Logs::LogGroup"):
         for name, body in of_type(changed, kind):
             assert (name, body["DeletionPolicy"]) == (name, "Delete")
 
 
 def test_the_code_bundle_holds_the_workloads_and_no_caches(template: Json, synthesised: Synthesised) -> None:
-    [bundle] = [path for path in synthesised.folder.glob("asset.*") if path.is_dir()]
-    files = {str(path.relative_to(bundle)) for path in bundle.rglob("*") if path.is_file()}
+    bundles = [path for path in synthesised.folder.glob("asset.*") if (path / "workloads").is_dir()]
+    assert len(bundles) == 1  # of all stacks: by its content
+    files = {str(path.relative_to(bundles[0])) for path in bundles[0].rglob("*") if path.is_file()}
     assert "workloads/__main__.py" in files
     assert {file.split("/")[0] for file in files} == {"workloads"}
     assert not [file for file in files if "__pycache__" in file]
 
 
 def test_its_outputs_are_what_others_read(template: Json) -> None:
+    jobs = ("DigitClassifier", "DigitClassifierGpu", "DigitClassifierMultiNode", "DigitGan", "DigitGanGpu")
     assert set(template["Outputs"]) == {
-        *("DataBucketName", "ArtifactBucketName", "JobQueueArn"),
-        *("DigitClassifierJobDefinitionArn", "DigitGanJobDefinitionArn"),
-        *("DeliveryTimeJobDefinitionArn", "PlayerPositionJobDefinitionArn"),
-        *("DashboardName", "LogGroupName"),
+        *("DataBucketName", "ArtifactBucketName", "CpuQueueArn", "GpuQueueArn", "MultiNodeQueueArn"),
+        *(f"{job}JobDefinitionArn" for job in (*jobs, "DeliveryTime", "PlayerPosition", "Predict")),
+        *("LaunchTemplateId", "TopicArn", "DashboardName", "LogGroupName"),
     }
 
 

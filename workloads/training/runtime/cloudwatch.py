@@ -32,8 +32,12 @@ PUBLISHED: Mapping[str, tuple[str, StandardUnitType]] = {
     "gpu_utilization": ("GpuUtilization", "Percent"),
     "mode_collapse": ("ModeCollapse", "Count"),
     "non_finite_loss": ("NonFiniteLoss", "Count"),
+    "seconds_since_progress": ("SecondsSinceProgress", "Seconds"),
 }
 """What is sent, by its column in history.csv: name and unit. Not every column is: each metric is billed."""
+
+PROBLEMS = ("mode_collapse", "non_finite_loss", "seconds_since_progress")
+"""Those that alarms watch, whichever workload it is: they are sent without the dimension as well."""
 
 _DATA_PER_REQUEST = 1000  # PutMetricData's limit
 _BUFFER = 100_000  # a day and more of an outage
@@ -65,15 +69,10 @@ class CloudWatchMetrics:
         counts = {"non_finite_loss": float(len(published) - len(finite))} if len(finite) < len(published) else {}
         for name, value in (finite | counts).items():
             metric, unit = PUBLISHED[name]
-            self._buffer.append(
-                {
-                    "MetricName": metric,
-                    "Dimensions": [{"Name": "Workload", "Value": self._workload}],
-                    "Timestamp": now,
-                    "Value": value,
-                    "Unit": unit,
-                }
-            )
+            datum: MetricDatumTypeDef = {"MetricName": metric, "Timestamp": now, "Value": value, "Unit": unit}
+            self._buffer.append({**datum, "Dimensions": [{"Name": "Workload", "Value": self._workload}]})
+            if name in PROBLEMS:
+                self._buffer.append(datum)
 
     def flush(self) -> None:
         """Send what is buffered. A failure warns once and keeps it for the next time."""

@@ -1,0 +1,222 @@
+"""Where jobs run: compute environments from zero, and the queues before them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import CfnCondition, CfnMapping, Fn, Stack, aws_batch, aws_ec2, aws_iam
+
+from infra.instances import instance_profile, launch_template
+from infra.network import Network
+from infra.settings.training import MULTI_NODE_INSTANCES, TrainingSettings
+
+#: Why Batch lets a job wait, in its own words; a job that waits too long for one of them is cancelled.
+WAITING = (
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+)
+SHARE_DECAY_SECONDS = 3600  # what a workload used an hour ago counts half
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The queues, by what their jobs need.
+
+    Attributes:
+        cpu: no GPU.
+        gpu: one instance's GPUs.
+        multi_node: several instances.
+    """
+
+    cpu: aws_batch.CfnJobQueue
+    gpu: aws_batch.CfnJobQueue
+    multi_node: aws_batch.CfnJobQueue
+
+
+class Nodes:
+    """What the nodes of a multi-node job have, by the setting's instance type.
+
+    Attributes:
+        vcpus: for the job, as the template's text.
+        memory_mib: likewise, less than the instance has.
+        gpus: likewise.
+        interface: type of the network interface: `efa` where the instance has it.
+        has_efa: the condition that it has.
+    """
+
+    def __init__(self, stack: Stack, instance_type: str) -> None:
+        table = CfnMapping(
+            stack,
+            "NodeResources",
+            mapping={
+                name: {
+                    "Vcpus": str(node.vcpus),
+                    "Memory": str(node.memory_mib),
+                    "Gpus": str(node.gpus),
+                    "Interface": "efa" if node.efa else "interface",
+                }
+                for name, node in MULTI_NODE_INSTANCES.items()
+            },
+        )
+        self.instance_type = instance_type
+        self.vcpus, self.memory_mib, self.gpus, self.interface = (
+            Fn.find_in_map(table.logical_id, instance_type, name) for name in ("Vcpus", "Memory", "Gpus", "Interface")
+        )
+        self.has_efa = CfnCondition(stack, "HasEfa", expression=Fn.condition_equals(self.interface, "efa"))
+
+
+def queues(stack: Stack, settings: TrainingSettings, network: Network, nodes: Nodes) -> Queues:
+    """Three queues: spot instances where there are any, on-demand ones otherwise; nothing runs until a job waits."""
+    profile = instance_profile(
+        stack,
+        "Instance",
+        purpose="Lets the container agent of ECS run Batch jobs.",
+        managed_policy="service-role/AmazonEC2ContainerServiceforEC2Role",
+    )
+    template = launch_template(stack, "LaunchTemplate", volume_gib=settings.volume_gib)
+    fair_share = aws_batch.CfnSchedulingPolicy(
+        stack,
+        "FairShare",
+        fairshare_policy=aws_batch.CfnSchedulingPolicy.FairsharePolicyProperty(share_decay_seconds=SHARE_DECAY_SECONDS),
+    )
+
+    def environment(
+        name: str, image: str, launch: aws_ec2.CfnLaunchTemplate, **resources: Any
+    ) -> aws_batch.CfnComputeEnvironment:
+        in_network = {
+            "security_group_ids": [network.security_group.security_group_id],
+            "subnets": network.subnet_ids,
+        }
+        return _environment(
+            stack, name, settings, network, profile, image=image, template=launch, resources=in_network | resources
+        )
+
+    def instances(name: str, image: str, types: list[str]) -> list[aws_batch.CfnComputeEnvironment]:
+        """Spot, where capacity is cheap and deep; on demand, where there is none."""
+        kinds = {
+            "Spot": {"type": "SPOT", "allocation_strategy": "SPOT_PRICE_CAPACITY_OPTIMIZED"},
+            "OnDemand": {"type": "EC2", "allocation_strategy": "BEST_FIT_PROGRESSIVE"},
+        }
+        return [
+            environment(f"{name}{kind}", image, template, **{"instance_types": types, **options})
+            for kind, options in kinds.items()
+        ]
+
+    def multi_node() -> aws_batch.CfnComputeEnvironment:
+        """Instances of one type, close together in one zone; Batch runs such jobs on demand alone."""
+        group = _nodes_security_group(stack, network)
+        return environment(
+            "MultiNode",
+            "ECS_AL2023_NVIDIA",
+            _nodes_template(stack, settings, nodes, group),
+            type="EC2",
+            allocation_strategy="BEST_FIT_PROGRESSIVE",
+            instance_types=[settings.multi_node_instance_type],
+            placement_group=aws_ec2.CfnPlacementGroup(stack, "Together", strategy="cluster").ref,
+            subnets=[Fn.select(0, network.subnet_ids)],
+            security_group_ids=[group.security_group_id],
+        )
+
+    return Queues(
+        cpu=_queue(stack, "CpuQueue", instances("Cpu", "ECS_AL2023", settings.instance_types), settings, fair_share),
+        gpu=_queue(
+            stack, "GpuQueue", instances("Gpu", "ECS_AL2023_NVIDIA", settings.gpu_instance_types), settings, fair_share
+        ),
+        multi_node=_queue(stack, "MultiNodeQueue", [multi_node()], settings, fair_share),
+    )
+
+
+def _environment(
+    stack: Stack,
+    name: str,
+    settings: TrainingSettings,
+    network: Network,
+    profile: aws_iam.InstanceProfile,
+    *,
+    image: str,
+    template: aws_ec2.CfnLaunchTemplate,
+    resources: dict[str, Any],
+) -> aws_batch.CfnComputeEnvironment:
+    """Instances from zero, which Batch's own role of the account runs."""
+    environment = aws_batch.CfnComputeEnvironment(
+        stack,
+        name,
+        type="MANAGED",
+        replace_compute_environment=False,  # change in place, so that queues keep working
+        compute_resources=aws_batch.CfnComputeEnvironment.ComputeResourcesProperty(
+            minv_cpus=0,
+            maxv_cpus=settings.maximum_vcpus,
+            instance_role=profile.instance_profile_arn,
+            ec2_configuration=[aws_batch.CfnComputeEnvironment.Ec2ConfigurationObjectProperty(image_type=image)],
+            launch_template=aws_batch.CfnComputeEnvironment.LaunchTemplateSpecificationProperty(
+                launch_template_id=template.ref, version=template.attr_latest_version_number
+            ),
+            update_to_latest_image_version=True,
+            **resources,
+        ),
+    )
+    environment.node.add_dependency(*network.routes)
+    return environment
+
+
+def _nodes_security_group(stack: Stack, network: Network) -> aws_ec2.SecurityGroup:
+    """The nodes of a job reach each other in every way, as EFA needs it; nothing else reaches them."""
+    group = aws_ec2.SecurityGroup(
+        stack, "Nodes", vpc=network.vpc, allow_all_outbound=False, description="Among themselves; HTTPS out."
+    )
+    group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS")
+    itself, description = group.security_group_id, "Nodes of a job"
+    aws_ec2.CfnSecurityGroupIngress(
+        stack, "FromNodes", group_id=itself, source_security_group_id=itself, ip_protocol="-1", description=description
+    )
+    aws_ec2.CfnSecurityGroupEgress(
+        stack,
+        "ToNodes",
+        group_id=itself,
+        destination_security_group_id=itself,
+        ip_protocol="-1",
+        description=description,
+    )
+    return group
+
+
+def _nodes_template(
+    stack: Stack, settings: TrainingSettings, nodes: Nodes, group: aws_ec2.SecurityGroup
+) -> aws_ec2.CfnLaunchTemplate:
+    interface = aws_ec2.CfnLaunchTemplate.NetworkInterfaceProperty(
+        device_index=0,
+        interface_type=nodes.interface,
+        groups=[group.security_group_id],
+        associate_public_ip_address=True,
+        delete_on_termination=True,
+    )
+    return launch_template(stack, "NodesLaunchTemplate", volume_gib=settings.volume_gib, network_interfaces=[interface])
+
+
+def _queue(
+    stack: Stack,
+    name: str,
+    environments: list[aws_batch.CfnComputeEnvironment],
+    settings: TrainingSettings,
+    fair_share: aws_batch.CfnSchedulingPolicy,
+) -> aws_batch.CfnJobQueue:
+    """A queue that prefers the first environment, shares fairly, and gives up on jobs for which no capacity comes."""
+    queue = aws_batch.CfnJobQueue
+    return queue(
+        stack,
+        name,
+        priority=1,
+        scheduling_policy_arn=fair_share.attr_arn,
+        compute_environment_order=[
+            queue.ComputeEnvironmentOrderProperty(
+                compute_environment=environment.attr_compute_environment_arn, order=order
+            )
+            for order, environment in enumerate(environments, start=1)
+        ],
+        job_state_time_limit_actions=[
+            queue.JobStateTimeLimitActionProperty(
+                action="CANCEL", state="RUNNABLE", max_time_seconds=settings.runnable_limit_seconds, reason=reason
+            )
+            for reason in WAITING
+        ],
+    )

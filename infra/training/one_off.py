@@ -1,0 +1,89 @@
+"""One training on an EC2 instance of its own with a GPU: a launch template whose instance works, and ends itself."""
+
+from pathlib import Path
+
+from aws_cdk import Aws, Fn, Stack, aws_ec2, aws_iam
+
+from infra.instances import instance_profile, launch_template, machine_image
+from infra.network import Network
+from infra.parameters import text
+from infra.settings.training import TrainingSettings
+from infra.training.jobs import Permissions, Storage
+
+SCRIPT = Path(__file__).parent / "one_off.sh"
+INSTANCE_TYPE = "g4dn.xlarge"  # unless who launches it says otherwise
+EXPECTED = "groundwork:expected-termination"  # which TerminationAlarm does not count
+
+
+class OneOff:
+    """The launch template of one-off instances.
+
+    Attributes:
+        profile: what the instance may do by itself.
+        template: what to launch, with the tags `groundwork:command` and `groundwork:role`.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        """Make the instance's role, which the jobs' roles must know before the rest can be made."""
+        self._stack = stack
+        self.profile = instance_profile(
+            stack,
+            "OneOff",
+            purpose="Lets Systems Manager reach a one-off instance, and its container become a job.",
+            managed_policy="AmazonSSMManagedInstanceCore",
+        )
+        assert self.profile.role  # noqa: S101 (it has just been given one)
+        self.role: aws_iam.IRole = self.profile.role
+
+    def launch(
+        self, settings: TrainingSettings, network: Network, storage: Storage, permissions: Permissions
+    ) -> aws_ec2.CfnLaunchTemplate:
+        """The template, and the permission to lend the jobs' roles and to write their log."""
+        storage.logs.grant_write(self.role)
+        self.role.add_to_principal_policy(
+            aws_iam.PolicyStatement(
+                actions=["sts:AssumeRole"],
+                resources=[role.role_arn for job, role in permissions.roles.items() if job.uses_gpu],
+            )
+        )
+        tags = [{"key": "Name", "value": Aws.STACK_NAME}, {"key": EXPECTED, "value": "its training ends"}]
+        return launch_template(
+            self._stack,
+            "OneOffLaunchTemplate",
+            volume_gib=settings.volume_gib,
+            tags_in_metadata=True,
+            image_id=machine_image(self._stack, settings.machine_image),
+            instance_type=INSTANCE_TYPE,
+            instance_initiated_shutdown_behavior="terminate",
+            iam_instance_profile=aws_ec2.CfnLaunchTemplate.IamInstanceProfileProperty(
+                arn=self.profile.instance_profile_arn
+            ),
+            network_interfaces=[
+                aws_ec2.CfnLaunchTemplate.NetworkInterfaceProperty(
+                    device_index=0,
+                    associate_public_ip_address=True,
+                    groups=[network.security_group.security_group_id],
+                    subnet_id=Fn.select(0, network.subnet_ids),
+                    delete_on_termination=True,
+                )
+            ],
+            tag_specifications=[
+                aws_ec2.CfnLaunchTemplate.TagSpecificationProperty(resource_type="instance", tags=tags)
+            ],
+            user_data=_user_data(settings, storage),
+        )
+
+
+def _user_data(settings: TrainingSettings, storage: Storage) -> str:
+    """The script, with what it needs to know before it."""
+    values = {
+        "REGION": Aws.REGION,
+        "LOG_GROUP": storage.logs.log_group_name,
+        "IMAGE": settings.gpu_image,
+        "SHARED_MEMORY_MIB": text(settings.shared_memory_mib),
+        "LIMIT_SECONDS": text(settings.job_timeout_seconds),
+        "GROUNDWORK_CODE": storage.code.url,
+    }
+    known = [f"{name}={value}" for name, value in values.items()]
+    loader = ["LOADER=$(cat <<'END'", storage.code.loader, "END", ")"]
+    return Fn.base64("\n".join(["#!/bin/bash", *known, *loader, SCRIPT.read_text("utf-8")]))
