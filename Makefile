@@ -43,13 +43,15 @@ templates: setup ## write cloudformation/*.yaml from the stack classes
 clean: ## remove what the other targets made
 	rm -rf .venv node_modules cdk.out .groundwork demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(INSTALLED): requirements.txt pyproject.toml package-lock.json
+$(INSTALLED): requirements.txt requirements-checks.txt pyproject.toml package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit("Groundwork needs Python 3.11 or newer; PYTHON=python3.12 make chooses one." if sys.version_info < (3, 11) else 0)'
 	@npm --version > /dev/null || { echo "Groundwork needs Node.js 18 or newer with npm, for the CDK command line." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .groundwork/checks
+	.venv/bin/uv pip sync --quiet --python .groundwork/checks/bin/python --require-hashes requirements-checks.txt
 	npm ci --no-audit --no-fund --loglevel=error
 	.venv/bin/python -m localcloud.engines
 	@touch $@

@@ -13,6 +13,7 @@ from typing import Any
 from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, Stack, cx_api
 
 from infra.config import Config
+from infra.data_ecosystem import DataEcosystem
 from infra.devops_metrics import DevOpsMetrics
 from infra.readable_yaml import as_yaml
 from infra.settings_table import with_tables
@@ -29,6 +30,7 @@ TEMPLATES: dict[str, tuple[type[GroundworkStack], str]] = {
     "termination-alarm.yaml": (TerminationAlarm, "termination_alarm"),
     "training.yaml": (Training, "training"),
     "devops-metrics.yaml": (DevOpsMetrics, "devops_metrics"),
+    "data-ecosystem.yaml": (DataEcosystem, "data_ecosystem"),
     "web-app.yaml": (WebApp, "web_app"),
 }
 HEADER = """\

@@ -1,13 +1,34 @@
 """Python functions of one file each, inline in the template: no bundle, no bucket, the same in CDK and console."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_lambda, aws_sqs
+from aws_cdk import Aws, Duration, RemovalPolicy, aws_ec2, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
+from infra.guardrails import acknowledge
 from infra.logs import log_group
 
 FOLDER = Path(__file__).parent.parent / "lambda"
+
+
+@dataclass(frozen=True)
+class InNetwork:
+    """Where a function runs that must reach what is in a network.
+
+    Attributes:
+        vpc: the network.
+        group: the function's security group.
+    """
+
+    vpc: aws_ec2.IVpc
+    group: aws_ec2.ISecurityGroup
+
+    def options(self) -> dict[str, Any]:
+        """CDK's options of such a function."""
+        isolated = aws_ec2.SubnetSelection(subnet_type=aws_ec2.SubnetType.PRIVATE_ISOLATED)
+        return {"vpc": self.vpc, "vpc_subnets": isolated, "security_groups": [self.group]}
 
 
 class Function(aws_lambda.Function):
@@ -31,7 +52,25 @@ class Function(aws_lambda.Function):
         failed_events: aws_sqs.IQueue,
         log_retention_days: int,
         policy: RemovalPolicy,
+        timeout_seconds: int = 30,
+        network: InNetwork | None = None,
+        **options: Any,
     ) -> None:
+        """Make the function.
+
+        Args:
+            scope: where it stands, with its log group and role.
+            name: its construct's name.
+            folder: its folder below `lambda`.
+            description: what it does.
+            environment: what it is told.
+            failed_events: where events go that keep failing.
+            log_retention_days: how long its log is kept.
+            policy: what becomes of its log.
+            timeout_seconds: how long a run may take.
+            network: where it runs, if it must reach what is in a network.
+            options: of CDK's function.
+        """
         self.logs = log_group(scope, f"{name}Logs", log_retention_days, policy)
         self.permissions = aws_iam.Role(
             scope,
@@ -51,7 +90,42 @@ class Function(aws_lambda.Function):
             role=self.permissions,
             log_group=self.logs,
             dead_letter_queue=failed_events,
-            timeout=Duration.seconds(30),
+            timeout=Duration.seconds(timeout_seconds),
             memory_size=256,
+            **(network.options() if network else {}),
+            **options,
         )
         self.logs.grant_write(self.permissions)
+        if network:
+            self._enter_network()
+
+    def _enter_network(self) -> None:
+        """What Lambda needs to give its runs an address in a network; the function's own code cannot use it."""
+        actions = ["CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface", "DescribeSubnets"]
+        enter = aws_iam.Policy(
+            self.permissions,
+            "EnterNetwork",
+            statements=[
+                aws_iam.PolicyStatement(actions=[f"ec2:{action}" for action in actions], resources=["*"]),
+                aws_iam.PolicyStatement(
+                    effect=aws_iam.Effect.DENY,
+                    actions=[f"ec2:{action}" for action in actions],
+                    resources=["*"],
+                    conditions={"ArnLike": {"lambda:SourceFunctionArn": f"arn:{Aws.PARTITION}:lambda:*:*:function:*"}},
+                ),
+            ],
+            roles=[self.permissions],
+        )
+        acknowledge(
+            enter,
+            {"IAM5[Resource::*]": "Lambda makes the interfaces, for the function; its code is denied these calls."},
+        )
+        self.node.add_dependency(enter)
+        acknowledge(
+            self,
+            {
+                "CKV_AWS_115": "Few events come; reserving concurrency would take it from other functions.",
+                "CKV_AWS_117": "It calls the AWS API alone; inside a VPC that would need endpoints, which cost.",
+                "CKV_AWS_173": "Its environment holds names, no secret.",
+            },
+        )

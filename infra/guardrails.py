@@ -3,16 +3,25 @@
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
 from constructs import IConstruct
 
+#: Under this name a construct keeps what it acknowledges of the tools that know templates alone.
+ACKNOWLEDGED = "groundwork:acknowledged"
+_TEMPLATE_RULES = ("CKV_", "IAM_")
+
 
 def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
-    """Accept findings of cdk-nag's AwsSolutions rules on one construct and what it contains.
+    """Accept findings of the checks on one construct and what it contains.
 
     Args:
         construct: where the finding is.
-        reasons: why each finding is no fault, by rule, with its detail where the rule has one: `IAM5[Resource::*]`.
+        reasons: why each finding is no fault, by rule: cdk-nag's AwsSolutions rules with their detail where they have
+            one (`IAM5[Resource::*]`), checkov's (`CKV_AWS_18`), parliament's (`IAM_RESOURCE_STAR`).
     """
     for rule, reason in reasons.items():
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason))
+        if rule.startswith(_TEMPLATE_RULES):
+            construct.node.add_metadata(ACKNOWLEDGED, {rule: reason})
+        else:
+            acknowledgment = Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+            Validations.of(construct).acknowledge(acknowledgment)
 
 
 def data_policy(*, delete_data: bool, allow_data_deletion: bool) -> RemovalPolicy:

@@ -65,17 +65,20 @@ def report_bucket(scope: Construct, *, days: int, policy: RemovalPolicy) -> aws_
     assert isinstance(resource, aws_s3.CfnBucket)  # noqa: S101 - for the type checker
     rule = aws_s3.CfnBucket.RuleProperty(id="OldReports", status="Enabled", expiration_in_days=days)
     resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(rules=[rule])
-    acknowledge(bucket, {"S1": "It holds logs and reports itself; who reads them is in CloudTrail."})
+    logs_itself = "It holds logs and reports itself; who reads them is in CloudTrail."
+    acknowledge(
+        bucket, {"S1": logs_itself, "CKV_AWS_18": logs_itself, "CKV_AWS_21": "Reports are written once, and expire."}
+    )
     return bucket
 
 
 class InfluxDB:
-    """A private instance, reached on one port by members of security groups, its password in a secret.
+    """A private instance, reached on one port from security groups that are let in, its password in a secret.
 
     Attributes:
         endpoint: its host name.
         secret: holds name and password of its first user.
-        clients: the security group that may reach it.
+        server: its security group.
     """
 
     def __init__(
@@ -89,14 +92,10 @@ class InfluxDB:
         reports: aws_s3.Bucket,
         policy: RemovalPolicy,
     ) -> None:
-        self.clients = aws_ec2.SecurityGroup(
-            scope, "Clients", vpc=place.vpc, allow_all_outbound=False, description="Reaches InfluxDB, and HTTPS."
-        )
-        self._server = aws_ec2.SecurityGroup(
+        self._scope, self._place = scope, place
+        self.server = aws_ec2.SecurityGroup(
             scope, "Server", vpc=place.vpc, allow_all_outbound=False, description="InfluxDB, for its clients alone."
         )
-        let_reach(scope, "Server", source=self.clients, target=self._server, port=PORT, what="InfluxDB")
-        self.clients.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS")
         self.secret = aws_secretsmanager.Secret(
             scope,
             "Access",
@@ -110,7 +109,11 @@ class InfluxDB:
             removal_policy=policy,
         )
         acknowledge(
-            self.secret, {"SMG4": "InfluxDB takes its first password at creation only; tokens are rotated in InfluxDB."}
+            self.secret,
+            {
+                "SMG4": "InfluxDB takes its first password at creation only; tokens are rotated in InfluxDB.",
+                "CKV_AWS_149": "Encrypted under Secrets Manager's own key; only this account reads it.",
+            },
         )
         reports.add_to_resource_policy(
             aws_iam.PolicyStatement(
@@ -134,7 +137,7 @@ class InfluxDB:
             username=self.secret.secret_value_from_json("username").unsafe_unwrap(),
             password=self.secret.secret_value_from_json("password").unsafe_unwrap(),
             vpc_subnet_ids=place.subnet_ids,
-            vpc_security_group_ids=[self._server.security_group_id],
+            vpc_security_group_ids=[self.server.security_group_id],
             log_delivery_configuration=aws_timestream.CfnInfluxDBInstance.LogDeliveryConfigurationProperty(
                 s3_configuration=aws_timestream.CfnInfluxDBInstance.S3ConfigurationProperty(
                     bucket_name=reports.bucket_name, enabled=True
@@ -145,6 +148,16 @@ class InfluxDB:
         assert reports.policy  # noqa: S101 - for the type checker
         instance.node.add_dependency(reports.policy, *place.routes)
         self.endpoint = instance.attr_endpoint
+
+    def clients(self) -> aws_ec2.SecurityGroup:
+        """A security group for whoever writes and asks: members reach InfluxDB, and AWS."""
+        scope, vpc = self._scope, self._place.vpc
+        group = aws_ec2.SecurityGroup(
+            scope, "Clients", vpc=vpc, allow_all_outbound=False, description="Reaches InfluxDB, and HTTPS."
+        )
+        let_reach(scope, "Server", source=group, target=self.server, port=PORT, what="InfluxDB")
+        group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS")
+        return group
 
 
 class LiveAnalytics:

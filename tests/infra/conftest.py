@@ -12,9 +12,9 @@ import yaml
 os.environ["CDK_VALIDATION"] = "false"  # the CDK's own schema check; cfn-lint is tested here, and takes half the time
 os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "1"
 
-from aws_cdk import App
+from aws_cdk import App, Stack
 
-from infra.check import nag
+from infra.check.nag import nag
 from infra.config import Config
 from infra.console import FOLDER, TEMPLATES
 
@@ -26,8 +26,9 @@ class Synthesised:
 
     def __init__(self, folder: Path) -> None:
         app = App(outdir=str(folder))
-        for kind, _ in TEMPLATES.values():
-            kind(app, kind.__name__, Config())
+        self.stacks: dict[str, Stack] = {
+            kind.__name__: kind(app, kind.__name__, Config()) for kind, _ in TEMPLATES.values()
+        }
         self.folder = folder
         self.findings = nag(app)
         self.templates: dict[str, Json] = {

@@ -1,14 +1,33 @@
-"""The checks ran, found nothing in our stacks, and find what is planted."""
+"""The checks run, find nothing unexplained in our stacks, and find what is planted."""
 
+import json
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Stack, aws_iam, aws_s3
+from aws_cdk import App, CfnResource, Stack, aws_iam, aws_s3
 
-from infra import check
+from infra.check import nag as nag_module
+from infra.check import tools
+from infra.check.checkov import checkov
+from infra.check.findings import Finding, unexplained
+from infra.check.lint import lint
+from infra.check.nag import nag
+from infra.check.policies import example, parliament
 from infra.console import FOLDER, TEMPLATES
+from infra.guardrails import acknowledge
 
 from .conftest import Synthesised
+
+
+def planted(folder: Path) -> tuple[App, Stack]:
+    """A stack that every tool should object to: an open bucket, and a role that may do everything to S3."""
+    app = App(outdir=str(folder))
+    bad = Stack(app, "Bad")
+    aws_s3.Bucket(bad, "Open")
+    role = aws_iam.Role(bad, "Role", assumed_by=aws_iam.ServicePrincipal("ec2.amazonaws.com"))
+    role.add_to_policy(aws_iam.PolicyStatement(actions=["s3:*"], resources=["*"]))
+    role.add_to_policy(aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=["arn:aws:s3:::bucket"]))
+    return app, bad
 
 
 def test_cdk_nag_has_no_unexplained_finding(synthesised: Synthesised) -> None:
@@ -16,36 +35,81 @@ def test_cdk_nag_has_no_unexplained_finding(synthesised: Synthesised) -> None:
 
 
 def test_cfn_lint_has_no_finding(synthesised: Synthesised) -> None:
-    assert check.lint(synthesised.folder.glob("*.template.json")) == []
-    assert check.lint(FOLDER / file for file in TEMPLATES) == []
+    assert lint(synthesised.folder.glob("*.template.json")) == []
+    assert lint(FOLDER / file for file in TEMPLATES) == []
 
 
-def test_cdk_nag_finds_a_planted_fault(tmp_path: Path) -> None:
-    app = App(outdir=str(tmp_path))
-    bad = Stack(app, "Bad")
-    aws_s3.Bucket(bad, "Open")
-    role = aws_iam.Role(bad, "Role", assumed_by=aws_iam.ServicePrincipal("ec2.amazonaws.com"))
-    role.add_to_policy(aws_iam.PolicyStatement(actions=["s3:*"], resources=["*"]))
-
-    findings = check.nag(app)
-
-    assert any(finding.startswith("Bad/Open/Resource: AwsSolutions-S10:") for finding in findings)
-    assert any("AwsSolutions-IAM5[Action::s3:*]" in finding for finding in findings)
+def test_checkov_and_parliament_have_no_unexplained_finding(synthesised: Synthesised) -> None:
+    files = {path.name: path for path in synthesised.folder.glob("*.template.json")}
+    documents = {name: json.loads(path.read_text()) for name, path in files.items()}
+    stacks = {f"{name}.template.json": stack for name, stack in synthesised.stacks.items()}
+    assert list(map(str, unexplained([*checkov(files.values()), *parliament(documents)], stacks))) == []
 
 
-def test_a_report_without_the_rules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_tool_finds_its_planted_fault(tmp_path: Path) -> None:
+    app, bad = planted(tmp_path)
+    by_nag = nag(app)
+    assert any(finding.startswith("Bad/Open/Resource: AwsSolutions-S10:") for finding in by_nag)
+    assert any("AwsSolutions-IAM5[Action::s3:*]" in finding for finding in by_nag)
+
+    template = tmp_path / "Bad.template.json"
+    assert {finding.rule for finding in checkov([template])} > {"CKV_AWS_18", "CKV_AWS_53"}
+    found = parliament({"Bad": json.loads(template.read_text())})
+    assert {finding.rule for finding in found} == {"IAM_RESOURCE_MISMATCH", "IAM_RESOURCE_STAR"}
+    assert all(finding.resource.startswith("RoleDefaultPolicy") for finding in found)
+    assert unexplained(found, {"Bad": bad}) == found
+
+
+def test_an_acknowledged_finding_stays_silent_on_its_construct_alone() -> None:
+    stack = Stack(App(), "Stack")
+    known, other = CfnResource(stack, "Known", type="AWS::X::Y"), CfnResource(stack, "Other", type="AWS::X::Y")
+    acknowledge(known, {"CKV_AWS_18": "because"})
+    findings = [Finding("t", str(stack.resolve(resource.logical_id)), "CKV_AWS_18", "") for resource in (known, other)]
+    another_rule = Finding("t", findings[0].resource, "CKV_AWS_21", "")
+    assert unexplained([*findings, another_rule], {"t": stack}) == [findings[1], another_rule]
+
+
+def test_a_nag_report_without_the_rules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "validation-report.json").write_text('{"pluginReports": []}')
     app = App(outdir=str(tmp_path))
-    monkeypatch.setattr(check, "AwsSolutionsChecks", lambda _: None)
-    monkeypatch.setattr(check.Validations, "of", lambda _: type("None", (), {"add_plugins": lambda *_: None}))
+    monkeypatch.setattr(nag_module, "AwsSolutionsChecks", lambda _: None)
+    monkeypatch.setattr(nag_module.Validations, "of", lambda _: type("None", (), {"add_plugins": lambda *_: None}))
     with pytest.raises(RuntimeError, match="no AwsSolutions entry"):
-        check.nag(app)
+        nag(app)
+
+
+def test_a_missing_tool_is_an_error_that_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "PROGRAMS", Path("nowhere"))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="checkov is not installed: `make setup`"):
+        checkov([])
+
+
+def test_a_tool_that_checked_nothing_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("Resources: {}\n")
+    with pytest.raises(RuntimeError, match="checkov"):
+        checkov([tmp_path / "empty.yaml"])
+    with pytest.raises(RuntimeError, match="no policy"):
+        parliament({"empty": {"Resources": {}}})
+
+
+def test_intrinsic_functions_become_examples_of_what_they_give() -> None:
+    template = {
+        "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}, "Topic": {"Type": "AWS::SNS::Topic"}},
+        "Parameters": {"Prefix": {"Type": "String", "Default": "films"}},
+    }
+    of_bucket = {"Fn::Join": ["", [{"Fn::GetAtt": ["Bucket", "Arn"]}, "/", {"Ref": "Prefix"}, "/*"]]}
+    assert example([of_bucket], template) == ["arn:aws:s3:::name/films/*"]
+    assert example({"Ref": "Topic"}, template) == "arn:aws:sns:us-east-1:123456789012:name"
+    assert example({"Fn::Sub": "arn:${AWS::Partition}:s3:::${Bucket}"}, template) == "arn:aws:s3:::name"
+    assert example({"Fn::If": ["Has", {"Ref": "Prefix"}, "*"]}, template) == "films"
+    assert example({"Fn::Select": [1, {"Fn::Split": ["s3://", "s3://bucket/key"]}]}, template) == "bucket/key"
 
 
 def test_cfn_lint_finds_a_planted_fault(tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("Resources:\n  Bucket:\n    Type: AWS::S3::Bucket\n    Properties:\n      Colour: red\n")
-    [finding] = check.lint([bad])
+    [finding] = lint([bad])
     assert "E3002" in finding
     assert "Colour" in finding
 
@@ -53,4 +117,4 @@ def test_cfn_lint_finds_a_planted_fault(tmp_path: Path) -> None:
 def test_a_template_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("Resources: [")
-    assert [finding.split(": ")[1] for finding in check.lint([broken, tmp_path / "absent.yaml"])] == ["E0000", "E0000"]
+    assert [finding.split(": ")[1] for finding in lint([broken, tmp_path / "absent.yaml"])] == ["E0000", "E0000"]

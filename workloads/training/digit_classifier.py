@@ -40,7 +40,7 @@ class Settings(TrainingSettings):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "best": {
             "architecture": "deep",
-            "epochs": 16,
+            "epochs": 12,
             "rotation": 8.0,
             "scale": 0.08,
             "shear": 0.08,

@@ -1,0 +1,40 @@
+"""Tools that need packages of other versions than ours: they are installed beside the project, and run as programs."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = Path(__file__).parents[2] / ".groundwork" / "checks" / "bin"
+
+
+def run(*command: str | Path) -> list[Any]:
+    """What a tool prints: JSON documents, one after the other.
+
+    Raises:
+        RuntimeError: The tool is not installed, or printed something else; the message says which and why.
+    """
+    name, *arguments = map(str, command)
+    program = shutil.which(name, path=str(PROGRAMS)) or shutil.which(name)
+    if not program:
+        raise RuntimeError(f"{name} is not installed: `make setup` installs it into {PROGRAMS.parent}")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    try:
+        return documents(done.stdout)
+    except ValueError as error:
+        raise RuntimeError(f"{name}: {error}: {(done.stderr or done.stdout).strip()[-500:]}") from error
+
+
+def documents(text: str) -> list[Any]:
+    """JSON documents, one after the other.
+
+    Raises:
+        ValueError: Something else stands among them.
+    """
+    decoder, found, rest = json.JSONDecoder(), [], text.strip()
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        found.append(document)
+        rest = rest[end:].lstrip()
+    return found
