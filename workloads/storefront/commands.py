@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-app = typer.Typer(no_args_is_help=True, help="The film rental company's web site: set it up, fill it, serve it.")
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The film rental company's web site: set it up, fill it, serve it.",
+)
 
 Stack = Annotated[
     str, typer.Option(help="The deployed stack it runs on, such as WebApp (default: what the environment tells).")
