@@ -5,6 +5,7 @@ import sys
 import typer
 
 from groundwork.demo.command import demo
+from groundwork.site import site
 from localcloud.commands import app as local
 from localcloud.errors import LocalCloudError
 from workloads.commands import app as workloads
@@ -14,6 +15,7 @@ app = typer.Typer(name="groundwork", help=__doc__, no_args_is_help=True, pretty_
 app.add_typer(workloads)
 app.add_typer(local, name="local")
 app.command()(demo)
+app.command()(site)
 
 
 def main() -> int:

@@ -2,12 +2,11 @@
 
 import os
 import pwd
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import pymysql  # type: ignore[import-untyped]
+import pymysql
 
 from localcloud import processes
 from localcloud.certificates import Certificate, issue
@@ -38,7 +37,7 @@ class Server:
     """
 
     def __init__(self, folder: Path, certificate: Certificate, username: str, password: str) -> None:
-        self.port = _free_port()
+        self.port = processes.free_port()
         self.authority = certificate.authority
         self._folder, self._certificate = folder, certificate
         self._username, self._password = username, password
@@ -154,10 +153,3 @@ def _shared_files(program: Path) -> Path:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -5,7 +5,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -39,7 +38,7 @@ class Server:
     """
 
     def __init__(self, folder: Path, home: Path, certificate: Certificate, username: str, password: str) -> None:
-        self.port = _free_port()
+        self.port = processes.free_port()
         self.authority = certificate.authority
         self._folder, self._home = folder, home
         self._tls = [str(certificate.certificate), str(certificate.key)]
@@ -170,10 +169,3 @@ def _name(text: str) -> str:
 
 def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

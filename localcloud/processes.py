@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -86,6 +87,13 @@ def serve(
             raise LocalCloudError(f"{log.stem} did not start: {last} (log: {log})")
         time.sleep(0.02)
     return process, said
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _read(log: Path) -> str:

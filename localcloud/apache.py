@@ -1,0 +1,121 @@
+"""Apache on loopback ports, in front of a site's application: with the site configuration that an instance has."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud import processes
+from localcloud.certificates import issue
+from localcloud.engines import environment, find
+from localcloud.errors import LocalCloudError
+
+#: What Amazon Linux loads for httpd and mod_ssl, as far as a site's configuration may need it.
+MODULES = (
+    "mpm_event", "unixd", "authn_core", "authz_core", "authz_host", "log_config", "logio", "env", "setenvif", "mime",
+    "filter", "deflate", "dir", "alias", "headers", "expires", "rewrite", "remoteip", "reqtimeout", "status",
+    "proxy", "proxy_http", "socache_shmcb", "ssl",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Apache:
+    """A running Apache.
+
+    Attributes:
+        version: Of the program, such as Apache/2.4.62.
+        port: Its loopback port for HTTP.
+        secure_port: Its loopback port for HTTPS, with a certificate of the cloud's authority.
+        process: The process.
+    """
+
+    version: str
+    port: int
+    secure_port: int
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Stop it."""
+        processes.end(self.process)
+
+
+def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int = 0) -> Apache:
+    """Start Apache with a site's configuration, which listens on SITE_PORT and SITE_TLS_PORT.
+
+    Args:
+        cloud: Folder of the cloud whose authority vouches for the site.
+        folder: Holds its log and the configuration around the site's.
+        site: The site's configuration.
+        definitions: What the site's configuration wants to be defined besides its ports and certificate.
+        port: Its port for HTTP; 0 takes a free one.
+
+    Raises:
+        LocalCloudError: Apache is not installed, or refuses the configuration.
+    """
+    program = find("apache2")
+    said = subprocess.run([program, "-v"], env=environment(), capture_output=True, text=True, check=False).stdout
+    version = re.search(r"Apache/[\d.]+", said)
+    port, secure_port = port or processes.free_port(), processes.free_port()
+    settings = folder / "apache.conf"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.write_text(configuration(cloud, folder, site, definitions, port, secure_port), encoding="utf-8")
+    process, _ = processes.serve(
+        [program, "-D", "FOREGROUND", "-f", str(settings)],
+        log=folder / "apache.log",
+        environment=environment(),
+        ready="resuming normal operations",
+    )
+    return Apache(version[0] if version else "Apache", port, secure_port, process)
+
+
+def configuration(  # noqa: PLR0917 - the parts of one text
+    cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int, secure_port: int
+) -> str:
+    """What stands around a site's configuration, and includes it: modules, ports, log, certificate.
+
+    Raises:
+        LocalCloudError: Apache's modules are not where they should be.
+    """
+    modules = _modules(Path(find("apache2")).resolve())
+    certificate = issue(cloud, folder)
+    defined = {
+        **definitions,
+        "SITE_PORT": str(port),
+        "SITE_TLS_PORT": str(secure_port),
+        "SITE_CERTIFICATE": str(certificate.certificate),
+        "SITE_KEY": str(certificate.key),
+    }
+    built_in = subprocess.run([find("apache2"), "-l"], env=environment(), capture_output=True, text=True, check=False)
+    lines = [
+        f'ServerRoot "{folder}"',
+        f'DefaultRuntimeDir "{folder}"',
+        "PidFile apache.pid",
+        "Mutex sem",
+        "TypesConfig /dev/null",
+        *(
+            f'LoadModule {name}_module "{modules}/mod_{name}.so"'
+            for name in MODULES
+            if f"mod_{name}.c" not in built_in.stdout
+        ),
+        *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # who may not even read the log
+        f"Listen 127.0.0.1:{port}",
+        f"Listen 127.0.0.1:{secure_port} https",
+        'ErrorLog "apache.log"',
+        'LogFormat "%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\"" combined',
+        'CustomLog "access.log" combined',
+        *(f'Define {name} "{value}"' for name, value in defined.items()),
+        f'Include "{site.resolve()}"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _modules(program: Path) -> Path:
+    """Where the program's modules lie."""
+    prefix = program.parent.parent
+    places = ("lib/apache2/modules", "lib64/httpd/modules", "lib/httpd/modules", "libexec/apache2")
+    found = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
+    if not found:
+        raise LocalCloudError(f"Apache's modules are not below {prefix} ({', '.join(places)})")
+    return found
