@@ -5,6 +5,7 @@ import sys
 from aws_cdk import App
 
 from infra.config import Config, ConfigError
+from infra.data_ecosystem import DataEcosystem
 from infra.devops_metrics import DevOpsMetrics
 from infra.termination_alarm import TerminationAlarm
 from infra.training import Training
@@ -19,5 +20,6 @@ except ConfigError as error:
 TerminationAlarm(app, "TerminationAlarm", config)
 Training(app, "Training", config)
 DevOpsMetrics(app, "DevOpsMetrics", config)
+DataEcosystem(app, "DataEcosystem", config)
 WebApp(app, "WebApp", config)
 app.synth()

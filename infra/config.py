@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
+from infra.settings.data_ecosystem import DataEcosystemSettings
 from infra.settings.devops_metrics import DevOpsMetricsSettings
 from infra.settings.setting import Settings, setting
 from infra.settings.termination_alarm import TerminationAlarmSettings
@@ -36,6 +37,7 @@ class Config(Settings):
     termination_alarm: TerminationAlarmSettings = TerminationAlarmSettings()
     training: TrainingSettings = TrainingSettings()
     devops_metrics: DevOpsMetricsSettings = DevOpsMetricsSettings()
+    data_ecosystem: DataEcosystemSettings = DataEcosystemSettings()
     web_app: WebAppSettings = WebAppSettings()
 
     @classmethod

@@ -116,7 +116,7 @@ class DevOpsMetrics(GroundworkStack):
         secret = influxdb.secret.secret_arn
         self.output("Endpoint", influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086.")
         self.output("SecretArn", secret, "Secret with InfluxDB's user, password and token.")
-        self.output("ClientSecurityGroupId", influxdb.clients.security_group_id, "Members reach InfluxDB.")
+        self.output("ClientSecurityGroupId", influxdb.clients().security_group_id, "Members reach InfluxDB.")
         policy = self._ingestion("InfluxDBIngestion", {secret: ["secretsmanager:GetSecretValue"]})
         return Engine(DATABASE, TABLE, policy)
 

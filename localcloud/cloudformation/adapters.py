@@ -137,6 +137,8 @@ def topic_policy(values: Properties) -> Properties:
 
 def queue(values: Properties) -> Properties:
     """Everything but name and tags is an attribute."""
+    if values.get("FifoQueue") and not values["QueueName"].endswith(".fifo"):  # as CloudFormation makes its names
+        values = {**values, "QueueName": f"{values['QueueName']}.fifo"}
     plain = {key: values.pop(key) for key in ("QueueName", "Tags") if key in values}
     return plain | _given(Attributes={key: _text(item) for key, item in values.items()})
 
@@ -294,8 +296,18 @@ def database_name(values: Properties) -> Properties:
 
 
 def search_domain(values: Properties) -> Properties:
-    """OpenSearch takes names in lower case."""
-    return {**values, "DomainName": values["DomainName"].lower()}
+    """OpenSearch takes short names in lower case."""
+    return {**values, "DomainName": _short(values["DomainName"].lower(), 28)}
+
+
+def influxdb_instance(values: Properties) -> Properties:
+    """Timestream takes short names."""
+    return {**values, "name": _short(values["name"], 40)}
+
+
+def _short(name: str, length: int) -> str:
+    """A name that fits; what tells it from others is at its end."""
+    return name if len(name) <= length else f"{name[: length - 13]}-{name[-12:]}"
 
 
 def database_instance(values: Properties) -> Properties:

@@ -1,0 +1,197 @@
+"""A film rental company's data, each part in the engine that fits it, and what keeps them in step."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_cdk import Aws, Stack, aws_iam
+from constructs import Construct
+
+from infra.alerts import AlertTopic
+from infra.config import Config
+from infra.data_ecosystem.engines import (
+    DATABASE_PORT,
+    GRAPH_PORT,
+    Database,
+    Graph,
+    Search,
+    dead_letter_table,
+    movie_table,
+)
+from infra.data_ecosystem.job import Jobs
+from infra.data_ecosystem.monitoring import Monitoring, dashboard
+from infra.data_ecosystem.network import HTTPS, EcosystemNetwork
+from infra.data_ecosystem.projections import Projections, Queues
+from infra.data_ecosystem.trends import Trends
+from infra.guardrails import acknowledge, data_policy
+from infra.parameters import only_if_given
+from infra.reach import let_reach
+from infra.stack import GroundworkStack
+
+
+class DataEcosystem(GroundworkStack):
+    """Film library, ledger, graph, search and trends; functions and jobs that fill them; who is told."""
+
+    DESCRIPTION = (
+        "A film rental company's data: DynamoDB, PostgreSQL, Neptune, OpenSearch and Timestream, kept in step."
+    )
+
+    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
+        super().__init__(scope, name, config, **options)
+        self.settings = self.config.data_ecosystem
+        self.policy = data_policy(
+            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
+        )
+        self._engines()
+        self._functions()
+        self._jobs()
+        self._tell()
+
+    def _engines(self) -> None:
+        settings, policy = self.settings, self.policy
+        self.heading("The network: no NAT gateway, nothing comes in.")
+        self.network = EcosystemNetwork(self, "Network", log_retention_days=settings.log_retention_days, policy=policy)
+        self.heading("The film library: free-form, fast by its keys and two indexes, with a stream of its changes.")
+        self.movies = movie_table(self, policy)
+        self.dead_letters = dead_letter_table(self, policy)
+        self.output("MoviesTableName", self.movies.table_name, "The film library.")
+        self.output("DeadLettersTableName", self.dead_letters.table_name, "What functions gave up, with its reason.")
+        self.heading("Customers, rentals, payments: relational, exact, transactional.")
+        self.database = Database(self, "Database", settings, self.network, policy)
+        self.heading("Who rented what.")
+        self.graph = Graph(self, "Graph", settings, self.network, policy)
+        self.heading("Trends.")
+        self.trends = Trends(self, "Trends", settings, self.network)
+        for name, value, description in self.trends.outputs:
+            self.output(name, value, description)
+
+    def _functions(self) -> None:
+        settings, network = self.settings, self.network
+        self.heading("What keeps search, graph and trends in step.")
+        self.queues = Queues(self, "Queues", settings, self.policy)
+        indexer = network.client("IndexerGroup", "The function catalog_indexer: no way in.")
+        self.projector_group = network.client("ProjectorGroup", "The function rental_projector: no way in.")
+        self.projections = Projections(
+            self,
+            settings,
+            self.queues,
+            self.dead_letters,
+            self.policy,
+            vpc=network.vpc,
+            indexer=indexer,
+            projector=self.projector_group,
+        )
+        self.indexer_group = indexer
+        self.output("RentalEventsQueueUrl", self.queues.rentals.queue_url, "Events of rentals go here, by customer.")
+
+    def _jobs(self) -> None:
+        settings, network = self.settings, self.network
+        self.heading("Where the commands run: Fargate, for as long as a job takes.")
+        self.jobs = Jobs(self, "Jobs", settings, network, self.policy)
+        self.queue, definition = self.jobs.define()
+        self.heading("Search, which the jobs administer and the indexer writes to.")
+        self.search = Search(
+            self,
+            "Search",
+            settings,
+            network,
+            administrator=self.jobs.role,
+            writer=self.projections.indexer.permissions,
+        )
+        self.heading("Who reaches what.")
+        self._connect()
+        self._permit()
+        self.projections.follow_library(self.movies)
+        self.projections.follow_rentals()
+        database, graph, search = self.database.instance, self.graph.cluster, self.search.domain
+        self.output("DatabaseEndpoint", database.attr_endpoint_address, "Host name of PostgreSQL.")
+        self.output("DatabasePort", database.attr_endpoint_port, "Port of PostgreSQL.")
+        self.output("DatabaseSecretArn", self.database.secret.secret_arn, "Secret with PostgreSQL's user and password.")
+        self.output("GraphEndpoint", f"https://{graph.attr_endpoint}:{graph.attr_port}", "Neptune's address.")
+        self.output("SearchEndpoint", f"https://{search.attr_domain_endpoint}", "OpenSearch's address.")
+        writer = self.projections.indexer.permissions.role_arn
+        self.output("SearchWriterRoleArn", writer, "The role to which jobs give the right to write movies.")
+        self.output("JobQueueArn", self.queue.attr_job_queue_arn, "Submit jobs here.")
+        self.output("JobDefinitionArn", definition.ref, "Job definition: movie-rental TASK.")
+        self.output("LogGroupName", self.jobs.logs.log_group_name, "Holds what jobs print.")
+
+    def _connect(self) -> None:
+        """The ways in the network, each on one port from one kind of client."""
+        job, indexer, projector = self.jobs.group, self.indexer_group, self.projector_group
+        ways = [
+            ("Job", job, "Database", self.database.group, DATABASE_PORT),
+            ("Job", job, "Graph", self.graph.group, GRAPH_PORT),
+            ("Job", job, "Search", self.search.group, HTTPS),
+            ("Indexer", indexer, "Search", self.search.group, HTTPS),
+            ("Projector", projector, "Graph", self.graph.group, GRAPH_PORT),
+        ]
+        for who, source, name, target, port in ways:
+            way = Construct(self, f"{who}To{name}")
+            let_reach(way, name, source=source, target=target, port=port, what=name, who=who)
+        self.trends.let_in(Job=job, Projector=projector)
+        if self.settings.source_cidr:
+            only_if_given(self.jobs.let_read_source(), self.settings.source_cidr)
+
+    def _permit(self) -> None:
+        """What each role may do with the engines."""
+        role, settings = self.jobs.role, self.settings
+        projector, indexer = self.projections.projector, self.projections.indexer
+        self.movies.grant(
+            role,
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:DescribeTable",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:Scan",
+            "dynamodb:UpdateItem",
+        )
+        self.database.secret.grant_read(role)
+        role.add_to_policy(self.graph.permissions())
+        projector.permissions.add_to_policy(self.graph.permissions())
+        self.queues.rentals.grant_send_messages(role)
+        model = f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}::foundation-model/{settings.embedding_model}"
+        role.add_to_policy(aws_iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[model]))
+        search = f"{self.search.domain.attr_arn}/*"
+        calls = [f"es:ESHttp{method}" for method in ("Get", "Head", "Post", "Put", "Delete")]
+        role.add_to_policy(aws_iam.PolicyStatement(actions=calls, resources=[search]))
+        writing = aws_iam.PolicyStatement(actions=["es:ESHttpHead", "es:ESHttpPost"], resources=[search])
+        indexer.permissions.add_to_policy(writing)
+        self.trends.permit(job=role, projector=projector.permissions)
+        everything = "Its data have no ARNs of their own."
+        cluster = "<AWS::Region>:<AWS::AccountId>:<GraphCluster.ClusterResourceId>"
+        graph_data = f"IAM5[Resource::arn:<AWS::Partition>:neptune-db:{cluster}/*]"
+        for one in (role, projector.permissions, indexer.permissions):
+            acknowledge(
+                one,
+                {
+                    "IAM5[Resource::<SearchDomain.Arn>/*]": everything,
+                    graph_data: everything,
+                    "IAM5[Resource::<Movies.Arn>/index/*]": "The table's two indexes.",
+                },
+            )
+        indexer.add_environment("SEARCH_ENDPOINT", f"https://{self.search.domain.attr_domain_endpoint}")
+        cluster = self.graph.cluster
+        projector.add_environment("GRAPH_ENDPOINT", f"https://{cluster.attr_endpoint}:{cluster.attr_port}")
+        for name, value in self.trends.environment.items():
+            projector.add_environment(name, value)
+
+    def _tell(self) -> None:
+        self.heading("Whom to tell, and when.")
+        topic = AlertTopic(self, "Topic", email=self.settings.email)
+        monitoring = Monitoring(topic, f"Groundwork/{Aws.STACK_NAME}")
+        monitoring.functions(self.projections, self.queues)
+        monitoring.engines(self.database, self.graph, self.search)
+        monitoring.jobs(self.queue)
+        board = dashboard(
+            self,
+            self.projections,
+            self.queues,
+            table=self.movies.table_name,
+            database=self.database,
+            graph=self.graph,
+            search=self.search,
+        )
+        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
+        self.output("DashboardName", board.ref, "Engines and functions in CloudWatch.")

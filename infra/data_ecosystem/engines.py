@@ -1,0 +1,303 @@
+"""The engines behind the rental business, each for what it is good at; none reached from outside the network."""
+
+from aws_cdk import Aws, RemovalPolicy, Stack, Token, aws_dynamodb, aws_iam, aws_neptune, aws_opensearchservice, aws_rds
+from aws_cdk import aws_secretsmanager as aws_secrets
+from constructs import Construct
+
+from infra.data_ecosystem.network import EcosystemNetwork
+from infra.guardrails import acknowledge
+from infra.parameters import is_chosen, only_if, text
+from infra.settings.data_ecosystem import DataEcosystemSettings
+
+DATABASE_PORT, GRAPH_PORT = 5432, 8182
+DATABASE_NAME = "rental"
+
+
+def movie_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.Table:
+    """The film library. Its two indexes come from what is asked of it: a genre's films, a year's films, by title."""
+    key = aws_dynamodb.Attribute
+    texts, numbers = aws_dynamodb.AttributeType.STRING, aws_dynamodb.AttributeType.NUMBER
+    title = key(name="MovieTitle", type=texts)
+    table = aws_dynamodb.Table(
+        scope,
+        "Movies",
+        partition_key=key(name="MovieID", type=texts),
+        sort_key=title,
+        billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
+        stream=aws_dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+        point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        removal_policy=policy,
+    )
+    for name, kind in (("Genre", texts), ("Year", numbers)):
+        table.add_global_secondary_index(
+            index_name=f"By{name}",
+            partition_key=key(name=name, type=kind),
+            sort_key=title,
+            projection_type=aws_dynamodb.ProjectionType.KEYS_ONLY,
+        )
+    return table
+
+
+def dead_letter_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.Table:
+    """What the functions gave up, with its reason. A table, not a queue: its gateway costs nothing in the network."""
+    key = aws_dynamodb.Attribute
+    return aws_dynamodb.Table(
+        scope,
+        "DeadLetters",
+        partition_key=key(name="Source", type=aws_dynamodb.AttributeType.STRING),
+        sort_key=key(name="Id", type=aws_dynamodb.AttributeType.STRING),
+        billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
+        time_to_live_attribute="ExpiresAt",
+        point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        removal_policy=policy,
+    )
+
+
+class Database(Construct):
+    """PostgreSQL 18: customers, inventory, rentals, payments, and the outbox of what happened.
+
+    Attributes:
+        instance: the instance of RDS.
+        secret: how to reach it.
+        group: its security group.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        settings: DataEcosystemSettings,
+        network: EcosystemNetwork,
+        policy: RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, name)
+        self.group = network.server("DatabaseGroup", "PostgreSQL, for jobs alone.")
+        self.secret = aws_secrets.Secret(
+            self,
+            "Access",
+            description="How to reach PostgreSQL: username, password, host, port, dbname.",
+            generate_secret_string=aws_secrets.SecretStringGenerator(
+                secret_string_template='{"username": "rental"}',  # noqa: S106 - no password
+                generate_string_key="password",
+                exclude_punctuation=True,
+                password_length=40,
+            ),
+            removal_policy=policy,
+        )
+        acknowledge(
+            self.secret,
+            {
+                "SMG4": "Rotation takes a function of its own in the network; the stack's page says how to change "
+                "the password."
+            },
+        )
+        subnets = aws_rds.CfnDBSubnetGroup(
+            self,
+            "Subnets",
+            db_subnet_group_description="Isolated subnets in two zones.",
+            subnet_ids=network.isolated_subnets,
+        )
+        parameters = aws_rds.CfnDBParameterGroup(
+            self,
+            "Parameters",
+            family="postgres18",
+            description="Connections by TLS alone; slow statements are logged.",
+            parameters={"rds.force_ssl": "1", "log_min_duration_statement": "1000"},
+        )
+        self.instance = aws_rds.CfnDBInstance(
+            self,
+            "Instance",
+            engine="postgres",
+            engine_version="18",
+            auto_minor_version_upgrade=True,
+            db_instance_class=settings.database_instance_type,
+            db_name=DATABASE_NAME,
+            master_username=self.secret.secret_value_from_json("username").unsafe_unwrap(),
+            master_user_password=self.secret.secret_value_from_json("password").unsafe_unwrap(),
+            port=text(DATABASE_PORT),
+            allocated_storage=text(settings.database_storage_gib),
+            max_allocated_storage=settings.database_maximum_storage_gib,
+            storage_type="gp3",
+            storage_encrypted=True,
+            multi_az=settings.database_two_zones,
+            publicly_accessible=False,
+            db_subnet_group_name=subnets.ref,
+            db_parameter_group_name=parameters.ref,
+            vpc_security_groups=[self.group.security_group_id],
+            backup_retention_period=settings.backup_days,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=policy is RemovalPolicy.DESTROY,
+            deletion_protection=False,
+        )
+        self.instance.apply_removal_policy(_snapshot(policy))
+        acknowledge(
+            self.instance,
+            {
+                "RDS3": "A standby is a setting, at twice the cost.",
+                "RDS10": "Removal leaves a final snapshot, so that the network can go and the data stay.",
+                "RDS11": "Nothing outside the network reaches the port, whichever it is.",
+            },
+        )
+        aws_secrets.CfnSecretTargetAttachment(
+            self,
+            "Attachment",
+            secret_id=self.secret.secret_arn,
+            target_id=self.instance.ref,
+            target_type="AWS::RDS::DBInstance",
+        )
+
+
+class Graph(Construct):
+    """Neptune Serverless: who rented what, asked in openCypher with IAM's signature.
+
+    Attributes:
+        cluster: the cluster.
+        group: its security group.
+        data_arn: what permissions on its data name.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        settings: DataEcosystemSettings,
+        network: EcosystemNetwork,
+        policy: RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, name)
+        self.group = network.server("GraphGroup", "Neptune, for jobs and the projector alone.")
+        subnets = aws_neptune.CfnDBSubnetGroup(
+            self,
+            "Subnets",
+            db_subnet_group_description="Isolated subnets in two zones.",
+            subnet_ids=network.isolated_subnets,
+        )
+        self.cluster = aws_neptune.CfnDBCluster(
+            self,
+            "Cluster",
+            db_subnet_group_name=subnets.ref,
+            vpc_security_group_ids=[self.group.security_group_id],
+            db_port=GRAPH_PORT,
+            iam_auth_enabled=True,
+            storage_encrypted=True,
+            backup_retention_period=settings.backup_days,
+            copy_tags_to_snapshot=True,
+            deletion_protection=False,
+        )
+        maximum = (
+            settings.graph_maximum_capacity
+        )  # in a console template, a parameter: text, which the CDK would refuse
+        capacity = {"MinCapacity": 1, "MaxCapacity": maximum if Token.is_unresolved(maximum) else float(maximum)}
+        self.cluster.add_property_override("ServerlessScalingConfiguration", capacity)
+        self.cluster.apply_removal_policy(_snapshot(policy))
+        instance = aws_neptune.CfnDBInstance(
+            self,
+            "Instance",
+            db_cluster_identifier=self.cluster.ref,
+            db_instance_class="db.serverless",
+            auto_minor_version_upgrade=True,
+        )
+        instance.apply_removal_policy(RemovalPolicy.DESTROY)  # it holds no data: they are the cluster's
+        acknowledge(
+            self.cluster,
+            {
+                "N1": "One instance: Neptune keeps the data in three zones and starts another one where this one is "
+                "lost; a second would double the idle cost.",
+                "N3": "How long backups are kept is a setting; the default is 7 days.",
+            },
+        )
+        self.data_arn = (
+            f"arn:{Aws.PARTITION}:neptune-db:{Aws.REGION}:{Aws.ACCOUNT_ID}:{self.cluster.attr_cluster_resource_id}/*"
+        )
+
+    def permissions(self, *, erase: bool = True) -> aws_iam.PolicyStatement:
+        """Reading and writing by query, and deleting what was written."""
+        actions = ["neptune-db:ReadDataViaQuery", "neptune-db:WriteDataViaQuery"]
+        actions += ["neptune-db:DeleteDataViaQuery"] if erase else []
+        return aws_iam.PolicyStatement(actions=actions, resources=[self.data_arn])
+
+
+class Search(Construct):
+    """OpenSearch: one small node, encrypted, with fine-grained access control; all of it can be made anew.
+
+    Attributes:
+        domain: the domain.
+        group: its security group.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        settings: DataEcosystemSettings,
+        network: EcosystemNetwork,
+        *,
+        administrator: aws_iam.Role,
+        writer: aws_iam.Role,
+    ) -> None:
+        super().__init__(scope, name)
+        self.group = network.server("SearchGroup", "OpenSearch, for jobs and the indexer alone.")
+        wanted, _ = is_chosen(Stack.of(self), text(settings.search_service_role), "true", name="SearchServiceRole")
+        domain = aws_opensearchservice.CfnDomain
+        self.domain = domain(
+            self,
+            "Domain",
+            engine_version=aws_opensearchservice.EngineVersion.OPENSEARCH_3_5.version,
+            cluster_config=domain.ClusterConfigProperty(instance_type=settings.search_instance_type, instance_count=1),
+            ebs_options=domain.EBSOptionsProperty(
+                ebs_enabled=True, volume_type="gp3", volume_size=settings.search_storage_gib
+            ),
+            encryption_at_rest_options=domain.EncryptionAtRestOptionsProperty(enabled=True),
+            node_to_node_encryption_options=domain.NodeToNodeEncryptionOptionsProperty(enabled=True),
+            domain_endpoint_options=domain.DomainEndpointOptionsProperty(
+                enforce_https=True, tls_security_policy="Policy-Min-TLS-1-2-PFS-2023-10"
+            ),
+            # The job's role administers; it maps the indexer's to a role that may write movies and nothing else.
+            advanced_security_options=domain.AdvancedSecurityOptionsInputProperty(
+                enabled=True,
+                internal_user_database_enabled=False,
+                master_user_options=domain.MasterUserOptionsProperty(master_user_arn=administrator.role_arn),
+            ),
+            vpc_options=domain.VPCOptionsProperty(
+                subnet_ids=network.isolated_subnets[:1], security_group_ids=[self.group.security_group_id]
+            ),
+            access_policies={
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"AWS": [administrator.role_arn, writer.role_arn]},
+                        "Action": ["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut", "es:ESHttpDelete"],
+                        "Resource": f"arn:{Aws.PARTITION}:es:{Aws.REGION}:{Aws.ACCOUNT_ID}:domain/*",
+                    }
+                ],
+            },
+        )
+        self.domain.apply_removal_policy(RemovalPolicy.DESTROY)  # made anew from the film library by one command
+        acknowledge(
+            self.domain,
+            {
+                "OS3": "Two roles are let in, by name, and only from inside the network.",
+                "OS4": "One node: no masters beside it.",
+                "OS7": "One node: a second zone would double the idle cost, and the index can be made anew.",
+                **dict.fromkeys(
+                    ("OS9[LogExport::SEARCH_SLOW_LOGS]", "OS9[LogExport::INDEX_SLOW_LOGS]"),
+                    "Slow logs would cost more than they tell of a catalogue of films.",
+                ),
+            },
+        )
+        if wanted is not False:
+            role = aws_iam.CfnServiceLinkedRole(self, "ServiceRole", aws_service_name="opensearchservice.amazonaws.com")
+            role.apply_removal_policy(RemovalPolicy.RETAIN)  # it is the account's
+            self.domain.node.add_dependency(role)
+            if wanted is not True:
+                only_if(wanted, [role])
+
+
+def _snapshot(policy: RemovalPolicy) -> RemovalPolicy:
+    """Where data stay, they stay as a final snapshot: an engine left behind would keep its network from going."""
+    return RemovalPolicy.DESTROY if policy is RemovalPolicy.DESTROY else RemovalPolicy.SNAPSHOT

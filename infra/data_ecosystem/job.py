@@ -1,0 +1,149 @@
+"""Where `python -m workloads movie-rental` runs on AWS: a container on Fargate for as long as it takes."""
+
+from aws_cdk import Aws, RemovalPolicy, aws_batch, aws_ec2, aws_iam, aws_logs
+from constructs import Construct
+
+from infra.code import CodeBundle
+from infra.data_ecosystem.network import EcosystemNetwork
+from infra.logs import log_group
+from infra.settings.data_ecosystem import DataEcosystemSettings
+
+REQUIREMENTS = "workloads/movie_rental/requirements.txt"
+VCPUS, MEMORY_MIB = "2", "8192"
+LONGEST_WAIT_SECONDS = 1800
+
+
+class Jobs(Construct):
+    """A queue that costs nothing while it is empty, and what its jobs may do.
+
+    Attributes:
+        role: the jobs' permissions, to which the stack adds those on its engines.
+        group: their security group.
+        logs: what they print.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        settings: DataEcosystemSettings,
+        network: EcosystemNetwork,
+        policy: RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, name)
+        self._settings, self._network = settings, network
+        self.group = network.client("JobGroup", "Jobs: no way in; HTTPS out, and the engines.")
+        self.logs: aws_logs.LogGroup = log_group(self, "Logs", settings.log_retention_days, policy)
+        tasks = aws_iam.ServicePrincipal("ecs-tasks.amazonaws.com")
+        self.role = aws_iam.Role(
+            self, "Role", assumed_by=tasks, description="Permissions of movie-rental jobs, who administer OpenSearch."
+        )
+        self._execution = aws_iam.Role(
+            self, "ExecutionRole", assumed_by=tasks, description="Lets Fargate write the jobs' logs."
+        )
+        self.logs.grant_write(self._execution)
+
+    def define(self) -> tuple[aws_batch.CfnJobQueue, aws_batch.CfnJobDefinition]:
+        """The queue, and the definition of its jobs; `command` is what follows `movie-rental`."""
+        settings, batch = self._settings, aws_batch
+        code = CodeBundle(self, "Code", settings.code)
+        self.role.add_to_policy(code.reading())
+        self.role.add_to_policy(
+            aws_iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Aws.STACK_ID])
+        )
+        environment = batch.CfnComputeEnvironment(
+            self,
+            "Compute",
+            type="MANAGED",
+            state="ENABLED",
+            replace_compute_environment=False,
+            compute_resources=batch.CfnComputeEnvironment.ComputeResourcesProperty(
+                type="FARGATE",
+                maxv_cpus=8,
+                subnets=self._network.public_subnets,
+                security_group_ids=[self.group.security_group_id],
+            ),
+        )
+        for subnet in self._network.vpc.public_subnets:
+            environment.node.add_dependency(subnet.internet_connectivity_established)
+        queue = batch.CfnJobQueue(
+            self,
+            "Queue",
+            priority=1,
+            state="ENABLED",
+            compute_environment_order=[
+                batch.CfnJobQueue.ComputeEnvironmentOrderProperty(
+                    compute_environment=environment.attr_compute_environment_arn, order=1
+                )
+            ],
+            job_state_time_limit_actions=[
+                batch.CfnJobQueue.JobStateTimeLimitActionProperty(
+                    action="CANCEL", state="RUNNABLE", max_time_seconds=LONGEST_WAIT_SECONDS, reason=reason
+                )
+                for reason in (
+                    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+                    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+                    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+                )
+            ],
+        )
+        return queue, self._definition(code)
+
+    def _definition(self, code: CodeBundle) -> aws_batch.CfnJobDefinition:
+        definition = aws_batch.CfnJobDefinition
+        return definition(
+            self,
+            "Job",
+            type="container",
+            platform_capabilities=["FARGATE"],
+            propagate_tags=True,
+            parameters={"task": "verify"},
+            container_properties=definition.ContainerPropertiesProperty(
+                image=self._settings.image,
+                command=code.command("movie-rental", "Ref::task", "--stack", Aws.STACK_NAME),
+                environment=[
+                    definition.EnvironmentProperty(name=name, value=value)
+                    for name, value in code.environment(requirements=REQUIREMENTS).items()
+                ],
+                resource_requirements=[
+                    definition.ResourceRequirementProperty(type="VCPU", value=VCPUS),
+                    definition.ResourceRequirementProperty(type="MEMORY", value=MEMORY_MIB),
+                ],
+                network_configuration=definition.NetworkConfigurationProperty(assign_public_ip="ENABLED"),
+                fargate_platform_configuration=definition.FargatePlatformConfigurationProperty(
+                    platform_version="LATEST"
+                ),
+                log_configuration=definition.LogConfigurationProperty(
+                    log_driver="awslogs",
+                    options={
+                        "awslogs-group": self.logs.log_group_name,
+                        "awslogs-region": Aws.REGION,
+                        "awslogs-stream-prefix": "movie-rental",
+                    },
+                ),
+                job_role_arn=self.role.role_arn,
+                execution_role_arn=self._execution.role_arn,
+            ),
+            # Whatever a job has done stays done: started again, it goes on.
+            retry_strategy=definition.RetryStrategyProperty(
+                attempts=3,
+                evaluate_on_exit=[
+                    definition.EvaluateOnExitProperty(action="EXIT", on_exit_code="2"),  # bad input
+                    definition.EvaluateOnExitProperty(action="RETRY", on_reason="*"),
+                ],
+            ),
+            timeout=definition.TimeoutProperty(attempt_duration_seconds=self._settings.job_timeout_seconds),
+        )
+
+    def let_read_source(self) -> aws_ec2.CfnSecurityGroupEgress:
+        """The way to the old database; in a console template only if its addresses are given."""
+        return aws_ec2.CfnSecurityGroupEgress(
+            self,
+            "ToSource",
+            description="The old database",
+            group_id=self.group.security_group_id,
+            cidr_ip=self._settings.source_cidr,
+            ip_protocol="tcp",
+            from_port=5432,
+            to_port=5432,
+        )

@@ -1,0 +1,217 @@
+"""What tells people: alarms that say what to do, jobs that failed, and a dashboard."""
+
+from typing import Any
+
+from aws_cdk import Aws, Stack, aws_batch, aws_cloudwatch, aws_events, aws_logs
+
+from infra.alerts import AlertTopic, alarm
+from infra.data_ecosystem.engines import Database, Graph, Search
+from infra.data_ecosystem.projections import Projections, Queues
+
+MINUTES_BEHIND = 15
+REDO = "docs/stacks/data-ecosystem.md says how to write what was given up again."
+
+
+class Monitoring:
+    """The alarms and the dashboard of a stack.
+
+    Args:
+        topic: told by the alarms.
+        namespace: of the stack's own metrics.
+    """
+
+    def __init__(self, topic: AlertTopic, namespace: str) -> None:
+        self._topic, self._namespace = topic, namespace
+
+    def functions(self, projections: Projections, queues: Queues) -> None:
+        """Alarms on what was given up, on what no function finished with, and on what waits too long."""
+        for function in (projections.indexer, projections.projector):
+            aws_logs.MetricFilter(
+                self._topic.stack,
+                f"{function.node.id}DeadLetters",
+                log_group=function.logs,
+                filter_pattern=aws_logs.FilterPattern.literal('{ $.event = "dead-letter" }'),
+                metric_namespace=self._namespace,
+                metric_name="DeadLetters",
+                metric_value="1",
+            )
+        alarm(
+            self._topic,
+            "DeadLettersAlarm",
+            what_to_do="A change or an event could not be written, so an engine lacks it. The table DeadLetters has it "
+            f"with its reason; mend the cause. {REDO}",
+            namespace=self._namespace,
+            metric="DeadLetters",
+        )
+        for name, queue, whose in (
+            ("FailedBatchesAlarm", queues.failed_batches, "catalog_indexer"),
+            ("UndeliveredAlarm", queues.undelivered, "rental_projector"),
+        ):
+            alarm(
+                self._topic,
+                name,
+                what_to_do=f"The function {whose} ended before it could say why: read its log, mend the cause. {REDO}",
+                namespace="AWS/SQS",
+                metric="ApproximateNumberOfMessagesVisible",
+                dimensions={"QueueName": queue.queue_name},
+                statistic="Maximum",
+            )
+        alarm(
+            self._topic,
+            "SearchBehindAlarm",
+            what_to_do="Changes of the film library have not reached the search index for a while: is OpenSearch up, "
+            "is the index there (migrate makes it)? The log of the function catalog_indexer says what it waits for.",
+            namespace="AWS/Lambda",
+            metric="IteratorAge",
+            dimensions={"FunctionName": projections.indexer.function_name},
+            statistic="Maximum",
+            threshold=MINUTES_BEHIND * 60_000,
+        )
+        alarm(
+            self._topic,
+            "RentalsBehindAlarm",
+            what_to_do="Rentals have not reached the graph and the trends for a while: are Neptune and Timestream up? "
+            "The log of the function rental_projector says what it waits for.",
+            namespace="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            dimensions={"QueueName": queues.rentals.queue_name},
+            statistic="Maximum",
+            threshold=MINUTES_BEHIND * 60,
+        )
+
+    def engines(self, database: Database, graph: Graph, search: Search) -> None:
+        """Alarms on engines that are at their limit."""
+        alarm(
+            self._topic,
+            "DatabaseBusyAlarm",
+            what_to_do="PostgreSQL has been at its limit for a quarter of an hour: look for slow statements in its "
+            "log, or choose a larger database_instance_type.",
+            namespace="AWS/RDS",
+            metric="CPUUtilization",
+            dimensions={"DBInstanceIdentifier": database.instance.ref},
+            statistic="Average",
+            threshold=90,
+            datapoints_to_alarm=15,
+            evaluation_periods=15,
+        )
+        alarm(
+            self._topic,
+            "GraphBusyAlarm",
+            what_to_do="Neptune has been at its largest capacity for a quarter of an hour: raise "
+            "graph_maximum_capacity.",
+            namespace="AWS/Neptune",
+            metric="NCUUtilization",
+            dimensions={"DBClusterIdentifier": graph.cluster.ref},
+            statistic="Average",
+            threshold=95,
+            datapoints_to_alarm=15,
+            evaluation_periods=15,
+        )
+        for name, metric, what_to_do in (
+            (
+                "SearchDownAlarm",
+                "ClusterStatus.red",
+                "A part of the search index is lost: make it anew with movie-rental migrate.",
+            ),
+            (
+                "SearchFullAlarm",
+                "ClusterIndexWritesBlocked",
+                "OpenSearch takes no writes, mostly for want of storage: raise search_storage_gib.",
+            ),
+        ):
+            alarm(
+                self._topic,
+                name,
+                what_to_do=what_to_do,
+                namespace="AWS/ES",
+                metric=metric,
+                dimensions={"DomainName": search.domain.ref, "ClientId": Aws.ACCOUNT_ID},
+                statistic="Maximum",
+            )
+
+    def jobs(self, queue: aws_batch.CfnJobQueue) -> None:
+        """Mail on a job that failed, with the reason that Batch gives."""
+        message = (
+            "\"Job <name> (<job>) failed: <reason>. Its log is in the stack's log group. Mend the cause and submit "
+            'it again: it goes on where it stopped."'
+        )
+        paths = {"name": "$.detail.jobName", "job": "$.detail.jobId", "reason": "$.detail.statusReason"}
+        rule = aws_events.CfnRule(
+            self._topic.stack,
+            "FailedJobs",
+            description="Jobs that failed, and why.",
+            event_pattern={
+                "source": ["aws.batch"],
+                "detail-type": ["Batch Job State Change"],
+                "detail": {"jobQueue": [queue.attr_job_queue_arn], "status": ["FAILED"]},
+            },
+            targets=[
+                aws_events.CfnRule.TargetProperty(
+                    id="Topic",
+                    arn=self._topic.topic_arn,
+                    input_transformer=aws_events.CfnRule.InputTransformerProperty(
+                        input_paths_map=paths, input_template=message
+                    ),
+                )
+            ],
+        )
+        self._topic.let_publish(rule)
+
+
+def dashboard(
+    stack: Stack,
+    projections: Projections,
+    queues: Queues,
+    *,
+    table: str,
+    database: Database,
+    graph: Graph,
+    search: Search,
+) -> aws_cloudwatch.CfnDashboard:
+    """The engines' load, and how far the projections are behind."""
+
+    def graph_of(title: str, *metrics: list[Any], statistic: str = "Average") -> dict[str, Any]:
+        properties = {"title": title, "region": Aws.REGION, "period": 60, "stat": statistic, "metrics": list(metrics)}
+        return {"type": "metric", "width": 8, "properties": properties}
+
+    domain = ["DomainName", search.domain.ref, "ClientId", Aws.ACCOUNT_ID]
+    functions = [projections.indexer.function_name, projections.projector.function_name]
+    queued = ["QueueName", queues.rentals.queue_name]
+    widgets = [
+        graph_of(
+            "film library: units",
+            ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", table],
+            ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", table],
+            statistic="Sum",
+        ),
+        graph_of(
+            "PostgreSQL: load, connections",
+            ["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", database.instance.ref],
+            ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", database.instance.ref],
+        ),
+        graph_of(
+            "Neptune: capacity units",
+            ["AWS/Neptune", "ServerlessDatabaseCapacity", "DBClusterIdentifier", graph.cluster.ref],
+        ),
+        graph_of(
+            "OpenSearch: load, documents",
+            ["AWS/ES", "CPUUtilization", *domain],
+            ["AWS/ES", "SearchableDocuments", *domain],
+        ),
+        graph_of(
+            "behind: search (ms), rentals (s)",
+            ["AWS/Lambda", "IteratorAge", "FunctionName", functions[0]],
+            ["AWS/SQS", "ApproximateAgeOfOldestMessage", *queued],
+            statistic="Maximum",
+        ),
+        graph_of(
+            "functions: runs, errors",
+            *(
+                ["AWS/Lambda", metric, "FunctionName", name]
+                for name in functions
+                for metric in ("Invocations", "Errors")
+            ),
+            statistic="Sum",
+        ),
+    ]
+    return aws_cloudwatch.CfnDashboard(stack, "Dashboard", dashboard_body=stack.to_json_string({"widgets": widgets}))

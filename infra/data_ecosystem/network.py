@@ -1,0 +1,79 @@
+"""The network: engines and functions in isolated subnets, jobs in public ones that nothing can enter."""
+
+from aws_cdk import RemovalPolicy, aws_ec2
+from constructs import Construct
+
+from infra.logs import log_group
+from infra.reach import let_reach
+
+HTTPS = 443
+
+
+class EcosystemNetwork(Construct):
+    """A VPC over two zones without NAT gateway.
+
+    What is in the isolated subnets has no way to the internet, and none from there: AWS is reached through gateways to
+    S3 and DynamoDB, which are free, and through an interface endpoint where a function needs one (`endpoint`). Jobs run
+    in the public subnets for as long as they last: they fetch packages and images, and no port of theirs is open.
+
+    Attributes:
+        vpc: the VPC.
+        isolated_subnets: ids of the subnets of engines and functions.
+        public_subnets: ids of the subnets of jobs.
+    """
+
+    def __init__(self, scope: Construct, name: str, *, log_retention_days: int, policy: RemovalPolicy) -> None:
+        super().__init__(scope, name)
+        flow_logs = log_group(self, "FlowLogs", log_retention_days, policy)
+        services = aws_ec2.GatewayVpcEndpointAwsService
+        self.vpc = aws_ec2.Vpc(
+            self,
+            "Vpc",
+            max_azs=2,
+            nat_gateways=0,
+            subnet_configuration=[
+                aws_ec2.SubnetConfiguration(
+                    name="Isolated", subnet_type=aws_ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24
+                ),
+                aws_ec2.SubnetConfiguration(
+                    name="Public",
+                    subnet_type=aws_ec2.SubnetType.PUBLIC,
+                    cidr_mask=24,
+                    map_public_ip_on_launch=False,  # jobs ask for an address themselves
+                ),
+            ],
+            restrict_default_security_group=False,  # needs a custom resource; nothing uses that group
+            gateway_endpoints={
+                "S3": aws_ec2.GatewayVpcEndpointOptions(service=services.S3),
+                "DynamoDB": aws_ec2.GatewayVpcEndpointOptions(service=services.DYNAMODB),
+            },
+            flow_logs={
+                "Traffic": aws_ec2.FlowLogOptions(destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
+            },
+        )
+        self.isolated_subnets = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
+        self.public_subnets = [subnet.subnet_id for subnet in self.vpc.public_subnets]
+
+    def client(self, name: str, description: str) -> aws_ec2.SecurityGroup:
+        """A security group of who connects: nothing comes in; out goes HTTPS, as far as its subnet's routes reach."""
+        group = self.server(name, description)
+        group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(HTTPS), "HTTPS to AWS")
+        return group
+
+    def server(self, name: str, description: str) -> aws_ec2.SecurityGroup:
+        """A security group of an engine, which nothing enters and leaves but what `let_reach` allows."""
+        return aws_ec2.SecurityGroup(self, name, vpc=self.vpc, allow_all_outbound=False, description=description)
+
+    def endpoint(self, name: str, service: str, clients: aws_ec2.SecurityGroup) -> None:
+        """An interface endpoint for some clients, in the first zone alone: it bills by the hour and zone."""
+        group = self.server(f"{name}Group", f"Endpoint of {service}, for its clients alone.")
+        aws_ec2.InterfaceVpcEndpoint(
+            self,
+            name,
+            vpc=self.vpc,
+            service=aws_ec2.InterfaceVpcEndpointAwsService(service),
+            subnets=aws_ec2.SubnetSelection(subnets=self.vpc.isolated_subnets[:1]),
+            security_groups=[group],
+            open=False,
+        )
+        let_reach(self, name, source=clients, target=group, port=HTTPS, what=service, who=f"{name}Clients")

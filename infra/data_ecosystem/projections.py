@@ -1,0 +1,186 @@
+"""What keeps search, graph and trends in step: two functions, what wakes them, and where failures wait for people."""
+
+from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_ec2, aws_iam, aws_lambda, aws_sqs
+from constructs import Construct
+
+from infra.functions import Function, InNetwork
+from infra.guardrails import acknowledge
+from infra.parameters import text
+from infra.settings.data_ecosystem import DataEcosystemSettings
+
+INDEX = "movies"
+TIMEOUT_SECONDS = 30
+BATCH = 500  # changes of the film library a run: with their vectors far below Lambda's 6 MB
+REPORTED = ["ReportBatchItemFailures"]
+
+
+class Queues(Construct):
+    """Rentals' events in their order, and what could not be delivered.
+
+    Attributes:
+        rentals: events of rentals, first in, first out by customer.
+        undelivered: events that no run of the projector finished with.
+        failed_batches: which changes of the film library no run of the indexer finished with.
+    """
+
+    def __init__(self, scope: Construct, name: str, settings: DataEcosystemSettings, policy: RemovalPolicy) -> None:
+        super().__init__(scope, name)
+        self.failed_batches = self._queue("FailedBatches", policy)
+        self.undelivered = self._queue("Undelivered", policy, fifo=True)
+        self.rentals = self._queue(
+            "Rentals",
+            policy,
+            fifo=True,
+            deduplication_scope=aws_sqs.DeduplicationScope.MESSAGE_GROUP,
+            fifo_throughput_limit=aws_sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+            visibility_timeout=Duration.seconds(6 * TIMEOUT_SECONDS),
+        )
+        # The function gives an event up, with the reason, on its last attempt; this is for those that kill its run.
+        self.rentals.node.default_child.add_property_override(  # type: ignore[union-attr]
+            "RedrivePolicy", {"deadLetterTargetArn": self.undelivered.queue_arn, "maxReceiveCount": settings.attempts}
+        )
+        acknowledge(self.rentals, {"SQS3": "Its dead-letter queue is Undelivered; the CDK takes no parameter there."})
+        for last in (self.undelivered, self.failed_batches):
+            acknowledge(last, {"SQS3": "It is a dead-letter queue itself."})
+
+    def _queue(
+        self,
+        name: str,
+        policy: RemovalPolicy,
+        *,
+        fifo: bool | None = None,
+        deduplication_scope: aws_sqs.DeduplicationScope | None = None,
+        fifo_throughput_limit: aws_sqs.FifoThroughputLimit | None = None,
+        visibility_timeout: Duration | None = None,
+    ) -> aws_sqs.Queue:
+        return aws_sqs.Queue(
+            self,
+            name,
+            encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=policy,
+            fifo=fifo,
+            deduplication_scope=deduplication_scope,
+            fifo_throughput_limit=fifo_throughput_limit,
+            visibility_timeout=visibility_timeout,
+        )
+
+
+class Projections:
+    """The two functions, made before what they write to, so that it can let them in.
+
+    Attributes:
+        indexer: from the film library to the search index.
+        projector: from rentals' events to graph and trends.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        settings: DataEcosystemSettings,
+        queues: Queues,
+        dead_letters: aws_dynamodb.Table,
+        policy: RemovalPolicy,
+        *,
+        vpc: aws_ec2.IVpc,
+        indexer: aws_ec2.SecurityGroup,
+        projector: aws_ec2.SecurityGroup,
+    ) -> None:
+        self._scope, self._queues = scope, queues
+
+        def function(name: str, folder: str, description: str, group: aws_ec2.SecurityGroup) -> Function:
+            made = Function(
+                scope,
+                name,
+                folder=folder,
+                description=description,
+                environment={"DEAD_LETTERS": dead_letters.table_name},
+                failed_events=queues.failed_batches,
+                log_retention_days=settings.log_retention_days,
+                policy=policy,
+                timeout_seconds=TIMEOUT_SECONDS,
+                network=InNetwork(vpc, group),
+            )
+            dead_letters.grant(made, "dynamodb:PutItem")
+            return made
+
+        self.indexer = function(
+            "CatalogIndexer", "catalog_indexer", "Keeps the search index in step with the film library.", indexer
+        )
+        self.projector = function(
+            "RentalProjector", "rental_projector", "Projects rentals into the graph and the trends.", projector
+        )
+        self.indexer.add_environment("SEARCH_INDEX", INDEX)
+        self.indexer.add_environment("PATIENCE_SECONDS", text(settings.patience_seconds))
+        self.projector.add_environment("ATTEMPTS", text(settings.attempts))
+
+    def follow_library(self, movies: aws_dynamodb.Table) -> None:
+        """Wake the indexer with the table's changes, in the order of each film, until they are taken or too old."""
+        stream = movies.table_stream_arn or ""
+        permissions = aws_iam.Policy(
+            self._scope,
+            "LibraryStream",
+            statements=[
+                aws_iam.PolicyStatement(
+                    actions=[
+                        "dynamodb:DescribeStream",
+                        "dynamodb:GetRecords",
+                        "dynamodb:GetShardIterator",
+                        "dynamodb:ListStreams",
+                    ],
+                    resources=[stream],
+                ),
+            ],
+            roles=[self.indexer.permissions],
+        )
+        self._queues.failed_batches.grant_send_messages(self.indexer)
+        source = aws_lambda.CfnEventSourceMapping(
+            self._scope,
+            "LibraryChanges",
+            function_name=self.indexer.function_name,
+            event_source_arn=stream,
+            starting_position="TRIM_HORIZON",
+            batch_size=BATCH,
+            maximum_batching_window_in_seconds=1,
+            bisect_batch_on_function_error=True,
+            # The function gives up what waited for too long, with the reason; this is for what kills its run.
+            maximum_record_age_in_seconds=86400,
+            function_response_types=REPORTED,
+            destination_config=aws_lambda.CfnEventSourceMapping.DestinationConfigProperty(
+                on_failure=aws_lambda.CfnEventSourceMapping.OnFailureProperty(
+                    destination=self._queues.failed_batches.queue_arn
+                )
+            ),
+        )
+        source.node.add_dependency(permissions)
+
+    def follow_rentals(self) -> None:
+        """Wake the projector with rentals' events."""
+        permissions = aws_iam.Policy(
+            self._scope,
+            "RentalEvents",
+            statements=[
+                aws_iam.PolicyStatement(
+                    actions=[
+                        "sqs:ReceiveMessage",
+                        "sqs:DeleteMessage",
+                        "sqs:ChangeMessageVisibility",
+                        "sqs:GetQueueAttributes",
+                    ],
+                    resources=[self._queues.rentals.queue_arn],
+                )
+            ],
+            roles=[self.projector.permissions],
+        )
+        source = aws_lambda.CfnEventSourceMapping(
+            self._scope,
+            "RentalEventSource",
+            function_name=self.projector.function_name,
+            event_source_arn=self._queues.rentals.queue_arn,
+            batch_size=10,
+            function_response_types=REPORTED,
+            # Neptune at its smallest; what waits, waits in the queue.
+            scaling_config=aws_lambda.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=5),
+        )
+        source.node.add_dependency(permissions)

@@ -1,0 +1,96 @@
+"""The time series of rentals, on either face of Timestream."""
+
+from aws_cdk import RemovalPolicy, aws_ec2, aws_iam
+from constructs import Construct
+
+from infra.data_ecosystem.network import EcosystemNetwork
+from infra.guardrails import acknowledge
+from infra.reach import let_reach
+from infra.settings.data_ecosystem import DataEcosystemSettings
+from infra.timeseries import PORT, InfluxDB, LiveAnalytics, Place, report_bucket
+
+BUCKET, TABLE = "rental", "rentals"
+REPORT_DAYS = 90
+
+
+class Trends(Construct):
+    """One point a rental; all of it can be made anew from PostgreSQL, so it goes with its stack.
+
+    Attributes:
+        outputs: name, value and description of what DevOpsMetrics publishes of its engine, too.
+        environment: what a function needs to know that writes.
+    """
+
+    def __init__(self, scope: Construct, name: str, settings: DataEcosystemSettings, network: EcosystemNetwork) -> None:
+        super().__init__(scope, name)
+        self._network = network
+        self._influxdb: InfluxDB | None = None
+        self._table: LiveAnalytics | None = None
+        self._cell = settings.timestream_cell
+        self._reports = report_bucket(self, days=REPORT_DAYS, policy=RemovalPolicy.RETAIN)
+        database, table, more = BUCKET, TABLE, {}
+        if settings.engine == "influxdb":
+            influxdb = self._influxdb = InfluxDB(
+                self,
+                place=Place(network.vpc, network.isolated_subnets),
+                bucket=BUCKET,
+                instance_type=settings.influxdb_instance_type,
+                storage_gib=settings.influxdb_storage_gib,
+                reports=self._reports,
+                policy=RemovalPolicy.DESTROY,
+            )
+            more = {
+                "Endpoint": (influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."),
+                "SecretArn": (influxdb.secret.secret_arn, "Secret with InfluxDB's user, password and token."),
+            }
+        else:
+            made = self._table = LiveAnalytics(
+                self,
+                engine=settings.engine,
+                memory_retention_hours=settings.memory_retention_hours,
+                magnetic_retention_days=settings.magnetic_retention_days,
+                reports=self._reports,
+                policy=RemovalPolicy.DESTROY,
+            )
+            database, table = made.database, made.table
+        self.environment = {"ENGINE": settings.engine, "DATABASE": database, "TABLE": table}
+        if "Endpoint" in more:
+            self.environment |= {"INFLUXDB_ENDPOINT": more["Endpoint"][0], "INFLUXDB_SECRET": more["SecretArn"][0]}
+        self.outputs = [
+            ("Engine", settings.engine, "Which face of Timestream holds the trends."),
+            ("DatabaseName", database, "Name of its database (of InfluxDB: the bucket)."),
+            ("TableName", table, "Name of its table (of InfluxDB: the measurement)."),
+            *((name, *told) for name, told in more.items()),
+        ]
+
+    def let_in(self, **clients: aws_ec2.SecurityGroup) -> None:
+        """Let clients reach the engine; functions, which have no way out, reach the service they need as well."""
+        for who, group in clients.items():
+            if self._influxdb:
+                way = Construct(self, f"From{who}")
+                server = self._influxdb.server
+                let_reach(way, "InfluxDB", source=group, target=server, port=PORT, what="InfluxDB", who=who)
+        service = "secretsmanager" if self._influxdb else f"timestream.{self._cell}"
+        self._network.endpoint("Secrets" if self._influxdb else "Timestream", service, clients["Projector"])
+
+    def permit(self, *, job: aws_iam.Role, projector: aws_iam.Role) -> None:
+        """Let jobs write and ask, and the projector write."""
+        if self._influxdb:
+            for role in (job, projector):
+                self._influxdb.secret.grant_read(role)
+            return
+        assert self._table  # noqa: S101 - one or the other
+        for role, asking in ((job, ["timestream:Select", "timestream:DescribeTable"]), (projector, [])):
+            for actions, resource in (
+                (["timestream:WriteRecords", *asking], self._table.table_arn),
+                (["s3:PutObject"], self._reports.arn_for_objects("rejected/*")),
+                (["timestream:DescribeEndpoints"], "*"),
+            ):
+                role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=[resource]))
+            acknowledge(
+                role,
+                {
+                    "IAM5[Resource::*]": "Timestream's endpoints know no resource.",
+                    "IAM5[Resource::<TrendsReports.Arn>/rejected/*]": "Timestream names the reports.",
+                },
+            )
