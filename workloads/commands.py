@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from workloads import data
 from workloads.devops_metrics.commands import app as devops_metrics
 from workloads.errors import InputError, TrainingStopped
+from workloads.movie_rental.commands import app as movie_rental
 from workloads.options import add_options, validated
 from workloads.storefront.commands import app as storefront
 from workloads.training.runtime.storage import locate
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Train, tune and use the workloads.")
 app.add_typer(data.app, name="data")
 app.add_typer(devops_metrics, name="devops-metrics")
+app.add_typer(movie_rental, name="movie-rental")
 app.add_typer(storefront, name="storefront")
 
 WorkloadName = Annotated[str, typer.Argument(help="One of: " + ", ".join(WORKLOADS) + ".", show_default=False)]

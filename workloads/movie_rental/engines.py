@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from workloads.devops_metrics.connection import read_secret, stack_outputs, store_of
@@ -116,6 +116,18 @@ class Stack:
     def queue(self) -> FifoQueue:
         """SQS."""
         return FifoQueue(self._output("RentalEventsQueueUrl"))
+
+    @property
+    def search_writer(self) -> str:
+        """The role that the library's stream writes to the search index with."""
+        return self._outputs.get("SearchWriterRoleArn", "")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if "ledger" in self.__dict__:
+            self.ledger.close()
 
     def engines(self) -> Engines:
         """All of them."""

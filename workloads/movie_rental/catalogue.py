@@ -1,0 +1,87 @@
+"""One movie, in every engine that knows movies."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from workloads.errors import InputError
+from workloads.movie_rental.model import Movie
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workloads.movie_rental.engines import Engines
+
+_TEXTS = ("MovieTitle", "Director", "Description", "Language", "Rating")
+_LISTS = ("Genres", "Cast", "SpecialFeatures")
+_NUMBERS = ("Year", "Length", "RentalDuration")
+_PRICES = ("RentalRate", "ReplacementCost")
+_KEPT = ("MovieID", "Genre", "Embedding", "Version")
+
+
+def put(engines: Engines, movie_id: str, file: Path) -> Movie:
+    """Create a movie, or set some of its attributes; its vector, the graph and the search index follow.
+
+    Args:
+        engines: Where.
+        movie_id: Which.
+        file: JSON object of attributes; null removes one. Free-form attributes are welcome.
+
+    Raises:
+        InputError: The file cannot be read, or an attribute has a value that it cannot have.
+    """
+    before = engines.library.get(movie_id)
+    item = before.item() if before else {"MovieID": movie_id, "Version": 0}
+    for name, value in _attributes(file).items():
+        if value is None:
+            item.pop(name, None)
+        else:
+            item[name] = value
+    if not item.get("MovieTitle"):
+        raise InputError(f"{file}: a movie needs a MovieTitle")
+    changed = Movie.of(item)
+    [vector] = engines.embedder().embed([changed.text])
+    saved = engines.library.put(changed.embedded(vector))
+    engines.index.save([saved])
+    engines.graph.save_movies([saved])
+    return saved
+
+
+def remove(engines: Engines, movie_id: str) -> bool:
+    """Remove a movie from library, search index and graph; whether the library had it."""
+    found = engines.library.remove(movie_id)
+    engines.index.remove(movie_id)
+    engines.graph.remove_movie(movie_id)
+    return found
+
+
+def _attributes(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{file}: not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{file}: expected an object of attributes")
+    for name, value in found.items():
+        if value is not None and (expected := _wrong(name, value)):
+            raise InputError(f"{file}: {name}: {expected}")
+    return found
+
+
+def _wrong(name: str, value: Any) -> str:
+    """What is expected of an attribute, if its value is not that."""
+    if name in _KEPT:
+        return "is not yours to set" + (": set Genres, the first of which it is" if name == "Genre" else "")
+    if name in _TEXTS and not isinstance(value, str):
+        return "expected a text"
+    if name in _LISTS and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        return "expected a list of texts"
+    if name in _NUMBERS and not (isinstance(value, Decimal) and value == value.to_integral_value() and value >= 0):
+        return "expected a whole number"
+    if name in _PRICES and not (isinstance(value, Decimal) and value >= 0 and value * 100 == int(value * 100)):
+        return "expected an amount with at most two decimals"
+    return ""

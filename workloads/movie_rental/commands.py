@@ -1,0 +1,298 @@
+"""`groundwork movie-rental`: migrate and verify; search, recommend, trends; customers, movies, rentals."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from workloads.movie_rental.source import Source
+
+app = typer.Typer(no_args_is_help=True, help="A film rental company's data, moved to the engines that fit, and used.")
+
+Stack = Annotated[str, typer.Option(help="The deployed stack whose engines are meant.")]
+SourceUrl = Annotated[
+    str,
+    typer.Option(
+        envvar="MOVIE_RENTAL_SOURCE",
+        help="The old database: postgresql://user:password@host:port/database, or postgresql:///database for one on "
+        "the stack's own server.",
+        show_default=False,
+    ),
+]
+Number = Annotated[int, typer.Argument(help="The customer's number.", show_default=False)]
+Limit = Annotated[int, typer.Option(min=1, max=100, help="How many at most.")]
+DEFAULT = "DataEcosystem"
+
+
+@app.command("load-source")
+def load_source(
+    into: Annotated[str, typer.Option(help="As --source of migrate; a database on the stack's server is made.")],
+    stack: Stack = DEFAULT,
+    scale: Annotated[float, typer.Option(help="Size; 1 is Pagila's, and Pagila where GROUNDWORK_DATA has it.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of a generated company.")] = 0,
+    replace: Annotated[bool, typer.Option(help="Drop the tables that are there.")] = False,
+) -> None:
+    """Load Pagila, or a generated company, into a database that can be migrated."""
+    from workloads.movie_rental import database  # noqa: PLC0415 - psycopg and boto3 take a second to import, as below
+    from workloads.movie_rental.load import create_database, load  # noqa: PLC0415
+    from workloads.rental_company import open_company  # noqa: PLC0415
+
+    company = open_company(scale, seed)
+    url = into
+    if (name := _own_database(into)) is not None:
+        with _stack(stack) as found:
+            url = create_database(found.database_url, name)
+    with _progress() as bar:
+        task = bar.add_task(company.origin, total=None)
+        rows = load(
+            company,
+            url,
+            replace=replace,
+            progress=lambda table, count: bar.update(task, description=table, completed=count),
+        )
+    counted = ", ".join(f"{rows[name]:,} {name}s" for name in ("film", "customer", "rental", "payment"))
+    typer.echo(f"{company.origin}: {counted} in {database.shown(url)}")
+
+
+@app.command()
+def migrate(
+    source: SourceUrl,
+    stack: Stack = DEFAULT,
+    embeddings: Annotated[str, typer.Option(help="local, or bedrock: what makes the movies' vectors.")] = "local",
+    restart: Annotated[bool, typer.Option(help="Start from the first row if one was interrupted.")] = False,
+) -> None:
+    """Bring an old database into every engine. Running it again changes nothing; interrupted, it goes on."""
+    from workloads.movie_rental.migrate import migrate as run  # noqa: PLC0415
+
+    if embeddings not in {"local", "bedrock"}:
+        raise InputError(f"--embeddings {embeddings}: choose local or bedrock")
+    with _stack(stack) as found, _open_source(source, found) as old, _progress() as bar:
+        began = datetime.now(UTC)
+        tasks: dict[str, Any] = {}
+
+        def progress(stream: str, done: int, total: int) -> None:
+            if stream not in tasks:
+                tasks[stream] = bar.add_task(stream, total=total)
+            bar.update(tasks[stream], completed=done)
+
+        moved = run(
+            old,
+            found.engines(),
+            embeddings="bedrock" if embeddings == "bedrock" else "local",
+            restart=restart,
+            progress=progress,
+        )
+        found.index.let_write(found.search_writer)
+        seconds = (datetime.now(UTC) - began).total_seconds()
+    typer.echo(f"{sum(moved.values()):,} rows in {seconds:.1f} s: " + ", ".join(f"{n:,} {k}" for k, n in moved.items()))
+
+
+@app.command()
+def verify(source: SourceUrl, stack: Stack = DEFAULT) -> None:
+    """Compare the old database with every engine: counts and content; exit code 1 if anything differs."""
+    from workloads.movie_rental.verify import verify as run  # noqa: PLC0415
+    from workloads.movie_rental.views import show_comparisons  # noqa: PLC0415
+
+    with _stack(stack) as found, _open_source(source, found) as old, Console(stderr=True).status("comparing") as status:
+        compared = [*run(old, found.engines(), lambda what: status.update(f"comparing {what}"))]
+    show_comparisons(compared)
+    if not all(one.equal for one in compared):
+        raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What is searched.", show_default=False)],
+    mode: Annotated[str, typer.Option(help="text, meaning, or both.")] = "both",
+    genre: Annotated[str | None, typer.Option(help="Only movies of this genre.", show_default=False)] = None,
+    limit: Limit = 10,
+    stack: Stack = DEFAULT,
+) -> None:
+    """Find movies by words (a letter or two may be wrong), by meaning, or by both."""
+    from workloads.movie_rental.search import search as run  # noqa: PLC0415
+    from workloads.movie_rental.views import show_answer  # noqa: PLC0415
+
+    if mode not in {"text", "meaning", "both"}:
+        raise InputError(f"--mode {mode}: choose text, meaning or both")
+    with _stack(stack) as found:
+        embedder = None if mode == "text" else found.engines().embedder()
+        chosen: Any = mode
+        show_answer(run(found.index, embedder, text, mode=chosen, genre=genre, limit=limit))
+
+
+@app.command()
+def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> None:
+    """What people rented who rented what a customer rented."""
+    from workloads.movie_rental.views import show_recommendations  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        if not found.graph.has_customer(customer):
+            raise InputError(f"customer {customer}: the graph knows none of that number")
+        show_recommendations(found.graph.recommend(customer, limit))
+
+
+@app.command()
+def trends(
+    weeks: Annotated[int, typer.Option(min=4, max=520, help="How many to look back.")] = 26,
+    csv: Annotated[Path | None, typer.Option(help="Write the whole table into this file.", show_default=False)] = None,
+    stack: Stack = DEFAULT,
+) -> None:
+    """Rentals by category and week: counts, moving average, what stands out, what may come."""
+    from workloads.movie_rental.trends import weekly  # noqa: PLC0415
+    from workloads.movie_rental.views import show_trends  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        table = weekly(found.series, weeks)
+    show_trends(table)
+    if csv:
+        part = csv.with_name(csv.name + ".part")
+        table.to_csv(part)
+        part.replace(csv)
+        typer.echo(f"{len(table):,} weeks in {csv}")
+
+
+@app.command()
+def customer(
+    customer: Number,
+    erase: Annotated[bool, typer.Option("--erase", help="Remove them from every engine, for good.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON, to hand out to them.")] = False,
+    stack: Stack = DEFAULT,
+) -> None:
+    """All that is known of one customer, or their erasure; exit code 1 if anything is left of them."""
+    from workloads.movie_rental import customer as about  # noqa: PLC0415
+    from workloads.movie_rental.views import show_customer, show_traces  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        if not erase:
+            show_customer(about.known(found.engines(), customer), as_json=as_json)
+            return
+        traces = about.erase(found.engines(), customer)
+    show_traces(traces)
+    if any(trace.left for trace in traces):
+        raise typer.Exit(1)
+
+
+@app.command()
+def movie(
+    movie: Annotated[str, typer.Argument(help="MovieID.", show_default=False)],
+    put: Annotated[
+        Path | None, typer.Option(help="JSON file with attributes to set: create or change it.", show_default=False)
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it from library, search and graph.")] = False,
+    stack: Stack = DEFAULT,
+) -> None:
+    """Show a movie of the library; create, change or remove it. Search follows by the library's stream."""
+    from workloads.movie_rental import catalogue  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        if remove:
+            if not catalogue.remove(found.engines(), movie):
+                raise InputError(f"movie {movie}: the library has none of that id")
+            typer.echo(f"movie {movie} is removed")
+            return
+        if put:
+            shown = catalogue.put(found.engines(), movie, put)
+        elif not (known := found.library.get(movie)):
+            raise InputError(f"movie {movie}: the library has none of that id")
+        else:
+            shown = known
+    document = shown.document()
+    document.pop("Embedding", None)
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def rent(
+    customer: Number,
+    movie: Annotated[str, typer.Argument(help="MovieID.", show_default=False)],
+    store: Annotated[int, typer.Option(help="Where.")] = 1,
+    stack: Stack = DEFAULT,
+) -> None:
+    """Lend a copy of a movie: rental, payment and event in one transaction; the event is sent at once."""
+    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        chosen = found.library.get(movie)
+        if not chosen:
+            raise InputError(f"movie {movie}: the library has none of that id")
+        event = found.ledger.rent(customer, chosen, store)
+        typer.echo(f"rental {event.rental_id}: {event.title} for {event.amount}")
+        run(found.ledger, found.queue)
+
+
+@app.command("return")
+def give_back(
+    rental: Annotated[int, typer.Argument(help="The rental's number.", show_default=False)], stack: Stack = DEFAULT
+) -> None:
+    """Take a copy back."""
+    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        event = found.ledger.give_back(rental)
+        typer.echo(f"rental {rental} is back" if event else f"rental {rental} was back already")
+        run(found.ledger, found.queue)
+
+
+@app.command()
+def relay(stack: Stack = DEFAULT) -> None:
+    """Send the events that wait in the outbox."""
+    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        typer.echo(f"{run(found.ledger, found.queue):,} events sent")
+
+
+@app.command()
+def quality(stack: Stack = DEFAULT) -> None:
+    """How good recommendations and search are, on what is there."""
+    from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality  # noqa: PLC0415
+    from workloads.movie_rental.views import show_quality  # noqa: PLC0415
+
+    with _stack(stack) as found:
+        rates = recommendation_quality(found.graph)
+        judged = judgements([*found.library.all()])
+        show_quality(rates, search_quality(found.index, found.engines().embedder(), judged), judged)
+
+
+@app.command()
+def diagram() -> None:
+    """Print the entity relationship diagram of the relational schema, made from its statements."""
+    from workloads.movie_rental.diagram import entity_relationships  # noqa: PLC0415
+
+    typer.echo(entity_relationships())
+
+
+def _stack(name: str) -> Any:
+    from workloads.movie_rental.engines import Stack as Deployed  # noqa: PLC0415
+
+    return Deployed(name)
+
+
+def _own_database(url: str) -> str | None:
+    """The name in `postgresql:///name`: a database on the stack's own server."""
+    name = url.removeprefix("postgresql:///")
+    return name if name != url and name and "/" not in name else None
+
+
+def _open_source(url: str, stack: Any) -> Source:
+    from workloads.movie_rental.load import on_server  # noqa: PLC0415
+    from workloads.movie_rental.source import Source  # noqa: PLC0415
+
+    name = _own_database(url)
+    return Source(url if name is None else on_server(stack.database_url, name))
+
+
+def _progress() -> Any:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
