@@ -51,7 +51,6 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-        RATELIMIT_HEADERS_ENABLED=True,
     )
     logger, metrics = telemetry.start(settings.log_group)
     engine = connect(settings, connections=threads)

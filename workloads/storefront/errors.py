@@ -17,7 +17,7 @@ from workloads.storefront.site import site
 if TYPE_CHECKING:
     from flask import Flask, Response
 
-RETRY_SECONDS = 10
+RETRY_SECONDS = {429: 60, 503: 10}
 TEXTS = {
     400: ("That did not make sense", "The address or form has something in it that we cannot read."),
     404: ("Nothing on this shelf", "The page or film you are looking for is not here."),
@@ -44,8 +44,8 @@ def page(status: int, text: tuple[str, str] | None = None) -> Response:
     reference = g.get("request_id", "")
     content = render_template("error.html", status=status, title=title, advice=advice, reference=reference)
     response = make_response(content, status)
-    if status == _UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if status in RETRY_SECONDS:
+        response.headers["Retry-After"] = str(RETRY_SECONDS[status])
     return response
 
 
@@ -54,9 +54,8 @@ def _refused(error: HTTPException) -> HTTPException | Response:
     if _REDIRECT <= code < _BAD_REQUEST:
         return error
     response = page(code)
-    for name, value in error.get_headers():
-        if name in {"Allow", "Retry-After"}:
-            response.headers[name] = value
+    if allowed := dict(error.get_headers()).get("Allow"):
+        response.headers["Allow"] = allowed
     return response
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter, deque
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -93,7 +94,8 @@ class CloudWatchLogs(logging.Handler):
                 name = f"{socket.gethostname()}/{os.getpid()}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
                 self._client.create_log_stream(logGroupName=self._group, logStreamName=name)
                 self._stream = name
-            events: Any = [{"timestamp": moment, "message": line} for moment, line in sorted(self._batch)]
+            lines = sorted(self._batch, key=itemgetter(0))
+            events: Any = [{"timestamp": moment, "message": line} for moment, line in lines]
             self._client.put_log_events(logGroupName=self._group, logStreamName=self._stream, logEvents=events)
             self._batch.clear()
             self._warned = False

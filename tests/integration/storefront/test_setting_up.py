@@ -1,0 +1,201 @@
+"""Tables, catalogue and files: made once, the same again, all or nothing; and the commands that do it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import func, select, text
+from typer.testing import CliRunner
+
+from tests.integration.storefront.conftest import COMPANY, Shop
+from workloads.commands import app
+from workloads.errors import InputError
+from workloads.rental_company.generated import GeneratedCompany
+from workloads.storefront import migrations
+from workloads.storefront.load import load_database
+from workloads.storefront.schema import Base, Film, Member, Rental
+from workloads.storefront.settings import Settings
+
+TEMPLATE = {
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    "Outputs": {
+        "DatabaseSecretArn": {"Value": "database"},
+        "SessionSecretArn": {"Value": "session"},
+        "AssetsBucketName": {"Value": "assets"},
+        "LogGroupName": {"Value": "storefront"},
+    },
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment(empty_shop: Shop) -> Iterator[None]:
+    """The commands find the shop by the environment, and no other data set."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in empty_shop.settings.environment().items():
+            patch.setenv(name, value)
+        patch.delenv("GROUNDWORK_DATA", raising=False)
+        yield
+
+
+def command(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["storefront", *arguments])
+    if done.exception:
+        raise done.exception
+    return done.stdout
+
+
+def rows(shop: Shop, table: Any) -> int:
+    with shop.sessions() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_before_init_the_commands_say_what_to_do(empty_shop: Shop) -> None:
+    with pytest.raises(InputError, match="no tables yet: run `groundwork storefront init`"):
+        command("load", "--scale", "0.02", "--only", "database")
+
+
+def test_init_makes_the_tables_that_the_code_describes_and_again_nothing(empty_shop: Shop) -> None:
+    assert "tables of version 0001 (before: none)" in command("init")
+    assert "0001 already" in command("init")
+    with empty_shop.engine.connect() as connection:
+        assert migrations.version(connection) == migrations.newest() == "0001"
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_init_goes_on_where_an_interruption_left_it(empty_shop: Shop) -> None:
+    with empty_shop.engine.begin() as connection:
+        connection.execute(text("DROP TABLE rental"))
+        connection.execute(text("DELETE FROM alembic_version"))
+    assert "tables of version 0001 (before: none)" in command("init")
+    assert rows(empty_shop, Rental) == 0
+
+
+def test_load_fills_database_and_bucket_and_again_changes_nothing(empty_shop: Shop) -> None:
+    said = command("load", "--scale", "0.05")
+    assert "50 films" in said
+    assert "52 posters and static files are in the bucket assets" in said
+    with empty_shop.sessions() as session:
+        before = [
+            session.execute(select(table)).all() for table in Base.metadata.sorted_tables if table.name != "catalogue"
+        ]
+    assert "744 rentals" in command("load", "--scale", "0.05", "--only", "database")
+    with empty_shop.sessions() as session:
+        after = [
+            session.execute(select(table)).all() for table in Base.metadata.sorted_tables if table.name != "catalogue"
+        ]
+    assert before == after
+    assert len({card for (card,) in _cards(empty_shop)}) == COMPANY.count("customer")
+
+
+def _cards(shop: Shop) -> Any:
+    with shop.sessions() as session:
+        return session.execute(select(Member.card_number)).all()
+
+
+def test_load_names_what_it_loaded_and_another_company_needs_leave(empty_shop: Shop) -> None:
+    with pytest.raises(InputError, match=r"holds another company \(generated company \(scale 0.05, seed 0\)\)"):
+        command("load", "--scale", "0.02", "--only", "database")
+    assert rows(empty_shop, Film) == 50
+    assert "20 films" in command("load", "--scale", "0.02", "--only", "database", "--replace")
+    assert rows(empty_shop, Film) == 20
+    command("load", "--scale", "0.05", "--only", "database", "--replace")
+
+
+class Breaking(GeneratedCompany):
+    """A source that fails, or gives too little, after most has been read."""
+
+    def __init__(self, *, fails: bool) -> None:
+        super().__init__(scale=0.05)
+        self._fails = fails
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        for number, row in enumerate(super().rows(table)):
+            if table == "rental" and number == 700 and self._fails:
+                raise InputError("line 700 is wrong")
+            yield row | ({"title": f"NEW {number}"} if table == "film" else {})
+
+    def count(self, table: str) -> int:
+        return super().count(table)
+
+
+def test_a_load_that_fails_leaves_everything_as_it_was(empty_shop: Shop) -> None:
+    with pytest.raises(InputError, match="line 700 is wrong"):
+        load_database(empty_shop.engine, Breaking(fails=True), lambda *_: None)
+    with empty_shop.sessions() as session:
+        assert session.scalar(select(func.count()).where(Film.title.startswith("NEW"))) == 0
+    load_database(empty_shop.engine, Breaking(fails=False), lambda *_: None)
+    with empty_shop.sessions() as session:
+        assert session.scalar(select(func.count()).where(Film.title.startswith("NEW"))) == 50
+    load_database(empty_shop.engine, COMPANY, lambda *_: None)
+
+
+def test_rows_that_should_not_be_there_are_told_and_nothing_changes(empty_shop: Shop) -> None:
+    with empty_shop.engine.begin() as connection:
+        connection.execute(text("INSERT INTO store (store_id, name) VALUES (99, 'somewhere')"))
+    with pytest.raises(InputError, match="3 stores instead of 2; nothing was changed"):
+        command("load", "--scale", "0.05", "--only", "database")
+    with empty_shop.engine.begin() as connection:
+        connection.execute(text("DELETE FROM store WHERE store_id = 99"))
+
+
+def test_cards_shows_whom_to_sign_in_as(empty_shop: Shop) -> None:
+    member = empty_shop.member()
+    first = command("cards", "--limit", "3").splitlines()[0]
+    assert first.replace(" ", "").startswith(member.card_number)
+    assert first.upper().endswith(f"{member.first_name} {member.last_name}")
+
+
+def test_the_commands_find_everything_by_a_stacks_outputs(empty_shop: Shop) -> None:
+    import json  # noqa: PLC0415 - here alone
+
+    cloudformation = empty_shop.cloud.client("cloudformation")
+    cloudformation.create_stack(StackName="WebApp", TemplateBody=json.dumps(TEMPLATE))
+    authority = empty_shop.settings.database_ca
+    assert "0001 already" in command("init", "--stack", "WebApp", "--database-ca", authority)
+    assert Settings.from_stack("WebApp", authority) == Settings(
+        "database", authority, "session", "assets", "storefront"
+    )
+    with pytest.raises(InputError, match=r"stack Nothing: .*deploy it first"):
+        command("init", "--stack", "Nothing", "--database-ca", authority)
+    cloudformation.create_stack(StackName="Other", TemplateBody=json.dumps({"Resources": TEMPLATE["Resources"]}))
+    with pytest.raises(InputError, match=r"no output DatabaseSecretArn.*is it WebApp"):
+        command("init", "--stack", "Other", "--database-ca", authority)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"STOREFRONT_DATABASE_CA": "/nowhere.pem"}, "/nowhere.pem: no such file"),
+        ({"STOREFRONT_DATABASE_SECRET": "nothing"}, "secret nothing: .*find the specified secret"),
+        ({"STOREFRONT_DATABASE_SECRET": "session"}, "expected JSON with username, password, host, port, dbname"),
+        ({"STOREFRONT_BUCKET": ""}, "not set: STOREFRONT_BUCKET"),
+        ({"STOREFRONT_PROXIES": "one"}, "STOREFRONT_PROXIES=one: expected a whole number"),
+        ({"AWS_ENDPOINT_URL": "http://localhost:9"}, "Could not connect"),
+    ],
+)
+def test_settings_that_lead_nowhere_are_told(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], told: str
+) -> None:
+    for name, value in changed.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=told):
+        command("init")
+
+
+def test_a_bucket_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOREFRONT_BUCKET", "nothing-here")
+    with pytest.raises(InputError, match="bucket nothing-here takes no files"):
+        command("load", "--scale", "0.02", "--only", "files")
+
+
+def test_a_server_that_is_not_the_databases_gets_no_password(
+    empty_shop: Shop, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The certificate of another authority: the connection ends before any password travels."""
+    from localcloud.certificates import issue  # noqa: PLC0415 - here alone
+
+    monkeypatch.setenv("STOREFRONT_DATABASE_CA", str(issue(tmp_path, tmp_path).authority))
+    with pytest.raises(InputError, match=r"the database refuses: .*certificate verify failed"):
+        command("init")
