@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 from localcloud.account import connect, environment
 from localcloud.certificates import AUTHORITY
@@ -160,6 +163,22 @@ class LocalCloud:
     ) -> None:
         """Delete stacks (all of the app's when none is named); arguments and errors as in `deploy`."""
         self._cdk("destroy", stacks, context, ["--force"], echo)
+
+    def reclaim(self, job: str, notice_seconds: float = 120) -> None:
+        """Take the host of a running Batch job back, as EC2 does with spot instances: a notice, then it is gone.
+
+        Args:
+            job: The job's id.
+            notice_seconds: Time from the notice to the end.
+
+        Raises:
+            LocalCloudError: That job is not running.
+        """
+        asked = urlencode({"job": job, "notice": notice_seconds})
+        try:
+            urlopen(Request(f"{self.endpoint}/moto-api/reclaim?{asked}", method="POST")).close()  # noqa: S310 (loopback)
+        except HTTPError as error:
+            raise LocalCloudError(f"Job {job} is not running, so it has no host to take back.") from error
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a deployed stack, by name.

@@ -83,3 +83,14 @@ def deploy(stacks: Stacks = None, name: Name = "default", context: Context = Non
 def destroy(stacks: Stacks = None, name: Name = "default", context: Context = None) -> None:
     """Delete stacks with the CDK; what their policies retain stays."""
     _cloud(name).destroy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+
+
+@app.command()
+def reclaim(
+    job: Annotated[str, typer.Argument(help="Id of a running Batch job.")],
+    name: Name = "default",
+    notice: Annotated[float, typer.Option(help="Seconds from the notice to the end of the host.", min=0)] = 120,
+) -> None:
+    """Take the spot instance of a job back, as EC2 does: a notice in its metadata, and then it is gone."""
+    _cloud(name).reclaim(job, notice)
+    typer.echo(f"{job}: its host was told, and goes in {notice:.0f} seconds")

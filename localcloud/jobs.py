@@ -1,12 +1,11 @@
-"""AWS Batch without containers: a job's command runs as a local process.
+"""AWS Batch without containers: a job's command runs as a local process, or one for each of its nodes.
 
 moto gaps: jobs run in Docker alone; a submission's retry strategy, the log configuration, Ref:: in the middle of a
-command's word and state changes on EventBridge are missing.
+command's word, state changes on EventBridge, the end of array jobs and jobs over several nodes are missing.
 """
 
 import fnmatch
-import os
-import re
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,47 +14,53 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from moto.batch.models import BatchBackend, Job
 from moto.batch.responses import BatchResponse
 from moto.moto_api import state_manager
 
-from localcloud import processes
-from localcloud.account import environment
-from localcloud.background import endpoint, folder, log
+from localcloud import job_containers, job_queues, processes, reclaim
+from localcloud.background import background, log
 from localcloud.events import publish
 from localcloud.hooks import after, instead
 
 EXITED = "Essential container in task exited"
+HOST_GONE = "Host EC2 (instance i-{}) terminated."
 TIMED_OUT = "Job attempt duration exceeded timeout"
-INHERITED = ("HOME", "LANG", "OMP_NUM_THREADS", "TMPDIR")
 
 # Only this module changes a job's state; moto would move it on whenever somebody asks.
 state_manager.set_transition("batch::job", {"progression": "manual", "times": sys.maxsize})
 
-# A job waits in RUNNABLE for one of these, as it waits for an instance on AWS.
-_slots = threading.Semaphore(max(4, os.cpu_count() or 1))
-_retry_strategy: ContextVar[dict[str, Any]] = ContextVar("retry_strategy")
+_submission: ContextVar[dict[str, Any]] = ContextVar("submission")
+KEPT = ("retryStrategy", "shareIdentifier", "schedulingPriorityOverride", "nodeOverrides")  # what moto drops
 
 
 @instead(BatchResponse, "submitjob")
 def _submitted(original: Any, self: BatchResponse) -> Any:
-    token = _retry_strategy.set(self._get_param("retryStrategy") or {})
+    submission = {name: self._get_param(name) for name in KEPT}
+    job_queues.check_share(self.batch_backend.get_job_queue(self._get_param("jobQueue")), submission)
+    token = _submission.set(submission)
     try:
-        return original(self)
+        answer = original(self)
     finally:
-        _retry_strategy.reset(token)
+        _submission.reset(token)
+    job = self.batch_backend.get_job_by_id(json.loads(answer)["jobId"])
+    if job and job._child_jobs:  # noqa: SLF001
+        background(_follow_children, job)
+    return answer
 
 
 @after(Job, "__init__")
 def _created(_: None, job: Job, *_args: Any, **_kwargs: Any) -> None:
     """Keep what moto drops, and log where the definition says."""
-    job.__dict__["strategy"] = _retry_strategy.get({}) or job.job_definition.retry_strategy or {}
-    options = _property(job, "logConfiguration", {}).get("options", {})
+    job.__dict__["submission"] = _submission.get({})
+    job.__dict__["strategy"] = (
+        job.__dict__["submission"].get("retryStrategy") or job.job_definition.retry_strategy or {}
+    )
+    options = job_containers.get(job, "logConfiguration", {}).get("options", {})
     job._log_group = options.get("awslogs-group", job._log_group)  # noqa: SLF001 (moto's only place for it)
-    job.__dict__["stream_prefix"] = options.get("awslogs-stream-prefix", job.job_definition.name)
 
 
 @instead(Job, "run")
@@ -71,30 +76,50 @@ def _live(job: Job) -> None:
     """From SUBMITTED to SUCCEEDED or FAILED."""
     if job.depends_on:
         _enter(job, "PENDING")
-        if problem := _wait_for(job, [dependency["jobId"] for dependency in job.depends_on]):
+        if problem := _wait_for(job, _dependencies(job)):
             _finish(job, succeeded=False, reason=problem)
             return
     attempts = int(job.__dict__["strategy"].get("attempts", 1))
     code, reason = 1, EXITED
     for attempt in range(1, attempts + 1):
         _enter(job, "RUNNABLE")
-        if not _take_slot(job):
-            break
+        if (problem := job_queues.wait_for_slot(job)) is not None:
+            _finish(job, succeeded=False, reason=problem)
+            return
         try:
             code, reason = _attempt(job, attempt)
         finally:
-            _slots.release()
+            job_queues.give_slot_back(job)
         job.exit_code = code
         if code == 0 or job.stop or reason == TIMED_OUT or not retries(job.__dict__["strategy"], code, reason):
             break
-    _finish(job, succeeded=code == 0 and not job.stop, reason=job.job_stopped_reason or reason)
+    _finish(job, succeeded=code == 0 and not job.stop, reason=(job.stop and job.job_stopped_reason) or reason)
 
 
-def _take_slot(job: Job) -> bool:
-    while not job.stop:
-        if _slots.acquire(timeout=0.1):
-            return True
-    return False
+def _follow_children(parent: Job) -> None:
+    """An array job ends when all of its children have, and fails when one of them has."""
+    children = parent._child_jobs or []  # noqa: SLF001
+    _enter(parent, "PENDING")
+    while not all(child.job_stopped for child in children):
+        time.sleep(0.1)
+    failed = sum(child.status == "FAILED" for child in children)
+    reason = f"{failed} of {len(children)} children failed" if failed else "Array Child Jobs succeeded"
+    _finish(parent, succeeded=not failed, reason=reason)
+
+
+def _dependencies(job: Job) -> list[str]:
+    """The jobs that one waits for; of arrays, the child of the same index (N_TO_N) or the one before (SEQUENTIAL)."""
+    index = job.array_properties.get("index")
+    found = []
+    for dependency in job.depends_on or []:
+        match dependency.get("type"):
+            case "SEQUENTIAL":
+                found += [f"{job.job_id.rpartition(':')[0]}:{index - 1}"] if index else []
+            case "N_TO_N":
+                found.append(f"{dependency['jobId']}:{index}")
+            case _:
+                found.append(dependency["jobId"])
+    return found
 
 
 def retries(strategy: Mapping[str, Any], code: int, reason: str) -> bool:
@@ -122,30 +147,45 @@ def _wait_for(job: Job, dependencies: list[str]) -> str | None:
 
 
 def _attempt(job: Job, number: int) -> tuple[int, str]:
-    """Run the command once: its exit code, and why it ended."""
+    """Run the command once, on every node: the main node's exit code, and why it ended."""
     _enter(job, "STARTING")
     job.job_started_at = datetime.now()  # noqa: DTZ005 (moto's clock)
-    job.log_stream_name = f"{job.__dict__['stream_prefix']}/default/{job.job_id.replace(':', '-')}-{number}"
-    job._log_backend.ensure_log_group(job._log_group)  # noqa: SLF001
-    job._log_backend.ensure_log_stream(job._log_group, job.log_stream_name)  # noqa: SLF001
+    job.log_stream_name = job_containers.stream(job, number, node=0)
     job._start_attempt()  # noqa: SLF001
     limit = job._get_attempt_duration()  # noqa: SLF001
-    command = [substitute(word, job.parameters) for word in _property(job, "command", [])]
-    with tempfile.TemporaryDirectory(prefix="localcloud-job-") as folder:
-        process = processes.start(command, folder=folder, environment=_environment(job, number))
-        reader = threading.Thread(target=_log, args=(job, process), daemon=True)
-        reader.start()
+    reclaim.start_host(job.job_id)
+    nodes: list[tuple[subprocess.Popen[bytes], threading.Thread]] = []
+    try:
+        for node, variables in enumerate(job_containers.environments(job, number)):
+            nodes.append(_start(job, job_containers.stream(job, number, node), variables))
         _enter(job, "RUNNING")
-        reason = _watch(job, process, time.monotonic() + float(limit) if limit else None)
-        reader.join()
-        process.communicate()  # closes the pipe
-    job.attempts[-1]["container"] |= {"exitCode": process.returncode, "reason": reason}
+        reason = _watch(job, nodes[0][0], time.monotonic() + float(limit) if limit else None)
+    finally:
+        reclaim.end_host(job.job_id)
+        for process, reader in reversed(nodes):  # the job ends with its main node
+            if process.poll() is None:
+                processes.end(process)
+            reader.join()
+            process.communicate()  # closes the pipe
+    code = nodes[0][0].returncode
+    job.attempts[-1]["container"] |= {"exitCode": code, "reason": reason}
     job.attempts[-1] |= {"statusReason": reason, "stoppedAt": int(time.time() * 1000)}
-    return process.returncode, reason
+    return code, reason
+
+
+def _start(job: Job, stream: str, variables: dict[str, str]) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+    """A process in a folder of its own, and the thread that logs what it prints."""
+    job._log_backend.ensure_log_group(job._log_group)  # noqa: SLF001
+    job._log_backend.ensure_log_stream(job._log_group, stream)  # noqa: SLF001
+    folder = tempfile.TemporaryDirectory(prefix="localcloud-job-")
+    process = processes.start(job_containers.command(job), folder=folder.name, environment=variables)
+    reader = threading.Thread(target=_log, args=(job, stream, process, folder), daemon=True)
+    reader.start()
+    return process, reader
 
 
 def _watch(job: Job, process: subprocess.Popen[bytes], deadline: float | None) -> str:
-    """Wait for the process, or end it when it is told to stop or takes too long."""
+    """Wait for the process, or end it when it is told to stop, takes too long, or its host goes."""
     while True:
         try:
             process.wait(0.1)
@@ -156,45 +196,19 @@ def _watch(job: Job, process: subprocess.Popen[bytes], deadline: float | None) -
             if deadline and time.monotonic() > deadline:
                 processes.end(process)
                 return TIMED_OUT
+            if reclaim.is_gone(job.job_id):
+                processes.end(process, patience=0)
+                return HOST_GONE.format(uuid4().hex[:17])
         else:
             return EXITED
 
 
-def substitute(word: str, parameters: Mapping[str, str]) -> str:
-    """A word of a command with ``Ref::name`` replaced by the parameter's value."""
-    return re.sub(r"Ref::([\w-]+)", lambda found: str(parameters.get(found[1], found[0])), word)
-
-
-def _environment(job: Job, attempt: int) -> dict[str, str]:
-    asked = {entry["name"]: entry["value"] for entry in _property(job, "environment", [])}
-    index = job.array_properties.get("index")
-    return {
-        **{name: os.environ[name] for name in INHERITED if name in os.environ},
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
-        "PYTHONUNBUFFERED": "1",
-        **environment(endpoint(), folder()),
-        **asked,
-        "AWS_BATCH_JOB_ID": job.job_id,
-        "AWS_BATCH_JOB_ATTEMPT": str(attempt),
-        "AWS_BATCH_JQ_NAME": job.job_queue.name,
-        **({} if index is None else {"AWS_BATCH_JOB_ARRAY_INDEX": str(index)}),
-    }
-
-
-def _property(job: Job, name: str, default: Any) -> Any:
-    """A property of the container: the submission's, or else the definition's; environments are joined."""
-    defined = (job.job_definition.container_properties or {}).get(name, default)
-    given = job.container_overrides.get(name)
-    if name == "environment":
-        return [*defined, *(given or [])]
-    return given or defined
-
-
-def _log(job: Job, process: subprocess.Popen[bytes]) -> None:
+def _log(job: Job, stream: str, process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
     for line in process.stdout or ():
         message = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2] or " "
         event = {"timestamp": int(time.time() * 1000), "message": message}
-        job._log_backend.put_log_events(job._log_group, str(job.log_stream_name), [event])  # noqa: SLF001
+        job._log_backend.put_log_events(job._log_group, stream, [event])  # noqa: SLF001
+    folder.cleanup()
 
 
 def _enter(job: Job, status: str) -> None:
@@ -210,6 +224,8 @@ def _enter(job: Job, status: str) -> None:
         "attempts": job.attempts,
         "container": {"exitCode": job.exit_code, "logStreamName": job.log_stream_name},
     }
+    if "index" in job.array_properties:
+        detail["arrayProperties"] = {"index": job.array_properties["index"]}
     publish("aws.batch", "Batch Job State Change", detail, [job.arn])
 
 
@@ -222,17 +238,32 @@ def _finish(job: Job, *, succeeded: bool, reason: str) -> None:
 
 @instead(BatchBackend, "cancel_job")
 def _cancel_job(_: Any, self: BatchBackend, job_id: str, reason: str) -> None:
-    """Cancel what has not started; a job that waits goes at once."""
+    """Cancel what has not started; a job that waits goes at once, and an array with its children."""
     job = self.get_job_by_id(job_id)
-    if job and job.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
-        job.__dict__["cancelled"] = True
-        job.terminate(reason)
+    for each in [job, *(job._child_jobs or [])] if job else []:  # noqa: SLF001
+        if each.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
+            each.__dict__["cancelled"] = True
+            each.terminate(reason)
+
+
+@after(BatchBackend, "terminate_job")
+def _terminated(_: None, backend: BatchBackend, job_id: str, reason: str) -> None:
+    job = backend.get_job_by_id(job_id)
+    for child in (job._child_jobs or []) if job else []:  # noqa: SLF001
+        child.terminate(reason)
 
 
 @after(Job, "describe")
 def _described(result: dict[str, Any], job: Job) -> None:
+    submission = job.__dict__["submission"]
     result["retryStrategy"] = job.__dict__["strategy"]
     result["isCancelled"] = bool(job.__dict__.get("cancelled"))
     result["isTerminated"] = job.stop and not result["isCancelled"]
+    if submission.get("shareIdentifier"):
+        result["shareIdentifier"] = submission["shareIdentifier"]
+    if "index" in job.array_properties:
+        result["arrayProperties"] = {"index": job.array_properties["index"]}
+    if "nodeProperties" in result:
+        result["nodeProperties"] = {**result["nodeProperties"], "numNodes": job_containers.number_of_nodes(job)}
     if job.exit_code is not None and "container" in result:
         result["container"] |= {"exitCode": job.exit_code, "reason": job.job_stopped_reason}

@@ -1,0 +1,83 @@
+"""Spot instances that EC2 takes back: a notice in the instance's metadata, and two minutes later the host is gone.
+
+moto gaps: interruptions of spot instances, and the metadata service, which answers here for the host of each job.
+"""
+
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from moto.moto_api._internal.urls import url_paths
+
+from localcloud.background import endpoint
+
+NOTICE_SECONDS = 120.0
+TOKEN = "local-metadata-token"  # noqa: S105 (answers on loopback alone)
+Answer = tuple[int, dict[str, str], str]
+
+_lock = threading.Lock()
+_hosts: dict[str, dict[str, Any]] = {}  # of running jobs: when the host goes, in both clocks
+
+
+def metadata_endpoint(job_id: str) -> str:
+    """Where the metadata service of a job's host answers: for AWS_EC2_METADATA_SERVICE_ENDPOINT."""
+    return f"{endpoint()}/moto-api/hosts/{job_id}/"
+
+
+def start_host(job_id: str) -> None:
+    """A job's attempt begins, on a host of its own."""
+    with _lock:
+        _hosts[job_id] = {}
+
+
+def is_gone(job_id: str) -> bool:
+    """Whether the host's time is up."""
+    with _lock:
+        return "deadline" in _hosts.get(job_id, {}) and time.monotonic() > _hosts[job_id]["deadline"]
+
+
+def end_host(job_id: str) -> None:
+    """The attempt has ended."""
+    with _lock:
+        _hosts.pop(job_id, None)
+
+
+def _reclaim(request: Any, full_url: str, _headers: Any) -> Answer:
+    """POST /moto-api/reclaim?job=ID&notice=SECONDS: take the host of a running job back."""
+    asked = parse_qs(urlsplit(full_url).query)
+    job, notice = asked.get("job", [""])[0], float(asked.get("notice", [NOTICE_SECONDS])[0])
+    with _lock:
+        if request.method != "POST" or job not in _hosts:
+            return HTTPStatus.NOT_FOUND, {}, f"job {job} is not running"
+        _hosts[job] = {"deadline": time.monotonic() + notice, "time": datetime.now(UTC) + timedelta(seconds=notice)}
+    return HTTPStatus.OK, {}, "{}"
+
+
+def _token(request: Any, _full_url: str, _headers: Any) -> Answer:
+    if request.method != "PUT" or not request.headers.get("X-aws-ec2-metadata-token-ttl-seconds"):
+        return HTTPStatus.BAD_REQUEST, {}, ""
+    return HTTPStatus.OK, {}, TOKEN
+
+
+def _instance_action(request: Any, full_url: str, _headers: Any) -> Answer:
+    """As https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html has it."""
+    if request.headers.get("X-aws-ec2-metadata-token") != TOKEN:
+        return HTTPStatus.UNAUTHORIZED, {}, ""
+    job = unquote(urlsplit(full_url).path.split("/")[3])
+    with _lock:
+        moment = _hosts.get(job, {}).get("time")
+    if not moment:
+        return HTTPStatus.NOT_FOUND, {}, ""
+    return HTTPStatus.OK, {}, json.dumps({"action": "terminate", "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
+
+
+ADDRESSES: dict[str, Any] = {
+    "{0}/moto-api/reclaim$": _reclaim,
+    "{0}/moto-api/hosts/(?P<job>[^/]+)/latest/api/token$": _token,
+    "{0}/moto-api/hosts/(?P<job>[^/]+)/latest/meta-data/spot/instance-action$": _instance_action,
+}
+url_paths.update(ADDRESSES)
