@@ -19,7 +19,7 @@ from localcloud.events import publish
 from localcloud.hooks import after, instead
 
 #: A second of the local cloud stands for so many of a queue's time limit, so that nobody waits half an hour to see one.
-LIMIT_SCALE = 60
+LIMIT_SCALE = 300
 GPU_FAMILIES = re.compile(r"^(g\d|p\d)")
 SLOTS = max(4, os.cpu_count() or 1)
 

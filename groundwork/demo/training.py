@@ -143,7 +143,8 @@ def _follow_job(cloud: LocalCloud, report: Checklist, exercise: Exercise, trial:
     options = [option.format(artifacts=outputs["ArtifactBucketName"]) for option in trial.options]
     job = batch.submit_job(
         jobName=exercise.workload,
-        jobQueue=outputs["JobQueueArn"],
+        jobQueue=outputs["CpuQueueArn"],
+        shareIdentifier=exercise.workload.replace("-", ""),
         jobDefinition=definition,
         containerOverrides={"command": [*found["containerProperties"]["command"], *options]},
     )["jobId"]
