@@ -37,6 +37,11 @@ def least(number: Any, template: Json) -> int:
     return int(template["Parameters"][number["Ref"]]["MinValue"] if isinstance(number, dict) else number)
 
 
+def usual(number: Any, template: Json) -> str:
+    """A number, or its parameter's default."""
+    return str(template["Parameters"][number["Ref"]]["Default"] if isinstance(number, dict) else number)
+
+
 def test_every_bucket_is_private_encrypted_and_reached_through_tls_alone(template: Json) -> None:
     policies = [body["Properties"] for _, body in of_type(template, "AWS::S3::BucketPolicy")]
     for name, body in of_type(template, "AWS::S3::Bucket"):
@@ -76,7 +81,9 @@ def test_graph_and_search_are_private_encrypted_and_signed_for(template: Json) -
         cluster = body["Properties"]
         assert (cluster["StorageEncrypted"], cluster["IamAuthEnabled"]) == (True, True), name
         assert least(cluster["BackupRetentionPeriod"], template) >= 1, name
-        assert float(cluster["ServerlessScalingConfiguration"]["MaxCapacity"]) <= 2.5, name
+        capacity = cluster["ServerlessScalingConfiguration"]
+        assert float(usual(capacity["MinCapacity"], template)) == 1, name
+        assert float(usual(capacity["MaxCapacity"], template)) == 2.5, name
     for name, body in of_type(template, "AWS::OpenSearchService::Domain"):
         domain = body["Properties"]
         assert domain["EncryptionAtRestOptions"] == {"Enabled": True}, name
