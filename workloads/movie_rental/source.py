@@ -105,6 +105,7 @@ class Source:
             )
             missing = [name for (name,) in found]
         if missing:
+            self._connection.close()
             raise InputError(
                 f"{database.shown(self.url)} is no film rental company's database: it has no table {', '.join(missing)}"
             )

@@ -59,7 +59,7 @@ class Servers:
         return made
 
     def library(self) -> DynamoLibrary:
-        return DynamoLibrary(self._table(self._name()), attempts=3)
+        return DynamoLibrary(self._table(self._name()), patience=0.1)
 
     def index(self) -> OpenSearchIndex:
         return OpenSearchIndex(self.search_url, index=self._name())

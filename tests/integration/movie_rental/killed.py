@@ -1,0 +1,68 @@
+"""Migrates, and is killed at a random moment, again and again: run by `test_migration.py` in a process of its own.
+
+Each attempt is a child of this process, so that it need not import everything again, and ends by SIGKILL.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from typing import Any
+
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.movie_rental.embeddings import LatentSemanticModel
+from workloads.movie_rental.engines import Engines
+from workloads.movie_rental.graph import NeptuneGraph
+from workloads.movie_rental.ledger import PostgresLedger
+from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.migrate import migrate
+from workloads.movie_rental.outbox import FifoQueue
+from workloads.movie_rental.search_index import OpenSearchIndex
+from workloads.movie_rental.source import Source
+from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+
+
+def engines(where: dict[str, Any]) -> Engines:
+    return Engines(
+        PostgresLedger(where["ledger"]),
+        DynamoLibrary(where["library"]),
+        OpenSearchIndex(where["search"], index=where["index"]),
+        NeptuneGraph(where["graph"]),
+        TimestreamSeries(InfluxDB(*where["series"], **where["access"], schema=SCHEMA)),
+        FifoQueue(""),
+    )
+
+
+def attempt(where: dict[str, Any]) -> int:
+    """Start a migration in a child, and give its process id."""
+    child = os.fork()
+    if child:
+        return child
+    with Source(where["source"]) as source:
+        migrate(source, engines(where))
+    os._exit(0)
+
+
+def main() -> None:
+    where = json.loads(sys.stdin.read())
+    chance = random.Random(where["seed"])  # noqa: S311 - nothing secret
+    LatentSemanticModel.fit(["imports scikit-learn once", "for every child"])
+    longest = 0.0
+    began = time.monotonic()
+    _, status = os.waitpid(attempt(where), 0)  # a whole run shows how long one takes
+    longest = time.monotonic() - began
+    killed = 0
+    while killed < where["kills"] and not status:
+        child = attempt(where)
+        time.sleep(chance.uniform(0, longest))
+        os.kill(child, signal.SIGKILL)
+        _, ended = os.waitpid(child, 0)
+        killed += os.WIFSIGNALED(ended)
+        status = 0 if os.WIFSIGNALED(ended) else ended
+    sys.stdout.write(json.dumps({"killed": killed, "status": status}))
+
+
+if __name__ == "__main__":
+    main()

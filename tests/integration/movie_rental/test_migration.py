@@ -1,0 +1,320 @@
+"""An old database arrives in every engine, whole, once, and whatever happens on the way."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.errors import InputError
+from workloads.movie_rental import customer, database
+from workloads.movie_rental.engines import Engines
+from workloads.movie_rental.graph import NeptuneGraph
+from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.load import create_database, load
+from workloads.movie_rental.migrate import migrate
+from workloads.movie_rental.model import Movie
+from workloads.movie_rental.outbox import FifoQueue, relay
+from workloads.movie_rental.search import search
+from workloads.movie_rental.search_index import OpenSearchIndex
+from workloads.movie_rental.source import Source
+from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+from workloads.movie_rental.verify import Comparison, verify
+from workloads.rental_company.generated import GeneratedCompany
+
+from .conftest import ACCESS, Servers
+
+KILLS = 20
+
+
+def run(url: str, engines: Engines, **options: Any) -> dict[str, int]:
+    with Source(url) as source:
+        return migrate(source, engines, **options)
+
+
+def different(url: str, engines: Engines) -> list[Comparison]:
+    with Source(url) as source:
+        compared = [*verify(source, engines)]
+    assert len(compared) == 19
+    return [one for one in compared if not one.equal]
+
+
+@pytest.fixture(scope="module")
+def old(servers: Servers) -> str:
+    return servers.source("old")
+
+
+@pytest.fixture(scope="module")
+def engines(servers: Servers, old: str) -> Engines:
+    made = servers.new()
+    moved = run(old, made)
+    assert moved["movies"] == 20
+    assert moved["customers"] == 17
+    assert moved["rentals"] == moved["who rented what, and when"] > 200
+    return made
+
+
+class TestWhatArrives:
+    def test_everything_is_there_and_the_same(self, old: str, engines: Engines) -> None:
+        assert different(old, engines) == []
+
+    def test_migrating_again_changes_nothing(self, old: str, engines: Engines) -> None:
+        before = {movie.id: movie.version for movie in engines.library.all()}
+        run(old, engines)
+        assert {movie.id: movie.version for movie in engines.library.all()} == before
+        assert set(before.values()) == {1}
+        assert different(old, engines) == []
+
+    def test_oddities_arrive_as_they_are(self, engines: Engines) -> None:
+        bare, strange, many = (engines.library.get(number) for number in "345")
+        assert bare
+        assert (bare.genre, bare.genres, bare.cast) == (None, (), ())
+        assert strange
+        assert (strange.title, strange.description) == ("ŁÓDŹ „Ünïcode“ 映画 🎬", None)
+        assert strange.rental_rate == Decimal("0.07")
+        assert many
+        assert (len(many.genres), many.genre) == (16, "Action")
+        assert engines.graph.has_customer(9001)
+        assert engines.graph.rented(9001) == []
+        assert len(engines.graph.recommend(9001, 3)) == 3
+        [known] = engines.ledger.ask("customer.sql", customer=9001)
+        assert (known["first_name"], known["rentals"], known["paid"]) == ("Никто", 0, Decimal("0.00"))
+        assert engines.index.full_text("lodz unicode").hits[0].movie_id == "4"
+
+    def test_movies_are_found_by_meaning_and_by_both(self, engines: Engines) -> None:
+        embedder = engines.embedder()
+        movie = engines.library.get("7")
+        assert movie
+        for mode in ("meaning", "both"):
+            assert search(engines.index, embedder, movie.text, mode=mode, limit=3).hits[0].movie_id == "7"  # type: ignore[arg-type]
+        assert search(engines.index, embedder, "qqq zzz", mode="meaning").hits == []
+
+    def test_verify_names_what_differs(self, servers: Servers, engines: Engines) -> None:
+        url = servers.source("changed")
+        with database.connect(url) as connection:
+            connection.execute("UPDATE rental SET return_date = return_date + interval '1 s' WHERE rental_id = 5")
+            connection.execute("UPDATE film SET length = length + 1 WHERE film_id = 9")
+            connection.execute("UPDATE payment SET amount = amount + 0.01 WHERE rental_id = 6")
+        found = [(one.engine, one.what.split(" ")[0]) for one in different(url, engines)]
+        assert found == [
+            ("PostgreSQL", "rentals"),
+            ("PostgreSQL", "payments"),
+            ("DynamoDB", "movies"),
+            ("OpenSearch", "movies"),
+            ("Timestream", "rentals"),
+        ]
+
+    def test_what_changed_in_the_old_database_is_brought_over(self, servers: Servers) -> None:
+        url, made = servers.source("moving"), servers.new()
+        run(url, made)
+        with database.connect(url) as connection:
+            connection.execute("UPDATE film SET length = 77 WHERE film_id = 9")
+            connection.execute("DELETE FROM film_actor WHERE film_id = 9")
+            connection.execute("UPDATE customer SET last_name = 'Changed' WHERE customer_id = 2")
+        run(url, made)
+        assert different(url, made) == []
+        movie = made.library.get("9")
+        assert movie
+        assert (movie.length, movie.version, movie.cast) == (77, 2, ())
+
+
+def test_killed_at_twenty_random_points_and_started_again_nothing_is_lost_or_doubled(
+    servers: Servers, old: str
+) -> None:
+    made = servers.new()
+    assert isinstance(made.library, DynamoLibrary)
+    assert isinstance(made.index, OpenSearchIndex)
+    assert isinstance(made.series, TimestreamSeries)
+    where = {
+        "source": old,
+        "ledger": made.ledger.url,
+        "library": made.library._table,
+        "search": servers.search_url,
+        "index": made.index._index,
+        "graph": servers.graph_url,
+        "series": [servers.influxdb_url, made.series.store._database],  # type: ignore[attr-defined]
+        "access": ACCESS,
+        "kills": KILLS,
+        "seed": 6,
+    }
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("killed.py"))],
+        input=json.dumps(where),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {"killed": KILLS, "status": 0}
+    run(old, made)
+    assert different(old, made) == []
+    assert {movie.version for movie in made.library.all()} == {1}
+
+
+class TestAnEngineStopsInTheMiddle:
+    """What answers stops answering; the migration says which engine, and the same command completes it."""
+
+    @pytest.fixture(params=["library", "index", "graph", "series"])
+    def broken(self, request: pytest.FixtureRequest, servers: Servers) -> tuple[Engines, Engines, str]:
+        """Engines one of which has nobody at its address, the same engines whole, and what the message has to say."""
+        whole = servers.new()
+        nowhere = "http://localhost:9"
+        gone: dict[str, tuple[Any, str]] = {
+            "library": (DynamoLibrary("no-such-table", attempts=1), "table no-such-table: DynamoDB refused"),
+            "index": (OpenSearchIndex(nowhere), f"{nowhere}: OpenSearch cannot be reached"),
+            "graph": (NeptuneGraph(nowhere), f"{nowhere}: Neptune cannot be reached"),
+            "series": (TimestreamSeries(_influxdb(nowhere)), f"{nowhere}: InfluxDB cannot be reached"),
+        }
+        engine, message = gone[request.param]
+        return replace(whole, **{request.param: engine}), whole, message
+
+    def test_the_message_names_it_and_the_same_command_goes_on(
+        self, old: str, broken: tuple[Engines, Engines, str]
+    ) -> None:
+        engines, whole, message = broken
+        with pytest.raises(InputError, match=message):
+            run(old, engines)
+        moved = run(old, whole)
+        assert moved["who rented what, and when"] > 200
+        assert moved["customers"] == 0 or message.endswith("OpenSearch cannot be reached")  # it was in already
+        assert different(old, whole) == []
+
+    def test_the_new_database(self, servers: Servers, old: str) -> None:
+        engines = servers.new()
+        count = 0
+
+        def cut(stream: str, done: int, _total: int) -> None:
+            nonlocal count
+            count += stream == "movies" and done > 0
+            if count == 1:
+                engines.ledger.close()
+
+        with pytest.raises(InputError, match="PostgreSQL cannot be reached"):
+            run(old, engines, progress=cut)
+        again = type(engines.ledger)(engines.ledger.url)
+        servers.opened.append(again)
+        whole = replace(engines, ledger=again)
+        assert run(old, whole)["rentals"] == 0
+        assert different(old, whole) == []
+
+    def test_the_old_database(self) -> None:
+        with pytest.raises(InputError, match="PostgreSQL cannot be reached"), Source("postgresql://x@localhost:9/old"):
+            pass
+
+    def test_another_database_is_no_source(self, servers: Servers) -> None:
+        url = create_database(servers.postgresql_url, "empty")
+        with (
+            pytest.raises(InputError, match="no film rental company's database: it has no table language, "),
+            Source(url),
+        ):
+            pass
+
+    def test_a_loaded_database_is_not_loaded_over(self, old: str) -> None:
+        with pytest.raises(InputError, match="has a table language already"):
+            load(GeneratedCompany(0.01), old)
+
+
+def _influxdb(url: str) -> Any:
+    return InfluxDB(url, "nowhere", schema=SCHEMA, attempts=1)
+
+
+def test_what_dynamodb_leaves_out_when_throttled_is_written_again(servers: Servers) -> None:
+    library = servers.library()
+    throttled = Throttled(library._client)
+    library._client = throttled
+    movies = [Movie(str(number), f"Title {number}") for number in range(60)]
+    assert len(library.save(movies)) == 60
+    assert throttled.left_out > 20
+    assert len([*library.all()]) == 60
+    throttled.nothing = True
+    with pytest.raises(InputError, match="DynamoDB is throttled"):
+        library.save([Movie("another", "Title")])
+
+
+class Throttled:
+    """DynamoDB as it answers when it is throttled: a part of each batch is not processed. All the rest is real."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.left_out = 0
+        self.nothing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def batch_write_item(self, RequestItems: dict[str, list[Any]]) -> Any:  # noqa: N803 - boto3's
+        [(table, requests)] = RequestItems.items()
+        taken = [] if self.nothing else requests[: max(1, len(requests) // 3)]
+        left = requests[len(taken) :]
+        if taken:
+            self._client.batch_write_item(RequestItems={table: taken})
+        self.left_out += len(left)
+        return {"UnprocessedItems": {table: left} if left else {}}
+
+
+@pytest.fixture(scope="module")
+def company(servers: Servers, old: str) -> Engines:
+    made = servers.new()
+    run(old, made)
+    return made
+
+
+class TestACustomer:
+    def test_all_that_is_known(self, company: Engines) -> None:
+        known = customer.known(company, 3)
+        assert known.person["customer_id"] == 3
+        assert known.person["country"]
+        assert len(known.rentals) == known.graph == known.person["rentals"] > 0
+        assert all(rental["title"] for rental in known.rentals)
+        assert sum(rental["paid"] for rental in known.rentals) == known.person["paid"]
+        with pytest.raises(InputError, match="customer 4711: there is none"):
+            customer.known(company, 4711)
+
+    def test_renting_returning_and_erasing_reach_the_queue_in_order(self, company: Engines, servers: Servers) -> None:
+        movie = next(movie for movie in company.library.all() if int(movie.id) in _stocked(company))
+        event = company.ledger.rent(4, movie, _stocked(company)[int(movie.id)])
+        assert event.rental_id
+        company.ledger.give_back(event.rental_id)
+        assert relay(company.ledger, company.queue) == 2
+        assert isinstance(company.queue, FifoQueue)
+        sqs = servers.cloud.client("sqs")
+        found = sqs.receive_message(
+            QueueUrl=company.queue._url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+        )["Messages"]
+        bodies = [json.loads(message["Body"]) for message in found]
+        assert [body["type"] for body in bodies] == ["rented", "returned"]
+        assert {message["Attributes"]["MessageGroupId"] for message in found} == {"4"}
+        assert bodies[0] == json.loads(event.body())
+        assert bodies[0]["amount"] == str(movie.rental_rate)
+
+    def test_an_erased_customer_is_nowhere_and_no_migration_brings_them_back(self, company: Engines, old: str) -> None:
+        [paid] = company.ledger.connection.execute("SELECT count(*), sum(amount) FROM payments").fetchall()
+        rented = len(company.graph.rented(5))
+        assert rented > 0
+        traces = customer.erase(company, 5)
+        assert {(trace.engine, trace.what): trace.before for trace in traces}["Neptune", "rentals"] == rented
+        assert [trace.left for trace in traces] == [0] * len(traces)
+        assert company.ledger.connection.execute("SELECT count(*), sum(amount) FROM payments").fetchall() == [paid]
+        for _ in range(2):
+            with pytest.raises(InputError, match="or none any more"):
+                customer.known(company, 5)
+            run(old, company)
+        assert not company.graph.has_customer(5)
+        assert [trace.before for trace in customer.erase(company, 5)] == [0] * len(traces)
+        company.ledger.connection.execute("DELETE FROM payments WHERE rental_id > 100000")
+        with pytest.raises(InputError, match="customer 4711: there is none"):
+            customer.erase(company, 4711)
+
+
+def _stocked(company: Engines) -> dict[int, int]:
+    """A store that has a copy, by film."""
+    return dict(
+        company.ledger.connection.execute("""
+            SELECT film_id, store_id FROM inventory i
+            WHERE NOT EXISTS (SELECT FROM rentals r WHERE r.inventory_id = i.inventory_id AND returned_at IS NULL)
+        """).fetchall()
+    )
