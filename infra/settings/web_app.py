@@ -51,7 +51,7 @@ class WebAppSettings(Settings):
         "Bundle of the workloads' code: a zip file in S3 that holds the folder workloads.",
         empty="the CDK packs and uploads the folder itself",
         group="Instances",
-        pattern=r"^(s3://[a-z0-9.-]+/\S+\.zip)?$",
+        pattern=r"^(s3://[a-z0-9.-]+/[\w./=+@-]+\.zip)?$",
         hint="s3://bucket/key.zip",
         console="required",
     )

@@ -1,6 +1,6 @@
 """The network of the web application: public subnets for instances, isolated ones for the database, in two zones."""
 
-from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack, Token, aws_ec2
+from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2
 from constructs import Construct
 
 from infra.guardrails import acknowledge
@@ -47,6 +47,12 @@ class WebNetwork(Construct):
                 "Traffic": aws_ec2.FlowLogOptions(destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
             },
         )
+        # Named after the stack, whatever it is called; and a person who reads the tags need not know the CDK.
+        Tags.of(self.vpc).add("Name", Aws.STACK_NAME)
+        for subnet in (*self.vpc.public_subnets, *self.vpc.isolated_subnets):
+            Tags.of(subnet).add("Name", f"{Aws.STACK_NAME} {subnet.node.id}")
+            for tag in ("aws-cdk:subnet-name", "aws-cdk:subnet-type"):
+                Tags.of(subnet).remove(tag)
         self.public_subnets = [subnet.subnet_id for subnet in self.vpc.public_subnets]
         self.isolated_subnets = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
         self.instances = security_group(self, "Instances", self.vpc, "Instances of the web application.")

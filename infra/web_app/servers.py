@@ -46,8 +46,10 @@ class Servers:
 def user_data(environment: dict[str, str]) -> str:
     """The start script with the values of a deployment above its first statement, encoded as EC2 wants it."""
     first, _, rest = SCRIPT.read_text(encoding="utf-8").partition("\n")
-    values = "".join(f"export {name}='{value}'\n" for name, value in environment.items())
-    return Fn.base64(f"{first}\n{values}{rest}")
+    places = {name: "".join(word.title() for word in name.split("_")) for name in environment}
+    exports = "".join(f"export {name}='${{{place}}}'\n" for name, place in places.items())
+    script = f"{first}\n{exports}{rest.replace('${', '${!')}"
+    return Fn.base64(Fn.sub(script, {places[name]: value for name, value in environment.items()}))
 
 
 def template(

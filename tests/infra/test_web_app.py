@@ -1,0 +1,391 @@
+"""WebApp: what its template promises, in either mode."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.config import Config, ConfigError
+from infra.web_app.servers import SCRIPT
+from localcloud.engines import environment, find
+
+from .conftest import Json, Synthesised, as_list, of_type, only, statements
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
+EVERYBODY = {"0.0.0.0/0", "::/0"}
+
+
+@pytest.fixture(scope="session")
+def template(synthesised: Synthesised) -> Json:
+    return synthesised.templates["WebApp"]
+
+
+@pytest.fixture(scope="session")
+def balanced(synthesise: Callable[..., Json]) -> Json:
+    return synthesise("web-app.yaml", {"web_app.certificate_arn": CERTIFICATE})
+
+
+@pytest.fixture(scope="session")
+def open_to_ssh(synthesise: Callable[..., Json]) -> Json:
+    return synthesise("web-app.yaml", {"web_app.ssh_key_name": "mine", "web_app.ssh_cidr": "203.0.113.7/32"})
+
+
+@pytest.fixture(scope="session")
+def deletable(synthesise: Callable[..., Json]) -> Json:
+    return synthesise("web-app.yaml", {"allow_data_deletion": True, "web_app.delete_data": True})
+
+
+@pytest.fixture(scope="session")
+def rotating(synthesise: Callable[..., Json]) -> Json:
+    return synthesise("web-app.yaml", {"web_app.password_rotation_days": 30})
+
+
+def launched(template: Json) -> Json:
+    data: Json = only(template, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    return data
+
+
+def group_of(value: Any) -> str:
+    """Logical id of the security group that a rule names."""
+    return str(value["Fn::GetAtt"][0])
+
+
+def ways_in(template: Json) -> set[tuple[str, int, str]]:
+    """Into which group, on which port, from where: a network, or another group."""
+    return {
+        (group_of(rule["GroupId"]), rule["FromPort"], rule.get("CidrIp") or group_of(rule["SourceSecurityGroupId"]))
+        for _, body in of_type(template, "AWS::EC2::SecurityGroupIngress")
+        for rule in [body["Properties"]]
+    }
+
+
+# Network
+
+
+def test_public_and_isolated_subnets_lie_in_two_zones_with_route_tables_of_their_own(template: Json) -> None:
+    for kind, public in (("Public", True), ("Database", False)):
+        subnets = {n: b["Properties"] for n, b in of_type(template, "AWS::EC2::Subnet") if f"Vpc{kind}" in n}
+        assert len({json.dumps(subnet["AvailabilityZone"]) for subnet in subnets.values()}) == 2
+        assert {subnet["MapPublicIpOnLaunch"] for subnet in subnets.values()} == {public}
+        associated = {
+            body["Properties"]["SubnetId"]["Ref"]: body["Properties"]["RouteTableId"]["Ref"]
+            for _, body in of_type(template, "AWS::EC2::SubnetRouteTableAssociation")
+        }
+        tables = {associated[name] for name in subnets}
+        routed = {body["Properties"]["RouteTableId"]["Ref"] for _, body in of_type(template, "AWS::EC2::Route")}
+        assert len(tables) == 2
+        assert (tables <= routed) is public, "only public subnets have a way out"
+        assert public or not tables & routed
+
+
+def test_there_is_no_nat_and_the_way_to_s3_is_free(template: Json) -> None:
+    assert not list(of_type(template, "AWS::EC2::NatGateway"))
+    endpoint = only(template, "AWS::EC2::VPCEndpoint")
+    assert endpoint["VpcEndpointType"] == "Gateway"
+    assert len(endpoint["RouteTableIds"]) == 2
+
+
+def test_traffic_is_logged(template: Json) -> None:
+    log = only(template, "AWS::EC2::FlowLog")
+    assert (log["TrafficType"], log["LogDestinationType"]) == ("ALL", "cloud-watch-logs")
+
+
+def test_visitors_reach_the_instance_and_the_instance_alone_the_database(template: Json) -> None:
+    assert ways_in(template) == {
+        ("NetworkInstances", 80, "0.0.0.0/0"),
+        ("NetworkInstances", 443, "0.0.0.0/0"),
+        ("NetworkDatabase", 3306, "NetworkInstances"),
+    }
+    assert only(template, "AWS::RDS::DBInstance")["VPCSecurityGroups"] == [
+        {"Fn::GetAtt": ["NetworkDatabase", "GroupId"]}
+    ]
+
+
+def test_the_instance_leaves_by_https_and_to_the_database_alone(template: Json) -> None:
+    groups = dict(of_type(template, "AWS::EC2::SecurityGroup"))
+    out = groups["NetworkInstances"]["Properties"]["SecurityGroupEgress"]
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in out] == [(443, 443)]
+    [(_, more)] = of_type(template, "AWS::EC2::SecurityGroupEgress")
+    assert (more["Properties"]["FromPort"], group_of(more["Properties"]["DestinationSecurityGroupId"])) == (
+        3306,
+        "NetworkDatabase",
+    )
+    nothing = groups["NetworkDatabase"]["Properties"]["SecurityGroupEgress"]
+    assert {rule["CidrIp"] for rule in nothing} == {"255.255.255.255/32"}  # the CDK's way to say: nowhere
+
+
+def test_the_site_may_be_narrowed_to_a_network(synthesise: Callable[..., Json]) -> None:
+    narrowed = synthesise("web-app.yaml", {"web_app.allowed_cidr": "203.0.113.0/24"})
+    assert {peer for group, _, peer in ways_in(narrowed) if group == "NetworkInstances"} == {"203.0.113.0/24"}
+
+
+def test_ssh_is_open_from_one_network_when_both_key_and_network_are_given(open_to_ssh: Json, template: Json) -> None:
+    assert ("NetworkInstances", 22, "203.0.113.7/32") in ways_in(open_to_ssh)
+    assert launched(open_to_ssh)["KeyName"] == "mine"
+    assert 22 not in {port for _, port, _ in ways_in(template)}
+    assert "KeyName" not in launched(template)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"ssh_key_name": "k", "ssh_cidr": "0.0.0.0/0"}, "ssh_cidr"),
+        ({"ssh_key_name": "k", "ssh_cidr": "1.2.3.4/0"}, "ssh_cidr"),
+        ({"ssh_key_name": "k", "ssh_cidr": "0.0.0.0/1"}, "ssh_cidr"),
+        ({"ssh_key_name": "k", "ssh_cidr": "::/0"}, "ssh_cidr"),
+        ({"ssh_key_name": "k", "ssh_cidr": "10.0.0.0/8,0.0.0.0/0"}, "ssh_cidr"),
+        ({"ssh_key_name": "k", "ssh_cidr": "300.0.0.0/8"}, "ssh_cidr"),
+        ({"ssh_key_name": "k", "ssh_cidr": "10.0.0.1/8"}, "ssh_cidr"),
+        ({"ssh_key_name": "k"}, "go together"),
+        ({"ssh_cidr": "203.0.113.7/32"}, "go together"),
+        ({"allowed_cidr": "everywhere"}, "allowed_cidr"),
+        ({"certificate_arn": "certificate"}, "certificate_arn"),
+        ({"database_storage_gib": 100, "database_maximum_storage_gib": 100}, "a tenth above"),
+        ({"backup_days": 0}, "backup_days"),
+        ({"backup_window": "25:00-26:00"}, "backup_window"),
+        ({"code": "s3://bucket/it's.zip"}, "code"),
+    ],
+)
+def test_what_would_be_unsafe_or_impossible_is_refused(settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        Config.from_context({f"web_app.{name}": value for name, value in settings.items()})
+
+
+@pytest.mark.parametrize("cidr", [*EVERYBODY, "0.0.0.0/1", "10.0.0.0/7", "203.0.113.7", "10.0.0.0/8 0.0.0.0/0"])
+def test_the_console_refuses_ssh_from_everybody(all_templates: dict[str, Json], cidr: str) -> None:
+    parameter = all_templates["web-app.yaml"]["Parameters"]["SshCidr"]
+    assert not re.fullmatch(parameter["AllowedPattern"], cidr)
+    assert re.fullmatch(parameter["AllowedPattern"], "203.0.113.7/32")
+    assert "never opened to everybody" in parameter["ConstraintDescription"]
+
+
+def test_in_the_console_ssh_needs_both(all_templates: dict[str, Json]) -> None:
+    console = all_templates["web-app.yaml"]
+    assert console["Resources"]["Ssh"]["Condition"] == "HasSsh"
+    given = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("SshKeyName", "SshCidr")]
+    assert console["Conditions"]["HasSsh"] == {"Fn::And": given}
+
+
+# Instance
+
+
+def test_the_instance_is_the_newest_amazon_linux_2023_and_its_start_decides_the_stacks(template: Json) -> None:
+    image = launched(template)["ImageId"]["Ref"]
+    parameter = template["Parameters"][image]
+    assert parameter["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    assert "al2023-ami" in parameter["Default"]
+    instance = template["Resources"]["Instance"]
+    assert instance["CreationPolicy"]["ResourceSignal"] == {"Count": 1, "Timeout": "PT15M"}
+    assert {"DatabaseAttachment", "InstanceRoleDefaultPolicy"} <= set(instance["DependsOn"])
+    assert instance["Properties"]["SubnetId"]["Ref"].startswith("NetworkVpcPublic")
+
+
+def test_the_address_stays_when_the_instance_is_replaced(template: Json) -> None:
+    association = only(template, "AWS::EC2::EIPAssociation")
+    assert association["AllocationId"] == {"Fn::GetAtt": ["Address", "AllocationId"]}
+    assert association["InstanceId"] == {"Ref": "Instance"}
+
+
+def test_the_instance_may_read_its_bucket_and_secrets_and_report_and_nothing_else(template: Json) -> None:
+    role = [s for name, s in statements(template) if name == "InstanceRoleDefaultPolicy"]
+    actions = {action for statement in role for action in as_list(statement["Action"])}
+    assert actions == {
+        "s3:GetObject",
+        "s3:ListBucket",
+        "secretsmanager:GetSecretValue",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "cloudwatch:PutMetricData",
+    }
+    managed = only_role(template)["ManagedPolicyArns"]
+    assert [json.dumps(arn).split("policy/")[1][:28] for arn in managed] == ["AmazonSSMManagedInstanceCore"]
+    [secrets] = [s["Resource"] for s in role if s["Action"] == "secretsmanager:GetSecretValue"]
+    assert [secret["Ref"] for secret in secrets] == ["DatabaseAccess", "Session"]
+
+
+def only_role(template: Json) -> Json:
+    properties: Json = template["Resources"]["InstanceRole"]["Properties"]
+    return properties
+
+
+def script(template: Json) -> tuple[str, Json]:
+    """The start script of the launch template, and the values that are put into it."""
+    text, values = launched(template)["UserData"]["Fn::Base64"]["Fn::Sub"]
+    return text, values
+
+
+def test_the_start_script_is_the_file_with_the_deployments_values_on_top(template: Json, balanced: Json) -> None:
+    text, values = script(template)
+    first, _, rest = SCRIPT.read_text().partition("\n")
+    assert text.startswith(first)
+    assert text.endswith(rest)
+    assert len(text) < 16_384, "EC2 takes no more"
+    assert (values["Resource"], values["TrustedProxy"]) == ("Instance", "")
+    assert values["StorefrontDatabaseSecret"] == {"Ref": "DatabaseAccess"}, "the secret's name, not the secret"
+    _, behind = script(balanced)
+    assert behind["Resource"] == "AutoScalingGroup"
+    assert behind["TrustedProxy"] == {"Fn::GetAtt": ["NetworkVpc", "CidrBlock"]}
+
+
+def test_no_secret_is_in_the_template(template: Json) -> None:
+    database = only(template, "AWS::RDS::DBInstance")
+    assert "{{resolve:secretsmanager:" in json.dumps(database["MasterUserPassword"])
+    assert "resolve" not in json.dumps(launched(template))
+
+
+def test_shellcheck_finds_nothing_in_the_start_script() -> None:
+    done = subprocess.run(
+        [find("shellcheck"), str(SCRIPT)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+# Data
+
+
+def test_the_database_is_mysql_private_encrypted_and_speaks_tls_alone(template: Json) -> None:
+    database = only(template, "AWS::RDS::DBInstance")
+    assert (database["Engine"], database["EngineVersion"][:4]) == ("mysql", "8.4.")
+    assert database["StorageEncrypted"] is True
+    assert database["PubliclyAccessible"] is False
+    assert only(template, "AWS::RDS::DBParameterGroup")["Parameters"]["require_secure_transport"] == "ON"
+    subnets = [subnet["Ref"] for subnet in only(template, "AWS::RDS::DBSubnetGroup")["SubnetIds"]]
+    assert [name.startswith("NetworkVpcDatabase") for name in subnets] == [True, True]
+
+
+def test_the_database_is_backed_up_and_protected_until_both_keys_are_turned(template: Json, deletable: Json) -> None:
+    kept = template["Resources"]["DatabaseInstance"]
+    assert (kept["Properties"]["BackupRetentionPeriod"], kept["Properties"]["PreferredBackupWindow"]) == (
+        7,
+        "03:00-04:00",
+    )
+    assert kept["Properties"]["DeletionProtection"] is True
+    assert kept["Properties"]["DeleteAutomatedBackups"] is False
+    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    gone = deletable["Resources"]["DatabaseInstance"]
+    assert gone["Properties"]["DeletionProtection"] is False
+    assert gone["DeletionPolicy"] == "Delete"
+
+
+def test_one_key_deletes_nothing(synthesise: Callable[..., Json]) -> None:
+    for key in ("allow_data_deletion", "web_app.delete_data"):
+        database = synthesise("web-app.yaml", {key: True})["Resources"]["DatabaseInstance"]
+        assert database["Properties"]["DeletionProtection"] is True
+        assert database["DeletionPolicy"] == "Retain"
+
+
+def test_the_secret_is_attached_to_the_database(template: Json) -> None:
+    attachment = only(template, "AWS::SecretsManager::SecretTargetAttachment")
+    assert (attachment["SecretId"], attachment["TargetId"]) == ({"Ref": "DatabaseAccess"}, {"Ref": "DatabaseInstance"})
+
+
+def test_rotation_is_aws_own_function_with_a_way_to_the_database_and_to_the_secret(rotating: Json) -> None:
+    schedule = only(rotating, "AWS::SecretsManager::RotationSchedule")
+    assert schedule["HostedRotationLambda"]["RotationType"] == "MySQLSingleUser"
+    assert schedule["RotationRules"] == {"AutomaticallyAfterDays": 30}
+    assert as_list(rotating["Transform"]) == ["AWS::SecretsManager-2024-09-16"]
+    assert ("NetworkDatabase", 3306, "DatabaseRotation") in ways_in(rotating)
+    assert ("DatabaseSecretsManager", 443, "DatabaseRotation") in ways_in(rotating)
+
+
+def test_the_bucket_is_versioned_private_encrypted_and_reached_by_tls_alone(template: Json) -> None:
+    bucket = only(template, "AWS::S3::Bucket")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["BucketEncryption"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    denied = [s for owner, s in statements(template) if owner == "AssetsPolicy" and s["Effect"] == "Deny"]
+    assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+# Watching
+
+
+def test_alarms_watch_instance_database_and_application(template: Json) -> None:
+    alarms = {name: body["Properties"] for name, body in of_type(template, "AWS::CloudWatch::Alarm")}
+    assert {name: (a["Namespace"], a["MetricName"]) for name, a in alarms.items()} == {
+        "ProcessorAlarm": ("AWS/EC2", "CPUUtilization"),
+        "StatusCheckAlarm": ("AWS/EC2", "StatusCheckFailed"),
+        "DatabaseStorageAlarm": ("AWS/RDS", "FreeStorageSpace"),
+        "DatabaseConnectionsAlarm": ("AWS/RDS", "DatabaseConnections"),
+        "ApplicationErrorsAlarm": ("Groundwork/Storefront", "Errors"),
+    }
+    for name, one in alarms.items():
+        assert len(one["AlarmDescription"]) > 100, name
+
+
+def test_the_e_mail_is_sent_to_who_asked(synthesise: Callable[..., Json]) -> None:
+    subscription = only(synthesise("web-app.yaml", {"web_app.email": "ops@example.com"}), "AWS::SNS::Subscription")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *("CPUUtilization", "NetworkIn", "NetworkOut", "StatusCheckFailed", "DatabaseConnections"),
+        *("FreeStorageSpace", "Latency", "Errors", "Requests", "MemoryUtilization", "DiskUtilization"),
+    ],
+)
+def test_the_dashboard_shows(template: Json, metric: str) -> None:
+    assert f'"{metric}"' in json.dumps(only(template, "AWS::CloudWatch::Dashboard")["DashboardBody"]).replace("\\", "")
+
+
+# Several instances
+
+
+def test_one_setting_puts_a_group_behind_a_load_balancer_with_https(balanced: Json) -> None:
+    assert not list(of_type(balanced, "AWS::EC2::Instance"))
+    assert not list(of_type(balanced, "AWS::EC2::EIP"))
+    listeners = {
+        b["Properties"]["Port"]: b["Properties"] for _, b in of_type(balanced, "AWS::ElasticLoadBalancingV2::Listener")
+    }
+    assert listeners[443]["Certificates"] == [{"CertificateArn": CERTIFICATE}]
+    assert listeners[443]["SslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2")
+    assert listeners[80]["DefaultActions"][0]["RedirectConfig"]["Protocol"] == "HTTPS"
+    group = balanced["Resources"]["AutoScalingGroup"]
+    assert len(group["Properties"]["VPCZoneIdentifier"]) == 2
+    assert (group["Properties"]["MinSize"], group["Properties"]["HealthCheckType"]) == ("2", "ELB")
+    assert group["CreationPolicy"]["ResourceSignal"]["Count"] == 2
+    assert group["UpdatePolicy"]["AutoScalingRollingUpdate"]["WaitOnResourceSignals"] is True
+
+
+def test_behind_the_load_balancer_nobody_else_reaches_the_instances(balanced: Json) -> None:
+    assert ways_in(balanced) == {
+        ("Balancer", 80, "0.0.0.0/0"),
+        ("Balancer", 443, "0.0.0.0/0"),
+        ("NetworkInstances", 80, "Balancer"),
+        ("NetworkDatabase", 3306, "NetworkInstances"),
+    }
+
+
+def test_alarms_watch_the_group_when_there_is_one(balanced: Json) -> None:
+    alarm = balanced["Resources"]["ProcessorAlarm"]["Properties"]
+    assert alarm["Dimensions"] == [{"Name": "AutoScalingGroupName", "Value": {"Ref": "AutoScalingGroup"}}]
+
+
+def test_the_console_has_both_modes_and_creates_one(all_templates: dict[str, Json]) -> None:
+    console = all_templates["web-app.yaml"]
+    conditions = {name: body.get("Condition") for name, body in console["Resources"].items()}
+    assert {conditions[name] for name in ("Instance", "Address", "AddressOfInstance", "InstancesHttp")} == {"IsSingle"}
+    several = ("LoadBalancer", "Targets", "HttpsListener", "AutoScalingGroup", "ScalingPolicy", "BalancerToInstancesIn")
+    assert {conditions[name] for name in several} == {"IsNotSingle"}
+
+
+# The files that the instance gets with the code
+
+
+def test_the_service_runs_without_privileges_and_reads_the_environment_the_script_writes() -> None:
+    files = Path(__file__).parents[2] / "workloads" / "storefront" / "server"
+    unit, start = (files / "storefront.service").read_text(), SCRIPT.read_text()
+    assert "User=storefront" in unit
+    assert "NoNewPrivileges=yes" in unit
+    assert re.search(r"EnvironmentFile=(\S+)", unit)[1] == re.search(r"ENVIRONMENT=(\S+)", start)[1]  # type: ignore[index]
+    agent = json.loads((files / "cloudwatch_agent.json").read_text())
+    assert agent["metrics"]["namespace"] == "Groundwork/Storefront"
