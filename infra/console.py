@@ -33,12 +33,13 @@ TEMPLATES: dict[str, tuple[type[GroundworkStack], str]] = {
     "data-ecosystem.yaml": (DataEcosystem, "data_ecosystem"),
     "web-app.yaml": (WebApp, "web_app"),
 }
+DIRECT_UPLOAD = 51_200  # bytes that CreateStack takes without S3
 HEADER = """\
 # {description}
 #
 # Upload this file in the CloudFormation console (Create stack), or:
 #   aws cloudformation deploy --template-file {file} --stack-name {name} --capabilities CAPABILITY_IAM \\
-#     --parameter-overrides ...
+#     {bucket}--parameter-overrides ...
 #
 # Written by `make templates` from infra/{module}; edit that, not this.
 
@@ -147,8 +148,11 @@ def render(file: str) -> str:
     kind, settings = TEMPLATES[file]
     template = assembly_of(stack).get_stack_by_name(kind.__name__).template
     module = f"{settings}.py" if (PROJECT / "infra" / f"{settings}.py").exists() else f"{settings}/"
-    header = HEADER.format(description=template["Description"], file=file, name=kind.__name__, module=module)
-    return header + as_yaml(template, titles(stack))
+    body = as_yaml(template, titles(stack))
+    # The console sends a large file through a bucket by itself; the command line must be told of one.
+    bucket = "--s3-bucket YOUR-BUCKET " if len(body.encode()) > DIRECT_UPLOAD - len(HEADER) else ""
+    values = {"description": template["Description"], "file": file, "name": kind.__name__}
+    return HEADER.format(**values, module=module, bucket=bucket) + body
 
 
 def titles(stack: GroundworkStack) -> dict[str, str]:

@@ -56,7 +56,7 @@ class DataEcosystem(GroundworkStack):
         self.output("MoviesTableName", self.movies.table_name, "The film library.")
         self.output("DeadLettersTableName", self.dead_letters.table_name, "What functions gave up, with its reason.")
         self.heading("Customers, rentals, payments: relational, exact, transactional.")
-        self.database = Database(self, "Database", settings, self.network, policy)
+        self.database = Database(self, "Ledger", settings, self.network, policy)
         self.heading("Who rented what.")
         self.graph = Graph(self, "Graph", settings, self.network, policy)
         self.heading("Trends.")
@@ -153,6 +153,7 @@ class DataEcosystem(GroundworkStack):
         self.queues.rentals.grant_send_messages(role)
         model = f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}::foundation-model/{settings.embedding_model}"
         role.add_to_policy(aws_iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[model]))
+        acknowledge(role, {"IAM_RESOURCE_MISMATCH": "The ARN is the model's, whose name is a setting."})
         search = f"{self.search.domain.attr_arn}/*"
         calls = [f"es:ESHttp{method}" for method in ("Get", "Head", "Post", "Put", "Delete")]
         role.add_to_policy(aws_iam.PolicyStatement(actions=calls, resources=[search]))
@@ -172,8 +173,8 @@ class DataEcosystem(GroundworkStack):
                 },
             )
         indexer.add_environment("SEARCH_ENDPOINT", f"https://{self.search.domain.attr_domain_endpoint}")
-        cluster = self.graph.cluster
-        projector.add_environment("GRAPH_ENDPOINT", f"https://{cluster.attr_endpoint}:{cluster.attr_port}")
+        graph = self.graph.cluster
+        projector.add_environment("GRAPH_ENDPOINT", f"https://{graph.attr_endpoint}:{graph.attr_port}")
         for name, value in self.trends.environment.items():
             projector.add_environment(name, value)
 

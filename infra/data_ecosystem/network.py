@@ -1,6 +1,6 @@
 """The network: engines and functions in isolated subnets, jobs in public ones that nothing can enter."""
 
-from aws_cdk import RemovalPolicy, aws_ec2
+from aws_cdk import RemovalPolicy, Tags, aws_ec2
 from constructs import Construct
 
 from infra.logs import log_group
@@ -51,6 +51,8 @@ class EcosystemNetwork(Construct):
                 "Traffic": aws_ec2.FlowLogOptions(destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
             },
         )
+        for tag in ("aws-cdk:subnet-name", "aws-cdk:subnet-type"):  # for the CDK's look-ups, which nothing here does
+            Tags.of(self.vpc).remove(tag)
         self.isolated_subnets = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
         self.public_subnets = [subnet.subnet_id for subnet in self.vpc.public_subnets]
 
