@@ -1,0 +1,21 @@
+"""A real browser, for the pages that we make."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from localcloud import engines
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=engines.find("chromium"),
+            env=engines.environment(),  # type: ignore[arg-type] (a Mapping would do)
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield running
+        running.close()
