@@ -47,6 +47,7 @@ def poster_name(film_id: int, title: str, category: str, year: int | None) -> st
 def poster(title: str, category: str, year: int | None) -> bytes:
     """The poster: SVG of 400 by 600, without scripts, styles or anything from elsewhere."""
     random = Random(f"{title}|{category}")  # noqa: S311 - nothing secret
+    title, category = _printable(title), _printable(category)
     known = category if category in PALETTES else random.choice(sorted(PALETTES))
     palette = PALETTES[known]
     lines, size = _set(title)
@@ -70,6 +71,11 @@ def poster(title: str, category: str, year: int | None) -> bytes:
         f'<text x="{_MARGIN}" y="{HEIGHT - 28}" font-size="17" letter-spacing="2">{escape(footer.upper())}</text>'
         "</g></svg>"
     ).encode()
+
+
+def _printable(text: str) -> str:
+    """What XML can hold."""
+    return "".join(character for character in text if character.isprintable())
 
 
 def _set(title: str) -> tuple[list[str], int]:
