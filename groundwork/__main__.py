@@ -24,7 +24,7 @@ def main() -> int:
         app()
     except (InputError, LocalCloudError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
-        return 2
+        return error.exit_code if isinstance(error, InputError) else 2
     return 0
 
 

@@ -9,12 +9,12 @@ from workloads.errors import InputError
 
 
 def main() -> None:
-    """Run the command line; bad input ends with one line and exit code 2."""
+    """Run the command line; bad input ends with one line and exit code 2, an outage with 75."""
     try:
         app(prog_name="python -m workloads")
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - this is the output
-        sys.exit(2)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,19 @@
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used: the message says what, where, and what to do."""
+    """What the user gave cannot be used: the message says what, where, and what to do.
+
+    Attributes:
+        exit_code: What the process exits with.
+    """
+
+    exit_code = 2
+
+
+class UnavailableError(InputError):
+    """A service cannot be reached or refuses for now (an outage, throttling, credentials that ran out)."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: the caller is invited to try again
 
 
 class TrainingStopped(Exception):  # noqa: N818 - an interruption is not an error

@@ -200,7 +200,7 @@ def test_data_and_model_may_be_in_s3(folder: Path, monkeypatch: pytest.MonkeyPat
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr(storage, "_s3", lambda: boto3.client("s3"))
+    monkeypatch.setattr(storage, "s3", lambda: boto3.client("s3"))
     boto3.client("s3").create_bucket(Bucket="bucket")
     for path in (folder / "nfl").iterdir():
         (locate("s3://bucket/nfl") / path.name).write(path.read_bytes())

@@ -175,7 +175,7 @@ def test_data_model_and_metrics_travel_through_aws(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr(storage, "_s3", lambda: boto3.client("s3"))
+    monkeypatch.setattr(storage, "s3", lambda: boto3.client("s3"))
     boto3.client("s3").create_bucket(Bucket="bucket")
     for path in digits.iterdir():
         (locate("s3://bucket/digits") / path.name).write(path.read_bytes())

@@ -1,5 +1,6 @@
 """Metrics to CloudWatch: batched, finite, and never in the way."""
 
+import json
 import math
 import socket
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,10 @@ from workloads.training.runtime.cloudwatch import CloudWatchMetrics
 
 
 def published(client: Any) -> dict[str, list[float]]:
-    """All values in the namespace, by metric."""
+    """All values of workloads in the namespace, by metric."""
     pages = client.get_paginator("get_metric_data").paginate
-    metrics = client.list_metrics(Namespace="Groundwork/Training")["Metrics"]
+    listed = client.list_metrics(Namespace="Groundwork/Training")["Metrics"]
+    metrics = [metric for metric in listed if metric["Dimensions"]]
     queries = [
         {"Id": f"m{index}", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
         for index, metric in enumerate(metrics)
@@ -67,6 +69,18 @@ def test_values_that_are_not_finite_are_counted_and_not_sent() -> None:
     metrics.put({"training_loss": math.nan, "validation_loss": -math.inf, "epoch_seconds": 2.0, "other": math.nan})
     metrics.flush()
     assert published(client) == {"NonFiniteLoss": [2], "EpochSeconds": [2]}
+    dimensions = {
+        json.dumps(metric["Dimensions"]) for metric in client.list_metrics(MetricName="NonFiniteLoss")["Metrics"]
+    }
+    assert dimensions == {"[]", json.dumps([{"Name": "Workload", "Value": "digit-gan"}])}  # an alarm watches them all
+
+
+def test_what_an_outage_kept_back_survives_in_a_checkpoint() -> None:
+    metrics, later = (CloudWatchMetrics("digit-gan", pytest.fail, client=Recorder().client) for _ in range(2))
+    metrics.put({"training_loss": 0.5, "mode_collapse": 1.0})
+    later.restore(metrics.pending())
+    assert later.pending() == metrics.pending()
+    assert [row[0] for row in later.pending()] == ["TrainingLoss", "ModeCollapse", "ModeCollapse"]
 
 
 @pytest.mark.usefixtures("aws")

@@ -6,14 +6,14 @@ import math
 import threading
 from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.literals import StandardUnitType
@@ -74,8 +74,36 @@ class CloudWatchMetrics:
             if name in PROBLEMS:
                 self._buffer.append(datum)
 
-    def flush(self) -> None:
-        """Send what is buffered. A failure warns once and keeps it for the next time."""
+    def pending(self) -> list[list[str | float]]:
+        """What has not been sent yet, for a checkpoint: metric, unit, value, Unix time, whether of the workload."""
+        return [
+            [
+                datum["MetricName"],
+                datum["Unit"],
+                datum["Value"],
+                datum["Timestamp"].timestamp(),  # type: ignore[union-attr]
+                "Dimensions" in datum,
+            ]
+            for datum in list(self._buffer)
+        ]
+
+    def restore(self, pending: Sequence[Sequence[Any]]) -> None:
+        """Send what a run before this one could not."""
+        for metric, unit, value, seconds, of_workload in pending:
+            moment = datetime.fromtimestamp(seconds, UTC)
+            datum: MetricDatumTypeDef = {"MetricName": metric, "Timestamp": moment, "Value": value, "Unit": unit}
+            if of_workload:
+                datum["Dimensions"] = [{"Name": "Workload", "Value": self._workload}]
+            self._buffer.append(datum)
+
+    def flush(self, *, patient: bool = True) -> None:
+        """Send what is buffered. A failure warns once and keeps it for the next time.
+
+        Args:
+            patient: Try although the last time failed, which may take half a minute.
+        """
+        if self._warned and not patient:
+            return
         with self._sending:
             while self._buffer:
                 batch = [self._buffer[index] for index in range(min(len(self._buffer), _DATA_PER_REQUEST))]

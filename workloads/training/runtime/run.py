@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from workloads.errors import Interrupted, NonFiniteLossError
+from workloads.errors import Interrupted, NonFiniteLossError, TrainingStopped, UnavailableError
 from workloads.training.runtime import device as devices
 from workloads.training.runtime.checkpoint import Checkpoints
 from workloads.training.runtime.cloudwatch import CloudWatchMetrics
+from workloads.training.runtime.lock import Lock, lock
 from workloads.training.runtime.progress import Display
 from workloads.training.runtime.randomness import make_deterministic, seed_batch, seed_everything, shuffled
+from workloads.training.runtime.spot import SpotWatch
 from workloads.training.runtime.strategy import Strategy
 from workloads.training.runtime.system import SystemMonitor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
-    from types import FrameType, TracebackType
+    from types import TracebackType
 
     from torch import nn
 
@@ -29,13 +31,15 @@ if TYPE_CHECKING:
     from workloads.training.runtime.storage import Location
 
 _CHECK_LOSS_EVERY = 50  # steps; looking at a loss waits for the GPU
+_TELL_PROGRESS_EVERY = 60.0  # seconds
 
 
 class Run:
     """One training run. A context manager, entered by `train`; model files only use it.
 
     At the end of every epoch it writes a row of history, sends metrics when asked to, stops on a loss that is not
-    finite, and writes a checkpoint. When the process is told to end (SIGTERM) it writes a checkpoint after the batch.
+    finite, and writes a checkpoint. When the process is told to end (SIGTERM), or EC2 is about to take its spot
+    instance back, it writes a checkpoint after the batch. It holds the run's lock, so no other process writes the run.
 
     Attributes:
         device: What to compute on.
@@ -73,14 +77,22 @@ class Run:
         self._rows_seen = 0
         self._started = 0.0
         self._stop_reason = ""
-        self._terminated = False
+        self._told_to_end = ""  # by whom
+        self._lock_lost = False
+        self._save_failed = False
+        self._output = output
+        self._lock: Lock | None = None
+        self._progressed = self._progress_told = time.monotonic()
 
     def __enter__(self) -> Self:
         self._threads = torch.get_num_threads()
+        if self.is_main:
+            self._lock = lock(self._output, self._lose_lock)
         make_deterministic(cuda=self._options.deterministic)
         seed_everything(self._settings.seed)
-        self._monitor = SystemMonitor(after_sample=self._cloudwatch.flush if self._cloudwatch else lambda: None)
-        self._previous_handler = signal.signal(signal.SIGTERM, self._terminate)
+        self._monitor = SystemMonitor(after_sample=self._tell_metrics)
+        self._spot = SpotWatch(self._end)
+        self._previous_handler = signal.signal(signal.SIGTERM, lambda *_: self._end("SIGTERM"))
         if self._strategy.note:
             self.say(self._strategy.note)
         if not self._options.resume and self.is_main:
@@ -93,13 +105,17 @@ class Run:
         signal.signal(signal.SIGTERM, self._previous_handler)
         torch.set_num_threads(self._threads)
         self._display.close()
+        self._spot.stop()
         self._monitor.stop()
         if self._cloudwatch:
             self._cloudwatch.flush()
+        if self._lock:
+            self._lock.release()
         self._strategy.stop()
 
     def say(self, text: str) -> None:
         """Tell the person who watches, in one line (once, however many processes there are)."""
+        self._progressed = time.monotonic()
         self._display.say(text)
 
     def distribute(self, module: nn.Module) -> nn.Module:
@@ -135,6 +151,8 @@ class Run:
         self._epoch, self._skip = state["epoch"], state["batch"]
         self._losses = {name: (total.to(self.device), count) for name, (total, count) in state["losses"].items()}
         self._stop_reason = state["stop_reason"]
+        if self._cloudwatch:
+            self._cloudwatch.restore(state.get("unsent_metrics", []))
         place = f"epoch {self._epoch + 1}" + (f", batch {self._skip + 1}" if self._skip else "")
         self.say(f"continuing at {place} from {self._checkpoints.newest()}")
 
@@ -177,9 +195,9 @@ class Run:
             self._rows_seen += len(rows)
             seed_batch(self._settings.seed, self._strategy.rank, self._epoch, index)
             yield self._strategy.share(rows).to(self.device)
+            self._progressed = time.monotonic()
             self._display.batch_finished()
-            if self._terminated:
-                self._interrupt()
+            self._check_told()
         self._skip = 0
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -247,15 +265,16 @@ class Run:
         row = {"epoch": float(self._epoch + 1)} | self._loss_means() | self._row
         row |= {"samples_per_second": self._rows_seen / seconds, "epoch_seconds": seconds}
         row |= self._monitor.averages()
+        self._progressed = time.monotonic()
         if self._cloudwatch:
             self._cloudwatch.put(row)
+            self._cloudwatch.flush(patient=False)  # so that the checkpoint need not hold them
         self.history.append(row)
         self._display.epoch_finished(row, self._total, self._unit)
         self._epoch += 1
         self._losses = {}
         self._save(batch=0)
-        if self._terminated:
-            self._interrupt()
+        self._check_told()
 
     def _loss_means(self) -> dict[str, float]:
         return {name: float(self._strategy.mean(total / count)) for name, (total, count) in self._losses.items()}
@@ -280,22 +299,56 @@ class Run:
         if not self.is_main:
             return
         state = {
+            "unsent_metrics": self._cloudwatch.pending() if self._cloudwatch else [],
             "parts": {name: part.state_dict() for name, part in self._parts.items()},
             "history": self.history,
             "losses": dict(self._losses) if batch else {},
             "stop_reason": self._stop_reason,
         }
-        self._checkpoints.save(self._epoch, batch, state)
+        try:
+            self._checkpoints.save(self._epoch, batch, state)
+        except UnavailableError as error:
+            if not self._save_failed:
+                self.say(f"no checkpoint now (training goes on, the next epoch tries again): {error}")
+            self._save_failed = True
+        else:
+            self._save_failed = False
 
-    def _terminate(self, _signal: int, _frame: FrameType | None) -> None:
-        self._terminated = True
+    def _tell_metrics(self) -> None:
+        """Now and then, in the background."""
+        if not self._cloudwatch:
+            return
+        now = time.monotonic()
+        if now - self._progress_told >= _TELL_PROGRESS_EVERY:
+            self._progress_told = now
+            self._cloudwatch.put({"seconds_since_progress": now - self._progressed})
+        self._cloudwatch.flush()
 
-    def _interrupt(self) -> None:
+    def _end(self, reason: str) -> None:
+        self._told_to_end = reason
+
+    def _lose_lock(self) -> None:
+        self._lock_lost = True
+
+    def _check_told(self) -> None:
+        """End after this batch, where somebody has said so.
+
+        Raises:
+            Interrupted: The machine is going away.
+            TrainingStopped: The run belongs to another process now.
+        """
+        if self._lock_lost:
+            raise TrainingStopped(f"another process has taken over {self._output}: this one was cut off for too long")
+        if not self._told_to_end:
+            return
         batch = self._batch if self._losses else 0
         if batch:
             self._check_finite(self._losses)
             self._save(batch)
-        raise Interrupted(
-            f"told to end (SIGTERM): a checkpoint is at {self._checkpoints.newest()}; "
-            "the same command continues from it"
+        newest = self._checkpoints.newest()
+        where = (
+            f"a checkpoint is at {newest}; the same command continues from it"
+            if newest
+            else "no checkpoint was written"
         )
+        raise Interrupted(f"told to end ({self._told_to_end}): {where}")

@@ -15,19 +15,31 @@ import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from workloads.errors import InputError
+from workloads.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3 import S3Client
+
+#: S3's words for what passes by itself, and for credentials that ran out.
+_PASSING = {
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "BandwidthLimitExceeded",
+}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
 
 class Location(ABC):
@@ -167,13 +179,13 @@ class Bucket(Location):
     def is_file(self) -> bool:
         """Whether there is an object with exactly this key."""
         try:
-            _s3().head_object(Bucket=self.bucket, Key=self.key)
+            s3().head_object(Bucket=self.bucket, Key=self.key)
         except ClientError as error:
             if error.response["Error"]["Code"] == "404" and self._bucket_exists():
                 return False
-            raise self._explained(error) from error
+            raise self.explained(error) from error
         except BotoCoreError as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
         return True
 
     def names(self) -> list[str]:
@@ -182,46 +194,65 @@ class Bucket(Location):
         try:
             return sorted(key.removeprefix(prefix) for key in self._keys(prefix))
         except (BotoCoreError, ClientError) as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     def read(self) -> bytes:
         """The content of the object."""
         try:
-            return _s3().get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
+            return s3().get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
         except (BotoCoreError, ClientError) as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     def write(self, content: bytes) -> None:
         """Put the object: S3 shows it whole or not at all."""
         try:
-            _s3().put_object(Bucket=self.bucket, Key=self.key, Body=content)
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=content)
         except (BotoCoreError, ClientError) as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     def delete(self) -> None:
         """Remove the object, if it is there."""
         try:
-            _s3().delete_object(Bucket=self.bucket, Key=self.key)
+            s3().delete_object(Bucket=self.bucket, Key=self.key)
         except (BotoCoreError, ClientError) as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     def _keys(self, prefix: str) -> Iterator[str]:
-        for page in _s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+        for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield item["Key"]
 
     def _bucket_exists(self) -> bool:
         # A HEAD of an object has no body, so its 404 does not say whether object or bucket is missing.
         try:
-            _s3().head_bucket(Bucket=self.bucket)
+            s3().head_bucket(Bucket=self.bucket)
         except ClientError as error:
             return error.response["Error"]["Code"] != "404"
         return True
 
-    def _explained(self, error: BotoCoreError | ClientError) -> InputError:
+    def version(self) -> str:
+        """What changes with the content of the object (its ETag); empty where there is none."""
+        try:
+            return s3().head_object(Bucket=self.bucket, Key=self.key)["ETag"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "404":
+                return ""
+            raise self.explained(error) from error
+        except BotoCoreError as error:
+            raise self.explained(error) from error
+
+    def explained(self, error: BotoCoreError | ClientError) -> InputError:
+        """An error of S3 in words, and whether it may pass."""
+        if isinstance(error, NoCredentialsError):
+            return InputError(f"{self}: no credentials for AWS: configure a profile or a role")
         if not isinstance(error, ClientError):
-            return InputError(f"{self}: S3 cannot be reached: {error}")
+            return UnavailableError(f"{self}: S3 cannot be reached: {error}")
         code = error.response["Error"]["Code"]
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _EXPIRED:
+            return UnavailableError(f"{self}: the credentials have expired: renew them, and run the same command again")
+        if code in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return UnavailableError(f"{self}: S3 is not available now ({code}): run the same command again later")
         reasons = {
             "NoSuchKey": "there is no such object",
             "NoSuchBucket": f"there is no bucket {self.bucket}",
@@ -233,6 +264,7 @@ class Bucket(Location):
 
 
 @cache
-def _s3() -> S3Client:
+def s3() -> S3Client:
+    """The client that everything here uses: made once, patient with throttling and short outages."""
     config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=60)
     return boto3.client("s3", config=config)

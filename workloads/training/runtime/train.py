@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import torch
 
+from workloads.training.runtime.cache import through_cache
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.run_folder import METRICS, write_run_folder
 from workloads.training.runtime.storage import locate
@@ -53,7 +54,7 @@ def train(
     target = locate(output)
     started, clock = datetime.now(UTC), time.perf_counter()
     with Run(name, settings, options, target, workload.unit) as run:
-        results = workload.fit(settings, locate(data), run)
+        results = workload.fit(settings, through_cache(locate(data)), run)
         facts = {
             "workload": name,
             "settings": settings.model_dump(mode="json"),

@@ -1,0 +1,68 @@
+"""Input data on the instance: read from S3 once, verified always."""
+
+from pathlib import Path
+
+import boto3
+import pytest
+
+from workloads.errors import InputError
+from workloads.training.runtime.cache import through_cache
+from workloads.training.runtime.storage import Location, locate
+
+
+@pytest.fixture
+def data(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Location:
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    locate("s3://bucket/data/a.csv").write(b"first")
+    monkeypatch.setenv("GROUNDWORK_CACHE", str(tmp_path / "cache"))
+    return through_cache(locate("s3://bucket/data"))
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys that were read from S3."""
+    keys: list[str] = []
+
+    def count(params: dict[str, str], **_: object) -> None:
+        keys.append(params["Key"])
+
+    from workloads.training.runtime import storage  # noqa: PLC0415 (its client is the test's)
+
+    storage.s3().meta.events.register("before-parameter-build.s3.GetObject", count)
+    return keys
+
+
+def test_an_object_is_read_from_s3_once(data: Location, downloads: list[str]) -> None:
+    assert [(data / "a.csv").read() for _ in range(3)] == [b"first"] * 3
+    assert downloads == ["data/a.csv"]
+    assert data.names() == ["a.csv"]
+
+
+def test_what_has_changed_in_s3_is_read_again(data: Location, downloads: list[str]) -> None:
+    (data / "a.csv").read()
+    locate("s3://bucket/data/a.csv").write(b"second")
+    assert (data / "a.csv").read() == b"second"
+    assert len(downloads) == 2
+
+
+def test_a_damaged_copy_is_not_used(data: Location, downloads: list[str], tmp_path: Path) -> None:
+    (data / "a.csv").read()
+    [copy] = (tmp_path / "cache").iterdir()
+    copy.write_bytes(copy.read_bytes()[:-1] + b"!")
+    assert (data / "a.csv").read() == b"first"
+    assert len(downloads) == 2
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_time(data: Location, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("not a folder")
+    assert (data / "a.csv").read() == b"first"
+
+
+def test_what_is_missing_is_named(data: Location) -> None:
+    with pytest.raises(InputError, match="s3://bucket/data/absent: there is no such object"):
+        (data / "absent").read()
+
+
+def test_a_folder_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDWORK_CACHE", str(tmp_path / "cache"))
+    assert through_cache(locate(str(tmp_path))) == locate(str(tmp_path))

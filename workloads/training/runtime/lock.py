@@ -1,0 +1,192 @@
+"""One writer a run: a second process that is to write the same run is refused.
+
+In a folder, the operating system holds the lock and drops it with its process. In S3 it is an object, made only if
+there is none (`If-None-Match`) and renewed while the run lives. One that has not been renewed for three minutes is dead
+and may be taken over; so may, at once, that of an earlier attempt of the same job, or of a process of this machine that
+is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import platform
+import threading
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workloads.errors import InputError
+from workloads.training.runtime import storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from workloads.training.runtime.storage import Bucket, Location
+
+NAME = "run.lock"
+RENEW_SECONDS = 60.0
+STALE_SECONDS = 180.0
+
+
+class Lock(Protocol):
+    """Held by this process, until released."""
+
+    def release(self) -> None:
+        """Let others write the run."""
+
+
+def lock(output: Location, lost: Callable[[], None]) -> Lock:
+    """Take the lock of a run.
+
+    Args:
+        output: The run's location.
+        lost: Called when another process has taken the lock over, because this one was cut off for too long.
+
+    Raises:
+        InputError: Another process writes this run.
+    """
+    if isinstance(output, storage.Folder):
+        return _FolderLock(output.path)
+    if isinstance(output, storage.Bucket):
+        return _BucketLock(output / NAME, lost)
+    raise TypeError(f"{output}: neither a folder nor in S3")
+
+
+class _FolderLock:
+    """A file that the operating system locks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with contextlib.suppress(FileNotFoundError):
+                    if os.fstat(self._file).st_ino == self._path.stat().st_ino:
+                        return  # else its last holder removed the file between our two calls
+                os.close(self._file)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                raise _refusal(folder, "") from error
+            raise InputError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def release(self) -> None:
+        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a run that has written nothing, nothing stays
+            self._path.parent.rmdir()
+        os.close(self._file)
+
+
+class _BucketLock:
+    """An object in S3, renewed in the background."""
+
+    def __init__(self, place: Bucket, lost: Callable[[], None]) -> None:
+        self._place, self._lost = place, lost
+        self._owner = {
+            "job": os.environ.get("AWS_BATCH_JOB_ID", ""),
+            "host": platform.node(),
+            "process": os.getpid(),
+            "token": uuid4().hex,
+        }
+        self._tag = self._take()
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="run-lock", daemon=True)
+        self._thread.start()
+
+    def release(self) -> None:
+        self._released.set()
+        self._thread.join()
+        with contextlib.suppress(InputError):  # what cannot be removed now turns stale
+            held = self._read()
+            if held and held["tag"] == self._tag:
+                self._place.delete()
+
+    def _take(self) -> str:
+        while True:
+            if tag := self._put(IfNoneMatch="*"):
+                return tag
+            held = self._read()
+            if held is None:
+                continue
+            if self._is_dead(held) and (tag := self._put(IfMatch=held["tag"])):
+                return tag
+            who = f"job {held['job']} " if held.get("job") else ""
+            patience = max(0, STALE_SECONDS - held["age"])
+            raise _refusal(
+                self._place.uri.removesuffix(f"/{NAME}"),
+                f" ({who}on {held.get('host')}); if that has died, its lock lapses in {patience:.0f} s",
+            )
+
+    def _is_dead(self, held: dict[str, Any]) -> bool:
+        if held["age"] > STALE_SECONDS:
+            return True
+        if held.get("job") and held["job"] == self._owner["job"]:
+            return True  # an earlier attempt: Batch starts the next one when it has ended
+        return held.get("host") == self._owner["host"] and not _is_alive(int(held.get("process", 0)))
+
+    def _renew(self) -> None:
+        while not self._released.wait(RENEW_SECONDS):
+            try:
+                tag = self._put(IfMatch=self._tag)
+            except InputError:
+                continue  # S3 is away: next time
+            if tag is None:
+                self._lost()
+                return
+            self._tag = tag
+
+    def _put(self, **condition: str) -> str | None:
+        """Write the lock if the condition holds: its tag, or None."""
+        body = json.dumps({**self._owner, "renewal": uuid4().hex}).encode()
+        try:
+            answer = storage.s3().put_object(
+                Bucket=self._place.bucket,
+                Key=self._place.key,
+                Body=body,
+                **condition,  # type: ignore[arg-type]
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
+                return None
+            raise self._place.explained(error) from error
+        except BotoCoreError as error:
+            raise self._place.explained(error) from error
+        return answer["ETag"]
+
+    def _read(self) -> dict[str, Any] | None:
+        """Who holds the lock, its tag, and how old it is in seconds by S3's own clock where it tells."""
+        try:
+            answer = storage.s3().get_object(Bucket=self._place.bucket, Key=self._place.key)
+            content: dict[str, Any] = json.loads(answer["Body"].read())
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise self._place.explained(error) from error
+        except BotoCoreError as error:
+            raise self._place.explained(error) from error
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+        return {**content, "tag": answer["ETag"], "age": (now - answer["LastModified"]).total_seconds()}
+
+
+def _refusal(run: object, who: str) -> InputError:
+    return InputError(f"{run}: another process writes this run{who}. Wait for it, or give another --output")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process > 0
