@@ -74,7 +74,7 @@ def weekly(series: TimeSeries, weeks: int = 26, until: datetime | None = None) -
     index = pd.date_range(start, periods=weeks, freq="7D", name="week")
     if daily.empty:
         return pd.DataFrame({"all": 0}, index=index)
-    daily["week"] = daily["day"] - pd.to_timedelta(daily["day"].dt.dayofweek, unit="D")
+    daily["week"] = daily["day"] - pd.to_timedelta(daily["day"].dt.day_of_week, unit="D")
     table = daily.pivot_table(index="week", columns="category", values="rentals", aggfunc="sum", fill_value=0)
     table.columns.name = None
     table = table.reindex(index, fill_value=0).astype("int64")
