@@ -11,6 +11,7 @@ from rich.markup import escape
 from groundwork.demo.alarm import drill
 from groundwork.demo.checklist import Checklist, PromiseBrokenError
 from groundwork.demo.monitoring import monitor
+from groundwork.demo.movie_rental import move
 from groundwork.demo.training import train
 from localcloud import LocalCloud
 from localcloud.errors import LocalCloudError
@@ -32,6 +33,7 @@ def demo(
         deploy(cloud, report, detached=keep)
         train(cloud, report, results)
         monitor(cloud, report, results)
+        move(cloud, report, results)
         drill(cloud, report, EMAIL)
     except (PromiseBrokenError, LocalCloudError, CalledProcessError) as error:
         report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
@@ -43,6 +45,7 @@ def demo(
     for path in sorted(results.glob("*/report.html")):
         report.fact(f"{path.parent.name}: model, figures and report", path)
     report.fact("the fleet and its incidents", results / "devops-metrics")
+    report.fact("questions and answers of the film rental company", results / "movie-rental" / "answers.txt")
     report.fact("the e-mails", cloud.mailbox)
     report.fact("what the local cloud and the CDK wrote", f"{cloud.folder}/*.log")
     if keep:

@@ -90,6 +90,6 @@ def erase(engines: Engines, customer_id: int) -> list[Trace]:
 def _traces(engines: Engines, customer_id: int) -> dict[tuple[str, str], int]:
     [rows] = engines.ledger.ask("traces_of_customer.sql", customer=customer_id)
     traces = {("PostgreSQL", name): int(count) for name, count in rows.items()}
-    traces["Neptune", "the customer"] = engines.graph.has_customer(customer_id)
+    traces["Neptune", "the customer"] = int(engines.graph.has_customer(customer_id))
     traces["Neptune", "rentals"] = len(engines.graph.rented(customer_id))
     return traces

@@ -23,8 +23,8 @@ _SECRET = re.compile(r"(//[^:/@]*):[^@/]*@")
 
 
 def shown(url: str) -> str:
-    """A database's URL without its password."""
-    return _SECRET.sub(r"\1@", url)
+    """A database's URL without its password, and how it is connected to."""
+    return _SECRET.sub(r"\1@", url).partition("?")[0]
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def show_customer(known: Known, *, as_json: bool) -> None:
         typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=False))
         return
     for name, value in known.person.items():
-        if value is not None:
+        if value not in (None, ""):
             typer.echo(f"{name:14} {value}")
     rows = [
         (
@@ -156,5 +156,6 @@ def show_quality(rates: HitRates, search: Mapping[str, Mapping[Mode, float]], ju
     _print(["way", "hit rate"], rows)
     typer.echo("search: nDCG@10")
     counts = {kind: sum(one.kind == kind for one in judged) for kind in search} | {"all": len(judged)}
-    found = [(kind, counts[kind], *(f"{modes[mode]:.3f}" for mode in MODES)) for kind, modes in search.items()]
+    ordered = sorted(search, key=lambda kind: kind == "all")  # which comes last
+    found = [(kind, counts[kind], *(f"{search[kind][mode]:.3f}" for mode in MODES)) for kind in ordered]
     _print(["kind of query", "queries", *MODES], found, ["queries", *MODES])
