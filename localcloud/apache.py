@@ -78,7 +78,6 @@ def configuration(  # noqa: PLR0917 - the parts of one text
     Raises:
         LocalCloudError: Apache's modules are not where they should be.
     """
-    modules = _modules(Path(find("apache2")).resolve())
     certificate = issue(cloud, folder)
     defined = {
         **definitions,
@@ -87,18 +86,13 @@ def configuration(  # noqa: PLR0917 - the parts of one text
         "SITE_CERTIFICATE": str(certificate.certificate),
         "SITE_KEY": str(certificate.key),
     }
-    built_in = subprocess.run([find("apache2"), "-l"], env=environment(), capture_output=True, text=True, check=False)
     lines = [
         f'ServerRoot "{folder}"',
         f'DefaultRuntimeDir "{folder}"',
         "PidFile apache.pid",
         "Mutex sem",
         "TypesConfig /dev/null",
-        *(
-            f'LoadModule {name}_module "{modules}/mod_{name}.so"'
-            for name in MODULES
-            if f"mod_{name}.c" not in built_in.stdout
-        ),
+        *modules(),
         *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # who may not even read the log
         f"Listen 127.0.0.1:{port}",
         f"Listen 127.0.0.1:{secure_port} https",
@@ -111,9 +105,20 @@ def configuration(  # noqa: PLR0917 - the parts of one text
     return "\n".join(lines) + "\n"
 
 
-def _modules(program: Path) -> Path:
-    """Where the program's modules lie."""
-    prefix = program.parent.parent
+def modules() -> list[str]:
+    """The lines that load what Amazon Linux loads.
+
+    Raises:
+        LocalCloudError: Apache is not installed, or its modules are not where they should be.
+    """
+    program = find("apache2")
+    said = subprocess.run([program, "-l"], env=environment(), capture_output=True, text=True, check=False).stdout
+    folder = _modules(Path(program).resolve().parent.parent)
+    wanted = (name for name in MODULES if f"mod_{name}.c" not in said)  # the others are built in
+    return [f'LoadModule {name}_module "{folder}/mod_{name}.so"' for name in wanted]
+
+
+def _modules(prefix: Path) -> Path:
     places = ("lib/apache2/modules", "lib64/httpd/modules", "lib/httpd/modules", "libexec/apache2")
     found = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
     if not found:

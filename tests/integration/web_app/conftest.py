@@ -1,0 +1,61 @@
+"""WebApp on a local cloud: the console's template, with a bundle of the code in a bucket, as a person deploys it."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from localcloud import LocalCloud
+
+PROJECT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def outputs(cloud: LocalCloud) -> dict[str, str]:
+    cloud.folder.chmod(0o755)  # Apache's children, who are nobody if root runs the tests
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="mine")
+    s3.put_object(Bucket="mine", Key="code-1.zip", Body=bundle())
+    cloud.client("cloudformation").create_stack(
+        StackName="WebApp",
+        TemplateBody=(PROJECT / "cloudformation" / "web-app.yaml").read_text(),
+        Parameters=[{"ParameterKey": "Code", "ParameterValue": "s3://mine/code-1.zip"}],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    return cloud.outputs("WebApp")
+
+
+def bundle() -> bytes:
+    """The folder workloads as a zip file, as the page on WebApp says how to make it."""
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted((PROJECT / "workloads").rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                file.write(path, path.relative_to(PROJECT))
+    return archive.getvalue()
+
+
+@pytest.fixture(scope="module")
+def storefront(cloud: LocalCloud, outputs: dict[str, str]) -> Callable[..., str]:
+    """Runs `groundwork storefront` with the stack's outputs, on generated data; gives what it says."""
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "workloads", "storefront", *arguments, "--stack", "WebApp"],
+            env={name: value for name, value in os.environ.items() if name != "GROUNDWORK_DATA"}
+            | cloud.environment()
+            | {"STOREFRONT_DATABASE_CA": str(cloud.certificate_authority)},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

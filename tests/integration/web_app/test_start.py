@@ -1,0 +1,252 @@
+"""The start script, run for real: that of the deployed launch template, in a folder that stands for the instance's /.
+
+What the image brings (dnf, systemctl, cfn-signal, ...) is played by programs that write down how they were called. The
+code bundle, the database, the certificate and the test of Apache's configuration are real.
+"""
+
+import base64
+import json
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from localcloud import LocalCloud, apache
+from localcloud.engines import environment, find
+
+DOWNLOAD = """\
+import sys, boto3
+source, target = sys.argv[-2:]
+bucket, key = source.removeprefix("s3://").split("/", 1)
+boto3.client("s3").download_file(bucket, key, target)
+"""
+
+
+@dataclass
+class Machine:
+    """A folder with the programs of an instance, some of which may be broken."""
+
+    root: Path
+    cloud: LocalCloud
+    script: str
+
+    def program(self, path: str, *lines: str) -> None:
+        """A program that writes down its arguments, one call a line, and does these lines."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        record = f'echo "$@" >> {shlex.quote(str(self.root / "calls" / file.name))}'
+        file.write_text("\n".join(["#!/bin/bash", record, *lines, ""]))
+        file.chmod(0o755)
+
+    def calls(self, name: str) -> list[str]:
+        file = self.root / "calls" / name
+        return file.read_text().splitlines() if file.exists() else []
+
+    def path(self, name: str) -> Path:
+        return self.root / name
+
+    def start(self) -> subprocess.CompletedProcess[str]:
+        """Run the script as the instance would, with its folders below this one."""
+        text = re.sub(r"(?<![\w.:$/])/(opt|etc)/", rf"{self.root}/\1/", self.script)
+        file = self.root / "user_data.sh"
+        file.write_text(text)
+        variables = environment() | self.cloud.environment()
+        variables["PATH"] = f"{self.root / 'bin'}:{variables['PATH']}"
+        return subprocess.run(["bash", str(file)], env=variables, capture_output=True, text=True, check=False)
+
+    def signal(self) -> dict[str, str]:
+        """How CloudFormation was told, once."""
+        [call] = self.calls("cfn-signal")
+        found = re.fullmatch(r"--exit-code (\d+) --reason (.*) --stack (\S+) --resource (\S+) --region (\S+)", call)
+        assert found
+        return dict(zip(("code", "reason", "stack", "resource", "region"), found.groups(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def script(cloud: LocalCloud, outputs: dict[str, str]) -> str:
+    """What the instance of the deployed stack was launched with."""
+    ec2 = cloud.client("ec2")
+    [template] = ec2.describe_launch_templates()["LaunchTemplates"]
+    [version] = ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["LaunchTemplateId"], Versions=["$Latest"]
+    )["LaunchTemplateVersions"]
+    return base64.b64decode(version["LaunchTemplateData"]["UserData"]).decode()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
+    return fresh_machine(tmp_path, cloud, script)
+
+
+def fresh_machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
+    """An instance that has just been launched."""
+    made = Machine(tmp_path, cloud, script)
+    for folder in ("calls", "etc/httpd/conf.d", "etc/pki/tls/certs", "etc/pki/tls/private", "etc/systemd/system"):
+        (tmp_path / folder).mkdir(parents=True)
+    for page in ("welcome.conf", "ssl.conf"):  # as the distribution's packages bring them
+        (tmp_path / "etc/httpd/conf.d" / page).write_text("Nonsense that must not be read\n")
+    main = tmp_path / "httpd.conf"
+    main.write_text(
+        "\n".join(
+            [
+                f"ServerRoot {tmp_path}",
+                f"DefaultRuntimeDir {tmp_path}",
+                "TypesConfig /dev/null",
+                "ErrorLog error.log",
+                *apache.modules(),
+                "Listen 80",
+                f"IncludeOptional {tmp_path}/etc/httpd/conf.d/*.conf",
+            ]
+        )
+    )
+    (tmp_path / "download.py").write_text(DOWNLOAD)
+    python = shlex.quote(sys.executable)
+    made.program("bin/dnf")
+    made.program("bin/aws", f'exec {python} {tmp_path}/download.py "$@"')
+    made.program(
+        "bin/python3.11",
+        f'[ "$2" = venv ] || exec {python} "$@"',
+        'mkdir -p "$3/bin" && ln -s "$(dirname "$0")/pip" "$3/bin/pip"',
+        f'printf \'#!/bin/sh\\nexec {python} "$@"\\n\' > "$3/bin/python" && chmod +x "$3/bin/python"',
+    )
+    made.program("bin/pip", 'test -s "${@: -1}"')
+    made.program("bin/id", "false")
+    made.program("bin/useradd")
+    made.program("bin/runuser", 'shift 3; exec "$@"')
+    made.program("bin/systemctl")
+    authorities = tmp_path / "opt/storefront/database-authorities.pem"
+    made.program("bin/curl", f'case "$*" in *truststore*) cp {cloud.certificate_authority} {authorities} ;; esac')
+    made.program("bin/httpd", f'exec {shlex.quote(find("apache2"))} -f {main} "$@"')
+    made.program("opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl")
+    made.program("opt/aws/bin/cfn-signal")
+    return made
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory, cloud: LocalCloud, script: str) -> Machine:
+    machine = fresh_machine(tmp_path_factory.mktemp("instance"), cloud, script)
+    done = machine.start()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return machine
+
+
+def test_a_start_that_works_is_signalled_for_the_instance_of_the_stack(started: Machine) -> None:
+    assert started.signal() == {
+        "code": "0",
+        "reason": "The storefront is ready.",
+        "stack": "WebApp",
+        "resource": "Instance",
+        "region": "us-east-1",
+    }
+
+
+def test_everything_is_in_its_place(started: Machine, outputs: dict[str, str]) -> None:
+    bundle = started.path("opt/storefront/code")
+    assert [entry.name for entry in bundle.iterdir()] == ["workloads"]
+    server = bundle / "workloads/storefront/server"
+    conf = started.path("etc/httpd/conf.d")
+    assert sorted(file.name for file in conf.iterdir()) == ["00-storefront-settings.conf", "storefront.conf"]
+    assert (conf / "storefront.conf").read_text() == (server / "site.conf").read_text()
+    assert "Define HTTPS_ONLY" in (conf / "00-storefront-settings.conf").read_text()
+    assert started.path("etc/systemd/system/storefront.service").exists()
+    told = dict(line.split("=", 1) for line in started.path("etc/storefront.env").read_text().splitlines())
+    assert told["STOREFRONT_DATABASE_SECRET"] == outputs["DatabaseSecretArn"]
+    assert told["STOREFRONT_BUCKET"] == outputs["AssetsBucketName"]
+    assert told["STOREFRONT_LOG_GROUP"] == outputs["LogGroupName"]
+    agent = json.loads(started.path("opt/storefront/cloudwatch-agent.json").read_text())
+    groups = {each["log_group_name"] for each in agent["logs"]["logs_collected"]["files"]["collect_list"]}
+    assert groups == {outputs["LogGroupName"]}
+    assert started.path("etc/pki/tls/private/storefront.key").stat().st_mode & 0o077 == 0
+
+
+def test_packages_are_installed_by_hash_and_services_are_started(started: Machine) -> None:
+    [installed] = started.calls("pip")
+    assert "--require-hashes" in installed
+    assert installed.endswith("opt/storefront/code/workloads/storefront/requirements.txt")
+    assert started.calls("systemctl") == ["daemon-reload", "enable --now storefront httpd"]
+    assert started.calls("curl")[-1].endswith("http://localhost/healthz")
+    assert any("fetch-config" in call for call in started.calls("amazon-cloudwatch-agent-ctl"))
+
+
+def test_the_databases_tables_are_there(started: Machine, outputs: dict[str, str], secret: dict[str, Any]) -> None:
+    connection = pymysql.connect(
+        host=secret["host"],
+        port=secret["port"],
+        user=secret["username"],
+        password=secret["password"],
+        database=secret["dbname"],
+        ssl={"ca": str(started.path("opt/storefront/database-authorities.pem"))},
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM rental")
+        assert cursor.fetchone() == (0,)
+
+
+@pytest.fixture
+def secret(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, Any]:
+    value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs["DatabaseSecretArn"])
+    found: dict[str, Any] = json.loads(value["SecretString"])
+    return found
+
+
+def test_no_secret_is_written_anywhere(started: Machine, secret: dict[str, Any]) -> None:
+    written = [file for file in started.root.rglob("*") if file.is_file()]
+    assert [file for file in written if secret["password"].encode() in file.read_bytes()] == []
+
+
+def test_behind_a_load_balancer_its_word_is_believed_and_https_is_its_own(machine: Machine) -> None:
+    machine.program("bin/runuser")
+    machine.script = machine.script.replace("export TRUSTED_PROXY=''", "export TRUSTED_PROXY='10.0.0.0/16'").replace(
+        "export RESOURCE='Instance'", "export RESOURCE='AutoScalingGroup'"
+    )
+    done = machine.start()
+    assert done.returncode == 0, done.stdout + done.stderr
+    settings = machine.path("etc/httpd/conf.d/00-storefront-settings.conf").read_text()
+    assert "Define TRUSTED_PROXY 10.0.0.0/16" in settings
+    assert "HTTPS_ONLY" not in settings
+    assert "Listen 443" not in settings
+    assert machine.signal()["resource"] == "AutoScalingGroup"
+
+
+@pytest.mark.parametrize(
+    ("broken", "lines", "step"),
+    [
+        ("bin/dnf", ["exit 1"], "install packages"),
+        ("bin/aws", ["exit 1"], "fetch the code"),
+        ("bin/pip", ["exit 2"], "install the application's packages"),
+        ("bin/curl", ["exit 22"], "fetch the certificates of the database's authorities"),
+        ("bin/useradd", ["exit 9"], "set up the application"),
+        ("bin/runuser", ["exit 2"], "bring the database's tables up to date"),
+        ("bin/httpd", ["exit 1"], "set up Apache"),
+        ("opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl", ["exit 1"], "set up the CloudWatch agent"),
+        ("bin/systemctl", ["exit 1"], "start"),
+        ("bin/curl", ['[[ "$*" != *healthz* ]]'], "see whether the site answers"),
+    ],
+)
+def test_a_start_that_fails_is_signalled_with_the_step_that_failed(
+    machine: Machine, broken: str, lines: list[str], step: str
+) -> None:
+    if step != "bring the database's tables up to date":
+        machine.program("bin/runuser")  # what migrates is tested above
+    if lines != ["exit 1"] and "healthz" in lines[0]:
+        authorities = machine.path("opt/storefront/database-authorities.pem")
+        lines = [f"touch {authorities}", *lines]
+    machine.program(broken, *lines)
+    done = machine.start()
+    assert done.returncode != 0
+    signal = machine.signal()
+    assert signal["code"] == str(done.returncode)
+    assert signal["reason"].startswith(f"The start failed at: {step} (exit code {done.returncode})")
+
+
+def test_a_mistake_in_the_sites_configuration_fails_the_start(machine: Machine) -> None:
+    machine.program("bin/runuser")
+    machine.script = machine.script.replace("\nhttpd -t\n", '\necho Nonsense >> "$APACHE/storefront.conf"\nhttpd -t\n')
+    assert machine.start().returncode != 0
+    assert "set up Apache" in machine.signal()["reason"]
