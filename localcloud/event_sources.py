@@ -5,6 +5,7 @@ and loses what a function has not taken. A stream has one shard here, which keep
 does after a failure it does here, too, only sooner.
 """
 
+import base64
 import json
 import os
 import time
@@ -151,7 +152,9 @@ def _give_up(mapping: EventSourceMapping, records: list[Json], attempt: int) -> 
 def _record(record: Json, mapping: EventSourceMapping) -> Json:
     created = record["dynamodb"]["ApproximateCreationDateTime"]
     change = {**record["dynamodb"], "ApproximateCreationDateTime": unix_time(created)}
-    return {**record, "dynamodb": change, "eventSourceARN": mapping.event_source_arn}
+    whole = {**record, "dynamodb": change, "eventSourceARN": mapping.event_source_arn}
+    plain: Json = json.loads(json.dumps(whole, default=lambda binary: base64.b64encode(binary).decode()))
+    return plain
 
 
 def _selected(mapping: EventSourceMapping, record: Json) -> bool:

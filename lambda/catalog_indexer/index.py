@@ -37,7 +37,6 @@ Json = dict[str, Any]
 session = boto3.Session()
 credentials: Any = session.get_credentials()
 trusted = ssl.create_default_context()
-dead_letters: Any = boto3.resource("dynamodb").Table(os.environ["DEAD_LETTERS"])
 
 
 class RefusedError(Exception):
@@ -163,15 +162,14 @@ def age(record: Json) -> float:
 
 def give_up(record: Json, reason: str) -> None:
     """Keep a record that will not be written, and say so; an alarm counts these lines."""
-    dead_letters.put_item(
-        Item={
-            "Source": "catalog_indexer",
-            "Id": record["dynamodb"]["SequenceNumber"],
-            "Reason": reason[:2000],
-            "Record": json.dumps(record),
-            "ExpiresAt": int(time.time()) + KEEP_SECONDS,
-        }
-    )
+    item = {
+        "Source": {"S": "catalog_indexer"},
+        "Id": {"S": record["dynamodb"]["SequenceNumber"]},
+        "Reason": {"S": reason[:2000]},
+        "Record": {"S": json.dumps(record)},
+        "ExpiresAt": {"N": str(int(time.time()) + KEEP_SECONDS)},
+    }
+    session.client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
     keys = record["dynamodb"].get("Keys")
     print(json.dumps({"event": "dead-letter", "reason": reason[:500], "keys": keys}))
 

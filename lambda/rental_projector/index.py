@@ -22,6 +22,7 @@ import urllib.parse
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import boto3
@@ -49,10 +50,13 @@ Json = dict[str, Any]
 
 config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
 neptune: Any = boto3.client("neptunedata", endpoint_url=os.environ["GRAPH_ENDPOINT"], config=config)
-timestream: Any = boto3.client("timestream-write", config=config)
-secrets: Any = boto3.client("secretsmanager", config=config)
-dead_letters: Any = boto3.resource("dynamodb").Table(os.environ["DEAD_LETTERS"])
 trusted = ssl.create_default_context()
+
+
+@cache
+def client(service: str) -> Any:
+    """A client of a service that not every run needs."""
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 class RefusedError(Exception):
@@ -164,7 +168,9 @@ def write_record(event: Json) -> None:
         "TimeUnit": "NANOSECONDS",
         "Version": time.time_ns() // 10**6,
     }
-    with_engine("Timestream", timestream.write_records, DatabaseName=DATABASE, TableName=TABLE, Records=[record])
+    with_engine(
+        "Timestream", client("timestream-write").write_records, DatabaseName=DATABASE, TableName=TABLE, Records=[record]
+    )
 
 
 def write_line(event: Json) -> None:
@@ -188,7 +194,7 @@ def write_line(event: Json) -> None:
 def authorization() -> str:
     """How to present oneself to InfluxDB: with the token in the secret, or with name and password."""
     try:
-        found = secrets.get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
+        found = client("secretsmanager").get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
     except (BotoCoreError, ClientError) as error:
         raise NotNowError(f"the secret of InfluxDB cannot be read: {error}") from error
     access = json.loads(found)
@@ -199,13 +205,13 @@ def authorization() -> str:
 
 def give_up(message: Json, reason: str) -> None:
     """Keep a message that will not be projected, and say so; an alarm counts these lines."""
-    dead_letters.put_item(
-        Item={
-            "Source": "rental_projector",
-            "Id": message["messageId"],
-            "Reason": reason[:2000],
-            "Record": json.dumps({"body": message["body"], "group": message["attributes"].get("MessageGroupId", "")}),
-            "ExpiresAt": int(time.time()) + KEEP_SECONDS,
-        }
-    )
+    record = {"body": message["body"], "group": message["attributes"].get("MessageGroupId", "")}
+    item = {
+        "Source": {"S": "rental_projector"},
+        "Id": {"S": message["messageId"]},
+        "Reason": {"S": reason[:2000]},
+        "Record": {"S": json.dumps(record)},
+        "ExpiresAt": {"N": str(int(time.time()) + KEEP_SECONDS)},
+    }
+    client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
     print(json.dumps({"event": "dead-letter", "reason": reason[:500], "message": message["messageId"]}))
