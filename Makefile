@@ -35,10 +35,12 @@ check: setup ## lint, types, templates, security rules
 	mypy
 	mypy --strict --explicit-package-bases lambda/*/*.py app.py
 	python -m infra.console --check
+	python -m infra.cost.page --check
 	python -m infra.check
 
 templates: setup ## write cloudformation/*.yaml from the stack classes
 	python -m infra.console
+	python -m infra.cost.page
 
 clean: ## remove what the other targets made
 	rm -rf .venv node_modules cdk.out .groundwork demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
+from infra.errors import InfraError
 from infra.settings.data_ecosystem import DataEcosystemSettings
 from infra.settings.devops_metrics import DevOpsMetricsSettings
 from infra.settings.setting import Settings, setting
@@ -21,7 +22,7 @@ from infra.settings.training import TrainingSettings
 from infra.settings.web_app import WebAppSettings
 
 
-class ConfigError(ValueError):
+class ConfigError(InfraError):
     """A setting that is unknown or has a value that is not allowed; the message is one line for people."""
 
 

@@ -1,0 +1,92 @@
+"""Writes docs/costs.md from the prices and the templates. Run as `python -m infra.cost.page`; `--check` compares."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from aws_cdk import App
+
+from infra.config import Config
+from infra.console import PROJECT, TEMPLATES
+from infra.cost.estimate import ALWAYS_ON, DATE, REGION, Charge, Estimate, Price, estimate, free
+
+PAGE = PROJECT / "docs" / "costs.md"
+BLOCK = re.compile(r"(<!-- costs -->\n).*(<!-- end -->)", re.DOTALL)
+
+
+def templates(config: Config) -> dict[str, dict[str, Any]]:
+    """What the CDK writes for each stack under some settings, by the stack's name."""
+    app = App()
+    stacks = [kind(app, kind.__name__, config) for kind, _ in TEMPLATES.values()]
+    assembly = app.synth()
+    return {stack.stack_name: assembly.get_stack_by_name(stack.stack_name).template for stack in stacks}
+
+
+def estimates(config: Config) -> list[Estimate]:
+    """What each stack costs under some settings."""
+    return [estimate(stack, template) for stack, template in templates(config).items()]
+
+
+def with_costs(page: str, of: Iterable[Estimate]) -> str:
+    """The page with its figures brought up to date; they stand between `<!-- costs -->` and `<!-- end -->`."""
+    return BLOCK.sub(lambda block: f"{block[1]}\n{_figures(list(of))}\n{block[2]}", page)
+
+
+def _figures(of: list[Estimate]) -> str:
+    lines = [f"USD in {REGION}, list prices of {DATE}, with the settings' defaults.", "", "| stack | idle, a month |"]
+    lines += ["|---|---|", *(f"| [{each.stack}](#{each.stack.lower()}) | {each.idle:.2f} |" for each in of)]
+    beyond = sum(each.free for each in of) - free(of)
+    lines += [f"| dashboards beyond the three that are free | {beyond:.2f} |"]
+    lines += [f"| all of them in one account | {sum(each.idle for each in of) + beyond:.2f} |"]
+    for each in of:
+        lines += [
+            "",
+            f"## {each.stack}",
+            "",
+            "| bills while idle | what | USD a month | why it may |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| `{charge.resource}` | {amount(charge)} | {charge.usd:.2f} | {why(each, charge)} |"
+            for charge in each.charges
+        ]
+        if each.free:
+            lines += [f"| | free in an account that has no others | -{each.free:.2f} | |"]
+        lines += ["", "| bills by use | USD | for a |", "|---|---|---|"]
+        lines += [f"| {used.source} | {figure(used)} | {used.unit} |" for used in each.uses]
+    return "\n".join(lines) + "\n"
+
+
+def amount(charge: Charge) -> str:
+    """What a charge is for, with its number where that is not one."""
+    return charge.price.source if charge.quantity == 1 else f"{charge.quantity:g} × {charge.price.source}"
+
+
+def why(of: Estimate, charge: Charge) -> str:
+    """Why a resource may bill while idle."""
+    return ALWAYS_ON.get(of.stack, {}).get(charge.kind, "")
+
+
+def figure(price: Price) -> str:
+    """A price as people write it."""
+    return f"{price.usd:.10f}".rstrip("0").rstrip(".")
+
+
+def main() -> int:
+    """Write the page, or compare it with what it should be."""
+    parser = argparse.ArgumentParser(prog="python -m infra.cost.page", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    check = parser.parse_args().check
+    old = PAGE.read_text(encoding="utf-8")
+    new = with_costs(old, estimates(Config()))
+    if new != old:
+        sys.stdout.write("docs/costs.md is not what the code writes; run `make templates`\n" if check else "written\n")
+        if not check:
+            PAGE.write_text(new, encoding="utf-8")
+    return 1 if check and new != old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
