@@ -35,7 +35,7 @@ def create_database(url: str, name: str) -> str:
         InputError: The server cannot be reached, or refuses.
     """
     with database.connect(url) as connection, database.explained(url):
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return on_server(url, name)
 

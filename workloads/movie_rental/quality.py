@@ -27,6 +27,7 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # nobody asks for it
 _LEAST = 8  # films a customer must have rented to be asked about
 TOP = 10
 _QUERIES = 40  # of each kind
+_THING = re.compile(r"\b[Aa]n? ([\w' -]+?)(?= (?:and|who|in|of)\b|$)", re.IGNORECASE)
 MODES: tuple[Mode, ...] = ("text", "meaning", "both")
 
 
@@ -139,9 +140,9 @@ def judgements(movies: Sequence[Movie], seed: int = 0) -> list[Judged]:
 
 
 def _things(movie: Movie) -> set[str]:
-    """Nouns of a description: what stands behind `a` and `an`, up to a word in lower case."""
-    found = re.findall(r"\b[Aa]n? ((?:[A-Z][\w'-]*)(?: [A-Z][\w'-]*)*)", movie.description or "")
-    return {thing.removesuffix(" And") for thing in found[1:]} or {thing for thing in found if thing}
+    """Who and what a description is about: what stands behind `a` and `an`, but for the kind of story at its start."""
+    found = _THING.findall(movie.description or "")
+    return {thing.lower() for thing in found[1:]}
 
 
 def _typo(movie: Movie, chance: random.Random) -> Judged | None:
@@ -158,7 +159,7 @@ def _story(things: Sequence[str], where: Mapping[str, set[str]], chance: random.
         return None
     one, other = chance.sample(things, 2)
     grades = dict.fromkeys(where[one] | where[other], 1) | dict.fromkeys(where[one] & where[other], 3)
-    return Judged("story", f"{one} {other}".lower(), grades)
+    return Judged("story", f"{one} {other}", grades)
 
 
 def _actor(movie: Movie, by_actor: Mapping[str, Sequence[Movie]], chance: random.Random) -> Judged | None:

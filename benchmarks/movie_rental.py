@@ -1,0 +1,422 @@
+"""A film rental company's data: how long a migration takes, in how much memory, beside each engine's own bulk tool.
+
+    python benchmarks/movie_rental.py migrate [--scales 1 10]
+    python benchmarks/movie_rental.py bulk
+    python benchmarks/movie_rental.py quality
+    python benchmarks/movie_rental.py page
+
+`migrate`: whole companies into the local engines; scale 1 is Pagila where GROUNDWORK_DATA has it. `bulk`: the same rows
+by each engine's own tool. `quality`: recommendations and search, on Pagila and on a generated company. `page` writes
+the figures into docs/workloads/movie-rental.md.
+
+Processor seconds are those of the migration and of all engines; on idle cores the time is not above them, and a
+machine that does other things besides makes the time longer but not them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psutil
+
+from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
+from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.movie_rental import database
+from workloads.movie_rental.engines import Engines
+from workloads.movie_rental.events import NO_CATEGORY, cents, point_time, text_of
+from workloads.movie_rental.graph import NeptuneGraph
+from workloads.movie_rental.ledger import PostgresLedger
+from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.load import create_database, load
+from workloads.movie_rental.migrate import migrate
+from workloads.movie_rental.outbox import FifoQueue
+from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality
+from workloads.movie_rental.search_index import OpenSearchIndex
+from workloads.movie_rental.source import TABLES, Source
+from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+from workloads.movie_rental.verify import verify
+from workloads.rental_company import open_company
+from workloads.rental_company.generated import GeneratedCompany
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workloads.rental_company import RentalCompany
+
+RESULTS = Path(__file__).parent / "results" / "movie_rental.json"
+PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "movie-rental.md"
+ACCESS = {"username": "admin", "password": "benchmark"}
+
+
+def main() -> None:
+    """Run one benchmark, and keep its result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["migrate", "bulk", "quality", "page", "one"])
+    parser.add_argument("--scales", type=float, nargs="+", default=[1, 10])
+    parser.add_argument("--where", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    match options.what:
+        case "migrate":
+            keep("migrate", {f"x{scale:g}": measured(scale) for scale in options.scales})
+        case "bulk":
+            keep("bulk", bulk())
+        case "quality":
+            keep("quality", quality())
+        case "page":
+            PAGE.write_text(page(PAGE.read_text(), json.loads(RESULTS.read_text())), encoding="utf-8")
+        case "one":
+            print(json.dumps(one(json.loads(options.where))))
+
+
+def keep(name: str, result: dict[str, Any]) -> None:
+    """Add a result to the file of results."""
+    print(json.dumps(result, indent=2))
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}"
+    load_average = round(os.getloadavg()[0], 1)
+    when = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, "load_average": load_average}
+    results[name] = {**when, **result}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def servers() -> Iterator[dict[str, Any]]:
+    """Every engine, empty, and where it is."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o755)
+        for name in ("neptune", "opensearch"):
+            (folder / name).mkdir()
+        server = postgresql.start(folder / "postgresql", **ACCESS, database="new", parameters={"rds.force_ssl": "0"})
+        stack.callback(server.stop)
+        running = [neptune.start(folder / "neptune"), opensearch.start(folder / "opensearch")]
+        running.append(influxdb.start(folder / "influxdb", **ACCESS, database="rental"))
+        for process, _ in running:
+            stack.callback(processes.end, process)
+        graph, search, series = (f"http://localhost:{port}" for _, port in running)
+        cloud = stack.enter_context(LocalCloud(folder / "cloud"))
+        os.environ.update(cloud.environment())
+        keys = [("MovieID", "HASH"), ("MovieTitle", "RANGE")]
+        cloud.client("dynamodb").create_table(
+            TableName="movies",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        )
+        new = f"postgresql://{ACCESS['username']}:{ACCESS['password']}@localhost:{server.port}/new"
+        yield {"new": new, "graph": graph, "search": search, "series": series, "table": "movies"}
+
+
+def engines(where: dict[str, Any]) -> Engines:
+    """The engines behind their ports."""
+    return Engines(
+        PostgresLedger(where["new"]),
+        DynamoLibrary(where["table"]),
+        OpenSearchIndex(where["search"]),
+        NeptuneGraph(where["graph"]),
+        TimestreamSeries(InfluxDB(where["series"], "rental", **ACCESS, schema=SCHEMA)),
+        FifoQueue(""),
+    )
+
+
+def company_of(scale: float) -> RentalCompany:
+    """Pagila where there is one, at scale 1."""
+    return open_company(scale)
+
+
+# Migration
+
+
+def measured(scale: float) -> dict[str, Any]:
+    """One migration in a process of its own: seconds, processor seconds, memory; and whether all is equal."""
+    with servers() as where:
+        where["old"] = create_database(where["new"], "old")
+        company = company_of(scale)
+        rows = load(company, where["old"])
+        before = _processor_seconds()
+        command = [sys.executable, __file__, "one", "--where", json.dumps(where)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        result: dict[str, Any] = json.loads(done.stdout)
+        result["processor_seconds"] = round(_processor_seconds() - before + result.pop("own_processor_seconds"), 1)
+        made = engines(where)
+        began = time.perf_counter()
+        with Source(where["old"]) as source:
+            equal = all(comparison.equal for comparison in verify(source, made))
+        made.ledger.close()
+        counted = {f"{table}s": rows[table] for table in ("film", "customer", "rental", "payment")}
+        return {
+            "company": company.origin.partition(" (/")[0],
+            **counted,
+            **result,
+            "verify_seconds": round(time.perf_counter() - began, 1),
+            "equal": equal,
+        }
+
+
+def one(where: dict[str, Any]) -> dict[str, Any]:
+    """Migrate in this process."""
+    made = engines(where)
+    import sklearn.decomposition  # noqa: F401, PLC0415 - its import is no part of the migration
+
+    idle = resource.getrusage(resource.RUSAGE_SELF)
+    began = time.perf_counter()
+    with Source(where["old"]) as source:
+        moved = migrate(source, made)
+    seconds = time.perf_counter() - began
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    made.ledger.close()
+    return {
+        "rows": sum(moved.values()),
+        "seconds": round(seconds, 1),
+        "own_processor_seconds": used.ru_utime + used.ru_stime - idle.ru_utime - idle.ru_stime,
+        "peak_mib_before": idle.ru_maxrss >> 10,
+        "peak_mib": used.ru_maxrss >> 10,
+    }
+
+
+def _processor_seconds() -> float:
+    """Of every engine so far."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+# Each engine's own bulk tool
+
+
+def bulk() -> dict[str, Any]:
+    """The same rows through our ports, and by each engine's own tool, into empty engines; seconds."""
+    result: dict[str, Any] = {}
+    with servers() as ours, servers() as theirs:
+        ours["old"] = create_database(ours["new"], "old")
+        load(company_of(1), ours["old"])
+        made = engines(ours)
+        marks: dict[str, float] = {}
+        with Source(ours["old"]) as source:
+            migrate(source, made, progress=lambda stream, *_: marks.setdefault(stream, time.perf_counter()))
+        movies = [*made.library.all()]
+        with Source(ours["old"]) as source:
+            rentals = [rental for batch in source.rentals() for rental in batch]
+            result["PostgreSQL"] = {
+                "ours": round(marks["movies"] - marks["countries"], 2),
+                "COPY": _timed(lambda: _copy(source, theirs["new"])),
+            }
+        again = engines(theirs)
+        again.index.create(64)
+        boto3.client("dynamodb").delete_table(TableName="movies")
+        _make_table()
+        put = _timed(lambda: again.library.save(movies))
+        boto3.client("dynamodb").delete_table(TableName="movies")
+        _make_table()
+        result["DynamoDB"] = {"ours": put, "batch_writer": _timed(lambda: _batch_writer(movies))}
+        saved = _timed(lambda: again.index.save(movies))
+        result["OpenSearch"] = {"ours": saved, "_bulk": _timed(lambda: _bulk(theirs["search"], movies))}
+        graph = _timed(lambda: again.graph.save_rentals(rentals))
+        client = again.graph._client  # type: ignore[attr-defined]  # noqa: SLF001
+        client.execute_open_cypher_query(openCypherQuery="MATCH (n) DETACH DELETE n")
+        created = _timed(lambda: _create(client, rentals))
+        result["Neptune"] = {"ours": graph, "CREATE without looking": created}
+        series = _timed(lambda: again.series.save(rentals))
+        result["InfluxDB"] = {"ours": series, "one line protocol file": _timed(lambda: _lines(again.series, rentals))}
+        for each in (made, again):
+            each.ledger.close()
+    return result
+
+
+def _timed(action: Any) -> float:
+    began = time.perf_counter()
+    action()
+    return round(time.perf_counter() - began, 2)
+
+
+def _make_table() -> None:
+    keys = [("MovieID", "HASH"), ("MovieTitle", "RANGE")]
+    boto3.client("dynamodb").create_table(
+        TableName="movies",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+    )
+
+
+def _copy(source: Source, url: str) -> None:
+    PostgresLedger(url).close()  # makes the schema
+    with database.connect(url) as target:
+        for table in TABLES:
+            columns = ", ".join(table.columns)
+            out = f"COPY ({table.select.format(where='')}) TO STDOUT".encode()
+            with (
+                source.connection.cursor().copy(out) as rows,
+                target.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN".encode()) as copy,
+            ):
+                for block in rows:
+                    copy.write(block)
+
+
+def _batch_writer(movies: list[Any]) -> None:
+    with boto3.resource("dynamodb").Table("movies").batch_writer() as writer:
+        for movie in movies:
+            writer.put_item(Item=movie.item())
+
+
+def _bulk(url: str, movies: list[Any]) -> None:
+    import urllib3  # noqa: PLC0415
+
+    body = BytesIO()
+    for movie in movies:
+        body.write(json.dumps({"index": {"_index": "bulk", "_id": movie.id}}).encode() + b"\n")
+        body.write(json.dumps(movie.document()).encode() + b"\n")
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = urllib3.request("POST", f"{url}/_bulk", body=body.getvalue(), headers=headers)
+    assert answer.status == 200, answer.data[:300]  # noqa: S101, PLR2004
+
+
+def _create(client: Any, rentals: list[Any]) -> None:
+    people = sorted({rental.customer_id for rental in rentals})
+    films = {rental.movie_id: rental.title for rental in rentals}
+    for query, rows in (
+        ("UNWIND $rows AS row CREATE (:Customer {id: row})", [str(one) for one in people]),
+        ("UNWIND $rows AS row CREATE (:Movie {id: row[0], title: row[1]})", [*films.items()]),
+    ):
+        client.execute_open_cypher_query(openCypherQuery=query, parameters=json.dumps({"rows": rows}))
+    joined = (
+        "UNWIND $rows AS row MATCH (c:Customer {id: row[0]}), (m:Movie {id: row[1]}) "
+        "CREATE (c)-[:RENTED {rentalId: row[2], at: row[3]}]->(m)"
+    )
+    for start in range(0, len(rentals), 4000):
+        rows = [[str(r.customer_id), r.movie_id, r.id, text_of(r.at)] for r in rentals[start : start + 4000]]
+        client.execute_open_cypher_query(openCypherQuery=joined, parameters=json.dumps({"rows": rows}))
+
+
+def _lines(series: Any, rentals: list[Any]) -> None:
+    lines = []
+    for rental in rentals:
+        tags, amount = f"category={rental.category or NO_CATEGORY},store={rental.store_id}", cents(rental.amount)
+        lines.append(f"bulk,{tags} value=1i,amount={amount}i {point_time(rental.at, rental.id)}")
+    status, body = series.store._request(  # noqa: SLF001
+        "/write", {"db": "rental", "precision": "ns"}, "\n".join(lines).encode()
+    )
+    assert status == 204, body  # noqa: S101, PLR2004
+
+
+# Quality
+
+
+def quality() -> dict[str, Any]:
+    """Of recommendations and search, on Pagila (if it is there) and on a generated company of its size."""
+    companies = {"generated": GeneratedCompany(1)} | (
+        {"Pagila": open_company(1)} if not isinstance(open_company(1), GeneratedCompany) else {}
+    )
+    result: dict[str, Any] = {}
+    for name, company in companies.items():
+        with servers() as where:
+            old = create_database(where["new"], "old")
+            load(company, old)
+            made = engines(where)
+            with Source(old) as source:
+                migrate(source, made)
+            rates = recommendation_quality(made.graph)
+            judged = judgements([*made.library.all()])
+            found = search_quality(made.index, made.embedder(), judged)
+            made.ledger.close()
+        result[name] = {
+            "customers": rates.customers,
+            "hit_rate": {
+                "people who rented the same": round(rates.graph, 3),
+                "popular": round(rates.popular, 3),
+                "random": round(rates.random, 3),
+            },
+            "margin": round(rates.margin, 3),
+            "queries": len(judged),
+            "ndcg": {kind: {mode: round(value, 3) for mode, value in each.items()} for kind, each in found.items()},
+        }
+    return result
+
+
+# The page
+
+
+def page(text: str, results: dict[str, Any]) -> str:
+    """The page with the figures in it."""
+    begin, end = "<!-- quality -->", "<!-- end of quality -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{_quality_tables(results['quality'])}\n\n{_migration_tables(results)}\n\n{end}{after}"
+
+
+def _quality_tables(result: dict[str, Any]) -> str:
+    companies = {name: each for name, each in result.items() if isinstance(each, dict)}
+    lines = [
+        "Recommendations, hit rate@10: the share of customers of whose last three films, left out, one is recommended.",
+        "",
+        "| company | customers | people who rented the same | popular | random |",
+        "|---|---|---|---|---|",
+    ]
+    for name, each in companies.items():
+        rates = each["hit_rate"]
+        lines.append(
+            f"| {name} | {each['customers']:,} | {rates['people who rented the same']:.3f} ± {each['margin']:.3f} "
+            f"| {rates['popular']:.3f} | {rates['random']:.3f} |"
+        )
+    lines += [
+        "",
+        "Search, nDCG@10, by kind of query:",
+        "",
+        "| company | kind | words | meaning | both |",
+        "|---|---|---|---|---|",
+    ]
+    for name, each in companies.items():
+        for kind in sorted(each["ndcg"], key=lambda kind: kind == "all"):
+            modes = each["ndcg"][kind]
+            lines.append(f"| {name} | {kind} | {modes['text']:.3f} | {modes['meaning']:.3f} | {modes['both']:.3f} |")
+    return "\n".join(lines)
+
+
+def _migration_tables(results: dict[str, Any]) -> str:
+    migrated = {name: each for name, each in results["migrate"].items() if isinstance(each, dict)}
+    lines = [
+        f"Migration on {results['migrate']['machine']} (load average {results['migrate']['load_average']}):",
+        "",
+        "| company | rows | seconds | processor seconds, engines and all | memory before, MiB | peak, MiB | equal |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, each in migrated.items():
+        lines.append(
+            f"| {name}: {each['films']:,} films, {each['rentals']:,} rentals | {each['rows']:,} | {each['seconds']} "
+            f"| {each['processor_seconds']} | {each['peak_mib_before']} | {each['peak_mib']} "
+            f"| {'yes' if each['equal'] else 'no'} |"
+        )
+    if "bulk" in results:
+        lines += [
+            "",
+            "The same rows by each engine's own tool, which neither looks what is there nor can be resumed:",
+            "",
+        ]
+        lines += ["| engine | ours, s | its own, s | |", "|---|---|---|---|"]
+        for name, each in results["bulk"].items():
+            if isinstance(each, dict):
+                own = next(key for key in each if key != "ours")
+                lines.append(f"| {name} | {each['ours']} | {each[own]} | {own} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The commands, as a person runs them, on engines that a stack's outputs name."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from workloads.__main__ import main
+from workloads.movie_rental.graph import NeptuneGraph
+from workloads.movie_rental.ledger import PostgresLedger
+from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.outbox import FifoQueue
+
+from .conftest import ACCESS, Servers
+
+Run = Callable[..., tuple[int, str, str]]
+STACK = "Company"
+
+
+@pytest.fixture(scope="module")
+def stack(servers: Servers) -> str:
+    """A stack that has the outputs of DataEcosystem, for engines that are empty."""
+    engines = servers.new()
+    parts = urlsplit(engines.ledger.url)
+    secrets = servers.cloud.client("secretsmanager")
+    access = {**ACCESS, "dbname": parts.path[1:]}
+    secret = secrets.create_secret(Name="database", SecretString=json.dumps(access))["ARN"]
+    assert unquote(parts.password or "") == ACCESS["password"]
+    assert isinstance(engines.library, DynamoLibrary)
+    assert isinstance(engines.queue, FifoQueue)
+    outputs = {
+        "MoviesTableName": engines.library._table,
+        "DatabaseEndpoint": "localhost",
+        "DatabasePort": str(parts.port),
+        "DatabaseSecretArn": secret,
+        "GraphEndpoint": servers.graph_url,
+        "SearchEndpoint": servers.search_url,
+        "Engine": "influxdb",
+        "Endpoint": urlsplit(servers.influxdb_url).netloc,
+        "DatabaseName": engines.series.store._database,  # type: ignore[attr-defined]
+        "TableName": "rentals",
+        "SecretArn": secret,
+        "RentalEventsQueueUrl": engines.queue._url,
+        "SearchWriterRoleArn": "arn:aws:iam::123456789012:role/indexer",
+    }
+    template = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    servers.cloud.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+    return STACK
+
+
+@pytest.fixture
+def run(servers: Servers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process: exit code, output and errors."""
+    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
+
+    def command(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["workloads", "movie-rental", *map(str, arguments), "--stack", STACK])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
+
+    return command
+
+
+@pytest.fixture
+def migrated(stack: str, run: Run) -> Run:
+    """The commands, once a company is in."""
+    loaded = run("load-source", "--into", "postgresql:///legacy", "--scale", "0.02", "--replace")
+    assert loaded[0] == 0, loaded
+    assert "20 films, 16 customers" in loaded[1]
+    done = run("migrate", "--source", "postgresql:///legacy")
+    assert done[0] == 0, done
+    assert "20 movies" in done[1]
+    return run
+
+
+def test_what_is_migrated_is_verified_and_what_differs_is_said(migrated: Run, servers: Servers) -> None:
+    code, out, _ = migrated("verify", "--source", "postgresql:///legacy")
+    assert (code, "everything is equal" in out) == (0, True), out
+    NeptuneGraph(servers.graph_url).erase_customer(3)
+    code, out, _ = migrated("verify", "--source", "postgresql:///legacy")
+    assert code == 1
+    assert "different: Neptune: customers; Neptune: rented" in out
+
+
+def test_questions_are_answered(migrated: Run, tmp_path: Path) -> None:
+    code, out, errors = migrated("movie", "7")
+    assert code == 0, errors
+    movie = json.loads(out)
+    title, description = movie["MovieTitle"], movie["Description"]
+    assert title in migrated("search", title[:-1], "--mode", "text", "--limit", "3")[1]
+    assert title in migrated("search", description, "--mode", "meaning", "--limit", "3")[1]
+    found = migrated("search", title, "--genre", movie["Genre"])[1]
+    assert title in found
+    assert "Genres: " in found
+    code, out, errors = migrated("recommend", "2", "--limit", "4")
+    assert (code, len(out.splitlines())) == (0, 5), errors
+    table = tmp_path / "weeks.csv"
+    code, out, errors = migrated("trends", "--csv", table)
+    assert code == 0, errors
+    assert "the weeks to come: " in out
+    assert len(table.read_text().splitlines()) > 20
+    code, out, errors = migrated("quality")
+    assert code == 0, errors
+    assert "hit rate@10" in out
+    assert "nDCG@10" in out
+
+
+def test_a_movie_is_created_changed_found_and_removed(migrated: Run, tmp_path: Path) -> None:
+    file = tmp_path / "movie.json"
+    file.write_text('{"MovieTitle": "Groundwork", "Genres": ["Drama"], "RentalRate": 2.99, "Awards": ["Ünï"]}')
+    code, out, errors = migrated("movie", "new", "--put", file)
+    assert code == 0, errors
+    assert json.loads(out)["Awards"] == ["Ünï"]
+    file.write_text('{"Description": "A carpenter builds a house", "Awards": null}')
+    code, out, errors = migrated("movie", "new", "--put", file)
+    assert code == 0, errors
+    shown = json.loads(out)
+    assert (shown["Version"], shown["MovieTitle"], shown["RentalRate"]) == (2, "Groundwork", 2.99)
+    assert "Awards" not in shown
+    assert "Groundwork" in migrated("search", "carpentre", "--mode", "text")[1]
+    assert migrated("movie", "new", "--remove")[0] == 0
+    assert "Groundwork" not in migrated("search", "carpenter", "--mode", "text")[1]
+    assert migrated("movie", "new")[0] == 2
+
+
+def test_a_customer_rents_returns_and_is_forgotten(migrated: Run, servers: Servers, stack: str) -> None:
+    outputs = servers.cloud.outputs(stack)
+    ledger = PostgresLedger(f"{servers.postgresql_url.rpartition('/')[0]}/{_database(servers, outputs)}")
+    servers.opened.append(ledger)
+    [(film, store)] = ledger.connection.execute("""
+        SELECT film_id, store_id FROM inventory i
+        WHERE NOT EXISTS (SELECT FROM rentals r WHERE r.inventory_id = i.inventory_id AND returned_at IS NULL) LIMIT 1
+    """).fetchall()
+    code, out, errors = migrated("rent", "5", str(film), "--store", str(store))
+    assert code == 0, errors
+    rental = out.split()[1].rstrip(":")
+    assert migrated("return", rental)[1] == f"rental {rental} is back\n"
+    assert migrated("return", rental)[1] == f"rental {rental} was back already\n"
+    assert migrated("relay")[1] == "0 events sent\n"
+    sent = servers.cloud.client("sqs").receive_message(
+        QueueUrl=outputs["RentalEventsQueueUrl"], MaxNumberOfMessages=10
+    )["Messages"]
+    assert [json.loads(message["Body"])["type"] for message in sent] == ["rented", "returned"]
+    code, out, _ = migrated("customer", "5", "--json")
+    assert json.loads(out)["rentals"][0]["rental_id"] == int(rental)
+    code, out, _ = migrated("customer", "5", "--erase")
+    assert (code, "nothing is left of them" in out) == (0, True), out
+    assert migrated("customer", "5")[0] == 2
+
+
+def _database(servers: Servers, outputs: dict[str, str]) -> str:
+    secret = servers.cloud.client("secretsmanager").get_secret_value(SecretId=outputs["DatabaseSecretArn"])
+    return str(json.loads(secret["SecretString"])["dbname"])
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["migrate", "--source", "mysql://x/y"], "mysql://x/y: expected postgresql://"),
+        (
+            ["migrate", "--source", "postgresql://u:secret@localhost:9/x"],
+            "postgresql://u@localhost:9/x: PostgreSQL can",
+        ),
+        (
+            ["migrate", "--source", "postgresql:///x", "--embeddings", "none"],
+            "--embeddings none: choose local or bedrock",
+        ),
+        (["search", "x", "--mode", "magic"], "--mode magic: choose text, meaning or both"),
+        (["recommend", "4711"], "customer 4711: the graph knows none"),
+        (["customer", "4711"], "customer 4711: there is none"),
+        (["customer", "4711", "--erase"], "customer 4711: there is none"),
+        (["movie", "nowhere"], "movie nowhere: the library has none"),
+        (["rent", "1", "nowhere"], "movie nowhere: the library has none"),
+        (["return", "4711000"], "rental 4711000: there is none"),
+        (["load-source", "--into", "postgresql:///x", "--scale", "0"], "scale 0: choose one between"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_exit_code_2(run: Run, arguments: list[str], message: str) -> None:
+    code, _, errors = run(*arguments)
+    assert code == 2
+    assert message in errors
+    assert "secret" not in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "expected an object of attributes"),
+        ("{", "not JSON"),
+        ('{"Year": "1999"}', "Year: expected a whole number"),
+        ('{"RentalRate": 2.999}', "RentalRate: expected an amount with at most two decimals"),
+        ('{"Genre": "Drama"}', "Genre: is not yours to set: set Genres"),
+        ('{"Cast": "One"}', "Cast: expected a list of texts"),
+        ('{"Year": 1999}', "a movie needs a MovieTitle"),
+    ],
+)
+def test_a_movie_that_cannot_be_is_refused(run: Run, tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "movie.json"
+    file.write_text(content)
+    code, _, errors = run("movie", "another", "--put", file)
+    assert code == 2
+    assert message in errors
