@@ -9,7 +9,7 @@ from constructs import Construct
 
 from infra.alerts import AlertTopic, alarm
 from infra.config import Config
-from infra.guardrails import acknowledge, data_policy
+from infra.guardrails import acknowledge, data_policy, keep_what_it_needs
 from infra.network import Network
 from infra.parameters import is_chosen, only_if
 from infra.stack import GroundworkStack
@@ -113,6 +113,7 @@ class DevOpsMetrics(GroundworkStack):
             reports=self.reports,
             policy=self.policy,
         )
+        keep_what_it_needs(self.policy, influxdb.server, network.vpc, *network.vpc.public_subnets)
         secret = influxdb.secret.secret_arn
         self.output("Endpoint", influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086.")
         self.output("SecretArn", secret, "Secret with InfluxDB's user, password and token.")

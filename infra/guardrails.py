@@ -1,6 +1,6 @@
 """What holds for every stack: findings are acknowledged with a reason, and deleting data takes two keys."""
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, CfnResource, RemovalPolicy, Validations
 from constructs import IConstruct
 
 #: Under this name a construct keeps what it acknowledges of the tools that know templates alone.
@@ -27,3 +27,16 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
 def data_policy(*, delete_data: bool, allow_data_deletion: bool) -> RemovalPolicy:
     """What happens to data when its stack goes: it stays, unless the stack's key and the global one both turn."""
     return RemovalPolicy.DESTROY if delete_data and allow_data_deletion else RemovalPolicy.RETAIN
+
+
+def keep_what_it_needs(policy: RemovalPolicy, *needed: IConstruct) -> None:
+    """Let what a database stands on stay where the database stays, or AWS could not remove the rest of the stack.
+
+    Args:
+        policy: the database's.
+        needed: networks, subnets, security groups: they cost nothing. What the stack did not make is left alone.
+    """
+    for construct in needed:
+        resource = construct if isinstance(construct, CfnResource) else construct.node.default_child
+        if isinstance(resource, CfnResource):
+            resource.apply_removal_policy(policy)

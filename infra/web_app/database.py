@@ -3,7 +3,7 @@
 from aws_cdk import RemovalPolicy, aws_ec2, aws_rds, aws_secretsmanager
 from constructs import Construct, IDependable
 
-from infra.guardrails import acknowledge
+from infra.guardrails import acknowledge, keep_what_it_needs
 from infra.parameters import text
 from infra.settings.web_app import WebAppSettings
 from infra.web_app.network import DATABASE_PORT, WebNetwork, connect, security_group
@@ -78,6 +78,8 @@ class Database(Construct):
             deletion_protection=policy is not RemovalPolicy.DESTROY,
         )
         self.instance.apply_removal_policy(policy)
+        vpc = network.vpc
+        keep_what_it_needs(policy, subnets, parameters, network.database, vpc, *vpc.isolated_subnets)
         attachment = aws_secretsmanager.CfnSecretTargetAttachment(
             self,
             "Attachment",

@@ -1,0 +1,102 @@
+"""What becomes of a stack's data and logs when it goes, and that the rest of it can go at all."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.console import TEMPLATES
+
+from .conftest import Json, of_type
+
+#: Types that hold nothing that could be lost. Every other type must say what becomes of it.
+STATELESS = re.compile(
+    r"AWS::(AutoScaling|Batch|Budgets|CloudWatch|EC2|ElasticLoadBalancingV2|Events|IAM|Lambda|SNS)::\w+|"
+    r"AWS::(Logs::MetricFilter|RDS::DBParameterGroup|RDS::DBSubnetGroup|Neptune::DBSubnetGroup|S3::BucketPolicy|"
+    r"SQS::QueuePolicy|SecretsManager::(SecretTargetAttachment|RotationSchedule))"
+)
+ALL = [*(kind.__name__ for kind, _ in TEMPLATES.values()), *TEMPLATES]
+BOTH_KEYS = {"allow_data_deletion": "true"}
+
+
+@pytest.fixture(params=ALL)
+def template(request: pytest.FixtureRequest, all_templates: dict[str, Json]) -> Json:
+    return all_templates[request.param]
+
+
+def references(node: Any, resources: Json) -> Iterator[str]:
+    """Logical ids of the resources that a value names."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item, resources)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref" and value in resources:
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value[0] if isinstance(value, list) else value.split(".")[0]
+            elif key == "Fn::Sub":
+                text = value if isinstance(value, str) else value[0]
+                yield from (name for name in re.findall(r"\$\{(\w+)", text) if name in resources)
+                yield from references(value[1:], resources)
+            else:
+                yield from references(value, resources)
+
+
+def test_everything_that_holds_data_says_what_becomes_of_it(template: Json) -> None:
+    for name, body in template["Resources"].items():
+        if not STATELESS.fullmatch(body["Type"]):
+            assert body.get("DeletionPolicy"), name
+            assert body.get("UpdateReplacePolicy") == body["DeletionPolicy"], name
+
+
+def test_what_stays_needs_nothing_that_goes(template: Json) -> None:
+    """AWS cannot delete a subnet in which a database stays: the removal would fail half way."""
+    resources = template["Resources"]
+    for name, body in resources.items():
+        if body.get("DeletionPolicy") == "Retain":
+            needed = {each for each in references(body.get("Properties", {}), resources) if each != name}
+            assert {each for each in needed if resources[each].get("DeletionPolicy") != "Retain"} == set(), name
+
+
+def test_every_log_group_is_the_stacks_own(template: Json) -> None:
+    """What AWS makes by itself has no retention and stays for ever."""
+    groups = {name for name, _ in of_type(template, "AWS::Logs::LogGroup")}
+
+    def is_ours(value: Any) -> bool:
+        return bool(groups & set(references(value, template["Resources"])))
+
+    for name, body in template["Resources"].items():
+        properties = body.get("Properties", {})
+        match body["Type"]:
+            case "AWS::Lambda::Function":
+                assert is_ours(properties["LoggingConfig"]["LogGroup"]), name
+            case "AWS::EC2::FlowLog":
+                assert is_ours(properties["LogGroupName"]), name
+            case "AWS::Batch::JobDefinition":
+                containers = [properties["ContainerProperties"]] if "ContainerProperties" in properties else []
+                nodes = properties.get("NodeProperties", {}).get("NodeRangeProperties", [])
+                for container in [*containers, *(node["Container"] for node in nodes)]:
+                    assert is_ours(container["LogConfiguration"]["Options"]["awslogs-group"]), name
+            case "AWS::RDS::DBInstance" | "AWS::Neptune::DBCluster":  # exported logs go to groups that RDS makes
+                exported = {"EnableCloudwatchLogsExports", "EnablePerformanceInsights", "MonitoringInterval"}
+                assert not exported & properties.keys(), name
+            case "AWS::OpenSearchService::Domain":
+                assert all(is_ours(log) for log in properties.get("LogPublishingOptions", {}).values()), name
+            case kind:
+                assert not re.search(r"ApiGateway|CodeBuild|StepFunctions|EKS|CustomResource|^Custom::", kind), (
+                    f"{name}: say here where {kind} logs"
+                )
+
+
+@pytest.mark.parametrize("file", TEMPLATES)
+def test_data_go_only_when_both_keys_turn(file: str, synthesise: Any) -> None:
+    own = {f"{TEMPLATES[file][1]}.delete_data": "true"}
+
+    def kept(context: Json) -> set[str]:
+        resources = synthesise(file, context)["Resources"]
+        return {name for name, body in resources.items() if body.get("DeletionPolicy", "Delete") != "Delete"}
+
+    assert kept(own) == kept(BOTH_KEYS) != set()
+    assert kept(own | BOTH_KEYS) == set()
