@@ -1,4 +1,4 @@
-"""The storefront on its stack: deployed, filled, served as its instance serves it, visited and photographed."""
+"""The storefront on its stack: filled, served as its instance serves it, visited and photographed."""
 
 import json
 import urllib.request
@@ -17,15 +17,13 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 def visit(cloud: LocalCloud, report: Checklist, results: Path) -> None:
-    """Deploy WebApp, load the catalogue, serve it, rent a film in a browser, and take pictures."""
-    report.step("The database that the stack made")
+    """Load the catalogue into the deployed stack, serve it, rent a film in a browser, and take pictures."""
+    report.step("The catalogue goes into the database, posters go into the bucket")
     outputs = cloud.outputs(STACK)
     found = cloud.client("rds").describe_db_instances()["DBInstances"]
     database = next(each for each in found if each["Endpoint"]["Port"] == int(outputs["DatabasePort"]))
     private = database["StorageEncrypted"] is True and database["PubliclyAccessible"] is False
     report.promise("the database is encrypted, and not public", held=private)
-
-    report.step("The catalogue goes into the database, posters go into the bucket")
     trusting = ("--stack", STACK, "--database-ca", str(cloud.certificate_authority))
     run(cloud, report, "storefront", "init", *trusting)
     run(cloud, report, "storefront", "load", *trusting)
