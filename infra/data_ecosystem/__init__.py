@@ -60,7 +60,7 @@ class DataEcosystem(GroundworkStack):
         self.heading("Who rented what.")
         self.graph = Graph(self, "Graph", settings, self.network, policy)
         self.heading("Trends.")
-        self.trends = Trends(self, "Trends", settings, self.network)
+        self.trends = Trends(self, "Trends", settings, self.network, policy)
         for name, value, description in self.trends.outputs:
             self.output(name, value, description)
 

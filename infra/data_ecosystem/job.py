@@ -1,11 +1,14 @@
 """Where `python -m workloads movie-rental` runs on AWS: a container on Fargate for as long as it takes."""
 
-from aws_cdk import Aws, RemovalPolicy, aws_batch, aws_ec2, aws_iam, aws_logs
+from typing import Any
+
+from aws_cdk import Aws, Fn, RemovalPolicy, Token, aws_batch, aws_ec2, aws_iam, aws_logs
 from constructs import Construct
 
 from infra.code import CodeBundle
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.logs import log_group
+from infra.parameters import only_if_given
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 REQUIREMENTS = "workloads/movie_rental/requirements.txt"
@@ -89,9 +92,28 @@ class Jobs(Construct):
         )
         return queue, self._definition(code)
 
+    def _source(self) -> Any:
+        """The URL of the old database, which Batch puts into a job's environment from the secret that has it."""
+        arn = self._settings.source_secret_arn
+        if not arn:
+            return None
+        statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": arn}
+        reading = aws_iam.CfnPolicy(
+            self,
+            "ReadSource",
+            policy_name="ReadSource",
+            policy_document={"Version": "2012-10-17", "Statement": [statement]},
+            roles=[self._execution.role_name],
+        )
+        only_if_given(reading, arn)
+        secret = [{"Name": "MOVIE_RENTAL_SOURCE", "ValueFrom": arn}]
+        if not Token.is_unresolved(arn):
+            return secret
+        return Fn.condition_if(f"Has{reading.node.id}", secret, Aws.NO_VALUE)
+
     def _definition(self, code: CodeBundle) -> aws_batch.CfnJobDefinition:
         definition = aws_batch.CfnJobDefinition
-        return definition(
+        job = definition(
             self,
             "Job",
             type="container",
@@ -134,6 +156,8 @@ class Jobs(Construct):
             ),
             timeout=definition.TimeoutProperty(attempt_duration_seconds=self._settings.job_timeout_seconds),
         )
+        job.add_property_override("ContainerProperties.Secrets", self._source())
+        return job
 
     def let_read_source(self) -> aws_ec2.CfnSecurityGroupEgress:
         """The way to the old database; in a console template only if its addresses are given."""

@@ -21,13 +21,20 @@ class Trends(Construct):
         environment: what a function needs to know that writes.
     """
 
-    def __init__(self, scope: Construct, name: str, settings: DataEcosystemSettings, network: EcosystemNetwork) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        settings: DataEcosystemSettings,
+        network: EcosystemNetwork,
+        policy: RemovalPolicy,
+    ) -> None:
         super().__init__(scope, name)
         self._network = network
         self._influxdb: InfluxDB | None = None
         self._table: LiveAnalytics | None = None
         self._cell = settings.timestream_cell
-        self._reports = report_bucket(self, days=REPORT_DAYS, policy=RemovalPolicy.RETAIN)
+        self._reports = report_bucket(self, days=REPORT_DAYS, policy=policy)
         database, table, more = BUCKET, TABLE, {}
         if settings.engine == "influxdb":
             influxdb = self._influxdb = InfluxDB(

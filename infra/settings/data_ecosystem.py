@@ -31,10 +31,18 @@ class DataEcosystemSettings(Settings):
     backup_days: int = setting(
         7, "How long backups of PostgreSQL and Neptune are kept, in days.", group="PostgreSQL", ge=1, le=35
     )
+    source_secret_arn: str = setting(
+        "",
+        "Secret whose text is the old database's URL, postgresql://user:password@host:port/database.",
+        empty="who submits a job gives it the variable MOVIE_RENTAL_SOURCE",
+        group="Jobs",
+        pattern=r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+)?$",
+        hint="the ARN of a secret",
+    )
     source_cidr: str = setting(
         "",
         "Address range of the old database, which jobs may reach on PostgreSQL's port.",
-        empty="jobs read the stack's own database",
+        empty="jobs reach no database but the stack's own",
         group="Jobs",
         pattern=r"^(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/\d{1,2})?$",
         hint="an IPv4 range, such as 203.0.113.7/32",

@@ -60,7 +60,7 @@ def test_it_has_the_resources_of_the_cdks_stack_but_for_the_network(
     file: str, template: Json, synthesised: Synthesised
 ) -> None:
     ours = synthesised.templates[TEMPLATES[file][0].__name__]
-    optional = {"EmailSubscription", "Ssh", "JobsToSource", "SearchLinkedRole"}
+    optional = {"EmailSubscription", "Ssh", "JobsReadSource", "JobsToSource", "SearchLinkedRole"}
     expected = {
         name: body["Type"] for name, body in ours["Resources"].items() if not re.match("Network(Vpc|Flow)", name)
     }

@@ -1,0 +1,207 @@
+"""What DataEcosystem promises beyond what holds for every stack."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .conftest import Json, as_list, of_type, only, statements
+
+FILE = "data-ecosystem.yaml"
+
+
+@pytest.fixture(scope="module")
+def template(all_templates: dict[str, Json]) -> Json:
+    return all_templates["DataEcosystem"]
+
+
+def subnets_of(template: Json, kind: str) -> set[str]:
+    """Logical ids of the VPC's subnets of a kind."""
+    return {name for name, _ in of_type(template, "AWS::EC2::Subnet") if kind in name}
+
+
+def named(node: Any) -> set[str]:
+    """The resources that a list of references names."""
+    return {str(item.get("Ref") or item["Fn::GetAtt"][0]) for item in node}
+
+
+def actions_of(template: Json, role: str) -> set[str]:
+    """What a role may do, by all policies that are its own."""
+    found = set()
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for _, body in of_type(template, kind):
+            if {"Ref": role} in body["Properties"].get("Roles", []):
+                document = body["Properties"]["PolicyDocument"]
+                allowed = [each for each in document["Statement"] if each["Effect"] == "Allow"]
+                found |= {action for each in allowed for action in as_list(each["Action"])}
+    return found
+
+
+def test_the_film_library_has_its_keys_two_indexes_a_stream_and_recovery(template: Json) -> None:
+    table = template["Resources"]["Movies"]["Properties"]
+    keys = [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]]
+    assert keys == [("MovieID", "HASH"), ("MovieTitle", "RANGE")]
+    indexes = {
+        index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+        for index in table["GlobalSecondaryIndexes"]
+    }
+    assert indexes == {"ByGenre": ["Genre", "MovieTitle"], "ByYear": ["Year", "MovieTitle"]}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_postgresql_is_private_encrypted_backed_up_and_speaks_tls_alone(template: Json) -> None:
+    database = only(template, "AWS::RDS::DBInstance")
+    assert (database["Engine"], database["EngineVersion"]) == ("postgres", "18")
+    assert database["StorageEncrypted"]
+    assert not database["PubliclyAccessible"]
+    assert database["BackupRetentionPeriod"] == 7
+    assert only(template, "AWS::RDS::DBParameterGroup")["Parameters"]["rds.force_ssl"] == "1"
+    assert only(template, "AWS::SecretsManager::SecretTargetAttachment")["SecretId"] == {"Ref": "LedgerAccess"}
+    subnets = only(template, "AWS::RDS::DBSubnetGroup")["SubnetIds"]
+    assert named(subnets) == subnets_of(template, "Isolated")
+
+
+def test_neptune_is_serverless_signed_for_encrypted_and_backed_up(template: Json) -> None:
+    cluster = only(template, "AWS::Neptune::DBCluster")
+    assert cluster["ServerlessScalingConfiguration"] == {"MinCapacity": 1, "MaxCapacity": 2.5}
+    assert cluster["IamAuthEnabled"]
+    assert cluster["StorageEncrypted"]
+    assert cluster["BackupRetentionPeriod"] == 7
+    assert only(template, "AWS::Neptune::DBInstance")["DBInstanceClass"] == "db.serverless"
+    assert named(only(template, "AWS::Neptune::DBSubnetGroup")["SubnetIds"]) == subnets_of(template, "Isolated")
+
+
+def test_opensearch_is_small_private_encrypted_with_fine_grained_access(template: Json) -> None:
+    domain = only(template, "AWS::OpenSearchService::Domain")
+    assert domain["ClusterConfig"]["InstanceType"] == "t3.small.search"
+    assert domain["EBSOptions"]["VolumeSize"] == 10
+    assert domain["EncryptionAtRestOptions"]["Enabled"]
+    assert domain["NodeToNodeEncryptionOptions"]["Enabled"]
+    assert domain["DomainEndpointOptions"]["EnforceHTTPS"]
+    assert domain["AdvancedSecurityOptions"]["Enabled"]
+    assert named(domain["VPCOptions"]["SubnetIds"]) <= subnets_of(template, "Isolated")
+    [statement] = domain["AccessPolicies"]["Statement"]
+    assert named(statement["Principal"]["AWS"]) == {"JobsRole", "CatalogIndexerRole"}
+
+
+def test_functions_are_in_isolated_subnets_which_have_no_way_out(template: Json) -> None:
+    functions = list(of_type(template, "AWS::Lambda::Function"))
+    assert {name for name, _ in functions} == {"CatalogIndexer", "RentalProjector"}
+    for _, function in functions:
+        assert named(function["Properties"]["VpcConfig"]["SubnetIds"]) == subnets_of(template, "Isolated")
+    for _, route in of_type(template, "AWS::EC2::Route"):
+        assert route["Properties"]["RouteTableId"]["Ref"].startswith("NetworkVpcPublic")
+
+
+def test_batches_come_again_in_part_and_what_kills_a_run_is_kept(template: Json) -> None:
+    sources = dict(of_type(template, "AWS::Lambda::EventSourceMapping"))
+    for source in sources.values():
+        assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    library = sources["LibraryChanges"]["Properties"]
+    assert library["BisectBatchOnFunctionError"]
+    assert library["StartingPosition"] == "TRIM_HORIZON"
+    assert named([library["DestinationConfig"]["OnFailure"]["Destination"]]) == {"QueuesFailedBatches"}
+    rentals = template["Resources"]["QueuesRentals"]["Properties"]
+    assert rentals["FifoQueue"]
+    assert rentals["RedrivePolicy"]["maxReceiveCount"] == 10
+    assert named([rentals["RedrivePolicy"]["deadLetterTargetArn"]]) == {"QueuesUndelivered"}
+    timeout = template["Resources"]["RentalProjector"]["Properties"]["Timeout"]
+    assert rentals["VisibilityTimeout"] >= 6 * timeout  # what AWS asks for
+
+
+def test_each_role_may_do_what_it_does_and_nothing_else(template: Json) -> None:
+    logs = {"logs:CreateLogStream", "logs:PutLogEvents"}
+    enter = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}
+    every = logs | enter | {"ec2:DescribeSubnets", "dynamodb:PutItem", "sqs:SendMessage"}
+    queue = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
+    stream = {f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+    search = {"es:ESHttpHead", "es:ESHttpPost"}
+    assert actions_of(template, "CatalogIndexerRole") == every | queue | stream | search
+    graph = {f"neptune-db:{name}DataViaQuery" for name in ("Read", "Write", "Delete")}
+    secret = {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
+    rentals = queue | {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
+    assert actions_of(template, "RentalProjectorRole") - {"sqs:GetQueueUrl"} == (every | graph | secret | rentals) - {
+        "sqs:GetQueueUrl"
+    }
+
+
+def test_engines_let_in_their_clients_alone(template: Json) -> None:
+    ways = {
+        (rule["Properties"]["SourceSecurityGroupId"]["Fn::GetAtt"][0], rule["Properties"]["GroupId"]["Fn::GetAtt"][0])
+        for _, rule in of_type(template, "AWS::EC2::SecurityGroupIngress")
+    }
+    job, indexer, projector = (f"Network{who}Group" for who in ("Job", "Indexer", "Projector"))
+    assert ways == {
+        (job, "NetworkDatabaseGroup"),
+        (job, "NetworkGraphGroup"),
+        (job, "NetworkSearchGroup"),
+        (job, "TrendsServer"),
+        (indexer, "NetworkSearchGroup"),
+        (projector, "NetworkGraphGroup"),
+        (projector, "TrendsServer"),
+        (projector, "NetworkSecretsGroup"),
+    }
+
+
+def test_jobs_run_on_fargate_from_nothing(template: Json) -> None:
+    resources = only(template, "AWS::Batch::ComputeEnvironment")["ComputeResources"]
+    assert resources["Type"] == "FARGATE"
+    assert named(resources["Subnets"]) == subnets_of(template, "Public")
+    job = only(template, "AWS::Batch::JobDefinition")
+    assert job["PlatformCapabilities"] == ["FARGATE"]
+    assert job["ContainerProperties"]["Command"][3:5] == ["movie-rental", "Ref::task"]
+
+
+def test_with_both_keys_all_data_go(synthesise: Callable[..., Json]) -> None:
+    context = {"allow_data_deletion": "true", "data_ecosystem.delete_data": "true"}
+    template = synthesise(FILE, context)
+    kept = {
+        name for name, body in template["Resources"].items() if body.get("DeletionPolicy") in {"Retain", "Snapshot"}
+    }
+    assert kept == set()
+    assert {
+        name
+        for name, body in synthesise(FILE, {"data_ecosystem.delete_data": "true"})["Resources"].items()
+        if body.get("DeletionPolicy") == "Snapshot"
+    } == {"LedgerInstance", "GraphCluster"}
+
+
+def test_liveanalytics_instead_of_influxdb(synthesise: Callable[..., Json]) -> None:
+    template = synthesise(
+        FILE, {"data_ecosystem.engine": "liveanalytics", "data_ecosystem.timestream_cell": "ingest-cell2"}
+    )
+    assert not list(of_type(template, "AWS::Timestream::InfluxDBInstance"))
+    assert template["Outputs"]["Engine"]["Value"] == "liveanalytics"
+    assert "Endpoint" not in template["Outputs"]
+    [endpoint] = [
+        body["Properties"]
+        for _, body in of_type(template, "AWS::EC2::VPCEndpoint")
+        if body["Properties"]["VpcEndpointType"] == "Interface"
+    ]
+    assert "timestream.ingest-cell2" in str(endpoint["ServiceName"])
+    writes = actions_of(template, "RentalProjectorRole")
+    assert "timestream:WriteRecords" in writes
+    assert "timestream:Select" not in writes
+
+
+def test_the_old_database_is_reached_where_it_is_and_its_password_comes_from_a_secret(
+    synthesise: Callable[..., Json],
+) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:legacy-AbCdEf"
+    template = synthesise(
+        FILE, {"data_ecosystem.source_cidr": "203.0.113.7/32", "data_ecosystem.source_secret_arn": arn}
+    )
+    way = template["Resources"]["JobsToSource"]["Properties"]
+    assert (way["CidrIp"], way["FromPort"], way["ToPort"]) == ("203.0.113.7/32", 5432, 5432)
+    container = only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
+    assert container["Secrets"] == [{"Name": "MOVIE_RENTAL_SOURCE", "ValueFrom": arn}]
+    reads = [each for name, each in statements(template) if name == "JobsReadSource"]
+    assert reads == [{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": arn}]
+
+
+def test_the_service_linked_role_is_made_when_asked_for(synthesise: Callable[..., Json]) -> None:
+    template = synthesise(FILE, {"data_ecosystem.search_service_role": "true"})
+    assert only(template, "AWS::IAM::ServiceLinkedRole")["AWSServiceName"] == "opensearchservice.amazonaws.com"
+    assert "SearchLinkedRole" in template["Resources"]["SearchDomain"]["DependsOn"]
