@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+_PATIENCE = 3600  # seconds that one statement of a load may take
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -138,7 +140,7 @@ def _database(settings: Settings) -> Iterator[Engine]:
 
     if not os.path.isfile(settings.database_ca):  # noqa: PTH113 - a text until here
         raise InputError(f"{settings.database_ca}: no such file; it holds the certificates that vouch for the database")
-    engine = connect(settings)
+    engine = connect(settings, patience=_PATIENCE)
     try:
         yield engine
     except Unavailable as error:

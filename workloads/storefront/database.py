@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 CONNECT_SECONDS = 3
-ANSWER_SECONDS = 15
+ANSWER_SECONDS = 5  # no page's question takes that long
+LOCK_SECONDS = 3
 _ACCESS_DENIED = 1045
 _NO_SUCH_TABLE = 1146
 _DUPLICATE, _LOCK_WAIT_TIMEOUT, _DEADLOCK = 1062, 1205, 1213
@@ -33,8 +34,9 @@ _ATTEMPTS = 5
 class _Connector:
     """Opens connections; reads the secret first, and again when the database refuses the password (rotation)."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: int) -> None:
         self._settings = settings
+        self._patience = patience
         self._access: DatabaseAccess | None = None
         self._lock = threading.Lock()
 
@@ -63,25 +65,26 @@ class _Connector:
             database=access.name,
             charset="utf8mb4",
             connect_timeout=CONNECT_SECONDS,
-            read_timeout=ANSWER_SECONDS,
-            write_timeout=ANSWER_SECONDS,
-            init_command="SET time_zone = '+00:00', innodb_lock_wait_timeout = 5",
+            read_timeout=self._patience,
+            write_timeout=self._patience,
+            init_command=f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {LOCK_SECONDS}",
             ssl_ca=self._settings.database_ca,
             ssl_verify_cert=True,
             ssl_verify_identity=True,
         )
 
 
-def connect(settings: Settings, connections: int = 8) -> Engine:
+def connect(settings: Settings, connections: int = 8, patience: int | None = None) -> Engine:
     """The engine of the settings' database. Nothing is connected yet.
 
     Args:
         settings: Which database.
         connections: How many are kept; whoever wants one more waits 3 seconds for it.
+        patience: Seconds to wait for an answer (default: what a page can wait).
     """
     return create_engine(
         "mysql+pymysql://",
-        creator=_Connector(settings),
+        creator=_Connector(settings, patience or ANSWER_SECONDS),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,

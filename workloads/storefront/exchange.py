@@ -37,6 +37,8 @@ def handle(app: Flask) -> None:
 def _begin() -> None:
     g.request_id = secrets.token_hex(6)
     g.began = time.perf_counter()
+    if "Transfer-Encoding" in request.headers:
+        abort(411)  # forms tell their length; one that does not would be cut off in silence
     largest = request.max_content_length
     if largest is not None and (request.content_length or 0) > largest:
         abort(413)

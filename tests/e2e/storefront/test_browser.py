@@ -2,10 +2,8 @@
 
 import os
 import re
-import socket
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -13,13 +11,13 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from localcloud import processes
 from tests.integration.storefront.conftest import Shop, empty_shop, shop
 
 __all__ = ["empty_shop", "shop"]  # fixtures
 
 PAGES = ("/", "/?q=zzzz", "/films/1", "/sign-in", "/nothing", "/?page=x")
 MEMBER_PAGES = ("/rentals", "/films/2", "/")
-Eventually = Callable[[Callable[[], Any]], Any]
 
 # For each text that is seen: its contrast with what is behind it, by WCAG 2.2's formula, and what it needs.
 CONTRAST = """() => {
@@ -62,25 +60,17 @@ UNNAMED = """() => [...document.querySelectorAll('a, button, input:not([type=hid
 
 
 @pytest.fixture(scope="module")
-def address(shop: Shop, eventually: Eventually, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The site, served by the project's own command."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "workloads.storefront", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    environment = os.environ | shop.settings.environment()
-    log = tmp_path_factory.mktemp("site") / "gunicorn.log"
-    with log.open("wb") as output, subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process:
-        assert eventually(lambda: _answers(port)), log.read_text()
-        yield f"http://localhost:{port}"
-        process.terminate()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return requests.get(f"http://localhost:{port}/readyz", timeout=5).ok
-    except requests.ConnectionError:
-        return False
+    command = [sys.executable, "-m", "workloads.storefront", "serve", "--bind", "127.0.0.1:0", "--workers", "1"]
+    process, listening = processes.serve(
+        command,
+        log=tmp_path_factory.mktemp("site") / "gunicorn.log",
+        environment=os.environ | {"PYTHONPATH": os.getcwd()} | shop.settings.environment(),  # noqa: PTH109
+        ready=r"Listening at: http://127.0.0.1:(\d+)",
+    )
+    yield f"http://localhost:{listening[1]}"
+    processes.end(process)
 
 
 @pytest.fixture
@@ -230,6 +220,13 @@ def test_every_page_has_one_heading_landmarks_and_a_name_for_whatever_can_be_use
         levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(e => +e.tagName[1])")
         assert all(after - before <= 1 for before, after in pairwise(levels)), at
         assert page.evaluate(SMALL_TARGETS) == [], at
+
+
+def test_a_body_that_does_not_tell_its_length_is_refused(address: str) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = requests.post(f"{address}/sign-in", data=(b"a" * 1000 for _ in range(40)), headers=form, timeout=30)
+    assert answer.status_code == 411
+    assert "cannot read" in answer.text
 
 
 def test_titles_of_pages_tell_them_apart(page: Page) -> None:

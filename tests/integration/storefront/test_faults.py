@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import re
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from tests.integration.storefront.conftest import COMPANY, PASSWORD, Shop, Visitor
+from workloads.storefront import database
 from workloads.storefront.assets import Assets, static
 from workloads.storefront.errors import RETRY_SECONDS
 from workloads.storefront.load import files
@@ -58,6 +61,20 @@ def test_a_database_that_is_away_is_told_and_used_again_when_it_is_back(shop: Sh
     assert visitor.get(f"/assets/{static('site.css')}").status_code == 200
     shop.server.restart(TLS)
     assert [visitor.get(address).status_code for address in ("/", "/films/1", "/rentals", "/readyz")] == [200] * 4
+
+
+def test_a_database_that_hangs_is_not_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 1)
+    app = shop.app()
+    visitor = Visitor(app)
+    assert visitor.get("/").status_code == 200
+    assert shop.server._process
+    os.killpg(shop.server._process.pid, signal.SIGSTOP)
+    assert is_an_intermission(visitor.get("/"))
+    os.killpg(shop.server._process.pid, signal.SIGCONT)
+    assert visitor.get("/").status_code == 200
+    app.extensions["storefront"].engine.dispose()
 
 
 def test_a_restart_in_the_middle_of_traffic_loses_no_rental(shop: Shop, fresh: Flask, eventually: Eventually) -> None:

@@ -1,5 +1,8 @@
 """Tables, catalogue and files: made once, the same again, all or nothing; and the commands that do it."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -148,8 +151,6 @@ def test_cards_shows_whom_to_sign_in_as(empty_shop: Shop) -> None:
 
 
 def test_the_commands_find_everything_by_a_stacks_outputs(empty_shop: Shop) -> None:
-    import json  # noqa: PLC0415 - here alone
-
     cloudformation = empty_shop.cloud.client("cloudformation")
     cloudformation.create_stack(StackName="WebApp", TemplateBody=json.dumps(TEMPLATE))
     authority = empty_shop.settings.database_ca
@@ -162,6 +163,15 @@ def test_the_commands_find_everything_by_a_stacks_outputs(empty_shop: Shop) -> N
     cloudformation.create_stack(StackName="Other", TemplateBody=json.dumps({"Resources": TEMPLATE["Resources"]}))
     with pytest.raises(InputError, match=r"no output DatabaseSecretArn.*is it WebApp"):
         command("init", "--stack", "Other", "--database-ca", authority)
+
+
+def test_the_commands_alone_end_with_a_line_when_something_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STOREFRONT_BUCKET")
+    done = subprocess.run(
+        [sys.executable, "-m", "workloads.storefront", "init"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: not set: STOREFRONT_BUCKET (or name a stack, whose outputs tell)\n"
 
 
 @pytest.mark.parametrize(
