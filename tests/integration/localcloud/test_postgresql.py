@@ -1,0 +1,82 @@
+"""PostgreSQL behind RDS: TLS, its parameter group, the master user's rights, restarts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from localcloud import postgresql
+from localcloud.postgresql import Server
+
+ACCESS = {"username": "boss'\"s", "password": 'it\'s \\ "secret"'}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("postgresql")
+    made = postgresql.start(folder, **ACCESS, database="rental", parameters={"rds.force_ssl": "1", "work_mem": "8MB"})
+    yield made
+    made.stop()
+
+
+def connect(server: Server, **options: Any) -> psycopg.Connection[Any]:
+    defaults = {"host": "localhost", "port": server.port, "dbname": "rental", "sslmode": "verify-full"}
+    access = {"user": ACCESS["username"], "password": ACCESS["password"], "sslrootcert": str(server.authority)}
+    return psycopg.connect(**{**defaults, **access, **options})
+
+
+def test_the_master_user_owns_the_database_and_is_no_superuser(server: Server) -> None:
+    with connect(server) as connection:
+        version, memory = connection.execute(
+            "SELECT current_setting('server_version'), current_setting('work_mem')"
+        ).fetchone()  # type: ignore[misc]
+        rights = connection.execute(
+            "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        connection.execute("CREATE TABLE films (title text)")
+    assert version.startswith("18.")
+    assert memory == "8MB"
+    assert rights == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"sslmode": "disable"}, "no encryption"),
+        ({"password": "wrong"}, "password authentication failed"),
+        ({"sslrootcert": __file__}, "certificate"),
+        ({"dbname": "nowhere"}, "does not exist"),
+    ],
+)
+def test_who_comes_otherwise_is_turned_away(server: Server, options: dict[str, str], reason: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match=reason):
+        connect(server, **options)
+
+
+def test_a_million_bytes_go_through_unchanged(server: Server) -> None:
+    data = bytes(range(256)) * 4096
+    with connect(server) as connection:
+        found = connection.execute("SELECT %s::bytea", [data]).fetchone()
+    assert found == (data,)
+
+
+def test_data_outlive_a_restart_which_ends_sessions_and_takes_new_parameters(server: Server) -> None:
+    with connect(server) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+    open_session = connect(server)
+    another = {"password": "another"}
+    server.change_password(**another)
+    server.restart({"rds.force_ssl": "0"})
+    with pytest.raises(psycopg.OperationalError):
+        open_session.execute("SELECT 1")
+    with connect(server, **another, sslmode="disable") as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
+    server.change_password(ACCESS["password"])
+
+
+def test_what_does_not_start_says_why(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"postgresql did not start: .*no_such_parameter"):
+        postgresql.start(tmp_path / "new", **ACCESS, database="", parameters={"no_such_parameter": "1"})
