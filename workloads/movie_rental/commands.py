@@ -252,6 +252,18 @@ def relay(stack: Stack = DEFAULT) -> None:
 
 
 @app.command()
+def rebuild(stack: Stack = DEFAULT) -> None:
+    """Make search index, graph and time series anew from library and ledger, or write what they lack."""
+    from workloads.movie_rental.rebuild import rebuild as run  # noqa: PLC0415
+
+    with _stack(stack) as found, _progress() as bar:
+        task = bar.add_task("movies", total=None)
+        done = run(found.engines(), lambda what, count: bar.update(task, description=what, completed=count))
+        found.index.let_write(found.search_writer)
+    typer.echo(", ".join(f"{count:,} {what}" for what, count in done.items()))
+
+
+@app.command()
 def quality(stack: Stack = DEFAULT) -> None:
     """How good recommendations and search are, on what is there."""
     from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality  # noqa: PLC0415

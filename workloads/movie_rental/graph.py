@@ -30,11 +30,12 @@ class NeptuneGraph:
 
     Args:
         endpoint: `https://host:port`.
+        attempts: How often a query is tried: concurrent writers are told to try again.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, attempts: int = 5) -> None:
         self._endpoint = endpoint
-        retries: Any = {"mode": "standard", "max_attempts": 5}  # concurrent writers are told to try again
+        retries: Any = {"mode": "standard", "total_max_attempts": attempts}
         config = Config(retries=retries, connect_timeout=5, read_timeout=120)
         self._client: Any = boto3.client("neptunedata", endpoint_url=endpoint, config=config)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from localcloud import neptune, processes
 from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.errors import InputError
 from workloads.movie_rental import customer, database
@@ -20,6 +21,7 @@ from workloads.movie_rental.load import create_database, load
 from workloads.movie_rental.migrate import migrate
 from workloads.movie_rental.model import Movie
 from workloads.movie_rental.outbox import FifoQueue, relay
+from workloads.movie_rental.rebuild import rebuild
 from workloads.movie_rental.search import search
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import Source
@@ -166,7 +168,7 @@ class TestAnEngineStopsInTheMiddle:
         gone: dict[str, tuple[Any, str]] = {
             "library": (DynamoLibrary("no-such-table", attempts=1), "table no-such-table: DynamoDB refused"),
             "index": (OpenSearchIndex(nowhere), f"{nowhere}: OpenSearch cannot be reached"),
-            "graph": (NeptuneGraph(nowhere), f"{nowhere}: Neptune cannot be reached"),
+            "graph": (NeptuneGraph(nowhere, attempts=1), f"{nowhere}: Neptune cannot be reached"),
             "series": (TimestreamSeries(_influxdb(nowhere)), f"{nowhere}: InfluxDB cannot be reached"),
         }
         engine, message = gone[request.param]
@@ -200,6 +202,24 @@ class TestAnEngineStopsInTheMiddle:
         whole = replace(engines, ledger=again)
         assert run(old, whole)["rentals"] == 0
         assert different(old, whole) == []
+
+    def test_a_server_that_is_killed_and_comes_back_with_what_it_had(
+        self, servers: Servers, old: str, tmp_path: Path
+    ) -> None:
+        process, port = neptune.start(tmp_path)
+        engines = replace(servers.new(), graph=NeptuneGraph(f"http://localhost:{port}", attempts=1))
+
+        def kill(stream: str, _done: int, _total: int) -> None:
+            if stream.startswith("who rented"):
+                processes.end(process, patience=0)
+
+        with pytest.raises(InputError, match=r"Neptune cannot be reached: .*; what is in stays: the same command goes"):
+            run(old, engines, progress=kill)
+        process, port = neptune.start(tmp_path)
+        whole = replace(engines, graph=NeptuneGraph(f"http://localhost:{port}"))
+        assert run(old, whole)["movies"] == 0
+        assert different(old, whole) == []
+        processes.end(process)
 
     def test_the_old_database(self) -> None:
         with pytest.raises(InputError, match="PostgreSQL cannot be reached"), Source("postgresql://x@localhost:9/old"):
@@ -261,6 +281,16 @@ def company(servers: Servers, old: str) -> Engines:
     made = servers.new()
     run(old, made)
     return made
+
+
+def test_what_is_derived_can_be_made_anew(servers: Servers, company: Engines, old: str) -> None:
+    anew = replace(company, index=servers.index(), graph=servers.graph(), series=servers.series())
+    anew.index.create(64)
+    assert {one.engine for one in different(old, anew)} == {"OpenSearch", "Neptune", "Timestream"}
+    assert rebuild(anew) == {"movies": 20, "customers": 17, "rentals": 280}
+    assert different(old, anew) == []
+    rebuild(anew)
+    assert different(old, anew) == []
 
 
 class TestACustomer:
