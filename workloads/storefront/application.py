@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from workloads.storefront import assets, errors, exchange, telemetry
+from workloads.storefront import assets, errors, exchange
 from workloads.storefront.database import connect
 from workloads.storefront.gunicorn_settings import threads
 from workloads.storefront.pages import catalogue, files, health, membership
@@ -20,6 +20,7 @@ from workloads.storefront.posters import poster_name
 from workloads.storefront.rentals import titled
 from workloads.storefront.secrets import session_secret
 from workloads.storefront.site import Site
+from workloads.storefront.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -52,11 +53,10 @@ def create_app(settings: Settings) -> Flask:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
-    logger, metrics = telemetry.start(settings.log_group)
     engine = connect(settings, connections=threads)
     sessions = sessionmaker(engine, expire_on_commit=False)
     bucket = assets.Assets(settings.bucket)
-    app.extensions["storefront"] = Site(settings, engine, sessions, bucket, logger, metrics)
+    app.extensions["storefront"] = Site(settings, engine, sessions, bucket, Telemetry(settings.log_group))
     exchange.handle(app)
     CSRFProtect(app)
     errors.handle(app)

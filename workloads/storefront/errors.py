@@ -64,7 +64,7 @@ def _failed(error: Exception) -> Response:
     status = _UNAVAILABLE if away else _ERROR
     details = {"request_id": g.get("request_id", ""), "status": status}
     if away:
-        site().logger.warning("unavailable: %s", str(error).split("\n")[0], extra=details)
+        site().telemetry.logger.warning("unavailable: %s", str(error).split("\n")[0], extra=details)
     else:
-        site().logger.error("failed", exc_info=error, extra=details)
+        site().telemetry.logger.error("failed", exc_info=error, extra=details)
     return page(status)

@@ -52,10 +52,10 @@ def _finish(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
     failed = response.status_code >= _SERVER_ERROR
-    if metrics := site().metrics:
+    if metrics := site().telemetry.metrics:
         metrics.count(seconds, failed=failed)
     # No query, address or member: the log is about the site, not about people.
-    site().logger.info(
+    site().telemetry.logger.info(
         "request",
         extra={
             "request_id": g.request_id,

@@ -10,14 +10,12 @@ from flask import current_app, session
 from workloads.storefront.schema import Member
 
 if TYPE_CHECKING:
-    import logging
-
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session, sessionmaker
 
     from workloads.storefront.assets import Assets
     from workloads.storefront.settings import Settings
-    from workloads.storefront.telemetry import Metrics
+    from workloads.storefront.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,7 @@ class Site:
     engine: Engine
     sessions: sessionmaker[Session]
     assets: Assets
-    logger: logging.Logger
-    metrics: Metrics | None
+    telemetry: Telemetry
 
 
 def site() -> Site:

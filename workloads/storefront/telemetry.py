@@ -149,33 +149,52 @@ def _rounded(milliseconds: float) -> float:
     return float(f"{milliseconds:.2g}")
 
 
-def start(log_group: str) -> tuple[logging.Logger, Metrics | None]:
-    """Log to standard output; with a log group, also to CloudWatch, and count for it. Sends what is left at exit."""
-    logger = logging.getLogger("storefront")
-    logger.handlers.clear()
-    logger.propagate = False
-    logger.setLevel(logging.INFO)
-    stream = logging.StreamHandler(sys.stdout)
-    stream.setFormatter(JsonLines())
-    logger.addHandler(stream)
-    if not log_group:
-        return logger, None
-    lines, metrics = CloudWatchLogs(log_group), Metrics()
-    logger.addHandler(lines)
-    threading.Thread(target=_ship, args=(lines, metrics), name="telemetry", daemon=True).start()
-    atexit.register(metrics.flush)
-    atexit.register(lines.flush)
-    return logger, metrics
+class Telemetry:
+    """Logs to standard output and, with a log group, to CloudWatch, and counts for it.
 
+    Args:
+        log_group: The log group; none when empty.
 
-def _ship(lines: CloudWatchLogs, metrics: Metrics) -> None:
-    due = time.monotonic() + _METRIC_SECONDS
-    while True:
-        time.sleep(_SEND_SECONDS)
-        lines.flush()
-        if time.monotonic() >= due:
-            due += _METRIC_SECONDS
-            metrics.flush()
+    Attributes:
+        logger: Takes events, with what belongs to them as `extra`.
+        metrics: Counts requests; None without a log group.
+    """
+
+    def __init__(self, log_group: str) -> None:
+        self.logger = logging.getLogger("storefront")
+        self.logger.handlers.clear()
+        self.logger.propagate = False
+        self.logger.setLevel(logging.INFO)
+        stream = logging.StreamHandler(sys.stdout)
+        stream.setFormatter(JsonLines())
+        self.logger.addHandler(stream)
+        self.metrics = Metrics() if log_group else None
+        self._lines = CloudWatchLogs(log_group) if log_group else None
+        self._end = threading.Event()
+        if self._lines:
+            self.logger.addHandler(self._lines)
+            threading.Thread(target=self._send, name="telemetry", daemon=True).start()
+            atexit.register(self.close)
+
+    def close(self) -> None:
+        """Send what is left, and nothing after that."""
+        if not self._end.is_set():
+            self._end.set()
+            self._flush()
+
+    def _send(self) -> None:
+        due = time.monotonic() + _METRIC_SECONDS
+        while not self._end.wait(_SEND_SECONDS):
+            if time.monotonic() >= due:
+                due += _METRIC_SECONDS
+                self._flush()
+            elif self._lines:
+                self._lines.flush()
+
+    def _flush(self) -> None:
+        if self._lines and self.metrics:
+            self._lines.flush()
+            self.metrics.flush()
 
 
 def _say(text: str) -> None:

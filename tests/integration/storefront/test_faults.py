@@ -268,4 +268,7 @@ def test_a_site_with_a_log_group_sends_its_lines_there(shop: Shop, eventually: E
         return [json.loads(event["message"]) for event in events]
 
     assert eventually(lines)[0]["route"] == "/healthz"
+    app.extensions["storefront"].telemetry.logger.info("the end")
+    app.extensions["storefront"].telemetry.close()
+    assert lines()[-1]["message"] == "the end"
     app.extensions["storefront"].engine.dispose()

@@ -45,6 +45,6 @@ def _works(check: Callable[[Site], None]) -> bool:
     try:
         check(site())
     except (Unavailable, InputError, SQLAlchemyError) as error:
-        site().logger.warning("not ready: %s", str(error).split("\n")[0])
+        site().telemetry.logger.warning("not ready: %s", str(error).split("\n")[0])
         return False
     return True
