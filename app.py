@@ -4,6 +4,7 @@ import sys
 
 from aws_cdk import App
 
+from infra.budget import Budget
 from infra.config import Config, ConfigError
 from infra.data_ecosystem import DataEcosystem
 from infra.devops_metrics import DevOpsMetrics
@@ -22,4 +23,6 @@ Training(app, "Training", config)
 DevOpsMetrics(app, "DevOpsMetrics", config)
 DataEcosystem(app, "DataEcosystem", config)
 WebApp(app, "WebApp", config)
+if config.budget.limit_usd:
+    Budget(app, "Budget", config)
 app.synth()

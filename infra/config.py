@@ -14,6 +14,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ValidationError
 
 from infra.errors import InfraError
+from infra.settings.budget import BudgetSettings
 from infra.settings.data_ecosystem import DataEcosystemSettings
 from infra.settings.devops_metrics import DevOpsMetricsSettings
 from infra.settings.setting import Settings, setting
@@ -40,6 +41,7 @@ class Config(Settings):
     devops_metrics: DevOpsMetricsSettings = DevOpsMetricsSettings()
     data_ecosystem: DataEcosystemSettings = DataEcosystemSettings()
     web_app: WebAppSettings = WebAppSettings()
+    budget: BudgetSettings = BudgetSettings()
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:

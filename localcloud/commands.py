@@ -8,6 +8,7 @@ import typer
 
 from localcloud.cloud import LocalCloud
 from localcloud.errors import LocalCloudError
+from localcloud.inventory import inventory
 from localcloud.server import serve
 
 app = typer.Typer(help="A cloud on this machine, for the stacks and their jobs.", no_args_is_help=True)
@@ -94,3 +95,11 @@ def reclaim(
     """Take the spot instance of a job back, as EC2 does: a notice in its metadata, and then it is gone."""
     _cloud(name).reclaim(job, notice)
     typer.echo(f"{job}: its host was told, and goes in {notice:.0f} seconds")
+
+
+@app.command()
+def sweep(name: Name = "default") -> None:
+    """List what there is, of every kind, whoever made it: after a removal, what it left behind."""
+    for kind, names in inventory(_cloud(name).client).items():
+        for each in sorted(names):
+            typer.echo(f"{kind:24}{each}")

@@ -238,6 +238,13 @@ def global_table(values: Properties) -> Properties:
     return table({"BillingMode": "PAY_PER_REQUEST", **values} | _given(**{name: own.get(name) for name in names}))
 
 
+def budget(values: Properties) -> Properties:
+    """Its name stands in what it is, and its amounts are text."""
+    limit = values["Budget"].get("BudgetLimit", {})
+    amount = {"BudgetLimit": {**limit, "Amount": str(limit["Amount"])}} if limit else {}
+    return {**values, "Budget": {"BudgetName": values["BudgetName"], **values["Budget"], **amount}}
+
+
 def compute_environment(values: Properties) -> Properties:
     """AWS Batch makes its own role where none is given; there are no images to update."""
     if resources := values.get("ComputeResources"):

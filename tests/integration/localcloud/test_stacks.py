@@ -5,7 +5,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import jmespath
 import pytest
 import yaml
 from botocore.exceptions import ClientError
@@ -13,6 +12,7 @@ from botocore.exceptions import ClientError
 import localcloud.cloudformation
 from localcloud import LocalCloud
 from localcloud.cloudformation import templates
+from localcloud.inventory import inventory
 
 EVERY_TYPE = Path(__file__).with_name("every_type.yaml")
 ROWS = Path(localcloud.cloudformation.__path__[0]) / "types.yaml"
@@ -308,74 +308,11 @@ def test_every_type_is_created_and_deleted_without_leftovers(cloud: LocalCloud, 
     body = EVERY_TYPE.read_text()
     used = {resource["Type"] for resource in templates.parse(body)["Resources"].values()}
     assert used >= yaml.safe_load(ROWS.read_text()).keys()
-    before = inventory(cloud)
+    before = inventory(cloud.client)
     stack = create(cloud, name, body)
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack["StackStatusReason"]
-    during = inventory(cloud)
+    during = inventory(cloud.client)
     assert not [kind for kind in before if during[kind] <= before[kind]]
     cloud.client("cloudformation").delete_stack(StackName=name)
     assert describe(cloud, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
-    assert inventory(cloud) == before
-    kms = cloud.client("kms")
-    states = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] for key in kms.list_keys()["Keys"]]
-    assert set(states) == {"PendingDeletion"}
-
-
-def inventory(cloud: LocalCloud) -> dict[str, set[str]]:
-    """The names of what there is, by kind."""
-    questions = {
-        "addresses": ("ec2", "describe_addresses", "Addresses[].PublicIp"),
-        "alarms": ("cloudwatch", "describe_alarms", "[MetricAlarms, CompositeAlarms][].AlarmName"),
-        "balancers": ("elbv2", "describe_load_balancers", "LoadBalancers[].LoadBalancerArn"),
-        "buckets": ("s3", "list_buckets", "Buckets[].Name"),
-        "databases": ("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),
-        "database parameters": (
-            "rds",
-            "describe_db_parameter_groups",
-            "DBParameterGroups[?!starts_with(DBParameterGroupName, 'default.')].DBParameterGroupName",
-        ),
-        "database subnets": ("rds", "describe_db_subnet_groups", "DBSubnetGroups[].DBSubnetGroupName"),
-        "dashboards": ("cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName"),
-        "endpoints": ("ec2", "describe_vpc_endpoints", "VpcEndpoints[?State != 'deleted'].VpcEndpointId"),
-        "environments": ("batch", "describe_compute_environments", "computeEnvironments[].computeEnvironmentName"),
-        "filters": ("logs", "describe_metric_filters", "metricFilters[].filterName"),
-        "flow logs": ("ec2", "describe_flow_logs", "FlowLogs[].FlowLogId"),
-        "functions": ("lambda", "list_functions", "Functions[].FunctionName"),
-        "event sources": ("lambda", "list_event_source_mappings", "EventSourceMappings[].UUID"),
-        "gateways": ("ec2", "describe_internet_gateways", "InternetGateways[].InternetGatewayId"),
-        "graphs": ("neptune", "describe_db_clusters", "DBClusters[].DBClusterIdentifier"),
-        "groups": ("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups[].AutoScalingGroupName"),
-        "instances": ("ec2", "describe_instances", "Reservations[].Instances[?State.Name == 'running'][].InstanceId"),
-        "job definitions": (
-            "batch",
-            "describe_job_definitions",
-            "jobDefinitions[?status == 'ACTIVE'].jobDefinitionArn",
-        ),
-        "launch templates": ("ec2", "describe_launch_templates", "LaunchTemplates[].LaunchTemplateId"),
-        "log groups": ("logs", "describe_log_groups", "logGroups[].logGroupName"),
-        "networks": ("ec2", "describe_vpcs", "Vpcs[].VpcId"),
-        "parameters": ("ssm", "describe_parameters", "Parameters[].Name"),
-        "policies": ("iam", "list_policies", "Policies[].PolicyName"),
-        "profiles": ("iam", "list_instance_profiles", "InstanceProfiles[].InstanceProfileName"),
-        "queues": ("sqs", "list_queues", "QueueUrls"),
-        "roles": ("iam", "list_roles", "Roles[?!starts_with(RoleName, 'AWSServiceRole')].RoleName"),
-        "route tables": ("ec2", "describe_route_tables", "RouteTables[].RouteTableId"),
-        "rules": ("events", "list_rules", "Rules[].Name"),
-        "scheduling policies": ("batch", "list_scheduling_policies", "schedulingPolicies[].arn"),
-        "search domains": ("opensearch", "list_domain_names", "DomainNames[].DomainName"),
-        "security groups": ("ec2", "describe_security_groups", "SecurityGroups[].GroupId"),
-        "subnets": ("ec2", "describe_subnets", "Subnets[].SubnetId"),
-        "subscriptions": ("sns", "list_subscriptions", "Subscriptions[].SubscriptionArn"),
-        "tables": ("dynamodb", "list_tables", "TableNames"),
-        "topics": ("sns", "list_topics", "Topics[].TopicArn"),
-        "waiting lines": ("batch", "describe_job_queues", "jobQueues[].jobQueueName"),
-    }
-    ours = {"Key": "Name", "Option": "BeginsWith", "Values": ["stack-"]}
-    options: dict[str, Any] = {
-        "list_policies": {"Scope": "Local"},
-        "describe_parameters": {"ParameterFilters": [ours]},
-    }
-    return {
-        kind: set(jmespath.search(path, getattr(cloud.client(service), operation)(**options.get(operation, {}))) or [])
-        for kind, (service, operation, path) in questions.items()
-    }
+    assert inventory(cloud.client) == before

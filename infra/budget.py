@@ -1,0 +1,46 @@
+"""A budget over the whole account: AWS writes before a month costs more than somebody wants to pay."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_cdk import Stack, aws_budgets
+from constructs import Construct
+
+from infra.config import Config
+from infra.stack import GroundworkStack
+
+#: When AWS writes: type of the figure, and percent of the limit.
+THRESHOLDS = (("ACTUAL", 80), ("FORECASTED", 100))
+
+
+class Budget(GroundworkStack):
+    """The budget; in the app only if `budget.limit_usd` is set."""
+
+    DESCRIPTION = "A budget over the account's costs of a month, with e-mails before it is spent."
+
+    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
+        super().__init__(scope, name, config, **options)
+        settings = self.config.budget
+        budget = aws_budgets.CfnBudget
+        made = budget(
+            self,
+            "Budget",
+            budget=budget.BudgetDataProperty(
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budget.SpendProperty(amount=settings.limit_usd, unit="USD"),
+            ),
+            notifications_with_subscribers=[
+                budget.NotificationWithSubscribersProperty(
+                    notification=budget.NotificationProperty(
+                        notification_type=kind,
+                        comparison_operator="GREATER_THAN",
+                        threshold=percent,
+                        threshold_type="PERCENTAGE",
+                    ),
+                    subscribers=[budget.SubscriberProperty(subscription_type="EMAIL", address=settings.email)],
+                )
+                for kind, percent in THRESHOLDS
+            ],
+        )
+        self.output("BudgetName", made.ref, "The budget, in Billing and Cost Management.")
