@@ -27,7 +27,7 @@ def main() -> int:
         app()
     except (InputError, InfraError, LocalCloudError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
-        return error.exit_code if isinstance(error, InputError) else 2
+        return 2 if isinstance(error, LocalCloudError) else error.exit_code
     return 0
 
 

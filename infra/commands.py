@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,9 +11,24 @@ from rich.table import Table
 from infra.config import Config
 from infra.errors import InfraError
 
+if TYPE_CHECKING:
+    from infra.removal import Deployed
+
 app = typer.Typer()
 
 Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="A setting, key=value; may repeat.")]
+
+
+def pairs(context: list[str] | None) -> dict[str, str]:
+    """Settings as given on the command line.
+
+    Raises:
+        InfraError: One is not `key=value`.
+    """
+    given = [pair.partition("=") for pair in context or []]
+    if wrong := [key for key, sign, _ in given if not sign]:
+        raise InfraError(f"--context {wrong[0]}: expected key=value.")
+    return {key: value for key, _, value in given}
 
 
 def settings(context: list[str] | None) -> Config:
@@ -27,12 +42,7 @@ def settings(context: list[str] | None) -> Config:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get("context", {}) if file.exists() else {}
     except (OSError, ValueError, AttributeError) as error:
         raise InfraError(f"{file.resolve()} cannot be read: {error}") from None
-    for pair in context or []:
-        key, sign, value = pair.partition("=")
-        if not sign:
-            raise InfraError(f"--context {pair}: expected key=value.")
-        found[key] = value
-    return Config.from_context(found)
+    return Config.from_context(found | pairs(context))
 
 
 @app.command()
@@ -75,3 +85,57 @@ def cost(
     for used in chosen.uses:
         by_use.add_row(used.source, page.figure(used), used.unit)
     console.print(by_use)
+
+
+@app.command()
+def destroy(
+    stack: Annotated[str, typer.Argument(help="The stack, as it is deployed.", show_default=False)],
+    context: Context = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a stack; says before what stays and what that costs. On AWS, or on the local cloud of `local env`."""
+    config, given = settings(context), pairs(context)
+
+    from infra.console import TEMPLATES  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.removal import Deployed  # noqa: PLC0415
+
+    sections = {kind.__name__: section for kind, section in TEMPLATES.values()}
+    if stack not in sections:
+        raise InfraError(f"There is no stack {stack}. There are {', '.join(sections)}.")
+    section = sections[stack]
+    both_keys = config.allow_data_deletion and getattr(config, section).delete_data
+    keys = f"allow_data_deletion=true {section}.delete_data=true"
+    deployed = Deployed(stack)
+    if deployed.filled and not both_keys:
+        full = ", ".join(f"{bucket} ({number})" for bucket, number in deployed.filled.items())
+        raise InfraError(
+            f"{stack} was deployed so that its data may go, but the settings here do not agree, and there are objects "
+            f"in {full}. Save them, or give both keys: -c {keys.replace(' ', ' -c ')}"
+        )
+    console = Console(soft_wrap=True)
+    _announce(console, deployed)
+    if deployed.kept and both_keys:
+        console.print(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} with {keys}.")
+    if not yes and not typer.confirm(f"Remove {stack}?"):
+        raise typer.Exit(1)
+    deployed.empty()
+    deployed.destroy(given, console.out)
+    console.print(f"{stack} is removed.")
+
+
+def _announce(console: Console, deployed: "Deployed") -> None:
+    """Say what stays, what it costs, and what goes for good."""
+    if deployed.kept:
+        table = Table("stays", "type", "name", "USD a month", "and by what it holds")
+        for kept in deployed.kept:
+            month = "unknown" if kept.month is None else f"{kept.month:.2f}"
+            held = ", ".join(f"{price.usd:g} a {price.unit}" for price in kept.uses)
+            table.add_row(
+                kept.name, kept.kind, "a final snapshot" if kept.is_snapshot else kept.identifier, month, held
+            )
+        Console(width=max(console.width, 180)).print(table)  # names are for copying, so never cut
+        total = sum(kept.month or 0 for kept in deployed.kept)
+        console.print(f"What stays bills {total:.2f} USD a month, and by what it holds.")
+    for bucket, number in deployed.filled.items():
+        console.print(f"[bold red]Deleted for good:[/] {number} objects and versions in {bucket}")
