@@ -1,0 +1,188 @@
+"""The projector against engines that are throttled or refuse, and events of every shape; the rules of the workload."""
+
+import json
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workloads.movie_rental.events import NO_CATEGORY, Event, cents, point_time, text_of
+
+from .conftest import load
+
+Json = dict[str, Any]
+
+
+class Engines(BaseHTTPRequestHandler):
+    """Neptune and InfluxDB at one address, answering as they are told; the real ones cannot be made to be throttled."""
+
+    neptune: tuple[int, str] = (200, "")
+    influxdb = 204
+    asked: tuple[tuple[str, str], ...] = ()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        path = self.path.split("?")[0].lower()
+        Engines.asked += ((path, body),)
+        status, code = self.neptune if path == "/opencypher" else (self.influxdb, "")
+        answer = json.dumps({"results": [], "code": code, "detailedMessage": "why", "message": "why"}).encode()
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        if status != 204:
+            self.wfile.write(answer)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def projector(aws: None) -> Iterator[ModuleType]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Engines)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    boto3.client("dynamodb").create_table(
+        TableName="events-given-up",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("Source", "Id")],
+        KeySchema=[{"AttributeName": "Source", "KeyType": "HASH"}, {"AttributeName": "Id", "KeyType": "RANGE"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    secret = json.dumps({"username": "groundwork", "password": "p"})
+    arn = boto3.client("secretsmanager").create_secret(Name="influxdb", SecretString=secret)["ARN"]
+    with pytest.MonkeyPatch.context() as patch:
+        values = {
+            "GRAPH_ENDPOINT": f"http://localhost:{server.server_port}",
+            "INFLUXDB_ENDPOINT": f"localhost:{server.server_port}",
+            "INFLUXDB_SECRET": arn,
+            "ENGINE": "influxdb",
+            "DATABASE": "rental",
+            "TABLE": "rentals",
+            "ATTEMPTS": "3",
+            "DEAD_LETTERS": "events-given-up",
+        }
+        for name, value in values.items():
+            patch.setenv(name, value)
+        module: Any = load("rental_projector")
+        once = Config(retries={"total_max_attempts": 1})  # boto3's own pauses are not what is tested
+        module.neptune = boto3.client("neptunedata", endpoint_url=values["GRAPH_ENDPOINT"], config=once)
+        yield module
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def letters(projector: ModuleType) -> Any:
+    """Reasons by message; empty before each test."""
+    table = boto3.resource("dynamodb").Table("events-given-up")
+    for item in table.scan()["Items"]:
+        table.delete_item(Key={"Source": item["Source"], "Id": item["Id"]})
+    Engines.neptune, Engines.influxdb, Engines.asked = (200, ""), 204, ()
+    return lambda: {item["Id"]: item["Reason"] for item in table.scan()["Items"]}
+
+
+def event(**more: Any) -> Json:
+    whole = {"event_id": "e", "type": "rented", "customer_id": "7", "at": "2026-05-24T21:54:33.000Z", "rental_id": 42}
+    return {**whole, "film_id": "3", "store_id": 1, "title": "t", "category": None, "amount": "2.99", **more}
+
+
+def message(identity: str, body: Any, *, group: str = "7", received: int = 1) -> Json:
+    attributes = {"ApproximateReceiveCount": str(received), "MessageGroupId": group}
+    text = body if isinstance(body, str) else json.dumps(body)
+    return {"messageId": identity, "body": text, "attributes": attributes, "eventSource": "aws:sqs"}
+
+
+def run(projector: ModuleType, *messages: Json) -> list[str]:
+    """The messages that are to come again."""
+    return [each["itemIdentifier"] for each in projector.handler({"Records": messages}, None)["batchItemFailures"]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (429, "ThrottlingException"),
+        (400, "TooManyRequestsException"),
+        (409, "ConcurrentModificationException"),
+        (500, "InternalFailureException"),
+        (403, "AccessDeniedException"),
+    ],
+)
+def test_a_graph_that_takes_nothing_now_is_asked_again(
+    projector: ModuleType, letters: Any, answer: tuple[int, str]
+) -> None:
+    Engines.neptune = answer
+    assert run(projector, message("a", event())) == ["a"]
+    assert letters() == {}
+    assert run(projector, message("a", event(), received=3)) == []
+    assert letters()["a"].startswith(f"after 3 attempts: Neptune: {answer[1]}")
+
+
+@pytest.mark.parametrize(("status", "again"), [(503, True), (401, True), (429, True), (400, False), (413, False)])
+def test_trends_that_take_nothing_now_are_asked_again_and_those_that_refuse_are_not(
+    projector: ModuleType, letters: Any, status: int, again: bool
+) -> None:
+    Engines.influxdb = status
+    assert run(projector, message("a", event())) == (["a"] if again else [])
+    assert letters() == ({} if again else {"a": letters().get("a")})
+
+
+def test_a_query_that_is_wrong_is_given_up(projector: ModuleType, letters: Any) -> None:
+    Engines.neptune = (400, "MalformedQueryException")
+    assert run(projector, message("a", event())) == []
+    assert letters() == {"a": "Neptune: MalformedQueryException: why "}
+
+
+def test_those_of_the_same_customer_wait_and_others_do_not(projector: ModuleType, letters: Any) -> None:
+    Engines.influxdb = 503
+    erasure = {"type": "customer_erased", "customer_id": "7"}
+    again = run(
+        projector,
+        message("a", event()),
+        message("b", erasure),
+        message("c", {**erasure, "customer_id": "8"}, group="8"),
+    )
+    assert again == ["a", "b"]
+    queries = [json.loads(body)["query"] for path, body in Engines.asked if path == "/opencypher"]
+    assert [query for query in queries if "DETACH" in query] == [projector.ERASE]  # of customer 8
+
+
+def test_no_event_of_any_shape_ends_the_run(projector: ModuleType, letters: Any) -> None:
+    bodies = ["", "[]", "null", "7", '"text"', "{}", json.dumps(event(amount="much")), json.dumps(event(at="soon"))]
+    bodies += [json.dumps(event(amount="NaN")), json.dumps(event(rental_id=None)), json.dumps({"customer_id": 1})]
+    assert run(projector, *(message(str(number), body) for number, body in enumerate(bodies))) == []
+    assert len(letters()) == len(bodies)
+    assert Engines.asked == ()
+
+
+def test_a_film_that_came_back_changes_neither_graph_nor_trends(projector: ModuleType, letters: Any) -> None:
+    assert run(projector, message("a", event(type="returned", title=None))) == []
+    assert (Engines.asked, letters()) == ((), {})
+
+
+def test_a_category_of_any_name_is_one_tag(projector: ModuleType, letters: Any) -> None:
+    assert run(projector, message("a", event(category="Sci-Fi, a=b"))) == []
+    line = dict(Engines.asked)["/write"]
+    assert line.startswith("rentals,category=Sci-Fi\\,\\ a\\=b,store=1 value=1i,amount=299i ")
+
+
+moments = st.datetimes(timezones=st.timezones()).filter(lambda at: 1970 < at.year < 2100)
+amounts = st.decimals(min_value=0, max_value=1000, places=2)
+
+
+@given(moment=moments, rental=st.integers(0, 2**31), amount=amounts)
+def test_function_and_workload_write_the_same_point(
+    projector: ModuleType, moment: Any, rental: int, amount: Decimal
+) -> None:
+    body = Event("e", "rented", "7", text_of(moment), rental, "3", 1, "t", None, str(amount)).body()
+    read = projector.read(body)
+    assert read["cents"] == cents(amount)
+    assert projector.point_time(read) == point_time(moment, rental)
+    assert (read["customer"], read["movie"], read["rental"]) == ("7", "3", rental)
+    assert projector.NO_CATEGORY == NO_CATEGORY
