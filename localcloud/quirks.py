@@ -1,11 +1,20 @@
 """Corrections of what moto gets wrong for deployed stacks."""
 
 from typing import Any
+from uuid import uuid4
 
 from moto.cloudtrail.responses import CloudTrailResponse
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.responses import EC2Response
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.ssm.models import ParameterDict
 
-from localcloud.hooks import instead
+from localcloud.hooks import after, instead
+
+AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+DEEP_LEARNING_IMAGES = [
+    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
+]
 
 
 @instead(IAMPolicyStatement, "is_action_permitted")
@@ -27,3 +36,30 @@ def _lookup_events(_self: CloudTrailResponse) -> str:
 
 
 setattr(CloudTrailResponse, "lookup_events", _lookup_events)  # noqa: B010 (moto has no such method)
+
+
+def _create_placement_group(self: EC2Response) -> ActionResult:
+    """moto gap: placement groups, which decide nothing here."""  # noqa: D403
+    name, strategy = self._get_param("GroupName"), self._get_param("Strategy")
+    group = {"GroupId": f"pg-{uuid4().hex[:17]}", "GroupName": name, "Strategy": strategy, "State": "available"}
+    return ActionResult({"PlacementGroup": group})
+
+
+def _delete_placement_group(_self: EC2Response) -> ActionResult:
+    return EmptyResult()
+
+
+setattr(EC2Response, "create_placement_group", _create_placement_group)  # noqa: B010
+setattr(EC2Response, "delete_placement_group", _delete_placement_group)  # noqa: B010
+
+
+@after(ParameterDict, "_load_latest_amis")
+def _deep_learning_images(_: None, parameters: ParameterDict) -> None:
+    """moto gap: the parameters of the deep learning images. Nothing boots here, so Amazon Linux's image will do."""  # noqa: D403
+    for name in DEEP_LEARNING_IMAGES:
+        parameters[name] = dict.__getitem__(parameters, AMAZON_LINUX)
+
+
+@instead(ParameterDict, "_check_loading_status")
+def _check_loading_status(original: Any, self: ParameterDict, key: str) -> None:
+    original(self, AMAZON_LINUX if str(key).startswith("/aws/service/deeplearning/") else key)

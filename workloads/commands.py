@@ -16,6 +16,9 @@ from workloads.errors import InputError, TrainingStopped
 from workloads.movie_rental.commands import app as movie_rental
 from workloads.options import add_options, validated
 from workloads.storefront.commands import app as storefront
+from workloads.training.jobs import commands as training_jobs
+from workloads.training.jobs.stack import DEFAULT, TrainingStack
+from workloads.training.jobs.submit import Request
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.workload import WORKLOADS, load
 
@@ -42,6 +45,12 @@ SamplerName = Annotated[
 Storage = Annotated[
     str | None,
     typer.Option(help="File or database URL of the study (default: study.journal in the output)", show_default=False),
+]
+TuningData = Annotated[
+    str | None, typer.Option(help="Folder or s3:// URI of the data (--on batch: the stack's)", show_default=False)
+]
+On = Annotated[
+    Literal["here", "batch"], typer.Option(help="This machine, or jobs of the stack Training, one a worker.")
 ]
 Model = Annotated[str, typer.Option(help="Folder or s3:// URI of a finished run.")]
 
@@ -104,14 +113,22 @@ def _tune(name: str) -> Callable[..., None]:
 
     def command(
         *,
-        data: Data,
+        data: TuningData = None,
         given: dict[str, Any],
         trials: Trials = 20,
         workers: Workers = 1,
         sampler: SamplerName = "tpe",
         storage: Storage = None,
         output: Output = None,
+        on: On = "here",
     ) -> None:
+        if on == "batch":
+            options = _words({"data": data, "output": output, "trials": trials, "sampler": sampler, **given})
+            request = Request(name, options, task="tune", workers=workers)
+            training_jobs.send(TrainingStack.find(DEFAULT), request, on="batch", wait=True, price_per_hour=None)
+            return
+        if data is None:
+            raise InputError("--data: name the folder or s3:// URI of the data (only --on batch knows it)")
         settings = {key: value for key, value in given.items() if key in workload.settings.model_fields}
         validated(workload.settings, settings)
         target = output or default_output(f"{name}-tuning")
@@ -121,6 +138,7 @@ def _tune(name: str) -> Callable[..., None]:
     return add_options(_stopping_clearly(command), workload.settings, RunOptions, presets=workload.settings.presets)
 
 
+training_jobs.register(app)
 app.add_typer(_group(_train, "Train a model and write its run folder."), name="train")
 app.add_typer(
     _group(_tune, "Search for a model's best settings; those you give stay fixed. The same --output goes on."),
@@ -169,6 +187,18 @@ def generate(
 def default_output(name: str) -> str:
     """A folder of its own for a run that was given none."""
     return f"runs/{name}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+
+
+def _words(options: dict[str, Any]) -> list[str]:
+    """Options as words of a command line."""
+    words = []
+    for name, value in options.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif value is not None:
+            words += [f"--{option}", str(value)]
+    return words
 
 
 def _digits(text: str) -> list[int]:

@@ -1,0 +1,167 @@
+"""`groundwork submit`, `jobs`, `logs`, `cancel`, `runs`: training on the stack, from a shell."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from workloads.errors import InputError
+from workloads.training.jobs import prices
+from workloads.training.jobs.follow import ENDED, Log, children, describe, follow, seconds_run
+from workloads.training.jobs.stack import DEFAULT, TrainingStack, client
+from workloads.training.jobs.submit import Request, describe_definition, launch_instance, submit_to_batch
+from workloads.training.runtime.storage import locate
+from workloads.training.runtime.workload import WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.")]
+Follow = Annotated[bool, typer.Option(help="Tell states and log until the job ends; Ctrl-C leaves the job running.")]
+PerHour = Annotated[
+    float | None, typer.Option(help="USD an hour of one instance (default: list prices)", show_default=False)
+]
+JobId = Annotated[str, typer.Argument(help="A job's id, or that of a one-off instance (i-...).")]
+_STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to a command line."""
+    app.command(context_settings={"ignore_unknown_options": True})(submit)
+    for command in (jobs, logs, cancel, runs):
+        app.command()(command)
+
+
+def submit(
+    workload: Annotated[str, typer.Argument(help="One of: " + ", ".join(WORKLOADS) + ".", show_default=False)],
+    options: Annotated[
+        list[str] | None, typer.Argument(help="After --: options of `groundwork train` (or tune).", show_default=False)
+    ] = None,
+    *,
+    on: Annotated[
+        Literal["batch", "ec2"], typer.Option(help="A queue, or an instance of its own with a GPU.")
+    ] = "batch",
+    queue: Annotated[Literal["cpu", "gpu"], typer.Option(help="Machines without or with a GPU.")] = "cpu",
+    task: Annotated[
+        Literal["train", "tune"], typer.Option(help="Train once, or search for better settings.")
+    ] = "train",
+    nodes: Annotated[int, typer.Option(min=1, help="Instances that train together.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Jobs that search together.")] = 1,
+    follow: Follow = True,
+    price_per_hour: PerHour = None,
+    stack: StackName = DEFAULT,
+) -> None:
+    """Train or tune a workload on the stack, follow it, and tell what it costs."""
+    if workload not in WORKLOADS:
+        raise InputError(f"no workload is called {workload}: choose from {', '.join(WORKLOADS)}")
+    if workers > 1 and task != "tune":
+        raise InputError(f"--workers {workers}: only --task tune shares its work among jobs; --nodes trains on several")
+    if on == "ec2" and (nodes > 1 or workers > 1):
+        raise InputError("--on ec2: one instance; use --on batch for several nodes or workers")
+    request = Request(workload, options or [], task, "gpu" if on == "ec2" else queue, nodes, workers)
+    send(TrainingStack.find(stack), request, on=on, wait=follow, price_per_hour=price_per_hour)
+
+
+def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_per_hour: float | None) -> None:
+    """Submit a request, tell what it may cost, and follow it where that is wanted."""
+    machines = "gpu" if request.nodes > 1 else request.queue
+    limit = int(describe_definition(stack, request)["timeout"]["attemptDurationSeconds"])
+    hourly = prices.price(machines, per_hour=price_per_hour)
+    typer.echo(prices.estimate(hourly, max(request.nodes, request.workers), limit))
+    if on == "ec2":
+        instance = launch_instance(stack, request)
+        typer.echo(f"instance {instance}\nIts log, in a few minutes: groundwork logs {instance} --follow")
+        return
+    job = submit_to_batch(stack, request)
+    typer.echo(f"job {job}")
+    if wait:
+        ended = _followed(stack, job)
+        typer.echo(prices.cost(hourly, max(request.nodes, 1), seconds_run(ended)))
+        if ended["status"] == "FAILED":
+            raise typer.Exit(1)
+
+
+def jobs(stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20) -> None:
+    """List the stack's jobs, the newest first: state, why it waits or failed, time."""
+    found = sorted(_all_jobs(TrainingStack.find(stack)), key=lambda job: -job["createdAt"])
+    table = Table("job", "name", "queue", "created", "state", "seconds", "reason")
+    for job in found[:limit]:
+        created = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
+        state = " ".join(filter(None, (job["status"].lower(), children(job))))
+        cells = (job["jobId"], job["jobName"], job["queue"], f"{created:%Y-%m-%d %H:%M}", state)
+        table.add_row(*cells, f"{seconds_run(job):,.0f}", job.get("statusReason") or "")
+    Console(width=None if Console().is_terminal else 200).print(table)
+
+
+def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> None:
+    """Print what a job has printed, over all of its attempts; with --follow until it ends."""
+    found = TrainingStack.find(stack)
+    if follow and not job.startswith("i-"):
+        _followed(found, job)
+        return
+    log = Log(found["LogGroupName"])
+    lines = log.of_stream(f"one-off/{job}") if job.startswith("i-") else log.new_lines(describe(job))
+    for line in lines:
+        typer.echo(line)
+
+
+def cancel(
+    job: JobId, reason: Annotated[str, typer.Option(help="Why, for whoever looks later.")] = "cancelled by its owner"
+) -> None:
+    """End a job: it saves a checkpoint, and is not tried again."""
+    if job.startswith("i-"):
+        client("ec2").terminate_instances(InstanceIds=[job])
+    else:
+        describe(job)
+        client("batch").terminate_job(jobId=job, reason=reason)
+    typer.echo(f"{job} is told to end")
+
+
+def runs(
+    place: Annotated[
+        str | None, typer.Argument(help="Folder or s3:// URI (default: the stack's artifacts)", show_default=False)
+    ] = None,
+    stack: StackName = DEFAULT,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 30,
+) -> None:
+    """List finished runs with their figures, the newest first."""
+    from workloads.training.jobs.runs import finished_runs, headline  # noqa: PLC0415 - PyTorch takes seconds to import
+
+    where = locate(place or f"s3://{TrainingStack.find(stack)['ArtifactBucketName']}")
+    table = Table("run", "workload", "started", "epochs", "seconds", "on the test set", "device")
+    for run in finished_runs(where)[:limit]:
+        cells = (run["run"], run["workload"], str(run["started"])[:16], str(run["epochs"]), f"{run['seconds']:,.0f}")
+        table.add_row(*cells, headline(run), run["machine"]["device"])
+    Console(width=None if Console().is_terminal else 200).print(table)
+
+
+def _followed(stack: TrainingStack, job: str) -> dict[str, Any]:
+    try:
+        return follow(stack, job, typer.echo)
+    except KeyboardInterrupt:
+        typer.echo(f"\nThe job runs on. Come back: groundwork logs {job} --follow. End it: groundwork cancel {job}")
+        raise typer.Exit(0) from None
+
+
+def _all_jobs(stack: TrainingStack) -> Iterator[dict[str, Any]]:
+    """The jobs in the stack's queues, in every state, with the name of their queue."""
+    batch = client("batch")
+    for queue in ("Cpu", "Gpu", "MultiNode"):
+        listed = [
+            item["jobId"]
+            for state in _STATES
+            for page in batch.get_paginator("list_jobs").paginate(jobQueue=stack[f"{queue}QueueArn"], jobStatus=state)
+            for item in page["jobSummaryList"]
+            if ":" not in item["jobId"]
+        ]
+        ids = list(dict.fromkeys(listed))
+        for start in range(0, len(ids), 100):  # DescribeJobs' limit
+            for job in batch.describe_jobs(jobs=ids[start : start + 100])["jobs"]:
+                yield {**job, "queue": queue.lower()}
+
+
+__all__ = ["ENDED", "register", "send"]

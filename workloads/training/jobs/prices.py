@@ -1,0 +1,49 @@
+"""What a job costs: list prices of one region at one day, so that a person knows the order of magnitude."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+TYPICAL = {"cpu": "m7i.xlarge", "gpu": "g4dn.xlarge"}
+"""What a job of the stack's default size gets, on demand; spot is cheaper."""
+
+
+def price(queue: str, instance_type: str | None = None, per_hour: float | None = None) -> float:
+    """USD an hour of one instance.
+
+    Args:
+        queue: `cpu` or `gpu`.
+        instance_type: The instance, where it is known.
+        per_hour: A person's own price, which wins.
+    """
+    table: dict[str, float] = _file()["usd_per_hour"]
+    return per_hour if per_hour is not None else table.get(instance_type or "", table[TYPICAL[queue]])
+
+
+def estimate(usd_per_hour: float, instances: int, limit_seconds: int) -> str:
+    """What a job costs an hour, and at most in an attempt."""
+    hourly, limit = usd_per_hour * instances, limit_seconds / 3600
+    told = _file()
+    return (
+        f"about {hourly:.2f} USD an hour on demand, at most {hourly * limit:.2f} USD an attempt (limit {limit:.1f} h); "
+        f"spot costs a third to two thirds ({told['region']}, prices of {told['read']}; --price-per-hour for yours)"
+    )
+
+
+def cost(usd_per_hour: float, instances: int, seconds: float) -> str:
+    """What a job that ran so long has cost at most."""
+    plural = "s" if instances > 1 else ""
+    return (
+        f"{seconds:,.0f} s on {instances} instance{plural}: at most {usd_per_hour * instances * seconds / 3600:.4f} USD"
+    )
+
+
+def _file() -> dict[str, Any]:
+    text = resources.files("workloads.training.jobs").joinpath("prices.json").read_text("utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content

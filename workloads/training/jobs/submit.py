@@ -1,0 +1,149 @@
+"""A job in one of the stack's queues, or on an instance of its own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+from workloads.errors import InputError
+from workloads.training.jobs.stack import TrainingStack, client
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Queue = Literal["cpu", "gpu"]
+Task = Literal["train", "tune"]
+_TAG_LENGTH = 256
+_TAG_TEXT = re.compile(r"[\w +=.:/@,-]*")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for.
+
+    Attributes:
+        workload: Its name.
+        options: Of `groundwork train` or `groundwork tune`.
+        task: Train once, or search for better settings.
+        queue: Which machines.
+        nodes: How many instances train together.
+        workers: How many search together, each a job of an array.
+    """
+
+    workload: str
+    options: Sequence[str] = ()
+    task: Task = "train"
+    queue: Queue = "cpu"
+    nodes: int = 1
+    workers: int = 1
+
+    @property
+    def job_name(self) -> str:
+        """What the job is called in the console."""
+        return f"{self.workload}-{self.task}"
+
+    @property
+    def definition(self) -> str:
+        """The stack's output that names the job definition."""
+        kind = "MultiNode" if self.nodes > 1 else "Gpu" if self.queue == "gpu" else ""
+        return f"{self.workload.title().replace('-', '')}{kind}JobDefinitionArn"
+
+    @property
+    def queue_output(self) -> str:
+        """The stack's output that names the queue."""
+        return "MultiNodeQueueArn" if self.nodes > 1 else f"{self.queue.title()}QueueArn"
+
+
+def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any]:
+    """The job definition that fits a request.
+
+    Raises:
+        InputError: The stack has none: the workload does not run on such machines.
+    """
+    if request.definition not in stack.outputs:
+        where = f"on {request.nodes} nodes" if request.nodes > 1 else f"in the queue {request.queue}"
+        raise InputError(f"{request.workload} does not run {where}: stack {stack.name} has no {request.definition}")
+    answer = client("batch").describe_job_definitions(jobDefinitions=[stack[request.definition]])
+    found: dict[str, Any] = answer["jobDefinitions"][0]
+    return found
+
+
+def submit_to_batch(stack: TrainingStack, request: Request) -> str:
+    """Submit the job; its id.
+
+    Raises:
+        InputError: The request cannot be met.
+    """
+    definition = describe_definition(stack, request)
+    submission: dict[str, Any] = {
+        "jobName": request.job_name,
+        "jobQueue": stack[request.queue_output],
+        "jobDefinition": stack[request.definition],
+        "shareIdentifier": request.workload.replace("-", ""),
+        "parameters": {"task": request.task, "output": _output(stack, request)},
+    }
+    nodes = definition.get("nodeProperties", {}).get("nodeRangeProperties", [])
+    defined = nodes[0]["container"] if nodes else definition["containerProperties"]
+    override = {"command": [*defined["command"], *request.options]}
+    if nodes:
+        everywhere = [{"targetNodes": "0:", "containerOverrides": override}]
+        submission["nodeOverrides"] = {"numNodes": request.nodes, "nodePropertyOverrides": everywhere}
+    else:
+        submission["containerOverrides"] = override
+    if request.workers > 1:
+        submission["arrayProperties"] = {"size": request.workers}
+    try:
+        return str(client("batch").submit_job(**submission)["jobId"])
+    except ClientError as error:
+        raise InputError(f"{request.job_name}: {error.response['Error'].get('Message')}") from error
+
+
+def launch_instance(stack: TrainingStack, request: Request) -> str:
+    """Start an instance that runs the one command and ends itself; its id.
+
+    Raises:
+        InputError: The command does not fit into the instance's tag, or EC2 refuses.
+    """
+    definition = describe_definition(stack, request)
+    container = definition["containerProperties"]
+    parameters = {**definition["parameters"], "task": request.task, "output": _output(stack, request)}
+    words = [parameters.get(word.removeprefix("Ref::"), word) for word in container["command"][3:]]
+    command = " ".join([*words, *request.options])
+    if len(command) > _TAG_LENGTH or not _TAG_TEXT.fullmatch(command):
+        raise InputError(
+            f"--on ec2: the command must fit into a tag, {_TAG_LENGTH} letters, digits and + - = . , _ : / @: {command}"
+        )
+    tags = {
+        "groundwork:command": command,
+        "groundwork:role": container["jobRoleArn"],
+        "groundwork:run": request.job_name,
+    }
+    try:
+        answer = client("ec2").run_instances(
+            LaunchTemplate={"LaunchTemplateId": stack["LaunchTemplateId"], "Version": "$Latest"},
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[
+                {
+                    "ResourceType": "instance",
+                    "Tags": [
+                        {"Key": "groundwork:expected-termination", "Value": "its training ends"},
+                        *({"Key": key, "Value": value} for key, value in tags.items()),
+                    ],
+                }
+            ],
+        )
+    except ClientError as error:
+        raise InputError(f"{request.job_name}: {error.response['Error'].get('Message')}") from error
+    return str(answer["Instances"][0]["InstanceId"])
+
+
+def _output(stack: TrainingStack, request: Request) -> str:
+    """A place of its own for the run, below its workload's name, where its role may write."""
+    kind = "tuning-" if request.task == "tune" else ""
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+    return f"s3://{stack['ArtifactBucketName']}/{request.workload}/{kind}{moment}"
