@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -76,28 +77,40 @@ class PostgresLedger:
         return True
 
     def rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
-        """Lend a copy of a movie: rental, payment and event in one transaction."""
+        """Lend a copy of a movie: rental, payment and event in one transaction.
+
+        Who takes the same copy in the same instant loses against the index `rentals_out`, and looks for another.
+        """
+        with database.explained(self.url):
+            while True:
+                try:
+                    with self._connection.transaction():
+                        return self._rent(customer_id, movie, store_id)
+                except UniqueViolation as error:
+                    if error.diag.constraint_name != "rentals_out":
+                        raise
+
+    def _rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
         now = datetime.now(UTC)
-        with database.explained(self.url), self._connection.transaction():
-            who = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
-            if not who:
-                raise InputError(f"customer {customer_id}: there is none of that number")
-            if not who[0]:
-                raise InputError(f"customer {customer_id} is not active, and may not rent")
-            copy = self._one(queries.load("available_copy.sql").text, {"film": int(movie.id), "store": store_id})
-            clerk = self._one(queries.load("clerk.sql").text, {"store": store_id})
-            if not copy or not clerk:
-                raise InputError(f"{movie.title}: store {store_id} has no copy that is not lent; try another store")
-            [(rental,)] = self._connection.execute(
-                "INSERT INTO rentals (rented_at, inventory_id, customer_id, staff_id) VALUES (%s, %s, %s, %s) "
-                "RETURNING rental_id",
-                [now, copy[0], customer_id, clerk[0]],
-            )
-            self._connection.execute(
-                "INSERT INTO payments (rental_id, customer_id, staff_id, amount, paid_at) VALUES (%s, %s, %s, %s, %s)",
-                [rental, customer_id, clerk[0], movie.rental_rate, now],
-            )
-            return self._tell(Event.rented(rental, customer_id, movie, store_id, now))
+        who = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
+        if not who:
+            raise InputError(f"customer {customer_id}: there is none of that number")
+        if not who[0]:
+            raise InputError(f"customer {customer_id} is not active, and may not rent")
+        copy = self._one(queries.load("available_copy.sql").text, {"film": int(movie.id), "store": store_id})
+        clerk = self._one(queries.load("clerk.sql").text, {"store": store_id})
+        if not copy or not clerk:
+            raise InputError(f"{movie.title}: store {store_id} has no copy that is not lent; try another store")
+        [(rental,)] = self._connection.execute(
+            "INSERT INTO rentals (rented_at, inventory_id, customer_id, staff_id) VALUES (%s, %s, %s, %s) "
+            "RETURNING rental_id",
+            [now, copy[0], customer_id, clerk[0]],
+        )
+        self._connection.execute(
+            "INSERT INTO payments (rental_id, customer_id, staff_id, amount, paid_at) VALUES (%s, %s, %s, %s, %s)",
+            [rental, customer_id, clerk[0], movie.rental_rate, now],
+        )
+        return self._tell(Event.rented(rental, customer_id, movie, store_id, now))
 
     def give_back(self, rental_id: int) -> Event | None:
         """Take a copy back: rental and event in one transaction; None if it is back already."""

@@ -1,6 +1,7 @@
 """What each port promises, kept by the engine in memory and by the real one alike."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ import pytest
 
 from workloads.errors import InputError
 from workloads.movie_rental.events import text_of
+from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.memory import (
     MemoryGraph,
     MemoryLedger,
@@ -64,7 +66,7 @@ def fresh(request: pytest.FixtureRequest) -> Callable[[str], Any]:
     return lambda port: made[port]()
 
 
-def _stocked(servers: Servers) -> Ledger:
+def _stocked(servers: Servers) -> PostgresLedger:
     """A ledger with one copy of film 1 and two of film 2."""
     ledger = servers.ledger()
     ledger.connection.execute("""
@@ -407,3 +409,22 @@ class TestLedger:
         back = ledger.give_back(lent.rental_id)
         assert back
         assert [event.type for _, event in ledger.waiting()] == ["customer_erased"]
+
+
+def test_two_copies_are_lent_twice_however_many_want_them_at_once(servers: Servers) -> None:
+    ledger = _stocked(servers)
+    who = [ledger.add_customer(customer()).id for _ in range(8)]
+    others = [PostgresLedger(ledger.url) for _ in who]
+    servers.opened += others
+
+    def rent(place: int) -> str:
+        try:
+            return others[place].rent(who[place], TOKYO, 1).type
+        except InputError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(len(who)) as pool:
+        answers = [*pool.map(rent, range(len(who)))]
+    assert answers.count("rented") == 2
+    assert sum("no copy that is not lent" in answer for answer in answers) == 6
+    assert [count for (count,) in ledger.connection.execute("SELECT count(*) FROM outbox")] == [2]
