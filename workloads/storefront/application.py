@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        WTF_CSRF_SSL_STRICT=False,  # no other host can set a __Host- cookie, so the Referer adds nothing
     )
     engine = connect(settings, connections=threads)
     sessions = sessionmaker(engine, expire_on_commit=False)

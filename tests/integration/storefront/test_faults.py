@@ -15,13 +15,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from tests.integration.storefront.conftest import COMPANY, PASSWORD, Shop, Visitor
 from workloads.storefront import database
 from workloads.storefront.assets import Assets, static
 from workloads.storefront.errors import RETRY_SECONDS
 from workloads.storefront.load import files
 from workloads.storefront.schema import Rental
 from workloads.storefront.telemetry import CloudWatchLogs, Metrics
+
+from .conftest import COMPANY, PASSWORD, Shop, Visitor
 
 Eventually = Callable[[Callable[[], Any]], Any]
 TLS = {"require_secure_transport": "1"}

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from markupsafe import escape
 from sqlalchemy import func, select, text
 
-from tests.integration.storefront.conftest import COMPANY, Shop, Visitor
 from workloads.storefront.exchange import HEADERS
 from workloads.storefront.schema import Actor, Category, Copy, Film, FilmActor, FilmCategory, Rental
+
+from .conftest import COMPANY, Shop, Visitor
 
 LEAKS = re.compile(r"(?i:Traceback|sqlalchemy|pymysql|MariaDB|mysql|werkzeug|\.py\b|/site-packages/)|SELECT ")
 NASTY = [
@@ -256,6 +257,19 @@ def test_every_answer_has_the_security_headers_and_no_script(visitor: Visitor, a
 def test_behind_tls_browsers_are_told_to_stay_there(visitor: Visitor) -> None:
     answer = visitor.client.get("/", headers={"X-Forwarded-Proto": "https"})
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_behind_tls_forms_work_whether_or_not_the_browser_tells_where_it_comes_from(app: Flask, shop: Shop) -> None:
+    member = shop.member()
+    for referrer in ({}, {"Referer": "https://shop.example/sign-in"}):
+        client = app.test_client()
+        tls = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example", **referrer}
+        page = client.get("/sign-in", headers=tls, base_url="http://shop.example").text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert token
+        form = {"csrf_token": token[1], "card_number": member.card_number, "last_name": member.last_name}
+        answer = client.post("/sign-in", data=form, headers=tls, base_url="http://shop.example")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/rentals")
 
 
 def test_health_tells_what_works(visitor: Visitor) -> None:

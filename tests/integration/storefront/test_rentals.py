@@ -14,7 +14,6 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.integration.storefront.conftest import COMPANY, Shop
 from workloads.storefront.database import transact
 from workloads.storefront.load import load_database
 from workloads.storefront.rentals import (
@@ -27,6 +26,8 @@ from workloads.storefront.rentals import (
     return_film,
 )
 from workloads.storefront.schema import Copy, Film, Member, Rental
+
+from .conftest import COMPANY, Shop
 
 Result = TypeVar("Result")
 THREADS = 24

@@ -12,7 +12,6 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select, text
 from typer.testing import CliRunner
 
-from tests.integration.storefront.conftest import COMPANY, Shop
 from workloads.commands import app
 from workloads.errors import InputError
 from workloads.rental_company.generated import GeneratedCompany
@@ -20,6 +19,8 @@ from workloads.storefront import migrations
 from workloads.storefront.load import load_database
 from workloads.storefront.schema import Base, Film, Member, Rental
 from workloads.storefront.settings import Settings
+
+from .conftest import COMPANY, Shop
 
 TEMPLATE = {
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
