@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -42,7 +42,15 @@ class Site:
 
 
 @contextmanager
-def storefront(cloud: LocalCloud, folder: Path, *, port: int = 0, workers: int = 2) -> Iterator[Site]:
+def storefront(
+    cloud: LocalCloud,
+    folder: Path,
+    *,
+    port: int = 0,
+    workers: int = 2,
+    environment: Mapping[str, str] | None = None,
+    definitions: Mapping[str, str] | None = None,
+) -> Iterator[Site]:
     """Serve the storefront of a cloud to which WebApp is deployed, by what the stack's outputs tell, until the end.
 
     Args:
@@ -50,6 +58,8 @@ def storefront(cloud: LocalCloud, folder: Path, *, port: int = 0, workers: int =
         folder: For logs and configuration.
         port: Loopback port for HTTP; 0 takes a free one.
         workers: Processes of gunicorn.
+        environment: More variables for the application.
+        definitions: More definitions for the site's configuration, such as TRUSTED_PROXY.
 
     Raises:
         LocalCloudError: The stack is not deployed, or a server did not start; the message says where its log is.
@@ -62,7 +72,10 @@ def storefront(cloud: LocalCloud, folder: Path, *, port: int = 0, workers: int =
     application, listening = processes.serve(
         [*command, "--database-ca", str(cloud.certificate_authority), "--bind", bind],
         log=folder / "gunicorn.log",
-        environment=os.environ | cloud.environment() | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        environment=os.environ
+        | cloud.environment()
+        | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        | dict(environment or {}),
         ready=r"Listening at: http://([\d.]+:\d+)",
     )
     try:
@@ -71,8 +84,8 @@ def storefront(cloud: LocalCloud, folder: Path, *, port: int = 0, workers: int =
                 f"http://{listening[1]}", "", "gunicorn alone (Apache is neither installed nor unpacked)", folder
             )
             return
-        definitions = {"APPLICATION": listening[1], "SITE_PAGES": str(SERVER_FILES)}
-        front = apache.start(cloud.folder, folder / "apache", SERVER_FILES / "site.conf", definitions, port)
+        defined = {"APPLICATION": listening[1], "SITE_PAGES": str(SERVER_FILES), **(definitions or {})}
+        front = apache.start(cloud.folder, folder / "apache", SERVER_FILES / "site.conf", defined, port)
         try:
             server = f"{front.version} in front of gunicorn"
             yield Site(f"http://localhost:{front.port}", f"https://localhost:{front.secure_port}", server, folder)
