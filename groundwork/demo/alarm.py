@@ -5,14 +5,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import policy
 from email.parser import BytesParser
+from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.metrics import count_datapoints
 from localcloud import LocalCloud
 
+EMAIL = "you@example.com"
 
-def drill(cloud: LocalCloud, report: Checklist, email: str) -> None:
+
+def drill(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     """Lose instances: a scale-in stays silent, an unexpected termination ends in an e-mail."""
     outputs = cloud.outputs("TerminationAlarm")
     group = outputs["AutoScalingGroupName"]
@@ -44,19 +49,48 @@ def drill(cloud: LocalCloud, report: Checklist, email: str) -> None:
 
     report.step("Somebody terminates an instance: the alarm rings")
     lost = _instances(autoscaling, group)[0]
+    moments = [(0.0, "terminated")]
+    terminated = datetime.now(UTC)
+
+    def note(what: str) -> None:
+        moments.append(((datetime.now(UTC) - terminated).total_seconds(), what))
+
     cloud.client("ec2").terminate_instances(InstanceIds=[lost])
     report.await_promise("one more line is logged", lambda: len(terminations()) == 2)  # noqa: PLR2004
+    note("logged")
     line = next(line for line in terminations() if line["instanceId"] == lost)
     report.line(json.dumps(line))
     report.promise("it says: unexpected", held=not line["expected"], seen=line["class"])
     report.await_promise("the metric counts one", lambda: counted() == 1)
+    note("counted")
     report.await_promise("the alarm is in ALARM", lambda: alarm_state() == "ALARM")
+    note("alarm rings")
     mail = report.await_promise(
-        f"a mail to {email} names the instance {lost}",
+        f"a mail to {EMAIL} names the instance {lost}",
         lambda: next((text for text in _mails(cloud) if lost in text), None),
     )
-    for text in mail.splitlines():
-        report.line(text)
+    note("mail arrives")
+    report.answer(f"The mail to {EMAIL}", mail)
+    path = results / "alarm" / "time_line.png"
+    path.parent.mkdir()
+    _time_line(moments).savefig(path, dpi=130)
+    told = ", ".join(f"{what} after {seconds:.1f} s" for seconds, what in moments[1:])
+    report.picture(path, f"From an instance's termination to the mail: {told}.")
+
+
+def _time_line(moments: list[tuple[float, str]]) -> Figure:
+    """Moments, in seconds, along a line."""
+    figure = Figure(figsize=(7, 2.1), layout="constrained")
+    axes = figure.add_subplot()
+    axes.hlines(0, 0, moments[-1][0], color="#8a93a3", linewidth=2)
+    for index, (seconds, what) in enumerate(moments):
+        side = 1 if index % 2 == 0 else -1
+        axes.plot(seconds, 0, "o", color="#b2182b" if what == "alarm rings" else "#0b5c8a", markersize=9)
+        axes.annotate(what, (seconds, 0), (0, side * 22), textcoords="offset points", ha="center", va="center")
+    axes.set(ylim=(-1, 1), yticks=[], xlabel="seconds since the termination")
+    axes.margins(x=0.12)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    return figure
 
 
 def _instances(autoscaling: Any, group: str) -> list[str]:

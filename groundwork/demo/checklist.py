@@ -1,8 +1,10 @@
-"""What a demonstration says while it runs: steps, facts, and promises that either hold or end it."""
+"""What a demonstration says while it runs: steps, facts, and promises that either hold or end it; and its record."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from pathlib import Path
+from typing import Literal, TypeVar, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,26 +17,108 @@ class PromiseBrokenError(Exception):
     """Something that the demonstration promises did not happen; the message says what was seen instead."""
 
 
+@dataclass(frozen=True)
+class Entry:
+    """Something that was said in a step.
+
+    Attributes:
+        kind: A fact, a line that a program wrote, a promise that held, or an answer worth reading.
+        name: The fact's name, the line, the claim, or the question.
+        value: The fact's value, what was seen, or the answer.
+    """
+
+    kind: Literal["fact", "line", "promise", "answer"]
+    name: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that came out: a PNG, GIF or SVG file, and what it shows in words."""
+
+    path: Path
+    description: str
+
+
+@dataclass
+class Step:
+    """One step: what was said in it, what it left, and how many seconds it took."""
+
+    part: str
+    title: str
+    entries: list[Entry] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    seconds: float = 0
+
+    @property
+    def promises(self) -> list[Entry]:
+        """The promises kept."""
+        return [entry for entry in self.entries if entry.kind == "promise"]
+
+    @property
+    def answers(self) -> list[Entry]:
+        """What is worth reading in full."""
+        return [entry for entry in self.entries if entry.kind == "answer"]
+
+    @property
+    def said(self) -> list[Entry]:
+        """Facts, and lines that programs wrote."""
+        return [entry for entry in self.entries if entry.kind in ("fact", "line")]
+
+
 @dataclass
 class Checklist:
-    """Prints steps, facts and promises in the order they come, and counts the promises kept."""
+    """Prints steps, facts and promises in the order they come, and records them.
+
+    Attributes:
+        console: Where it prints.
+        part: What the steps that follow belong to: a stack.
+        steps: The record.
+    """
 
     console: Console = field(default_factory=lambda: Console(highlight=False, emoji=False))
-    steps: int = 0
-    kept: int = 0
+    part: str = ""
+    steps: list[Step] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def kept(self) -> int:
+        """How many promises were kept."""
+        return sum(len(step.promises) for step in self.steps)
 
     def step(self, title: str) -> None:
         """Begin a numbered step."""
-        self.steps += 1
-        self.console.print(f"\n[bold]{self.steps}. {escape(title)}[/]")
+        self.finish()
+        self.steps.append(Step(self.part, title))
+        self.console.print(f"\n[bold]{len(self.steps)}. {escape(title)}[/]")
+
+    def finish(self) -> None:
+        """End the step under way: the next begins, or there is none."""
+        now = time.monotonic()
+        if self.steps:
+            self.steps[-1].seconds = now - self._began
+        self._began = now
 
     def fact(self, name: str, value: object) -> None:
         """Something worth knowing: a name and a value."""
+        self._record(Entry("fact", name, str(value)))
         self.console.print(f"   [dim]{escape(name)}[/] {escape(str(value))}", soft_wrap=True)
 
     def line(self, text: str) -> None:
         """A line that a program wrote."""
+        self._record(Entry("line", text))
         self.console.print(f"   [dim]│ {escape(text)}[/]", soft_wrap=True)
+
+    def answer(self, question: str, text: str) -> None:
+        """What a program answered, for the page, where it stands in full."""
+        self._record(Entry("answer", question, text.strip("\n")))
+        for line in text.splitlines():
+            self.console.print(f"   [dim]│ {escape(line)}[/]", soft_wrap=True)
+
+    def picture(self, path: Path, description: str) -> None:
+        """A picture that came out, for the page."""
+        if self.steps:
+            self.steps[-1].pictures.append(Picture(path, description))
 
     def promise(self, claim: str, *, held: bool, seen: object = "") -> None:
         """Tick a promise off.
@@ -44,7 +128,7 @@ class Checklist:
         """
         if not held:
             raise PromiseBrokenError(f"{claim}: not so ({seen})" if seen != "" else f"{claim}: not so")
-        self.kept += 1
+        self._record(Entry("promise", claim, str(seen)))
         evidence = f" [dim]({escape(str(seen))})[/]" if seen != "" else ""
         self.console.print(f"   [green]✔[/] {escape(claim)}{evidence}", soft_wrap=True)
 
@@ -65,3 +149,8 @@ class Checklist:
             raise PromiseBrokenError(f"{claim}: not within {seconds:.0f} seconds") from None
         self.promise(claim, held=True)
         return found
+
+    def _record(self, entry: Entry) -> None:
+        if not self.steps:
+            self.steps.append(Step(self.part, ""))
+        self.steps[-1].entries.append(entry)

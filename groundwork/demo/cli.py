@@ -8,13 +8,21 @@ from groundwork.demo.checklist import Checklist
 from localcloud import LocalCloud
 
 
-def run(cloud: LocalCloud, report: Checklist, *arguments: str) -> str:
+def run(cloud: LocalCloud, report: Checklist, *arguments: str, answer: bool = False) -> str:
     """Run `groundwork ARGUMENTS` and show what it prints; its output.
+
+    Args:
+        cloud: What the command talks to.
+        report: Where it is shown.
+        arguments: The command.
+        answer: Whether what it prints is worth reading on the page.
 
     Raises:
         CalledProcessError: It failed.
     """
-    report.fact("$", " ".join(["groundwork", *arguments]))
+    command = " ".join(["groundwork", *arguments])
+    if not answer:
+        report.fact("$", command)
     done = subprocess.run(
         [sys.executable, "-m", "workloads", *arguments],
         env=os.environ | cloud.environment(),
@@ -23,7 +31,10 @@ def run(cloud: LocalCloud, report: Checklist, *arguments: str) -> str:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    for text in done.stdout.splitlines():
-        report.line(text)
+    if answer:
+        report.answer(command, done.stdout)
+    else:
+        for text in done.stdout.splitlines():
+            report.line(text)
     done.check_returncode()
     return done.stdout
