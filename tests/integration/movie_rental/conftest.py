@@ -8,6 +8,7 @@ import pytest
 
 from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
 from workloads.devops_metrics.influxdb import InfluxDB
+from workloads.devops_metrics.liveanalytics import LiveAnalytics
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -75,6 +76,19 @@ class Servers:
         store = InfluxDB(self.influxdb_url, name, **ACCESS, schema=SCHEMA, attempts=2)
         store._request("/query", {"db": "", "epoch": "u", "q": f'CREATE DATABASE "{name}"'})
         return TimestreamSeries(store)
+
+    def liveanalytics(self) -> TimestreamSeries:
+        """The other face of Timestream."""
+        name = self._name()
+        write = self.cloud.client("timestream-write")
+        write.create_database(DatabaseName=name)
+        write.create_table(
+            DatabaseName=name,
+            TableName="rentals",
+            RetentionProperties={"MemoryStoreRetentionPeriodInHours": 24, "MagneticStoreRetentionPeriodInDays": 3650},
+            MagneticStoreWriteProperties={"EnableMagneticStoreWrites": True},
+        )
+        return TimestreamSeries(LiveAnalytics(name, "rentals", SCHEMA))
 
     def queue(self) -> FifoQueue:
         attributes = {"FifoQueue": "true"}

@@ -57,7 +57,6 @@ def fresh(request: pytest.FixtureRequest) -> Callable[[str], Any]:
         "library": MemoryLibrary,
         "index": MemorySearchIndex,
         "graph": MemoryGraph,
-        "series": MemorySeries,
         "ledger": lambda: MemoryLedger({("1", 1): 1, ("2", 1): 2}),
     }
     if request.param == "real":
@@ -295,9 +294,16 @@ class TestGraph:
         assert (graph.has_customer(2), graph.has_customer(4)) == (False, True)
 
 
+@pytest.fixture(params=["memory", "influxdb", "liveanalytics"])
+def series(request: pytest.FixtureRequest) -> TimeSeries:
+    if request.param == "memory":
+        return MemorySeries()
+    servers: Servers = request.getfixturevalue("servers")
+    return servers.series() if request.param == "influxdb" else servers.liveanalytics()
+
+
 class TestTimeSeries:
-    def test_rentals_are_summed_by_day_category_and_store(self, fresh: Callable[[str], Any]) -> None:
-        series: TimeSeries = fresh("series")
+    def test_rentals_are_summed_by_day_category_and_store(self, series: TimeSeries) -> None:
         assert series.newest() is None
         rentals = [
             rental(1, 1, "1"),
@@ -321,8 +327,7 @@ class TestTimeSeries:
         assert abs(newest - rentals[-1].at) < timedelta(milliseconds=1)
         assert series.daily(NOON + timedelta(days=9), NOON + timedelta(days=10)).empty
 
-    def test_rentals_of_the_same_moment_stay_apart(self, fresh: Callable[[str], Any]) -> None:
-        series: TimeSeries = fresh("series")
+    def test_rentals_of_the_same_moment_stay_apart(self, series: TimeSeries) -> None:
         series.save([rental(number, 1, "1", at=NOON) for number in range(1, 1500)])
         [row] = series.daily(NOON - timedelta(days=1), NOON + timedelta(days=1)).itertuples()
         assert (row.rentals, row.cents) == (1499, 1499 * 299)
