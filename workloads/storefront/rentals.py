@@ -33,8 +33,8 @@ def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Renta
     """Rent a copy of a film that is in a store. The caller commits.
 
     Locked are first the member, so that requests of one member come one after the other, then the copies that the store
-    has of the film, so that requests for it do. Should another way into the database ever take a copy at
-    the same moment, the insert fails on the unique `open_copy_id`, and `database.transact` tries again.
+    has of the film, so that requests for it do. Should another way into the database ever take a copy at the same
+    moment, the insert fails on the unique `open_copy_id`, and `database.transact` tries again.
 
     Raises:
         Unknown: There is no copy of that film in that store, or no such member.
