@@ -8,9 +8,29 @@ import sys
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from playwright.sync_api import Browser
 
+from groundwork.demo.command import PARTS
+
+#: The contrast of the first element's text with what is behind it, as WCAG 2.2 defines it.
+CONTRAST = """selector => {
+  const luminance = text => {
+    const [red, green, blue] = text.match(/[\\d.]+/g).map(Number).map(value => {
+      const share = value / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const element = document.querySelector(selector);
+  let behind = element;
+  while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+  const text = luminance(getComputedStyle(element).color);
+  const ground = luminance(getComputedStyle(behind).backgroundColor);
+  return (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
+}"""
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(1200)  # a deployment and three training jobs, on whatever machine this is
@@ -78,6 +98,37 @@ def test_two_mails_came_one_with_the_alarm_and_one_with_the_instance(
     assert len([subject for subject in subjects if subject.startswith("ALARM")]) == 1, subjects
     assert len([subject for subject in subjects if subject.startswith("Terminated: i-")]) == 1, subjects
     assert {str(mail["To"]) for mail in mails} == {"you@example.com"}
+
+
+def test_the_page_shows_every_stack_and_is_whole(
+    demo: tuple[subprocess.CompletedProcess[str], Path], browser: Browser
+) -> None:
+    problems: list[str] = []
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.goto((demo[1] / "index.html").as_uri())
+    assert problems == []
+    sections = page.locator("main > section[id]")
+    assert [sections.nth(index).get_attribute("id") for index in range(sections.count())] == list(PARTS)
+    assert page.locator("svg.diagram").count() == len(PARTS)
+    pictures = page.locator("img")
+    assert pictures.count() > 20
+    for index in range(pictures.count()):
+        picture = pictures.nth(index)
+        assert len(picture.get_attribute("alt") or "") > 10
+        assert picture.evaluate("image => image.naturalWidth") > 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_can_be_read_on_a_phone_in_light_and_dark(
+    demo: tuple[subprocess.CompletedProcess[str], Path], browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page.goto((demo[1] / "index.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for selector in ("h1", ".lead", "a", ".promises span", "summary", "pre", ".time"):
+        assert page.evaluate(CONTRAST, selector) >= 4.5, f"{selector} in {scheme}"  # WCAG 2.2 AA
 
 
 def test_nothing_runs_on_afterwards(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
