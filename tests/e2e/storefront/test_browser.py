@@ -12,34 +12,13 @@ import urllib3
 from playwright.sync_api import Browser, Page, expect
 
 from localcloud import processes
+from tests.e2e.accessibility import CONTRAST
 from tests.integration.storefront.conftest import Shop, empty_shop, shop
 
 __all__ = ["empty_shop", "shop"]  # fixtures
 
 PAGES = ("/", "/?q=zzzz", "/films/1", "/sign-in", "/nothing", "/?page=x")
 MEMBER_PAGES = ("/rentals", "/films/2", "/")
-
-# For each text that is seen: its contrast with what is behind it, by WCAG 2.2's formula, and what it needs.
-CONTRAST = """() => {
-  const number = colour => colour.match(/[\\d.]+/g).map(Number);
-  const level = colour => { const [r, g, b] = number(colour).map(v => v / 255).map(
-    v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const behind = element => { for (let at = element; at; at = at.parentElement) {
-    const colour = getComputedStyle(at).backgroundColor;
-    const parts = number(colour);
-    if (parts.length < 4 || parts[3] === 1) return colour; } return 'rgb(255, 255, 255)'; };
-  const found = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const text = texts.currentNode.textContent.trim(), element = texts.currentNode.parentElement;
-    const style = getComputedStyle(element), box = element.getBoundingClientRect();
-    if (!text || box.width < 2 || style.visibility === 'hidden') continue;
-    const [one, other] = [level(style.color), level(behind(element))].sort((a, b) => b - a);
-    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && parseInt(style.fontWeight) >= 700);
-    found.push({text, ratio: (one + 0.05) / (other + 0.05), needed: large ? 3 : 4.5});
-  }
-  return found;
-}"""
 
 # Links and buttons that are not within a sentence, smaller than WCAG 2.2 asks (24 by 24).
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select')]
