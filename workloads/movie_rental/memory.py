@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -181,6 +182,7 @@ def _allowed(word: str) -> int:
     return 0 if len(word) < 3 else 1 if len(word) < 6 else 2  # noqa: PLR2004 - AUTO:3,6
 
 
+@lru_cache(maxsize=1 << 16)
 def _distance(one: str, other: str) -> int:
     """Levenshtein's edit distance."""
     if abs(len(one) - len(other)) > 2:  # noqa: PLR2004 - more is never forgiven

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workloads.movie_rental.memory import MemorySeries
@@ -46,6 +46,7 @@ class TestWeeks:
     def test_of_nobody_are_none(self) -> None:
         assert weekly(MemorySeries()).empty
 
+    @settings(max_examples=25)
     @given(st.lists(st.integers(0, 200), min_size=1, max_size=60))
     def test_hold_every_rental_of_the_whole_weeks(self, days: list[int]) -> None:
         table = weekly(series(*((day, f"c{day % 3}") for day in days)), weeks=40)
