@@ -21,13 +21,19 @@ def outputs(cloud: LocalCloud) -> dict[str, str]:
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="mine")
     s3.put_object(Bucket="mine", Key="code-1.zip", Body=bundle())
+    return deploy(cloud, "WebApp", Email="ops@example.com")
+
+
+def deploy(cloud: LocalCloud, stack: str, **parameters: str) -> dict[str, str]:
+    """Make a stack from the console's template; its outputs."""
+    given = {"Code": "s3://mine/code-1.zip", **parameters}
     cloud.client("cloudformation").create_stack(
-        StackName="WebApp",
+        StackName=stack,
         TemplateBody=(PROJECT / "cloudformation" / "web-app.yaml").read_text(),
-        Parameters=[{"ParameterKey": "Code", "ParameterValue": "s3://mine/code-1.zip"}],
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
         Capabilities=["CAPABILITY_IAM"],
     )
-    return cloud.outputs("WebApp")
+    return cloud.outputs(stack)
 
 
 def bundle() -> bytes:
