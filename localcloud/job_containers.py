@@ -1,4 +1,7 @@
-"""What a job's containers would be made of: command, environment, nodes, log streams."""
+"""What a job's containers would be made of: command, environment, nodes, log streams.
+
+moto gap: the description of a job definition has no nodes.
+"""
 
 import os
 import re
@@ -8,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from moto.batch.models import Job
+from moto.batch.models import Job, JobDefinition
 
 from localcloud import account, background, reclaim
+from localcloud.hooks import after
 
 INHERITED = ("HOME", "LANG", "OMP_NUM_THREADS", "TMPDIR")
 
@@ -95,3 +99,9 @@ def stream(job: Job, attempt: int, node: int) -> str:
     prefix = get(job, "logConfiguration", {}).get("options", {}).get("awslogs-stream-prefix", job.job_definition.name)
     name = f"{prefix}/default/{job.job_id.replace(':', '-')}-{attempt}"
     return f"{name}-node-{node}" if node else name
+
+
+@after(JobDefinition, "describe")
+def _described(result: dict[str, Any], definition: JobDefinition) -> None:
+    if definition.node_properties:
+        result["nodeProperties"] = definition.node_properties

@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
-from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from workloads.errors import InputError, NonFiniteLossError
+from workloads.training.runtime.journal import BucketJournal
 from workloads.training.runtime.run_folder import load_history
-from workloads.training.runtime.storage import locate
+from workloads.training.runtime.storage import Bucket, locate
 from workloads.training.runtime.train import train
 from workloads.training.runtime.workload import load
 
@@ -111,6 +113,8 @@ class Search:
         settings = workload.settings(**{**chosen, **workload.trial_settings, **self.given})
         run = f"{self.output}/trial-{trial.number:03}"
         trial.set_user_attr("run", run)
+        if array := _array():
+            trial.set_user_attr("worker", f"{array[0]}:{array[1]}")
         trial.set_user_attr("settings", settings.model_dump(mode="json"))
         train(self.name, workload, settings, options=self.options, data=self.data, output=run)
         return float(load_history(locate(run))[-1][workload.objective[0]])
@@ -141,8 +145,8 @@ def tune(
         search: What to try and where.
         trials: How many, those of earlier calls included.
         workers: How many at the same time, each in a process of its own.
-        storage: A file, or a database URL of Optuna (`sqlite:///...`, `postgresql://...`); by default `study.journal`
-            in the output. Without one (the output is in S3) the search cannot be continued or shared.
+        storage: A file, an s3:// prefix, or a database URL of Optuna (`sqlite:///...`, `postgresql://...`); by default
+            `study.journal` in the output. Jobs of an AWS Batch array that share it share the trials.
         say: Tells a person something.
 
     Returns:
@@ -155,13 +159,13 @@ def tune(
     workload = search.workload
     if not (workload.grid if search.sampler == "grid" else workload.search):
         raise InputError(f"{search.name} has no settings to search through with --sampler {search.sampler}")
-    if storage is None and "://" not in search.output:
-        storage = str(Path(search.output) / "study.journal")
-    if storage is None and workers > 1:
-        raise InputError(f"--workers {workers}: give --storage, a file or a database that all of them reach")
+    storage = storage or f"{search.output.rstrip('/')}/study.journal"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     opened = _open(storage)
     study = search.study(opened)
+    if array := _array():
+        _work_in_array(search, study, opened, trials, array=array, say=say)
+        return search.write(study)
     missing = trials - len(finished(study))
     if search.sampler == "grid":
         missing = min(missing, _enqueue(study, search.combinations()))
@@ -181,6 +185,35 @@ def tune(
     return search.write(study)
 
 
+def _array() -> tuple[str, int, int] | None:
+    """The array of AWS Batch jobs that this one is of: the array's id, this job's index, and how many there are."""
+    index, size = os.environ.get("AWS_BATCH_JOB_ARRAY_INDEX"), os.environ.get("AWS_BATCH_JOB_ARRAY_SIZE")
+    if index is None or size is None:
+        return None
+    return os.environ["AWS_BATCH_JOB_ID"].partition(":")[0], int(index), int(size)
+
+
+def _work_in_array(
+    search: Search,
+    study: optuna.Study,
+    storage: BaseStorage,
+    trials: int,
+    *,
+    array: tuple[str, int, int],
+    say: Callable[[str], None],
+) -> None:
+    """This job's share of what was missing when the array began, less what an earlier attempt of it has done."""
+    name, index, size = array
+    began = f"began {name}"
+    if began not in study.user_attrs:
+        study.set_user_attr(began, len(finished(study)))
+    share = len(range(index, trials - int(study.user_attrs[began]), size))
+    worker = f"{name}:{index}"
+    done = sum(trial.user_attrs.get("worker") == worker for trial in finished(study))
+    if share > done:
+        search.work(storage, index, share - done, say)
+
+
 def _enqueue(study: optuna.Study, combinations: list[dict[str, Any]]) -> int:
     """Let the study try those that have not been; how many these are. No two workers take the same."""
     waiting = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.WAITING])
@@ -197,9 +230,12 @@ def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
 
 
-def _open(storage: str | None) -> BaseStorage:
-    if storage is None:
-        return InMemoryStorage()
+def _open(storage: str) -> BaseStorage:
+    if storage.startswith("s3://"):
+        place = locate(storage)
+        if not isinstance(place, Bucket):
+            raise TypeError(storage)
+        return JournalStorage(BucketJournal(place))
     if "://" in storage:
         return RDBStorage(storage)
     Path(storage).parent.mkdir(parents=True, exist_ok=True)
