@@ -92,12 +92,13 @@ class PostgresLedger:
 
     def _rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
         now = datetime.now(UTC)
+        film = int(movie.id) if movie.id.isdecimal() else 0  # a movie of another id has no copies
         who = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
         if not who:
             raise InputError(f"customer {customer_id}: there is none of that number")
         if not who[0]:
             raise InputError(f"customer {customer_id} is not active, and may not rent")
-        copy = self._one(queries.load("available_copy.sql").text, {"film": int(movie.id), "store": store_id})
+        copy = self._one(queries.load("available_copy.sql").text, {"film": film, "store": store_id})
         clerk = self._one(queries.load("clerk.sql").text, {"store": store_id})
         if not copy or not clerk:
             raise InputError(f"{movie.title}: store {store_id} has no copy that is not lent; try another store")

@@ -390,6 +390,8 @@ class TestLedger:
             ledger.rent(inactive, CASABLANCA, 1)
         with pytest.raises(InputError, match="there is none of that number"):
             ledger.rent(4711, CASABLANCA, 1)
+        with pytest.raises(InputError, match="no copy that is not lent"):
+            ledger.rent(ledger.add_customer(customer()).id, replace(PLAIN, id="streamed-only"), 1)
         with pytest.raises(InputError, match="there is none of that number"):
             ledger.give_back(4711)
         assert ledger.waiting() == []
