@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workloads import transfer
 from workloads.errors import InputError
 from workloads.training.runtime.storage import locate
 
@@ -82,7 +83,7 @@ To = Annotated[str, typer.Option(help="Folder or s3:// URI.")]
 
 @app.command()
 def put(name: Name, to: To) -> None:
-    """Copy a data set to a folder or S3: from GROUNDWORK_DATA, or else from its origin."""
+    """Copy a data set to a folder or S3: from GROUNDWORK_DATA, or else from its origin. Sends what is not there yet."""
     dataset = _dataset(name)
     root = os.environ.get("GROUNDWORK_DATA")
     folder = Path(root, dataset.folder) if root else None
@@ -109,8 +110,29 @@ def _dataset(name: str) -> Dataset:
     return DATASETS[name]
 
 
+@app.command(name="list")
+def show(place: Annotated[str | None, typer.Argument(help="Folder or s3:// URI.", show_default=False)] = None) -> None:
+    """List the data sets that the workloads know, or the files at a place."""
+    if place is None:
+        for name, dataset in DATASETS.items():
+            typer.echo(f"{name:10} {dataset.origin}")
+        return
+    where = locate(place)
+    sums = transfer.read_sums(where)
+    for name in where.names():
+        typer.echo(f"{sums.get(name, 'no sum'):64}  {name}")
+
+
+@app.command()
+def verify(place: Annotated[str, typer.Argument(help="Folder or s3:// URI.")]) -> None:
+    """Read every file at a place and compare it with its SHA-256."""
+    checked = transfer.check(locate(place))
+    for file in checked:
+        typer.echo(f"{file.state:8} {file.size:>13,} bytes  {file.name}")
+    wrong = [file.name for file in checked if file.state in ("damaged", "missing")]
+    if wrong:
+        raise InputError(f"{place}: damaged or missing: {', '.join(wrong)}; put the data set there again")
+
+
 def _write(files: Files, to: str) -> None:
-    target = locate(to)
-    for name, content in files.items():
-        (target / name).write(content)
-        typer.echo(f"{target / name}  {len(content):,} bytes")
+    transfer.send(files, locate(to), typer.echo)

@@ -1,0 +1,116 @@
+"""Files to a folder or S3 and back in order: checked, in parallel, going on where an interrupted transfer ended.
+
+`SHA256SUMS` beside the files says what each must be, in the format of `sha256sum`; it grows with every file that has
+arrived, so the same command later sends the rest alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from workloads.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from workloads.training.runtime.storage import Location
+
+SUMS = "SHA256SUMS"
+_TRANSFERS = 8
+
+State = Literal["good", "damaged", "missing", "unknown"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file and how it is: `good`, `damaged`, `missing`, or `unknown` to the list of sums."""
+
+    name: str
+    size: int
+    state: State
+
+
+def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], None]) -> int:
+    """Write files that are not there yet; how many those were.
+
+    Args:
+        files: Names and content.
+        target: Folder or prefix.
+        tell: Tells a person of each file.
+
+    Raises:
+        InputError: A file cannot be written; those that arrived need not be sent again.
+    """
+    there = read_sums(target)
+    present = set(target.names())
+    writing = threading.Lock()
+
+    def one(name: str) -> bool:
+        content = files[name]
+        digest = hashlib.sha256(content).hexdigest()
+        if there.get(name) == digest and name in present:
+            tell(f"{target / name}  already there")
+            return False
+        (target / name).write(content)
+        with writing:
+            there[name] = digest
+            _write_sums(target, there)
+        tell(f"{target / name}  {len(content):,} bytes")
+        return True
+
+    with ThreadPoolExecutor(_TRANSFERS) as pool:
+        return sum(pool.map(one, files))
+
+
+def check(place: Location) -> list[Checked]:
+    """Every file there, or listed in its sums, read and compared.
+
+    Raises:
+        InputError: There is no list of sums, or a file cannot be read.
+    """
+    sums = read_sums(place)
+    if not sums:
+        raise InputError(
+            f"{place}: no {SUMS}; bring the data there by `groundwork data put` or `groundwork data sample`"
+        )
+    present = {name for name in place.names() if name != SUMS}
+
+    def one(name: str) -> Checked:
+        if name not in present:
+            return Checked(name, 0, "missing")
+        content = (place / name).read()
+        if name not in sums:
+            return Checked(name, len(content), "unknown")
+        good = hashlib.sha256(content).hexdigest() == sums[name]
+        return Checked(name, len(content), "good" if good else "damaged")
+
+    with ThreadPoolExecutor(_TRANSFERS) as pool:
+        return list(pool.map(one, sorted(present | set(sums))))
+
+
+def read_sums(place: Location) -> dict[str, str]:
+    """The SHA-256 of each file that has arrived, by name; empty where there is no list.
+
+    Raises:
+        InputError: A line is not a sum and a name.
+    """
+    if SUMS not in place.names():
+        return {}
+    sums = {}
+    for number, row in enumerate((place / SUMS).read().decode(errors="replace").splitlines(), 1):
+        digest, separator, name = row.partition("  ")
+        if not separator or len(digest) != 2 * hashlib.sha256().digest_size:
+            raise InputError(
+                f"{place / SUMS}, line {number}: expected a SHA-256, two spaces and a name; delete the file"
+            )
+        sums[name] = digest
+    return sums
+
+
+def _write_sums(place: Location, sums: Mapping[str, str]) -> None:
+    text = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+    (place / SUMS).write(text.encode())
