@@ -93,7 +93,8 @@ def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str
     return {
         "PATH": os.environ["PATH"],
         **environment(endpoint(), folder()),
-        **{name: str(value) for name, value in fn.environment_vars.items()},
+        # An address of AWS's own, such as that of an endpoint in a network, is this cloud's here.
+        **{name: str(value) for name, value in fn.environment_vars.items() if not name.startswith("AWS_ENDPOINT_URL")},
         "_HANDLER": str(fn.handler),
         "LAMBDA_TASK_ROOT": code,
         "LOCALCLOUD_PATH": os.pathsep.join(path),

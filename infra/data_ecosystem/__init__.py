@@ -140,12 +140,9 @@ class DataEcosystem(GroundworkStack):
             "dynamodb:BatchGetItem",
             "dynamodb:BatchWriteItem",
             "dynamodb:DeleteItem",
-            "dynamodb:DescribeTable",
-            "dynamodb:GetItem",
             "dynamodb:PutItem",
             "dynamodb:Query",
             "dynamodb:Scan",
-            "dynamodb:UpdateItem",
         )
         self.database.secret.grant_read(role)
         role.add_to_policy(self.graph.permissions())

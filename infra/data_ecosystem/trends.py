@@ -1,6 +1,6 @@
 """The time series of rentals, on either face of Timestream."""
 
-from aws_cdk import RemovalPolicy, aws_ec2, aws_iam
+from aws_cdk import Aws, RemovalPolicy, aws_ec2, aws_iam
 from constructs import Construct
 
 from infra.data_ecosystem.network import EcosystemNetwork
@@ -61,6 +61,9 @@ class Trends(Construct):
             )
             database, table = made.database, made.table
         self.environment = {"ENGINE": settings.engine, "DATABASE": database, "TABLE": table}
+        if self._table:  # in the network there is no way to ask Timestream for the account's address
+            address = f"https://{settings.timestream_cell}.timestream.{Aws.REGION}.{Aws.URL_SUFFIX}"
+            self.environment["AWS_ENDPOINT_URL_TIMESTREAM_WRITE"] = address
         if "Endpoint" in more:
             self.environment |= {"INFLUXDB_ENDPOINT": more["Endpoint"][0], "INFLUXDB_SECRET": more["SecretArn"][0]}
         self.outputs = [

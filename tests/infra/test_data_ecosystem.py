@@ -181,6 +181,8 @@ def test_liveanalytics_instead_of_influxdb(synthesise: Callable[..., Json]) -> N
         if body["Properties"]["VpcEndpointType"] == "Interface"
     ]
     assert "timestream.ingest-cell2" in str(endpoint["ServiceName"])
+    address = template["Resources"]["RentalProjector"]["Properties"]["Environment"]["Variables"]
+    assert "ingest-cell2.timestream." in str(address["AWS_ENDPOINT_URL_TIMESTREAM_WRITE"])
     writes = actions_of(template, "RentalProjectorRole")
     assert "timestream:WriteRecords" in writes
     assert "timestream:Select" not in writes

@@ -101,3 +101,24 @@ def test_after_its_attempts_an_event_is_given_up_with_the_last_reason(
     [reason] = eventually(letters)
     assert reason.startswith("after 2 attempts: InfluxDB cannot be reached")
     assert stack.graph(RENTED, id="7")
+
+
+def test_liveanalytics_gets_the_same_points(stack: Stack, told: Callable[..., None], eventually: Any) -> None:
+    write, query = stack.cloud.client("timestream-write"), stack.cloud.client("timestream-query")
+    write.create_database(DatabaseName="trends")
+    retention = {"MemoryStoreRetentionPeriodInHours": 24, "MagneticStoreRetentionPeriodInDays": 3650}
+    late = {"EnableMagneticStoreWrites": True}
+    write.create_table(
+        DatabaseName="trends", TableName="rentals", RetentionProperties=retention, MagneticStoreWriteProperties=late
+    )
+    nowhere = {"AWS_ENDPOINT_URL_TIMESTREAM_WRITE": "https://ingest-cell1.timestream.us-east-1.amazonaws.com"}
+    told("RentalProjector", ENGINE="liveanalytics", DATABASE="trends", TABLE="rentals", **nowhere)
+    for copy in range(2):
+        stack.rent("8", rented("8", 801), f"l{copy}")
+    asked = 'SELECT to_milliseconds(time), category, store, value, amount FROM "trends"."rentals"'
+
+    def rows() -> list[list[str]]:
+        found = query.query(QueryString=asked)["Rows"]
+        return [[cell["ScalarValue"] for cell in row["Data"]] for row in found]
+
+    assert eventually(rows) == [[str(NANOSECONDS // 10**6), "none", "1", "1", "299"]]
