@@ -12,6 +12,7 @@ from infra.check.findings import unexplained
 from infra.check.lint import lint
 from infra.check.nag import nag
 from infra.check.policies import parliament
+from infra.check.privileges import roles
 from infra.config import Config
 from infra.console import FOLDER, TEMPLATES, stack_of
 
@@ -27,6 +28,8 @@ def main() -> int:
         written = sorted(Path(folder).glob("*.template.json"))
         findings += lint(written)
         documents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in written}
+        for name, document in documents.items():
+            findings += [fault for role in roles(name.split(".")[0], document) for fault in role.faults()]
         console = [FOLDER / file for file in TEMPLATES]
         findings += lint(console)
         stacks |= {file: stack_of(file) for file in TEMPLATES}
