@@ -1,0 +1,438 @@
+"""The storefront under load, and through the loss of its database and of its bucket.
+
+    python benchmarks/storefront.py load [--seconds 10]
+    python benchmarks/storefront.py faults [--seconds 30]
+
+Both deploy WebApp to a local cloud, load a company (Pagila where GROUNDWORK_DATA has it) and serve it as its instance
+does: Apache, with the instance's site configuration, in front of gunicorn, with MariaDB behind.
+
+`load`: wrk asks for pages, and for a plain static page of the same Apache; requests a second and latencies. Load, site,
+database and cloud share the machine's cores. `faults`: members rent and return all the time while the database is
+restarted, and then the bucket is away; what visitors are told, how soon the site is back, and whether any rental that
+was confirmed is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pymysql
+import requests
+
+from groundwork.site import STACK, Site, storefront
+from localcloud import LocalCloud, engines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+RESULTS = Path(__file__).parent / "results" / "storefront.json"
+PROJECT = Path(__file__).parents[1]
+CONNECTIONS = 16
+MEMBERS = 6
+AWAY_SECONDS = 4
+UNIT_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+RETURN = re.compile(r'action="(/rentals/\d+/return)"')
+OK, SEE_OTHER, UNAVAILABLE = 200, 303, 503
+
+
+@contextlib.contextmanager
+def filled(folder: Path) -> Iterator[LocalCloud]:
+    """A local cloud with the stack, its tables and a company."""
+    folder.chmod(0o755)  # Apache's children, who are nobody if root runs this
+    with LocalCloud(folder / "cloud", project=PROJECT) as cloud:
+        cloud.folder.chmod(0o755)
+        cloud.deploy(STACK)
+        for command in ("init", "load"):
+            told = groundwork(cloud, command)
+            print(told.strip())
+        yield cloud
+
+
+def groundwork(cloud: LocalCloud, *arguments: str) -> str:
+    """What `groundwork storefront ARGUMENTS` says."""
+    options = ["--stack", STACK, "--database-ca", str(cloud.certificate_authority)]
+    return subprocess.run(
+        [sys.executable, "-m", "workloads", "storefront", *arguments, *options],
+        env=os.environ | cloud.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+# Load
+
+
+def load(seconds: int) -> dict[str, Any]:
+    """Ask for pages of the site with wrk, and for a plain page of the same server."""
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        filled(Path(temporary)) as cloud,
+        storefront(cloud, Path(temporary) / "site") as site,
+    ):
+        page = requests.get(site.url, timeout=30).text
+        poster = re.search(r'src="(/assets/posters/[^"]+)"', page)
+        assert poster  # noqa: S101 - the first page has films
+        addresses = {
+            "plain static page": "/unavailable.html",
+            "health check": "/healthz",
+            "poster": poster[1],
+            "catalogue, first page": "/",
+            "catalogue, page 20": "/?page=20",
+            "search": "/?q=water",
+            "a category": "/?category=3",
+            "a film": "/films/7",
+        }
+        wrk(site, "/", 2)  # warm
+        return {"server": site.server} | {name: wrk(site, path, seconds) for name, path in addresses.items()}
+
+
+def wrk(site: Site, path: str, seconds: int) -> dict[str, float]:
+    """Requests a second and latency, in milliseconds; the share of answers that were no success."""
+    said = subprocess.run(
+        [engines.find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", f"{site.url}{path}"],
+        env=engines.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    latency = {
+        percent: float(number) * UNIT_MILLISECONDS[unit]
+        for percent, number, unit in re.findall(r"^ +(\d+)% +([\d.]+)(us|ms|s) *$", said, re.MULTILINE)
+    }
+    rate, total = re.search(r"Requests/sec: +([\d.]+)", said), re.search(r"(\d+) requests in", said)
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    assert rate  # noqa: S101 - wrk's output
+    assert total  # noqa: S101
+    found = {
+        "requests_per_second": round(float(rate[1]), 1),
+        "p50_ms": round(latency["50"], 2),
+        "p99_ms": round(latency["99"], 2),
+        "failed": int(failed[1]) if failed else 0,
+    }
+    print(f"{path}: {found}")
+    return found
+
+
+# Faults
+
+
+class Wire:
+    """Forwards connections to a port, until it is cut."""
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.cut = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.pairs: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose(self) -> None:
+        """Cut it: what is open ends, what is new is refused."""
+        self.cut.set()
+        for end in self.pairs:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self.pairs.clear()
+
+    def mend(self) -> None:
+        """Forward again."""
+        self.cut.clear()
+
+    def _accept(self) -> None:
+        while True:
+            near, _ = self.listener.accept()
+            if self.cut.is_set():
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.target))
+            self.pairs += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.close()
+
+
+@dataclass
+class Watch:
+    """Asks for a page all the time, and notes what it is told and how long that took."""
+
+    url: str
+    answers: list[tuple[float, int, float]] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        while not self.stop.wait(0.05):
+            began = time.monotonic()
+            try:
+                status = requests.get(self.url, timeout=60).status_code
+            except requests.RequestException:
+                status = 0
+            self.answers.append((began, status, time.monotonic() - began))
+
+    def between(self, begin: float, end: float) -> Counter[int]:
+        """How often each status was an answer that came between two moments."""
+        return Counter(status for asked, status, took in self.answers if begin <= asked + took <= end)
+
+    def slowest(self, begin: float, end: float) -> float:
+        """The slowest answer that visitors were waiting for between two moments, in seconds."""
+        return max((took for asked, _, took in self.answers if asked <= end and asked + took >= begin), default=0.0)
+
+    def first_good_after(self, moment: float) -> float:
+        """Seconds from a moment until the first good answer, asked after it, was there."""
+        return next(asked + took - moment for asked, status, took in self.answers if asked >= moment and status == OK)
+
+
+@dataclass
+class Customer:
+    """A member who rents a film and returns it, again and again, and remembers what was confirmed."""
+
+    site: str
+    authority: str
+    number: int
+    card: str
+    last_name: str
+    films: list[int]
+    rented: Counter[int] = field(default_factory=Counter)
+    returned: Counter[int] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    stop: threading.Event = field(default_factory=threading.Event)
+    asked: int = 0
+
+    def run(self) -> None:
+        """Rent and return until told to stop."""
+        with requests.Session() as session:
+            session.trust_env = False  # or a setting of the machine's would come before the next line
+            session.verify = self.authority
+            while not self._send(session, "/sign-in", "/sign-in", card_number=self.card, last_name=self.last_name):
+                if self.stop.wait(0.2):
+                    return
+            while back := self._get(session, "/rentals", RETURN.pattern):  # what the member has from before
+                self._send(session, back, "/rentals")
+            turn = 0
+            while not self.stop.is_set():
+                film = self.films[turn % len(self.films)]
+                turn += 1
+                page = f"/films/{film}"
+                store = self._get(session, page, r'name="store" value="(\d+)"')
+                if store and self._send(session, f"{page}/rentals", page, store=store) == "/rentals":
+                    self.rented[film] += 1
+                while not self.stop.is_set() and (back := self._get(session, "/rentals", RETURN.pattern)):
+                    if self._send(session, back, "/rentals") == "/rentals":
+                        self.returned[film] += 1
+
+    def _headers(self) -> dict[str, str]:
+        """Each request comes from another address, or the limit on writes would count them as one visitor's."""
+        self.asked += 1
+        address = f"10.{self.number}.{self.asked // 250 % 250}.{self.asked % 250}"
+        return {"X-Forwarded-For": address, "X-Forwarded-Proto": "https", "Referer": f"{self.site}/"}
+
+    def _get(self, session: requests.Session, path: str, pattern: str) -> str:
+        answer = session.get(self.site + path, headers=self._headers(), timeout=60, allow_redirects=False)
+        self.statuses[answer.status_code] += 1
+        found = re.search(pattern, answer.text) if answer.status_code == OK else None
+        if not found and answer.status_code == UNAVAILABLE:
+            time.sleep(0.2)
+        return found[1] if found else ""
+
+    def _send(self, session: requests.Session, path: str, page: str, **form: str) -> str:
+        """Send a form with the token of its page: where it leads, empty if it was not taken."""
+        token = self._get(session, page, TOKEN.pattern)
+        if not token:
+            return ""
+        answer = session.post(
+            self.site + path,
+            {"csrf_token": token, **form},
+            headers=self._headers(),
+            timeout=60,
+            allow_redirects=False,
+        )
+        self.statuses[answer.status_code] += 1
+        return answer.headers["Location"] if answer.status_code == SEE_OTHER else ""
+
+
+def faults(seconds: int) -> dict[str, Any]:
+    """Rent and return while the database is restarted, and while the bucket is away."""
+    with tempfile.TemporaryDirectory() as temporary, filled(Path(temporary)) as cloud:
+        outputs = cloud.outputs(STACK)
+        wire = Wire(int(cloud.endpoint.rsplit(":", 1)[1]))
+        through = {"AWS_ENDPOINT_URL_S3": f"http://localhost:{wire.port}"}
+        front = {"TRUSTED_PROXY": "127.0.0.0/8"}  # members come from many addresses
+        with storefront(cloud, Path(temporary) / "site", environment=through, definitions=front) as site:
+            posters = Watch(site.url + "/?page=2")
+            watches = {"pages": Watch(site.url + "/"), "readiness": Watch(site.url + "/readyz"), "more": posters}
+            customers = members(cloud, site)
+            begun = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+            load_before = os.getloadavg()[0]
+            threads = [threading.Thread(target=each.run) for each in (*watches.values(), *customers)]
+            for thread in threads:
+                thread.start()
+            time.sleep(seconds / 4)
+            database = restart(cloud, outputs, watches["pages"])
+            time.sleep(seconds / 4)
+            bucket = cut(wire, watches)
+            time.sleep(seconds / 4)
+            for each in (*watches.values(), *customers):
+                each.stop.set()
+            for thread in threads:
+                thread.join()
+            return {
+                "members": len(customers),
+                "load_average_before": round(load_before, 1),
+                "database restart": database,
+                "bucket away": bucket,
+                "answers to members": dict(sum((each.statuses for each in customers), Counter())),
+                "rentals": count(cloud, outputs, customers, begun),
+            }
+
+
+def members(cloud: LocalCloud, site: Site) -> list[Customer]:
+    """Members with films of their own to rent."""
+    found = []
+    films = iter(range(20, 1000))
+    for line in groundwork(cloud, "cards", "--limit", str(MEMBERS * 2)).strip().splitlines()[:MEMBERS]:
+        card, _, name = line.partition("  ")
+        mine = [next(films) for _ in range(5)]
+        found.append(
+            Customer(site.secure_url, str(cloud.certificate_authority), len(found), card, name.split()[-1], mine)
+        )
+    return found
+
+
+def restart(cloud: LocalCloud, outputs: Mapping[str, str], watch: Watch) -> dict[str, Any]:
+    """Stop the database for some seconds, and start it."""
+    rds = cloud.client("rds")
+    instances = rds.describe_db_instances()["DBInstances"]
+    name = next(
+        each["DBInstanceIdentifier"] for each in instances if str(each["Endpoint"]["Port"]) == outputs["DatabasePort"]
+    )
+    stopped = time.monotonic()
+    rds.stop_db_instance(DBInstanceIdentifier=name)
+    gone = time.monotonic()
+    time.sleep(AWAY_SECONDS)
+    away = time.monotonic()
+    rds.start_db_instance(DBInstanceIdentifier=name)
+    back = time.monotonic()
+    time.sleep(5)
+    return {
+        "seconds_away": round(back - stopped, 1),
+        "page_statuses_while_away": dict(watch.between(gone, away)),
+        "slowest_page_seconds": round(watch.slowest(stopped, back), 2),
+        "seconds_until_a_good_page": round(watch.first_good_after(back), 2),
+        "page_statuses_after": dict(watch.between(back + 2, time.monotonic())),
+    }
+
+
+def cut(wire: Wire, watches: Mapping[str, Watch]) -> dict[str, Any]:
+    """Take the bucket away for some seconds: pages go on, readiness says so."""
+    wire.lose()
+    gone = time.monotonic()
+    time.sleep(AWAY_SECONDS)
+    wire.mend()
+    back = time.monotonic()
+    time.sleep(5)
+    return {
+        "seconds_away": round(back - gone, 1),
+        "page_statuses_while_away": dict(watches["pages"].between(gone, back)),
+        "readiness_statuses_while_away": dict(watches["readiness"].between(gone + 0.5, back)),
+        "seconds_until_ready": round(watches["readiness"].first_good_after(back), 2),
+    }
+
+
+def count(cloud: LocalCloud, outputs: Mapping[str, str], customers: list[Customer], begun: datetime) -> dict[str, int]:
+    """What was confirmed to members, beside what the database has."""
+    value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs["DatabaseSecretArn"])["SecretString"]
+    secret = json.loads(value)
+    connection = pymysql.connect(
+        host=secret["host"],
+        port=secret["port"],
+        user=secret["username"],
+        password=secret["password"],
+        database=secret["dbname"],
+        ssl={"ca": str(cloud.certificate_authority)},
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT member.card_number, copy.film_id, COUNT(*), SUM(returned_at IS NOT NULL) FROM rental JOIN copy "
+            "USING (copy_id) JOIN member USING (member_id) WHERE rented_at >= %s GROUP BY 1, 2",
+            (begun,),
+        )
+        stored = {(str(card), film): (int(rows), int(back)) for card, film, rows, back in cursor.fetchall()}
+        cursor.execute(
+            "SELECT COUNT(*) FROM (SELECT copy_id FROM rental WHERE returned_at IS NULL GROUP BY copy_id "
+            "HAVING COUNT(*) > 1) AS twice"
+        )
+        [twice] = cursor.fetchone() or (0,)
+    lost = lost_returns = 0
+    for each in customers:
+        card = each.card.replace(" ", "")
+        for film in each.films:
+            rows, back = stored.get((card, film), (0, 0))
+            lost += max(0, each.rented[film] - rows)
+            lost_returns += max(0, each.returned[film] - back)
+    return {
+        "confirmed": sum(sum(each.rented.values()) for each in customers),
+        "stored": sum(rows for rows, _ in stored.values()),
+        "returns_confirmed": sum(sum(each.returned.values()) for each in customers),
+        "returns_stored": sum(back for _, back in stored.values()),
+        "confirmed_but_not_stored": lost,
+        "returns_confirmed_but_not_stored": lost_returns,
+        "copies_rented_twice": int(twice),
+    }
+
+
+def machine() -> str:
+    """What this ran on."""
+    memory = psutil.virtual_memory().total / 1024**3
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Measure, and keep the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, seconds in (("load", 10), ("faults", 30)):
+        commands.add_parser(name).add_argument("--seconds", type=int, default=seconds)
+    chosen = parser.parse_args()
+    measured = {"load": load, "faults": faults}[chosen.command](chosen.seconds)
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    average = os.getloadavg()[0]
+    kept[chosen.command] = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine(),
+        "load_average_at_the_end": round(average, 1),
+        "connections": CONNECTIONS,
+        **measured,
+    }
+    RESULTS.write_text(json.dumps(kept, indent=2) + "\n")
+    print(json.dumps(kept[chosen.command], indent=2))
+
+
+if __name__ == "__main__":
+    main()
