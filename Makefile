@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: help setup demo test check templates clean
+.PHONY: help setup demo test check bench templates clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -37,6 +37,17 @@ check: setup ## lint, types, templates, security rules
 	python -m infra.console --check
 	python -m infra.cost.page --check
 	python -m infra.check
+
+bench: setup ## measure what the README says; needs GROUNDWORK_DATA, an idle machine and some hours
+	PYTHONPATH=. python benchmarks/digits.py quality
+	PYTHONPATH=. python benchmarks/digits.py quality --preset best
+	PYTHONPATH=. python benchmarks/digits.py speed
+	PYTHONPATH=. python benchmarks/gan.py
+	PYTHONPATH=. python benchmarks/tabular.py
+	PYTHONPATH=. python benchmarks/devops_metrics.py
+	PYTHONPATH=. python benchmarks/movie_rental.py
+	PYTHONPATH=. python benchmarks/storefront.py
+	python benchmarks/tables.py
 
 templates: setup ## write cloudformation/*.yaml from the stack classes
 	python -m infra.console

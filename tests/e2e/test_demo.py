@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser
 
-from groundwork.demo.command import PARTS
+from groundwork.demo.show import PARTS
 from tests.e2e.accessibility import CONTRAST
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from groundwork.demo import page
 from groundwork.demo.checklist import Checklist
-from groundwork.demo.command import PARTS, chosen
+from groundwork.demo.show import PARTS, chosen
 from groundwork.demo.diagram import arrows, boxes, layers, svg
 from localcloud.errors import LocalCloudError
 

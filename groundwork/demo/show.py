@@ -1,0 +1,107 @@
+"""The demonstration: every stack deployed, each workload run, and a page of what came out."""
+
+import shutil
+import sys
+import webbrowser
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from subprocess import CalledProcessError
+
+import typer
+from rich.markup import escape
+
+from groundwork.demo import page
+from groundwork.demo.alarm import EMAIL, drill
+from groundwork.demo.checklist import Checklist, PromiseBrokenError
+from groundwork.demo.monitoring import monitor
+from groundwork.demo.movie_rental import move
+from groundwork.demo.storefront import visit
+from groundwork.demo.training import train
+from localcloud import LocalCloud
+from localcloud.errors import LocalCloudError
+
+#: What is shown of each stack once it is deployed, in this order.
+PARTS: dict[str, Callable[[LocalCloud, Checklist, Path], None]] = {
+    "Training": train,
+    "WebApp": visit,
+    "DataEcosystem": move,
+    "DevOpsMetrics": monitor,
+    "TerminationAlarm": drill,
+}
+
+
+def show(stacks: list[str], results: Path, *, keep: bool) -> None:
+    """Deploy stacks to a local cloud, run their workloads, check what comes out, and make a page of it.
+
+    Args:
+        stacks: Of `PARTS`.
+        results: Folder for what comes out; replaced.
+        keep: Leave the local cloud running.
+
+    Raises:
+        LocalCloudError: The cloud of an earlier demonstration still runs.
+        Exit: A promise was broken; what it was, and where the logs are, has been said.
+    """
+    report = Checklist()
+    cloud = LocalCloud(results / "cloud")
+    if cloud.running:
+        raise LocalCloudError(f"The demonstration's local cloud still runs: end it with kill {cloud.pid}")
+    shutil.rmtree(results, ignore_errors=True)
+    try:
+        deploy(cloud, report, stacks, detached=keep)
+        for report.part in stacks:
+            PARTS[report.part](cloud, report, results)
+        report.finish()
+        templates = cloud.folder / "cdk.out"
+        parts = [
+            page.part(stack, page.template_of(templates, stack), cloud.outputs(stack), report.steps) for stack in stacks
+        ]
+        page.write(results / "index.html", report, parts)
+    except (PromiseBrokenError, LocalCloudError, CalledProcessError) as error:
+        report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
+        raise typer.Exit(1) from None
+    finally:
+        if not keep:
+            cloud.stop()
+    report.console.print(f"\n[bold green]All {report.kept} promises kept.[/] What came out:")
+    report.fact("the page", (results / "index.html").resolve().as_uri())
+    for path in sorted(results.glob("*/report.html")):
+        report.fact(f"{path.parent.name}: model, figures and report", path)
+    report.fact("the e-mails", cloud.mailbox)
+    report.fact("what the local cloud and the CDK wrote", f"{cloud.folder}/*.log")
+    if sys.stdout.isatty():
+        webbrowser.open((results / "index.html").resolve().as_uri())
+    if keep:
+        report.console.print("\nThe local cloud runs on. In a shell:")
+        for name, value in cloud.environment().items():
+            report.console.print(f"  export {name}={value}")
+        report.console.print(f"End it with: kill {cloud.pid}")
+
+
+def chosen(only: str) -> list[str]:
+    """The stacks that a person named, by commas, in the order they are shown; all when none is named.
+
+    Raises:
+        LocalCloudError: There is no such stack.
+    """
+    names = {name.strip().lower() for name in only.split(",") if name.strip()}
+    if unknown := names - {stack.lower() for stack in PARTS}:
+        raise LocalCloudError(f"--only {only}: there is no {min(unknown)}; choose from {', '.join(PARTS)}")
+    return [stack for stack in PARTS if not names or stack.lower() in names]
+
+
+def deploy(cloud: LocalCloud, report: Checklist, stacks: Iterable[str], *, detached: bool) -> None:
+    """Start the cloud and deploy the stacks at once, with the CDK's own command line."""
+    report.step("A local cloud")
+    cloud.start(detached=detached)
+    report.fact("endpoint", cloud.endpoint)
+
+    report.step(f"cdk deploy {' '.join(stacks)}")
+    cloud.deploy(*stacks, context={"termination_alarm.email": EMAIL})
+    formation = cloud.client("cloudformation")
+    for stack in stacks:
+        resources = formation.describe_stack_resources(StackName=stack)["StackResources"]
+        status = formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+        report.promise(f"{stack} is deployed", held=status == "CREATE_COMPLETE", seen=f"{len(resources)} resources")
+        for name, value in cloud.outputs(stack).items():
+            report.fact(name, value)
