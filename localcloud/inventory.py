@@ -15,6 +15,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "describe_budgets": {"AccountId": ACCOUNT},
 }
 
+DEFAULT = "Default "  # how moto describes keys of AWS's own, the one sign by which they can be told
+
 
 def inventory(client: Callable[[str], Any]) -> dict[str, set[str]]:
     """The names of what there is, by kind.
@@ -32,6 +34,11 @@ def _names(client: Any, operation: str, path: str) -> set[str]:
     else:
         answer = getattr(client, operation)(**options)
     found = set(jmespath.search(path, answer) or [])
-    if operation == "list_keys":  # a deleted key waits out its days, and bills nothing
-        found = {key for key in found if client.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"}
+    if operation == "list_keys":  # AWS has keys of its own; a deleted one waits out its days, and bills nothing
+        details = {key: client.describe_key(KeyId=key)["KeyMetadata"] for key in found}
+        found = {
+            key
+            for key, of in details.items()
+            if of["KeyState"] == "Enabled" and not of["Description"].startswith(DEFAULT)
+        }
     return found
