@@ -66,8 +66,12 @@ class EcosystemNetwork(Construct):
         """A security group of an engine, which nothing enters and leaves but what `let_reach` allows."""
         return aws_ec2.SecurityGroup(self, name, vpc=self.vpc, allow_all_outbound=False, description=description)
 
-    def endpoint(self, name: str, service: str, clients: aws_ec2.SecurityGroup) -> None:
-        """An interface endpoint for some clients, in the first zone alone: it bills by the hour and zone."""
+    def endpoint(self, name: str, service: str, **clients: aws_ec2.SecurityGroup) -> None:
+        """An interface endpoint, in the first zone alone: it bills by the hour and zone.
+
+        The service's name leads to it from the whole network, so its clients are all who call the service: also those
+        who could do without.
+        """
         group = self.server(f"{name}Group", f"Endpoint of {service}, for its clients alone.")
         aws_ec2.InterfaceVpcEndpoint(
             self,
@@ -78,4 +82,7 @@ class EcosystemNetwork(Construct):
             security_groups=[group],
             open=False,
         )
-        let_reach(self, name, source=clients, target=group, port=HTTPS, what=service, who=f"{name}Clients")
+        for who, source in clients.items():
+            let_reach(
+                Construct(self, f"{who}To{name}"), name, source=source, target=group, port=HTTPS, what=service, who=who
+            )

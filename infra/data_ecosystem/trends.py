@@ -74,14 +74,14 @@ class Trends(Construct):
         ]
 
     def let_in(self, **clients: aws_ec2.SecurityGroup) -> None:
-        """Let clients reach the engine; functions, which have no way out, reach the service they need as well."""
+        """Let clients reach the engine, and the service that a function without a way out needs beside it."""
         for who, group in clients.items():
             if self._influxdb:
                 way = Construct(self, f"From{who}")
                 server = self._influxdb.server
                 let_reach(way, "InfluxDB", source=group, target=server, port=PORT, what="InfluxDB", who=who)
         service = "secretsmanager" if self._influxdb else f"timestream.{self._cell}"
-        self._network.endpoint("Secrets" if self._influxdb else "Timestream", service, clients["Projector"])
+        self._network.endpoint("Secrets" if self._influxdb else "Timestream", service, **clients)
 
     def permit(self, *, job: aws_iam.Role, projector: aws_iam.Role) -> None:
         """Let jobs write and ask, and the projector write."""

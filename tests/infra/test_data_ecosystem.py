@@ -141,6 +141,7 @@ def test_engines_let_in_their_clients_alone(template: Json) -> None:
         (indexer, "NetworkSearchGroup"),
         (projector, "NetworkGraphGroup"),
         (projector, "TrendsServer"),
+        (job, "NetworkSecretsGroup"),  # the endpoint's name holds for the whole network
         (projector, "NetworkSecretsGroup"),
     }
 

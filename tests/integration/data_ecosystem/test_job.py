@@ -55,7 +55,7 @@ def job(stack: Stack, bundle: None, eventually: Any) -> Callable[[str], tuple[st
     return run
 
 
-def test_a_job_moves_the_old_database_and_another_compares(
+def test_a_job_moves_the_old_database(
     stack: Stack, job: Callable[[str], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in stack.cloud.environment().items():
@@ -69,7 +69,4 @@ def test_a_job_moves_the_old_database_and_another_compares(
     assert end.value.code in {0, None}
     status, said = job("migrate")
     assert status == "SUCCEEDED", said
-    status, said = job("verify")
-    assert status == "SUCCEEDED", said
-    assert "equal" in said
     assert stack.graph("MATCH (:Customer)-[r:RENTED]->(:Movie) RETURN count(r) > 100 AS many") == [{"many": True}]
