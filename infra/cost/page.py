@@ -11,6 +11,7 @@ from aws_cdk import App
 from infra.config import Config
 from infra.console import PROJECT, TEMPLATES
 from infra.cost.estimate import ALWAYS_ON, DATE, REGION, Charge, Estimate, Price, estimate, free
+from infra.settings_table import with_tables
 
 PAGE = PROJECT / "docs" / "costs.md"
 BLOCK = re.compile(r"(<!-- costs -->\n).*(<!-- end -->)", re.DOTALL)
@@ -31,7 +32,7 @@ def estimates(config: Config) -> list[Estimate]:
 
 def with_costs(page: str, of: Iterable[Estimate]) -> str:
     """The page with its figures brought up to date; they stand between `<!-- costs -->` and `<!-- end -->`."""
-    return BLOCK.sub(lambda block: f"{block[1]}\n{_figures(list(of))}\n{block[2]}", page)
+    return BLOCK.sub(lambda block: f"{block[1]}\n{_figures(list(of))}\n{block[2]}", with_tables(page))
 
 
 def _figures(of: list[Estimate]) -> str:

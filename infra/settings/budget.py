@@ -11,7 +11,7 @@ class BudgetSettings(Settings):
     """A limit to the account's costs of a month, and who is told."""
 
     limit_usd: int = setting(
-        0, "What the account may cost a month, in USD.", empty="no budget", group="Budget", ge=0, le=1000000
+        0, "What the account may cost a month, in USD; 0: no budget.", group="Budget", ge=0, le=1000000
     )
     email: str = setting(
         "",

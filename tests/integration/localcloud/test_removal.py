@@ -57,7 +57,7 @@ def shell(cloud: LocalCloud) -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="module")
 def removal(shell: LocalCloud) -> Removal:
-    """Every stack deployed, Training so that its data may go; then Training removed by our command, the rest by AWS's."""
+    """Every stack deployed, Training so that its data may go; then that removed by our command, the rest by AWS's."""
     before = inventory(shell.client)
     shell.deploy(context=KEYS)
     kept = {stack: retained(shell, stack) for stack in STACKS}
