@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,7 @@ class Exercise:
         figure: The figure on the test set that is checked.
         real: With the real data set.
         sample: With the stand-in that the project makes.
+        reclaimed: Whether its spot instance is taken back meanwhile.
     """
 
     workload: str
@@ -43,6 +46,7 @@ class Exercise:
     figure: str
     real: Trial
     sample: Trial
+    reclaimed: bool = False
 
     @property
     def output(self) -> str:
@@ -65,6 +69,7 @@ EXERCISES = (
         figure="as_asked_for",
         real=Trial(("--preset", "short", "--epochs", "2", "--classifier", CLASSIFIER), goal=0.5),
         sample=Trial(("--epochs", "10", "--classifier", CLASSIFIER), goal=0.6),
+        reclaimed=True,
     ),
     Exercise(
         "delivery-time",
@@ -92,10 +97,17 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> None:
         dataset: _bring(cloud, report, dataset, f"s3://{outputs['DataBucketName']}/{dataset}")
         for dataset in dict.fromkeys(exercise.dataset for exercise in EXERCISES)
     }
-    for exercise in EXERCISES:
-        trial = exercise.real if real[exercise.dataset] else exercise.sample
+    trials = {exercise: exercise.real if real[exercise.dataset] else exercise.sample for exercise in EXERCISES}
+    report.step("All four workloads into the queue")
+    began = datetime.now(UTC)
+    jobs: dict[Exercise, str] = {}
+    for exercise, trial in trials.items():
+        jobs[exercise] = _submit(cloud, exercise, trial, after=[*jobs.values()])
+        report.fact(exercise.workload, f"job {jobs[exercise]}")
+    for exercise, trial in trials.items():
         report.step(f"A Batch job: groundwork train {exercise.workload} {' '.join(trial.options)}")
-        _exercise(cloud, report, results, exercise, trial)
+        job = _follow(cloud, report, jobs[exercise], reclaim=exercise.reclaimed)
+        _check(cloud, report, results, exercise, trial, job=job, began=began)
     report.fact("dashboard", outputs["DashboardName"])
 
 
@@ -108,10 +120,65 @@ def _bring(cloud: LocalCloud, report: Checklist, dataset: str, target: str) -> b
     return real
 
 
-def _exercise(cloud: LocalCloud, report: Checklist, results: Path, exercise: Exercise, trial: Trial) -> None:
+def _submit(cloud: LocalCloud, exercise: Exercise, trial: Trial, after: Sequence[str]) -> str:
+    """Submit the job with options; its id. It waits for the one before it: two cores train no faster by sharing."""
+    outputs, batch = cloud.outputs("Training"), cloud.client("batch")
+    definition = outputs[exercise.output]
+    [found] = batch.describe_job_definitions(jobDefinitions=[definition])["jobDefinitions"]
+    options = [option.format(artifacts=outputs["ArtifactBucketName"]) for option in trial.options]
+    job = batch.submit_job(
+        jobName=exercise.workload,
+        jobQueue=outputs["CpuQueueArn"],
+        shareIdentifier=exercise.workload.replace("-", ""),
+        jobDefinition=definition,
+        containerOverrides={"command": [*found["containerProperties"]["command"], *options]},
+        dependsOn=[{"jobId": job} for job in after[-1:]],
+    )
+    return str(job["jobId"])
+
+
+def _follow(cloud: LocalCloud, report: Checklist, job: str, *, reclaim: bool) -> dict[str, Any]:
+    """Print a job's log until it ends, take its host back where that is wanted; its description."""
+    outputs, batch, logs = cloud.outputs("Training"), cloud.client("batch"), cloud.client("logs")
+    printed: Counter[str] = Counter()
+
+    def describe() -> dict[str, Any]:
+        description: dict[str, Any] = batch.describe_jobs(jobs=[job])["jobs"][0]
+        return description
+
+    def poll() -> dict[str, Any] | None:
+        description = describe()
+        for attempt in description["attempts"]:
+            stream = attempt["container"]["logStreamName"]
+            answer = logs.filter_log_events(logGroupName=outputs["LogGroupName"], logStreamNames=[stream])
+            for event in answer["events"][printed[stream] :]:
+                report.line(event["message"])
+            printed[stream] = len(answer["events"])
+        return description if description["status"] in ("SUCCEEDED", "FAILED") else None
+
+    if reclaim:
+        report.await_promise("the job runs", lambda: describe()["status"] == "RUNNING", seconds=600)
+        cloud.reclaim(job)
+        report.fact("spot", "its instance got the notice that it goes in two minutes")
+    ended = report.await_promise("the job ended", poll, seconds=1800)
+    if reclaim:
+        codes = [attempt["container"]["exitCode"] for attempt in ended["attempts"]]
+        report.promise("it saved its work, and the next attempt resumed it", held=codes == [75, 0], seen=codes)
+    return ended
+
+
+def _check(
+    cloud: LocalCloud,
+    report: Checklist,
+    results: Path,
+    exercise: Exercise,
+    trial: Trial,
+    *,
+    job: dict[str, Any],
+    began: datetime,
+) -> None:
+    """Fetch what a job left, and check it."""
     outputs = cloud.outputs("Training")
-    began = datetime.now(UTC)
-    job = _follow_job(cloud, report, exercise, trial)
     report.promise("the job succeeded", held=job["status"] == "SUCCEEDED", seen=job.get("statusReason", job["status"]))
 
     s3 = cloud.client("s3")
@@ -133,32 +200,3 @@ def _exercise(cloud: LocalCloud, report: Checklist, results: Path, exercise: Exe
             == metrics["epochs"]
         ),
     )
-
-
-def _follow_job(cloud: LocalCloud, report: Checklist, exercise: Exercise, trial: Trial) -> dict[str, Any]:
-    """Submit the job with options and print its log until it ends; its description."""
-    outputs, batch, logs = cloud.outputs("Training"), cloud.client("batch"), cloud.client("logs")
-    definition = outputs[exercise.output]
-    [found] = batch.describe_job_definitions(jobDefinitions=[definition])["jobDefinitions"]
-    options = [option.format(artifacts=outputs["ArtifactBucketName"]) for option in trial.options]
-    job = batch.submit_job(
-        jobName=exercise.workload,
-        jobQueue=outputs["CpuQueueArn"],
-        shareIdentifier=exercise.workload.replace("-", ""),
-        jobDefinition=definition,
-        containerOverrides={"command": [*found["containerProperties"]["command"], *options]},
-    )["jobId"]
-    report.fact("job", job)
-    printed = 0
-
-    def poll() -> dict[str, Any] | None:
-        nonlocal printed
-        description: dict[str, Any] = batch.describe_jobs(jobs=[job])["jobs"][0]
-        if stream := description.get("container", {}).get("logStreamName"):
-            answer = logs.filter_log_events(logGroupName=outputs["LogGroupName"], logStreamNames=[stream])
-            for event in answer["events"][printed:]:
-                report.line(event["message"])
-            printed = len(answer["events"])
-        return description if description["status"] in ("SUCCEEDED", "FAILED") else None
-
-    return report.await_promise("the job ended", poll, seconds=1800)
