@@ -46,4 +46,5 @@ def start() -> None:
     api.install()
     every(1, alarms.evaluate_alarms)
     every(1, metrics.measure_queues)
+    every(5, databases.measure_databases)
     every(0.2, event_sources.poll)

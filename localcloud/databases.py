@@ -1,20 +1,26 @@
 """RDS: a real database server for every instance that is created; the instance's endpoint is its address.
 
-moto gap: an instance is a record without a database behind it.
+moto gap: an instance is a record without a database behind it, and without metrics.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
 from moto.rds.exceptions import RDSClientError
-from moto.rds.models import DBInstance, RDSBackend
+from moto.rds.models import DBInstance, RDSBackend, rds_backends
 
 from localcloud import mariadb, postgresql
+from localcloud.account import ACCOUNT, REGION
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
+from localcloud.metrics import measure
+
+GIB = 1024**3
 
 
 class Server(Protocol):
@@ -88,6 +94,27 @@ def _stop(stopped: DBInstance, *_args: Any, **_kwargs: Any) -> None:
 def _delete(gone: DBInstance, *_args: Any, **_kwargs: Any) -> None:
     if server := _servers.pop(gone.db_instance_arn, None):
         server.stop()
+
+
+def measure_databases() -> None:
+    """Write the free storage of each running server, of what its instance was given, and its connections."""
+    for instance in list(rds_backends[ACCOUNT][REGION].databases.values()):
+        server = _servers.get(instance.db_instance_arn)
+        if not server or instance.status != "available":
+            continue
+        used = 0
+        for file in _folder(instance).rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # a temporary one
+                used += file.stat().st_size
+        dimensions = {"DBInstanceIdentifier": instance.db_instance_identifier}
+        measure("AWS/RDS", "FreeStorageSpace", instance.allocated_storage * GIB - used, dimensions)
+        with contextlib.suppress(psutil.AccessDenied):  # not every system tells everybody
+            connections = [
+                each
+                for each in psutil.net_connections("tcp4")
+                if each.laddr and each.laddr.port == server.port and each.status == psutil.CONN_ESTABLISHED
+            ]
+            measure("AWS/RDS", "DatabaseConnections", len(connections), dimensions)
 
 
 def _folder(instance: DBInstance) -> Path:

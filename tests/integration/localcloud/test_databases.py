@@ -1,7 +1,8 @@
 """RDS: a real server behind every instance, with the credentials, TLS and parameters that the template says."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymysql
@@ -113,6 +114,27 @@ def test_data_outlive_a_stop_and_a_reboot(
     with connect(cloud, secret) as connection, connection.cursor() as again:
         again.execute("SELECT n FROM kept")
         assert again.fetchall() == ((42,),)
+
+
+def test_storage_and_connections_are_metrics(
+    cloud: LocalCloud, deployed: dict[str, str], cursor: Any, eventually: Callable[[Callable[[], Any]], Any]
+) -> None:
+    def latest(name: str) -> list[float]:
+        now = datetime.now(UTC)
+        points = cloud.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/RDS",
+            MetricName=name,
+            Dimensions=[{"Name": "DBInstanceIdentifier", "Value": deployed["Instance"]}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return [point["Maximum"] for point in points]
+
+    free = eventually(lambda: latest("FreeStorageSpace"))
+    assert 19 * 1024**3 < free[0] < 20 * 1024**3
+    assert eventually(lambda: any(number >= 1 for number in latest("DatabaseConnections")))
 
 
 def test_a_changed_secret_becomes_the_password_with_the_next_update(
