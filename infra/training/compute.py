@@ -5,6 +5,7 @@ from typing import Any
 
 from aws_cdk import CfnCondition, CfnMapping, Fn, Stack, aws_batch, aws_ec2, aws_iam
 
+from infra.guardrails import acknowledge
 from infra.instances import instance_profile, launch_template
 from infra.network import Network
 from infra.settings.training import MULTI_NODE_INSTANCES, TrainingSettings
@@ -15,6 +16,7 @@ WAITING = (
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
 )
+PUBLIC_ADDRESS = "The way out without a NAT gateway, which would bill while idle; the security group lets nothing in."
 SHARE_DECAY_SECONDS = 3600  # what a workload used an hour ago counts half
 
 
@@ -190,7 +192,11 @@ def _nodes_template(
         associate_public_ip_address=True,
         delete_on_termination=True,
     )
-    return launch_template(stack, "NodesLaunchTemplate", volume_gib=settings.volume_gib, network_interfaces=[interface])
+    template = launch_template(
+        stack, "NodesLaunchTemplate", volume_gib=settings.volume_gib, network_interfaces=[interface]
+    )
+    acknowledge(template, {"CKV_AWS_88": PUBLIC_ADDRESS})
+    return template
 
 
 def _queue(

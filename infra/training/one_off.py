@@ -4,10 +4,12 @@ from pathlib import Path
 
 from aws_cdk import Aws, Fn, Stack, aws_ec2, aws_iam
 
+from infra.guardrails import acknowledge
 from infra.instances import instance_profile, launch_template, machine_image
 from infra.network import Network
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
+from infra.training.compute import PUBLIC_ADDRESS
 from infra.training.jobs import Permissions, Storage
 
 SCRIPT = Path(__file__).parent / "one_off.sh"
@@ -47,7 +49,7 @@ class OneOff:
             )
         )
         tags = [{"key": "Name", "value": Aws.STACK_NAME}, {"key": EXPECTED, "value": "its training ends"}]
-        return launch_template(
+        template = launch_template(
             self._stack,
             "OneOffLaunchTemplate",
             volume_gib=settings.volume_gib,
@@ -72,6 +74,8 @@ class OneOff:
             ],
             user_data=_user_data(settings, storage),
         )
+        acknowledge(template, {"CKV_AWS_88": PUBLIC_ADDRESS})
+        return template
 
 
 def _user_data(settings: TrainingSettings, storage: Storage) -> str:
