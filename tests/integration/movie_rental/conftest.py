@@ -21,6 +21,8 @@ from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.rental_company.generated import GeneratedCompany
 
 ACCESS = {"username": "admin", "password": "it's \\ secret"}
+#: Nothing of it has to outlive the machine.
+PARAMETERS = {"rds.force_ssl": "0", "fsync": "off", "full_page_writes": "off"}
 KEYS = (("MovieID", "S", "HASH"), ("MovieTitle", "S", "RANGE"))
 INDEXES = {"ByGenre": ("Genre", "S"), "ByYear": ("Year", "N")}
 #: A film without category and actors, one with a name in many scripts, a price with cents, a customer without rentals.
@@ -130,7 +132,7 @@ class Servers:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("engines")
-    server = postgresql.start(folder / "postgresql", **ACCESS, database="first", parameters={"rds.force_ssl": "0"})
+    server = postgresql.start(folder / "postgresql", **ACCESS, database="first", parameters=PARAMETERS)
     running = [neptune.start(_made(folder / "neptune")), opensearch.start(_made(folder / "opensearch"))]
     running.append(influxdb.start(folder / "influxdb", **ACCESS, database="first"))
     ports = [port for _, port in running]

@@ -100,7 +100,7 @@ class TestLibrary:
         assert library.get("nowhere") is None
 
     def test_prices_are_exact(self, library: Library) -> None:
-        for cents in range(0, 1000, 7):
+        for cents in range(0, 1000, 37):
             price = Decimal(cents) / 100
             library.save([replace(PLAIN, id="price", rental_rate=price)])
             found = library.get("price")
@@ -146,12 +146,9 @@ class TestLibrary:
         assert [*library.by_genre("Western")] == []
 
     def test_all_of_many_come(self, library: Library) -> None:
-        many = [Movie(f"many-{number}", f"Title {number}", description="x" * 2000) for number in range(230)]
-        library.save(many)
-        found = {movie.id for movie in library.all()}
-        assert {movie.id for movie in many} <= found
-        for movie in many:
-            library.remove(movie.id)
+        many = [Movie(f"many-{number}", f"Title {number}", description="x" * 12_000) for number in range(110)]
+        library.save(many)  # more than a request takes, and more than a page holds
+        assert {movie.id for movie in many} <= {movie.id for movie in library.all()}
 
 
 @pytest.fixture(scope="module")
