@@ -118,9 +118,9 @@ def stack(cloud: LocalCloud) -> Stack:
     return Stack(cloud)
 
 
-@pytest.fixture(scope="session")
-def index(stack: Stack) -> Stack:
-    """The stack, with the index that migration makes."""
+@pytest.fixture(scope="module")
+def index(stack: Stack) -> Iterator[Stack]:
+    """The stack, with an index of films whose vectors have three numbers."""
     vector = {
         "type": "knn_vector",
         "dimension": 3,
@@ -131,7 +131,8 @@ def index(stack: Stack) -> Stack:
         index="movies",
         body={"settings": {"index": {"knn": True}}, "mappings": {"dynamic": False, "properties": properties}},
     )
-    return stack
+    yield stack
+    stack.search.indices.delete(index="movies")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The commands as the stack's jobs: from the code bundle, in a process that knows nothing but its outputs."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ SOURCE = "postgresql:///legacy"
 
 
 @pytest.fixture(scope="module")
-def bundle(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
+def bundle(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The code where the stack's parameter says."""
     path = tmp_path_factory.mktemp("bundle") / "code.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -26,6 +26,8 @@ def bundle(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
     s3 = stack.cloud.client("s3")
     s3.create_bucket(Bucket="code")
     s3.upload_file(str(path), "code", "code.zip")
+    yield
+    stack.search.indices.delete(index="movies")
 
 
 @pytest.fixture

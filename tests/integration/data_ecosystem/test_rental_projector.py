@@ -17,7 +17,7 @@ NANOSECONDS = 1_779_659_673_000_000_000  # the same moment
 def rented(customer: str, rental: int, **more: Any) -> dict[str, Any]:
     """An event as the outbox writes it."""
     event = {"event_id": f"event-{rental}", "type": "rented", "customer_id": customer, "at": AT, "rental_id": rental}
-    return {**event, "film_id": "7", "store_id": 1, "title": "Amélie", "category": None, "amount": "2.99", **more}
+    return {**event, "film_id": "p7", "store_id": 1, "title": "Amélie", "category": None, "amount": "2.99", **more}
 
 
 def erased(customer: str) -> dict[str, Any]:
@@ -27,44 +27,44 @@ def erased(customer: str) -> dict[str, Any]:
 
 def test_a_rental_is_one_relationship_and_one_point_however_often_it_comes(stack: Stack, eventually: Any) -> None:
     for copy in range(3):
-        stack.rent("1", rented("1", 101, category="Sci-Fi, old"), f"a{copy}")
-    stack.rent("1", rented("1", 102, category="Sci-Fi, old", amount="0.99", store_id=2), "b")
-    stack.rent("1", {**rented("1", 102), "type": "returned"}, "c")
-    assert eventually(lambda: len(stack.graph(RENTED, id="1")) == 2)
-    assert sorted(row["rental"] for row in stack.graph(RENTED, id="1")) == [101, 102]
-    assert {row["title"] for row in stack.graph(RENTED, id="1")} == {"Amélie"}
+        stack.rent("p1", rented("p1", 101, category="Sci-Fi, old"), f"a{copy}")
+    stack.rent("p1", rented("p1", 102, category="Sci-Fi, old", amount="0.99", store_id=2), "b")
+    stack.rent("p1", {**rented("p1", 102), "type": "returned"}, "c")
+    assert eventually(lambda: len(stack.graph(RENTED, id="p1")) == 2)
+    assert sorted(row["rental"] for row in stack.graph(RENTED, id="p1")) == [101, 102]
+    assert {row["title"] for row in stack.graph(RENTED, id="p1")} == {"Amélie"}
     points = eventually(lambda: len(found := stack.points("Sci-Fi, old")) == 2 and found)
     assert points == [[NANOSECONDS + 101, 299, "1", 1], [NANOSECONDS + 102, 99, "2", 1]]
 
 
 def test_an_erased_customer_leaves_a_number_and_never_comes_back(stack: Stack, eventually: Any) -> None:
-    stack.rent("2", rented("2", 201), "e1")
-    assert eventually(lambda: stack.graph(RENTED, id="2"))
-    stack.rent("2", erased("2"), "e2")
-    stack.rent("2", rented("2", 201), "e3")
-    stack.rent("2", rented("2", 202), "e4")
-    stack.rent("3", rented("3", 301), "e5")
-    assert eventually(lambda: stack.graph(RENTED, id="3"))
+    stack.rent("p2", rented("p2", 201), "e1")
+    assert eventually(lambda: stack.graph(RENTED, id="p2"))
+    stack.rent("p2", erased("p2"), "e2")
+    stack.rent("p2", rented("p2", 201), "e3")
+    stack.rent("p2", rented("p2", 202), "e4")
+    stack.rent("p3", rented("p3", 301), "e5")
+    assert eventually(lambda: stack.graph(RENTED, id="p3"))
     left = "MATCH (n {id: $id}) RETURN labels(n) AS labels, properties(n) AS properties"
     assert eventually(
         lambda: (
-            stack.graph(left, id="2") == [{"labels": ["ErasedCustomer"], "properties": {"id": "2"}}]
+            stack.graph(left, id="p2") == [{"labels": ["ErasedCustomer"], "properties": {"id": "p2"}}]
             and stack.cloud.client("sqs").get_queue_attributes(
                 QueueUrl=stack.outputs["RentalEventsQueueUrl"], AttributeNames=["ApproximateNumberOfMessages"]
             )["Attributes"]["ApproximateNumberOfMessages"]
             == "0"
         )
     )
-    assert stack.graph(RENTED, id="2") == []
+    assert stack.graph(RENTED, id="p2") == []
 
 
 def test_what_is_no_event_is_kept_with_its_reason_and_stops_nobody(stack: Stack, eventually: Any) -> None:
-    stack.rent("4", rented("4", 401), "p1")
-    stack.rent("4", "not JSON", "p2")
-    stack.rent("4", rented("4", 402, amount="2.999"), "p3")
-    stack.rent("4", {**rented("4", 403), "type": "lost"}, "p4")
-    stack.rent("4", rented("4", 404), "p5")
-    assert eventually(lambda: len(stack.graph(RENTED, id="4")) == 2)
+    stack.rent("p4", rented("p4", 401), "p1")
+    stack.rent("p4", "not JSON", "p2")
+    stack.rent("p4", rented("p4", 402, amount="2.999"), "p3")
+    stack.rent("p4", {**rented("p4", 403), "type": "lost"}, "p4")
+    stack.rent("p4", rented("p4", 404), "p5")
+    assert eventually(lambda: len(stack.graph(RENTED, id="p4")) == 2)
     letters = eventually(lambda: len(found := stack.dead_letters("rental_projector")) == 3 and found)
     assert sorted(letter["Reason"] for letter in letters) == [
         "not an event of a rental: JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
@@ -72,35 +72,35 @@ def test_what_is_no_event_is_kept_with_its_reason_and_stops_nobody(stack: Stack,
         "not an event of a rental: type 'lost'",
     ]
     kept = [json.loads(letter["Record"]) for letter in letters]
-    assert {"body": "not JSON", "group": "4"} in kept
+    assert {"body": "not JSON", "group": "p4"} in kept
 
 
 def test_behind_an_event_that_waits_those_of_its_customer_wait_and_keep_their_order(
     stack: Stack, told: Callable[..., None], eventually: Any
 ) -> None:
     told("RentalProjector", GRAPH_ENDPOINT=NOWHERE)
-    stack.rent("5", rented("5", 501), "w1")
-    stack.rent("5", erased("5"), "w2")
-    stack.rent("6", rented("6", 601), "w3")
+    stack.rent("p5", rented("p5", 501), "w1")
+    stack.rent("p5", erased("p5"), "w2")
+    stack.rent("p6", rented("p6", 601), "w3")
     assert eventually(lambda: any("Neptune cannot be reached" in line for line in stack.log("RentalProjector")))
     told("RentalProjector", GRAPH_ENDPOINT=stack.outputs["GraphEndpoint"])
-    assert eventually(lambda: stack.graph(RENTED, id="6"))
-    assert eventually(lambda: stack.graph("MATCH (e:ErasedCustomer {id: '5'}) RETURN e.id AS id"))
-    assert stack.graph(RENTED, id="5") == []
+    assert eventually(lambda: stack.graph(RENTED, id="p6"))
+    assert eventually(lambda: stack.graph("MATCH (e:ErasedCustomer {id: 'p5'}) RETURN e.id AS id"))
+    assert stack.graph(RENTED, id="p5") == []
 
 
 def test_after_its_attempts_an_event_is_given_up_with_the_last_reason(
     stack: Stack, told: Callable[..., None], eventually: Any
 ) -> None:
     told("RentalProjector", INFLUXDB_ENDPOINT="localhost:9", ATTEMPTS="2")
-    stack.rent("7", rented("7", 701), "g1")
+    stack.rent("p7", rented("p7", 701), "g1")
 
     def letters() -> list[str]:
         return [letter["Reason"] for letter in stack.dead_letters("rental_projector") if "attempts" in letter["Reason"]]
 
     [reason] = eventually(letters)
     assert reason.startswith("after 2 attempts: InfluxDB cannot be reached")
-    assert stack.graph(RENTED, id="7")
+    assert stack.graph(RENTED, id="p7")
 
 
 def test_liveanalytics_gets_the_same_points(stack: Stack, told: Callable[..., None], eventually: Any) -> None:
@@ -114,7 +114,7 @@ def test_liveanalytics_gets_the_same_points(stack: Stack, told: Callable[..., No
     nowhere = {"AWS_ENDPOINT_URL_TIMESTREAM_WRITE": "https://ingest-cell1.timestream.us-east-1.amazonaws.com"}
     told("RentalProjector", ENGINE="liveanalytics", DATABASE="trends", TABLE="rentals", **nowhere)
     for copy in range(2):
-        stack.rent("8", rented("8", 801), f"l{copy}")
+        stack.rent("p8", rented("p8", 801), f"l{copy}")
     asked = 'SELECT to_milliseconds(time), category, store, value, amount FROM "trends"."rentals"'
 
     def rows() -> list[list[str]]:
