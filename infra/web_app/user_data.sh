@@ -40,7 +40,8 @@ finish() {
         reason="The start failed at: $step (exit code $status); see /var/log/cloud-init-output.log."
     fi
     echo "storefront: $reason"
-    "$SIGNAL" --exit-code "$status" --reason "$reason" --stack "$STACK" --resource "$RESOURCE" --region "$AWS_REGION"
+    "$SIGNAL" --exit-code "$status" --reason "$reason" --stack "$STACK" --resource "$RESOURCE" --region "$AWS_REGION" \
+        || echo "storefront: CloudFormation waits for no signal: the group has added this instance by itself"
     exit "$status"
 }
 trap finish EXIT

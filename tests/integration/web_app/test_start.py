@@ -245,6 +245,14 @@ def test_a_start_that_fails_is_signalled_with_the_step_that_failed(
     assert signal["reason"].startswith(f"The start failed at: {step} (exit code {done.returncode})")
 
 
+def test_an_instance_added_by_the_group_itself_starts_though_nobody_waits_for_its_signal(machine: Machine) -> None:
+    machine.program("bin/runuser")
+    machine.program("opt/aws/bin/cfn-signal", "exit 1")
+    done = machine.start()
+    assert done.returncode == 0
+    assert "waits for no signal" in done.stdout
+
+
 def test_a_mistake_in_the_sites_configuration_fails_the_start(machine: Machine) -> None:
     machine.program("bin/runuser")
     machine.script = machine.script.replace("\nhttpd -t\n", '\necho Nonsense >> "$APACHE/storefront.conf"\nhttpd -t\n')
