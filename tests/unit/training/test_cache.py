@@ -1,11 +1,14 @@
 """Input data on the instance: read from S3 once, verified always."""
 
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 from workloads.errors import InputError
+from workloads.training.runtime import storage
 from workloads.training.runtime.cache import through_cache
 from workloads.training.runtime.storage import Location, locate
 
@@ -19,22 +22,21 @@ def data(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Location
 
 
 @pytest.fixture
-def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The keys that were read from S3."""
-    keys: list[str] = []
+def downloads(aws: None) -> list[str]:
+    """The paths whose content S3 has sent."""
+    paths: list[str] = []
 
-    def count(params: dict[str, str], **_: object) -> None:
-        keys.append(params["Key"])
+    def count(http_response: Any, **_: object) -> None:
+        if http_response.status_code == HTTPStatus.OK:
+            paths.append(http_response.url.rpartition("/")[2])
 
-    from workloads.training.runtime import storage  # noqa: PLC0415 (its client is the test's)
-
-    storage.s3().meta.events.register("before-parameter-build.s3.GetObject", count)
-    return keys
+    storage.s3().meta.events.register("after-call.s3.GetObject", count)
+    return paths
 
 
 def test_an_object_is_read_from_s3_once(data: Location, downloads: list[str]) -> None:
     assert [(data / "a.csv").read() for _ in range(3)] == [b"first"] * 3
-    assert downloads == ["data/a.csv"]
+    assert downloads == ["a.csv"]
     assert data.names() == ["a.csv"]
 
 

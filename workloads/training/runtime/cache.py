@@ -6,13 +6,17 @@ its SHA-256, and is checked against it whenever it is used.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from workloads.errors import InputError
+from workloads.training.runtime import storage
 from workloads.training.runtime.storage import Bucket, Folder
 
 if TYPE_CHECKING:
@@ -39,21 +43,33 @@ class _Cached(Bucket):
         return _Cached(self.bucket, f"{self.key}/{name}".strip("/"), self.folder)
 
     def read(self) -> bytes:
-        """The content of the object: the copy, where that is whole and of the same version."""
-        version = self.version()
-        if not version:
-            return super().read()  # which says what is missing
-        copy = Folder(self.folder / hashlib.sha256(f"{self.uri} {version}".encode()).hexdigest())
+        """The content of the object, in one request: S3 sends it only where there is no whole copy of its version."""
+        copy = Folder(self.folder / hashlib.sha256(self.uri.encode()).hexdigest())
+        version, payload = _whole(copy)
+        condition = {"IfNoneMatch": version} if version else {}
         try:
-            content = copy.read()
-        except InputError:
-            content = b""
-        digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        if hashlib.sha256(payload).digest() == digest:
-            return payload
-        payload = super().read()
-        try:
-            copy.write(hashlib.sha256(payload).digest() + payload)
-        except InputError:
-            return payload  # the disk is full, or not ours: the job runs without a copy
+            answer = storage.s3().get_object(Bucket=self.bucket, Key=self.key, **condition)  # type: ignore[arg-type]
+            payload = answer["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "304":  # not modified
+                return payload
+            raise self.explained(error) from error
+        except BotoCoreError as error:
+            raise self.explained(error) from error
+        content = answer["ETag"].encode() + b"\n" + payload
+        with contextlib.suppress(InputError):  # the disk is full, or not ours: the job runs without a copy
+            copy.write(hashlib.sha256(content).digest() + content)
         return payload
+
+
+def _whole(copy: Folder) -> tuple[str, bytes]:
+    """The version of a copy and its content; nothing where it is missing or damaged."""
+    try:
+        stored = copy.read()
+    except InputError:
+        return "", b""
+    digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        return "", b""
+    version, _, payload = content.partition(b"\n")
+    return version.decode(), payload

@@ -230,17 +230,6 @@ class Bucket(Location):
             return error.response["Error"]["Code"] != "404"
         return True
 
-    def version(self) -> str:
-        """What changes with the content of the object (its ETag); empty where there is none."""
-        try:
-            return s3().head_object(Bucket=self.bucket, Key=self.key)["ETag"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "404":
-                return ""
-            raise self.explained(error) from error
-        except BotoCoreError as error:
-            raise self.explained(error) from error
-
     def explained(self, error: BotoCoreError | ClientError) -> InputError:
         """An error of S3 in words, and whether it may pass."""
         if isinstance(error, NoCredentialsError):
