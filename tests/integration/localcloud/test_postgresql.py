@@ -1,5 +1,6 @@
 """PostgreSQL behind RDS: TLS, its parameter group, the master user's rights, restarts."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,18 @@ def test_data_outlive_a_restart_which_ends_sessions_and_takes_new_parameters(ser
     with connect(server, **another, sslmode="disable") as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
     server.change_password(ACCESS["password"])
+
+
+def test_what_a_killed_server_left_behind_goes_when_another_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    of_the_dead, of_the_living = (tmp_path / f"{postgresql.TEMPORARY}{pid}-x" for pid in (2**22 + 1, os.getpid()))
+    for folder in (of_the_dead, of_the_living):
+        (folder / "data").mkdir(parents=True)
+    postgresql._sweep()
+    assert not of_the_dead.exists()
+    assert of_the_living.exists()
 
 
 def test_what_does_not_start_says_why(tmp_path: Path) -> None:
