@@ -5,7 +5,7 @@ from constructs import IConstruct
 
 #: Under this name a construct keeps what it acknowledges of the tools that know templates alone.
 ACKNOWLEDGED = "groundwork:acknowledged"
-_TEMPLATE_RULES = ("CKV_", "IAM_")
+_TEMPLATE_RULES = ("CKV_", "CKV2_", "IAM_")
 
 
 def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
