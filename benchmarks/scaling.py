@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
 PROJECT = Path(__file__).parent.parent
-REPEATS = 3
 BATCH = 128
 
 
@@ -68,7 +67,7 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def scaling(data: str, epochs: int) -> dict[str, Any]:
+def scaling(data: str, epochs: int, repeats: int) -> dict[str, Any]:
     """Images a second of one process and of two, each with one thread."""
 
     def rate(folder: Path, processes: int) -> float:
@@ -83,7 +82,7 @@ def scaling(data: str, epochs: int) -> dict[str, Any]:
         return statistics.median(float(row["samples_per_second"]) for row in rows[1:] or rows)
 
     with tempfile.TemporaryDirectory() as folder:
-        rates = {n: [rate(Path(folder, f"{n}-{turn}"), n) for turn in range(REPEATS)] for n in (1, 2)}
+        rates = {n: [rate(Path(folder, f"{n}-{turn}"), n) for turn in range(repeats)] for n in (1, 2)}
     efficiency = [two / one / 2 for one, two in zip(rates[1], rates[2], strict=True)]
     return {
         "images_per_second_1": spread(rates[1]),
@@ -93,7 +92,7 @@ def scaling(data: str, epochs: int) -> dict[str, Any]:
     }
 
 
-def first_batch(cloud: LocalCloud, files: dict[str, bytes]) -> dict[str, Any]:
+def first_batch(cloud: LocalCloud, files: dict[str, bytes], repeats: int) -> dict[str, Any]:
     """Seconds from data in S3 to the first batch of images as a tensor."""
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="benchmark")
@@ -121,7 +120,7 @@ def first_batch(cloud: LocalCloud, files: dict[str, bytes]) -> dict[str, Any]:
             next(iter(torch.utils.data.DataLoader(found, batch_size=BATCH)))
 
     times: dict[str, list[float]] = {}
-    for turn in range(REPEATS + 1):
+    for turn in range(repeats + 1):
         with tempfile.TemporaryDirectory() as cache:
             os.environ["GROUNDWORK_CACHE"] = cache
             row = {"ours": seconds(ours), "ours_cached": seconds(ours)}
@@ -133,10 +132,10 @@ def first_batch(cloud: LocalCloud, files: dict[str, bytes]) -> dict[str, Any]:
     return {f"{name}_seconds": spread(values) for name, values in times.items()}
 
 
-def checkpoint(data: str, epochs: int, output: str) -> dict[str, Any]:
+def checkpoint(data: str, epochs: int, output: str, repeats: int) -> dict[str, Any]:
     """Share of the training time that checkpoints take, measured inside one training."""
-    shares = []
-    for turn in range(REPEATS):
+    shares, each = [], []
+    for turn in range(repeats):
         spent = 0.0
         save = Checkpoints.save
 
@@ -155,7 +154,8 @@ def checkpoint(data: str, epochs: int, output: str) -> dict[str, Any]:
             Checkpoints.save = save  # type: ignore[method-assign]
         rows = csv.DictReader((locate(place) / "history.csv").read().decode().splitlines())
         shares.append(100 * spent / sum(float(row["epoch_seconds"]) for row in rows))
-    return {"percent_of_training": spread(shares), "epochs": epochs}
+        each.append(1000 * spent / epochs)
+    return {"percent_of_training": spread(shares), "milliseconds_each": spread(each), "epochs": epochs}
 
 
 def queue(cloud: LocalCloud) -> dict[str, Any]:
@@ -215,6 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="folder with MNIST (default: the sample that the project makes)")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", action="append", choices=("scaling", "first-batch", "checkpoint", "queue", "gpu"))
     given = parser.parse_args()
     chosen = given.only or ["scaling", "first-batch", "checkpoint", "queue", "gpu"]
@@ -227,11 +228,11 @@ def main() -> None:
         data = str(Path(folder, "mnist"))
         send({name: content for name, content in files.items() if "ubyte" in name}, locate(data), lambda _: None)
         measures: dict[str, Callable[[], Any]] = {
-            "scaling": lambda: scaling(data, given.epochs),
-            "first-batch": lambda: first_batch(cloud, files),
+            "scaling": lambda: scaling(data, given.epochs, given.repeats),
+            "first-batch": lambda: first_batch(cloud, files, given.repeats),
             "checkpoint": lambda: {
-                "folder": checkpoint(data, given.epochs, str(Path(folder, "runs"))),
-                "s3": checkpoint(data, given.epochs, _bucket(cloud)),
+                "folder": checkpoint(data, given.epochs, str(Path(folder, "runs")), given.repeats),
+                "s3": checkpoint(data, given.epochs, _bucket(cloud), given.repeats),
             },
             "queue": lambda: queue(cloud),
             "gpu": lambda: gpu(data),
