@@ -55,6 +55,13 @@ def run(*arguments: str) -> str:
     return result.stdout
 
 
+def test_lists_what_there_is(running: LocalCloud) -> None:
+    running.client("s3").create_bucket(Bucket="somebodys")
+    assert ["buckets", "somebodys"] in [line.split() for line in run("sweep").splitlines()]
+    running.client("s3").delete_bucket(Bucket="somebodys")
+    assert "somebodys" not in run("sweep")
+
+
 def test_says_where_it_is(running: LocalCloud) -> None:
     assert running.endpoint in run("status")
     assert str(running.mailbox) in run("status")
