@@ -91,7 +91,7 @@ def main() -> None:
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "load": os.getloadavg()},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "data": "the project's samples",
-        "workloads": rows,
+        "workloads": (json.loads(RESULTS.read_text())["workloads"] if RESULTS.exists() else {}) | rows,
     }
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     if not all(row["equal"] for row in rows.values()):
