@@ -8,9 +8,7 @@ import typer
 
 def demo(
     results: Annotated[Path, typer.Option(help="Folder for what comes out; replaced.")] = Path("demo"),
-    only: Annotated[
-        str, typer.Option(help="Stacks to show, by commas; all by default.")
-    ] = "",
+    only: Annotated[str, typer.Option(help="Stacks to show, by commas; all by default.")] = "",
     keep: Annotated[bool, typer.Option(help="Leave the local cloud running, to look around in it.")] = False,
 ) -> None:
     """Deploy the stacks to a local cloud, run their workloads, check what comes out, and make a page of it."""

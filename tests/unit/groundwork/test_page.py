@@ -10,8 +10,8 @@ from rich.console import Console
 
 from groundwork.demo import page
 from groundwork.demo.checklist import Checklist
-from groundwork.demo.show import PARTS, chosen
 from groundwork.demo.diagram import arrows, boxes, layers, svg
+from groundwork.demo.show import PARTS, chosen
 from localcloud.errors import LocalCloudError
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
