@@ -10,7 +10,8 @@ from moto.cloudformation.exceptions import ValidationError
 
 from localcloud.cloudformation import schemas, templates
 from localcloud.cloudformation.translation import fit, known
-from localcloud.jobs import retries, substitute
+from localcloud.job_containers import substitute
+from localcloud.jobs import retries
 
 
 def shape(service: str, operation: str) -> Any:
