@@ -141,10 +141,10 @@ def train_peer(
             generator_optimiser.step()
 
 
-def compare(seed: int, data: str, folder: Path) -> dict[str, dict[str, float]]:
+def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[str, float]]:
     """Train all for one seed, ours first, and have the classifier in `folder` judge them."""
     classifier, output = folder / "classifier", folder / f"gan-{seed}"
-    settings = digit_gan.Settings(seed=seed, classifier=str(classifier))
+    settings = digit_gan.Settings(seed=seed, epochs=epochs, classifier=str(classifier))
     cpu = time.process_time()
     test = train(
         digit_gan.NAME, digit_gan.WORKLOAD, settings, options=RunOptions(device="cpu"), data=data, output=str(output)
@@ -173,7 +173,10 @@ def main() -> None:
     """Measure, print, and write `results/gan.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (default: 2)")
-    count = parser.parse_args().seeds
+    usual = digit_gan.Settings().epochs
+    parser.add_argument("--epochs", type=int, default=usual, help=f"ours; the peers get its time (default: {usual})")
+    arguments = parser.parse_args()
+    count = arguments.seeds
     if "GROUNDWORK_DATA" not in os.environ:
         parser.error("set GROUNDWORK_DATA to a folder that has mnist/")
     data = str(Path(os.environ["GROUNDWORK_DATA"], "mnist"))
@@ -181,7 +184,7 @@ def main() -> None:
         folder, classifier = Path(name), digit_classifier.WORKLOAD
         options, output = RunOptions(device="cpu"), str(folder / "classifier")
         train(digit_classifier.NAME, classifier, classifier.settings(), options=options, data=data, output=output)
-        seeds = [compare(seed, data, folder) for seed in range(count)]
+        seeds = [compare(seed, arguments.epochs, data, folder) for seed in range(count)]
         facts: dict[str, Any] = json.loads((folder / "gan-0" / "metrics.json").read_text())
     means = {
         name: {key: statistics.mean(rows[name][key] for rows in seeds) for key in seeds[0][name]} for name in seeds[0]

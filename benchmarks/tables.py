@@ -105,12 +105,44 @@ def movie_rental(found: dict[str, Any]) -> list[Row]:
     return rows
 
 
+def storefront(found: dict[str, Any]) -> list[Row]:
+    """The storefront."""
+    load, faults = found["load"], found["faults"]
+    first, plain = load["catalogue, first page"], load["plain static page"]
+    rates = f"{first['requests_per_second']:.0f} requests/s, p99 {first['p99_ms']:.0f} ms"
+    static = f"{plain['requests_per_second']:,.0f} requests/s, p99 {plain['p99_ms']:.0f} ms"
+    rentals = faults["rentals"]
+    kept = f"{rentals['confirmed']}, {rentals['confirmed_but_not_stored']}, {rentals['copies_rented_twice']}"
+    return [
+        ("storefront", "the catalogue's first page", rates, "", "storefront.py"),
+        ("", "a plain file of the same server", static, "", "storefront.py"),
+        ("", "rentals confirmed while database and bucket fail, lost, doubled", kept, "", "storefront.py"),
+    ]
+
+
+def scaling(found: dict[str, Any]) -> list[Row]:
+    """Training in several processes, killed and not."""
+    efficiency = found["scaling"]["figures"]["efficiency"]["median"]
+    return [("training", "two processes: share of twice one's speed", f"{efficiency:.2f}", "", "scaling.py")]
+
+
+def resume(found: dict[str, Any]) -> list[Row]:
+    """Trainings that were killed."""
+    runs = found["workloads"].values()
+    kills = sum(run["kills"] for run in runs)
+    equal = "all" if all(run["equal"] for run in runs) else "NOT ALL"
+    return [("", f"killed {kills} times, weights equal to undisturbed ones", equal, "", "resume.py")]
+
+
 SOURCES = {
     "digits": digits,
     "gan": gan,
     "tabular": tabular,
     "devops_metrics": devops_metrics,
     "movie_rental": movie_rental,
+    "storefront": storefront,
+    "scaling": scaling,
+    "resume": resume,
 }
 
 
