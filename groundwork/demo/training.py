@@ -189,7 +189,10 @@ def _check(
         s3.download_file(outputs["ArtifactBucketName"], key, str(results / key))
     missing = ARTIFACTS - {Path(key).name for key in keys}
     report.promise("its artifacts are in S3", held=not missing, seen=f"{len(keys)} files, {len(missing)} missing")
-    metrics = json.loads((results / exercise.workload / "metrics.json").read_text())
+    folder = results / exercise.workload
+    for path in sorted([*folder.glob("figures/*.png"), *folder.glob("*.gif")]):
+        report.picture(path, f"{exercise.workload}: {path.stem.replace('_', ' ')}")
+    metrics = json.loads((folder / "metrics.json").read_text())
     value = metrics["test"][exercise.figure]
     name = exercise.figure.replace("_", " ")
     report.promise(f"{name} on the test set is at least {trial.goal}", held=value >= trial.goal, seen=f"{value:.4g}")
