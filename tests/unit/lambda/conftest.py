@@ -38,7 +38,8 @@ def load(folder: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
+    with pytest.MonkeyPatch.context() as environment, mock_aws() as mocked:
+        mocked.reset()  # moto does so by itself only when no other mock is active in this process
         for name, value in ENVIRONMENT.items():
             environment.setenv(name, value)
         boto3.client("dynamodb").create_table(

@@ -15,6 +15,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     storage.s3.cache_clear()
-    with mock_aws():
+    with mock_aws() as mocked:
+        mocked.reset()  # moto does so by itself only when no other mock is active in this process
         yield
     storage.s3.cache_clear()
