@@ -14,4 +14,4 @@ def demo(
     """Deploy the stacks to a local cloud, run their workloads, check what comes out, and make a page of it."""
     from groundwork.demo.show import chosen, show  # noqa: PLC0415 - figures and a browser, which no other command needs
 
-    show(chosen(only), results, keep=keep)
+    show(chosen(only), results.resolve(), keep=keep)

@@ -27,7 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
     results = tmp_path_factory.mktemp("demo") / "results"
     environment = {name: value for name, value in os.environ.items() if name != "GROUNDWORK_DATA"}
     done = subprocess.run(
-        [sys.executable, "-m", "groundwork", "demo", "--results", str(results)],
+        [sys.executable, "-m", "groundwork", "demo", "--results", os.path.relpath(results, ROOT)],  # like the default
         cwd=ROOT,
         env=environment,
         text=True,
