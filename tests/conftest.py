@@ -18,6 +18,18 @@ hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _leaves_no_aws_behind() -> Iterator[None]:
+    """A module whose AWS outlives it would be met by the next one that its worker takes."""
+    before = _aws()
+    yield
+    assert _aws() == before
+
+
+def _aws() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud of the module's own, on a free port."""

@@ -130,15 +130,13 @@ class Servers:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("engines")
     server = postgresql.start(folder / "postgresql", **ACCESS, database="first", parameters=PARAMETERS)
     running = [neptune.start(_made(folder / "neptune")), opensearch.start(_made(folder / "opensearch"))]
     running.append(influxdb.start(folder / "influxdb", **ACCESS, database="first"))
     ports = [port for _, port in running]
-    with LocalCloud(folder / "cloud") as cloud, pytest.MonkeyPatch.context() as patch:
-        for name, value in cloud.environment().items():
-            patch.setenv(name, value)
+    with LocalCloud(folder / "cloud") as cloud:
         servers = Servers(
             cloud,
             f"postgresql://admin:it's%20%5C%20secret@localhost:{server.port}/first",
@@ -150,6 +148,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     for process, _ in running:
         processes.end(process)
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def servers(started: Servers) -> Iterator[Servers]:
+    """The same for all modules; only while one of them runs is their cloud this process's AWS."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in started.cloud.environment().items():
+            patch.setenv(name, value)
+        yield started
 
 
 def _made(folder: Path) -> Path:
