@@ -38,7 +38,7 @@ def load(folder: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as environment, mock_aws() as mocked:
+    with mock_aws() as mocked, pytest.MonkeyPatch.context() as environment:
         mocked.reset()  # moto does so by itself only when no other mock is active in this process
         for name, value in ENVIRONMENT.items():
             environment.setenv(name, value)
