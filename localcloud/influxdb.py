@@ -7,7 +7,6 @@ import base64
 import os
 import re
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -22,7 +21,6 @@ from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import instead
 
-START_SECONDS = 30
 LISTENING = re.compile(r"Listening on HTTP.* addr=127\.0\.0\.1:(\d+) https")
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -42,18 +40,9 @@ def start(folder: Path, *, username: str, password: str, database: str) -> tuple
     Raises:
         LocalCloudError: influxd is not installed, or did not start.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "influxd.log"
-    command = ["sh", "-c", 'exec "$0" run > "$1" 2>&1', find("influxd"), str(log)]
-    process = processes.start(command, folder=folder, environment=settings(folder))
-    if process.stdout:
-        process.stdout.close()  # all goes to the log
-    deadline = time.monotonic() + START_SECONDS
-    while not (listening := LISTENING.search(log.read_text() if log.exists() else "")):
-        if process.poll() is not None or time.monotonic() > deadline:
-            processes.end(process)
-            raise LocalCloudError(f"influxd did not start (log: {log})")
-        time.sleep(0.05)
+    process, listening = processes.serve(
+        [find("influxd"), "run"], log=folder / "influxd.log", environment=settings(folder), ready=LISTENING.pattern
+    )
     url = f"http://127.0.0.1:{listening[1]}"
     quoted = password.replace("\\", "\\\\").replace("'", "\\'")
     _run(url, f"CREATE USER \"{username}\" WITH PASSWORD '{quoted}' WITH ALL PRIVILEGES", {})

@@ -6,7 +6,10 @@ import os
 import signal
 import sys
 import threading
+from functools import cache, partial
 from pathlib import Path
+
+from botocore.loaders import JSONFileLoader
 
 STATE = "state.json"
 
@@ -22,6 +25,7 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", LOCALCLOUD_FOLDER=str(folder))
+    _read_models_once()
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -54,6 +58,12 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
     (folder / STATE).unlink(missing_ok=True)
     processes.end_all()
     os._exit(0)  # threads of the pool may still wait for what has just ended
+
+
+def _read_models_once() -> None:
+    """Keep botocore's files: moto's modules make sessions of their own, and each would read them again."""
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))  # noqa: B010 (mypy takes no such assignment)
 
 
 def _follow_owner(stop: threading.Event) -> None:

@@ -32,7 +32,7 @@ while True:
 @pytest.fixture(scope="module")
 def environment(cloud: LocalCloud) -> str:
     batch = cloud.client("batch")
-    role = cloud.client("iam").create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = cloud.client("iam").create_role(RoleName="job-kinds", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     made = batch.create_compute_environment(
         computeEnvironmentName="any", type="UNMANAGED", state="ENABLED", serviceRole=role
     )

@@ -46,6 +46,13 @@ class Removal:
 
 
 @pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A local cloud of its own: what is left in it is what the removal left."""
+    with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def shell(cloud: LocalCloud) -> Iterator[LocalCloud]:
     """A shell in the project's folder after `eval "$(groundwork local env)"`."""
     with pytest.MonkeyPatch.context() as patch:
