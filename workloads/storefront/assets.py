@@ -51,20 +51,26 @@ class Assets:
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         self._client: S3Client = boto3.client("s3", config=_CONFIG)
-        self.read: Callable[[str], Asset | None] = lru_cache(maxsize=_KEPT)(self._read)
+        self._kept: Callable[[str], Asset] = lru_cache(maxsize=_KEPT)(self._read)
 
-    def _read(self, name: str) -> Asset | None:
-        """A file; None if there is none.
+    def read(self, name: str) -> Asset | None:
+        """A file; None if there is none, which is asked anew the next time: it may be loaded yet.
 
         Raises:
             Unavailable: The bucket cannot be reached.
         """
         try:
+            return self._kept(name)
+        except KeyError:
+            return None
+
+    def _read(self, name: str) -> Asset:
+        try:
             found = self._client.get_object(Bucket=self._bucket, Key=name)
             content = found["Body"].read(_LARGEST)
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] in _NOT_FOUND:
-                return None
+                raise KeyError(name) from None
             raise Unavailable(f"bucket {self._bucket}: {error}") from error
         return Asset(content, content_type(name), hashlib.sha256(content).hexdigest()[:16])
 

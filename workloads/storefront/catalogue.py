@@ -115,8 +115,12 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
 def _mentions(word: str) -> ColumnElement[bool]:
     """A word, taken literally: `%` is a percent sign."""
     named = or_(Actor.first_name.contains(word, autoescape=True), Actor.last_name.contains(word, autoescape=True))
-    plays = select(FilmActor.film_id).join(Actor).where(FilmActor.film_id == Film.film_id, named).exists()
-    return or_(Film.title.contains(word, autoescape=True), Film.description.contains(word, autoescape=True), plays)
+    plays = select(FilmActor.film_id).join(Actor).where(named)  # of no film: actors are read once, not once a film
+    return or_(
+        Film.title.contains(word, autoescape=True),
+        Film.description.contains(word, autoescape=True),
+        Film.film_id.in_(plays),
+    )
 
 
 def _is_in() -> ColumnElement[bool]:

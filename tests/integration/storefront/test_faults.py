@@ -161,6 +161,14 @@ def test_a_bucket_that_is_away_costs_posters_alone_and_is_used_again_when_it_is_
     assert visitor.get("/readyz").status_code == 200
 
 
+def test_a_poster_that_is_loaded_after_somebody_asked_for_it_is_shown(shop: Shop, fresh: Flask) -> None:
+    visitor, s3 = Visitor(fresh), shop.cloud.client("s3")
+    assert visitor.get("/assets/posters/late.svg").status_code == 404
+    s3.put_object(Bucket="assets", Key="posters/late.svg", Body=b"<svg/>")
+    assert visitor.get("/assets/posters/late.svg").text == "<svg/>"
+    s3.delete_object(Bucket="assets", Key="posters/late.svg")
+
+
 def _empty(s3: Any) -> None:
     for item in s3.list_objects_v2(Bucket="assets")["Contents"]:
         s3.delete_object(Bucket="assets", Key=item["Key"])
