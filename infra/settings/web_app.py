@@ -22,7 +22,7 @@ class WebAppSettings(Settings):
         pattern=r"^(arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+)?$",
         hint="the ARN of a certificate in this region, or nothing",
     )
-    maximum_instances: int = setting(4, "Most instances behind the load balancer.", group="Mode", ge=1, le=100)
+    maximum_instances: int = setting(4, "Most instances behind the load balancer.", group="Mode", ge=2, le=100)
     allowed_cidr: str = setting(
         "0.0.0.0/0",
         "From where the site may be visited.",

@@ -146,6 +146,7 @@ def test_ssh_is_open_from_one_network_when_both_key_and_network_are_given(open_t
         ({"certificate_arn": "certificate"}, "certificate_arn"),
         ({"database_storage_gib": 100, "database_maximum_storage_gib": 100}, "a tenth above"),
         ({"backup_days": 0}, "backup_days"),
+        ({"maximum_instances": 1}, "maximum_instances"),
         ({"backup_window": "25:00-26:00"}, "backup_window"),
         ({"code": "s3://bucket/it's.zip"}, "code"),
     ],
