@@ -1,7 +1,8 @@
 """Kills trainings and compares: `python benchmarks/resume.py [--kills N] [--workload NAME ...]`.
 
 Every workload is trained on the samples that the project makes, killed by SIGKILL at random moments of its training and
-resumed, until it ends; its weights must be those of an undisturbed run, bit by bit. Told: the work that the kills cost.
+resumed, until it ends; its weights must be those of an undisturbed run, bit by bit. A run that ends before its kill
+comes is compared like the others, and the next one begins.
 """
 
 from __future__ import annotations
@@ -51,18 +52,21 @@ def measure(workload: str, kills: int, folder: Path, chance: random.Random) -> d
         raise RuntimeError(f"{workload} does not train undisturbed")
     whole = time.perf_counter() - began
 
-    done, finished, began = 0, 0, time.perf_counter()
+    done, finished, resumed = 0, 0, False
     while done < kills:
-        process = start(workload, data, folder / workload / f"killed-{finished}")
+        process, began = start(workload, data, folder / workload / f"killed-{finished}"), time.perf_counter()
         try:
-            finished += process.wait(chance.uniform(0, whole)) == 0
+            if process.wait(chance.uniform(0, whole)):
+                raise RuntimeError(f"{workload} does not go on where it was killed")
+            if not resumed:  # the machine is less busy than it was: later kills would come too late
+                whole = min(whole, time.perf_counter() - began)
+            finished, resumed = finished + 1, False
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            done += 1
-    last = folder / workload / f"killed-{finished}"
-    start(workload, data, last).wait()
-    seconds = time.perf_counter() - began
+            done, resumed = done + 1, True
+    if start(workload, data, folder / workload / f"killed-{finished}").wait():
+        raise RuntimeError(f"{workload} does not go on where it was killed")
     runs = [folder / workload / "whole", *(folder / workload / f"killed-{number}" for number in range(finished + 1))]
     weights = {(run / "model.safetensors").read_bytes() for run in runs}
     row = {
@@ -70,8 +74,6 @@ def measure(workload: str, kills: int, folder: Path, chance: random.Random) -> d
         "runs": finished + 1,
         "equal": len(weights) == 1,
         "undisturbed_seconds": round(whole, 2),
-        "seconds_a_run": round(seconds / (finished + 1), 2),
-        "seconds_a_kill": round((seconds - whole * (finished + 1)) / done, 2),
     }
     print(workload, row, flush=True)
     return row

@@ -129,9 +129,9 @@ def scaling(found: dict[str, Any]) -> list[Row]:
 def resume(found: dict[str, Any]) -> list[Row]:
     """Trainings that were killed."""
     runs = found["workloads"].values()
-    kills = sum(run["kills"] for run in runs)
+    kills = min(run["kills"] for run in runs)
     equal = "all" if all(run["equal"] for run in runs) else "NOT ALL"
-    return [("", f"killed {kills} times, weights equal to undisturbed ones", equal, "", "resume.py")]
+    return [("", f"each workload killed {kills} times, weights equal to undisturbed ones", equal, "", "resume.py")]
 
 
 SOURCES = {
