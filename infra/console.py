@@ -44,18 +44,19 @@ HEADER = """\
 # Written by `make templates` from infra/{module}; edit that, not this.
 
 """
-ACRONYMS = {
+WORDS = {
     "vpc": "VPC",
-    "ids": "",
     "id": "",
-    "gib": "(GiB)",
-    "mib": "(MiB)",
     "vcpus": "vCPUs",
+    "gpu": "GPU",
+    "gpus": "GPUs",
     "email": "E-mail",
     "arn": "ARN",
     "cidr": "CIDR",
     "ssh": "SSH",
+    "influxdb": "InfluxDB",
 }
+UNITS = {"gib": "GiB", "mib": "MiB", **{unit: unit for unit in ("seconds", "minutes", "hours", "days", "percent")}}
 
 
 def with_parameters(stack: Stack, name: str) -> Config:
@@ -64,8 +65,11 @@ def with_parameters(stack: Stack, name: str) -> Config:
     chosen: dict[str, Any] = {}
     groups: dict[str, list[str]] = {}
     labels: dict[str, str] = {}
-    for field, schema in model.model_json_schema()["properties"].items():
+    settings = model.model_json_schema()["properties"]
+    for field, schema in settings.items():
         if schema["console"]:
+            for other in filter(re.compile("_").search, settings):  # the console asks for them by their labels
+                schema["description"] = re.sub(rf"\b{other}\b", label(other), schema["description"])
             parameter_name = "".join(word.title() for word in field.split("_"))
             parameter = CfnParameter(stack, parameter_name, **parameter_options(schema))
             chosen[field] = parameter_value(parameter, schema)
@@ -120,9 +124,10 @@ def parameter_value(parameter: CfnParameter, schema: dict[str, Any]) -> Any:
 
 
 def label(field: str) -> str:
-    """What the console calls a setting: `job_memory_mib` is "Job memory (MiB)"."""
-    words = [ACRONYMS.get(word, word) for word in field.split("_")]
-    text = " ".join(filter(None, words))
+    """What the console calls a setting: `job_memory_mib` is "Job memory (MiB)", `subnet_ids` is "Subnets"."""
+    *words, last = field.removesuffix("_ids").split("_")
+    words += [f"({UNITS[last]})" if last in UNITS else last + ("s" if field.endswith("_ids") else "")]
+    text = " ".join(filter(None, (WORDS.get(word, word) for word in words)))
     return text[0].upper() + text[1:]
 
 

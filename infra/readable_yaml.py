@@ -28,8 +28,8 @@ def as_yaml(template: dict[str, Any], titles: dict[str, str]) -> str:
         template: as the CDK synthesised it.
         titles: by the logical id of the first resource of a part.
     """
-    resources = {name: _resource(body) for name, body in template["Resources"].items()}
-    template = template | {"Resources": resources}
+    by_name = {name: _resource(body) for name, body in template["Resources"].items()}
+    template = template | {"Resources": by_name}
     text = yaml.dump(
         {key: _short(template[key]) for key in ORDER if key in template},
         Dumper=_Dumper,
@@ -40,10 +40,10 @@ def as_yaml(template: dict[str, Any], titles: dict[str, str]) -> str:
     text = re.sub(r"(!\w+) '([\w.:]+)'", r"\1 \2", text)  # `!Ref Name` needs no quotes
     for section in ORDER[2:]:
         text = text.replace(f"\n{section}:\n", f"\n\n{section}:\n")
-    body = text.index("\nResources:\n")
-    return text[:body] + re.sub(
-        r"^  (\w+):$", lambda match: _spaced(match, titles), text[body:], flags=re.MULTILINE
-    ).replace("Resources:\n\n", "Resources:\n").replace("Outputs:\n\n", "Outputs:\n")
+    before, start, rest = text.partition("\nResources:\n")
+    resources, end, after = rest.partition("\nOutputs:\n")
+    spaced = re.sub(r"^  (\w+):$", lambda match: _spaced(match, titles), resources, flags=re.MULTILINE)
+    return before + start + spaced.removeprefix("\n") + end + after
 
 
 def _spaced(match: re.Match[str], titles: dict[str, str]) -> str:
@@ -148,6 +148,9 @@ class _Dumper(yaml.SafeDumper):
         node = super().represent_mapping(tag, mapping, flow_style=False)
         is_resource = any(value.value.startswith("AWS::") for key, value in node.value if key.value == "Type")
         node.flow_style = flow_style or (not is_resource and _fits([part for pair in node.value for part in pair]))
+        for key, value in node.value:  # a name and what stands behind it share the line
+            if isinstance(value, yaml.MappingNode) and (key.value in ORDER or not _fits([key, value])):
+                value.flow_style = False
         return node
 
     def ignore_aliases(self, _data: Any) -> bool:
