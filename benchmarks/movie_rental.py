@@ -418,8 +418,7 @@ def _migration_tables(results: dict[str, Any]) -> str:
         wait = large["seconds"] / small["seconds"]
         lines += [
             "",
-            f"From x1 to x10 the work (processor seconds) grew {work:.1f} times, the time {wait:.0f} times, on cores",
-            "that much else shared: see the load average. A machine that does nothing else has not been measured.",
+            f"From x1 to x10 the work (processor seconds) grew {work:.1f} times, the time {wait:.1f} times.",
         ]
     if "bulk" in results:
         lines += [
