@@ -45,6 +45,7 @@ finish() {
     exit "$status"
 }
 trap finish EXIT
+trap 'exit 143' HUP INT TERM # who is ended, by a shutdown for one, has not succeeded
 
 begin "install packages"
 dnf install --assumeyes --quiet \

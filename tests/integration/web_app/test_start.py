@@ -1,23 +1,30 @@
 """The start script, run for real: that of the deployed launch template, in a folder that stands for the instance's /.
 
-What the image brings (dnf, systemctl, cfn-signal, ...) is played by programs that write down how they were called. The
-code bundle, the database, the certificate and the test of Apache's configuration are real.
+What the image brings (dnf, cfn-signal, ...) is played by programs that write down how they were called. The code
+bundle, the database, the certificate, the virtual environment, gunicorn by its unit's own line, Apache with the files
+written for it and the request that ends a start are real; packages are those of the tests.
 """
 
 import base64
 import json
+import os
 import re
 import shlex
+import shutil
+import ssl
 import subprocess
 import sys
-from dataclasses import dataclass
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
+import urllib3
 
-from localcloud import LocalCloud, apache
+from localcloud import LocalCloud, apache, processes
 from localcloud.engines import environment, find
 
 DOWNLOAD = """\
@@ -27,14 +34,37 @@ bucket, key = source.removeprefix("s3://").split("/", 1)
 boto3.client("s3").download_file(bucket, key, target)
 """
 
+# What systemd does with the unit: its variables, its command, and waiting until the service says that it is ready.
+SERVICE = """\
+import os, shlex, socket, subprocess, sys
+from configparser import RawConfigParser
+root, unit = sys.argv[1], RawConfigParser()
+unit.optionxform = str
+unit.read_string(open(f"{root}/etc/systemd/system/storefront.service").read().replace("=/", f"={root}/"))
+service = unit["Service"]
+assert service["Type"] == "notify"
+ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+ready.bind(f"{root}/notify")
+ready.settimeout(60)
+lines = [f"NOTIFY_SOCKET={root}/notify", service["Environment"], *open(service["EnvironmentFile"]).read().split()]
+subprocess.Popen(shlex.split(service["ExecStart"]), env=os.environ | dict(line.split("=", 1) for line in lines))
+while b"READY=1" not in ready.recv(4096):
+    pass
+"""
+
 
 @dataclass
 class Machine:
-    """A folder with the programs of an instance, some of which may be broken."""
+    """A folder with the programs of an instance, some of which may be broken.
+
+    Attributes:
+        ports: What an instance's ports are here, where others may use them.
+    """
 
     root: Path
     cloud: LocalCloud
     script: str
+    ports: dict[int, int] = field(default_factory=lambda: {port: processes.free_port() for port in (80, 443, 8000)})
 
     def program(self, path: str, *lines: str) -> None:
         """A program that writes down its arguments, one call a line, and does these lines."""
@@ -51,14 +81,22 @@ class Machine:
     def path(self, name: str) -> Path:
         return self.root / name
 
-    def start(self) -> subprocess.CompletedProcess[str]:
-        """Run the script as the instance would, with its folders below this one."""
+    def prepare(self) -> dict[str, str]:
+        """Write the script with its folders below this one; the environment in which it finds the programs."""
         text = re.sub(r"(?<![\w.:$/])/(opt|etc)/", rf"{self.root}/\1/", self.script)
-        file = self.root / "user_data.sh"
-        file.write_text(text)
+        for name, port in self.ports.items():
+            text = re.sub(rf"(PORT |Listen |127\.0\.0\.1:){name}\b", rf"\g<1>{port}", text)
+        text = text.replace("//localhost/", f"//localhost:{self.ports[80]}/")
+        (self.root / "user_data.sh").write_text(text)
         variables = environment() | self.cloud.environment()
         variables["PATH"] = f"{self.root / 'bin'}:{variables['PATH']}"
-        return subprocess.run(["bash", str(file)], env=variables, capture_output=True, text=True, check=False)
+        variables["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{self.ports[8000]} --workers 1"
+        return variables
+
+    def start(self) -> subprocess.CompletedProcess[str]:
+        """Run the script as the instance would."""
+        command = ["bash", str(self.root / "user_data.sh")]
+        return subprocess.run(command, env=self.prepare(), capture_output=True, text=True, check=False)
 
     def signal(self) -> dict[str, str]:
         """How CloudFormation was told, once."""
@@ -100,7 +138,8 @@ def fresh_machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
                 "TypesConfig /dev/null",
                 "ErrorLog error.log",
                 *apache.modules(),
-                "Listen 80",
+                *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),
+                f"Listen {made.ports[80]}",
                 f"IncludeOptional {tmp_path}/etc/httpd/conf.d/*.conf",
             ]
         )
@@ -112,10 +151,15 @@ def fresh_machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
     made.program(
         "bin/python3.11",
         f'[ "$2" = venv ] || exec {python} "$@"',
-        'mkdir -p "$3/bin" && ln -s "$(dirname "$0")/pip" "$3/bin/pip"',
-        f'printf \'#!/bin/sh\\nexec {python} "$@"\\n\' > "$3/bin/python" && chmod +x "$3/bin/python"',
+        f'{python} -m venv --without-pip "$3" && ln -s "$(dirname "$0")/pip" "$3/bin/pip"',
     )
-    made.program("bin/pip", 'test -s "${@: -1}"')
+    packages, gunicorn = Path(sysconfig.get_path("purelib")), "from gunicorn.app.wsgiapp import run; run()"
+    made.program(
+        "bin/pip",
+        'test -s "${@: -1}" && cd "$(dirname "$0")"',
+        f"echo {packages} > ../lib/{packages.parent.name}/site-packages/packages.pth",
+        f'printf "#!$PWD/python\\n{gunicorn}\\n" > gunicorn && chmod +x gunicorn',
+    )
     made.program("bin/id", "false")
     made.program("bin/useradd")
     made.program("bin/runuser", 'shift 3; exec "$@"')
@@ -129,11 +173,29 @@ def fresh_machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory, cloud: LocalCloud, script: str) -> Machine:
+def started(tmp_path_factory: pytest.TempPathFactory, cloud: LocalCloud, script: str) -> Iterator[Machine]:
+    """An instance that serves."""
     machine = fresh_machine(tmp_path_factory.mktemp("instance"), cloud, script)
-    done = machine.start()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return machine
+    root = machine.root
+    (root / "service.py").write_text(SERVICE)
+    httpd = f"{shlex.quote(find('apache2'))} -D FOREGROUND -f {root}/httpd.conf"
+    services = f"{shlex.quote(sys.executable)} {root}/service.py {root} && {httpd} &"
+    machine.program("bin/systemctl", f'[ "$1" = enable ] || exit 0; {services}')
+    curl, authorities = shlex.quote(shutil.which("curl") or ""), root / "opt/storefront/database-authorities.pem"
+    machine.program(
+        "bin/curl",
+        f'case "$*" in *truststore*) exec cp {cloud.certificate_authority} {authorities} ;; esac',
+        f'exec {curl} "$@"',
+    )
+    process, ended = processes.serve(
+        ["bash", "-c", f"bash {root}/user_data.sh; echo ended with $?; sleep infinity"],
+        log=root / "cloud-init-output.log",
+        environment=machine.prepare(),
+        ready=r"ended with (\d+)",
+    )
+    assert ended[1] == "0", ended.string
+    yield machine
+    processes.end(process)
 
 
 def test_a_start_that_works_is_signalled_for_the_instance_of_the_stack(started: Machine) -> None:
@@ -170,8 +232,22 @@ def test_packages_are_installed_by_hash_and_services_are_started(started: Machin
     assert "--require-hashes" in installed
     assert installed.endswith("opt/storefront/code/workloads/storefront/requirements.txt")
     assert started.calls("systemctl") == ["daemon-reload", "enable --now storefront httpd"]
-    assert started.calls("curl")[-1].endswith("http://localhost/healthz")
+    assert started.calls("curl")[-1].endswith(f"//localhost:{started.ports[80]}/healthz")
     assert any("fetch-config" in call for call in started.calls("amazon-cloudwatch-agent-ctl"))
+
+
+def test_the_unit_serves_the_application_behind_the_files_that_were_written_for_apache(started: Machine) -> None:
+    plain = urllib3.request("GET", f"http://localhost:{started.ports[80]}/films/1", redirect=False, timeout=30)
+    assert (plain.status, plain.headers["Location"][:8]) == (308, "https://")
+    made = ssl.create_default_context(cafile=started.path("etc/pki/tls/certs/storefront.pem"))
+    made.check_hostname = False  # an instance does not know its site's name
+    with urllib3.PoolManager(ssl_context=made, assert_hostname=False, timeout=30) as visitor:
+        ready = visitor.request("GET", f"https://localhost:{started.ports[443]}/readyz", retries=False)
+    parts = {"status": "unavailable", "database": "ok", "bucket": "unavailable"}  # which a person fills
+    assert (ready.status, ready.json()) == (503, parts)
+    assert ready.headers["Strict-Transport-Security"]
+    lines = started.path("cloud-init-output.log").read_text()
+    assert '"route": "/healthz"' in lines
 
 
 def test_the_databases_tables_are_there(started: Machine, outputs: dict[str, str], secret: dict[str, Any]) -> None:
@@ -251,6 +327,14 @@ def test_an_instance_added_by_the_group_itself_starts_though_nobody_waits_for_it
     done = machine.start()
     assert done.returncode == 0
     assert "waits for no signal" in done.stdout
+
+
+def test_a_start_that_is_ended_from_outside_has_failed(machine: Machine) -> None:
+    machine.program("bin/runuser")
+    machine.program("bin/systemctl", 'kill "$PPID"')
+    done = machine.start()
+    assert done.returncode != 0
+    assert machine.signal()["reason"].startswith("The start failed at: start (exit code 143)")
 
 
 def test_a_mistake_in_the_sites_configuration_fails_the_start(machine: Machine) -> None:
