@@ -23,7 +23,6 @@ import http.server
 import json
 import multiprocessing
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -35,6 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from measurement import circumstances, record, recorded
 
 from localcloud import influxdb, processes
 from workloads.devops_metrics.anomalies import evaluate
@@ -51,7 +51,6 @@ from workloads.devops_metrics.store import Period
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-RESULTS = Path(__file__).parent / "results" / "devops_metrics.json"
 PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "devops-metrics-measured.md"
 HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status\n"
 ACCESS = {"username": "admin", "password": "benchmark"}
@@ -78,17 +77,12 @@ def main() -> None:
             case "detection":
                 keep("detection", detection(folder, options.seeds))
             case "page":
-                PAGE.write_text(page(json.loads(RESULTS.read_text())), encoding="utf-8")
+                PAGE.write_text(page(recorded("devops_metrics")), encoding="utf-8")
 
 
 def keep(name: str, result: dict[str, Any]) -> None:
-    """Add a result to the file of results."""
-    print(json.dumps(result, indent=2))
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}"
-    results[name] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, **result}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    """Print a result, and add it to those kept."""
+    record("devops_metrics", {name: {**circumstances(), **result}})
 
 
 # Writes

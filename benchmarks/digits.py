@@ -19,11 +19,11 @@ import os
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from measurement import circumstances, record, recorded, seconds
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,10 +34,6 @@ from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-RESULTS = Path(__file__).parent / "results" / "digits.json"
 GOAL = 0.993
 PEER_EPOCHS, PEER_BATCH_SIZE = 14, 64
 
@@ -56,16 +52,12 @@ def main() -> None:
         parser.error("set GROUNDWORK_DATA to a folder that has mnist/*.gz: MNIST's figures need MNIST")
     data = str(Path(os.environ["GROUNDWORK_DATA"], "mnist"))
 
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if arguments.command == "speed":
-        results["speed"] = measure_speed(data, arguments.runs)
+        record("digits", {"speed": measure_speed(data, arguments.runs)})
     else:
-        results.setdefault("quality", {})[arguments.preset or "default"] = measure_quality(
-            data, arguments.seeds, arguments.preset
-        )
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    print(f"written to {RESULTS}")
+        measured = measure_quality(data, arguments.seeds, arguments.preset)
+        quality = recorded("digits").get("quality", {}) | {arguments.preset or "default": measured}
+        record("digits", {"quality": quality})
 
 
 def measure_speed(data: str, runs: int) -> dict[str, Any]:
@@ -91,7 +83,7 @@ def measure_speed(data: str, runs: int) -> dict[str, Any]:
     print(f"ratio: {_spread(ratios)}")
     print(f"{achieved:.0f} of {peak:.0f} billion operations a second in {precision}: {achieved / peak:.0%} of a matmul")
     return {
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        **circumstances("torch"),
         "ours": ours,
         "reached_goal": sum(run["accuracy"] >= GOAL for run in ours),
         "peer": {"epoch_seconds": peer_epochs, "seconds": sum(peer_epochs), "accuracy": peer.accuracy()},
@@ -121,7 +113,7 @@ def measure_quality(data: str, seeds: int, preset: str | None) -> dict[str, Any]
     print(f"{preset or 'default'}: mean {mean:.3%} of {seeds} seeds")
     print(f"worst class {min(classes):.2%}, of any seed {worst:.2%}")
     return {
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        **circumstances("torch"),
         "mean": mean,
         "worst_class_mean": min(classes),
         "worst_class": worst,
@@ -216,13 +208,7 @@ def training_operations_per_image() -> float:
 def matrix_rate(kind: torch.dtype, size: int = 2048) -> float:
     """Billion floating-point operations a second of a square matrix product: the best of five."""
     matrix = torch.randn(size, size).to(kind)
-    return 2 * size**3 / min(_seconds(lambda: matrix @ matrix) for _ in range(5)) / 1e9
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
+    return 2 * size**3 / min(seconds(lambda: matrix @ matrix) for _ in range(5)) / 1e9
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ import os
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from measurement import circumstances, record
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -37,7 +37,6 @@ from workloads.training.runtime.train import train
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-RESULTS = Path(__file__).parent / "results" / "gan.json"
 QUALITY = ("frechet_distance", "precision", "recall", "digit_entropy")
 BATCH_SIZE = 64
 CPU = torch.device("cpu")
@@ -192,9 +191,8 @@ def main() -> None:
     ratios = {name: means[name]["frechet_distance"] / means["ours"]["frechet_distance"] for name in PEERS}
     result = {
         "what": "Fréchet distance to the test set, on the digit classifier's features, after equal wall time",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": facts["machine"],
-        "versions": facts["versions"],
+        **circumstances("torch"),
+        "precision": facts["machine"]["precision"],
         "settings": facts["settings"]
         | {"seed": list(range(count)), "classifier": "digit-classifier, default settings"},
         "frechet_distance_of_training_images": facts["test"]["frechet_distance_of_training_images"],
@@ -202,11 +200,9 @@ def main() -> None:
         "means": means,
         "seeds": seeds,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    record("gan", result)
     for name, ratio in ratios.items():
         print(f"{name}: {ratio:.1f} times our Fréchet distance")
-    print(RESULTS)
 
 
 if __name__ == "__main__":

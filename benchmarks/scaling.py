@@ -15,21 +15,19 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import torch
 import torchvision
+from measurement import circumstances, record, seconds, spread
 from torchvision import datasets as vision
 
 from localcloud import LocalCloud
@@ -46,25 +44,8 @@ from workloads.transfer import send
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RESULTS = Path(__file__).parent / "results" / "scaling.json"
 PROJECT = Path(__file__).parent.parent
 BATCH = 128
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """The median and the extremes."""
-    return {
-        "median": round(statistics.median(values), 4),
-        "least": round(min(values), 4),
-        "most": round(max(values), 4),
-    }
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 def scaling(data: str, epochs: int, repeats: int) -> dict[str, Any]:
@@ -219,7 +200,6 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=("scaling", "first-batch", "checkpoint", "queue", "gpu"))
     given = parser.parse_args()
     chosen = given.only or ["scaling", "first-batch", "checkpoint", "queue", "gpu"]
-    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder, "cloud"), project=PROJECT) as cloud:
         os.environ.update(cloud.environment())
         storage.s3.cache_clear()
@@ -238,16 +218,9 @@ def main() -> None:
             "gpu": lambda: gpu(data),
         }
         for name in chosen:
-            results[name] = {
-                "figures": measures[name](),
-                "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-                "load": [round(value, 2) for value in os.getloadavg()],
-                "data": "real MNIST" if given.data else "the project's sample",
-            }
-            print(name, json.dumps(results[name]), flush=True)
-    results["machine"] = {"platform": platform.platform(), "cpus": os.cpu_count()}
-    results["versions"] = {"python": platform.python_version(), "torch": torch.__version__}
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+            figures = measures[name]()
+            of = "real MNIST" if given.data else "the project's sample"
+            record("scaling", {name: {"figures": figures, **circumstances("torch"), "data": of}})
 
 
 def _bucket(cloud: LocalCloud) -> str:

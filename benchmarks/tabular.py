@@ -9,11 +9,12 @@ Each name below is one run; without names all are done. Figures are means and st
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from measurement import circumstances, record
 
 from workloads.training.runtime.run_folder import load_metrics
 from workloads.training.runtime.settings import RunOptions
@@ -21,7 +22,6 @@ from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
 from workloads.training.runtime.workload import load
 
-RESULTS = Path(__file__).parent / "results" / "tabular.json"
 DATA = {"delivery-time": "delivery", "player-position": "nfl"}
 RECEIVING: dict[str, Any] = {"features": "receiving", "rows": "with-receptions"}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -51,13 +51,10 @@ def main() -> None:
         parser.error(f"no run is called {', '.join(unknown)}")
     if "GROUNDWORK_DATA" not in os.environ:
         parser.error("set GROUNDWORK_DATA to a folder that has delivery/ and nfl/")
-    RESULTS.parent.mkdir(exist_ok=True)
     for name in arguments.names or RUNS:
         measured = measure(name, {"splits": arguments.splits} if arguments.splits else {})
-        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps({**results, name: measured}, indent=2) + "\n")
+        record("tabular", {name: measured})
         print(f"\n{name}\n{as_table(measured)}\n")
-    print(f"written to {RESULTS}")
 
 
 def measure(name: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +71,7 @@ def measure(name: str, changes: dict[str, Any]) -> dict[str, Any]:
     scores = {key: value for key, value in test.items() if isinstance(value, float)}
     given = {key: value for key, value in given.items() if key != "splits"}
     facts = {"workload": workload_name, "given": given, "splits": test["splits"], "seconds": metrics["seconds"]}
-    return {**facts, "test": scores, "models": test["models"], "machine": metrics["machine"]}
+    return {**circumstances("torch", "scikit-learn"), **facts, "test": scores, "models": test["models"]}
 
 
 def as_table(measured: dict[str, Any]) -> str:

@@ -1,0 +1,108 @@
+"""How long the stacks take to synthesise and to deploy, beside an app with one stack of one parameter.
+
+    python benchmarks/deployment.py synth [--runs 5]
+    python benchmarks/deployment.py deploy [--runs 3]
+
+`synth`: `cdk synth` of both apps, in turns. The app builds all its stacks whichever is asked for, so there is one
+figure. `deploy`: `cdk deploy`, synthesis included, of the empty app, of TerminationAlarm and of all stacks, in turns,
+each to a fresh local cloud, without its start. On AWS the resources themselves take minutes more: this is the share
+that the code of the stacks and of the local cloud has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from measurement import circumstances, record, seconds, spread
+
+from localcloud import LocalCloud
+from localcloud.cloud import CDK_SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PROJECT = Path(__file__).parents[1]
+EMPTY = """
+from aws_cdk import App, Stack, aws_ssm
+
+app = App()
+aws_ssm.StringParameter(Stack(app, "Empty"), "Parameter", string_value="nothing")
+app.synth()
+"""
+WHAT: dict[str, tuple[str, ...]] = {"empty": (), "TerminationAlarm": ("TerminationAlarm",), "all": ()}
+
+
+def main() -> None:
+    """Measure, print, and keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="what", required=True)
+    for name, runs in (("synth", 5), ("deploy", 3)):
+        commands.add_parser(name).add_argument("--runs", type=int, default=runs)
+    given = parser.parse_args()
+    programs = [Path(sys.executable).parent, PROJECT / "node_modules" / ".bin", os.environ["PATH"]]
+    os.environ.update(CDK_SETTINGS, PATH=os.pathsep.join(map(str, programs)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        empty = folder / "empty"
+        empty.mkdir()
+        (empty / "app.py").write_text(EMPTY)
+        (empty / "cdk.json").write_text('{"app": "python app.py"}')
+        measured = {"synth": synth, "deploy": deploy}[given.what](folder, empty, given.runs)
+    cdk = subprocess.run(["cdk", "--version"], capture_output=True, text=True, check=True).stdout.split()[0]
+    facts = circumstances("aws-cdk-lib", "moto")
+    facts["versions"]["cdk"] = cdk
+    record("deployment", {given.what: {**facts, "runs": given.runs, **measured}})
+
+
+def synth(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
+    """Seconds of `cdk synth`; the first of each, which compiles Python, does not count."""
+    times: dict[str, list[float]] = {"empty": [], "all": []}
+    for turn in range(runs + 1):
+        for name, project in (("empty", empty), ("all", PROJECT)):
+            command = ["cdk", "synth", "--all", "--quiet", "--no-notices", "--output", str(folder / f"{name}.out")]
+            took = seconds(lambda: subprocess.run(command, cwd=project, check=True))  # noqa: B023 - called at once
+            if turn:
+                times[name].append(took)
+    return against_empty(times) | {"stacks": len(list((folder / "all.out").glob("*.template.json")))}
+
+
+def deploy(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
+    """Seconds of `cdk deploy`, and how many resources that made."""
+    times: dict[str, list[float]] = {name: [] for name in WHAT}
+    resources = {}
+    for turn in range(runs):
+        for name, stacks in WHAT.items():
+            project = empty if name == "empty" else PROJECT
+            with LocalCloud(folder / f"{name}-{turn}", project=project) as cloud:
+                times[name].append(seconds(lambda: cloud.deploy(*stacks)))  # noqa: B023 - called at once
+                resources[name] = sum(1 for _ in made(cloud))
+            print(f"{name}: {times[name][-1]:.1f} s, {resources[name]} resources", flush=True)
+    return against_empty(times) | {"resources": resources}
+
+
+def made(cloud: LocalCloud) -> Iterable[str]:
+    """The resources of every stack."""
+    cloudformation = cloud.client("cloudformation")
+    for stack in cloudformation.describe_stacks()["Stacks"]:
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
+        yield from (each["PhysicalResourceId"] for page in pages for each in page["StackResourceSummaries"])
+
+
+def against_empty(times: dict[str, list[float]]) -> dict[str, Any]:
+    """Seconds of each, and its ratio to the empty app's of the same turn."""
+    ratios = {
+        name: spread([one / other for one, other in zip(each, times["empty"], strict=True)], 2)
+        for name, each in times.items()
+        if name != "empty"
+    }
+    return {"seconds": {name: spread(each, 2) for name, each in times.items()}, "times_the_empty_app": ratios}
+
+
+if __name__ == "__main__":
+    main()
