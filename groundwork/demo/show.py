@@ -20,8 +20,8 @@ from groundwork.demo.training import train
 from localcloud import LocalCloud
 from localcloud.errors import LocalCloudError
 
-#: What is shown of each stack once it is deployed, in this order.
-PARTS: dict[str, Callable[[LocalCloud, Checklist, Path], None]] = {
+#: What is shown of each stack once it is deployed, in this order; what one returns is called when all have begun.
+PARTS: dict[str, Callable[[LocalCloud, Checklist, Path], Callable[[], None] | None]] = {
     "Training": train,
     "WebApp": visit,
     "DataEcosystem": move,
@@ -49,9 +49,7 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
     shutil.rmtree(results, ignore_errors=True)
     try:
         deploy(cloud, report, stacks, detached=keep)
-        for report.part in stacks:
-            PARTS[report.part](cloud, report, results)
-        report.finish()
+        run(cloud, report, stacks, results)
         templates = cloud.folder / "cdk.out"
         parts = [
             page.part(stack, page.template_of(templates, stack), cloud.outputs(stack), report.steps) for stack in stacks
@@ -76,6 +74,17 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         for name, value in cloud.environment().items():
             report.console.print(f"  export {name}={value}")
         report.console.print(f"End it with: kill {cloud.pid}")
+
+
+def run(cloud: LocalCloud, report: Checklist, stacks: Iterable[str], results: Path) -> None:
+    """Run the workloads of deployed stacks; the queue trains while the others are shown."""
+    begun = []
+    for report.part in stacks:
+        if collect := PARTS[report.part](cloud, report, results):
+            begun.append((report.part, collect))
+    for report.part, collect in begun:
+        collect()
+    report.finish()
 
 
 def chosen(only: str) -> list[str]:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from groundwork.demo.checklist import Checklist
@@ -86,11 +88,16 @@ EXERCISES = (
         sample=Trial(("--splits", "1"), goal=0.85),
     ),
 )
+ENDED = ("SUCCEEDED", "FAILED")
 ARTIFACTS = {"metrics.json", "history.csv", "model.safetensors", "MODEL_CARD.md", "report.html"}
 
 
-def train(cloud: LocalCloud, report: Checklist, results: Path) -> None:
-    """Bring the data sets to the stack's bucket, and train the workloads in its queue."""
+def train(cloud: LocalCloud, report: Checklist, results: Path) -> Callable[[], None]:
+    """Bring the data sets to the stack's bucket, and put the workloads into its queue.
+
+    Returns:
+        What waits for the jobs and checks what they left; the queue works while other things are shown.
+    """
     outputs = cloud.outputs("Training")
     report.step("Data for the training jobs")
     real = {
@@ -104,11 +111,27 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     for exercise, trial in trials.items():
         jobs[exercise] = _submit(cloud, exercise, trial, after=[*jobs.values()])
         report.fact(exercise.workload, f"job {jobs[exercise]}")
-    for exercise, trial in trials.items():
-        report.step(f"A Batch job: groundwork train {exercise.workload} {' '.join(trial.options)}")
-        job = _follow(cloud, report, jobs[exercise], reclaim=exercise.reclaimed)
-        _check(cloud, report, results, exercise, trial, job=job, began=began)
-    report.fact("dashboard", outputs["DashboardName"])
+        if exercise.reclaimed:
+            Thread(target=_reclaim, args=(cloud, jobs[exercise]), daemon=True).start()
+
+    def collect() -> None:
+        for exercise, trial in trials.items():
+            report.step(f"A Batch job: groundwork train {exercise.workload} {' '.join(trial.options)}")
+            job = _follow(cloud, report, jobs[exercise], reclaimed=exercise.reclaimed)
+            _check(cloud, report, results, exercise, trial, job=job, began=began)
+        report.fact("dashboard", outputs["DashboardName"])
+
+    return collect
+
+
+def _reclaim(cloud: LocalCloud, job: str) -> None:
+    """Take a job's host back once it runs; that it did is seen by how its attempts end."""
+    batch = cloud.client("batch")
+    while (status := batch.describe_jobs(jobs=[job])["jobs"][0]["status"]) != "RUNNING":
+        if status in ENDED:
+            return
+        time.sleep(0.25)
+    cloud.reclaim(job)
 
 
 def _bring(cloud: LocalCloud, report: Checklist, dataset: str, target: str) -> bool:
@@ -137,31 +160,24 @@ def _submit(cloud: LocalCloud, exercise: Exercise, trial: Trial, after: Sequence
     return str(job["jobId"])
 
 
-def _follow(cloud: LocalCloud, report: Checklist, job: str, *, reclaim: bool) -> dict[str, Any]:
-    """Print a job's log until it ends, take its host back where that is wanted; its description."""
+def _follow(cloud: LocalCloud, report: Checklist, job: str, *, reclaimed: bool) -> dict[str, Any]:
+    """Print a job's log until it ends; its description."""
     outputs, batch, logs = cloud.outputs("Training"), cloud.client("batch"), cloud.client("logs")
     printed: Counter[str] = Counter()
 
-    def describe() -> dict[str, Any]:
-        description: dict[str, Any] = batch.describe_jobs(jobs=[job])["jobs"][0]
-        return description
-
     def poll() -> dict[str, Any] | None:
-        description = describe()
+        description: dict[str, Any] = batch.describe_jobs(jobs=[job])["jobs"][0]
         for attempt in description["attempts"]:
             stream = attempt["container"]["logStreamName"]
             answer = logs.filter_log_events(logGroupName=outputs["LogGroupName"], logStreamNames=[stream])
             for event in answer["events"][printed[stream] :]:
                 report.line(event["message"])
             printed[stream] = len(answer["events"])
-        return description if description["status"] in ("SUCCEEDED", "FAILED") else None
+        return description if description["status"] in ENDED else None
 
-    if reclaim:
-        report.await_promise("the job runs", lambda: describe()["status"] == "RUNNING", seconds=600)
-        cloud.reclaim(job)
-        report.fact("spot", "its instance got the notice that it goes in two minutes")
     ended = report.await_promise("the job ended", poll, seconds=1800)
-    if reclaim:
+    if reclaimed:
+        report.fact("spot", "its instance got the notice that it goes in two minutes")
         codes = [attempt["container"]["exitCode"] for attempt in ended["attempts"]]
         report.promise("it saved its work, and the next attempt resumed it", held=codes == [75, 0], seen=codes)
     return ended
