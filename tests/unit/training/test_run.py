@@ -1,12 +1,15 @@
 """A run of a tiny model: what the runtime does around any model."""
 
 import csv
+import errno
+import itertools
 import json
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -58,6 +61,14 @@ def go(
     train(
         "line", workload or line(), settings or Settings(), options=RunOptions(**options), data=".", output=str(output)
     )
+
+
+CHECKPOINTS = 3  # one an epoch
+
+
+def fail(error: Exception) -> None:
+    """Raise it, where an expression is wanted."""
+    raise error
 
 
 def history(output: Path) -> list[dict[str, str]]:
@@ -168,6 +179,26 @@ def test_a_full_disk_at_a_checkpoint_is_one_clear_error(tmp_path: Path, monkeypa
     with pytest.raises(InputError, match=r"epoch-00001.*cannot be written: No space left on device"):
         go(tmp_path / "run")
     assert list((tmp_path / "run").rglob("*.*")) == []
+
+
+@pytest.mark.parametrize("where", ["the run folder is put together", "it is brought to its place"])
+def test_a_full_disk_at_the_end_is_one_clear_error_and_nothing_looks_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    go(tmp_path / "whole")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as patch:
+        if where == "the run folder is put together":
+            patch.setattr(Path, "write_bytes", Mock(side_effect=full))
+        else:
+            fsync, calls = os.fsync, itertools.count()
+            patch.setattr(os, "fsync", lambda file: fsync(file) if next(calls) < CHECKPOINTS + 2 else fail(full))
+        with pytest.raises(InputError, match=r"run.*cannot be written: No space left on device") as caught:
+            go(tmp_path / "run")
+    assert (caught.value.exit_code, str(caught.value).count("\n")) == (2, 0)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    go(tmp_path / "run")
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
 def test_data_parallel_with_one_device_says_so_and_trains_the_same(

@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import torch
 
+from workloads.errors import InputError
 from workloads.training.runtime.cache import through_cache
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.run_folder import METRICS, write_run_folder
 from workloads.training.runtime.storage import locate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from workloads.training.runtime.results import Results
     from workloads.training.runtime.settings import RunOptions, TrainingSettings
+    from workloads.training.runtime.storage import Location
     from workloads.training.runtime.workload import Workload
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pandas", "safetensors")
@@ -68,14 +72,30 @@ def train(
             "machine": _machine(run),
         }
         if run.is_main:
-            with tempfile.TemporaryDirectory() as folder:
-                write_run_folder(Path(folder), results, run.history, facts)
-                (target / METRICS).delete()
-                target.write_all(Path(folder), last=METRICS)
+            _publish(target, results, run.history, facts)
             run.forget_checkpoints()
         figures = "  ".join(f"{name} {value}" for name, value in results.headline.items())
         run.say(f"{figures}\n{target}")
     return results
+
+
+def _publish(target: Location, results: Results, history: Sequence[Mapping[str, float]], facts: dict[str, Any]) -> None:
+    """Write the run folder on this machine, and bring it to its place, metrics.json last.
+
+    Raises:
+        InputError: It cannot be written, for example because a disk is full.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            write_run_folder(Path(folder), results, history, facts)
+            (target / METRICS).delete()
+            target.write_all(Path(folder), last=METRICS)
+    except OSError as error:
+        raise InputError(
+            f"{target}: the run folder cannot be written: {error.strerror or error}. "
+            f"It is put together in {tempfile.gettempdir()} (TMPDIR names another place); the same command goes on "
+            "from the last checkpoint"
+        ) from error
 
 
 def _machine(run: Run) -> dict[str, Any]:
