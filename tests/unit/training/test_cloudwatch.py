@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from workloads.training.runtime.cloudwatch import CloudWatchMetrics
 
@@ -47,7 +48,7 @@ class Recorder:
 @pytest.mark.usefixtures("aws")
 def test_values_arrive_under_the_workload_in_requests_of_at_most_a_thousand() -> None:
     recorder = Recorder()
-    metrics = CloudWatchMetrics("digit-classifier", pytest.fail, recorder)  # type: ignore[arg-type]
+    metrics = CloudWatchMetrics("digit-classifier", pytest.fail, lambda: recorder)  # type: ignore[arg-type, return-value]
     for _ in range(1250):
         metrics.put({"training_loss": 0.5, "validation_accuracy": 1.0, "learning_rate": 3.0})
     metrics.flush()
@@ -65,7 +66,7 @@ def test_values_arrive_under_the_workload_in_requests_of_at_most_a_thousand() ->
 @pytest.mark.usefixtures("aws")
 def test_values_that_are_not_finite_are_counted_and_not_sent() -> None:
     client = boto3.client("cloudwatch", region_name="us-east-1")
-    metrics = CloudWatchMetrics("digit-gan", pytest.fail, client)
+    metrics = CloudWatchMetrics("digit-gan", pytest.fail, lambda: client)
     metrics.put({"training_loss": math.nan, "validation_loss": -math.inf, "epoch_seconds": 2.0, "other": math.nan})
     metrics.flush()
     assert published(client) == {"NonFiniteLoss": [2], "EpochSeconds": [2]}
@@ -76,7 +77,7 @@ def test_values_that_are_not_finite_are_counted_and_not_sent() -> None:
 
 
 def test_what_an_outage_kept_back_survives_in_a_checkpoint() -> None:
-    metrics, later = (CloudWatchMetrics("digit-gan", pytest.fail, client=Recorder().client) for _ in range(2))
+    metrics, later = (CloudWatchMetrics("digit-gan", pytest.fail, lambda: Recorder().client) for _ in range(2))
     metrics.put({"training_loss": 0.5, "mode_collapse": 1.0})
     later.restore(metrics.pending())
     assert later.pending() == metrics.pending()
@@ -92,7 +93,7 @@ def test_an_outage_warns_once_and_what_it_held_back_is_sent_afterwards() -> None
         "cloudwatch", region_name="us-east-1", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1})
     )
     warnings: list[str] = []
-    metrics = CloudWatchMetrics("digit-gan", warnings.append, down)
+    metrics = CloudWatchMetrics("digit-gan", warnings.append, lambda: down)
     for _ in range(3):
         metrics.put({"training_loss": 1.0})
         metrics.flush()
@@ -102,3 +103,26 @@ def test_an_outage_warns_once_and_what_it_held_back_is_sent_afterwards() -> None
     metrics._client = up
     metrics.flush()
     assert sum(published(up)["TrainingLoss"]) == 3
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "ExpiredToken", "Message": "The token has expired"}}, "PutMetricData"),
+        RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+    ],
+)
+def test_credentials_that_expire_are_read_anew_and_what_they_held_back_is_sent(error: Exception) -> None:
+    class Expired:
+        def put_metric_data(self, **_: Any) -> None:
+            raise error
+
+    renewed, warnings = Recorder(), list[str]()
+    clients = iter([Expired(), Expired(), renewed])
+    metrics = CloudWatchMetrics("digit-gan", warnings.append, lambda: next(clients))  # type: ignore[arg-type, return-value]
+    for _ in range(3):
+        metrics.put({"training_loss": 1.0})
+        metrics.flush()
+    assert len(warnings) == 1
+    assert sum(published(renewed.client)["TrainingLoss"]) == 3

@@ -1,7 +1,10 @@
 """S3 refuses, throttles or goes away in the middle of a run: it is retried, or ends clearly, and nothing is lost."""
 
+import functools
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,17 +20,26 @@ from .test_run import go, line, outcome
 
 
 class Refusing(ThreadingHTTPServer):
-    """An S3 that answers every request with one error."""
+    """An S3 that answers every request with one error, but those of one access key."""
 
     def __init__(self) -> None:
         self.error = (503, "SlowDown")
+        self.accepted = ""
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Refusing
 
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self) -> None:
+        if self.server.accepted and f"Credential={self.server.accepted}/" in self.headers["Authorization"]:
+            self.send_response(200)
+            self.end_headers()
+            return
         status, code = self.server.error
         body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
         self.send_response(status)
@@ -51,7 +63,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Refusing]:
             aws_secret_access_key="test",  # noqa: S106
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
-        monkeypatch.setattr(storage, "s3", lambda: client)
+        monkeypatch.setattr(storage, "s3", functools.cache(lambda: client))
         yield server
         server.shutdown()
 
@@ -71,6 +83,42 @@ def test_what_may_pass_is_worth_another_attempt(s3: Refusing, error: tuple[int, 
         locate("s3://bucket/key").read()
     assert message in str(caught.value)
     assert caught.value.exit_code == 75
+
+
+def _in_the_shared_file(folder: Path, key: str, _expires: datetime) -> dict[str, str]:
+    text = f"[default]\naws_access_key_id = {key}\naws_secret_access_key = test\naws_session_token = test\n"
+    (folder / "credentials").write_text(text)
+    return {"AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"), "AWS_CONFIG_FILE": str(folder / "absent")}
+
+
+def _of_a_process(folder: Path, key: str, expires: datetime) -> dict[str, str]:
+    answer = {"Version": 1, "AccessKeyId": key, "SecretAccessKey": "test", "SessionToken": "test"}
+    (folder / "answer").write_text(json.dumps({**answer, "Expiration": expires.isoformat()}))
+    (folder / "config").write_text(f"[default]\ncredential_process = cat {folder / 'answer'}\n")
+    return {"AWS_CONFIG_FILE": str(folder / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "absent")}
+
+
+@pytest.mark.parametrize("credentials", [_in_the_shared_file, _of_a_process])
+def test_credentials_that_expire_and_are_renewed_are_used_by_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, credentials: Callable[[Path, str, datetime], dict[str, str]]
+) -> None:
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    with Refusing() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.error, server.accepted = (400, "ExpiredToken"), "renewed"
+        place = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_DEFAULT_REGION": "us-east-1"}
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in {**place, **credentials(tmp_path, "expired", now - hour)}.items():
+            monkeypatch.setenv(name, value)
+        storage.s3.cache_clear()
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="the credentials have expired: renew them"):
+                locate("s3://bucket/key").write(b"content")
+        credentials(tmp_path, "renewed", now + hour)
+        locate("s3://bucket/key").write(b"content")
+        storage.s3.cache_clear()
+        server.shutdown()
 
 
 def test_what_does_not_pass_is_bad_input(s3: Refusing) -> None:

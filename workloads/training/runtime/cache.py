@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from workloads.errors import InputError
 from workloads.training.runtime import storage
@@ -54,7 +54,7 @@ class _Cached(Bucket):
             if error.response["Error"]["Code"] == "304":  # not modified
                 return payload
             raise self.explained(error) from error
-        except BotoCoreError as error:
+        except storage.AWS_ERRORS as error:
             raise self.explained(error) from error
         content = answer["ETag"].encode() + b"\n" + payload
         with contextlib.suppress(InputError):  # the disk is full, or not ours: the job runs without a copy

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+
+from workloads.training.runtime.storage import AWS_ERRORS, expired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,12 +50,14 @@ class CloudWatchMetrics:
     Args:
         workload: The value of the one dimension, `Workload`. A dimension a run would be billed as a metric a run.
         warn: Tells a person, once, that CloudWatch cannot be reached.
-        client: For tests; by default the environment's.
+        connect: Makes the client: at once, and anew when its credentials have expired.
     """
 
-    def __init__(self, workload: str, warn: Callable[[str], None], client: CloudWatchClient | None = None) -> None:
-        config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
-        self._client = client or boto3.client("cloudwatch", config=config)
+    def __init__(
+        self, workload: str, warn: Callable[[str], None], connect: Callable[[], CloudWatchClient] | None = None
+    ) -> None:
+        self._connect = connect or _connect
+        self._client = self._connect()
         self._workload = workload
         self._warn = warn
         self._warned = False
@@ -109,7 +112,9 @@ class CloudWatchMetrics:
                 batch = [self._buffer[index] for index in range(min(len(self._buffer), _DATA_PER_REQUEST))]
                 try:
                     self._client.put_metric_data(Namespace=NAMESPACE, MetricData=batch)
-                except (BotoCoreError, ClientError) as error:
+                except AWS_ERRORS as error:
+                    if expired(error):
+                        self._client = self._connect()
                     if not self._warned:
                         self._warn(f"CloudWatch takes no metrics now (training goes on, they are kept): {error}")
                     self._warned = True
@@ -117,3 +122,8 @@ class CloudWatchMetrics:
                 for _ in batch:
                     self._buffer.popleft()
                 self._warned = False
+
+
+def _connect() -> CloudWatchClient:
+    config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+    return boto3.Session().client("cloudwatch", config=config)  # of its own: a session reads credentials once

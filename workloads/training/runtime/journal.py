@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from optuna.storages.journal import BaseJournalBackend
 
 from workloads.training.runtime import storage
@@ -53,6 +53,6 @@ class BucketJournal(BaseJournalBackend):
             if error.response["Error"]["Code"] in _TAKEN:
                 return False
             raise place.explained(error) from error
-        except BotoCoreError as error:
+        except storage.AWS_ERRORS as error:
             raise place.explained(error) from error
         return True

@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from workloads.errors import InputError
 from workloads.training.runtime import storage
@@ -158,7 +158,7 @@ class _BucketLock:
             if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
                 return None
             raise self._place.explained(error) from error
-        except BotoCoreError as error:
+        except storage.AWS_ERRORS as error:
             raise self._place.explained(error) from error
         return answer["ETag"]
 
@@ -171,7 +171,7 @@ class _BucketLock:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
             raise self._place.explained(error) from error
-        except BotoCoreError as error:
+        except storage.AWS_ERRORS as error:
             raise self._place.explained(error) from error
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)

@@ -41,6 +41,16 @@ _PASSING = {
 }
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
+#: What a request to AWS may end with. Credentials that are renewed, and expired again, are a bare RuntimeError.
+AWS_ERRORS = (BotoCoreError, ClientError, RuntimeError)
+
+
+def expired(error: Exception) -> bool:
+    """Whether one of `AWS_ERRORS` says that the credentials have expired."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in _EXPIRED
+    return isinstance(error, RuntimeError)
+
 
 class Location(ABC):
     """A file or folder, on this machine or in S3. Compose names with `/`."""
@@ -184,7 +194,7 @@ class Bucket(Location):
             if error.response["Error"]["Code"] == "404" and self._bucket_exists():
                 return False
             raise self.explained(error) from error
-        except BotoCoreError as error:
+        except AWS_ERRORS as error:
             raise self.explained(error) from error
         return True
 
@@ -193,28 +203,28 @@ class Bucket(Location):
         prefix = f"{self.key}/" if self.key else ""
         try:
             return sorted(key.removeprefix(prefix) for key in self._keys(prefix))
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             raise self.explained(error) from error
 
     def read(self) -> bytes:
         """The content of the object."""
         try:
             return s3().get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             raise self.explained(error) from error
 
     def write(self, content: bytes) -> None:
         """Put the object: S3 shows it whole or not at all."""
         try:
             s3().put_object(Bucket=self.bucket, Key=self.key, Body=content)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             raise self.explained(error) from error
 
     def delete(self) -> None:
         """Remove the object, if it is there."""
         try:
             s3().delete_object(Bucket=self.bucket, Key=self.key)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             raise self.explained(error) from error
 
     def _keys(self, prefix: str) -> Iterator[str]:
@@ -230,22 +240,24 @@ class Bucket(Location):
             return error.response["Error"]["Code"] != "404"
         return True
 
-    def explained(self, error: BotoCoreError | ClientError) -> InputError:
-        """An error of S3 in words, and whether it may pass."""
+    def explained(self, error: Exception) -> InputError:
+        """An error of S3 in words, and whether it may pass; the next request looks for renewed credentials."""
         if isinstance(error, NoCredentialsError):
             return InputError(f"{self}: no credentials for AWS: configure a profile or a role")
+        if expired(error):
+            s3.cache_clear()
+            return UnavailableError(f"{self}: the credentials have expired: renew them, and run the same command again")
         if not isinstance(error, ClientError):
             return UnavailableError(f"{self}: S3 cannot be reached: {error}")
         code = error.response["Error"]["Code"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _EXPIRED:
-            return UnavailableError(f"{self}: the credentials have expired: renew them, and run the same command again")
         if code in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UnavailableError(f"{self}: S3 is not available now ({code}): run the same command again later")
         reasons = {
             "NoSuchKey": "there is no such object",
             "NoSuchBucket": f"there is no bucket {self.bucket}",
             "404": f"there is no bucket {self.bucket}",
+            "400": "the request is refused; have the credentials expired?",  # a HEAD's answer does not say
             "403": "access denied: does the role or profile allow it?",
             "AccessDenied": "access denied: does the role or profile allow it?",
         }
@@ -254,6 +266,10 @@ class Bucket(Location):
 
 @cache
 def s3() -> S3Client:
-    """The client that everything here uses: made once, patient with throttling and short outages."""
+    """The client that everything here uses, patient with throttling and short outages.
+
+    Made once, and anew when its credentials have expired: in a session of its own, since a session reads a person's
+    credentials once.
+    """
     config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=60)
-    return boto3.client("s3", config=config)
+    return boto3.Session().client("s3", config=config)
