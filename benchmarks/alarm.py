@@ -5,9 +5,9 @@ and waits for the mail; the next begins when the alarm is OK again and the group
 
 The local cloud shortens what AWS takes its time for: an instance is gone at once, nothing waits in a queue, and the
 alarm is evaluated every second over a window that ends now. What remains is the work of rule, functions, filter, alarm
-and topic. For AWS the alarm's settings give the time from the counted line to ALARM: the periods that must breach, the
-last of them up to its end, and the next evaluation, of which there is one a minute. Instances take longer to go, and
-AWS promises no time for delivering an event, a log line, a metric or a mail.
+and topic. For AWS the alarm's settings give the time from the metric's datapoint to ALARM: the periods that must
+breach, the last of them up to its end, and the next evaluation, of which there is one a minute. Instances take longer
+to go, and AWS promises no time for delivering an event, a log line, a metric or a mail.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def watched(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, Any]:
 
 
 def on_aws(alarm: dict[str, Any]) -> dict[str, Any]:
-    """Seconds from the counted line to ALARM that an alarm's settings allow for, deliveries apart."""
+    """Seconds from the metric's datapoint to ALARM that an alarm's settings allow for, deliveries apart."""
     period, needed = alarm["Period"], alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
     return {
         "period_seconds": period,

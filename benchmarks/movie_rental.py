@@ -19,19 +19,18 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import psutil
+from measurement import circumstances, record, recorded
 
 from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
 from workloads.devops_metrics.influxdb import InfluxDB
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
 
     from workloads.rental_company import RentalCompany
 
-RESULTS = Path(__file__).parent / "results" / "movie_rental.json"
 PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "movie-rental.md"
 ACCESS = {"username": "admin", "password": "benchmark"}
 
@@ -78,21 +76,14 @@ def main() -> None:
         case "quality":
             keep("quality", quality())
         case "page":
-            PAGE.write_text(page(PAGE.read_text(), json.loads(RESULTS.read_text())), encoding="utf-8")
+            PAGE.write_text(page(PAGE.read_text(), recorded("movie_rental")), encoding="utf-8")
         case "one":
             print(json.dumps(one(json.loads(options.where))))
 
 
 def keep(name: str, result: dict[str, Any]) -> None:
-    """Add a result to the file of results."""
-    print(json.dumps(result, indent=2))
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}"
-    load_average = round(os.getloadavg()[0], 1)
-    when = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, "load_average": load_average}
-    results[name] = {**when, **result}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    """Print a result, and add it to those kept."""
+    record("movie_rental", {name: {**circumstances(), **result}})
 
 
 @contextlib.contextmanager

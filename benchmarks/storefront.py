@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import re
 import socket
 import subprocess
@@ -32,9 +31,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pymysql
 import requests
+from measurement import circumstances, record
 
 from groundwork.site import STACK, Site, storefront
 from localcloud import LocalCloud, engines
@@ -42,7 +41,6 @@ from localcloud import LocalCloud, engines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-RESULTS = Path(__file__).parent / "results" / "storefront.json"
 PROJECT = Path(__file__).parents[1]
 CONNECTIONS = 16
 MEMBERS = 6
@@ -407,12 +405,6 @@ def count(cloud: LocalCloud, outputs: Mapping[str, str], customers: list[Custome
     }
 
 
-def machine() -> str:
-    """What this ran on."""
-    memory = psutil.virtual_memory().total / 1024**3
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
-
-
 def main() -> None:
     """Measure, and keep the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -421,17 +413,7 @@ def main() -> None:
         commands.add_parser(name).add_argument("--seconds", type=int, default=seconds)
     chosen = parser.parse_args()
     measured = {"load": load, "faults": faults}[chosen.command](chosen.seconds)
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    average = os.getloadavg()[0]
-    kept[chosen.command] = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": machine(),
-        "load_average_at_the_end": round(average, 1),
-        "connections": CONNECTIONS,
-        **measured,
-    }
-    RESULTS.write_text(json.dumps(kept, indent=2) + "\n")
-    print(json.dumps(kept[chosen.command], indent=2))
+    record("storefront", {chosen.command: {**circumstances(), "connections": CONNECTIONS, **measured}})
 
 
 if __name__ == "__main__":
