@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request, url_for
@@ -25,7 +26,6 @@ from workloads.storefront.telemetry import Telemetry
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from workloads.storefront.schema import Film
     from workloads.storefront.settings import Settings
 
 LARGEST_BODY = 16 * 1024  # the largest form has 300 bytes
@@ -85,13 +85,14 @@ def _limit_writes(app: Flask, settings: Settings) -> None:
     app.view_functions["membership.sign_in"] = by_card(by_address(view))
 
 
+@cache
 def _static(name: str) -> str:
     return url_for("files.asset", name=assets.static(name))
 
 
-def _poster(film: Film) -> str:
-    category = film.categories[0].name if film.categories else ""
-    return url_for("files.asset", name=poster_name(film.film_id, film.title, category, film.release_year))
+@lru_cache(4096)
+def _poster(film_id: int, title: str, category: str, year: int | None) -> str:
+    return url_for("files.asset", name=poster_name(film_id, title, category or "", year))
 
 
 def _money(amount: Decimal) -> str:

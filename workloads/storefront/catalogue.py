@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import selectinload
@@ -12,8 +12,9 @@ from workloads.storefront.schema import Actor, Category, Copy, Film, FilmActor, 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Row, ScalarSelect
     from sqlalchemy.orm import Session
 
 PAGE_SIZE = 24
@@ -35,12 +36,24 @@ class Search:
     available: bool = False
 
 
+class Listed(NamedTuple):
+    """What a list tells of a film."""
+
+    film_id: int
+    title: str
+    release_year: int | None
+    length_minutes: int | None
+    rental_rate: Decimal
+    rental_days: int
+    categories: list[str]  # by name
+    available: bool
+
+
 @dataclass(frozen=True)
 class Page:
     """A page of films, with how many there are on all pages."""
 
-    films: Sequence[Film]
-    available: frozenset[int]  # ids of those films that are in
+    films: Sequence[Listed]
     number: int
     total: int
 
@@ -59,9 +72,9 @@ class Availability:
     available: int
 
 
-def categories(session: Session) -> Sequence[Category]:
+def categories(session: Session) -> Sequence[Row[int, str]]:
     """All categories by name."""
-    return session.scalars(select(Category).order_by(Category.name)).all()
+    return session.execute(select(Category.category_id, Category.name).order_by(Category.name)).all()
 
 
 def find_films(session: Session, search: Search, number: int) -> Page:
@@ -71,16 +84,24 @@ def find_films(session: Session, search: Search, number: int) -> Page:
     order = [Film.title, Film.film_id]
     if search.text:
         order.insert(0, Film.title.istartswith(search.text, autoescape=True).desc())  # type: ignore[arg-type]
-    films = session.scalars(
-        select(Film)
-        .where(*conditions)
+    page = select(Film.film_id).where(*conditions).order_by(*order).limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)
+    shown = page.subquery()  # first, so that categories and copies are looked up for these films alone
+    rows = session.execute(
+        select(
+            Film.film_id,
+            Film.title,
+            Film.release_year,
+            Film.length_minutes,
+            Film.rental_rate,
+            Film.rental_days,
+            _names_of_categories().label("names"),
+            _has_a_copy_in().label("available"),
+        )
+        .join(shown, shown.c.film_id == Film.film_id)
         .order_by(*order)
-        .limit(PAGE_SIZE)
-        .offset((number - 1) * PAGE_SIZE)
-        .options(selectinload(Film.categories))
-    ).all()
-    copies = select(Copy.film_id).where(Copy.film_id.in_([film.film_id for film in films]), _is_in()).distinct()
-    return Page(films, frozenset(session.scalars(copies)), number, total)
+    )
+    films = [Listed(*row[:6], sorted((row.names or "").split("\n")), bool(row.available)) for row in rows]
+    return Page(films, number, total)
 
 
 def find_film(session: Session, film_id: int) -> Film | None:
@@ -108,8 +129,17 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
         belongs = and_(FilmCategory.film_id == Film.film_id, FilmCategory.category_id == search.category_id)
         conditions.append(select(FilmCategory.film_id).where(belongs).exists())
     if search.available:
-        conditions.append(select(Copy.copy_id).where(Copy.film_id == Film.film_id, _is_in()).exists())
+        conditions.append(_has_a_copy_in())
     return conditions
+
+
+def _names_of_categories() -> ScalarSelect[str]:
+    named = select(func.aggregate_strings(Category.name, "\n")).join_from(FilmCategory, Category)
+    return named.where(FilmCategory.film_id == Film.film_id).scalar_subquery()
+
+
+def _has_a_copy_in() -> ColumnElement[bool]:
+    return select(Copy.copy_id).where(Copy.film_id == Film.film_id, _is_in()).exists()
 
 
 def _mentions(word: str) -> ColumnElement[bool]:
