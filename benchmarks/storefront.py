@@ -45,6 +45,8 @@ PROJECT = Path(__file__).parents[1]
 CONNECTIONS = 16
 MEMBERS = 6
 AWAY_SECONDS = 4
+PATIENCE_SECONDS = 120
+SIGN_IN_SECONDS = 13  # between two attempts: a card has five a minute
 UNIT_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 RETURN = re.compile(r'action="(/rentals/\d+/return)"')
@@ -220,19 +222,22 @@ class Customer:
     rented: Counter[int] = field(default_factory=Counter)
     returned: Counter[int] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
+    ready: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
 
     def run(self) -> None:
-        """Rent and return until told to stop."""
+        """Sign in and bring back what is out from before; then, ready, rent and return until told to stop."""
         with requests.Session() as session:
             session.trust_env = False  # or a setting of the machine's would come before the next line
             session.verify = self.authority
             while not self._send(session, "/sign-in", "/sign-in", card_number=self.card, last_name=self.last_name):
-                if self.stop.wait(0.2):
+                if self.stop.wait(SIGN_IN_SECONDS):
                     return
-            while back := self._get(session, "/rentals", RETURN.pattern):  # what the member has from before
+            while back := self._get(session, "/rentals", RETURN.pattern):
                 self._send(session, back, "/rentals")
+            self.statuses.clear()  # what counts begins here
+            self.ready.set()
             turn = 0
             while not self.stop.is_set():
                 film = self.films[turn % len(self.films)]
@@ -288,9 +293,12 @@ def faults(seconds: int) -> dict[str, Any]:
             customers = members(cloud, site)
             begun = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
             load_before = os.getloadavg()[0]
-            threads = [threading.Thread(target=each.run) for each in (*watches.values(), *customers)]
+            threads = [threading.Thread(target=each.run, daemon=True) for each in (*watches.values(), *customers)]
             for thread in threads:
                 thread.start()
+            for each in customers:
+                if not each.ready.wait(PATIENCE_SECONDS):
+                    raise SystemExit(f"{each.last_name} could not sign in: {dict(each.statuses)}")
             time.sleep(seconds / 4)
             database = restart(cloud, outputs, watches["pages"])
             time.sleep(seconds / 4)
