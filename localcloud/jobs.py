@@ -1,7 +1,8 @@
 """AWS Batch without containers: a job's command runs as a local process, or one for each of its nodes.
 
 moto gaps: jobs run in Docker alone; a submission's retry strategy, the log configuration, Ref:: in the middle of a
-command's word, state changes on EventBridge, the end of array jobs and jobs over several nodes are missing.
+command's word, state changes on EventBridge, the end of array jobs and jobs over several nodes are missing; so are the
+nodes, as jobs that can be described.
 """
 
 import fnmatch
@@ -251,6 +252,36 @@ def _terminated(_: None, backend: BatchBackend, job_id: str, reason: str) -> Non
     job = backend.get_job_by_id(job_id)
     for child in (job._child_jobs or []) if job else []:  # noqa: SLF001
         child.terminate(reason)
+
+
+@instead(BatchBackend, "describe_jobs")
+def _describe_jobs(original: Any, self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
+    """Describe the nodes of a job too, by their names: job#0, job#1, ..."""
+    nodes = [name.split("#") for name in jobs or [] if "#" in name]
+    whole = [name for name in jobs or [] if "#" not in name]
+    found: list[dict[str, Any]] = [] if nodes and not whole else original(self, whole)
+    for name, node in nodes:
+        job = self.get_job_by_id(name)
+        if job and int(node) < job_containers.number_of_nodes(job):
+            found.append(_describe_node(job, int(node)))
+    return found
+
+
+def _describe_node(job: Job, node: int) -> dict[str, Any]:
+    """A node as a job: it has a log of its own, and the states of the whole."""
+    whole = job.describe()
+    del whole["nodeProperties"]
+
+    def own(container: Mapping[str, Any]) -> dict[str, Any]:
+        stream = container.get("logStreamName")
+        return {**container, "logStreamName": f"{stream}-node-{node}"} if stream and node else dict(container)
+
+    return whole | {
+        "jobId": f"{job.job_id}#{node}",
+        "nodeDetails": {"nodeIndex": node, "isMainNode": node == 0},
+        "container": own(whole["container"]),
+        "attempts": [{**attempt, "container": own(attempt["container"])} for attempt in whole["attempts"]],
+    }
 
 
 @after(Job, "describe")

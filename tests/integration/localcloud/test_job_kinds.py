@@ -153,9 +153,12 @@ def test_nodes_of_a_job_find_each_other_and_end_with_the_main_node(
     ]
     ended = finish(job)
     assert (ended["status"], ended["nodeProperties"]["numNodes"]) == ("SUCCEEDED", 3)
-    main = ended["container"]["logStreamName"]
-    assert lines(cloud, main) == ["0/3 main 0 at here"]
-    assert lines(cloud, f"{main}-node-2") == ["2/3 main 0 at 127.0.0.1"]
+    main, last = (finish(f"{job}#{node}") for node in (0, 2))
+    assert [node["nodeDetails"]["isMainNode"] for node in (main, last)] == [True, False]
+    assert last["startedAt"] == ended["startedAt"]
+    assert lines(cloud, main["container"]["logStreamName"]) == ["0/3 main 0 at here"]
+    assert lines(cloud, last["attempts"][0]["container"]["logStreamName"]) == ["2/3 main 0 at 127.0.0.1"]
+    assert batch.describe_jobs(jobs=[f"{job}#3"])["jobs"] == []
 
 
 def test_a_queue_that_shares_fairly_wants_to_know_whose_a_job_is(

@@ -1,21 +1,38 @@
 """Jobs of the deployed stack, as a person submits them: in a queue, over several nodes, reclaimed, in search."""
 
+import contextlib
+import io
 import json
-import os
 import re
-import subprocess
+import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
+import boto3
 import pytest
 
 from localcloud import LocalCloud
+from workloads.__main__ import main
+from workloads.training.jobs import follow
 from workloads.training.mnist import FILES
+from workloads.training.runtime import storage
 
 PROJECT = Path(__file__).parents[3]
-Groundwork = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+class Done(NamedTuple):
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Groundwork = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +46,41 @@ def stack(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Any:
         yield cloud
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def groundwork(stack: LocalCloud) -> Groundwork:
-    """Runs the command line against the stack."""
+    """Runs the command line against the stack, in this process: PyTorch is imported once."""
 
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "workloads", *arguments],
-            env=os.environ | stack.environment() | {"COLUMNS": "200"},
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(*arguments: str) -> Done:
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (stack.environment() | {"COLUMNS": "200"}).items():
+                patch.setenv(name, value)
+            patch.setattr(boto3, "DEFAULT_SESSION", None)
+            patch.setattr(sys, "argv", ["workloads", *arguments])
+            storage.s3.cache_clear()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    main()
+                except SystemExit as end:
+                    code = int(end.code or 0)
+            storage.s3.cache_clear()
+        return Done(code, out.getvalue(), err.getvalue())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def background(stack: LocalCloud, groundwork: Groundwork, eventually: Any) -> dict[str, str]:
+    """The longer jobs, which run while the other tests do; one's host is taken back as soon as it runs."""
+    options = {"reclaimed": ("--", *LONG), "nodes": ("--nodes", "2", "--", *SHORT)}
+    submitted = {
+        name: groundwork("submit", "digit-classifier", "--no-follow", *given) for name, given in options.items()
+    }
+    jobs = {name: job_of(done.stdout) for name, done in submitted.items()}
+    batch = stack.client("batch")
+    assert eventually(lambda: batch.describe_jobs(jobs=[jobs["reclaimed"]])["jobs"][0]["status"] == "RUNNING")
+    stack.reclaim(jobs["reclaimed"])
+    return jobs
 
 
 def artifacts(cloud: LocalCloud, run: str) -> dict[str, bytes]:
@@ -58,21 +95,29 @@ def artifacts(cloud: LocalCloud, run: str) -> dict[str, bytes]:
 
 def output_of(told: str) -> str:
     """The run folder that a training names."""
-    return re.findall(r"s3://\S+/digit-classifier/\S+", told)[-1]
+    return str(re.findall(r"s3://\S+/digit-classifier/\S+", told)[-1])
+
+
+def job_of(told: str) -> str:
+    """The job that a submission names."""
+    [job] = re.findall(r"^job (\S+)$", told, re.MULTILINE)
+    return str(job)
 
 
 OPTIONS = ("--device", "cpu", "--batch-size", "50", "--architecture", "reference", "--shift", "0")
+SHORT = ("--epochs", "2", "--precision", "float32", *OPTIONS)
+LONG = ("--epochs", "40", *OPTIONS)  # longer than the five seconds between two looks for a spot notice
 
 
+@pytest.mark.usefixtures("background")
 def test_a_job_is_submitted_followed_priced_and_listed(stack: LocalCloud, groundwork: Groundwork) -> None:
-    done = groundwork("submit", "digit-classifier", "--", "--epochs", "2", *OPTIONS)
+    done = groundwork("submit", "digit-classifier", "--", *SHORT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "USD an hour on demand" in done.stdout.splitlines()[0]
     assert "epoch 2/2" in done.stdout
     assert re.search(r"\d+ s on 1 instance: at most 0\.\d+ USD", done.stdout)
-    run = output_of(done.stdout)
+    run, job = output_of(done.stdout), job_of(done.stdout)
     assert {"metrics.json", "model.safetensors", "report.html"} <= set(artifacts(stack, run))
-    [job] = re.findall(r"^job (\S+)$", done.stdout, re.MULTILINE)
     listed = groundwork("jobs").stdout
     assert job in listed
     assert "succeeded" in listed
@@ -84,52 +129,11 @@ def test_a_job_that_fails_says_so_and_is_not_tried_again(stack: LocalCloud, grou
     done = groundwork("submit", "digit-classifier", "--", "--epochs", "0")
     assert done.returncode == 1
     assert "--epochs 0: input should be greater" in done.stdout
-    [job] = re.findall(r"^job (\S+)$", done.stdout, re.MULTILINE)
-    assert len(stack.client("batch").describe_jobs(jobs=[job])["jobs"][0]["attempts"]) == 1
+    [job] = stack.client("batch").describe_jobs(jobs=[job_of(done.stdout)])["jobs"]
+    assert len(job["attempts"]) == 1
 
 
-def test_a_job_over_two_nodes_learns_what_one_node_learns(stack: LocalCloud, groundwork: Groundwork) -> None:
-    options = ("--epochs", "2", "--precision", "float32", *OPTIONS)
-    one = groundwork("submit", "digit-classifier", "--", *options)
-    two = groundwork("submit", "digit-classifier", "--nodes", "2", "--", *options)
-    assert two.returncode == 0, two.stdout + two.stderr
-    losses = []
-    for done in (one, two):
-        history = artifacts(stack, output_of(done.stdout))["history.csv"].decode().splitlines()
-        column = history[0].split(",").index("training_loss")
-        losses.append([float(row.split(",")[column]) for row in history[1:]])
-    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
-    metrics = json.loads(artifacts(stack, output_of(two.stdout))["metrics.json"])
-    assert metrics["options"]["strategy"] == "ddp"
-
-
-def test_a_reclaimed_job_resumes_and_ends_with_the_same_weights(
-    stack: LocalCloud, groundwork: Groundwork, eventually: Any
-) -> None:
-    batch, s3, outputs = stack.client("batch"), stack.client("s3"), stack.outputs("Training")
-    options = ("--epochs", "40", *OPTIONS)
-    submitted = groundwork("submit", "digit-classifier", "--no-follow", "--", *options)
-    [job] = re.findall(r"^job (\S+)$", submitted.stdout, re.MULTILINE)
-    definition = batch.describe_jobs(jobs=[job])["jobs"][0]
-    run = definition["parameters"]["output"]
-    prefix = run.removeprefix(f"s3://{outputs['ArtifactBucketName']}/")
-
-    def checkpoints() -> Any:
-        return s3.list_objects_v2(Bucket=outputs["ArtifactBucketName"], Prefix=f"{prefix}/checkpoints/").get("Contents")
-
-    assert eventually(checkpoints, 120)
-    stack.reclaim(job)
-    followed = groundwork("logs", job, "--follow")
-    assert "told to end (spot instance: terminate at" in followed.stdout
-    assert "continuing at epoch" in followed.stdout
-    ended = batch.describe_jobs(jobs=[job])["jobs"][0]
-    assert (ended["status"], [each["container"]["exitCode"] for each in ended["attempts"]]) == ("SUCCEEDED", [75, 0])
-    whole = groundwork("submit", "digit-classifier", "--", *options)
-    weights = [artifacts(stack, place)["model.safetensors"] for place in (run, output_of(whole.stdout))]
-    assert weights[0] == weights[1]
-
-
-def test_jobs_of_an_array_search_together(stack: LocalCloud, groundwork: Groundwork) -> None:
+def test_jobs_of_an_array_search_together_and_each_is_paid(stack: LocalCloud, groundwork: Groundwork) -> None:
     done = groundwork(
         *("tune", "digit-classifier", "--on", "batch", "--workers", "2", "--trials", "3"),
         *("--epochs", "1", "--batch-size", "100", "--architecture", "reference"),
@@ -141,18 +145,111 @@ def test_jobs_of_an_array_search_together(stack: LocalCloud, groundwork: Groundw
     tuning = json.loads(stack.client("s3").get_object(Bucket=bucket, Key=name)["Body"].read())
     assert len(tuning["trials"]) == 3
     assert len({trial["run"] for trial in tuning["trials"]}) == 3
+    array = job_of(done.stdout)
+    workers = stack.client("batch").describe_jobs(jobs=[f"{array}:{index}" for index in range(2)])["jobs"]
+    times = [(attempt["stoppedAt"] - attempt["startedAt"]) / 1000 for job in workers for attempt in job["attempts"]]
+    assert len(times) == 2
+    assert f"{sum(times):,.0f} s on 2 instances together: at most" in done.stdout
 
 
-def test_a_one_off_instance_carries_its_command_and_its_role(stack: LocalCloud, groundwork: Groundwork) -> None:
+def test_a_job_over_two_nodes_learns_what_one_node_learns(
+    stack: LocalCloud, groundwork: Groundwork, background: dict[str, str], digits: Path, tmp_path: Path
+) -> None:
+    followed = groundwork("logs", background["nodes"], "--follow").stdout
+    two = artifacts(stack, output_of(followed))
+    done = groundwork("train", "digit-classifier", "--data", str(digits), "--output", str(tmp_path), *SHORT)
+    assert done.returncode == 0, done.stderr
+    losses = []
+    for content in ((tmp_path / "history.csv").read_bytes(), two["history.csv"]):
+        header, *rows = content.decode().splitlines()
+        column = header.split(",").index("training_loss")
+        losses.append([float(row.split(",")[column]) for row in rows])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert json.loads(two["metrics.json"])["options"]["strategy"] == "ddp"
+    nodes = [f"{background['nodes']}#{node}" for node in range(2)]
+    [first, second] = [job["attempts"][0] for job in stack.client("batch").describe_jobs(jobs=nodes)["jobs"]]
+    seconds = sum(attempt["stoppedAt"] - attempt["startedAt"] for attempt in (first, second)) / 1000
+    [row] = [line for line in groundwork("jobs").stdout.splitlines() if background["nodes"] in line]
+    assert f" {seconds:,.0f} " in row
+
+
+def test_a_reclaimed_job_resumes_and_ends_with_the_same_weights(
+    stack: LocalCloud,
+    groundwork: Groundwork,
+    background: dict[str, str],
+    digits: Path,
+    tmp_path: Path,
+) -> None:
+    job = background["reclaimed"]
+    followed = groundwork("logs", job, "--follow")
+    assert "told to end (spot instance: terminate at" in followed.stdout
+    assert "continuing at epoch" in followed.stdout
+    [ended] = stack.client("batch").describe_jobs(jobs=[job])["jobs"]
+    assert (ended["status"], [each["container"]["exitCode"] for each in ended["attempts"]]) == ("SUCCEEDED", [75, 0])
+    done = groundwork("train", "digit-classifier", "--data", str(digits), "--output", str(tmp_path), *LONG)
+    assert done.returncode == 0, done.stderr
+    weights = artifacts(stack, ended["parameters"]["output"])["model.safetensors"]
+    assert weights == (tmp_path / "model.safetensors").read_bytes()
+
+
+def test_whoever_interrupts_following_leaves_the_job_running(
+    stack: LocalCloud, groundwork: Groundwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGINT), time=time.time)
+    with monkeypatch.context() as patch:
+        patch.setattr(follow, "time", watching)
+        done = groundwork("submit", "digit-classifier", "--", *LONG)
+    job = job_of(done.stdout)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == (
+        f"The job runs on. Come back: groundwork logs {job} --follow. End it: groundwork cancel {job}"
+    )
+    [running] = stack.client("batch").describe_jobs(jobs=[job])["jobs"]
+    assert (running["status"] in follow.ENDED, running["isTerminated"], running["isCancelled"]) == (False, False, False)
+    assert groundwork("cancel", job, "--reason", "enough seen").returncode == 0
+    ended = groundwork("logs", job, "--follow")
+    assert "failed (enough seen)" in ended.stdout
+
+
+def test_a_one_off_instance_carries_its_command_and_is_followed_until_it_ends(
+    stack: LocalCloud, groundwork: Groundwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = groundwork("submit", "digit-gan", "--on", "ec2", "--", "--epochs", "2")
     assert done.returncode == 0, done.stderr
     [instance] = re.findall(r"^instance (\S+)$", done.stdout, re.MULTILINE)
+    assert f"groundwork logs {instance} --follow" in done.stdout
     found = stack.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
     tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
     assert tags["groundwork:command"].startswith("train digit-gan --data s3://")
     assert tags["groundwork:command"].endswith("--epochs 2")
     assert "DigitGanJobRole" in tags["groundwork:role"]
     assert tags["groundwork:expected-termination"]
+
+    logs, group, stream = stack.client("logs"), stack.outputs("Training")["LogGroupName"], f"one-off/{instance}"
+    silent = groundwork("logs", instance)
+    assert (silent.stdout, silent.stderr) == ("", f"no log of {instance}, which is running\n")
+
+    def say(line: str) -> None:
+        event = {"timestamp": int(time.time() * 1000), "message": line}
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
+
+    def live(_: float) -> None:
+        """Between two looks: the container begins, then the instance ends itself."""
+        match len(lives):
+            case 0:
+                logs.create_log_stream(logGroupName=group, logStreamName=stream)
+                say("epoch 1/2")
+            case 1:
+                say("epoch 2/2")
+                stack.client("ec2").terminate_instances(InstanceIds=[instance])
+        lives.append(None)
+
+    lives: list[None] = []
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=live, time=time.time))
+    followed = groundwork("logs", instance, "--follow")
+    assert followed.stdout.splitlines() == ["running", "  epoch 1/2", "  epoch 2/2", "terminated"]
+    assert len(lives) == 2
+    assert groundwork("logs", instance).stdout.splitlines() == ["epoch 1/2", "epoch 2/2"]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +261,7 @@ def test_a_one_off_instance_carries_its_command_and_its_role(stack: LocalCloud, 
         (("submit", "digit-gan", "--workers", "2"), "only --task tune shares its work"),
         (("submit", "digit-gan", "--stack", "Absent"), "stack Absent: "),
         (("logs", "absent"), "there is no job absent"),
+        (("logs", "i-0123456789abcdef0", "--follow"), "there is no instance i-0123456789abcdef0"),
         (("submit", "digit-gan", "--on", "ec2", "--", "--x", "é" * 300), "the command must fit into a tag"),
     ],
 )

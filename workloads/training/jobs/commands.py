@@ -6,12 +6,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from workloads.errors import InputError
+from workloads.errors import InputError, UnavailableError
 from workloads.training.jobs import prices
-from workloads.training.jobs.follow import ENDED, Log, children, describe, follow, seconds_run
+from workloads.training.jobs.follow import (
+    DESCRIBED_AT_ONCE,
+    ENDED,
+    Log,
+    children,
+    describe,
+    follow_instance,
+    follow_job,
+    instance_state,
+    parts,
+    seconds_run,
+)
 from workloads.training.jobs.stack import DEFAULT, TrainingStack, client
 from workloads.training.jobs.submit import Request, describe_definition, launch_instance, submit_to_batch
 from workloads.training.runtime.storage import locate
@@ -80,7 +92,7 @@ def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_p
     typer.echo(f"job {job}")
     if wait:
         ended = _followed(stack, job)
-        typer.echo(prices.cost(hourly, max(request.nodes, 1), seconds_run(ended)))
+        typer.echo(prices.cost(hourly, [seconds_run(part) for part in parts(ended)]))
         if ended["status"] == "FAILED":
             raise typer.Exit(1)
 
@@ -93,20 +105,22 @@ def jobs(stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, h
         created = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
         state = " ".join(filter(None, (job["status"].lower(), children(job))))
         cells = (job["jobId"], job["jobName"], job["queue"], f"{created:%Y-%m-%d %H:%M}", state)
-        table.add_row(*cells, f"{seconds_run(job):,.0f}", job.get("statusReason") or "")
+        table.add_row(*cells, f"{sum(map(seconds_run, parts(job))):,.0f}", job.get("statusReason") or "")
     Console(width=None if Console().is_terminal else 200).print(table)
 
 
 def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> None:
-    """Print what a job has printed, over all of its attempts; with --follow until it ends."""
+    """Print what a job, or a one-off instance, has printed; with --follow its states too, until it ends."""
     found = TrainingStack.find(stack)
-    if follow and not job.startswith("i-"):
+    if follow:
         _followed(found, job)
         return
     log = Log(found["LogGroupName"])
-    lines = log.of_stream(f"one-off/{job}") if job.startswith("i-") else log.new_lines(describe(job))
+    lines = list(log.of_instance(job) if job.startswith("i-") else log.new_lines(describe(job)))
     for line in lines:
         typer.echo(line)
+    if job.startswith("i-") and not lines:
+        typer.echo(f"no log of {job}, which is {instance_state(job)}", err=True)
 
 
 def cancel(
@@ -140,11 +154,23 @@ def runs(
 
 
 def _followed(stack: TrainingStack, job: str) -> dict[str, Any]:
+    """A job's description when it has ended; empty for an instance.
+
+    Raises:
+        UnavailableError: AWS cannot be asked any more.
+        typer.Exit: Whoever watched has gone.
+    """
+    again = f"The job runs on. Come back: groundwork logs {job} --follow. End it: groundwork cancel {job}"
     try:
-        return follow(stack, job, typer.echo)
+        if job.startswith("i-"):
+            follow_instance(stack, job, typer.echo)
+            return {}
+        return follow_job(stack, job, typer.echo)
     except KeyboardInterrupt:
-        typer.echo(f"\nThe job runs on. Come back: groundwork logs {job} --follow. End it: groundwork cancel {job}")
+        typer.echo(f"\n{again}")
         raise typer.Exit(0) from None
+    except (BotoCoreError, ClientError) as error:
+        raise UnavailableError(f"{job}: AWS cannot be asked now: {error}. {again}") from error
 
 
 def _all_jobs(stack: TrainingStack) -> Iterator[dict[str, Any]]:
@@ -159,8 +185,8 @@ def _all_jobs(stack: TrainingStack) -> Iterator[dict[str, Any]]:
             if ":" not in item["jobId"]
         ]
         ids = list(dict.fromkeys(listed))
-        for start in range(0, len(ids), 100):  # DescribeJobs' limit
-            for job in batch.describe_jobs(jobs=ids[start : start + 100])["jobs"]:
+        for start in range(0, len(ids), DESCRIBED_AT_ONCE):
+            for job in batch.describe_jobs(jobs=ids[start : start + DESCRIBED_AT_ONCE])["jobs"]:
                 yield {**job, "queue": queue.lower()}
 
 

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 TYPICAL = {"cpu": "m7i.xlarge", "gpu": "g4dn.xlarge"}
@@ -35,12 +36,11 @@ def estimate(usd_per_hour: float, instances: int, limit_seconds: int) -> str:
     )
 
 
-def cost(usd_per_hour: float, instances: int, seconds: float) -> str:
-    """What a job that ran so long has cost at most."""
-    plural = "s" if instances > 1 else ""
-    return (
-        f"{seconds:,.0f} s on {instances} instance{plural}: at most {usd_per_hour * instances * seconds / 3600:.4f} USD"
-    )
+def cost(usd_per_hour: float, seconds: Sequence[float]) -> str:
+    """What a job has cost at most, that ran so many seconds on each of its instances."""
+    total, count = sum(seconds), len(seconds)
+    instances = "1 instance" if count == 1 else f"{count} instances together"
+    return f"{total:,.0f} s on {instances}: at most {usd_per_hour * total / 3600:.4f} USD"
 
 
 def _file() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -143,7 +144,7 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
 
 
 def _output(stack: TrainingStack, request: Request) -> str:
-    """A place of its own for the run, below its workload's name, where its role may write."""
+    """A place of its own for the run, also among those of one second, below its workload, where its role may write."""
     kind = "tuning-" if request.task == "tune" else ""
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
-    return f"s3://{stack['ArtifactBucketName']}/{request.workload}/{kind}{moment}"
+    return f"s3://{stack['ArtifactBucketName']}/{request.workload}/{kind}{moment}-{secrets.token_hex(2)}"
