@@ -74,6 +74,14 @@ def test_the_notice_is_told_once(metadata: Metadata) -> None:
     assert told == ["spot instance: terminate at 2026-11-24T12:00:00Z"]
 
 
+def test_a_notice_that_was_there_before_is_told_at_the_first_look(metadata: Metadata) -> None:
+    metadata.going.set()
+    heard = threading.Event()
+    watch = SpotWatch(lambda _: heard.set(), interval=3600)
+    assert heard.wait(30)
+    watch.stop()
+
+
 def test_a_run_saves_its_work_and_ends_when_its_host_is_about_to_go(
     metadata: Metadata, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

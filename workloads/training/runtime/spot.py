@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 2.0
 
 
 class SpotWatch:
-    """Asks the instance's metadata every few seconds, in the background, until stopped or noticed.
+    """Asks the instance's metadata, at once and every few seconds, in the background, until stopped or noticed.
 
     It watches in AWS Batch jobs alone: elsewhere there may be no metadata to ask.
 
@@ -44,7 +44,7 @@ class SpotWatch:
 
     def _watch(self) -> None:
         token = ""
-        while not self._stopped.wait(self._interval):
+        while True:
             try:
                 token = token or self._token()
                 if notice := self._notice(token):
@@ -52,6 +52,8 @@ class SpotWatch:
                     return
             except (OSError, ValueError):  # nobody answers, or not in time, or strangely: ask again
                 token = ""
+            if self._stopped.wait(self._interval):
+                return
 
     def _token(self) -> str:
         header = {"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_SECONDS)}
