@@ -73,6 +73,7 @@ def cost(
         raise InfraError(f"There is no stack {stack}. There are {', '.join(found)}.")
     chosen = found[stack]
     idle = Table("bills while idle", "what", "a month", "why it may", title=f"{stack}: {title}")
+    idle.columns[0].overflow = "fold"  # names are for searching, so never cut
     idle.columns[2].justify = "right"
     for charge in chosen.charges:
         idle.add_row(charge.resource, page.amount(charge), f"{charge.usd:.2f}", page.why(chosen, charge))
@@ -138,4 +139,4 @@ def _announce(console: Console, deployed: "Deployed") -> None:
         total = sum(kept.month or 0 for kept in deployed.kept)
         console.print(f"What stays bills {total:.2f} USD a month, and by what it holds.")
     for bucket, number in deployed.filled.items():
-        console.print(f"[bold red]Deleted for good:[/] {number} objects and versions in {bucket}")
+        console.print(f"[bold red]Deleted for good:[/] all objects in {bucket}, with all their versions: {number}")

@@ -7,6 +7,7 @@ bucket of the CDK, no asset. Run as `python -m infra.console`; with `--check` it
 import argparse
 import re
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,10 @@ def stack_of(file: str) -> GroundworkStack:
     """The stack behind a console template, its settings being parameters; alone in an app."""
     kind, settings = TEMPLATES[file]
     return kind(
-        App(), kind.__name__, lambda stack: with_parameters(stack, settings), synthesizer=BootstraplessSynthesizer()
+        App(builtin_cloud_formation_validation=False),  # cfn-lint looks at them in `infra.check`
+        kind.__name__,
+        lambda stack: with_parameters(stack, settings),
+        synthesizer=BootstraplessSynthesizer(),
     )
 
 
@@ -147,17 +151,29 @@ def assembly_of(stack: Stack) -> cx_api.CloudAssembly:
     return app.synth()
 
 
-def render(file: str) -> str:
-    """The text of one console template."""
-    stack = stack_of(file)
+def render(file: str, stack: GroundworkStack) -> str:
+    """The text of one console template, from the stack behind it."""
     kind, settings = TEMPLATES[file]
     template = assembly_of(stack).get_stack_by_name(kind.__name__).template
     module = f"{settings}.py" if (PROJECT / "infra" / f"{settings}.py").exists() else f"{settings}/"
-    body = as_yaml(template, titles(stack))
+    body = as_yaml(_named_by_stack(template, kind.__name__), titles(stack))
     # The console sends a large file through a bucket by itself; the command line must be told of one.
     bucket = "--s3-bucket YOUR-BUCKET " if len(body.encode()) > DIRECT_UPLOAD - len(HEADER) else ""
     values = {"description": template["Description"], "file": file, "name": kind.__name__}
     return HEADER.format(**values, module=module, bucket=bucket) + body
+
+
+def _named_by_stack(node: Any, name: str) -> Any:
+    """The template with tags that begin with the stack's name, which a person chooses: `WebApp/Network/Vpc`."""
+    match node:
+        case {"Key": "Name", "Value": str() as value} if value.startswith(f"{name}/"):
+            return {"Key": "Name", "Value": {"Fn::Join": ["", [{"Ref": "AWS::StackName"}, value.removeprefix(name)]]}}
+        case dict():
+            return {key: _named_by_stack(value, name) for key, value in node.items()}
+        case list():
+            return [_named_by_stack(value, name) for value in node]
+        case _:
+            return node
 
 
 def titles(stack: GroundworkStack) -> dict[str, str]:
@@ -170,22 +186,49 @@ def titles(stack: GroundworkStack) -> dict[str, str]:
     return found
 
 
-def main() -> int:
-    """Write the templates and the documentation's tables of settings, or compare them with what they should be."""
-    parser = argparse.ArgumentParser(prog="python -m infra.console", description=main.__doc__)
+def written_from(stacks: Mapping[str, GroundworkStack]) -> dict[Path, str]:
+    """What the templates and the documentation's tables of settings should say, from the stacks behind the former."""
+    templates = {FOLDER / file: render(file, stack) for file, stack in stacks.items()}
+    return templates | {page: with_tables(page.read_text(encoding="utf-8")) for page in sorted(PAGES.glob("*.md"))}
+
+
+def stale(wanted: Mapping[Path, str]) -> Iterator[Path]:
+    """The files that do not say what they should."""
+    for path, text in wanted.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield path
+
+
+def complaint(path: Path) -> str:
+    """What to do about a stale file."""
+    return f"{path.relative_to(PROJECT)} is not what the code writes; run `make templates`"
+
+
+def write_or_compare(program: str, description: str | None, wanted: Callable[[], Mapping[Path, str]]) -> int:
+    """The command line of a program that writes files; with `--check` it compares them and writes nothing.
+
+    Args:
+        program: the module.
+        description: what its help says.
+        wanted: gives the files' texts.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
-    wanted = {FOLDER / file: render(file) for file in TEMPLATES}
-    wanted |= {page: with_tables(page.read_text(encoding="utf-8")) for page in sorted(PAGES.glob("*.md"))}
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    for path in stale:
-        name = path.relative_to(PROJECT)
-        if check:
-            sys.stdout.write(f"{name} is not what the code writes; run `make templates`\n")
-        else:
-            path.write_text(wanted[path], encoding="utf-8")
-            sys.stdout.write(f"{name} written\n")
-    return 1 if check and stale else 0
+    texts = wanted()
+    found = list(stale(texts))
+    for path in found:
+        if not check:
+            path.write_text(texts[path], encoding="utf-8")
+        sys.stdout.write(f"{complaint(path) if check else f'{path.relative_to(PROJECT)} written'}\n")
+    return 1 if check and found else 0
+
+
+def main() -> int:
+    """Write the templates and the documentation's tables of settings, or compare them with what they should be."""
+    return write_or_compare(
+        "infra.console", main.__doc__, lambda: written_from({file: stack_of(file) for file in TEMPLATES})
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Where instances run: the network a person names, or one of the stack's own."""
 
+from functools import cached_property
+
 from aws_cdk import RemovalPolicy, aws_ec2, aws_logs
 from constructs import Construct, IDependable
 
@@ -16,7 +18,6 @@ class Network(Construct):
         vpc: the VPC.
         subnet_ids: its subnets; one token for all of them in a console template.
         routes: what must stand before instances reach the internet, and outlive them.
-        security_group: lets nothing in, and out HTTPS alone.
     """
 
     def __init__(
@@ -36,10 +37,15 @@ class Network(Construct):
             self.vpc = self._own_vpc(log_group(self, "FlowLogs", log_retention_days, policy))
             self.subnet_ids = [subnet.subnet_id for subnet in self.vpc.public_subnets]
             self.routes = [subnet.internet_connectivity_established for subnet in self.vpc.public_subnets]
-        self.security_group = aws_ec2.SecurityGroup(
+
+    @cached_property
+    def security_group(self) -> aws_ec2.SecurityGroup:
+        """Lets nothing in, and out HTTPS alone; made for who asks for it."""
+        group = aws_ec2.SecurityGroup(
             self, "SecurityGroup", vpc=self.vpc, allow_all_outbound=False, description="No way in; HTTPS out."
         )
-        self.security_group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS and the web")
+        group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS and the web")
+        return group
 
     def _own_vpc(self, flow_logs: aws_logs.LogGroup) -> aws_ec2.Vpc:
         public = aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20)

@@ -80,8 +80,8 @@ def _short(node: Any) -> Any:
             short = _Tagged("!GetAtt", ".".join(path))
         case [("Fn::Join", parts)] if (text := _substitution(*parts)) is not None:
             short = _Tagged("!Sub", text)
-        case [("Fn::Join", [str() as separator, [str() as first, *_] as parts])] if "\n" in first:
-            more: dict[str, Any] = {}
+        case [("Fn::Join", [str() as separator, [str() as first, *_] as parts])] if re.search(r"\n|^{", first):
+            more: dict[str, Any] = {}  # a script, or a document
             text = _substitution(separator, parts, more)
             short = _Tagged("!Sub", [text, _short(more)]) if text else _Tagged("!Join", _short([separator, parts]))
         case [(function, arguments)] if function.startswith("Fn::"):
@@ -96,7 +96,7 @@ def _short(node: Any) -> Any:
 def _substitution(separator: str, parts: Any, more: dict[str, Any] | None = None) -> str | None:
     """The text of `!Sub` that a `Fn::Join` amounts to; None if it joins more than text and references.
 
-    Where `more` is given, values of mappings may be among them, and are added to it.
+    Where `more` is given, values of mappings and choices may be among them, and are added to it under a name.
     """
     texts = []
     for part in parts if isinstance(parts, list) else [{}]:
@@ -110,6 +110,9 @@ def _substitution(separator: str, parts: Any, more: dict[str, Any] | None = None
             case {"Fn::FindInMap": [_, _, str() as name]} if more is not None:
                 texts.append(f"${{{name}}}")
                 more[name] = part
+            case {"Fn::If": [_, *choices]} if more is not None and (name := _either(choices)):
+                texts.append(f"${{{name}}}")
+                more[name] = part
             case _:
                 return None
     text = separator.join(texts)
@@ -117,6 +120,13 @@ def _substitution(separator: str, parts: Any, more: dict[str, Any] | None = None
         return _document(json.loads(text))  # a document inside the template: a dashboard
     except json.JSONDecodeError:
         return text
+
+
+def _either(choices: list[Any]) -> str:
+    """A name for a choice: `InstanceOrGroup` where each is a word or refers to one, else nothing."""
+    words = [choice.get("Ref") if isinstance(choice, dict) else choice for choice in choices]
+    name = "Or".join(map(str, words))
+    return name if name.isalnum() and None not in words else ""
 
 
 def _document(node: Any, indent: str = "") -> str:

@@ -25,7 +25,7 @@ CDK_SETTINGS = {
     "CDK_VALIDATION": "false",  # a deployment to AWS checks the template's schema, and takes twice the time
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "true",
-    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
 }
 
 

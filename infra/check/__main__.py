@@ -1,8 +1,12 @@
-"""Checks every stack: prints the unexplained findings; the exit code is 1 if there is one."""
+"""Checks every stack and what is written from it: prints the unexplained findings; exits with 1 if there is one.
+
+Everything is synthesised once, so this takes the place of `python -m infra.console --check` and that of the costs.
+"""
 
 import json
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from aws_cdk import App, Stack
@@ -14,27 +18,32 @@ from infra.check.nag import nag
 from infra.check.policies import parliament
 from infra.check.privileges import roles
 from infra.config import Config
-from infra.console import FOLDER, TEMPLATES, stack_of
+from infra.console import FOLDER, TEMPLATES, complaint, stack_of, stale, written_from
+from infra.cost import page
+from infra.cost.estimate import estimate
 
 
 def main() -> int:
-    """Check the CDK's templates and the console's."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = App(outdir=folder)
+    """Check the CDK's templates and the console's, the tables of settings and the costs."""
+    of_console = {file: stack_of(file) for file in TEMPLATES}
+    wanted = written_from(of_console)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+        app = App(outdir=folder, builtin_cloud_formation_validation=False)  # cfn-lint does more
         stacks: dict[str, Stack] = {}
         for kind, _ in TEMPLATES.values():
             stacks[f"{kind.__name__}.template.json"] = kind(app, kind.__name__, Config())
         findings = nag(app)
         written = sorted(Path(folder).glob("*.template.json"))
-        findings += lint(written)
         documents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in written}
         for name, document in documents.items():
             findings += [fault for role in roles(name.split(".")[0], document) for fault in role.faults()]
-        console = [FOLDER / file for file in TEMPLATES]
-        findings += lint(console)
-        stacks |= {file: stack_of(file) for file in TEMPLATES}
-        raw = [*checkov([*written, *console]), *parliament(documents)]
-        findings += map(str, unexplained(raw, stacks))
+        wanted |= page.written_from(estimate(name.split(".")[0], documents[name]) for name in stacks)
+        findings += map(complaint, stale(wanted))
+        templates = [*written, *(FOLDER / file for file in TEMPLATES)]
+        others = pool.submit(checkov, templates), pool.submit(parliament, documents)  # programs, on another core
+        findings += lint(templates)
+        found = [finding for other in others for finding in other.result()]
+        findings += map(str, unexplained(found, stacks | of_console))
     for finding in findings:
         sys.stdout.write(f"{finding}\n")
     sys.stdout.write(f"{len(TEMPLATES)} stacks, {len(findings)} unexplained findings\n")

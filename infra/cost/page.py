@@ -1,15 +1,15 @@
 """Writes docs/costs.md from the prices and the templates. Run as `python -m infra.cost.page`; `--check` compares."""
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import App
 
 from infra.config import Config
-from infra.console import PROJECT, TEMPLATES
+from infra.console import PROJECT, TEMPLATES, write_or_compare
 from infra.cost.estimate import ALWAYS_ON, DATE, REGION, Charge, Estimate, Price, estimate, free
 from infra.settings_table import with_tables
 
@@ -19,7 +19,7 @@ BLOCK = re.compile(r"(<!-- costs -->\n).*(<!-- end -->)", re.DOTALL)
 
 def templates(config: Config) -> dict[str, dict[str, Any]]:
     """What the CDK writes for each stack under some settings, by the stack's name."""
-    app = App()
+    app = App(builtin_cloud_formation_validation=False)  # cfn-lint looks at them in `infra.check`
     stacks = [kind(app, kind.__name__, config) for kind, _ in TEMPLATES.values()]
     assembly = app.synth()
     return {stack.stack_name: assembly.get_stack_by_name(stack.stack_name).template for stack in stacks}
@@ -28,6 +28,11 @@ def templates(config: Config) -> dict[str, dict[str, Any]]:
 def estimates(config: Config) -> list[Estimate]:
     """What each stack costs under some settings."""
     return [estimate(stack, template) for stack, template in templates(config).items()]
+
+
+def written_from(of: Iterable[Estimate]) -> dict[Path, str]:
+    """What the page should say."""
+    return {PAGE: with_costs(PAGE.read_text(encoding="utf-8"), of)}
 
 
 def with_costs(page: str, of: Iterable[Estimate]) -> str:
@@ -77,16 +82,7 @@ def figure(price: Price) -> str:
 
 def main() -> int:
     """Write the page, or compare it with what it should be."""
-    parser = argparse.ArgumentParser(prog="python -m infra.cost.page", description=main.__doc__)
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    check = parser.parse_args().check
-    old = PAGE.read_text(encoding="utf-8")
-    new = with_costs(old, estimates(Config()))
-    if new != old:
-        sys.stdout.write("docs/costs.md is not what the code writes; run `make templates`\n" if check else "written\n")
-        if not check:
-            PAGE.write_text(new, encoding="utf-8")
-    return 1 if check and new != old else 0
+    return write_or_compare("infra.cost.page", main.__doc__, lambda: written_from(estimates(Config())))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class Monitoring:
             self._topic,
             "DatabaseBusyAlarm",
             what_to_do="PostgreSQL has been at its limit for a quarter of an hour: look for slow statements in its "
-            "log, or choose a larger database_instance_type.",
+            "log, or choose a larger instance type for the database.",
             namespace="AWS/RDS",
             metric="CPUUtilization",
             dimensions={"DBInstanceIdentifier": database.instance.ref},
@@ -97,8 +97,8 @@ class Monitoring:
         alarm(
             self._topic,
             "GraphBusyAlarm",
-            what_to_do="Neptune has been at its largest capacity for a quarter of an hour: raise "
-            "graph_maximum_capacity.",
+            what_to_do="Neptune has been at its largest capacity for a quarter of an hour: raise the "
+            "maximum that the stack was given.",
             namespace="AWS/Neptune",
             metric="NCUUtilization",
             dimensions={"DBClusterIdentifier": graph.cluster.ref},
@@ -116,7 +116,7 @@ class Monitoring:
             (
                 "SearchFullAlarm",
                 "ClusterIndexWritesBlocked",
-                "OpenSearch takes no writes, mostly for want of storage: raise search_storage_gib.",
+                "OpenSearch takes no writes, mostly for want of storage: give the search index more.",
             ),
         ):
             alarm(

@@ -2,13 +2,15 @@
 
 from typing import Literal
 
-from infra.settings.network import NetworkSettings
-from infra.settings.setting import RetentionDays, setting
+from infra.settings.network import NetworkSettings, subnets, vpc
+from infra.settings.setting import Items, RetentionDays, setting
 
 
 class DevOpsMetricsSettings(NetworkSettings):
     """A time series database for monitoring data."""
 
+    vpc_id: str = vpc("VPC for InfluxDB; LiveAnalytics stands in none.")
+    subnet_ids: Items = subnets("Subnets of that VPC, in at least two zones; InfluxDB needs no way to the internet.")
     engine: Literal["influxdb", "liveanalytics"] = setting(
         "influxdb",
         "Timestream for InfluxDB, for every account; or for LiveAnalytics, closed to new customers since 2025-06-20.",

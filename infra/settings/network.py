@@ -1,18 +1,17 @@
 """Where the instances of a stack run: settings that several stacks share."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
 from infra.settings.setting import Items, Settings, setting
 
 
-class NetworkSettings(Settings):
-    """Where the instances of a stack run."""
-
-    vpc_id: str = setting(
+def vpc(description: str) -> Any:
+    """The setting of a stack's VPC."""
+    return setting(
         "",
-        "VPC for the instances.",
+        description,
         empty="the stack makes its own, with public subnets in two zones and no NAT gateway",
         group="Network",
         kind="AWS::EC2::VPC::Id",
@@ -20,14 +19,25 @@ class NetworkSettings(Settings):
         pattern=r"^(vpc-[0-9a-f]+)?$",
         hint="a VPC's id, such as vpc-0a1b2c3d",
     )
-    subnet_ids: Items = setting(
+
+
+def subnets(description: str) -> Any:
+    """The setting of the subnets of that VPC."""
+    return setting(
         [],
-        "Subnets of that VPC, in at least two zones, that reach the internet.",
+        description,
         empty="those of the VPC that the stack makes",
         group="Network",
         kind="List<AWS::EC2::Subnet::Id>",
         console="required",
     )
+
+
+class NetworkSettings(Settings):
+    """Where the instances of a stack run."""
+
+    vpc_id: str = vpc("VPC for the instances.")
+    subnet_ids: Items = subnets("Subnets of that VPC, in at least two zones, that reach the internet.")
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

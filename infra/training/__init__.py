@@ -67,8 +67,13 @@ class Training(GroundworkStack):
         self.output("CpuQueueArn", waiting.cpu.attr_job_queue_arn, "Queue of jobs without a GPU.")
         self.output("GpuQueueArn", waiting.gpu.attr_job_queue_arn, "Queue of jobs with a GPU.")
         self.output("MultiNodeQueueArn", waiting.multi_node.attr_job_queue_arn, "Queue of jobs over several nodes.")
-        for job, definition in jobs.items():
-            self.output(f"{job}DefinitionArn", definition.ref, "Job definition.")
+        for job in JOBS:
+            for kind, where in (("Job", ""), ("GpuJob", " on a GPU"), ("MultiNodeJob", " over several nodes")):
+                if made := jobs.get(f"{job.name}{kind}"):
+                    what = f"Job definition: trains {job.workload}{where}."
+                    self.output(f"{job.name}{kind}DefinitionArn", made.ref, what)
+        what = "Job definition: predicts with a finished run of any workload."
+        self.output("PredictJobDefinitionArn", jobs["PredictJob"].ref, what)
         self.output("LaunchTemplateId", template.ref, "Launches a one-off training instance.")
         self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
         self.output("DashboardName", graphs.ref, "The training metrics in CloudWatch.")

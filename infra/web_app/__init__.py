@@ -15,7 +15,7 @@ from infra.parameters import is_chosen, only_if
 from infra.stack import GroundworkStack
 from infra.web_app import servers
 from infra.web_app.database import Database
-from infra.web_app.monitoring import METRICS, alarms, dashboard
+from infra.web_app.monitoring import METRICS, WATCHED, alarms, dashboard
 from infra.web_app.network import WebNetwork, open_ssh
 from infra.web_app.servers import Servers
 
@@ -58,7 +58,7 @@ class WebApp(GroundworkStack):
         self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
         self.output("DashboardName", board.dashboard_name, "The metrics in CloudWatch.")
         for alarm_name, each in made.items():
-            self.output(f"{alarm_name}Name", each.ref, "An alarm, whose description says what to do.")
+            self.output(f"{alarm_name}Name", each.ref, f"The alarm on {WATCHED[alarm_name]}.")
 
     def _assets(self) -> aws_s3.Bucket:
         bucket = aws_s3.Bucket(
@@ -184,7 +184,7 @@ class WebApp(GroundworkStack):
         assert self.profile.role  # noqa: S101 - for the type checker
         routes = [subnet.internet_connectivity_established for subnet in self.network.vpc.public_subnets]
         made.resource.node.add_dependency(self.database.ready, self.profile.role, *routes)
-        self.output(output, made.metrics[1], "What serves the site; Session Manager reaches it.")
+        self.output(output, made.metrics[1], f"{title} Session Manager gives a shell.")
         if isinstance(chosen, CfnCondition):
             only_if(chosen, self.node.children[before:])
         return made

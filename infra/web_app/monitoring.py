@@ -9,6 +9,14 @@ from infra.settings.web_app import WebAppSettings
 METRICS = "Groundwork/Storefront"
 GIB = 1024**3
 LOW_STORAGE = 2 * GIB
+#: What each alarm is on.
+WATCHED = {
+    "ProcessorAlarm": "a busy processor",
+    "StatusCheckAlarm": "failed status checks of an instance",
+    "DatabaseStorageAlarm": "a database that fills up",
+    "DatabaseConnectionsAlarm": "many connections to the database",
+    "ApplicationErrorsAlarm": "errors that visitors met",
+}
 
 
 def alarms(
@@ -28,8 +36,8 @@ def alarms(
             topic,
             "ProcessorAlarm",
             what_to_do="The processor has been busy for a quarter of an hour. Is it visitors (Requests on the "
-            "dashboard) or something else (in Session Manager: top)? If visitors: a larger instance_type, or "
-            "certificate_arn for several instances.",
+            "dashboard) or something else (in Session Manager: top)? If visitors: choose a larger instance "
+            "type, or give a certificate, for several instances.",
             namespace="AWS/EC2",
             metric="CPUUtilization",
             dimensions=servers,
@@ -56,8 +64,8 @@ def alarms(
             topic,
             "DatabaseStorageAlarm",
             what_to_do="The database has less than 2 GiB of free storage, or does not report: is it running? RDS "
-            "enlarges the storage by itself up to database_maximum_storage_gib; raise that, or delete what is not "
-            "needed. A full database takes no rentals.",
+            "enlarges the storage by itself up to the maximum that the stack was given; raise that, or delete what is "
+            "not needed. A full database takes no rentals.",
             namespace="AWS/RDS",
             metric="FreeStorageSpace",
             dimensions=rds,
@@ -73,7 +81,7 @@ def alarms(
             "DatabaseConnectionsAlarm",
             what_to_do="The database has unusually many connections; near its limit it refuses new ones. Who are they? "
             "SHOW PROCESSLIST tells. Restart the storefront (sudo systemctl restart storefront) if it leaks them; "
-            "with more instances, choose a larger database_instance_type and threshold.",
+            "with more instances, choose a larger instance type for the database, and a higher threshold.",
             namespace="AWS/RDS",
             metric="DatabaseConnections",
             dimensions=rds,

@@ -1,8 +1,10 @@
-"""The stacks' templates, synthesised once for all tests of a worker."""
+"""The stacks' templates, synthesised once for all tests of a worker, under each settings."""
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,10 @@ import pytest
 import yaml
 
 os.environ["CDK_VALIDATION"] = "false"  # the CDK's own schema check; cfn-lint is tested here, and takes half the time
-os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "1"
+os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "20"
 
 from aws_cdk import App, Stack
 
-from infra.check.nag import nag
 from infra.config import Config
 from infra.console import FOLDER, TEMPLATES
 
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 
 
 class Synthesised:
-    """The CDK's templates of all stacks, and what cdk-nag says of them."""
+    """The CDK's templates of all stacks."""
 
     def __init__(self, folder: Path) -> None:
         app = App(outdir=str(folder))
@@ -30,7 +31,7 @@ class Synthesised:
             kind.__name__: kind(app, kind.__name__, Config()) for kind, _ in TEMPLATES.values()
         }
         self.folder = folder
-        self.findings = nag(app)
+        app.synth()
         self.templates: dict[str, Json] = {
             kind.__name__: json.loads((folder / f"{kind.__name__}.template.json").read_text())
             for kind, _ in TEMPLATES.values()
@@ -52,11 +53,15 @@ def all_templates(synthesised: Synthesised) -> dict[str, Json]:
 def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Json]:
     """A stack's template under settings other than the defaults."""
 
-    def template(file: str, context: Json) -> Json:
+    @cache
+    def text(file: str, context: str) -> str:
         kind, _ = TEMPLATES[file]
         app = App(outdir=str(tmp_path_factory.mktemp("cdk")))
-        kind(app, kind.__name__, Config.from_context(context))
-        content: Json = app.synth().get_stack_by_name(kind.__name__).template
+        kind(app, kind.__name__, Config.from_context(json.loads(context)))
+        return json.dumps(app.synth().get_stack_by_name(kind.__name__).template)
+
+    def template(file: str, context: Json) -> Json:
+        content: Json = json.loads(text(file, json.dumps(context, sort_keys=True)))  # each test's own
         return content
 
     return template
@@ -115,6 +120,25 @@ def statements(template: Json) -> Iterator[tuple[str, Json]]:
 
     for name, body in template["Resources"].items():
         yield from walk(name, body.get("Properties", {}))
+
+
+def references(node: Any, resources: Json) -> Iterator[str]:
+    """Logical ids of the resources that a value names."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item, resources)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref" and value in resources:
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value[0] if isinstance(value, list) else value.split(".")[0]
+            elif key == "Fn::Sub":
+                text = value if isinstance(value, str) else value[0]
+                yield from (name for name in re.findall(r"\$\{(\w+)", text) if name in resources)
+                yield from references(value[1:], resources)
+            else:
+                yield from references(value, resources)
 
 
 def as_list(value: Any) -> list[Any]:

@@ -1,15 +1,16 @@
 """The console's templates: what the code writes, from the same stacks, without anything else."""
 
+import json
 import re
 
 import pytest
 
 from infra import console
 from infra.config import Config
-from infra.console import DIRECT_UPLOAD, FOLDER, TEMPLATES, render
+from infra.console import DIRECT_UPLOAD, FOLDER, TEMPLATES, render, stack_of
 from infra.settings_table import with_tables
 
-from .conftest import Json, Synthesised, of_type, read_yaml
+from .conftest import Json, Synthesised, as_list, of_type, read_yaml
 
 UPLOAD = 1_000_000  # bytes that CreateStack takes from S3
 
@@ -25,13 +26,13 @@ def template(file: str) -> Json:
 
 
 def test_the_committed_template_is_what_the_code_writes(file: str) -> None:
-    assert (FOLDER / file).read_text() == render(file), "run `make templates`"
+    assert (FOLDER / file).read_text() == render(file, stack_of(file)), "run `make templates`"
 
 
 def test_the_check_names_what_is_stale(
     file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(console, "render", lambda _: "changed")
+    monkeypatch.setattr(console, "render", lambda *_: "changed")
     monkeypatch.setattr("sys.argv", ["console", "--check"])
     assert console.main() == 1
     assert f"cloudformation/{file} is not what the code writes" in capsys.readouterr().out
@@ -117,6 +118,17 @@ def test_parameters_have_the_consoles_types(template: Json) -> None:
             assert parameter["ConstraintDescription"].startswith("Must be "), name
             if "Default" in parameter:
                 assert re.search(parameter["AllowedPattern"], parameter["Default"]), name
+
+
+def test_dashboards_are_documents_that_a_person_can_read(template: Json) -> None:
+    for name, body in of_type(template, "AWS::CloudWatch::Dashboard"):
+        [text, *_] = as_list(body["Properties"]["DashboardBody"]["Fn::Sub"])
+        assert json.loads(text)["widgets"], name
+        assert len(text.splitlines()) > len(json.loads(text)["widgets"]), name
+
+
+def test_tags_have_the_name_that_the_stack_is_given(file: str) -> None:
+    assert f"Value: {TEMPLATES[file][0].__name__}" not in (FOLDER / file).read_text()
 
 
 def test_function_code_is_the_files_own_text() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from infra.config import Config
 from infra.console import TEMPLATES
 
-from .conftest import Json, as_list, of_type, statements
+from .conftest import Json, as_list, of_type, references, statements
 
 STATEFUL = {
     "AWS::DynamoDB::Table",
@@ -153,6 +154,14 @@ def test_nothing_comes_in_from_the_network(unvisited: Json) -> None:
         assert rule["SourceSecurityGroupId"]["Fn::GetAtt"][0] in unvisited["Resources"], name
 
 
+def test_every_security_group_is_somebodys(template: Json) -> None:
+    """Another group's rule is nobody who is in it."""
+    rules = {"AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"}
+    users = [body for body in template["Resources"].values() if body["Type"] not in rules]
+    used = set(references([*users, template["Outputs"]], template["Resources"]))
+    assert {name for name, _ in of_type(template, "AWS::EC2::SecurityGroup")} <= used
+
+
 def test_instances_ask_for_tokens_have_encrypted_disks_and_no_ssh_key(template: Json) -> None:
     for _, body in of_type(template, "AWS::EC2::LaunchTemplate"):
         data = body["Properties"]["LaunchTemplateData"]
@@ -168,6 +177,13 @@ def test_alarms_act_describe_what_to_do_and_treat_missing_data(template: Json) -
         assert alarm["AlarmDescription"], name
         missing = "breaching" if alarm["ComparisonOperator"] == "LessThanThreshold" else "notBreaching"
         assert alarm["TreatMissingData"] == missing, name
+
+
+def test_alarms_name_settings_in_words(template: Json) -> None:
+    sections = [getattr(Config(), section) for _, section in TEMPLATES.values()]
+    names = {name for section in sections for name in type(section).model_fields if "_" in name}
+    for name, body in of_type(template, "AWS::CloudWatch::Alarm"):
+        assert names & set(re.findall(r"\w+", json.dumps(body["Properties"]["AlarmDescription"]))) == set(), name
 
 
 def test_nothing_bills_while_idle_but_what_was_asked_for(unvisited: Json) -> None:
@@ -190,6 +206,8 @@ def test_no_resource_needs_a_custom_one(template: Json) -> None:
 def test_outputs_and_parameters_say_what_they_are(template: Json) -> None:
     described: dict[str, Any] = template["Outputs"] | template.get("Parameters", {})
     assert [name for name, body in described.items() if not body.get("Description")] == []
+    texts = [body["Description"] for body in template["Outputs"].values()]
+    assert sorted(set(texts)) == sorted(texts), "two outputs that say the same"
 
 
 def test_logical_ids_are_readable(template: Json) -> None:

@@ -1,14 +1,13 @@
 """What becomes of a stack's data and logs when it goes, and that the rest of it can go at all."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from infra.console import TEMPLATES
 
-from .conftest import Json, of_type
+from .conftest import Json, of_type, references
 
 #: Types that hold nothing that could be lost. Every other type must say what becomes of it.
 STATELESS = re.compile(
@@ -23,25 +22,6 @@ BOTH_KEYS = {"allow_data_deletion": "true"}
 @pytest.fixture(params=ALL)
 def template(request: pytest.FixtureRequest, all_templates: dict[str, Json]) -> Json:
     return all_templates[request.param]
-
-
-def references(node: Any, resources: Json) -> Iterator[str]:
-    """Logical ids of the resources that a value names."""
-    if isinstance(node, list):
-        for item in node:
-            yield from references(item, resources)
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "Ref" and value in resources:
-                yield value
-            elif key == "Fn::GetAtt":
-                yield value[0] if isinstance(value, list) else value.split(".")[0]
-            elif key == "Fn::Sub":
-                text = value if isinstance(value, str) else value[0]
-                yield from (name for name in re.findall(r"\$\{(\w+)", text) if name in resources)
-                yield from references(value[1:], resources)
-            else:
-                yield from references(value, resources)
 
 
 def test_everything_that_holds_data_says_what_becomes_of_it(template: Json) -> None:
