@@ -18,7 +18,6 @@ from optuna.storages.journal import JournalFileBackend
 from workloads.__main__ import main
 from workloads.training import delivery_time
 from workloads.training.runtime import storage
-from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.tune import Search
@@ -209,33 +208,6 @@ def test_data_and_model_may_be_in_s3(folder: Path, monkeypatch: pytest.MonkeyPat
     arguments = ("--model", "s3://bucket/run", "--input", "s3://bucket/nfl", "--output", "s3://bucket/predictions.csv")
     assert command("predict", "player-position", *arguments) == 0
     assert locate("s3://bucket/predictions.csv").read().startswith(b"prediction,Player Id,Year,")
-
-
-@pytest.mark.parametrize(
-    ("workload", "data", "options"), [("delivery-time", "delivery", ()), ("player-position", "nfl", ("--trees", 5))]
-)
-def test_training_that_was_killed_goes_on_to_the_same_model(
-    folder: Path, tmp_path: Path, workload: str, data: str, options: tuple[object, ...]
-) -> None:
-    finished, killed = tmp_path / "finished", tmp_path / "killed"
-    settings = ("--data", folder / data, "--splits", 0, "--epochs", 4, "--device", "cpu", *options)
-    assert command("train", workload, "--output", finished, *settings) == 0
-    record = Run.record
-
-    def die_in_the_third_epoch(run: Run, **values: float) -> None:
-        if len(run.history) == 2:
-            raise KeyboardInterrupt
-        record(run, **values)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "record", die_in_the_third_epoch)
-        assert command("train", workload, "--output", killed, *settings) != 0
-    assert not (killed / "metrics.json").exists()
-    assert command("train", workload, "--output", killed, *settings) == 0
-    assert (killed / "model.safetensors").read_bytes() == (finished / "model.safetensors").read_bytes()
-    assert [row["validation_loss"] for row in table(killed / "history.csv")] == [
-        row["validation_loss"] for row in table(finished / "history.csv")
-    ]
 
 
 def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(folder: Path, tmp_path: Path) -> None:

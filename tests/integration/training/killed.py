@@ -1,65 +1,116 @@
-"""Trains a workload that is killed again and again: `python killed.py WORKLOAD DATA FOLDER KILLS SETTINGS`.
+"""Trains workloads that are killed again and again: `python killed.py KILLS FOLDER TRAININGS`.
 
-Each attempt is a process of its own (forked, so that PyTorch is imported once), killed by SIGKILL at a random moment of
-its training. Prints the number of kills, and fails unless the weights are those of a run that nobody disturbed.
+A process of its own makes each attempt, and kills itself by SIGKILL at a call drawn from all that Python makes in the
+epochs, be it in a step, in validation or in writing a checkpoint: so it does not depend on how busy the machine is
+where the kills come. Prints how many kills of each met a run that went on from a checkpoint, and fails unless each run
+that ends has the weights and the losses of one that nobody disturbed.
 """
 
+import contextlib
+import csv
+import gc
+import io
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
 import sys
 import threading
-import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from workloads.training import digit_judge
+from workloads.training.runtime.results import Results
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
 from workloads.training.runtime.workload import load
 
+FORK = multiprocessing.get_context("fork")  # so that PyTorch is imported once
 
-def attempt(name: str, data: str, output: Path, settings: dict[str, Any], fuse: float | None) -> bool:
-    """Train in a child that kills itself so many seconds after its training began; whether it finished."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    if fuse is not None:
-        keep = Run.keep
 
-        def lit(run: Run, **parts: Any) -> None:
-            keep(run, **parts)
-            threading.Timer(fuse, os.kill, (os.getpid(), signal.SIGKILL)).start()
+class Training:
+    """One workload, its data and settings."""
 
-        Run.keep = lit  # type: ignore[method-assign]
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    workload = load(name)
-    options = RunOptions(device="cpu")
-    train(name, workload, workload.settings(**settings), options=options, data=data, output=str(output))
-    os._exit(0)
+    def __init__(self, name: str, data: str, settings: dict[str, Any]) -> None:
+        self.name, self.data = name, data
+        workload = load(name)
+        self.settings = workload.settings(**settings)
+
+        def without_figures(*arguments: Any) -> Results:
+            return replace(workload.fit(*arguments), figures=())
+
+        self.workload = replace(workload, fit=without_figures)
+
+    def train(self, output: Path, last: int = 0) -> int:
+        """Train, and die at the given call, if any; how many calls the epochs made."""
+        calls = 0
+        epochs = Run.epochs
+
+        def call(*_: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        def counted(run: Run, total: int) -> Iterator[int]:
+            sys.setprofile(call)
+            yield from epochs(run, total)
+            sys.setprofile(None)
+
+        Run.epochs = counted  # type: ignore[method-assign]
+        with contextlib.redirect_stdout(io.StringIO()):
+            options = RunOptions(device="cpu")
+            train(self.name, self.workload, self.settings, options=options, data=self.data, output=str(output))
+        Run.epochs = epochs  # type: ignore[method-assign]
+        return calls
+
+    def attempt(self, output: Path, last: int = 0) -> bool:
+        """Train in a process that dies at the given call; whether it ended before."""
+        assert threading.active_count() == 1, "a fork would have the memory of the others without themselves"
+        process = FORK.Process(target=self.train, args=(output, last))
+        process.start()
+        process.join()
+        assert process.exitcode in {0, -signal.SIGKILL}, f"{self.name} failed"
+        return process.exitcode == 0
+
+
+def outcome(run: Path) -> tuple[bytes, list[list[str]]]:
+    """What must be equal, bit by bit: the weights and every loss."""
+    rows = csv.DictReader((run / "history.csv").read_text().splitlines())
+    losses = [[value for name, value in row.items() if name.endswith("loss")] for row in rows]
+    return (run / "model.safetensors").read_bytes(), losses
+
+
+def survive(training: Training, kills: int, folder: Path) -> int:
+    """Kill a training so many times; how many of the kills met a run that went on from a checkpoint."""
+    whole, killed = folder / "whole", folder / "killed"
+    epoch = training.train(whole) // training.settings.epochs  # what it imports, the attempts have
+    gc.freeze()
+    chance = random.Random(0)  # noqa: S311 (moments, not secrets)
+    done = resumed = 0
+    while True:
+        begun = any(killed.glob("checkpoints/*.checkpoint"))
+        if training.attempt(killed, chance.randint(1, 2 * epoch) if done < kills else 0):
+            assert outcome(killed) == outcome(whole), f"{training.name} does not end as if nobody had disturbed it"
+            shutil.rmtree(killed)
+            if done == kills:
+                return resumed
+        else:
+            assert not (killed / "metrics.json").exists()
+            done, resumed = done + 1, resumed + begun
 
 
 def main() -> None:
-    """Compare the killed run with an undisturbed one."""
-    name, data, folder, kills = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
-    settings = json.loads(sys.argv[5])
-    load(name)
-    started = time.monotonic()
-    assert attempt(name, data, folder / "whole", settings, None)
-    epoch = (time.monotonic() - started) / settings["epochs"]
-    chance = random.Random(0)  # noqa: S311 (moments, not secrets)
-    done = 0
-    while done < kills:
-        if attempt(name, data, folder / "killed", settings, chance.uniform(0, 1.2 * epoch)):
-            shutil.rmtree(folder / "killed")  # it got away: once more
-        else:
-            done += 1
-    assert attempt(name, data, folder / "killed", settings, None)
-    weights = [(folder / run / "model.safetensors").read_bytes() for run in ("whole", "killed")]
-    assert weights[0] == weights[1], "the weights differ"
-    print(done)  # noqa: T201
+    """Kill each."""
+    kills, folder, trainings = int(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+    digit_judge._LEAST_STEPS = 1  # how well it judges does not matter
+    resumed = {name: survive(Training(name, *given), kills, folder / name) for name, given in trainings.items()}
+    print(json.dumps(resumed))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -3,12 +3,7 @@
 import csv
 import gzip
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,10 +42,6 @@ def read(run: Path) -> dict[str, Any]:
 
 def history(run: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((run / "history.csv").read_text().splitlines()))
-
-
-def losses(run: Path) -> list[float]:
-    return [float(row["training_loss"]) for row in history(run)]
 
 
 @pytest.fixture(scope="module")
@@ -137,35 +128,6 @@ def test_equal_seeds_give_equal_bits(digits: Path, tmp_path: Path) -> None:
         fit(digits, tmp_path / name, seed=seed)
     weights = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in "abc"}
     assert weights["a"] == weights["b"] != weights["c"]
-
-
-def test_a_killed_run_continues_to_the_same_bits(digits: Path, tmp_path: Path) -> None:
-    fit(digits, tmp_path / "whole", epochs=12)
-    program = [sys.executable, "-m", "workloads", "train", "digit-classifier", "--epochs", "12", "--batch-size", "50"]
-    options = ["--data", str(digits), "--output", str(tmp_path / "killed"), "--device", "cpu"]
-    with subprocess.Popen([*program, *options], stdout=subprocess.DEVNULL) as process:
-        while not list((tmp_path / "killed").glob("checkpoints/epoch-00002-*.checkpoint")):
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    assert not (tmp_path / "killed" / "metrics.json").exists()
-    fit(digits, tmp_path / "killed", epochs=12)
-    weights = [(tmp_path / run / "model.safetensors").read_bytes() for run in ("killed", "whole")]
-    assert weights[0] == weights[1]
-    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
-
-
-def test_two_processes_have_the_loss_curve_of_one(digits: Path, tmp_path: Path) -> None:
-    fit(digits, tmp_path / "one", options={"precision": "float32"}, architecture="reference", shift=0)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    options = ["--data", str(digits), "--output", str(tmp_path / "two"), "--device", "cpu", "--precision", "float32"]
-    settings = ["--epochs", "2", "--batch-size", "50", "--architecture", "reference", "--shift", "0"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    program = [*torchrun, "-m", "workloads", "train", "digit-classifier", "--strategy", "ddp"]
-    subprocess.run([*program, *options, *settings], check=True, env=environment)
-    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-3)
-    assert read(tmp_path / "two")["options"]["strategy"] == "ddp"
 
 
 @mock_aws
