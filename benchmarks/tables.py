@@ -1,20 +1,26 @@
-"""Writes the README's table of results from the measurements in `benchmarks/results`; with `--check` it compares.
+"""Writes the README's table of results, and when and where they were measured, from `benchmarks/results`.
 
-python benchmarks/tables.py [--check]
+    python benchmarks/tables.py [--check]
+
+With `--check` it writes nothing and compares.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-RESULTS = Path(__file__).parent / "results"
+from measurement import recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
 Row = tuple[str, str, str, str, str]
+MIGRATE = "movie_rental.py migrate"
 
 
 def digits(found: dict[str, Any]) -> list[Row]:
@@ -37,18 +43,23 @@ def digits(found: dict[str, Any]) -> list[Row]:
 def gan(found: dict[str, Any]) -> list[Row]:
     """The GAN."""
     ours, seeds = found["means"]["ours"], len(found["seeds"])
-    peers = ", ".join(f"{name} {found['means'][name]['frechet_distance']:.1f}" for name in found["peer_to_ours"])
-    what = f"Fréchet distance, equal time, {seeds} seed{'s' if seeds > 1 else ''}"
-    penalty = found["settings"].get("gradient_penalty", 0)
-    text = f"{ours['frechet_distance']:.2f} ({peers})"
+    peers = ", ".join(
+        f"{name} {mean['frechet_distance']:.1f} after {mean['seconds']:.0f} s"
+        for name, mean in found["means"].items()
+        if name != "ours"
+    )
+    what = f"Fréchet distance, mean of {seeds} seed{'s' if seeds > 1 else ''}, peers trained as long or longer"
+    epochs = found["settings"]["epochs"]
+    command = f"gan.py --seeds {seeds} --epochs {epochs}"
+    text = f"{ours['frechet_distance']:.2f} after {ours['seconds']:.0f} s ({peers})"
     return [
-        (f"digit-gan, `--gradient-penalty {penalty}`", what, text, "", "gan.py"),
+        (f"digit-gan, `--epochs {epochs}`", what, text, "", command),
         (
             "",
             "spread over the ten digits, as a share of the largest entropy",
             f"{ours['digit_entropy']:.3f}",
             "",
-            "gan.py",
+            command,
         ),
     ]
 
@@ -81,14 +92,14 @@ def devops_metrics(found: dict[str, Any]) -> list[Row]:
     rates = f"{ours:,} rows/s (awswrangler {wrangler:,}, one by one {single:,})"
     found_rate = f"{detection['precision']:.2f}, {detection['recall']:.2f}"
     return [
-        ("devops-metrics", "written to LiveAnalytics on a laptop", rates, "", "devops_metrics.py"),
-        ("", "incidents found: precision, recall", found_rate, "", "devops_metrics.py"),
+        ("devops-metrics", "written to LiveAnalytics on a laptop", rates, "", "devops_metrics.py writes"),
+        ("", "incidents found: precision, recall", found_rate, "", "devops_metrics.py detection"),
         (
             "",
             f"memory for {memory['rows']:,} rows",
             f"{max(memory['resident_mib_at_each_tenth'])} MiB",
             "",
-            "devops_metrics.py",
+            "devops_metrics.py memory",
         ),
     ]
 
@@ -98,10 +109,11 @@ def movie_rental(found: dict[str, Any]) -> list[Row]:
     migrate = found["migrate"]
     one = migrate["x1"]
     text = f"{one['seconds']:.0f} s ({one['rows']:,} rows)"
-    rows = [("movie-rental", f"{one['company']} into every engine", text, "", "movie_rental.py")]
-    if ten := migrate.get("x10"):
-        times = ten["seconds"] / one["seconds"]
-        rows.append(("", "ten times the company", f"{times:.1f} times as long", "", "movie_rental.py"))
+    rows = [("movie-rental", f"{one['company']} into every engine", text, "", MIGRATE)]
+    for name, factor in {"x10": "ten", "x100": "a hundred"}.items():
+        if larger := migrate.get(name):
+            times = larger["seconds"] / one["seconds"]
+            rows.append(("", f"{factor} times the company", f"{times:.1f} times as long", "", MIGRATE))
     return rows
 
 
@@ -114,16 +126,17 @@ def storefront(found: dict[str, Any]) -> list[Row]:
     rentals = faults["rentals"]
     kept = f"{rentals['confirmed']}, {rentals['confirmed_but_not_stored']}, {rentals['copies_rented_twice']}"
     return [
-        ("storefront", "the catalogue's first page", rates, "", "storefront.py"),
-        ("", "a plain file of the same server", static, "", "storefront.py"),
-        ("", "rentals confirmed while database and bucket fail, lost, doubled", kept, "", "storefront.py"),
+        ("storefront", "the catalogue's first page", rates, "", "storefront.py load"),
+        ("", "a plain file of the same server", static, "", "storefront.py load"),
+        ("", "rentals confirmed while database and bucket fail, lost, doubled", kept, "", "storefront.py faults"),
     ]
 
 
 def scaling(found: dict[str, Any]) -> list[Row]:
     """Training in several processes, killed and not."""
-    efficiency = found["scaling"]["figures"]["efficiency"]["median"]
-    return [("training", "two processes: share of twice one's speed", f"{efficiency:.2f}", "", "scaling.py")]
+    efficiency = found["scaling"]["figures"]["efficiency"]
+    text = "{median:.2f} ({least:.2f} to {most:.2f})".format(**efficiency)
+    return [("training", "two processes: share of twice one's speed", text, "", "scaling.py")]
 
 
 def resume(found: dict[str, Any]) -> list[Row]:
@@ -131,10 +144,65 @@ def resume(found: dict[str, Any]) -> list[Row]:
     runs = found["workloads"].values()
     kills = min(run["kills"] for run in runs)
     equal = "all" if all(run["equal"] for run in runs) else "NOT ALL"
-    return [("", f"each workload killed {kills} times, weights equal to undisturbed ones", equal, "", "resume.py")]
+    return [
+        (
+            "",
+            f"each workload killed {kills} times, weights equal to undisturbed ones",
+            equal,
+            "",
+            f"resume.py --kills {kills}",
+        )
+    ]
+
+
+def deployment(found: dict[str, Any]) -> list[Row]:
+    """The stacks, synthesised and deployed."""
+    synth, deploy = found["synth"], found["deploy"]
+
+    def against(part: dict[str, Any], name: str) -> str:
+        return f"{part['seconds'][name]['median']:.1f} s, {part['times_the_empty_app'][name]['median']:.1f} times as long"
+
+    return [
+        (
+            "the stacks",
+            f"`cdk synth` of all {synth['stacks']}, against an app of one parameter",
+            against(synth, "all"),
+            "",
+            f"deployment.py synth --runs {synth['runs']}",
+        ),
+        *(
+            (
+                "",
+                f"`cdk deploy` of {name}, {deploy['resources'][name]} resources, to the local cloud, against that app",
+                against(deploy, name),
+                "",
+                f"deployment.py deploy --runs {deploy['runs']}",
+            )
+            for name in deploy["times_the_empty_app"]
+        ),
+    ]
+
+
+def alarm(found: dict[str, Any]) -> list[Row]:
+    """The drill."""
+    mail, aws = found["seconds_since_termination"]["mail"], found["aws"]
+    command = f"alarm.py --drills {found['drills']}"
+    text = f"{mail['median']:.1f} s ({mail['least']:.1f} to {mail['most']:.1f} in {found['drills']} drills)"
+    return [
+        ("TerminationAlarm", "from a termination to the mail, in the local cloud", text, "", command),
+        (
+            "",
+            "on AWS, by the alarm's settings: from the metric's datapoint to ALARM",
+            f"{aws['seconds_to_alarm_at_most']} s at most",
+            "",
+            command,
+        ),
+    ]
 
 
 SOURCES = {
+    "deployment": deployment,
+    "alarm": alarm,
     "digits": digits,
     "gan": gan,
     "tabular": tabular,
@@ -146,19 +214,46 @@ SOURCES = {
 }
 
 
-def table() -> str:
+def table(results: dict[str, Any]) -> str:
     """The table, in Markdown, of what has been measured."""
-    lines = ["| workload | figure | measured | published | `python benchmarks/…` |", "|---|---|---|---|---|"]
-    for name, rows in SOURCES.items():
-        found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        lines += [f"| {' | '.join(row)} |" for row in rows(found)]
+    lines = ["| what | figure | measured | published | `python benchmarks/…` |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for name, rows in SOURCES.items() for row in rows(results[name])]
     return "\n".join(lines) + "\n"
+
+
+def circumstances(results: dict[str, Any]) -> str:
+    """When and on what all that was measured, and how busy that was."""
+    dates, machines, loads = set(), set(), []
+    for part in _parts(results):
+        dates |= {str(part[key])[:10] for key in ("date", "measured") if key in part}
+        loads += [value for key, value in part.items() if key.startswith("load_average")]
+        if isinstance(machine := part.get("machine"), str):
+            machines |= set(re.findall(r"^\d+ cores of [^,]+", machine))
+        elif machine and "processor" in machine:
+            machines.add(f"{machine['cpus']} cores of {machine['processor']}")
+    when = " and ".join(sorted({min(dates), max(dates)}))
+    gpu = "" if results["scaling"]["gpu"]["figures"] else " without a GPU"
+    return (
+        f"Measured {'between ' if ' ' in when else 'on '}{when} on {' or '.join(sorted(machines))}{gpu}, under load "
+        f"averages of up to {max(loads):.0f}, the benchmarks' own load included: compare the ratios.\n"
+    )
+
+
+def _parts(found: Any) -> Iterator[dict[str, Any]]:
+    """Every object in results, however deep."""
+    if isinstance(found, dict):
+        yield found
+        found = list(found.values())
+    for inner in found if isinstance(found, list) else ():
+        yield from _parts(inner)
 
 
 def main() -> int:
     """Write or compare."""
     text = README.read_text(encoding="utf-8")
-    wanted = BLOCK.sub(lambda block: f"{block[1]}\n{table()}\n{block[2]}", text)
+    results = {name: recorded(name) for name in SOURCES}
+    measured = f"{table(results)}\n{circumstances(results)}"
+    wanted = BLOCK.sub(lambda block: f"{block[1]}\n{measured}\n{block[2]}", text)
     if "--check" in sys.argv:
         return 0 if wanted == text else "README.md is not what benchmarks/tables.py writes"  # type: ignore[return-value]
     README.write_text(wanted, encoding="utf-8")

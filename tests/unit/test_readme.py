@@ -23,6 +23,15 @@ def test_every_figure_comes_from_a_measurement() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_benchmark_is_in_the_table_and_in_make_bench() -> None:
+    table = (ROOT / "README.md").read_text().partition("<!-- measured -->")[2].partition("<!-- end -->")[0]
+    told = set(re.findall(r"\| (\w+\.py(?: [a-z]+)?)[^|]*\|$", table, re.MULTILINE))
+    run = set(re.findall(r"^\tpython benchmarks/(\w+\.py(?: [a-z]+)?)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    measuring = {path.name for path in (ROOT / "benchmarks").glob("*.py")} - {"measurement.py", "tables.py"}
+    assert told <= run
+    assert {command.split()[0] for command in told} == measuring
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text()):
