@@ -83,6 +83,13 @@ class Visitor:
         assert answer.status_code == 303
 
 
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """One for all modules here: each shop takes what it made in it away."""
+    with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def empty_shop(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Database and bucket, with nothing in them."""
@@ -108,6 +115,18 @@ def empty_shop(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> I
         yield Shop(cloud, server, settings, engine)
         engine.dispose()
         server.stop()
+        for name in ("database", "session"):
+            secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        empty_bucket(cloud)
+        cloud.client("s3").delete_bucket(Bucket="assets")
+
+
+def empty_bucket(cloud: LocalCloud) -> None:
+    """Remove all files from the bucket."""
+    s3 = cloud.client("s3")
+    listed = s3.list_objects_v2(Bucket="assets").get("Contents", [])
+    if listed:
+        s3.delete_objects(Bucket="assets", Delete={"Objects": [{"Key": item["Key"]} for item in listed]})
 
 
 @pytest.fixture(scope="module")

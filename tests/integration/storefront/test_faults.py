@@ -22,7 +22,7 @@ from workloads.storefront.load import files
 from workloads.storefront.schema import Rental
 from workloads.storefront.telemetry import CloudWatchLogs, Metrics
 
-from .conftest import COMPANY, PASSWORD, Shop, Visitor
+from .conftest import COMPANY, PASSWORD, Shop, Visitor, empty_bucket
 
 Eventually = Callable[[Callable[[], Any]], Any]
 TLS = {"require_secure_transport": "1"}
@@ -142,7 +142,7 @@ def test_a_bucket_that_is_away_costs_posters_alone_and_is_used_again_when_it_is_
     visitor, s3 = Visitor(fresh), shop.cloud.client("s3")
     posters = re.findall(r'src="(/assets/posters/[^"]+)"', visitor.get("/").text)
     assert visitor.get(posters[0]).status_code == 200
-    _empty(s3)
+    empty_bucket(shop.cloud)
     s3.delete_bucket(Bucket="assets")
     assert is_an_intermission(visitor.get(posters[1]))
     assert visitor.get(posters[0]).status_code == 200  # from memory
@@ -167,11 +167,6 @@ def test_a_poster_that_is_loaded_after_somebody_asked_for_it_is_shown(shop: Shop
     s3.put_object(Bucket="assets", Key="posters/late.svg", Body=b"<svg/>")
     assert visitor.get("/assets/posters/late.svg").text == "<svg/>"
     s3.delete_object(Bucket="assets", Key="posters/late.svg")
-
-
-def _empty(s3: Any) -> None:
-    for item in s3.list_objects_v2(Bucket="assets")["Contents"]:
-        s3.delete_object(Bucket="assets", Key=item["Key"])
 
 
 def test_a_site_whose_bucket_does_not_answer_still_serves_pages(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
