@@ -1,79 +1,114 @@
-"""Kills trainings and compares: `python benchmarks/resume.py [--kills N] [--workload NAME ...]`.
+"""Kills trainings and compares: `python benchmarks/resume.py [--kills N] [--workload NAME ...] [--results FILE]`.
 
 Every workload is trained on the samples that the project makes, killed by SIGKILL at random moments of its training and
 resumed, until it ends; its weights must be those of an undisturbed run, bit by bit. A run that ends before its kill
-comes is compared like the others, and the next one begins.
+comes is compared like the others, and the next one begins. Each attempt is a process of its own, forked, so that no
+kill falls into the seconds in which PyTorch is imported.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import random
-import subprocess
+import signal
 import sys
 import tempfile
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from workloads.data import DATASETS
+from workloads.training.runtime.run import Run
+from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import locate
+from workloads.training.runtime.train import train
+from workloads.training.runtime.workload import load
 from workloads.transfer import send
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 RESULTS = Path(__file__).parent / "results" / "resume.json"
-TRAININGS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "digit-classifier": ("mnist", ("--epochs", "12")),
-    "digit-gan": ("mnist", ("--epochs", "8")),
-    "delivery-time": ("delivery", ("--epochs", "20", "--splits", "0")),
-    "player-position": ("nfl", ("--epochs", "30", "--splits", "0")),
+TRAININGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "digit-classifier": ("mnist", {"epochs": 6, "batch_size": 100}),
+    "digit-gan": ("mnist", {"epochs": 6, "batch_size": 100}),
+    "delivery-time": ("delivery", {"epochs": 60, "splits": 0, "repeats": 1, "folds": 2}),
+    "player-position": ("nfl", {"epochs": 60, "splits": 0, "trees": 20, "folds": 2}),
 }
+PART_BEFORE_KILL = 1 / 3  # of the training, at most: a kill may come before the next checkpoint, or after several
+FORK = multiprocessing.get_context("fork")
 
 
-def start(workload: str, data: str, output: Path) -> subprocess.Popen[bytes]:
-    """The command as a person types it, as a process of its own."""
-    options = ["--data", data, "--output", str(output), "--device", "cpu", *TRAININGS[workload][1]]
-    program = [sys.executable, "-m", "workloads", "train", workload]
-    return subprocess.Popen([*program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def attempt(workload: str, data: str, output: Path, fuse: float | None = None) -> float | None:
+    """Train in a process that kills itself so many seconds after its epochs began.
+
+    Returns:
+        How long its epochs took, checkpoints included, in seconds; None when it was killed.
+    """
+    seconds = FORK.RawValue("d", 0)
+    process = FORK.Process(target=_train, args=(workload, data, output, fuse, seconds))
+    process.start()
+    process.join()
+    if process.exitcode not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"{workload} does not train, or go on where it was killed")
+    return None if process.exitcode else float(seconds.value)
+
+
+def _train(name: str, data: str, output: Path, fuse: float | None, seconds: Any) -> None:
+    epochs = Run.epochs
+
+    def timed(run: Run, total: int) -> Iterator[int]:
+        began = time.perf_counter()
+        if fuse is not None:
+            threading.Timer(fuse, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        yield from epochs(run, total)
+        seconds.value = time.perf_counter() - began
+
+    Run.epochs = timed  # type: ignore[method-assign]
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    workload = load(name)
+    settings = workload.settings(**TRAININGS[name][1])
+    train(name, workload, settings, options=RunOptions(device="cpu"), data=data, output=str(output))
+    os._exit(0)  # without waiting for the fuse
 
 
 def measure(workload: str, kills: int, folder: Path, chance: random.Random) -> dict[str, Any]:
     """One workload: undisturbed, then killed so many times."""
     dataset = TRAININGS[workload][0]
-    data = str(folder / dataset)
+    data, began = str(folder / dataset), time.perf_counter()
     send(DATASETS[dataset].sample(), locate(data), lambda _: None)
-    began = time.perf_counter()
-    if start(workload, data, folder / workload / "whole").wait():
-        raise RuntimeError(f"{workload} does not train undisturbed")
-    whole = time.perf_counter() - began
+    load(workload)
+    whole = folder / workload / "whole"
+    training = attempt(workload, data, whole)
+    if training is None:
+        raise RuntimeError(f"{workload}: somebody else killed the undisturbed run")
 
-    done, finished, resumed = 0, 0, False
-    while done < kills:
-        process, began = start(workload, data, folder / workload / f"killed-{finished}"), time.perf_counter()
-        try:
-            if process.wait(chance.uniform(0, whole)):
-                raise RuntimeError(f"{workload} does not go on where it was killed")
-            if not resumed:  # the machine is less busy than it was: later kills would come too late
-                whole = min(whole, time.perf_counter() - began)
-            finished, resumed = finished + 1, False
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            done, resumed = done + 1, True
-    if start(workload, data, folder / workload / f"killed-{finished}").wait():
-        raise RuntimeError(f"{workload} does not go on where it was killed")
-    runs = [folder / workload / "whole", *(folder / workload / f"killed-{number}" for number in range(finished + 1))]
-    weights = {(run / "model.safetensors").read_bytes() for run in runs}
+    runs, done, resumed = [folder / workload / "killed-0"], 0, 0
+    while True:
+        goes_on = any(runs[-1].glob("checkpoints/*.checkpoint"))
+        fuse = chance.uniform(0, PART_BEFORE_KILL * training) if done < kills else None
+        if attempt(workload, data, runs[-1], fuse) is None:
+            done, resumed = done + 1, resumed + goes_on
+        elif fuse is None:
+            break
+        else:
+            runs.append(folder / workload / f"killed-{len(runs)}")
+    weights = {(run / "model.safetensors").read_bytes() for run in (whole, *runs)}
     row = {
         "kills": done,
-        "runs": finished + 1,
+        "kills_after_resuming": resumed,
+        "runs": len(runs),
         "equal": len(weights) == 1,
-        "undisturbed_seconds": round(whole, 2),
+        "training_seconds": round(training, 2),
+        "seconds": round(time.perf_counter() - began, 1),
     }
     print(workload, row, flush=True)
     return row
@@ -84,6 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workload", action="append", choices=TRAININGS)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="The file for the figures.")
     given = parser.parse_args()
     chance = random.Random(0)  # noqa: S311 (moments, not secrets)
     with tempfile.TemporaryDirectory() as folder:
@@ -93,9 +129,9 @@ def main() -> None:
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "load": os.getloadavg()},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "data": "the project's samples",
-        "workloads": (json.loads(RESULTS.read_text())["workloads"] if RESULTS.exists() else {}) | rows,
+        "workloads": (json.loads(given.results.read_text())["workloads"] if given.results.exists() else {}) | rows,
     }
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    given.results.write_text(json.dumps(results, indent=2) + "\n")
     if not all(row["equal"] for row in rows.values()):
         sys.exit("the weights differ")
 
