@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +15,14 @@ from localcloud import LocalCloud
 PROJECT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """One for all modules here, which look at one stack."""
+    with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def outputs(cloud: LocalCloud) -> dict[str, str]:
     cloud.folder.chmod(0o755)  # Apache's children, who are nobody if root runs the tests
     s3 = cloud.client("s3")
