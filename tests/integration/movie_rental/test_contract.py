@@ -275,6 +275,13 @@ class TestGraph:
             (2, "2", "映画 🎬 Tokyo"),
         ]
 
+    def test_a_rental_named_twice_is_one_and_its_time_may_be_corrected(self, graph: Graph) -> None:
+        [once] = rentals = [rental(7, 1, "2")]
+        corrected = replace(once, at=once.at + timedelta(hours=1))
+        for saved in (rentals * 2, [corrected]):
+            graph.save_rentals(saved)
+            assert [*graph.facts("rentals")] == [("1", "2", 7, text_of(saved[-1].at))]
+
     def test_a_movie_that_changes_loses_what_it_had(self, graph: Graph) -> None:
         graph.save_movies([replace(CASABLANCA, genres=("Drama",), cast=("Humphrey Bogart",), title="Casablanca")])
         assert sorted(graph.facts("genres")) == [("1", "Drama"), ("2", "Drama")]
