@@ -160,7 +160,9 @@ def deployment(found: dict[str, Any]) -> list[Row]:
     synth, deploy = found["synth"], found["deploy"]
 
     def against(part: dict[str, Any], name: str) -> str:
-        return f"{part['seconds'][name]['median']:.1f} s, {part['times_the_empty_app'][name]['median']:.1f} times as long"
+        return (
+            f"{part['seconds'][name]['median']:.1f} s, {part['times_the_empty_app'][name]['median']:.1f} times as long"
+        )
 
     return [
         (
