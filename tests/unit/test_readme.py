@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from groundwork.__main__ import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -47,14 +50,7 @@ def test_every_command_exists() -> None:
         words = command.split()
         if words[0] not in ("local", "data", "storefront", "movie-rental", "devops-metrics"):
             words = words[:1]
-        done = subprocess.run(
-            [sys.executable, "-m", "groundwork", *words, "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, command
+        assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0, command
 
 
 def test_every_target_of_make_exists() -> None:

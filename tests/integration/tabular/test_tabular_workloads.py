@@ -196,8 +196,6 @@ def test_a_run_of_one_workload_does_not_predict_for_the_other(
 
 @mock_aws
 def test_data_and_model_may_be_in_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr(storage, "s3", lambda: boto3.client("s3"))
     boto3.client("s3").create_bucket(Bucket="bucket")

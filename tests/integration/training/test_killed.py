@@ -11,7 +11,7 @@ from workloads.training.runtime.storage import locate
 from workloads.training.tabular.delivery import sample_delivery
 from workloads.training.tabular.nfl import sample_nfl
 
-KILLS = 20  # of each; benchmarks/resume.py kills the command
+KILLS = 20  # of each; benchmarks/resume.py kills by the clock, and after longer training
 IMAGES = 120  # to train on and to test on
 PROGRAM = Path(__file__).with_name("killed.py")
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -89,7 +89,7 @@ def bedrock(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Bedrock]]:
         throttled = 0
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "local")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -109,7 +109,7 @@ class TestTitan:
         assert {"inputText": "bb", "dimensions": 256, "normalize": True} in [body for _, body in bedrock.asked]
 
     def test_throttling_is_waited_out(self, bedrock: type[Bedrock]) -> None:
-        bedrock.throttled = 2
+        bedrock.throttled = 1
         assert TitanEmbedder(256, workers=1).embed(["a"]).any()
 
     @pytest.mark.usefixtures("bedrock")

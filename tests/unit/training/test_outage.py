@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Refusing]:
     with Refusing() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         client = boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{server.server_port}",
@@ -104,7 +104,7 @@ def test_credentials_that_expire_and_are_renewed_are_used_by_the_next_request(
 ) -> None:
     now, hour = datetime.now(UTC), timedelta(hours=1)
     with Refusing() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         server.error, server.accepted = (400, "ExpiredToken"), "renewed"
         place = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_DEFAULT_REGION": "us-east-1"}
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
