@@ -33,6 +33,8 @@ class Done(NamedTuple):
 
 
 Groundwork = Callable[..., Done]
+OPTIONS = ("--device", "cpu", "--precision", "float32", "--batch-size", "50", "--architecture", "reference")
+TRAINING = ("--", "--epochs", "12", "--shift", "0", *OPTIONS)  # a notice at its beginning comes long before its end
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +74,23 @@ def groundwork(stack: LocalCloud) -> Groundwork:
 @pytest.fixture(scope="module")
 def background(stack: LocalCloud, groundwork: Groundwork, eventually: Any) -> dict[str, str]:
     """The longer jobs, which run while the other tests do; one's host is taken back as soon as it runs."""
-    options = {"reclaimed": ("--", *LONG), "nodes": ("--nodes", "2", "--", *SHORT)}
+    options = {"reclaimed": (), "nodes": ("--nodes", "2")}
     submitted = {
-        name: groundwork("submit", "digit-classifier", "--no-follow", *given) for name, given in options.items()
+        name: groundwork("submit", "digit-classifier", "--no-follow", *given, *TRAINING)
+        for name, given in options.items()
     }
     jobs = {name: job_of(done.stdout) for name, done in submitted.items()}
     batch = stack.client("batch")
     assert eventually(lambda: batch.describe_jobs(jobs=[jobs["reclaimed"]])["jobs"][0]["status"] == "RUNNING")
     stack.reclaim(jobs["reclaimed"])
     return jobs
+
+
+@pytest.fixture(scope="module")
+def followed(groundwork: Groundwork, background: dict[str, str]) -> Done:
+    """The same training on one instance, undisturbed, and followed."""
+    assert background
+    return groundwork("submit", "digit-classifier", *TRAINING)
 
 
 def artifacts(cloud: LocalCloud, run: str) -> dict[str, bytes]:
@@ -91,12 +101,6 @@ def artifacts(cloud: LocalCloud, run: str) -> dict[str, bytes]:
         item["Key"].removeprefix(f"{prefix}/"): s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
         for item in listed
     }
-
-
-def train_alone(groundwork: Groundwork, data: Path, run: Path, *options: str) -> None:
-    """What one process learns that nobody disturbs."""
-    done = groundwork("train", "digit-classifier", "--data", str(data), "--output", str(run), *options)
-    assert done.returncode == 0, done.stderr
 
 
 def output_of(told: str) -> str:
@@ -110,25 +114,20 @@ def job_of(told: str) -> str:
     return str(job)
 
 
-OPTIONS = ("--device", "cpu", "--batch-size", "50", "--architecture", "reference", "--shift", "0")
-SHORT = ("--epochs", "2", "--precision", "float32", *OPTIONS)
-LONG = ("--epochs", "12", *OPTIONS)  # so that a notice, there from the beginning, comes long before the end
-
-
-@pytest.mark.usefixtures("background")
-def test_a_job_is_submitted_followed_priced_and_listed(stack: LocalCloud, groundwork: Groundwork) -> None:
-    done = groundwork("submit", "digit-classifier", "--", *SHORT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "USD an hour on demand" in done.stdout.splitlines()[0]
-    assert "epoch 2/2" in done.stdout
-    assert re.search(r"\d+ s on 1 instance: at most 0\.\d+ USD", done.stdout)
-    run, job = output_of(done.stdout), job_of(done.stdout)
+def test_a_job_is_submitted_followed_priced_and_listed(
+    stack: LocalCloud, groundwork: Groundwork, followed: Done
+) -> None:
+    assert followed.returncode == 0, followed.stdout + followed.stderr
+    assert "USD an hour on demand" in followed.stdout.splitlines()[0]
+    assert "epoch 12/12" in followed.stdout
+    assert re.search(r"\d+ s on 1 instance: at most 0\.\d+ USD", followed.stdout)
+    run, job = output_of(followed.stdout), job_of(followed.stdout)
     assert {"metrics.json", "model.safetensors", "report.html"} <= set(artifacts(stack, run))
     listed = groundwork("jobs").stdout
     assert job in listed
     assert "succeeded" in listed
     assert run in groundwork("runs").stdout
-    assert "epoch 1/2" in groundwork("logs", job).stdout
+    assert "epoch 1/12" in groundwork("logs", job).stdout
 
 
 def test_a_job_that_fails_says_so_and_is_not_tried_again(stack: LocalCloud, groundwork: Groundwork) -> None:
@@ -159,37 +158,38 @@ def test_jobs_of_an_array_search_together_and_each_is_paid(stack: LocalCloud, gr
 
 
 def test_a_job_over_two_nodes_learns_what_one_node_learns(
-    stack: LocalCloud, groundwork: Groundwork, background: dict[str, str], digits: Path, tmp_path: Path
+    stack: LocalCloud, groundwork: Groundwork, background: dict[str, str], followed: Done
 ) -> None:
-    followed = groundwork("logs", background["nodes"], "--follow").stdout
-    two = artifacts(stack, output_of(followed))
-    train_alone(groundwork, digits, tmp_path, *SHORT)
+    told = groundwork("logs", background["nodes"], "--follow").stdout
+    one, two = (artifacts(stack, output_of(lines)) for lines in (followed.stdout, told))
     losses = []
-    for content in ((tmp_path / "history.csv").read_bytes(), two["history.csv"]):
-        header, *rows = content.decode().splitlines()
+    for run in (one, two):
+        header, first, second, *_ = run["history.csv"].decode().splitlines()
         column = header.split(",").index("training_loss")
-        losses.append([float(row.split(",")[column]) for row in rows])
+        losses.append([float(row.split(",")[column]) for row in (first, second)])
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert json.loads(two["metrics.json"])["options"]["strategy"] == "ddp"
     nodes = [f"{background['nodes']}#{node}" for node in range(2)]
-    [first, second] = [job["attempts"][0] for job in stack.client("batch").describe_jobs(jobs=nodes)["jobs"]]
-    seconds = sum(attempt["stoppedAt"] - attempt["startedAt"] for attempt in (first, second)) / 1000
+    attempts = [job["attempts"][0] for job in stack.client("batch").describe_jobs(jobs=nodes)["jobs"]]
+    seconds = sum(attempt["stoppedAt"] - attempt["startedAt"] for attempt in attempts) / 1000
     [row] = [line for line in groundwork("jobs").stdout.splitlines() if background["nodes"] in line]
     assert f" {seconds:,.0f} " in row
 
 
 def test_a_reclaimed_job_resumes_and_ends_with_the_same_weights(
-    stack: LocalCloud, groundwork: Groundwork, background: dict[str, str], digits: Path, tmp_path: Path
+    stack: LocalCloud, groundwork: Groundwork, background: dict[str, str], followed: Done
 ) -> None:
     job = background["reclaimed"]
-    followed = groundwork("logs", job, "--follow")
-    assert "told to end (spot instance: terminate at" in followed.stdout
-    assert "continuing at epoch" in followed.stdout
+    told = groundwork("logs", job, "--follow").stdout
+    assert "told to end (spot instance: terminate at" in told
+    assert "continuing at epoch" in told
     [ended] = stack.client("batch").describe_jobs(jobs=[job])["jobs"]
     assert (ended["status"], [each["container"]["exitCode"] for each in ended["attempts"]]) == ("SUCCEEDED", [75, 0])
-    train_alone(groundwork, digits, tmp_path, *LONG)
-    weights = artifacts(stack, ended["parameters"]["output"])["model.safetensors"]
-    assert weights == (tmp_path / "model.safetensors").read_bytes()
+    weights = [
+        artifacts(stack, run)["model.safetensors"]
+        for run in (ended["parameters"]["output"], output_of(followed.stdout))
+    ]
+    assert weights[0] == weights[1]
 
 
 def test_whoever_interrupts_following_leaves_the_job_running(
@@ -198,7 +198,7 @@ def test_whoever_interrupts_following_leaves_the_job_running(
     watching = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGINT), time=time.time)
     with monkeypatch.context() as patch:
         patch.setattr(follow, "time", watching)
-        done = groundwork("submit", "digit-classifier", "--", *SHORT)
+        done = groundwork("submit", "digit-classifier", *TRAINING)
     job = job_of(done.stdout)
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == (
