@@ -72,7 +72,7 @@ def _train(name: str, data: str, output: Path, fuse: float | None, seconds: Any)
         yield from epochs(run, total)
         seconds.value = time.perf_counter() - began
 
-    Run.epochs = timed  # type: ignore[method-assign]
+    Run.epochs = timed  # type: ignore[assignment, method-assign]
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     workload = load(name)
     settings = workload.settings(**TRAININGS[name][1])
