@@ -32,6 +32,7 @@ def test_the_committed_template_is_what_the_code_writes(file: str) -> None:
 def test_the_check_names_what_is_stale(
     file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(console, "stack_of", lambda _: None)
     monkeypatch.setattr(console, "render", lambda *_: "changed")
     monkeypatch.setattr("sys.argv", ["console", "--check"])
     assert console.main() == 1
