@@ -1,6 +1,7 @@
 """Migrates, and is killed at a random moment, again and again: run by `test_migration.py` in a process of its own.
 
-Each attempt is a child of this process, so that it need not import everything again, and ends by SIGKILL.
+Each attempt is a child of this process, so that it need not import everything again, and ends by SIGKILL. The clients
+are made once too: they connect when they are first asked.
 """
 
 import json
@@ -9,6 +10,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from workloads.devops_metrics.influxdb import InfluxDB
@@ -24,24 +26,13 @@ from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 
 
-def engines(where: dict[str, Any]) -> Engines:
-    return Engines(
-        PostgresLedger(where["ledger"]),
-        DynamoLibrary(where["library"]),
-        OpenSearchIndex(where["search"], index=where["index"]),
-        NeptuneGraph(where["graph"]),
-        TimestreamSeries(InfluxDB(*where["series"], **where["access"], schema=SCHEMA)),
-        FifoQueue(""),
-    )
-
-
-def attempt(where: dict[str, Any]) -> int:
+def attempt(where: dict[str, Any], clients: Sequence[Any]) -> int:
     """Start a migration in a child, and give its process id."""
     child = os.fork()
     if child:
         return child
     with Source(where["source"]) as source:
-        migrate(source, engines(where))
+        migrate(source, Engines(PostgresLedger(where["ledger"]), *clients))
     os._exit(0)
 
 
@@ -49,13 +40,19 @@ def main() -> None:
     where = json.loads(sys.stdin.read())
     chance = random.Random(where["seed"])  # noqa: S311 - nothing secret
     LatentSemanticModel.fit(["imports scikit-learn once", "for every child"])
-    longest = 0.0
+    clients = (
+        DynamoLibrary(where["library"]),
+        OpenSearchIndex(where["search"], index=where["index"]),
+        NeptuneGraph(where["graph"]),
+        TimestreamSeries(InfluxDB(*where["series"], **where["access"], schema=SCHEMA)),
+        FifoQueue(""),
+    )
     began = time.monotonic()
-    _, status = os.waitpid(attempt(where), 0)  # a whole run shows how long one takes
+    _, status = os.waitpid(attempt(where, clients), 0)  # a whole run shows how long one takes
     longest = time.monotonic() - began
     killed = 0
     while killed < where["kills"] and not status:
-        child = attempt(where)
+        child = attempt(where, clients)
         time.sleep(chance.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
         _, ended = os.waitpid(child, 0)
