@@ -41,7 +41,7 @@ from workloads.devops_metrics.anomalies import evaluate
 from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.liveanalytics import US_DOLLARS_PER_KIB, LiveAnalytics
-from workloads.devops_metrics.queries import QUERIES
+from workloads.devops_metrics.queries import QUERIES, ask
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.schema import Schema
 from workloads.devops_metrics.settings import FleetSettings
@@ -362,12 +362,12 @@ def databases(folder: Path, rows: int) -> dict[str, Any]:
                 connection.execute("ANALYZE metrics")
                 size = connection.execute("SELECT pg_total_relation_size('metrics')").fetchone()[0]
 
-                def ask(text: str, connection: Any = connection) -> list[Any]:
+                def select(text: str, connection: Any = connection) -> list[Any]:
                     rows: list[Any] = connection.execute(text, {"start": period.start, "end": period.end}).fetchall()
                     return rows
 
-                times = {query: timed(functools.partial(ask, text)) for query, text in SQL.items()}
-                answered = {query: len(ask(text)) for query, text in SQL.items()}
+                times = {query: timed(functools.partial(select, text)) for query, text in SQL.items()}
+                answered = {query: len(select(text)) for query, text in SQL.items()}
             result[name] = summary(
                 rows, seconds, size, times, {query: text.count("\n") + 1 for query, text in SQL.items()}
             )
@@ -376,9 +376,9 @@ def databases(folder: Path, rows: int) -> dict[str, Any]:
         with Quarantine(folder / "bad.csv") as quarantine:
             ingest(Reader(file, Schema()), store, quarantine)
         seconds = time.perf_counter() - began
-        times = {query: timed(functools.partial(store.query, query, period)) for query in SQL}
+        times = {query: timed(functools.partial(ask, store, query, period)) for query in SQL}
         for query, count in answered.items():
-            assert len(store.query(query, period)) == count, query  # noqa: S101
+            assert len(ask(store, query, period)) == count, query  # noqa: S101
         lines = {}
         for query in SQL:
             asked_first = QUERIES[query].asked
@@ -466,7 +466,7 @@ def detection(folder: Path, seeds: int) -> dict[str, Any]:
             _, incidents = simulate(FleetSettings(seed=seed), file, folder / f"{seed}.labels.csv")
             with Quarantine(folder / "bad.csv") as quarantine:
                 ingest(Reader(file, Schema()), store, quarantine)
-            found.append(evaluate(store.query("anomalies"), incidents))
+            found.append(evaluate(ask(store, "anomalies"), incidents))
     return {
         "fleets": seeds,
         "incidents": sum(one.incidents for one in found),

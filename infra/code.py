@@ -53,7 +53,8 @@ class CodeBundle(Construct):
     @cached_property
     def loader(self) -> str:
         """The Python program that a container runs first; it stands in the template once, however many run it."""
-        texts = CfnMapping(Stack.of(self), "Container", mapping={"Python": {"Loader": LOADER}})
+        mapping = {"Python": {"Loader": LOADER}}
+        texts = CfnMapping(Stack.of(self), "Container", mapping=mapping, lazy=False)
         return texts.find_in_map("Python", "Loader")
 
     def command(self, *arguments: str) -> list[str]:

@@ -59,6 +59,7 @@ class Nodes:
                 }
                 for name, node in MULTI_NODE_INSTANCES.items()
             },
+            lazy=False,
         )
         self.instance_type = instance_type
         self.vcpus, self.memory_mib, self.gpus, self.interface = (

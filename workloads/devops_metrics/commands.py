@@ -142,7 +142,7 @@ def query(  # noqa: PLR0917 - its options
         statements = store.statements(chosen.asked, period) if chosen.asked else ["(the description of the table)"]
         typer.echo("\n;\n".join(statements))
         return
-    table = store.query(name, period)
+    table = chosen.answer(store, period)
     if table.empty:
         newest = store.describe().newest
         held = f"the newest row is of {newest:%Y-%m-%d %H:%M}" if newest else "the database is empty"

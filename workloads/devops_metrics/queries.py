@@ -200,6 +200,16 @@ QUERIES: dict[str, Query] = {
 }
 
 
+def ask(store: MetricStore, name: str, period: Period | None = None) -> pd.DataFrame:
+    """A store's answer to a named question, over the question's usual period if none is given.
+
+    Raises:
+        InputError: There is no question of that name; the store cannot be reached, or lets us not in.
+    """
+    query = find(name)
+    return query.answer(store, period or Period.last(query.period))
+
+
 def find(name: str) -> Query:
     """The query of that name.
 

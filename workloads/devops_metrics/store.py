@@ -153,17 +153,6 @@ class MetricStore(ABC):
     def describe(self) -> Description:
         """What the store holds."""
 
-    def query(self, name: str, period: Period | None = None) -> pd.DataFrame:
-        """The answer to a named question (`queries.QUERIES`), over its usual period if none is given.
-
-        Raises:
-            InputError: There is no question of that name; and as `write`.
-        """
-        from workloads.devops_metrics.queries import find  # noqa: PLC0415 - it asks stores
-
-        query = find(name)
-        return query.answer(self, period or Period.last(query.period))
-
 
 def tidy(rows: Sequence[dict[str, object]], question: Aggregation) -> pd.DataFrame:
     """Rows of an answer as a table, the same whatever the store: keys first, sorted; no row without an answer.

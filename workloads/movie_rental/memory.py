@@ -20,8 +20,7 @@ import pandas as pd
 
 from workloads.errors import InputError
 from workloads.movie_rental.events import NO_CATEGORY, Event, cents, point_time, text_of
-from workloads.movie_rental.model import Customer, Recommendation
-from workloads.movie_rental.search import Answer, Hit
+from workloads.movie_rental.model import Answer, Customer, Hit, Recommendation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

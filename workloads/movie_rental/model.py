@@ -1,4 +1,4 @@
-"""What the company deals in: movies, customers, rentals. Every engine holds its part of these."""
+"""What the company deals in: movies, customers, rentals; and what it answers. Every engine holds its part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from numpy.typing import NDArray
@@ -222,3 +222,39 @@ class Recommendation:
     title: str
     score: float
     people: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A movie that was found.
+
+    Attributes:
+        movie_id: MovieID.
+        title: Its title.
+        genre: Its first category; None if it has none.
+        year: Of release; None if unknown.
+        score: How well it fits; comparable within one answer only.
+        highlights: Pieces of its text, what was searched between `<em>` and `</em>`, by attribute.
+    """
+
+    movie_id: str
+    title: str
+    genre: str | None
+    year: int | None
+    score: float
+    highlights: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found.
+
+    Attributes:
+        hits: Best first.
+        total: How many movies match; as many as hits where likeness knows no bound.
+        facets: How many of all that match have which value, commonest first, by attribute.
+    """
+
+    hits: Sequence[Hit]
+    total: int
+    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

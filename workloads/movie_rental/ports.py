@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workloads.movie_rental.events import Event
-    from workloads.movie_rental.model import Customer, Movie, Recommendation, Rental
-    from workloads.movie_rental.search import Answer
+    from workloads.movie_rental.model import Answer, Customer, Movie, Recommendation, Rental
 
 #: What the graph holds, by what a row of `Graph.facts` tells.
 Fact = Literal["customers", "movies", "genres", "cast", "rentals"]

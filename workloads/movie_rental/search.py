@@ -1,54 +1,19 @@
-"""Searching movies: what an answer is, and how full text and likeness of meaning are brought together."""
+"""Searching movies: how full text and likeness of meaning are brought together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from workloads.movie_rental.model import Answer, Hit
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from workloads.movie_rental.ports import Embedder, SearchIndex
 
 Mode = Literal["text", "meaning", "both"]
 _DEPTH = 50  # how many of each list are fused
 _FUSION = 60  # Cormack, Clarke and Büttcher (2009): Reciprocal Rank Fusion
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A movie that was found.
-
-    Attributes:
-        movie_id: MovieID.
-        title: Its title.
-        genre: Its first category; None if it has none.
-        year: Of release; None if unknown.
-        score: How well it fits; comparable within one answer only.
-        highlights: Pieces of its text, what was searched between `<em>` and `</em>`, by attribute.
-    """
-
-    movie_id: str
-    title: str
-    genre: str | None
-    year: int | None
-    score: float
-    highlights: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was found.
-
-    Attributes:
-        hits: Best first.
-        total: How many movies match; as many as hits where likeness knows no bound.
-        facets: How many of all that match have which value, commonest first, by attribute.
-    """
-
-    hits: Sequence[Hit]
-    total: int
-    facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def search(

@@ -13,7 +13,7 @@ from opensearchpy.exceptions import NotFoundError, OpenSearchException, Transpor
 
 from workloads.errors import InputError
 from workloads.movie_rental import queries
-from workloads.movie_rental.search import Answer, Hit
+from workloads.movie_rental.model import Answer, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workloads.movie_rental.customer import Known, Trace
-    from workloads.movie_rental.model import Recommendation
+    from workloads.movie_rental.model import Answer, Recommendation
     from workloads.movie_rental.quality import HitRates, Judged
-    from workloads.movie_rental.search import Answer, Mode
+    from workloads.movie_rental.search import Mode
     from workloads.movie_rental.verify import Comparison
 
 _ROWS = 10

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from workloads.movie_rental.events import Event, cents, point_time, text_of
 from workloads.movie_rental.memory import MemoryGraph, MemorySearchIndex
-from workloads.movie_rental.model import Movie, Rental
+from workloads.movie_rental.model import Hit, Movie, Rental
 from workloads.movie_rental.quality import judgements, ndcg, recommendation_quality, search_quality
-from workloads.movie_rental.search import Hit, fuse
+from workloads.movie_rental.search import fuse
 from workloads.movie_rental.verify import Content
 
 TEXT = st.text(min_size=1, max_size=20)
