@@ -8,6 +8,7 @@ from typing import Literal, TypeVar, cast
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 Found = TypeVar("Found")
@@ -79,7 +80,8 @@ class Checklist:
     console: Console = field(default_factory=lambda: Console(highlight=False, emoji=False))
     part: str = ""
     steps: list[Step] = field(default_factory=list)
-    _began: float = field(default_factory=time.monotonic)
+    _began: float = 0
+    _working: Progress | None = None
 
     @property
     def kept(self) -> int:
@@ -91,13 +93,19 @@ class Checklist:
         self.finish()
         self.steps.append(Step(self.part, title))
         self.console.print(f"\n[bold]{len(self.steps)}. {escape(title)}[/]")
+        # The last line of a terminal says that the step goes on, and how long it has taken.
+        columns = SpinnerColumn(), TextColumn("[dim]{task.description}"), TimeElapsedColumn()
+        self._working = Progress(*columns, console=self.console, transient=True)
+        self._working.add_task(escape(title), total=None)
+        self._working.start()
+        self._began = time.monotonic()
 
     def finish(self) -> None:
         """End the step under way: the next begins, or there is none."""
-        now = time.monotonic()
-        if self.steps:
-            self.steps[-1].seconds = now - self._began
-        self._began = now
+        if self._working:
+            self._working.stop()
+            self._working = None
+            self.steps[-1].seconds = time.monotonic() - self._began
 
     def fact(self, name: str, value: object) -> None:
         """Something worth knowing: a name and a value."""

@@ -56,9 +56,11 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         ]
         page.write(results / "index.html", report, parts)
     except (PromiseBrokenError, LocalCloudError, CalledProcessError) as error:
+        report.finish()
         report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
         raise typer.Exit(1) from None
     finally:
+        report.finish()
         if not keep:
             cloud.stop()
     report.console.print(f"\n[bold green]All {report.kept} promises kept.[/] What came out:")
