@@ -1,22 +1,27 @@
 """What a bootstrapped account has, ready before the first request."""
 
-import json
+from moto.s3.models import s3_backends
+from moto.ssm.models import ssm_backends
 
 from localcloud.account import ACCOUNT, REGION
-from localcloud.background import client
 
 QUALIFIER = "hnb659fds"
 BOOTSTRAP_VERSION = "30"
-ROLES = ("cfn-exec", "deploy", "file-publishing", "image-publishing", "lookup")
 
 
 def seed() -> None:
-    """Do in milliseconds what ``cdk bootstrap`` does."""
-    client("s3").create_bucket(Bucket=f"cdk-{QUALIFIER}-assets-{ACCOUNT}-{REGION}")
-    version = f"/cdk-bootstrap/{QUALIFIER}/version"
-    client("ssm").put_parameter(Name=version, Value=BOOTSTRAP_VERSION, Type="String")
-    statement = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    for role in ROLES:
-        name = f"cdk-{QUALIFIER}-{role}-role-{ACCOUNT}-{REGION}"
-        client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    """Do in milliseconds what ``cdk bootstrap`` does; its roles are not missed, as moto assumes any role."""
+    s3_backends[ACCOUNT]["aws"].create_bucket(f"cdk-{QUALIFIER}-assets-{ACCOUNT}-{REGION}", REGION)
+    ssm_backends[ACCOUNT][REGION].put_parameter(
+        name=f"/cdk-bootstrap/{QUALIFIER}/version",
+        value=BOOTSTRAP_VERSION,
+        parameter_type="String",
+        description="",
+        allowed_pattern="",
+        keyid="",
+        overwrite=False,
+        tags=[],
+        data_type="text",
+        tier=None,
+        policies=None,
+    )

@@ -1,5 +1,6 @@
 """The server process: moto on a loopback port, with the local cloud's behaviour installed."""
 
+import gc
 import json
 import logging
 import os
@@ -10,6 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from botocore.loaders import JSONFileLoader
+
+from localcloud.account import ACCOUNT
 
 STATE = "state.json"
 
@@ -24,7 +27,12 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", LOCALCLOUD_FOLDER=str(folder))
+    os.environ |= {
+        "LOCALCLOUD_FOLDER": str(folder),
+        "MOTO_ACCOUNT_ID": ACCOUNT,  # or moto would look for every request's key in all partitions
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    }
+    gc.disable()  # what is imported stays: to look through it over and over would take a quarter of the start
     _read_models_once()
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
         DomainDispatcherApplication,
@@ -45,8 +53,10 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
 
     certificates.trust(folder)
     behaviour.start()
-    threading.Thread(target=server.serve_forever, daemon=True, name="server").start()
     seed.seed()
+    gc.freeze()
+    gc.enable()
+    threading.Thread(target=server.serve_forever, daemon=True, name="server").start()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
