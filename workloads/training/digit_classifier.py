@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import pandas as pd
 import torch
 from pydantic import Field
-from sklearn import metrics
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from workloads.training.digit_augmentation import augmented
-from workloads.training.digit_classifier_report import cross_entropy, results
+from workloads.training.digit_classifier_report import confusion, cross_entropy, per_class, results
 from workloads.training.mnist import CLASSES, load_mnist, read_images
 from workloads.training.muon import Muon
 from workloads.training.runtime.randomness import shuffled
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import optuna
+    import pandas as pd
 
     from workloads.training.runtime.results import Results
     from workloads.training.runtime.run import Run
@@ -214,14 +213,12 @@ def validate(model: nn.Module, images: Tensor, labels: Tensor, settings: Setting
     with run.autocast():
         probabilities = predict_probabilities(model, images, shifts=settings.test_time_shifts)
     truth, predicted = labels.cpu().numpy(), probabilities.argmax(1).cpu().numpy()
-    precision, recall, _, _ = metrics.precision_recall_fscore_support(
-        truth, predicted, average="macro", zero_division=0, labels=range(CLASSES)
-    )
+    precision, recall, _ = per_class(confusion(truth, predicted))
     return {
         "validation_loss": cross_entropy(probabilities, labels),
         "validation_accuracy": float((truth == predicted).mean()),
-        "validation_precision": float(precision),
-        "validation_recall": float(recall),
+        "validation_precision": float(precision.mean()),
+        "validation_recall": float(recall.mean()),
     }
 
 
@@ -235,6 +232,8 @@ def predict(run: Location, inputs: Location) -> pd.DataFrame:
     Raises:
         InputError: The run or the images cannot be read.
     """
+    import pandas as pd  # noqa: PLC0415 - no training needs it
+
     weights, architecture = load_model(run, NAME)
     shifts = load_metrics(run, NAME)["settings"]["test_time_shifts"]
     images = torch.from_numpy(read_images(inputs))

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from workloads.errors import InputError
 
@@ -137,6 +135,9 @@ def sample_mnist() -> dict[str, bytes]:
 
     Their 8x8 images are scaled to 20x20 and centred in 28x28, as MNIST's are; 1,437 to train on, 360 to test on.
     """
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - scikit-learn takes a second, and no training needs it
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415
+
     digits = load_digits()
     pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
     images = np.zeros((len(pixels), SIDE, SIDE), np.uint8)
