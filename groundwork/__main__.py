@@ -13,22 +13,37 @@ from localcloud.errors import LocalCloudError
 from workloads.commands import app as workloads
 from workloads.errors import InputError
 
-app = typer.Typer(name="groundwork", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
-app.add_typer(workloads)
+app = typer.Typer(
+    name="groundwork",
+    help="AWS stacks, and the workloads that run on them: on this machine, or in an account of yours.",
+    epilog='Begin with `groundwork demo`; or `groundwork local up`, then eval "$(groundwork local env)".',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+HERE = "On this machine"
+app.command(rich_help_panel=HERE)(demo)
+app.add_typer(local, name="local", rich_help_panel=HERE)
+app.command(rich_help_panel=HERE)(site)
 app.add_typer(infra)
-app.add_typer(local, name="local")
-app.command()(demo)
-app.command()(site)
+app.add_typer(workloads)
 
 
 def main() -> int:
-    """Run a command; 2 when what the user gave cannot be used."""
+    """Run a command; 2 and one line when what the user gave cannot be used."""
     try:
-        app()
+        return app(standalone_mode=False) or 0
     except (InputError, InfraError, LocalCloudError) as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 (the command line speaks)
-        return 2 if isinstance(error, LocalCloudError) else error.exit_code
-    return 0
+        message, code = str(error), 2 if isinstance(error, LocalCloudError) else error.exit_code
+    except typer.TyperException as error:
+        if not (message := error.format_message()):  # there was no argument: the help has been printed
+            return error.exit_code
+        asked = getattr(error, "ctx", None)
+        message = message.rstrip(".") + (f". See {asked.command_path} --help." if asked else ".")
+        code = error.exit_code
+    except typer.Abort:
+        message, code = "ended before its time.", 1
+    print(f"Error: {message}", file=sys.stderr)  # noqa: T201 (the command line speaks)
+    return code
 
 
 if __name__ == "__main__":

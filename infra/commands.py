@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from infra.removal import Deployed
 
 app = typer.Typer()
+PANEL = "Stacks"
 
 Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="A setting, key=value; may repeat.")]
 
@@ -45,12 +46,12 @@ def settings(context: list[str] | None) -> Config:
     return Config.from_context(found | pairs(context))
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def cost(
     stack: Annotated[str, typer.Argument(help="A stack, in detail.", show_default="all of them, in brief")] = "",
     context: Context = None,
 ) -> None:
-    """What stacks cost while idle and by use, from AWS's public prices."""
+    """Show what stacks cost while idle and by use, at AWS's list prices."""
     config = settings(context)
 
     from infra.cost import page  # noqa: PLC0415 - the CDK takes seconds to import
@@ -88,14 +89,14 @@ def cost(
     console.print(by_use)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def destroy(
     stack: Annotated[str, typer.Argument(help="The stack, as it is deployed.", show_default=False)],
     context: Context = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a stack; says before what stays and what that costs. On AWS, or on the local cloud of `local env`."""
+    """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
     config, given = settings(context), pairs(context)
 
     from infra.console import TEMPLATES  # noqa: PLC0415 - the CDK takes seconds to import

@@ -25,11 +25,13 @@ from workloads.training.runtime.workload import WORKLOADS, load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+TRAINING = "Training"
+APPLICATIONS = "Applications"
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Train, tune and use the workloads.")
-app.add_typer(data.app, name="data")
-app.add_typer(devops_metrics, name="devops-metrics")
-app.add_typer(movie_rental, name="movie-rental")
-app.add_typer(storefront, name="storefront")
+app.add_typer(storefront, name="storefront", rich_help_panel=APPLICATIONS)
+app.add_typer(movie_rental, name="movie-rental", rich_help_panel=APPLICATIONS)
+app.add_typer(devops_metrics, name="devops-metrics", rich_help_panel=APPLICATIONS)
+app.add_typer(data.app, name="data", rich_help_panel=TRAINING)
 
 WorkloadName = Annotated[str, typer.Argument(help="One of: " + ", ".join(WORKLOADS) + ".", show_default=False)]
 Data = Annotated[str, typer.Option(help="Folder or s3:// URI of the data.")]
@@ -68,7 +70,7 @@ def _group(build: Callable[[str], Callable[..., None]], help_text: str) -> typer
 
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
             name, _, rest = super().resolve_command(ctx, args)
-            one = typer.Typer(add_completion=False)
+            one = typer.Typer(add_completion=False, rich_markup_mode=None)  # whose columns cut long options
             one.command(name, help=WORKLOADS[str(name)])(build(str(name)))
             return name, typer.main.get_command(one), rest
 
@@ -138,15 +140,16 @@ def _tune(name: str) -> Callable[..., None]:
     return add_options(_stopping_clearly(command), workload.settings, RunOptions, presets=workload.settings.presets)
 
 
-training_jobs.register(app)
-app.add_typer(_group(_train, "Train a model and write its run folder."), name="train")
+app.add_typer(_group(_train, "Train a model and write its run folder."), name="train", rich_help_panel=TRAINING)
 app.add_typer(
     _group(_tune, "Search for a model's best settings; those you give stay fixed. The same --output goes on."),
     name="tune",
+    rich_help_panel=TRAINING,
 )
+training_jobs.register(app, TRAINING)
 
 
-@app.command()
+@app.command(rich_help_panel=TRAINING)
 def predict(
     workload: WorkloadName,
     model: Model,
@@ -162,7 +165,7 @@ def predict(
     typer.echo(f"{len(rows):,} predictions in {output}")
 
 
-@app.command()
+@app.command(rich_help_panel=TRAINING)
 def generate(
     model: Model,
     output: Annotated[str, typer.Option(help="Folder or s3:// URI to write the images to.")],

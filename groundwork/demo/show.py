@@ -97,7 +97,7 @@ def chosen(only: str) -> list[str]:
     """
     names = {name.strip().lower() for name in only.split(",") if name.strip()}
     if unknown := names - {stack.lower() for stack in PARTS}:
-        raise LocalCloudError(f"--only {only}: there is no {min(unknown)}; choose from {', '.join(PARTS)}")
+        raise LocalCloudError(f"--only {only}: there is no stack {min(unknown)}; choose from {', '.join(PARTS)}")
     return [stack for stack in PARTS if not names or stack.lower() in names]
 
 

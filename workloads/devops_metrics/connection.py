@@ -12,6 +12,7 @@ from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.devops_metrics.liveanalytics import LiveAnalytics
 from workloads.devops_metrics.schema import Schema
 from workloads.errors import InputError
+from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,21 +59,6 @@ def address(endpoint: str) -> str:
     """URL of an endpoint as AWS gives it, `host` or `host:port`: https and port 8086, but http on this machine."""
     host, _, port = endpoint.partition(":")
     return f"{'http' if host in _LOOPBACK else 'https'}://{host}:{port or 8086}"
-
-
-def stack_outputs(stack: str) -> dict[str, str]:
-    """The outputs of a stack by name.
-
-    Raises:
-        InputError: There is no such stack, or AWS cannot be reached.
-    """
-    try:
-        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        raise InputError(f"stack {stack}: {error.response['Error'].get('Message', error)} (deploy it first)") from error
-    except BotoCoreError as error:
-        raise InputError(f"stack {stack}: AWS cannot be reached: {error}") from error
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
 def read_secret(arn: str) -> dict[str, Any]:

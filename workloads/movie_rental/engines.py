@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from workloads.devops_metrics.connection import read_secret, stack_outputs, store_of
+from workloads.devops_metrics.connection import read_secret, store_of
 from workloads.errors import InputError
 from workloads.movie_rental.embeddings import restored
 from workloads.movie_rental.graph import NeptuneGraph
@@ -17,6 +17,7 @@ from workloads.movie_rental.library import DynamoLibrary
 from workloads.movie_rental.outbox import FifoQueue
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,10 +6,8 @@ import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from workloads.errors import InputError
+from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,21 +76,6 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """The environment that tells these settings."""
         return {_PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
-
-
-def stack_outputs(stack: str) -> dict[str, str]:
-    """The outputs of a stack by name.
-
-    Raises:
-        InputError: There is no such stack, or AWS cannot be reached.
-    """
-    try:
-        found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        raise InputError(f"stack {stack}: {error.response['Error'].get('Message', error)} (deploy it first)") from error
-    except BotoCoreError as error:
-        raise InputError(f"stack {stack}: AWS cannot be reached: {error}") from error
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
 
 def _number(name: str, text: str) -> int:

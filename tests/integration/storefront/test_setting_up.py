@@ -159,7 +159,7 @@ def test_the_commands_find_everything_by_a_stacks_outputs(empty_shop: Shop) -> N
     assert Settings.from_stack("WebApp", authority) == Settings(
         "database", authority, "session", "assets", "storefront"
     )
-    with pytest.raises(InputError, match=r"stack Nothing: .*deploy it first"):
+    with pytest.raises(InputError, match=r"stack Nothing: .*Deploy it"):
         command("init", "--stack", "Nothing", "--database-ca", authority)
     cloudformation.create_stack(StackName="Other", TemplateBody=json.dumps({"Resources": TEMPLATE["Resources"]}))
     with pytest.raises(InputError, match=r"no output DatabaseSecretArn.*is it WebApp"):

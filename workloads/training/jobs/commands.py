@@ -41,11 +41,11 @@ JobId = Annotated[str, typer.Argument(help="A job's id, or that of a one-off ins
 _STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to a command line."""
-    app.command(context_settings={"ignore_unknown_options": True})(submit)
+def register(app: typer.Typer, panel: str) -> None:
+    """Add the commands to a panel of a command line."""
+    app.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=panel)(submit)
     for command in (jobs, logs, cancel, runs):
-        app.command()(command)
+        app.command(rich_help_panel=panel)(command)
 
 
 def submit(
@@ -147,7 +147,10 @@ def runs(
 
     where = locate(place or f"s3://{TrainingStack.find(stack)['ArtifactBucketName']}")
     table = Table("run", "workload", "started", "epochs", "seconds", "on the test set", "device")
-    for run in finished_runs(where)[:limit]:
+    found = finished_runs(where)
+    if not found:
+        raise InputError(f"{where}: there is no finished run; `groundwork train` and `groundwork submit` make them")
+    for run in found[:limit]:
         cells = (run["run"], run["workload"], str(run["started"])[:16], str(run["epochs"]), f"{run['seconds']:,.0f}")
         table.add_row(*cells, headline(run), run["machine"]["device"])
     Console(width=None if Console().is_terminal else 200).print(table)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from workloads.errors import InputError, UnavailableError
+from workloads.errors import InputError
+from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,19 +30,10 @@ class TrainingStack:
         """The deployed stack of that name.
 
         Raises:
-            InputError: There is none, or AWS cannot be asked.
+            InputError: There is none, or no account or region is chosen.
+            UnavailableError: AWS does not answer.
         """
-        try:
-            answer = client("cloudformation").describe_stacks(StackName=name)
-        except ClientError as error:
-            raise InputError(
-                f"stack {name}: {error.response['Error'].get('Message')}. Deploy it (cdk deploy {name}), give its name "
-                '(--stack), or use the local cloud (eval "$(groundwork local env)")'
-            ) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"stack {name}: AWS cannot be asked: {error}") from error
-        found = answer["Stacks"][0].get("Outputs", [])
-        return cls(name, {output["OutputKey"]: output["OutputValue"] for output in found})
+        return cls(name, stack_outputs(name))
 
     def __getitem__(self, output: str) -> str:
         """One output.
