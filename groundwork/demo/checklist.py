@@ -35,9 +35,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that came out: a PNG, GIF or SVG file, and what it shows in words."""
+    """A picture that came out.
+
+    Attributes:
+        path: A PNG, GIF or SVG file.
+        caption: What stands below it.
+        description: What it shows, for who cannot see it.
+    """
 
     path: Path
+    caption: str
     description: str
 
 
@@ -123,10 +130,10 @@ class Checklist:
         for line in text.splitlines():
             self.console.print(f"   [dim]│ {escape(line)}[/]", soft_wrap=True)
 
-    def picture(self, path: Path, description: str) -> None:
-        """A picture that came out, for the page."""
+    def picture(self, path: Path, caption: str, description: str = "") -> None:
+        """A picture that came out, for the page; the caption describes it where nothing else does."""
         if self.steps:
-            self.steps[-1].pictures.append(Picture(path, description))
+            self.steps[-1].pictures.append(Picture(path, caption, description or caption))
 
     def promise(self, claim: str, *, held: bool, seen: object = "") -> None:
         """Tick a promise off.

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from groundwork.demo import diagram
-from groundwork.demo.checklist import Checklist, Picture, Step
+from groundwork.demo.checklist import Checklist, Step
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA = {".png": "image/png", ".gif": "image/gif", ".svg": "image/svg+xml"}
@@ -43,9 +43,9 @@ class Part:
         return sum(len(step.promises) for step in self.steps)
 
     @property
-    def pictures(self) -> list[Picture]:
-        """What came out."""
-        return [picture for step in self.steps for picture in step.pictures]
+    def pictured(self) -> list[Step]:
+        """The steps of which pictures came out."""
+        return [step for step in self.steps if step.pictures]
 
 
 def part(stack: str, template: dict[str, Any], outputs: dict[str, str], steps: list[Step]) -> Part:

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from PIL import Image
+
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from groundwork.demo.metrics import count_datapoints
@@ -207,7 +209,9 @@ def _check(
     report.promise("its artifacts are in S3", held=not missing, seen=f"{len(keys)} files, {len(missing)} missing")
     folder = results / exercise.workload
     for path in sorted([*folder.glob("figures/*.png"), *folder.glob("*.gif")]):
-        report.picture(path, f"{exercise.workload}: {path.stem.replace('_', ' ')}")
+        with Image.open(path) as picture:  # which says inside what it shows
+            words = picture.info
+        report.picture(path, words.get("Title") or words["comment"].decode(), words.get("Description", ""))
     metrics = json.loads((folder / "metrics.json").read_text())
     value = metrics["test"][exercise.figure]
     name = exercise.figure.replace("_", " ")

@@ -14,7 +14,7 @@ from workloads.training.runtime.figures import confusion_matrix, curves, image_g
 from workloads.training.runtime.results import Figure, ModelCard, Results, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,7 +87,7 @@ def results(
             ),
             confusion_matrix(counts, names),
             _test_digits(digits.test_images, truth, predicted),
-            _worst_mistakes(digits.test_images, truth, probabilities),
+            *_worst_mistakes(digits.test_images, truth, probabilities),
         ],
         tables=[
             Table(
@@ -144,18 +144,22 @@ def _test_digits(images: NDArray[np.uint8], truth: NDArray[np.int64], predicted:
     )
 
 
-def _worst_mistakes(images: NDArray[np.uint8], truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> Figure:
+def _worst_mistakes(
+    images: NDArray[np.uint8], truth: NDArray[np.int64], probabilities: NDArray[np.float32]
+) -> Iterator[Figure]:
+    """None, where there are no mistakes."""
     predicted = probabilities.argmax(1)
     given_to_truth = probabilities[np.arange(len(truth)), truth]
     worst = [index for index in np.argsort(given_to_truth) if predicted[index] != truth[index]][:40]
     captions = [f"{truth[index]} → {predicted[index]} ({probabilities[index].max():.0%})" for index in worst]
-    first = f", first a {truth[worst[0]]} taken for a {predicted[worst[0]]}" if worst else ""
-    return Figure(
-        "worst_mistakes",
-        "Worst mistakes: truth → prediction (confidence)",
-        f"The {len(worst)} worst mistakes on the test set, by the probability given to the truth{first}.",
-        image_grid(images[worst], captions, [_WRONG] * len(worst)),
-    )
+    if worst:
+        first = f"first a {truth[worst[0]]} taken for a {predicted[worst[0]]}"
+        yield Figure(
+            "worst_mistakes",
+            "Worst mistakes: truth → prediction (confidence)",
+            f"The {len(worst)} worst mistakes on the test set, by the probability given to the truth, {first}.",
+            image_grid(images[worst], captions, [_WRONG] * len(worst)),
+        )
 
 
 def confusion(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ _NEIGHBOURS_SHOWN = 10
 
 def film(frames: Sequence[NDArray[np.uint8]]) -> bytes:
     """The images [100, 28, 28] of each frame as an animated GIF."""
-    return gif([tiled(frame, columns=10) for frame in frames])
+    return gif([tiled(frame, columns=10) for frame in frames], "What the generator makes of one noise as it learns")
 
 
 def figures(

@@ -78,14 +78,15 @@ def test_the_page_holds_what_was_recorded_and_needs_nothing_else(template: dict[
     report.line("a line")
     report.answer("groundwork ask", "the answer & more")
     report.promise("it answers", held=True, seen="42")
-    report.picture(tmp_path / "figure.png", "What it drew")
+    report.picture(tmp_path / "figure.png", "What it drew", "One pixel")
     report.finish()
     page.write(tmp_path / "index.html", report, [page.part("Stack", template, {"TableName": "t"}, report.steps)])
 
     text = (tmp_path / "index.html").read_text()
     for expected in ("Ask &lt;it&gt;", "address localhost", "a line", "the answer &amp; more", "it answers", "(42)"):
         assert expected in text
-    assert 'alt="What it drew"' in text
+    assert 'alt="One pixel"' in text
+    assert "<figcaption>What it drew</figcaption>" in text
     assert base64.b64encode(PIXEL).decode() in text
     assert "The &lt;table&gt;." in text
     assert "<script" not in text
@@ -95,5 +96,5 @@ def test_the_page_holds_what_was_recorded_and_needs_nothing_else(template: dict[
 def test_a_person_may_choose_stacks_by_name() -> None:
     assert chosen("") == list(PARTS)
     assert chosen("terminationalarm, Training") == ["Training", "TerminationAlarm"]
-    with pytest.raises(LocalCloudError, match="there is no films; choose from Training"):
+    with pytest.raises(LocalCloudError, match="there is no stack films; choose from Training"):
         chosen("films")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the report, written to `figures/<name>.png`.
+    """One figure of the report, written to `figures/<name>.png` with its title and words inside.
 
     Attributes:
         name: File name without suffix.

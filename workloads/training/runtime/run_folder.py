@@ -101,7 +101,8 @@ def load_model(run: Location, workload: str) -> tuple[dict[str, torch.Tensor], d
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.figure.savefig(buffer, format="png", dpi=120)
+    words = {"Title": figure.title, "Description": figure.alt}
+    figure.figure.savefig(buffer, format="png", dpi=120, metadata=words)
     return buffer.getvalue()
 
 
