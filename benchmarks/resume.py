@@ -1,4 +1,4 @@
-"""Kills trainings and compares: `python benchmarks/resume.py [--kills N] [--workload NAME ...] [--results FILE]`.
+"""Kills trainings and compares: `python benchmarks/resume.py [--kills N] [--workload NAME ...]`.
 
 Every workload is trained on the samples that the project makes, killed by SIGKILL at random moments of its training and
 resumed, until it ends; its weights must be those of an undisturbed run, bit by bit. A run that ends before its kill
@@ -9,21 +9,18 @@ kill falls into the seconds in which PyTorch is imported.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
-import platform
 import random
 import signal
 import sys
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
+from measurement import circumstances, record, recorded
 
 from workloads.data import DATASETS
 from workloads.training.runtime.run import Run
@@ -36,7 +33,6 @@ from workloads.transfer import send
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RESULTS = Path(__file__).parent / "results" / "resume.json"
 TRAININGS: dict[str, tuple[str, dict[str, Any]]] = {
     "digit-classifier": ("mnist", {"epochs": 6, "batch_size": 100}),
     "digit-gan": ("mnist", {"epochs": 6, "batch_size": 100}),
@@ -110,28 +106,21 @@ def measure(workload: str, kills: int, folder: Path, chance: random.Random) -> d
         "training_seconds": round(training, 2),
         "seconds": round(time.perf_counter() - began, 1),
     }
-    print(workload, row, flush=True)
+    print(workload, row, file=sys.stderr, flush=True)
     return row
 
 
 def main() -> None:
-    """Measure, print and write the figures."""
+    """Measure, print and record the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workload", action="append", choices=TRAININGS)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="The file for the figures.")
     given = parser.parse_args()
     chance = random.Random(0)  # noqa: S311 (moments, not secrets)
     with tempfile.TemporaryDirectory() as folder:
         rows = {name: measure(name, given.kills, Path(folder), chance) for name in given.workload or TRAININGS}
-    results = {
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"platform": platform.platform(), "cpus": os.cpu_count(), "load": os.getloadavg()},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "data": "the project's samples",
-        "workloads": (json.loads(given.results.read_text())["workloads"] if given.results.exists() else {}) | rows,
-    }
-    given.results.write_text(json.dumps(results, indent=2) + "\n")
+    workloads = recorded("resume").get("workloads", {}) | rows
+    record("resume", {"workloads": workloads, "data": "the project's samples", **circumstances("torch")})
     if not all(row["equal"] for row in rows.values()):
         sys.exit("the weights differ")
 
