@@ -11,18 +11,23 @@ from aws_cdk import (
     aws_iam,
     aws_neptune,
     aws_opensearchservice,
-    aws_rds,
 )
-from aws_cdk import aws_secretsmanager as aws_secrets
 from constructs import Construct
 
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
-from infra.parameters import text
+from infra.relational_database import Engine, RelationalDatabase
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 DATABASE_PORT, GRAPH_PORT = 5432, 8182
 DATABASE_NAME = "rental"
+POSTGRESQL = Engine(
+    "postgres",
+    version="18",
+    family="postgres18",
+    parameters={"rds.force_ssl": "1", "log_min_duration_statement": "1000"},
+    port=DATABASE_PORT,
+)
 OWN_KEY = "Encrypted under AWS's own key; a key of the account would cost more than it adds."
 
 
@@ -73,12 +78,10 @@ def dead_letter_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.T
     return table
 
 
-class Database(Construct):
+class Database(RelationalDatabase):
     """PostgreSQL 18: customers, inventory, rentals, payments, and the outbox of what happened.
 
     Attributes:
-        instance: the instance of RDS.
-        secret: how to reach it.
         group: its security group.
     """
 
@@ -90,20 +93,21 @@ class Database(Construct):
         network: EcosystemNetwork,
         policy: RemovalPolicy,
     ) -> None:
-        super().__init__(scope, name)
         self.group = network.server("DatabaseGroup", "PostgreSQL, for jobs alone.")
-        self.secret = aws_secrets.Secret(
-            self,
-            "Access",
-            description="How to reach PostgreSQL: username, password, host, port, dbname.",
-            generate_secret_string=aws_secrets.SecretStringGenerator(
-                secret_string_template='{"username": "rental"}',  # noqa: S106 - no password
-                generate_string_key="password",
-                exclude_punctuation=True,
-                password_length=40,
-            ),
-            removal_policy=policy,
+        super().__init__(
+            scope,
+            name,
+            POSTGRESQL,
+            settings,
+            database=DATABASE_NAME,
+            user="rental",
+            secret_description="How to reach PostgreSQL: username, password, host, port, dbname.",  # noqa: S106 - none
+            subnets=network.isolated_subnets,
+            security_group=self.group.security_group_id,
+            policy=policy,
+            deletion_protection=False,
         )
+        self.instance.apply_removal_policy(_snapshot(policy))
         acknowledge(
             self.secret,
             {
@@ -112,45 +116,6 @@ class Database(Construct):
                 "the password.",
             },
         )
-        subnets = aws_rds.CfnDBSubnetGroup(
-            self,
-            "Subnets",
-            db_subnet_group_description="Isolated subnets in two zones.",
-            subnet_ids=network.isolated_subnets,
-        )
-        parameters = aws_rds.CfnDBParameterGroup(
-            self,
-            "Parameters",
-            family="postgres18",
-            description="Connections by TLS alone; slow statements are logged.",
-            parameters={"rds.force_ssl": "1", "log_min_duration_statement": "1000"},
-        )
-        self.instance = aws_rds.CfnDBInstance(
-            self,
-            "Instance",
-            engine="postgres",
-            engine_version="18",
-            auto_minor_version_upgrade=True,
-            db_instance_class=settings.database_instance_type,
-            db_name=DATABASE_NAME,
-            master_username=self.secret.secret_value_from_json("username").unsafe_unwrap(),
-            master_user_password=self.secret.secret_value_from_json("password").unsafe_unwrap(),
-            port=text(DATABASE_PORT),
-            allocated_storage=text(settings.database_storage_gib),
-            max_allocated_storage=settings.database_maximum_storage_gib,
-            storage_type="gp3",
-            storage_encrypted=True,
-            multi_az=settings.database_two_zones,
-            publicly_accessible=False,
-            db_subnet_group_name=subnets.ref,
-            db_parameter_group_name=parameters.ref,
-            vpc_security_groups=[self.group.security_group_id],
-            backup_retention_period=settings.backup_days,
-            copy_tags_to_snapshot=True,
-            delete_automated_backups=policy is RemovalPolicy.DESTROY,
-            deletion_protection=False,
-        )
-        self.instance.apply_removal_policy(_snapshot(policy))
         acknowledge(
             self.instance,
             {
@@ -161,13 +126,6 @@ class Database(Construct):
                 "RDS10": "Removal leaves a final snapshot, so that the network can go and the data stay.",
                 "RDS11": "Nothing outside the network reaches the port, whichever it is.",
             },
-        )
-        aws_secrets.CfnSecretTargetAttachment(
-            self,
-            "Attachment",
-            secret_id=self.secret.secret_arn,
-            target_id=self.instance.ref,
-            target_type="AWS::RDS::DBInstance",
         )
 
 

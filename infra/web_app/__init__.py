@@ -183,7 +183,7 @@ class WebApp(GroundworkStack):
         made = build(self, self.settings, self.network, self.launched)
         assert self.profile.role  # noqa: S101 - for the type checker
         routes = [subnet.internet_connectivity_established for subnet in self.network.vpc.public_subnets]
-        made.resource.node.add_dependency(self.database.ready, self.profile.role, *routes)
+        made.resource.node.add_dependency(self.database.attachment, self.profile.role, *routes)
         self.output(output, made.metrics[1], f"{title} Session Manager gives a shell.")
         if isinstance(chosen, CfnCondition):
             only_if(chosen, self.node.children[before:])
