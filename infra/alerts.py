@@ -1,11 +1,14 @@
 """How a stack tells people: an encrypted topic with an e-mail subscription, and alarms that say what to do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk import Aws, Duration, RemovalPolicy, aws_cloudwatch, aws_events, aws_iam, aws_kms, aws_sns
 from constructs import Construct
 
 from infra.parameters import only_if_given
+
+OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
 
 
 class AlertTopic(aws_sns.Topic):
@@ -29,26 +32,7 @@ class AlertTopic(aws_sns.Topic):
             removal_policy=RemovalPolicy.DESTROY,
         )
         super().__init__(scope, name, master_key=self.key, enforce_ssl=True)
-        alarms = aws_iam.ServicePrincipal("cloudwatch.amazonaws.com")
-        of_this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-        self.key.add_to_resource_policy(
-            aws_iam.PolicyStatement(
-                sid="AlarmsUseTheKey",
-                principals=[alarms],
-                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-                resources=["*"],  # in a key's policy: this key
-                conditions=of_this_account,
-            )
-        )
-        self.add_to_resource_policy(
-            aws_iam.PolicyStatement(
-                sid="AlarmsPublish",
-                principals=[alarms],
-                actions=["sns:Publish"],
-                resources=[self.topic_arn],
-                conditions=of_this_account,
-            )
-        )
+        self._let_publish("Alarms", "cloudwatch", OF_THIS_ACCOUNT)
         if email:
             subscription = aws_sns.CfnSubscription(
                 scope, "EmailSubscription", topic_arn=self.topic_arn, protocol="email", endpoint=email
@@ -57,24 +41,27 @@ class AlertTopic(aws_sns.Topic):
 
     def let_publish(self, *rules: aws_events.CfnRule) -> None:
         """Let rules of EventBridge publish what they match."""
-        events = aws_iam.ServicePrincipal("events.amazonaws.com")
-        of_this_account = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        self._let_publish("Rules", "events", {"ArnEquals": {"aws:SourceArn": [rule.attr_arn for rule in rules]}})
+
+    def _let_publish(self, who: str, service: str, conditions: dict[str, Any]) -> None:
+        """Let a service publish under conditions, and use the key for this account."""
+        principal = aws_iam.ServicePrincipal(f"{service}.amazonaws.com")
         self.key.add_to_resource_policy(
             aws_iam.PolicyStatement(
-                sid="RulesUseTheKey",
-                principals=[events],
+                sid=f"{who}UseTheKey",
+                principals=[principal],
                 actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                 resources=["*"],  # in a key's policy: this key
-                conditions=of_this_account,
+                conditions=OF_THIS_ACCOUNT,
             )
         )
         self.add_to_resource_policy(
             aws_iam.PolicyStatement(
-                sid="RulesPublish",
-                principals=[events],
+                sid=f"{who}Publish",
+                principals=[principal],
                 actions=["sns:Publish"],
                 resources=[self.topic_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": [rule.attr_arn for rule in rules]}},
+                conditions=conditions,
             )
         )
 
