@@ -322,14 +322,6 @@ def test_alarms_watch_instance_database_and_application(template: Json) -> None:
         assert len(one["AlarmDescription"]) > 100, name
 
 
-def test_the_page_says_what_to_do_on_each_alarm_and_names_each_output(template: Json) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "stacks" / "web-app.md").read_text()
-    for name, _ in of_type(template, "AWS::CloudWatch::Alarm"):
-        assert f"| `{name}` |" in page
-    for output in template["Outputs"]:
-        assert output.endswith("AlarmName") or f"`{output}`" in page, output
-
-
 def test_the_e_mail_is_sent_to_who_asked(synthesise: Callable[..., Json]) -> None:
     subscription = only(synthesise("web-app.yaml", {"web_app.email": "ops@example.com"}), "AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")

@@ -1,0 +1,291 @@
+"""The documentation says what is so: its commands, links, paths and names exist, and every stack's page is whole."""
+
+import ast
+import itertools
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+import typer
+import yaml
+from botocore import xform_name
+
+from groundwork.__main__ import app
+from infra.config import Config
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+FOLDERS = ("benchmarks", "cloudformation", "docs", "groundwork", "infra", "lambda", "localcloud", "tests", "workloads")
+FILES = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*")}
+FILES |= {path.name for path in ROOT.iterdir()}
+STACKS = {
+    name: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("dev_ops", "devops")
+    for name in re.findall(r'^(\w+)\(app, "\1", config\)', (ROOT / "app.py").read_text(), re.MULTILINE)
+}
+OTHERS = {"training.yaml", "training.gif"}  # files that look like settings
+SECTIONS = ["Deploy", "Settings", "Alarms", "Outputs", "Cost", "Removal"]
+PLACEHOLDERS = {"WORKLOAD": "digit-classifier", "DATASET": "mnist", "N": "3", "...": ""}
+AWS_OF_THE_SHELL = {"s3 cp", "logs tail", "cloudformation deploy", "configure"}  # these are in no service's model
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+every_stack = pytest.mark.parametrize("stack", STACKS)
+
+
+def blocks(page: Path, language: str = "sh") -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def lines(page: Path) -> list[str]:
+    """The lines of a page's blocks that a shell takes; one that goes on is one."""
+    return [line for block in blocks(page) for line in block.replace("\\\n", " ").splitlines()]
+
+
+def quoted(page: Path) -> list[str]:
+    """What a page has between backticks, outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
+
+
+def calls(texts: list[str], program: str) -> Iterator[list[str]]:
+    """The calls of a program in lines of a shell, in words."""
+    for text in texts:
+        for part in re.split(r"&&|;|\||\$\((?=groundwork)", text.partition(" #")[0]):
+            words = shlex.split(part.replace(')"', "").replace('eval "', "").replace("'", " "))
+            while words and (re.match(r"[A-Z_]+=", words[0]) or words[0] in {"npx", "sudo"}):
+                words.pop(0)
+            if words and words[0] == program:
+                yield [word for each in words[1:] if (word := PLACEHOLDERS.get(each, each).strip("[]"))]
+
+
+def command(words: list[str]) -> tuple[Any, list[str]]:
+    """The command of ours that words name, and what is left of them."""
+    found = typer.main.get_command(app)
+    while getattr(found, "commands", None) and words:
+        with found.make_context("groundwork", [], resilient_parsing=True) as context:
+            _, found, words = found.resolve_command(context, words)
+    return found, words
+
+
+@cache
+def template(stack: str) -> dict[str, Any]:
+    """The template of a stack for the console."""
+
+    class Loader(yaml.CSafeLoader):
+        """Reads intrinsic functions as their text."""
+
+    Loader.add_multi_constructor("!", lambda _, suffix, __: suffix)
+    found: dict[str, Any] = yaml.load((ROOT / "cloudformation" / f"{slug(stack)}.yaml").read_text(), Loader)  # noqa: S506
+    return found
+
+
+def slug(stack: str) -> str:
+    """The name of a stack's page and template."""
+    return STACKS[stack].replace("_", "-")
+
+
+def page_of(stack: str) -> Path:
+    return ROOT / "docs" / "stacks" / f"{slug(stack)}.md"
+
+
+def section(page: Path, name: str) -> str:
+    """What stands under a heading."""
+    found = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", page.read_text(), re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@every_page
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, _, anchor in re.findall(r"\]\((?!https?:|mailto:)([^)#]*)(#?)([^)]*)\)", page.read_text()):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
+
+
+@every_page
+def test_every_path_exists(page: Path) -> None:
+    for text in quoted(page):
+        for path in re.findall(r"(?<![\w/.<>*-])(?:[\w.*-]+/)*[\w*-]+\.(?:py|yaml|cypher|sh|conf)(?![\w/<])", text):
+            pattern = re.escape(path).replace(r"\*", "[^/]*")
+            assert "my_stack" in path or re.search(rf"^(.*/)?{pattern}$", "\n".join(FILES), re.MULTILINE), path
+        if re.match(rf"({'|'.join(FOLDERS)})/[\w/-]*$", text):
+            assert text.rstrip("/") in {*FOLDERS, *FILES}, text
+
+
+def test_the_pages_have_commands_to_check() -> None:
+    for program in ("groundwork", "cdk", "aws", "make", "python"):
+        assert len([words for page in PAGES for words in calls([*lines(page), *quoted(page)], program)]) > 5, program
+
+
+@every_page
+def test_every_command_in_a_block_can_be_parsed(page: Path) -> None:
+    for words in calls(lines(page), "groundwork"):
+        found, rest = command(words)
+        found.make_context("groundwork", rest)
+        if "--" in rest:
+            inner, options = command(["train", words[1], "--data", "any", *rest[rest.index("--") + 1 :]])
+            inner.make_context("train", options)
+    for words in calls(lines(page), "python"):
+        if words[:2] == ["-m", "workloads"]:
+            found, rest = command(words[2:])
+            found.make_context("workloads", rest)
+
+
+@every_page
+def test_every_command_in_a_sentence_exists(page: Path) -> None:
+    for words in calls(quoted(page), "groundwork"):
+        found, rest = command(words)
+        options = {name for option in found.params for name in (*option.opts, *option.secondary_opts)}
+        options |= {"--help", "--"}
+        assert {word for word in rest if word.startswith("-")} <= options, words
+
+
+@every_page
+def test_every_target_of_make_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    levels = {path.name for path in (ROOT / "tests").iterdir()}
+    for words in calls([*lines(page), *quoted(page)], "make"):
+        for word in words:
+            assert word.removeprefix("LEVEL=") in levels if "=" in word else word in targets, word
+
+
+@every_page
+def test_every_module_and_benchmark_exists_and_takes_the_words_it_is_given(page: Path) -> None:
+    rows = re.findall(r"\| (\w+\.py[^|]*) \|$", page.read_text(), re.MULTILINE)
+    for words in calls([*lines(page), *quoted(page), *(f"python benchmarks/{row}" for row in rows)], "python"):
+        if words[0] == "-m":
+            assert {f"{words[1].replace('.', '/')}.py", f"{words[1].replace('.', '/')}/__main__.py"} & FILES, words
+        elif words[0] != "benchmarks/…":
+            assert_takes(words)
+
+
+def test_every_benchmark_takes_the_words_that_make_gives_it() -> None:
+    for words in calls(
+        re.findall(r"^\t(python benchmarks.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE), "python"
+    ):
+        assert_takes(words)
+
+
+def assert_takes(words: list[str]) -> None:
+    script = ast.parse((ROOT / words[0]).read_text())
+    known = {str(node.value) for node in ast.walk(script) if isinstance(node, ast.Constant)} | {"best"}
+    assert {word for word in words[1:] if re.match(r"--|[a-z]", word)} <= known, words
+
+
+@every_page
+def test_every_stack_and_setting_that_the_cdk_is_given_exists(page: Path) -> None:
+    for words in calls([*lines(page), *quoted(page)], "cdk"):
+        given = [word for before, word in itertools.pairwise(words) if before == "-c"]
+        Config.from_context(dict(pair.split("=") for pair in given))
+        named = {word for word in words[1:] if re.fullmatch(r"[A-Z][A-Za-z]+", word)}
+        assert named <= {*STACKS, "Budget", "STACK"}, words
+
+
+@every_page
+def test_every_setting_exists(page: Path) -> None:
+    for text in quoted(page):
+        for part, name in re.findall(r"^(\w+)\.([a-z_]+)$", text):
+            if part in STACKS.values() and f"{part}.{name}" not in OTHERS:
+                assert name in type(getattr(Config(), part)).model_fields, text
+
+
+@every_page
+def test_every_call_of_aws_has_operations_and_options_that_exist(page: Path) -> None:
+    session = botocore.session.Session()
+    for words in calls([*lines(page), *quoted(page)], "aws"):
+        if " ".join(words[:2]) in {"", *AWS_OF_THE_SHELL}:
+            continue
+        model = session.get_service_model(words[0])
+        operations = {xform_name(name, "-"): name for name in model.operation_names}
+        assert words[1] in {*operations, "wait"}, words
+        members = model.operation_model(operations[words[1]]).input_shape.members
+        known = {f"--{prefix}{xform_name(name, '-')}" for name in members for prefix in ("", "no-")}
+        known |= {"--query", "--output"}
+        assert {word for word in words if word.startswith("--")} <= known, words
+
+
+@every_page
+def test_every_import_finds_what_it_names(page: Path) -> None:
+    for block in blocks(page, "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in FOLDERS:
+                path = str(node.module).replace(".", "/")
+                file = ROOT / (f"{path}.py" if f"{path}.py" in FILES else f"{path}/__init__.py")
+                for alias in node.names:
+                    assert re.search(rf"^(def|class) {alias.name}\b|\b{alias.name}\b", file.read_text(), re.MULTILINE)
+
+
+@every_page
+def test_every_variable_of_ours_is_read_somewhere(page: Path) -> None:
+    source = "".join((ROOT / file).read_text() for file in FILES if file.endswith(".py") and "tests/" not in file)
+    for name in re.findall(r"\b(?:GROUNDWORK|LOCALCLOUD|MOVIE_RENTAL|STOREFRONT)_[A-Z_]+\b", page.read_text()):
+        assert name in source or ("_PREFIX" in source and name.removeprefix("STOREFRONT_").lower() in source), name
+
+
+@every_stack
+def test_the_page_of_a_stack_is_whole(stack: str) -> None:
+    headings = re.findall(r"^## (.+)$", page_of(stack).read_text(), re.MULTILINE)
+    assert [heading for heading in headings if heading in SECTIONS] == SECTIONS
+    assert {"How it works", "How it is asked"} & set(headings)
+
+
+@every_stack
+def test_the_page_of_a_stack_names_what_its_template_has(stack: str) -> None:
+    page = page_of(stack)
+    settings = section(page, "Settings")
+    for parameter in template(stack)["Parameters"]:
+        assert re.sub(r"(?<!^)(?=[A-Z])", "_", parameter).lower() in settings, parameter
+    alarms = {
+        name for name, resource in template(stack)["Resources"].items() if "Alarm" in resource["Type"].split("::")[-1]
+    }
+    assert set(re.findall(r"^\| `(\w+)` \|", section(page, "Alarms"), re.MULTILINE)) == alarms
+    assert set(template(stack)["Outputs"]) <= set(re.findall(r"`(\w+)`", section(page, "Outputs")))
+
+
+@every_stack
+def test_the_page_of_a_stack_says_what_it_costs_idle(stack: str) -> None:
+    idle = dict(
+        re.findall(r"^\| \[(\w+)\]\(#\w+\) \| ([\d.]+) \|", (ROOT / "docs" / "costs.md").read_text(), re.MULTILINE)
+    )
+    whole = f"{float(idle[stack]):.0f}"
+    assert f"about {whole} USD a month" in section(page_of(stack), "Cost")
+    assert re.search(rf"^\| \[`{stack}`\].*\| {whole} \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+
+def test_every_folder_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text()
+    assert [folder for folder in FOLDERS if f"`{folder}/`" not in table] == []
+
+
+def test_every_dependency_has_its_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    direct = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    names = {re.match(r"[\w.-]+", each)[0].lower() for each in direct}  # type: ignore[index]
+    checks = (ROOT / "requirements-checks.txt").read_text()
+    rows = re.findall(
+        r"^\| (?!package|program|---)([^|]+) \|", (ROOT / "docs" / "dependencies.md").read_text(), re.MULTILINE
+    )
+    told = {name.lower() for row in rows for name in row.split(", ")}
+    engines = set(re.findall(r'"(\w+)": ', (ROOT / "localcloud" / "engines.py").read_text()))
+    assert names <= told
+    rest = told - names - {"aws-cdk (npm)"} - engines
+    assert all(re.search(rf"^{name}==", checks, re.MULTILINE) for name in rest), rest
+
+
+def test_every_decision_is_one_page() -> None:
+    for page in (ROOT / "docs" / "decisions").glob("*.md"):
+        assert len(page.read_text().split()) < 700, page
