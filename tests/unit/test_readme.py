@@ -1,17 +1,18 @@
-"""The README's figures are those that were measured."""
+"""The figures in the README and in the workloads' pages are those that were measured."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_figure_comes_from_a_measurement() -> None:
-    done = subprocess.run(
-        [sys.executable, "benchmarks/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("script", ["benchmarks/tables.py", "benchmarks/pages.py"])
+def test_every_figure_comes_from_a_measurement(script: str) -> None:
+    done = subprocess.run([sys.executable, script, "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -19,6 +20,6 @@ def test_every_benchmark_is_in_the_table_and_in_make_bench() -> None:
     table = (ROOT / "README.md").read_text().partition("<!-- measured -->")[2].partition("<!-- end -->")[0]
     told = set(re.findall(r"\| (\w+\.py(?: [a-z]+)?)[^|]*\|$", table, re.MULTILINE))
     run = set(re.findall(r"^\tpython benchmarks/(\w+\.py(?: [a-z]+)?)", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    measuring = {path.name for path in (ROOT / "benchmarks").glob("*.py")} - {"measurement.py", "tables.py"}
+    measuring = {path.name for path in (ROOT / "benchmarks").glob("*.py")} - {"measurement.py", "tables.py", "pages.py"}
     assert told <= run
     assert {command.split()[0] for command in told} == measuring
