@@ -7,16 +7,22 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.core.botocore_stubber import BotocoreStubber
 
 from workloads.errors import InputError, UnavailableError
-from workloads.training.runtime import storage
+from workloads.training.runtime import lock, storage
+from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import Folder, locate
+from workloads.training.runtime.train import train
+from workloads.training.runtime.workload import Workload
 
-from .test_run import go, line, outcome
+from .test_run import Settings, go, line, outcome
 
 
 class Refusing(ThreadingHTTPServer):
@@ -173,3 +179,77 @@ def test_an_outage_at_the_end_keeps_the_last_checkpoint_to_go_on_from(
     assert not (tmp_path / "run" / "metrics.json").exists()
     go(tmp_path / "run")
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+
+
+@pytest.fixture
+def expire(aws: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets an access key expire: AWS refuses it from then on."""
+    expired: set[str] = set()
+    answer = BotocoreStubber.__call__
+
+    def refusing(stubber: BotocoreStubber, event_name: str, request: Any, **more: Any) -> Any:
+        if any(f"Credential={key}/".encode() in request.headers["Authorization"] for key in expired):
+            raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "The token has expired"}}, event_name)
+        return answer(stubber, event_name, request, **more)
+
+    monkeypatch.setattr(BotocoreStubber, "__call__", refusing)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    return expired.add
+
+
+def train_in_s3(workload: Workload[Settings]) -> None:
+    options = RunOptions(metrics="cloudwatch")
+    train("line", workload, Settings(), options=options, data=".", output="s3://bucket/run")
+
+
+def outcome_in_s3(folder: Path) -> tuple[bytes, list[tuple[str, str, str]]]:
+    place = locate("s3://bucket/run")
+    assert not [name for name in place.names() if name.startswith("checkpoints/")]
+    for name in ("model.safetensors", "history.csv"):
+        (folder / name).write_bytes((place / name).read())
+    return outcome(folder)
+
+
+def test_credentials_that_expire_in_the_middle_and_are_renewed_lose_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    expire: Callable[[str], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def time_passes(epoch: int, batch: int) -> None:
+        if (epoch, batch) == (0, 2):
+            expire("first")
+        if (epoch, batch) == (2, 0):
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
+
+    go(tmp_path / "whole")
+    train_in_s3(line(time_passes))
+    told = capsys.readouterr().out
+    assert told.count("no checkpoint now (training goes on, the next epoch tries again)") == 1
+    assert "the credentials have expired: renew them" in told
+    assert outcome_in_s3(tmp_path) == outcome(tmp_path / "whole")
+    statistics = boto3.Session().client("cloudwatch").get_metric_statistics(
+        Namespace="Groundwork/Training",
+        MetricName="TrainingLoss",
+        Dimensions=[{"Name": "Workload", "Value": "line"}],
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(hours=1),
+        Period=7200,
+        Statistics=["SampleCount"],
+    )
+    assert sum(point["SampleCount"] for point in statistics["Datapoints"]) == Settings().epochs
+
+
+def test_credentials_that_nobody_renews_end_it_clearly_and_the_same_command_goes_on_with_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expire: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    go(tmp_path / "whole")
+    with pytest.raises(UnavailableError, match="the credentials have expired: renew them, and run the same command"):
+        train_in_s3(line(lambda epoch, _: expire("first") if epoch == 1 else None))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
+    storage.s3.cache_clear()
+    monkeypatch.setattr(lock, "_is_alive", lambda _: False)  # who trained first would be another process, and gone
+    train_in_s3(line())
+    assert "continuing at epoch 2" in capsys.readouterr().out
+    assert outcome_in_s3(tmp_path) == outcome(tmp_path / "whole")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from workloads.aws import AWS_ERRORS
 from workloads.errors import InputError
 from workloads.training.runtime import storage
 from workloads.training.runtime.storage import Bucket, Folder
@@ -54,7 +55,7 @@ class _Cached(Bucket):
             if error.response["Error"]["Code"] == "304":  # not modified
                 return payload
             raise self.explained(error) from error
-        except storage.AWS_ERRORS as error:
+        except AWS_ERRORS as error:
             raise self.explained(error) from error
         content = answer["ETag"].encode() + b"\n" + payload
         with contextlib.suppress(InputError):  # the disk is full, or not ours: the job runs without a copy

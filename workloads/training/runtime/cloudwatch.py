@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from workloads.training.runtime.storage import AWS_ERRORS, expired
+from workloads.aws import AWS_ERRORS, expired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,6 +108,7 @@ class CloudWatchMetrics:
         if self._warned and not patient:
             return
         with self._sending:
+            renewed = False
             while self._buffer:
                 batch = [self._buffer[index] for index in range(min(len(self._buffer), _DATA_PER_REQUEST))]
                 try:
@@ -115,6 +116,9 @@ class CloudWatchMetrics:
                 except AWS_ERRORS as error:
                     if expired(error):
                         self._client = self._connect()
+                        if not renewed:  # this flush may be the run's last
+                            renewed = True
+                            continue
                     if not self._warned:
                         self._warn(f"CloudWatch takes no metrics now (training goes on, they are kept): {error}")
                     self._warned = True

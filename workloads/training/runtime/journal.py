@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from optuna.storages.journal import BaseJournalBackend
 
+from workloads.aws import AWS_ERRORS
 from workloads.training.runtime import storage
 
 if TYPE_CHECKING:
@@ -53,6 +54,6 @@ class BucketJournal(BaseJournalBackend):
             if error.response["Error"]["Code"] in _TAKEN:
                 return False
             raise place.explained(error) from error
-        except storage.AWS_ERRORS as error:
+        except AWS_ERRORS as error:
             raise place.explained(error) from error
         return True

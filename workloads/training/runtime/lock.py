@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from workloads.aws import AWS_ERRORS
 from workloads.errors import InputError
 from workloads.training.runtime import storage
 
@@ -158,7 +159,7 @@ class _BucketLock:
             if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
                 return None
             raise self._place.explained(error) from error
-        except storage.AWS_ERRORS as error:
+        except AWS_ERRORS as error:
             raise self._place.explained(error) from error
         return answer["ETag"]
 
@@ -171,7 +172,7 @@ class _BucketLock:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
             raise self._place.explained(error) from error
-        except storage.AWS_ERRORS as error:
+        except AWS_ERRORS as error:
             raise self._place.explained(error) from error
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)

@@ -15,41 +15,20 @@ import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 
-from workloads.errors import InputError, UnavailableError
+from workloads.aws import AWS_ERRORS, expired, explained
+from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3 import S3Client
-
-#: S3's words for what passes by itself, and for credentials that ran out.
-_PASSING = {
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "BandwidthLimitExceeded",
-}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-
-#: What a request to AWS may end with. Credentials that are renewed, and expired again, are a bare RuntimeError.
-AWS_ERRORS = (BotoCoreError, ClientError, RuntimeError)
-
-
-def expired(error: Exception) -> bool:
-    """Whether one of `AWS_ERRORS` says that the credentials have expired."""
-    if isinstance(error, ClientError):
-        return error.response["Error"]["Code"] in _EXPIRED
-    return isinstance(error, RuntimeError)
 
 
 class Location(ABC):
@@ -242,17 +221,8 @@ class Bucket(Location):
 
     def explained(self, error: Exception) -> InputError:
         """An error of S3 in words, and whether it may pass; the next request looks for renewed credentials."""
-        if isinstance(error, NoCredentialsError):
-            return InputError(f"{self}: no credentials for AWS: configure a profile or a role")
         if expired(error):
             s3.cache_clear()
-            return UnavailableError(f"{self}: the credentials have expired: renew them, and run the same command again")
-        if not isinstance(error, ClientError):
-            return UnavailableError(f"{self}: S3 cannot be reached: {error}")
-        code = error.response["Error"]["Code"]
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return UnavailableError(f"{self}: S3 is not available now ({code}): run the same command again later")
         reasons = {
             "NoSuchKey": "there is no such object",
             "NoSuchBucket": f"there is no bucket {self.bucket}",
@@ -261,7 +231,7 @@ class Bucket(Location):
             "403": "access denied: does the role or profile allow it?",
             "AccessDenied": "access denied: does the role or profile allow it?",
         }
-        return InputError(f"{self}: {reasons.get(code, error.response['Error'].get('Message') or code)}")
+        return explained(self, error, service="S3", reasons=reasons)
 
 
 @cache
