@@ -66,7 +66,7 @@ def calls(texts: list[str], program: str) -> Iterator[list[str]]:
 def command(words: list[str]) -> tuple[Any, list[str]]:
     """The command of ours that words name, and what is left of them."""
     found = typer.main.get_command(app)
-    while getattr(found, "commands", None) and words:
+    while getattr(found, "commands", None) and words and not words[0].startswith("-"):
         with found.make_context("groundwork", [], resilient_parsing=True) as context:
             _, found, words = found.resolve_command(context, words)
     return found, words
