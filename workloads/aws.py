@@ -34,7 +34,8 @@ _PASSING = {
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
 #: What a person must mend on this machine before AWS can be asked at all.
-_TO_MEND = (NoRegionError, ParamValidationError, PartialCredentialsError, ProfileNotFound)
+_TO_MEND = (ParamValidationError, PartialCredentialsError, ProfileNotFound)
+_CHOOSE = 'choose an account and a region (aws configure), or the local cloud (eval "$(groundwork local env)")'
 
 #: What a request to AWS may end with. Credentials that are renewed, and expired again, are a bare RuntimeError.
 AWS_ERRORS = (BotoCoreError, ClientError, RuntimeError)
@@ -58,8 +59,8 @@ def explained(
         service: Who was asked.
         reasons: What codes of the service mean here; of other codes its own message is told.
     """
-    if isinstance(error, NoCredentialsError):
-        return InputError(f"{what}: no credentials for AWS: configure a profile or a role")
+    if isinstance(error, NoCredentialsError | NoRegionError):
+        return InputError(f"{what}: {str(error).removesuffix('.')}: {_CHOOSE}")
     if isinstance(error, _TO_MEND):
         return InputError(f"{what}: {' '.join(str(error).split())}")
     if expired(error):

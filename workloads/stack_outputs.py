@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-from workloads.errors import InputError, UnavailableError
-
-_LOCAL = 'use the local cloud (eval "$(groundwork local env)")'
-_ACCOUNT = "Choose an account and a region (aws configure)"
+from workloads.aws import AWS_ERRORS, explained
 
 
 def stack_outputs(stack: str) -> dict[str, str]:
@@ -20,13 +16,10 @@ def stack_outputs(stack: str) -> dict[str, str]:
     """
     try:
         found = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        reason = error.response["Error"].get("Message", error)
-        raise InputError(
-            f"stack {stack}: {reason}. Deploy it (cdk deploy {stack}), give its name (--stack), or {_LOCAL}"
-        ) from error
-    except (NoCredentialsError, NoRegionError) as error:
-        raise InputError(f"stack {stack}: {error} {_ACCOUNT}, or {_LOCAL}") from error
-    except BotoCoreError as error:
-        raise UnavailableError(f"stack {stack}: AWS cannot be reached: {error}") from error
+    except AWS_ERRORS as error:
+        missing = (
+            f"it does not exist in this account and region. Deploy it (cdk deploy {stack}), give another's name "
+            '(--stack), or use the local cloud (eval "$(groundwork local env)")'
+        )
+        raise explained(f"stack {stack}", error, reasons={"ValidationError": missing}) from error
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
