@@ -68,8 +68,9 @@ def down(name: Name = "default") -> None:
 @app.command()
 def env(name: Name = "default") -> None:
     """Print what a shell needs: eval "$(groundwork local env)"."""
+    environment = _cloud(name).shell_environment()  # before a line is printed, which a shell would obey
     typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
-    for key, value in _cloud(name).shell_environment().items():
+    for key, value in environment.items():
         typer.echo(f"export {key}={shlex.quote(value)}")
 
 

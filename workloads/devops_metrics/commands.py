@@ -181,7 +181,7 @@ def queries() -> None:
 
 @app.command()
 def describe(stack: Stack = "DevOpsMetrics", mapping: Mapping = None) -> None:
-    """What the database holds: rows, oldest and newest, retention."""
+    """Show what the database holds: rows, oldest and newest, retention."""
     from workloads.devops_metrics.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
 
     held = connect(stack, Schema.load(mapping)).describe()

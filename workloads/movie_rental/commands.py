@@ -35,10 +35,12 @@ DEFAULT = "DataEcosystem"
 
 @app.command("load-source")
 def load_source(
-    into: Annotated[str, typer.Option(help="As --source of migrate; a database on the stack's server is made.")],
+    into: Annotated[
+        str, typer.Option(help="The database to fill, named as migrate's --source; on the stack's server it is made.")
+    ],
     stack: Stack = DEFAULT,
     scale: Annotated[float, typer.Option(help="Size; 1 is Pagila's, and Pagila where GROUNDWORK_DATA has it.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of a generated company.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of a generated company.")] = 0,
     replace: Annotated[bool, typer.Option(help="Drop the tables that are there.")] = False,
 ) -> None:
     """Load Pagila, or a generated company, into a database that can be migrated."""
@@ -131,7 +133,7 @@ def search(
 
 @app.command()
 def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> None:
-    """What people rented who rented what a customer rented."""
+    """Recommend movies to a customer: what people rented who rented the same."""
     from workloads.movie_rental.views import show_recommendations  # noqa: PLC0415
 
     with _stack(stack) as found:
@@ -146,7 +148,7 @@ def trends(
     csv: Annotated[Path | None, typer.Option(help="Write the whole table into this file.", show_default=False)] = None,
     stack: Stack = DEFAULT,
 ) -> None:
-    """Rentals by category and week: counts, moving average, what stands out, what may come."""
+    """Show rentals by category and week: counts, moving average, what stands out, what may come."""
     from workloads.movie_rental.trends import weekly  # noqa: PLC0415
     from workloads.movie_rental.views import show_trends  # noqa: PLC0415
 
@@ -167,7 +169,7 @@ def customer(
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON, to hand out to them.")] = False,
     stack: Stack = DEFAULT,
 ) -> None:
-    """All that is known of one customer, or their erasure; exit code 1 if anything is left of them."""
+    """Show all that is known of a customer, or erase them; exit code 1 if anything is left of them."""
     from workloads.movie_rental import customer as about  # noqa: PLC0415
     from workloads.movie_rental.views import show_customer, show_traces  # noqa: PLC0415
 
@@ -183,7 +185,7 @@ def customer(
 
 @app.command()
 def movie(
-    movie: Annotated[str, typer.Argument(help="MovieID.", show_default=False)],
+    movie: Annotated[str, typer.Argument(help="The movie's MovieID.", show_default=False)],
     put: Annotated[
         Path | None, typer.Option(help="JSON file with attributes to set: create or change it.", show_default=False)
     ] = None,
@@ -213,8 +215,8 @@ def movie(
 @app.command()
 def rent(
     customer: Number,
-    movie: Annotated[str, typer.Argument(help="MovieID.", show_default=False)],
-    store: Annotated[int, typer.Option(help="Where.")] = 1,
+    movie: Annotated[str, typer.Argument(help="The movie's MovieID.", show_default=False)],
+    store: Annotated[int, typer.Option(help="The store's number.")] = 1,
     stack: Stack = DEFAULT,
 ) -> None:
     """Lend a copy of a movie: rental, payment and event in one transaction; the event is sent at once."""
@@ -265,7 +267,7 @@ def rebuild(stack: Stack = DEFAULT) -> None:
 
 @app.command()
 def quality(stack: Stack = DEFAULT) -> None:
-    """How good recommendations and search are, on what is there."""
+    """Measure how good recommendations and search are, on what is there."""
     from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality  # noqa: PLC0415
     from workloads.movie_rental.views import show_quality  # noqa: PLC0415
 
