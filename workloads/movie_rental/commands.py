@@ -35,9 +35,7 @@ DEFAULT = "DataEcosystem"
 
 @app.command("load-source")
 def load_source(
-    into: Annotated[
-        str, typer.Option(help="The database to fill, named as migrate's --source; on the stack's server it is made.")
-    ],
+    into: Annotated[str, typer.Option(help="The database to fill, named as migrate's --source.")],
     stack: Stack = DEFAULT,
     scale: Annotated[float, typer.Option(help="Size; 1 is Pagila's, and Pagila where GROUNDWORK_DATA has it.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Seed of a generated company.")] = 0,
