@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from workloads.training import digit_classifier, digit_gan
-from workloads.training.digit_gan import Discriminator, Generator, draw, measure, to_signed
+from workloads.training.digit_gan_networks import Discriminator, Generator, draw, to_signed
 from workloads.training.digit_judge import Judge
 from workloads.training.mnist import load_mnist
 from workloads.training.runtime.device import autocast, choose_precision
@@ -161,7 +161,7 @@ def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[s
         torch.manual_seed(seed)
         generator, discriminator = cast("tuple[Generator, nn.Module]", networks())
         taken = train_peer(generator, discriminator, images, labels, times)
-        quality = measure(judge, test_features, draw(generator, labels[: len(test_features)], seed=seed))
+        quality = judge.measure(test_features, draw(generator, labels[: len(test_features)], seed=seed))
         rows[name] = {key: quality[key] for key in QUALITY} | taken
     for name, row in rows.items():
         print(f"seed {seed}  {name:12} " + "  ".join(f"{key} {value:.3f}" for key, value in row.items()), flush=True)

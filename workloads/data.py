@@ -15,7 +15,7 @@ from workloads.errors import InputError
 from workloads.training.runtime.storage import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 app = typer.Typer(no_args_is_help=True, help="Bring data sets to where a workload reads them.")
 
@@ -66,7 +66,7 @@ def _sample_delivery() -> Files:
 
 
 def _sample_nfl() -> Files:
-    from workloads.training.tabular.nfl import sample_nfl  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.training.tabular.nfl_sample import sample_nfl  # noqa: PLC0415 - pandas takes a second to import
 
     return sample_nfl()
 
@@ -77,37 +77,43 @@ DATASETS: dict[str, Dataset] = {
     "nfl": Dataset("nfl", _sample_nfl, None, "Kaggle: kendallgillies/nflstatistics"),
 }
 
-Name = Annotated[str, typer.Argument(help="One of: " + ", ".join(DATASETS) + ".", show_default=False)]
+_KNOWN = ", ".join(DATASETS)
+Name = Annotated[str, typer.Argument(help=f"One of: {_KNOWN}.", show_default=False)]
+Source = Annotated[
+    str, typer.Argument(help=f"One of: {_KNOWN}; or a folder or s3:// URI of your own.", show_default=False)
+]
 To = Annotated[str, typer.Option(help="Folder or s3:// URI.")]
+Again = Annotated[bool, typer.Option("--again", help="Send what is there already, too: it may be damaged.")]
 
 
 @app.command()
-def put(name: Name, to: To) -> None:
+def put(source: Source, to: To, again: Again = False) -> None:
     """Copy a data set to a folder or S3: from GROUNDWORK_DATA, or else from its origin. Sends what is not there yet."""
-    dataset = _dataset(name)
+    if source in DATASETS:
+        files = _files_of(DATASETS[source])
+    elif not (files := transfer.Files(locate(source))):
+        raise InputError(f"{source}: no data set is called so ({_KNOWN} are), and there are no files at such a place")
+    transfer.send(files, locate(to), typer.echo, again=again)
+
+
+def _files_of(dataset: Dataset) -> Mapping[str, bytes]:
     root = os.environ.get("GROUNDWORK_DATA")
     folder = Path(root, dataset.folder) if root else None
     if folder and folder.is_dir():
-        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-    elif dataset.download:
-        files = dataset.download()
-    else:
-        raise InputError(
-            f"{name}: get it from {dataset.origin} and set GROUNDWORK_DATA to a folder with {dataset.folder}/"
-        )
-    _write(files, to)
+        return transfer.Files(locate(str(folder)))
+    if dataset.download:
+        return dataset.download()
+    raise InputError(
+        f"{dataset.folder}: get it from {dataset.origin} and set GROUNDWORK_DATA to a folder with {dataset.folder}/"
+    )
 
 
 @app.command()
 def sample(name: Name, to: To) -> None:
     """Write a small stand-in for a data set, which needs no download, to a folder or S3."""
-    _write(_dataset(name).sample(), to)
-
-
-def _dataset(name: str) -> Dataset:
     if name not in DATASETS:
-        raise InputError(f"no data set is called {name}: choose from {', '.join(DATASETS)}")
-    return DATASETS[name]
+        raise InputError(f"no data set is called {name}: choose from {_KNOWN}")
+    transfer.send(DATASETS[name].sample(), locate(to), typer.echo)
 
 
 @app.command(name="list")
@@ -118,9 +124,11 @@ def show(place: Annotated[str | None, typer.Argument(help="Folder or s3:// URI."
             typer.echo(f"{name:10} {dataset.origin}")
         return
     where = locate(place)
-    sums = transfer.read_sums(where)
-    for name in where.names():
-        typer.echo(f"{sums.get(name, 'no sum'):64}  {name}")
+    sums, names = transfer.read_sums(where), where.names()
+    if not names:
+        raise InputError(f"{place}: there are no files")
+    for name in names:
+        typer.echo(f"{sums.get(name, '-'):64}  {name}")
 
 
 @app.command()
@@ -131,8 +139,6 @@ def verify(place: Annotated[str, typer.Argument(help="Folder or s3:// URI.")]) -
         typer.echo(f"{file.state:8} {file.size:>13,} bytes  {file.name}")
     wrong = [file.name for file in checked if file.state in ("damaged", "missing")]
     if wrong:
-        raise InputError(f"{place}: damaged or missing: {', '.join(wrong)}; put the data set there again")
-
-
-def _write(files: Files, to: str) -> None:
-    transfer.send(files, locate(to), typer.echo)
+        raise InputError(
+            f"{place}: damaged or missing: {', '.join(wrong)}; bring them there anew: groundwork data put ... --again"
+        )

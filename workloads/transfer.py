@@ -1,13 +1,15 @@
 """Files to a folder or S3 and back in order: checked, in parallel, going on where an interrupted transfer ended.
 
-`SHA256SUMS` beside the files says what each must be, in the format of `sha256sum`; it grows with every file that has
-arrived, so the same command later sends the rest alone.
+`SHA256SUMS` beside the files says what each must be, in the format of `sha256sum`; it grows while files arrive, so the
+same command later sends the rest alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
+import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -15,12 +17,13 @@ from typing import TYPE_CHECKING, Literal
 from workloads.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from workloads.training.runtime.storage import Location
 
 SUMS = "SHA256SUMS"
 _TRANSFERS = 8
+_SUMS_SECONDS = 2.0  # between two writings of the list: of ten thousand small files it is longer than any of them
 
 State = Literal["good", "damaged", "missing", "unknown"]
 
@@ -34,36 +37,62 @@ class Checked:
     state: State
 
 
-def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], None]) -> int:
+class Files(Mapping[str, bytes]):
+    """The files at a place by name, each read when it is asked for. Its list of sums is none of them."""
+
+    def __init__(self, place: Location) -> None:
+        self._place = place
+        self._names = [name for name in place.names() if name != SUMS]
+
+    def __getitem__(self, name: str) -> bytes:
+        return (self._place / name).read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], None], *, again: bool = False) -> int:
     """Write files that are not there yet; how many those were.
 
     Args:
         files: Names and content.
         target: Folder or prefix.
         tell: Tells a person of each file.
+        again: Write those that are there, too: the list of sums says what they were when they arrived.
 
     Raises:
         InputError: A file cannot be written; those that arrived need not be sent again.
     """
     there = read_sums(target)
     present = set(target.names())
-    writing = threading.Lock()
+    writing, written = threading.Lock(), time.monotonic()
 
     def one(name: str) -> bool:
+        nonlocal written
         content = files[name]
         digest = hashlib.sha256(content).hexdigest()
-        if there.get(name) == digest and name in present:
+        if not again and there.get(name) == digest and name in present:
             tell(f"{target / name}  already there")
             return False
         (target / name).write(content)
         with writing:
             there[name] = digest
-            _write_sums(target, there)
+            if time.monotonic() - written > _SUMS_SECONDS:
+                _write_sums(target, there)
+                written = time.monotonic()
         tell(f"{target / name}  {len(content):,} bytes")
         return True
 
-    with ThreadPoolExecutor(_TRANSFERS) as pool:
-        return sum(pool.map(one, files))
+    before = dict(there)
+    try:
+        with ThreadPoolExecutor(_TRANSFERS) as pool:
+            return sum(pool.map(one, files))
+    finally:
+        if there != before:
+            _write_sums(target, there)
 
 
 def check(place: Location) -> list[Checked]:

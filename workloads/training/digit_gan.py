@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import copy
 import math
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Adam
 
 from workloads.errors import InputError
 from workloads.training import digit_gan_report as report
 from workloads.training import generative_quality
+from workloads.training.digit_gan_networks import Discriminator, Generator, draw, follow, to_signed
 from workloads.training.digit_images import png, tiled
 from workloads.training.digit_judge import Judge
-from workloads.training.mnist import CLASSES, SIDE, Digits, load_mnist
+from workloads.training.mnist import CLASSES, SIDE, load_mnist
 from workloads.training.runtime.randomness import seed_everything, shuffled
-from workloads.training.runtime.results import Results
 from workloads.training.runtime.run_folder import load_model
 from workloads.training.runtime.settings import TrainingSettings
 from workloads.training.runtime.storage import locate
@@ -34,16 +34,15 @@ from workloads.training.runtime.workload import Workload
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from workloads.training.runtime.results import Results
     from workloads.training.runtime.run import Run
     from workloads.training.runtime.storage import Location
 
 NAME = "digit-gan"
-NOTEBOOK = Path(__file__).with_suffix(".ipynb")
 FILM_FRAMES = 48
 CHECKPOINT_IMAGES = 2_000
 """How many images the quality after each epoch is measured on."""
 _PENALTY_EVERY = 8  # steps; weighted as much more
-_NEIGHBOUR_IMAGES = 1_000  # whose nearest training images are looked for
 _ATTEMPTS = 50  # batches drawn for a digit before giving up
 
 _REFERENCE: Mapping[str, Any] = {
@@ -103,63 +102,6 @@ class Settings(TrainingSettings):
         if value and others.data.get("architecture") == "reference":
             raise ValueError("the reference architecture cannot draw a chosen digit")
         return value
-
-
-class Generator(nn.Module):
-    """From noise [n, noise_size], and digits [n] when conditional, to images float [n, 1, 28, 28] in -1..1."""
-
-    def __init__(self, architecture: str, *, conditional: bool) -> None:
-        super().__init__()
-        self.conditional = conditional
-        self.noise_size, width = (100, 128) if architecture == "reference" else (64, 64)
-        self.layers = nn.Sequential(
-            nn.Linear(self.noise_size + conditional * CLASSES, width * 7 * 7, bias=False),
-            nn.Unflatten(1, (width, 7, 7)),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(width // 2),
-            nn.ReLU(),
-            nn.ConvTranspose2d(width // 2, 1, 4, stride=2, padding=1),
-            nn.Tanh(),
-        )
-
-    def forward(self, noise: Tensor, digits: Tensor) -> Tensor:
-        """Draw an image for each row of noise."""
-        if self.conditional:
-            noise = torch.cat([noise, one_hot(digits, CLASSES).to(noise.dtype)], 1)
-        images: Tensor = self.layers(noise)
-        return images
-
-
-class Discriminator(nn.Module):
-    """From images float [n, 1, 28, 28] in -1..1, and digits [n] when conditional, to logits [n]: positive says real.
-
-    When conditional it is a projection discriminator (Miyato and Koyama 2018): a vector for each digit, times features.
-    """
-
-    def __init__(self, architecture: str, *, conditional: bool) -> None:
-        super().__init__()
-        width = 64 if architecture == "reference" else 32
-        self.features = nn.Sequential(
-            nn.Conv2d(1, width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
-            nn.Flatten(),
-        )
-        self.realism = nn.Linear(2 * width * 7 * 7, 1)
-        self.digits = nn.Embedding(CLASSES, 2 * width * 7 * 7) if conditional else None
-        if self.digits is not None:
-            nn.init.zeros_(self.digits.weight)  # random vectors of this size would drown everything else
-
-    def forward(self, images: Tensor, digits: Tensor) -> Tensor:
-        """Judge each image."""
-        features = self.features(images)
-        logits: Tensor = self.realism(features).squeeze(1)
-        if self.digits is not None:
-            logits = logits + (self.digits(digits) * features).sum(1)
-        return logits
 
 
 class Film:
@@ -257,12 +199,22 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
             discriminator.requires_grad_(requires_grad=True)
             follow(average, generator, decay=settings.average_decay, step=film.steps)
         drawn = draw(average, labels[sample], seed=settings.seed)
-        quality = measure(judge, sample_features, drawn)
+        quality = judge.measure(sample_features, drawn)
         run.record(**quality)
         run.say(f"  Fréchet distance {quality['frechet_distance']:.2f}")
 
     film.step(lambda: draw(average, film_digits, seed=settings.seed))
-    return _results(settings, digits, average, judge, film, run)
+    return replace(
+        report.results(settings, digits, average, judge, film.frames, run),
+        model={
+            **{f"generator.{name}": tensor for name, tensor in average.state_dict().items()},
+            **{f"classifier.{name}": tensor for name, tensor in judge.network.state_dict().items()},
+        },
+        model_settings={
+            "generator": {"architecture": settings.architecture, "conditional": settings.conditional},
+            "classifier": dict(judge.settings),
+        },
+    )
 
 
 def _judge(settings: Settings, images: Tensor, labels: Tensor, run: Run) -> Judge:
@@ -276,53 +228,6 @@ def squared_gradient(logits: Tensor, images: Tensor) -> Tensor:
     """The mean squared norm of the gradient that logits have at images [n, 1, 28, 28]: R1 (Mescheder et al. 2018)."""
     (gradient,) = torch.autograd.grad(logits[: len(images)].sum(), images, create_graph=True)
     return gradient.square().sum() / len(images)
-
-
-@torch.no_grad()
-def follow(average: nn.Module, trained: nn.Module, *, decay: float, step: int) -> None:
-    """Move averaged weights towards the trained ones: quickly in the first steps, then with the given decay."""
-    share = 1 - min(decay, (1 + step) / (10 + step))
-    for weights, target in zip(average.parameters(), trained.parameters(), strict=True):
-        weights.lerp_(target, share)
-    for statistics, latest in zip(average.buffers(), trained.buffers(), strict=True):
-        statistics.copy_(latest)
-
-
-def to_signed(images: Tensor) -> Tensor:
-    """From uint8 [n, 28, 28] to float [n, 1, 28, 28] in -1..1."""
-    return images.unsqueeze(1).float().div(127.5).sub(1)
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """From float [n, 1, 28, 28] in -1..1 to uint8 [n, 28, 28]."""
-    return images.squeeze(1).float().add(1).mul(127.5).round().to(torch.uint8)
-
-
-@torch.inference_mode()
-def draw(generator: Generator, digits: Tensor, seed: int) -> Tensor:
-    """Images uint8 [n, 28, 28] of the given digits [n] (of any, when the generator is not conditional).
-
-    The same seed draws the same images on every device, up to rounding.
-    """
-    generator.eval()
-    randomness = torch.Generator().manual_seed(seed)
-    noise = torch.randn(len(digits), generator.noise_size, generator=randomness).to(digits.device)
-    batches = zip(torch.split(noise, 500), torch.split(digits, 500), strict=True)
-    return torch.cat([to_bytes(generator(*batch)) for batch in batches])
-
-
-def measure(judge: Judge, real_features: Tensor, images: Tensor) -> dict[str, float]:
-    """The quality of generated images uint8 [n, 28, 28], compared with the features [m, d] of real ones."""
-    features, digits = judge.look(images)
-    precision, recall = generative_quality.precision_and_recall(real_features, features)
-    entropy = generative_quality.relative_entropy(digits, CLASSES)
-    return {
-        "frechet_distance": generative_quality.frechet_distance(real_features, features),
-        "precision": precision,
-        "recall": recall,
-        "digit_entropy": entropy,
-        "mode_collapse": float(generative_quality.is_collapsed(entropy, recall)),
-    }
 
 
 def generate(run: Location, digits: Sequence[int], count: int, seed: int) -> dict[str, bytes]:
@@ -367,71 +272,6 @@ def _draw_digit(generator: Generator, judge: Judge, digit: int, count: int, seed
 
 def _below(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
-
-
-def _results(  # noqa: PLR0917 - what training ends with
-    settings: Settings, digits: Digits, generator: Generator, judge: Judge, film: Film, run: Run
-) -> Results:
-    count = min(settings.quality_images, len(digits.test_images), len(digits.train_images))
-    training = torch.from_numpy(digits.train_images[shuffled(len(digits.train_images), settings.seed, 0)[:count]])
-    test_images = torch.from_numpy(digits.test_images[:count])
-    asked = torch.from_numpy(digits.train_labels[shuffled(len(digits.train_labels), settings.seed, 1)[:count]]).long()
-    generated = draw(generator, asked.to(run.device), seed=settings.seed)
-    test_features, test_verdicts = judge.look(test_images.to(run.device))
-    _, verdicts = judge.look(generated)
-    real = measure(judge, test_features, training.to(run.device))
-    drawn = torch.bincount(verdicts.cpu(), minlength=CLASSES)
-    test = {
-        **measure(judge, test_features, generated),
-        "frechet_distance_of_training_images": real["frechet_distance"],
-        "digits_drawn": int((drawn > 0).sum()),
-        "digit_shares": {str(digit): float(share) for digit, share in enumerate(drawn / len(verdicts))},
-        "nearest_neighbour_ratio": generative_quality.nearest_neighbour_ratio(
-            _pixels(generated[:_NEIGHBOUR_IMAGES].cpu()),
-            _pixels(test_images[:_NEIGHBOUR_IMAGES]),
-            _pixels(torch.from_numpy(digits.train_images)),
-        ),
-        "classifier_accuracy": float(
-            (test_verdicts.cpu() == torch.from_numpy(digits.test_labels[:count])).double().mean()
-        ),
-    }
-    if settings.conditional:
-        test["as_asked_for"] = float((verdicts.cpu() == asked).double().mean())
-    return Results(
-        test=test,
-        headline=report.headline(test, sum(parameter.numel() for parameter in generator.parameters())),
-        data={
-            "sha256": digits.sha256,
-            "training_images": len(digits.train_images),
-            "test_images": len(digits.test_images),
-            "training_images_per_class": np.bincount(digits.train_labels, minlength=CLASSES).tolist(),
-        },
-        card=report.model_card(settings.model_dump(), digits, test),
-        figures=report.figures(
-            digits,
-            generated.cpu().numpy(),
-            asked.numpy() if settings.conditional else None,
-            verdicts.cpu().numpy(),
-            run.history,
-        ),
-        tables=report.tables(test, real),
-        model={
-            **{f"generator.{name}": tensor for name, tensor in generator.state_dict().items()},
-            **{f"classifier.{name}": tensor for name, tensor in judge.network.state_dict().items()},
-        },
-        model_settings={
-            "generator": {"architecture": settings.architecture, "conditional": settings.conditional},
-            "classifier": dict(judge.settings),
-        },
-        files={
-            "training.gif": report.film([frame.numpy() for frame in film.frames]),
-            NOTEBOOK.name: NOTEBOOK.read_bytes(),
-        },
-    )
-
-
-def _pixels(images: Tensor) -> Tensor:
-    return images.flatten(1).float()
 
 
 WORKLOAD = Workload(

@@ -2,25 +2,108 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from workloads.training.digit_gan_networks import draw
 from workloads.training.digit_images import captioned, gif, panels, tiled
-from workloads.training.generative_quality import COLLAPSED_ENTROPY, COLLAPSED_RECALL, nearest_neighbours
+from workloads.training.generative_quality import (
+    COLLAPSED_ENTROPY,
+    COLLAPSED_RECALL,
+    nearest_neighbour_ratio,
+    nearest_neighbours,
+)
 from workloads.training.mnist import CLASSES, Digits
 from workloads.training.runtime.figures import curves
-from workloads.training.runtime.results import Figure, ModelCard, Table
+from workloads.training.runtime.randomness import shuffled
+from workloads.training.runtime.results import Figure, ModelCard, Results, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
+    from workloads.training.digit_gan import Settings
+    from workloads.training.digit_gan_networks import Generator
+    from workloads.training.digit_judge import Judge
+    from workloads.training.runtime.run import Run
+
+NOTEBOOK = Path(__file__).with_name("digit_gan.ipynb")
+_NEIGHBOUR_IMAGES = 1_000  # whose nearest training images are looked for
 _SIDE_BY_SIDE = 100  # images of the grid of real, and of that of generated ones
 _SHOWN = 40
 _NEIGHBOURS_SHOWN = 10
+
+
+def results(  # noqa: PLR0917 - what training ends with
+    settings: Settings, digits: Digits, generator: Generator, judge: Judge, frames: Sequence[Tensor], run: Run
+) -> Results:
+    """Everything a finished run says of its generator, but for the model itself.
+
+    Args:
+        settings: The run's.
+        digits: The data; its test set is what generated images are compared with.
+        generator: The one that is kept.
+        judge: What looks at the images.
+        frames: The film: uint8 [100, 28, 28] each.
+        run: The run, for its device and history.
+    """
+    count = min(settings.quality_images, len(digits.test_images), len(digits.train_images))
+    training = torch.from_numpy(digits.train_images[shuffled(len(digits.train_images), settings.seed, 0)[:count]])
+    test_images = torch.from_numpy(digits.test_images[:count])
+    asked = torch.from_numpy(digits.train_labels[shuffled(len(digits.train_labels), settings.seed, 1)[:count]]).long()
+    generated = draw(generator, asked.to(run.device), seed=settings.seed)
+    test_features, test_verdicts = judge.look(test_images.to(run.device))
+    _, verdicts = judge.look(generated)
+    real = judge.measure(test_features, training.to(run.device))
+    drawn = torch.bincount(verdicts.cpu(), minlength=CLASSES)
+    test = {
+        **judge.measure(test_features, generated),
+        "frechet_distance_of_training_images": real["frechet_distance"],
+        "digits_drawn": int((drawn > 0).sum()),
+        "digit_shares": {str(digit): float(share) for digit, share in enumerate(drawn / len(verdicts))},
+        "nearest_neighbour_ratio": nearest_neighbour_ratio(
+            _pixels(generated[:_NEIGHBOUR_IMAGES].cpu()),
+            _pixels(test_images[:_NEIGHBOUR_IMAGES]),
+            _pixels(torch.from_numpy(digits.train_images)),
+        ),
+        "classifier_accuracy": float(
+            (test_verdicts.cpu() == torch.from_numpy(digits.test_labels[:count])).double().mean()
+        ),
+    }
+    if settings.conditional:
+        test["as_asked_for"] = float((verdicts.cpu() == asked).double().mean())
+    return Results(
+        test=test,
+        headline=headline(test, sum(parameter.numel() for parameter in generator.parameters())),
+        data={
+            "sha256": digits.sha256,
+            "training_images": len(digits.train_images),
+            "test_images": len(digits.test_images),
+            "training_images_per_class": np.bincount(digits.train_labels, minlength=CLASSES).tolist(),
+        },
+        card=model_card(settings.model_dump(), digits, test),
+        figures=figures(
+            digits,
+            generated.cpu().numpy(),
+            asked.numpy() if settings.conditional else None,
+            verdicts.cpu().numpy(),
+            run.history,
+        ),
+        tables=tables(test, real),
+        files={
+            "training.gif": film([frame.numpy() for frame in frames]),
+            NOTEBOOK.name: NOTEBOOK.read_bytes(),
+        },
+    )
+
+
+def _pixels(images: Tensor) -> Tensor:
+    return images.flatten(1).float()
 
 
 def film(frames: Sequence[NDArray[np.uint8]]) -> bytes:

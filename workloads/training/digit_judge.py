@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.training import digit_classifier
+from workloads.training import digit_classifier, generative_quality
 from workloads.training.digit_augmentation import augmented
+from workloads.training.mnist import CLASSES
 from workloads.training.runtime.run_folder import load_model
 
 if TYPE_CHECKING:
@@ -88,3 +89,16 @@ class Judge:
         """
         features = digit_classifier.classify(self.network[:-1], images)
         return features, self.network[-1](features).argmax(1)
+
+    def measure(self, real_features: Tensor, images: Tensor) -> dict[str, float]:
+        """The quality of generated images uint8 [n, 28, 28], compared with the features [m, d] of real ones."""
+        features, digits = self.look(images)
+        precision, recall = generative_quality.precision_and_recall(real_features, features)
+        entropy = generative_quality.relative_entropy(digits, CLASSES)
+        return {
+            "frechet_distance": generative_quality.frechet_distance(real_features, features),
+            "precision": precision,
+            "recall": recall,
+            "digit_entropy": entropy,
+            "mode_collapse": float(generative_quality.is_collapsed(entropy, recall)),
+        }

@@ -21,7 +21,8 @@ from PIL import Image
 
 from workloads.errors import Interrupted
 from workloads.training import digit_classifier, digit_gan
-from workloads.training.digit_gan import Film, Generator, Settings, draw, measure
+from workloads.training.digit_gan import Film, Settings
+from workloads.training.digit_gan_networks import Generator, draw
 from workloads.training.digit_judge import Judge
 from workloads.training.mnist import FILES, format_idx, load_mnist
 from workloads.training.runtime.settings import RunOptions
@@ -199,14 +200,14 @@ def test_a_generator_that_draws_the_same_again_and_again_is_flagged(digits: Path
     data, judge = load_mnist(locate(str(digits))), Judge.of_run(locate(str(classifier)))
     real, _ = judge.look(torch.from_numpy(data.train_images))
     labels = torch.from_numpy(data.train_labels).long()
-    assert measure(judge, real, torch.from_numpy(data.test_images))["mode_collapse"] == 0
+    assert judge.measure(real, torch.from_numpy(data.test_images))["mode_collapse"] == 0
     one_image_a_digit = torch.stack([torch.from_numpy(data.train_images)[labels == digit][0] for digit in range(10)])
-    collapsed = measure(judge, real, one_image_a_digit[labels])
+    collapsed = judge.measure(real, one_image_a_digit[labels])
     assert collapsed["digit_entropy"] > 0.98
     assert collapsed["mode_collapse"] == 1
-    assert measure(judge, real, one_image_a_digit[labels % 3])["mode_collapse"] == 1
+    assert judge.measure(real, one_image_a_digit[labels % 3])["mode_collapse"] == 1
     untrained = draw(Generator("compact", conditional=True), labels, seed=0)
-    assert measure(judge, real, untrained)["mode_collapse"] == 1
+    assert judge.measure(real, untrained)["mode_collapse"] == 1
     assert read(run)["test"]["mode_collapse"] in {0, 1}
 
 

@@ -22,9 +22,9 @@ from workloads.training.tabular.nfl import (
     examples,
     inches,
     load_players,
-    sample_nfl,
     statistic,
 )
+from workloads.training.tabular.nfl_sample import sample_nfl
 
 
 @pytest.fixture

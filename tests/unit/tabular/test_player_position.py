@@ -8,17 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workloads.training import player_position
-from workloads.training.player_position import (
+from workloads.training.player_position import Settings, evaluate, fit_network
+from workloads.training.tabular.ensemble import QuietLoop, leave_out
+from workloads.training.tabular.position import (
     Rows,
-    Settings,
-    evaluate,
-    fit_network,
     forest_of,
+    network_probabilities,
     out_of_fold_probabilities,
     player_splits,
     with_forest,
 )
-from workloads.training.tabular.ensemble import QuietLoop, leave_out
 
 
 def some_rows(players: int = 30, seed: int = 0) -> Rows:
@@ -95,7 +94,7 @@ def test_weights_make_rare_positions_be_found_more_often() -> None:
     for balance in ("none", "weights"):
         chosen = Settings(epochs=10, batch_size=50, hidden=8, balance=balance, folds=2)
         network, _ = fit_network(chosen, features.to_numpy(), rows, QuietLoop(0), torch.device("cpu"))
-        probabilities = player_position.network_probabilities(network, features.to_numpy())
+        probabilities = network_probabilities(network, features.to_numpy())
         found[balance] = probabilities[:, 1:].sum()
     assert found["weights"] > 1.2 * found["none"]
 

@@ -11,18 +11,8 @@ from torch import nn
 from workloads.errors import InputError
 from workloads.options import validated
 from workloads.training import digit_gan_report as report
-from workloads.training.digit_gan import (
-    FILM_FRAMES,
-    Discriminator,
-    Film,
-    Generator,
-    Settings,
-    draw,
-    follow,
-    squared_gradient,
-    to_bytes,
-    to_signed,
-)
+from workloads.training.digit_gan import FILM_FRAMES, Film, Settings, squared_gradient
+from workloads.training.digit_gan_networks import Discriminator, Generator, draw, follow, to_bytes, to_signed
 from workloads.training.digit_images import tiled
 
 

@@ -1,4 +1,7 @@
-"""The object given to `fit`: epochs, batches, steps and records; the rest it does by itself."""
+"""The object given to `fit`: epochs, batches, steps and records; the rest it does by itself.
+
+One class, since a model file sees one object; what it does by itself is done in the modules beside this one.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,6 @@ the like say nothing of how somebody plays.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -51,7 +49,8 @@ def inches(text: str) -> float:
     return 12.0 * int(feet[1]) + int(feet[2]) if feet else number(text)
 
 
-_RECEIVING = {
+#: The numbers of the Kaggle set's two tables of seasons, and what they are called here.
+RECEIVING = {
     "Games Played": "games",
     "Receptions": "receptions",
     "Receiving Yards": "receiving_yards",
@@ -62,7 +61,7 @@ _RECEIVING = {
     "First Down Receptions": "receiving_first_downs",
     "Fumbles": "receiving_fumbles",
 }
-_RUSHING = {
+RUSHING = {
     "Games Played": "rushing_games",
     "Rushing Attempts": "carries",
     "Rushing Yards": "rushing_yards",
@@ -122,8 +121,8 @@ def load_players(data: Location) -> Players:
 
 def _load_three_files(data: Location) -> Players:
     position = Column("Position", word, "position", required=False)
-    receiving = _read_seasons(data / RECEIVING_FILE, [*_IDENTITY, position, *_numbers(_RECEIVING)])
-    rushing = _read_seasons(data / RUSHING_FILE, [*_IDENTITY, *_numbers(_RUSHING)])
+    receiving = _read_seasons(data / RECEIVING_FILE, [*_IDENTITY, position, *_numbers(RECEIVING)])
+    rushing = _read_seasons(data / RUSHING_FILE, [*_IDENTITY, *_numbers(RUSHING)])
     facts = read_table(
         data / FACTS_FILE,
         [
@@ -133,7 +132,7 @@ def _load_three_files(data: Location) -> Players:
         ],
     )
     _refuse_repeated(data / FACTS_FILE, facts, ["player"])
-    return Players(_none_is_zero(receiving, _RECEIVING.values()), _none_is_zero(rushing, _RUSHING.values()), facts)
+    return Players(_none_is_zero(receiving, RECEIVING.values()), _none_is_zero(rushing, RUSHING.values()), facts)
 
 
 def _load_nflverse(data: Location) -> Players:
@@ -161,9 +160,9 @@ def _load_nflverse(data: Location) -> Players:
     given = [Column(name, statistic) for name in [*_NFLVERSE_RECEIVING, *_NFLVERSE_RUSHING] if name in header]
     table = _read_seasons(data / seasons[0], [*identity, position, part, *given])
     table = _none_is_zero(table, [column.key for column in given])
-    receiving = table.reindex(columns=[*_SEASON_KEY, "position", *_RECEIVING.values(), LINE])
+    receiving = table.reindex(columns=[*_SEASON_KEY, "position", *RECEIVING.values(), LINE])
     rushing = table.assign(rushing_games=table.get("games", np.nan))
-    rushing = rushing.reindex(columns=[*_SEASON_KEY, *_RUSHING.values(), LINE])
+    rushing = rushing.reindex(columns=[*_SEASON_KEY, *RUSHING.values(), LINE])
     known = [_nflverse_facts(data / name, headers[name]) for name in facts]
     empty = pd.DataFrame(columns=["player", "height", "weight"]).astype({"height": "float64", "weight": "float64"})
     return Players(receiving, rushing, pd.concat(known).drop_duplicates("player") if known else empty)
@@ -214,9 +213,9 @@ def examples(players: Players, features: Features, level: Level) -> pd.DataFrame
         level: `season`: the numbers of the row; `career`: those of all the player's rows together.
     """
     key = ["player"] if level == "career" else _SEASON_KEY
-    totals = _totals(players.receiving, list(_RECEIVING.values()), key).rename(columns={"rows": "seasons"})
+    totals = _totals(players.receiving, list(RECEIVING.values()), key).rename(columns={"rows": "seasons"})
     if features != "receiving":
-        rushing = _totals(players.rushing, list(_RUSHING.values()), key).rename(columns={"rows": "rushing_seasons"})
+        rushing = _totals(players.rushing, list(RUSHING.values()), key).rename(columns={"rows": "rushing_seasons"})
         totals = totals.join(rushing)
         counts = [name for name in rushing if not str(name).startswith("longest")]
         totals.loc[~totals.index.isin(rushing.index), counts] = 0.0  # who is not in that table has not rushed
@@ -265,60 +264,3 @@ def _rushing_rates(totals: pd.DataFrame) -> dict[str, pd.Series]:
         "share_of_games_in_rushing": totals["rushing_games"] / games,
     }
     return per_game | per_carry | others
-
-
-def sample_nfl(players: int = 150, seed: int = 0) -> dict[str, bytes]:
-    """A generated stand-in of the three files, as they are: nobody in it ever played.
-
-    Positions differ in build and in how often they catch and run, as on a field; three players in five have no
-    position, as most in the real set have none; numbers have their `--`, `T` and thousands.
-    """
-    generator = np.random.default_rng(seed)
-    # Per position: share; height, weight; catches and carries a game; yards a catch and a carry.
-    kinds = {
-        "WR": (0.36, 72.5, 200, 3.0, 0.1, 13.0, 6.0),
-        "RB": (0.26, 70.5, 215, 1.4, 8.0, 7.8, 4.2),
-        "TE": (0.22, 76.5, 255, 1.8, 0.02, 10.8, 3.0),
-        "QB": (0.10, 75.5, 224, 0.02, 2.5, 2.0, 4.0),
-        "FB": (0.06, 72.3, 246, 0.7, 0.7, 7.0, 3.2),
-    }
-    receiving, rushing, facts = [], [], []
-    shares = [kind[0] for kind in kinds.values()]
-    for index in range(players):
-        position = str(generator.choice(list(kinds), p=shares))
-        _, height, weight, catches, carries, per_catch, per_carry = kinds[position]
-        player, name = f"player{index}/{2500000 + index}", f"Player, {index}"
-        label = position if index % 5 in {0, 1} else ""
-        weight_cell = "" if generator.random() < 1 / 50 else f"{generator.normal(weight, 8):.0f}"
-        facts.append([player, name, "", f"{generator.normal(height, 1.2):.0f}", weight_cell])
-        talent = generator.lognormal(0, 0.5)
-        first = int(generator.integers(2000, 2014))
-        for year in range(first, first + int(generator.integers(1, 6))):
-            games = int(generator.integers(1, 17))
-            caught, run = generator.poisson([catches * talent * games, carries * talent * games])
-            key = [player, name, label, year, f"Team {generator.integers(32)}", games]
-            receiving.append([*key, *_sample_cells(generator, int(caught), per_catch)])
-            if position in {"RB", "QB", "FB"} or run:
-                rushing.append([*key, *_sample_cells(generator, int(run), per_carry)])
-    identity = ["Player Id", "Name", "Position", "Year", "Team"]
-    return {
-        RECEIVING_FILE: _csv([*identity, *_RECEIVING], receiving),
-        RUSHING_FILE: _csv([*identity, *_RUSHING], rushing),
-        FACTS_FILE: _csv(["Player Id", "Name", "Position", "Height (inches)", "Weight (lbs)"], facts),
-    }
-
-
-def _sample_cells(generator: np.random.Generator, plays: int, yards_per_play: float) -> list[str]:
-    """Plays, yards, longest, touchdowns, first downs or plays of 20, ... as the files write them."""
-    if not plays:
-        return ["--"] * 8
-    yards = round(plays * generator.normal(yards_per_play, 0.8))
-    longest = f"{generator.integers(3, 60)}{generator.choice(['', 'T'], p=[0.8, 0.2])}"
-    others = generator.poisson(plays * np.array([0.05, 0.12, 0.02, 0.4, 0.02]))
-    return [f"{plays:,}", f"{yards:,}", longest, *map(str, others)]
-
-
-def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue().encode()

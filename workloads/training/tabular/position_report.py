@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workloads.training.player_position import Rows, Settings
+    from workloads.training.player_position import Settings
     from workloads.training.tabular.evaluation import Comparison
+    from workloads.training.tabular.position import Rows
 
 
 def report(

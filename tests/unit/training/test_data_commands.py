@@ -1,0 +1,115 @@
+"""`groundwork data`: a folder goes to S3 and back, whole, once, and checked."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+import pytest
+
+from workloads.commands import app
+from workloads.errors import InputError
+from workloads.training.runtime.storage import locate
+from workloads.transfer import SUMS, Files, check, send
+
+Data = Callable[..., str]
+
+
+@pytest.fixture
+def data(aws: None, capsys: pytest.CaptureFixture[str]) -> Data:
+    """Runs a command; what it says."""
+    boto3.client("s3").create_bucket(Bucket="bucket")
+
+    def run(*words: str | Path) -> str:
+        app(["data", *map(str, words)], standalone_mode=False)
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A person's own images."""
+    made = tmp_path / "mine"
+    for number in range(30):
+        file = made / f"class-{number % 3}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(bytes([number]) * 1000)
+    return made
+
+
+def test_a_folder_goes_to_s3_and_back(data: Data, folder: Path, tmp_path: Path) -> None:
+    assert data("put", folder, "--to", "s3://bucket/mine").count(" 1,000 bytes") == 30
+    assert data("put", folder, "--to", "s3://bucket/mine").count("already there") == 30
+    assert data("verify", "s3://bucket/mine").count("good ") == 30
+    listed = data("list", "s3://bucket/mine")
+    assert listed.count(".png") == 30
+    assert SUMS in listed
+    data("put", "s3://bucket/mine", "--to", tmp_path / "back")
+    names = [path.relative_to(folder) for path in folder.rglob("*.png")]
+    assert all((tmp_path / "back" / name).read_bytes() == (folder / name).read_bytes() for name in names)
+
+
+def test_a_known_data_set_comes_from_the_folder_of_all(
+    data: Data, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.rename(tmp_path / "nfl")
+    monkeypatch.setenv("GROUNDWORK_DATA", str(tmp_path))
+    assert data("put", "nfl", "--to", "s3://bucket/nfl").count(" 1,000 bytes") == 30
+    monkeypatch.delenv("GROUNDWORK_DATA")
+    with pytest.raises(InputError, match="get it from Kaggle: kendallgillies/nflstatistics and set GROUNDWORK_DATA"):
+        data("put", "nfl", "--to", "s3://bucket/nfl")
+
+
+def test_what_was_damaged_is_named_and_sent_again(data: Data, folder: Path) -> None:
+    data("put", folder, "--to", "s3://bucket/mine")
+    locate("s3://bucket/mine/class-1/4.png").write(b"x" * 1000)
+    locate("s3://bucket/mine/class-2/5.png").delete()
+    with pytest.raises(InputError, match=r"missing: class-1/4.png, class-2/5.png; .* data put \.\.\. --again"):
+        data("verify", "s3://bucket/mine")
+    data("put", folder, "--to", "s3://bucket/mine", "--again")
+    assert data("verify", "s3://bucket/mine").count("good ") == 30
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("put", "digits", "--to", "s3://bucket/x"), "digits: no data set is called so"),
+        (("put", ".", "--to", "ftp://bucket/x"), "ftp://bucket/x: expected s3://bucket/key or a folder"),
+        (("put", "{folder}", "--to", "s3://absent/x"), "there is no bucket absent"),
+        (("list", "s3://absent/x"), "there is no bucket absent"),
+        (("list", "s3://bucket/x"), "s3://bucket/x: there are no files"),
+        (("verify", "s3://bucket/x"), "s3://bucket/x: no SHA256SUMS"),
+        (("sample", "emnist", "--to", "x"), "no data set is called emnist"),
+    ],
+)
+def test_what_cannot_be_is_said(data: Data, folder: Path, words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message) as refused:
+        data(*(word.format(folder=folder) for word in words))
+    assert refused.value.exit_code == 2
+
+
+def test_a_transfer_that_was_killed_goes_on(folder: Path, tmp_path: Path) -> None:
+    """Every file that is at its place is whole; the same command brings the rest."""
+    target = tmp_path / "there"
+    slow = (
+        "import sys, os, signal, workloads.transfer as transfer\n"
+        "from pathlib import Path\n"
+        "from workloads.training.runtime.storage import Folder\n"
+        "write, count = Folder.write, iter(range(99))\n"
+        "def fuse(place, content):\n"
+        "    if next(count) == 17: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    write(place, content)\n"
+        "Folder.write, transfer._SUMS_SECONDS = fuse, 0\n"
+        "transfer.send(transfer.Files(Folder(Path(sys.argv[1]))), Folder(Path(sys.argv[2])), print)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", slow, folder, target], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    sent = {path.name: path.read_bytes() for path in target.rglob("*.png")}
+    assert 0 < len(sent) < 30
+    told = list[str]()
+    send(Files(locate(str(folder))), locate(str(target)), told.append)
+    assert sum("already there" in line for line in told) > 0
+    assert {file.state for file in check(locate(str(target)))} == {"good"}
