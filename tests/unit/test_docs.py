@@ -30,7 +30,13 @@ STACKS = {
 }
 OTHERS = {"training.yaml", "training.gif"}  # files that look like settings
 SECTIONS = ["Deploy", "Settings", "Alarms", "Outputs", "Cost", "Removal"]
-PLACEHOLDERS = {"WORKLOAD": "digit-classifier", "DATASET": "mnist", "N": "3", "...": ""}
+PLACEHOLDERS = {
+    "WORKLOAD": "digit-classifier",
+    "my-workload": "digit-classifier",
+    "DATASET": "mnist",
+    "N": "3",
+    "...": "",
+}
 AWS_OF_THE_SHELL = {"s3 cp", "logs tail", "cloudformation deploy", "configure"}  # these are in no service's model
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -113,12 +119,28 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
 
 
+def test_the_diagram_of_packages_is_what_they_import() -> None:
+    packages = {"groundwork", "infra", "localcloud", "workloads"}
+    imported = {
+        (package, other)
+        for package in packages
+        for file in FILES
+        if file.startswith(f"{package}/") and file.endswith(".py")
+        for other in re.findall(r"^ *(?:from|import) (\w+)", (ROOT / file).read_text(), re.MULTILINE)
+        if other in packages - {package}
+    }
+    drawn = re.findall(
+        r"^ *(\w+) --> ([\w &]+)$", blocks(ROOT / "docs" / "architecture.md", "mermaid")[0], re.MULTILINE
+    )
+    assert {(one, other) for one, others in drawn for other in others.split(" & ") if one in packages} == imported
+
+
 @every_page
 def test_every_path_exists(page: Path) -> None:
-    for text in quoted(page):
+    for text in [*quoted(page), *blocks(page, "mermaid")]:
         for path in re.findall(r"(?<![\w/.<>*-])(?:[\w.*-]+/)*[\w*-]+\.(?:py|yaml|cypher|sh|conf)(?![\w/<])", text):
             pattern = re.escape(path).replace(r"\*", "[^/]*")
-            assert "my_stack" in path or re.search(rf"^(.*/)?{pattern}$", "\n".join(FILES), re.MULTILINE), path
+            assert "/my_" in path or re.search(rf"^(.*/)?{pattern}$", "\n".join(FILES), re.MULTILINE), path
         if re.match(rf"({'|'.join(FOLDERS)})/[\w/-]*$", text):
             assert text.rstrip("/") in {*FOLDERS, *FILES}, text
 
