@@ -308,6 +308,12 @@ def test_every_dependency_has_its_line() -> None:
     assert all(re.search(rf"^{name}==", checks, re.MULTILINE) for name in rest), rest
 
 
-def test_every_decision_is_one_page() -> None:
-    for page in (ROOT / "docs" / "decisions").glob("*.md"):
-        assert len(page.read_text().split()) < 700, page
+def test_every_page_is_linked_and_a_decision_is_no_longer_than_a_page() -> None:
+    linked = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?:|mailto:)([^)#]+)", page.read_text())
+    }
+    for page in ROOT.glob("docs/**/*.md"):
+        assert page in linked, page
+        assert page.parent.name != "decisions" or len(page.read_text().split()) < 700, page
