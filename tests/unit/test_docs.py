@@ -20,7 +20,7 @@ from groundwork.__main__ import app
 from infra.config import Config
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 FOLDERS = ("benchmarks", "cloudformation", "docs", "groundwork", "infra", "lambda", "localcloud", "tests", "workloads")
 FILES = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*")}
 FILES |= {path.name for path in ROOT.iterdir()}
@@ -38,6 +38,8 @@ PLACEHOLDERS = {
     "...": "",
 }
 AWS_OF_THE_SHELL = {"s3 cp", "logs tail", "cloudformation deploy", "configure"}  # these are in no service's model
+
+COMMAND: Any = typer.main.get_command(app)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 every_stack = pytest.mark.parametrize("stack", STACKS)
@@ -71,7 +73,7 @@ def calls(texts: list[str], program: str) -> Iterator[list[str]]:
 
 def command(words: list[str]) -> tuple[Any, list[str]]:
     """The command of ours that words name, and what is left of them."""
-    found = typer.main.get_command(app)
+    found = COMMAND
     while getattr(found, "commands", None) and words and not words[0].startswith("-"):
         with found.make_context("groundwork", [], resilient_parsing=True) as context:
             _, found, words = found.resolve_command(context, words)
@@ -88,6 +90,12 @@ def template(stack: str) -> dict[str, Any]:
     Loader.add_multi_constructor("!", lambda _, suffix, __: suffix)
     found: dict[str, Any] = yaml.load((ROOT / "cloudformation" / f"{slug(stack)}.yaml").read_text(), Loader)  # noqa: S506
     return found
+
+
+@cache
+def source() -> str:
+    """All code of ours but the tests."""
+    return "".join((ROOT / file).read_text() for file in FILES if re.fullmatch(r"(?!tests/).*\.py", file))
 
 
 def slug(stack: str) -> str:
@@ -250,9 +258,8 @@ def test_every_import_finds_what_it_names(page: Path) -> None:
 
 @every_page
 def test_every_variable_of_ours_is_read_somewhere(page: Path) -> None:
-    source = "".join((ROOT / file).read_text() for file in FILES if file.endswith(".py") and "tests/" not in file)
     for name in re.findall(r"\b(?:GROUNDWORK|LOCALCLOUD|MOVIE_RENTAL|STOREFRONT)_[A-Z_]+\b", page.read_text()):
-        assert name in source or ("_PREFIX" in source and name.removeprefix("STOREFRONT_").lower() in source), name
+        assert name in source() or name.removeprefix("STOREFRONT_").lower() in source(), name  # a field of its Settings
 
 
 @every_stack
