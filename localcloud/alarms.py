@@ -1,24 +1,21 @@
 """CloudWatch alarms: evaluated every second over sliding windows, so that nobody waits for a full minute.
 
-moto gaps: alarms stay in the state they are given, composite alarms do not exist, and nothing is notified.
+moto gaps: alarms stay in the state they are given, and nothing is notified.
 """
 
 import json
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from statistics import quantiles
 from typing import Any
 
-from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDatum, cloudwatch_backends
-from moto.cloudwatch.responses import CloudWatchResponse
+from moto.cloudwatch.exceptions import InvalidParameterCombination
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 
 from localcloud.account import ACCOUNT, REGION
 from localcloud.background import background, client
-from localcloud.events import deliver, publish
-from localcloud.expressions import Grammar, Test
+from localcloud.events import publish
 from localcloud.hooks import after, instead
-from localcloud.metric_math import calculate
 
 BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
@@ -26,6 +23,8 @@ BREACHES: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+#: Settings of alarms that are refused rather than misjudged; no stack of ours has them.
+BEYOND = {"metric_data_queries": "several metrics", "extended_statistic": "percentiles"}
 
 
 def judge(
@@ -61,38 +60,16 @@ def judge(
 
 
 def evaluate_alarms() -> None:
-    """Bring every alarm's state up to date, composite ones last."""
-    now, alarms = datetime.now(UTC), list(cloudwatch_backends[ACCOUNT][REGION].alarms.values())
-    for alarm in alarms:
-        if alarm.rule is None:
-            _evaluate(alarm, now)
-    states = {key: alarm.state_value for alarm in alarms for key in (alarm.name, alarm.alarm_arn)}
-    for alarm in alarms:
-        if alarm.rule is not None:
-            value = "ALARM" if RULES.parse(alarm.rule)(states) else "OK"
-            if value != alarm.state_value:
-                alarm.update_state(f"{alarm.rule} is {value == 'ALARM'}", "{}", value)
-
-
-def _state_of(term: str) -> Test[dict[str, str]]:
-    if term in ("TRUE", "FALSE"):
-        return lambda _states: term == "TRUE"
-    wanted, _, name = term.rstrip(") \n").partition("(")
-    return lambda states: states.get(name.strip(" \"'")) == wanted.strip()
-
-
-RULES: Grammar[dict[str, str]] = Grammar(
-    r"(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"[^\"]*\"|'[^']*'|[^\s()\"']+)\s*\)|TRUE|FALSE",
-    _state_of,
-    ("AND", "OR", "NOT"),
-)
+    """Bring every alarm's state up to date."""
+    now = datetime.now(UTC)
+    for alarm in list(cloudwatch_backends[ACCOUNT][REGION].alarms.values()):
+        _evaluate(alarm, now)
 
 
 def _evaluate(alarm: Alarm, now: datetime) -> None:
     count = int(alarm.evaluation_periods)
     needed = int(alarm.datapoints_to_alarm or count)
-    period = timedelta(seconds=_period(alarm))
-    points = [_point(alarm, now - period * (age + 1), now - period * age) for age in reversed(range(count))]
+    points = _points(alarm, count, now)
     threshold, breach = float(alarm.threshold), BREACHES[alarm.comparison_operator]
     state = judge(
         points,
@@ -110,57 +87,28 @@ def _evaluate(alarm: Alarm, now: datetime) -> None:
         alarm.update_state(reason, data, state)
 
 
-def _period(alarm: Alarm) -> int:
-    return int(alarm.period or next(q.metric_stat.period for q in alarm.metric_data_queries if q.metric_stat))
-
-
-def _point(alarm: Alarm, begin: datetime, end: datetime) -> float | None:
-    if not alarm.metric_data_queries:
-        dimensions = _dimensions(alarm.dimensions)
-        chosen = alarm.statistic or alarm.extended_statistic or ""
-        return _statistic((alarm.namespace, alarm.metric_name), dimensions, chosen, begin, end)
-    values: dict[str, float | None] = {}
-    for query in alarm.metric_data_queries:
-        if stat := query.metric_stat:
-            dimensions = _dimensions(stat.metric.dimensions)
-            metric = stat.metric.namespace, stat.metric.metric_name
-            values[query.id] = _statistic(metric, dimensions, stat.stat, begin, end)
-    for query in alarm.metric_data_queries:
-        if query.expression:
-            values[query.id] = calculate(query.expression, values)
-    returned = [query.id for query in alarm.metric_data_queries if str(query.return_data).lower() == "true"]
-    return values[returned[0] if returned else alarm.metric_data_queries[-1].id]
-
-
-def _statistic(
-    metric: tuple[str, str], dimensions: dict[str, str], statistic: str, begin: datetime, end: datetime
-) -> float | None:
-    found: list[Any] = [
+def _points(alarm: Alarm, count: int, now: datetime) -> list[float | None]:
+    """The metric's statistic in each of the last ``count`` periods, the oldest first; None where there are no data."""
+    dimensions = _named(alarm.dimensions)
+    data: list[Any] = [
         datum
         for datum in list(cloudwatch_backends[ACCOUNT][REGION].metric_data)
-        if (datum.namespace, datum.name) == metric
-        and begin < _utc(datum.timestamp) <= end
-        and _dimensions(datum.dimensions) == dimensions
+        if (datum.namespace, datum.name) == (alarm.namespace, alarm.metric_name)
+        and _named(datum.dimensions) == dimensions
     ]
-    if not found:
-        return None
-    sums = [(d.sum, d.sample_count) if isinstance(d, MetricAggregatedDatum) else (d.value, 1.0) for d in found]
-    total, count = (sum(column) for column in zip(*sums, strict=True))
-    simple = {
-        "Sum": total,
-        "SampleCount": count,
-        "Average": total / count,
-        "Minimum": min(d.min if isinstance(d, MetricAggregatedDatum) else d.value for d in found),
-        "Maximum": max(d.max if isinstance(d, MetricAggregatedDatum) else d.value for d in found),
-    }
-    if statistic in simple or len(found) == 1:
-        return float(simple.get(statistic, simple["Average"]))
-    values = [d.value for d in found if not isinstance(d, MetricAggregatedDatum)]
-    return float(quantiles(values, n=1000, method="inclusive")[round(float(statistic[1:]) * 10) - 1])
+    period = timedelta(seconds=int(alarm.period))
+    points: list[float | None] = []
+    for age in reversed(range(count)):
+        begin, end = now - period * (age + 1), now - period * age
+        within = Statistics([alarm.statistic], begin)
+        within.metric_data = [datum for datum in data if begin < _utc(datum.timestamp) <= end]
+        point: Any = within.get_statistics_for_type(alarm.statistic) if within.metric_data else None
+        points.append(None if point is None else float(point))
+    return points
 
 
-def _dimensions(pairs: Iterable[Any]) -> dict[str, str]:
-    return {pair.name: pair.value for pair in pairs}
+def _named(dimensions: Iterable[Any]) -> dict[str, str]:
+    return {dimension.name: dimension.value for dimension in dimensions}
 
 
 def _utc(moment: datetime) -> datetime:
@@ -173,10 +121,13 @@ def _created(_: None, alarm: Alarm, *_args: Any, **_kwargs: Any) -> None:
 
 
 @instead(CloudWatchBackend, "put_metric_alarm")
-def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, *args: Any, **kwargs: Any) -> Alarm:
+def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
     """A change of an alarm keeps its state."""
+    for setting, meant in BEYOND.items():
+        if settings.get(setting):
+            raise InvalidParameterCombination(f"Alarm {name}: the local cloud does not evaluate {meant}")
     before = self.alarms.get(name)
-    alarm: Alarm = original(self, name, *args, **kwargs)
+    alarm: Alarm = original(self, name, **settings)
     if before:
         alarm.state_value, alarm.state_reason = before.state_value, before.state_reason
     return alarm
@@ -196,22 +147,11 @@ def _update_state(original: Any, self: Alarm, reason: str, reason_data: str, sta
 
 
 def _act(action: str, alarm: Alarm, before: str, reason: str) -> None:
-    if ":sns:" in action:
-        subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
-        message = json.dumps(_notification(alarm, before, reason))
-        client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
-    elif ":lambda:" in action:
-        event = {
-            "source": "aws.cloudwatch",
-            "alarmArn": alarm.alarm_arn,
-            "accountId": ACCOUNT,
-            "time": f"{alarm.state_updated_timestamp:%Y-%m-%dT%H:%M:%S.000+0000}",
-            "region": REGION,
-            "alarmData": _described(alarm, before, reason),
-        }
-        deliver(action, json.dumps(event))
-    else:
+    if ":sns:" not in action:
         raise NotImplementedError(f"alarm {alarm.name}: the local cloud has no action {action}")
+    subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
+    message = json.dumps(_notification(alarm, before, reason))
+    client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
 
 
 def _described(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
@@ -234,7 +174,7 @@ def _notification(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
     trigger = {
         "MetricName": alarm.metric_name,
         "Namespace": alarm.namespace,
-        "Statistic": (alarm.statistic or alarm.extended_statistic or "").upper(),
+        "Statistic": alarm.statistic.upper(),
         "Dimensions": [{"name": dimension.name, "value": dimension.value} for dimension in alarm.dimensions],
         "Period": alarm.period,
         "EvaluationPeriods": alarm.evaluation_periods,
@@ -254,7 +194,3 @@ def _notification(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
         "OldStateValue": before,
         "Trigger": trigger,
     }
-
-
-# A composite alarm is an alarm with a rule, which moto's model knows and its API does not.
-setattr(CloudWatchResponse, "put_composite_alarm", CloudWatchResponse.put_metric_alarm)  # noqa: B010

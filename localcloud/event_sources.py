@@ -7,7 +7,6 @@ does after a failure it does here, too, only sooner.
 
 import base64
 import json
-import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from moto.sqs.models import Queue, sqs_backends
 from localcloud.account import ACCOUNT, REGION
 from localcloud.background import background, client
 from localcloud.events import deliver
-from localcloud.functions import invoke
+from localcloud.functions import invoke, retry_seconds
 from localcloud.hooks import after
 
 Json = dict[str, Any]
@@ -107,7 +106,7 @@ def _process(mapping: EventSourceMapping, records: list[Json]) -> None:
             _give_up(mapping, records, attempt)
             return
         else:
-            time.sleep(_pause() * min(2**attempt, 8))
+            time.sleep(retry_seconds() * min(2**attempt, 8))
             attempt += 1
 
 
@@ -188,7 +187,7 @@ def _read_queue(mapping: EventSourceMapping) -> None:
         for record in records:
             handle = {"QueueUrl": url, "ReceiptHandle": record["receiptHandle"]}
             if record["messageId"] in refused:
-                sqs.change_message_visibility(**handle, VisibilityTimeout=round(_pause()))
+                sqs.change_message_visibility(**handle, VisibilityTimeout=round(retry_seconds()))
             else:
                 sqs.delete_message(**handle)
         if refused:
@@ -242,7 +241,3 @@ def _failures(mapping: EventSourceMapping, records: list[Json], identity: Any) -
     refused = _refused(mapping, records, identity)
     first = next((place for place, record in enumerate(records) if identity(record) in refused), len(records))
     return len(records) - first
-
-
-def _pause() -> float:
-    return float(os.environ.get("LOCALCLOUD_RETRY_SECONDS", "1"))

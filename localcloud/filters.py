@@ -10,9 +10,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from localcloud.expressions import ExpressionError, Grammar, Test
+import jmespath  # type: ignore[import-untyped]
+from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
 Matcher = Callable[[str], Any]
+Test = Callable[[Any], bool]
 MISSING = object()
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -22,11 +24,15 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-SELECTOR = r'\$(?:\.[\w-]+|\.?\["[^"]*"\]|\[\d+\])+'
-TERM = (
-    rf'{SELECTOR}\s*(?:(?:!=|>=|<=|=|>|<)\s*(?:"(?:[^"\\]|\\.)*"|[\w.*+:/@-]+)|IS\s+(?:TRUE|FALSE|NULL)|NOT\s+EXISTS)'
+CONDITION = re.compile(
+    r"""(\$(?:\.[\w-]+|\.?\["[^"]*"\]|\[\d+\])+)\s*  # what a selector names
+    (?:(!=|>=|<=|=|>|<)\s*("(?:[^"\\]|\\.)*"|[\w.*+:/@-]+)|IS\s+(TRUE|FALSE|NULL)|NOT\s+EXISTS)""",
+    re.DOTALL | re.VERBOSE,
 )
-PARTS = re.compile(rf"({SELECTOR})\s*(!=|>=|<=|=|>|<|IS|NOT)\s*(.*)", re.DOTALL)
+
+
+class PatternError(ValueError):
+    """The local cloud cannot read the pattern."""
 
 
 @lru_cache
@@ -34,17 +40,16 @@ def compile_pattern(pattern: str) -> Matcher:
     """A function that gives the fields of a message that matches, and None for others.
 
     Raises:
-        ExpressionError: The local cloud cannot read the pattern.
+        PatternError: The local cloud cannot read the pattern.
     """
     pattern = pattern.strip()
     if pattern.startswith(("[", "%")):
-        raise ExpressionError(f"pattern {pattern!r}: the local cloud reads terms and JSON conditions alone")
+        raise PatternError(f"pattern {pattern!r}: the local cloud reads terms and JSON conditions alone")
     if not pattern.startswith("{"):
         return _terms(pattern)
     if not pattern.endswith("}"):
-        raise ExpressionError(f"pattern {pattern!r}: the closing brace is missing")
-    grammar: Grammar[Any] = Grammar(TERM, _condition, ("&&", "||", "!"))
-    test = grammar.parse(pattern[1:-1])
+        raise PatternError(f"pattern {pattern!r}: the closing brace is missing")
+    test = _conditions(pattern[1:-1])
 
     def match(message: str) -> Any:
         try:
@@ -69,17 +74,28 @@ def _terms(pattern: str) -> Matcher:
     return match
 
 
-def _condition(term: str) -> Test[Any]:
-    parts = PARTS.fullmatch(term)
-    if not parts:
-        raise ExpressionError(f"cannot read the condition {term!r}")
-    path, sign, wanted = parts.groups()
-    if sign == "NOT":
-        return lambda fields: select(fields, path) is MISSING
-    if sign == "IS":
-        constant = {"TRUE": True, "FALSE": False, "NULL": None}[wanted]
-        return lambda fields: select(fields, path) is constant
-    return lambda fields: _compare(select(fields, path), sign, wanted)
+def _conditions(text: str) -> Test:
+    """The test that several conditions are together; JMESPath knows how ``&&``, ``||``, ``!`` and parentheses join."""
+    tests: list[Test] = []
+
+    def keep(condition: re.Match[str]) -> str:
+        tests.append(_condition(*condition.groups()))
+        return f'"{len(tests) - 1}"'
+
+    if unread := re.sub(r"&&|\|\||[!()]", " ", CONDITION.sub(" ", text)).strip():
+        raise PatternError(f"cannot read {unread!r} in {{{text}}}")
+    try:
+        joined = jmespath.compile(CONDITION.sub(keep, text))
+    except JMESPathError:
+        raise PatternError(f"conditions are joined by &&, ||, ! and pairs of parentheses; in {{{text}}} not") from None
+    return lambda fields: bool(joined.search({str(number): test(fields) for number, test in enumerate(tests)}))
+
+
+def _condition(path: str, sign: str | None, wanted: str, constant: str | None) -> Test:
+    if sign:
+        return lambda fields: _compare(select(fields, path), sign, wanted)
+    value = {"TRUE": True, "FALSE": False, "NULL": None}[constant] if constant else MISSING
+    return lambda fields: select(fields, path) is value
 
 
 def _compare(actual: Any, sign: str, wanted: str) -> bool:

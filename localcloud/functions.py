@@ -27,7 +27,7 @@ from localcloud.hooks import after, instead
 from localcloud.metrics import measure
 
 RUNTIME = str(Path(__file__).with_name("function_runtime.py"))
-DEFAULT_RETRIES = 2
+RETRIES = 2
 
 
 @after(LambdaFunction, "__init__", "update_configuration")
@@ -50,6 +50,11 @@ def invoke(name: str, event: Any) -> tuple[Any, bool]:
     backend = get_backend(ACCOUNT, REGION)
     result, failed, _ = _run(backend.get_function(name), event, str(uuid4()))
     return json.loads(result or "null"), failed
+
+
+def retry_seconds() -> float:
+    """The pause before what failed is tried again; AWS takes a minute."""
+    return float(os.environ.get("LOCALCLOUD_RETRY_SECONDS", "1"))
 
 
 def _run(fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
@@ -141,27 +146,10 @@ def _invoke(  # noqa: PLR0917 (moto's parameters)
 def _invoke_asynchronously(fn: LambdaFunction, body: Any) -> None:
     """Retry a failing event as Lambda does, only sooner; then it goes where failures go."""
     event, request = json.loads(body or "{}"), str(uuid4())
-    config = fn.event_invoke_config[-1].config if fn.event_invoke_config else {}
-    pause = float(os.environ.get("LOCALCLOUD_RETRY_SECONDS", "1"))
-    retries = int(config.get("MaximumRetryAttempts", DEFAULT_RETRIES))
-    for attempt in range(retries + 1):
-        time.sleep(pause * attempt)
-        result, failed, _ = _run(fn, event, request)
+    for attempt in range(RETRIES + 1):
+        time.sleep(retry_seconds() * attempt)
+        _, failed, _ = _run(fn, event, request)
         if not failed:
-            break
-    target = config.get("DestinationConfig", {}).get("OnFailure" if failed else "OnSuccess", {}).get("Destination")
-    if target:
-        context = {
-            "requestId": request,
-            "functionArn": f"{fn.function_arn}:$LATEST",
-            "condition": "RetriesExhausted" if failed else "Success",
-            "approximateInvokeCount": attempt + 1,
-        }
-        envelope = {"version": "1.0", "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"}
-        answer = json.loads(result or "null")
-        deliver(
-            target,
-            json.dumps(envelope | {"requestContext": context, "requestPayload": event, "responsePayload": answer}),
-        )
-    if failed and (dead_letter := fn.__dict__.get("dead_letter")):
+            return
+    if dead_letter := fn.__dict__.get("dead_letter"):
         deliver(dead_letter, json.dumps(event))

@@ -12,8 +12,7 @@ from moto.logs.models import LogsBackend, LogStream, logs_backends
 from moto.sqs.models import sqs_backends
 
 from localcloud.account import ACCOUNT, REGION
-from localcloud.expressions import ExpressionError
-from localcloud.filters import MISSING, compile_pattern, select
+from localcloud.filters import MISSING, PatternError, compile_pattern, select
 from localcloud.hooks import after, instead
 
 
@@ -32,7 +31,7 @@ def measure(namespace: str, name: str, value: float, dimensions: dict[str, str] 
 def _put_metric_filter(original: Any, self: LogsBackend, name: str, pattern: str, *args: Any) -> None:
     try:
         compile_pattern(pattern)
-    except ExpressionError as error:
+    except PatternError as error:
         raise InvalidParameterException(msg=f"Invalid metric filter: {error}") from error
     original(self, name, pattern, *args)
 

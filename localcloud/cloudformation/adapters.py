@@ -7,23 +7,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.account import REGION
 from localcloud.background import client
 from localcloud.cloudformation.translation import Properties
-
-
-def vpc(values: Properties) -> Properties:
-    """Attributes of a VPC are set one by one, wrapped."""
-    return _wrapped(values, "EnableDnsSupport", "EnableDnsHostnames")
-
-
-def subnet(values: Properties) -> Properties:
-    """As with a VPC."""
-    return _wrapped(values, "MapPublicIpOnLaunch")
-
-
-def _wrapped(values: Properties, *names: str) -> Properties:
-    return {key: {"Value": item} if key in names else item for key, item in values.items()}
 
 
 def security_group(values: Properties) -> Properties:
@@ -61,39 +46,15 @@ def address(values: Properties) -> Properties:
     return values | _given(TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}] if tags else None)
 
 
-def auto_scaling_group(values: Properties) -> Properties:
-    """Subnets travel as one text."""
-    zones = values.get("VPCZoneIdentifier")
-    return {**values, "VPCZoneIdentifier": ",".join(zones)} if isinstance(zones, list) else values
-
-
 def role(values: Properties) -> Properties:
-    """Attached and inline policies become calls."""
-    values = {**values, "PolicyDocument": values["AssumeRolePolicyDocument"]}
-    attached = [{"PolicyArn": arn} for arn in values.pop("ManagedPolicyArns", [])]
-    return values | _given(ManagedPolicyArns=attached, Policies=values.pop("Policies", []))
+    """Who may assume it has another name in an update."""
+    return {**values, "PolicyDocument": values["AssumeRolePolicyDocument"]}
 
 
 def inline_policy(values: Properties) -> Properties:
     """One document, put on each role."""
-    document = {key: values[key] for key in ("PolicyName", "PolicyDocument")}
-    for kind in ("Users", "Groups"):
-        if values.get(kind):
-            raise ValueError(f"property {kind} is not supported by the local cloud")
-    return {
-        "Roles": [{"RoleName": name, **document} for name in values.get("Roles", [])],
-        "PolicyName": values["PolicyName"],
-    }
-
-
-def managed_policy(values: Properties) -> Properties:
-    """Roles it is attached to become calls."""
-    return values | _given(Roles=[{"RoleName": name} for name in values.pop("Roles", [])])
-
-
-def instance_profile(values: Properties) -> Properties:
-    """Roles become calls."""
-    return {**values, "Roles": [{"RoleName": name} for name in values["Roles"]]}
+    document = values.pop("PolicyDocument")
+    return {**values, "Roles": [{"RoleName": name, "PolicyDocument": document} for name in values.get("Roles", [])]}
 
 
 def rule(values: Properties) -> Properties:
@@ -228,21 +189,9 @@ def _index_updates(values: Properties) -> list[Properties]:
     return [{"Delete": {"IndexName": name}} for name in gone] + [{"Create": index} for index in new]
 
 
-def global_table(values: Properties) -> Properties:
-    """The replica of this region is the table; what stands on the replica counts for it."""
-    replicas = values.pop("Replicas")
-    own = next(replica for replica in replicas if replica["Region"] == REGION)
-    if len(replicas) > 1:
-        raise ValueError("property Replicas: the local cloud has one region")
-    names = ("Tags", "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "TableClass")
-    return table({"BillingMode": "PAY_PER_REQUEST", **values} | _given(**{name: own.get(name) for name in names}))
-
-
 def budget(values: Properties) -> Properties:
-    """Its name stands in what it is, and its amounts are text."""
-    limit = values["Budget"].get("BudgetLimit", {})
-    amount = {"BudgetLimit": {**limit, "Amount": str(limit["Amount"])}} if limit else {}
-    return {**values, "Budget": {"BudgetName": values["BudgetName"], **values["Budget"], **amount}}
+    """Its name stands in what it is."""
+    return {**values, "Budget": {"BudgetName": values["BudgetName"], **values["Budget"]}}
 
 
 def compute_environment(values: Properties) -> Properties:
@@ -290,45 +239,13 @@ def secret_attachment(values: Properties) -> Properties:
     return {**values, "SecretString": json.dumps(json.loads(current) | access)}
 
 
-def database_name(values: Properties) -> Properties:
-    """RDS and Neptune keep names in lower case."""
-    names = (
-        "DBClusterIdentifier",
-        "DBClusterParameterGroupName",
-        "DBInstanceIdentifier",
-        "DBParameterGroupName",
-        "DBSubnetGroupName",
-    )
-    return {key: item.lower() if key in names else item for key, item in values.items()}
-
-
-def search_domain(values: Properties) -> Properties:
-    """OpenSearch takes short names in lower case."""
-    return {**values, "DomainName": _short(values["DomainName"].lower(), 28)}
-
-
-def influxdb_instance(values: Properties) -> Properties:
-    """Timestream takes short names."""
-    return {**values, "name": _short(values["name"], 40)}
-
-
-def _short(name: str, length: int) -> str:
-    """A name that fits; what tells it from others is at its end."""
-    return name if len(name) <= length else f"{name[: length - 13]}-{name[-12:]}"
-
-
-def database_instance(values: Properties) -> Properties:
-    """An instance has a port of its own on this machine."""
-    return {key: item for key, item in database_name(values).items() if key != "Port"}
-
-
 def database_parameters(values: Properties) -> Properties:
     """Parameters are a list, each with the time when it is applied."""
     parameters = [
         {"ParameterName": name, "ParameterValue": _text(item), "ApplyMethod": "pending-reboot"}
         for name, item in values.pop("Parameters", {}).items()
     ]
-    return database_name(values) | _given(Parameters=parameters)
+    return values | _given(Parameters=parameters)
 
 
 @functools.cache  # an update that does not ask for another one keeps the value

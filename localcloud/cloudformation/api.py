@@ -31,12 +31,15 @@ class Row:
         update: Operations that change it in place.
         delete: Operation that deletes it.
         name: Parameter that takes the resource's name, made up where none is given.
+        lowercase: The service keeps names in lower case.
+        longest: How many characters of a name the service takes.
         key: Parameter by which ``update`` and ``delete`` find it; by default whatever they require.
         rename: Parameters by the properties they carry, where more than the case differs.
         defaults: Parameters that no property carries.
         then: Operations by the parameter that each carries, after ``create``; once an item where the parameter
             is a list of calls.
         undo: Operations that take back what ``then`` did.
+        each: Parameters of the calls for lists of plain items: ``{Roles: RoleName}`` calls once a role, by its name.
         attributes: ``Fn::GetAtt``'s names as JMESPath expressions, where the answer has another name.
         ignored: Properties without a local meaning.
         mirrored: Parameters of ``create`` that ``update`` takes in another form, which ``adapt`` adds.
@@ -53,11 +56,14 @@ class Row:
     update: tuple[str, ...] = ()
     delete: str = ""
     name: str = ""
+    lowercase: bool = False
+    longest: int = 255
     key: str = ""
     rename: dict[str, str] = field(default_factory=dict)
     defaults: Properties = field(default_factory=dict)
     then: dict[str, str] = field(default_factory=dict)
     undo: dict[str, str] = field(default_factory=dict)
+    each: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     mirrored: tuple[str, ...] = ()
@@ -73,7 +79,7 @@ class Row:
         """
         values = {self.rename.get(key, key): item for key, item in properties.items() if key not in self.ignored}
         if self.name:
-            values[self.name] = name
+            values[self.name] = self._fitting(name)
         values = self.adapt({**self.defaults, **values})
         operations = [self.create, *self.update, self.delete, *self.then.values(), *self.undo.values()]
         carried = {member for operation in operations for member in member_names(self._shape(operation))}
@@ -81,6 +87,11 @@ class Row:
             if key.lower() not in carried and key not in {*self.then, *self.mirrored, self.name}:
                 raise ValueError(f"property {key} is not supported by the local cloud")
         return values
+
+    def _fitting(self, name: str) -> str:
+        """The name as the service takes it; what tells a long one from others is at its end."""
+        name = name.lower() if self.lowercase else name
+        return name if len(name) <= self.longest else f"{name[: self.longest - 13]}-{name[-12:]}"
 
     def covers(self, name: str) -> bool:
         """Whether an update operation takes this parameter."""
@@ -111,7 +122,7 @@ class Row:
                 self.call(operation, {**required, name: value}, identifier)
             else:
                 for item in value if isinstance(value, list) else [value]:
-                    call = item if isinstance(item, dict) else {}
+                    call = {self.each[name]: item} if name in self.each else item if isinstance(item, dict) else {}
                     self.call(operation, {**required, **call}, identifier)
 
     def _shape(self, operation: str) -> Any:

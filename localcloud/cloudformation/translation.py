@@ -1,7 +1,8 @@
 """Fit CloudFormation properties to an AWS API operation's input.
 
 The two mostly use the same names, in another case; lists of tags where the API wants a map; texts where
-it wants numbers. botocore knows the shape of every input, so no service needs code of its own for that.
+it wants numbers, a value where it wants one wrapped, a list where it wants its items in one text. botocore knows the
+shape of every input, so no service needs code of its own for that.
 """
 
 import json
@@ -19,7 +20,8 @@ def fit(value: Any, shape: Any, path: str = "") -> Any:  # noqa: PLR0911 (one fo
     """
     match shape.type_name:
         case "structure":
-            return _structure(value, shape, path)
+            alone = not isinstance(value, dict) and [*shape.members] == ["Value"]
+            return _structure({"Value": value} if alone else value, shape, path)
         case "list":
             if isinstance(value, dict):
                 value = [{"Key": key, "Value": item} for key, item in value.items()]
@@ -55,8 +57,10 @@ def _structure(value: Mapping[str, Any], shape: Any, path: str) -> Properties:
 def _text(value: Any, shape: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, dict | list):
+    if isinstance(value, dict):
         return json.dumps(value)
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     spellings = {known.lower(): known for known in getattr(shape, "enum", ())}
     return str(spellings.get(str(value).lower(), value))
 

@@ -1,13 +1,10 @@
-"""Alarms' judgement, metric math and composite rules."""
-
-from typing import Any
+"""Alarms' judgement."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.alarms import RULES, judge
-from localcloud.metric_math import calculate
+from localcloud.alarms import judge
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 
@@ -63,46 +60,3 @@ def test_without_missing_data_m_of_n_decides_alone(values: list[float], data: st
             values, lambda value: value > 1, evaluated=len(values), needed=needed, missing=treatment, state="KEPT"
         )
         assert state == expected
-
-
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        ("100 * bad / all", 75.0),
-        ("bad / none", None),
-        ("FILL(none, 7) + 1", 8.0),
-        ("IF(bad > 2, 1, 0)", 1.0),
-        ("MAX([bad, all]) - MIN([bad, all])", 1.0),
-        ("SUM([bad, all]) ^ 2", 49.0),
-        ("bad / 0", None),
-        ("-bad", -3.0),
-    ],
-)
-def test_metric_math(expression: str, expected: float | None) -> None:
-    assert calculate(expression, {"bad": 3.0, "all": 4.0, "none": None}) == expected
-
-
-@pytest.mark.parametrize("expression", ["__import__('os')", "bad.real", "ANOMALY_DETECTION_BAND(bad)", "other + 1"])
-def test_metric_math_knows_nothing_else(expression: str) -> None:
-    with pytest.raises(ValueError, match="does not know"):
-        calculate(expression, {"bad": 3.0})
-
-
-@pytest.mark.parametrize(
-    ("rule", "expected"),
-    [
-        ('ALARM("a")', True),
-        ("ALARM(a) AND ALARM(b)", False),
-        ("ALARM(a) AND NOT ALARM(b)", True),
-        ("OK(a) OR (OK(b) AND TRUE)", True),
-        ("INSUFFICIENT_DATA(arn:aws:cloudwatch:us-east-1:123456789012:alarm:c)", True),
-        ("FALSE", False),
-    ],
-)
-def test_composite_rules(rule: str, expected: bool) -> None:
-    known: dict[str, Any] = {
-        "a": "ALARM",
-        "b": "OK",
-        "arn:aws:cloudwatch:us-east-1:123456789012:alarm:c": "INSUFFICIENT_DATA",
-    }
-    assert RULES.parse(rule)(known) is expected

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.expressions import ExpressionError
-from localcloud.filters import compile_pattern, select
+from localcloud.filters import PatternError, compile_pattern, select
 
 EVENT = {"event": "sale", "cost": 30, "paid": True, "note": None, "shop": {"id": 1, "tags": ["a", "b"]}, "a b": "x"}
 
@@ -56,9 +55,21 @@ def test_terms_and_what_is_not_json(pattern: str, message: str, matches: bool) -
     assert (compile_pattern(pattern)(message) is not None) == matches
 
 
-@pytest.mark.parametrize("pattern", ["{ $.a like 3 }", "{ $.a = 1", "{ ($.a = 1 }", "{ $.a = 1 && }", "[a, b]", "{ }"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{ $.a like 3 }",
+        "{ $.a = 1",
+        "{ ($.a = 1 }",
+        "{ $.a = 1 && }",
+        "{ $.a = 1 | $.b = 2 }",
+        "{ $.a = 1 ($.b = 2) }",
+        "[a, b]",
+        "{ }",
+    ],
+)
 def test_what_cannot_be_read_is_an_error(pattern: str) -> None:
-    with pytest.raises(ExpressionError):
+    with pytest.raises(PatternError):
         compile_pattern(pattern)
 
 

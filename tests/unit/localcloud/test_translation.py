@@ -38,6 +38,14 @@ def test_documents_become_texts() -> None:
     assert fit(policy, shape("s3", "PutBucketPolicy")) == {"Bucket": "b", "Policy": '{"Statement": []}'}
 
 
+def test_a_value_is_wrapped_and_a_list_joined_where_the_api_wants_that() -> None:
+    attribute = {"VpcId": "v", "EnableDnsSupport": "true"}
+    wrapped = {"VpcId": "v", "EnableDnsSupport": {"Value": True}}
+    assert fit(attribute, shape("ec2", "ModifyVpcAttribute")) == wrapped
+    subnets = {"AutoScalingGroupName": "g", "VPCZoneIdentifier": ["a", "b"]}
+    assert fit(subnets, shape("autoscaling", "UpdateAutoScalingGroup"))["VPCZoneIdentifier"] == "a,b"
+
+
 def test_an_unknown_member_is_an_error_with_its_path() -> None:
     with pytest.raises(ValueError, match=r"containerProperties\.Colour"):
         fit({"containerProperties": {"Colour": "x"}}, shape("batch", "RegisterJobDefinition"))
