@@ -5,15 +5,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from localcloud import influxdb, processes
+from localcloud.certificates import Certificate, issue
 from workloads.devops_metrics.connection import address
 from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.devops_metrics.reader import Row
@@ -106,12 +103,11 @@ def test_influxdb_2_tells_that_it_wants_a_token(server: tuple[str, list[str]]) -
 
 
 def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make_certificate(key, certificate)
+    certificate = issue(tmp_path, tmp_path)
     log = tmp_path / "influxd.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [influxdb.find("influxd"), "run"], env=influxdb.settings(tmp_path) | _https(certificate, key), stderr=output
+            [influxdb.find("influxd"), "run"], env=influxdb.settings(tmp_path) | _https(certificate), stderr=output
         )
     try:
         while not (listening := influxdb.LISTENING.search(log.read_text())):
@@ -120,7 +116,7 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         url = f"https://localhost:{listening[1]}"
         with pytest.raises(InputError, match="its certificate is not to be trusted"):
             InfluxDB(url, "devops").describe()
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
         with pytest.raises(InputError, match="database not found"):  # so it was let in
             InfluxDB(url, "devops").describe()
     finally:
@@ -128,25 +124,10 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         process.wait()
 
 
-def _https(certificate: Path, key: Path) -> dict[str, str]:
+def _https(certificate: Certificate) -> dict[str, str]:
     return {
         "INFLUXDB_HTTP_AUTH_ENABLED": "false",
         "INFLUXDB_HTTP_HTTPS_ENABLED": "true",
-        "INFLUXDB_HTTP_HTTPS_CERTIFICATE": str(certificate),
-        "INFLUXDB_HTTP_HTTPS_PRIVATE_KEY": str(key),
+        "INFLUXDB_HTTP_HTTPS_CERTIFICATE": str(certificate.certificate),
+        "INFLUXDB_HTTP_HTTPS_PRIVATE_KEY": str(certificate.key),
     }
-
-
-def make_certificate(key: Path, certificate: Path) -> None:
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number(), now, now + timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(private, hashes.SHA256())
-    )
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
-    key.write_bytes(private.private_bytes(pem, form, plain))
