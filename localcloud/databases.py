@@ -4,11 +4,10 @@ moto gap: an instance is a record without a database behind it, and without metr
 """
 
 import contextlib
-import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 from moto.rds.exceptions import RDSClientError
@@ -16,6 +15,8 @@ from moto.rds.models import DBInstance, RDSBackend, rds_backends
 
 from localcloud import mariadb, postgresql
 from localcloud.account import ACCOUNT, REGION
+from localcloud.background import folder
+from localcloud.database_server import DatabaseServer
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
 from localcloud.metrics import measure
@@ -23,26 +24,11 @@ from localcloud.metrics import measure
 GIB = 1024**3
 
 
-class Server(Protocol):
-    """A database server that serves on localhost, with TLS for whoever trusts the cloud's `certificates`."""
-
-    port: int
-
-    def restart(self, parameters: Mapping[str, str]) -> None:
-        """Stop it if it runs, and start it again on its port, with its data, under these parameters."""
-
-    def stop(self) -> None:
-        """Stop it; its data stay."""
-
-    def change_password(self, password: str) -> None:
-        """Give the master user another password."""
-
-
 #: ``start`` of the server behind each engine of RDS: with a new folder, ``username``, ``password``, ``database``
 #: (may be empty) and the ``parameters`` of its parameter group.
-ENGINES: dict[str, Callable[..., Server]] = {"mysql": mariadb.start, "postgres": postgresql.start}
+ENGINES: dict[str, Callable[..., DatabaseServer]] = {"mysql": mariadb.start, "postgres": postgresql.start}
 
-_servers: dict[str, Server] = {}
+_servers: dict[str, DatabaseServer] = {}
 
 
 @instead(RDSBackend, "create_db_instance")
@@ -118,7 +104,7 @@ def measure_databases() -> None:
 
 
 def _folder(instance: DBInstance) -> Path:
-    return Path(os.environ["LOCALCLOUD_FOLDER"]) / "databases" / instance.db_instance_identifier
+    return folder() / "databases" / instance.db_instance_identifier
 
 
 def _parameters(instance: DBInstance) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from moto.timestreaminfluxdb.exceptions import ValidationException
 from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, TimestreamInfluxDBBackend
 
-from localcloud import processes
+from localcloud import background, processes
 from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import instead
@@ -82,7 +82,7 @@ def _run(url: str, statement: str, headers: dict[str, str]) -> None:
 @instead(TimestreamInfluxDBBackend, "create_db_instance")
 def _create_db_instance(original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any) -> DBInstance:
     made: DBInstance = original(self, *args, **kw)
-    folder = Path(os.environ["LOCALCLOUD_FOLDER"]) / "influxdb" / made.id
+    folder = background.folder() / "influxdb" / made.id
     access = {"username": made.username or "admin", "password": made.password}
     try:
         _running[made.id], made.port = start(folder, **access, database=made.bucket)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pymysql
 
 from localcloud import processes
-from localcloud.certificates import Certificate, issue
+from localcloud.certificates import issue
+from localcloud.database_server import DatabaseServer
 from localcloud.engines import environment, find
 from localcloud.errors import LocalCloudError
 
-STOP_SECONDS = 10
 #: What MySQL 8.4 has by default, where MariaDB differs.
 AS_MYSQL = {
     "character_set_server": "utf8mb4",
@@ -28,28 +28,10 @@ PRIVILEGES = (
 )
 
 
-class Server:
-    """A running MariaDB server.
+class Server(DatabaseServer):
+    """A MariaDB server."""
 
-    Attributes:
-        port: Its loopback port, which it keeps.
-        authority: The certificate of who vouches for it.
-    """
-
-    def __init__(self, folder: Path, certificate: Certificate, username: str, password: str) -> None:
-        self.port = processes.free_port()
-        self.authority = certificate.authority
-        self._folder, self._certificate = folder, certificate
-        self._username, self._password = username, password
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def restart(self, parameters: Mapping[str, str]) -> None:
-        """Stop it if it runs, and start it under the parameters of its parameter group.
-
-        Raises:
-            LocalCloudError: It did not start.
-        """
-        self.stop()
+    def _start(self, parameters: Mapping[str, str]) -> subprocess.Popen[bytes]:
         options = {
             "datadir": self._folder / "data",
             "pid_file": "mariadb.pid",
@@ -65,28 +47,21 @@ class Server:
             # What MariaDB does not know of MySQL's parameters it notes in its log.
             **{f"loose_{name}": value for name, value in parameters.items()},
         }
-        self._process, _ = processes.serve(
+        process, _ = processes.serve(
             [*_program(), *(f"--{name}={value}" for name, value in options.items())],
             log=self._folder / "mariadb.log",
             environment=environment(),
             ready="ready for connections",
         )
+        return process
 
-    def stop(self) -> None:
-        """Stop it; its data stay."""
-        if self._process:
-            processes.end(self._process, STOP_SECONDS)
-            self._process = None
-
-    def change_password(self, password: str) -> None:
-        """Give the master user another password."""
+    def _set_password(self, password: str) -> None:
         tls = {"ca": str(self.authority)}
         connection = pymysql.connect(
             host="localhost", port=self.port, user=self._username, password=self._password, ssl=tls
         )
         with connection, connection.cursor() as cursor:
             cursor.execute("SET PASSWORD = PASSWORD(%s)", (password,))
-        self._password = password
 
 
 def start(folder: Path, *, username: str, password: str, database: str, parameters: Mapping[str, str]) -> Server:

