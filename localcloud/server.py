@@ -33,7 +33,7 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     }
     gc.disable()  # what is imported stays: to look through it over and over would take a quarter of the start
-    _read_models_once()
+    _remember()
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -70,10 +70,14 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
     os._exit(0)  # threads of the pool may still wait for what has just ended
 
 
-def _read_models_once() -> None:
-    """Keep botocore's files: moto's modules make sessions of their own, and each would read them again."""
+def _remember() -> None:
+    """Keep what never changes: botocore's files, read for every session; moto's folder, listed for every request."""
     read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
     setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))  # noqa: B010 (mypy takes no such assignment)
+    from moto import backends  # noqa: PLC0415 (it makes sessions)
+
+    modules = [*backends.list_of_moto_modules()]
+    setattr(backends, "list_of_moto_modules", lambda: modules)  # noqa: B010
 
 
 def _follow_owner(stop: threading.Event) -> None:
