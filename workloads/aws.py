@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from botocore.exceptions import (
 from workloads.errors import InputError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 #: AWS's words for what passes by itself, and for credentials that ran out.
 _PASSING = {
@@ -72,3 +73,18 @@ def explained(
     if code in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(f"{what}: {service} is not available now ({code}): run the same command again later")
     return InputError(f"{what}: {reasons.get(code, message or code)}")
+
+
+@contextmanager
+def asking_aws(what: object) -> Iterator[None]:
+    """Turn what AWS's requests inside end with into words, as `explained` does; also a decorator.
+
+    Raises:
+        InputError: AWS has refused, or does not answer.
+    """
+    try:
+        yield
+    except AWS_ERRORS as error:
+        if isinstance(error, RuntimeError) and not expired(error):
+            raise  # not of AWS
+        raise explained(what, error) from error

@@ -124,10 +124,10 @@ def show(place: Annotated[str | None, typer.Argument(help="Folder or s3:// URI."
             typer.echo(f"{name:10} {dataset.origin}")
         return
     where = locate(place)
-    sums, names = transfer.read_sums(where), where.names()
-    if not names:
+    sums, files = transfer.read_sums(where), transfer.Files(where)
+    if not files:
         raise InputError(f"{place}: there are no files")
-    for name in names:
+    for name in files:
         typer.echo(f"{sums.get(name, '-'):64}  {name}")
 
 

@@ -1,10 +1,12 @@
 """Training jobs on AWS Batch and EC2: data, artifacts, queues that scale to zero, alarms, a dashboard.
 
-storage     buckets
-compute     compute environments and queues
-jobs        job definitions and what each job may do
-one_off     one training on an instance of its own
-monitoring  dashboard, mails, alarms
+storage      buckets
+compute      compute environments and queues
+jobs         a row for each workload
+permissions  what each job may do
+definitions  the job definitions
+one_off      one training on an instance of its own
+monitoring   dashboard, mails, alarms
 """
 
 from collections.abc import Callable
@@ -21,10 +23,12 @@ from infra.logs import log_group
 from infra.network import Network
 from infra.stack import GroundworkStack
 from infra.training.compute import Nodes, queues
-from infra.training.jobs import JOBS, Permissions, Storage, definitions
+from infra.training.definitions import definitions
+from infra.training.jobs import JOBS
 from infra.training.monitoring import alarms, dashboard, tell
 from infra.training.one_off import OneOff
-from infra.training.storage import artifact_bucket, data_bucket
+from infra.training.permissions import Permissions
+from infra.training.storage import Storage, artifact_bucket, data_bucket
 
 
 class Training(GroundworkStack):

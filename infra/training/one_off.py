@@ -10,7 +10,8 @@ from infra.network import Network
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
 from infra.training.compute import PUBLIC_ADDRESS
-from infra.training.jobs import Permissions, Storage
+from infra.training.permissions import Permissions
+from infra.training.storage import Storage
 
 SCRIPT = Path(__file__).parent / "one_off.sh"
 INSTANCE_TYPE = "g4dn.xlarge"  # unless who launches it says otherwise
@@ -22,7 +23,7 @@ class OneOff:
 
     Attributes:
         profile: what the instance may do by itself.
-        template: what to launch, with the tags `groundwork:command` and `groundwork:role`.
+        template: what to launch, with the tags `groundwork:command`, `groundwork:options` and `groundwork:role`.
     """
 
     def __init__(self, stack: Stack) -> None:

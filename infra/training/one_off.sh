@@ -13,10 +13,12 @@ describe() { fetch "$metadata/meta-data/$1" --header "X-aws-ec2-metadata-token: 
 
 instance=$(describe instance-id)
 role=$(describe tags/instance/groundwork:role)
-read -r -a arguments <<< "$(describe tags/instance/groundwork:command)"
+command=$(describe tags/instance/groundwork:command)
+options=$(describe tags/instance/groundwork:options)
+read -r -a arguments <<< "$command $options"
 
 # The container becomes a job of its workload; the instance's own role may do little else than lend it the job's.
-install --directory /etc/groundwork /var/cache/groundwork
+mkdir -p /etc/groundwork /var/cache/groundwork
 cat > /etc/groundwork/aws <<END
 [default]
 region = $REGION
@@ -24,9 +26,12 @@ role_arn = $role
 credential_source = Ec2InstanceMetadata
 END
 
+log=(--log-driver awslogs --log-opt "awslogs-region=$REGION" --log-opt "awslogs-group=$LOG_GROUP"
+  --log-opt "awslogs-stream=one-off/$instance")
+code=0
 timeout --kill-after 120 "$LIMIT_SECONDS" docker run --rm --init --gpus all --network host \
   --shm-size "${SHARED_MEMORY_MIB}m" --volume /etc/groundwork:/etc/groundwork:ro \
   --volume /var/cache/groundwork:/var/cache/groundwork --env AWS_CONFIG_FILE=/etc/groundwork/aws \
   --env "AWS_DEFAULT_REGION=$REGION" --env "GROUNDWORK_CODE=$GROUNDWORK_CODE" \
-  --log-driver awslogs --log-opt "awslogs-region=$REGION" --log-opt "awslogs-group=$LOG_GROUP" \
-  --log-opt "awslogs-stream=one-off/$instance" "$IMAGE" python -c "$LOADER" "${arguments[@]}"
+  "${log[@]}" "$IMAGE" python -c "$LOADER" "${arguments[@]}" || code=$?
+docker run --rm "${log[@]}" "$IMAGE" echo "the training ended with exit code $code"  # whoever follows the log waits for it

@@ -1,11 +1,30 @@
 """What jobs read and write: a bucket for data, and one for artifacts whose replaced versions are kept for a time."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import RemovalPolicy, aws_s3
+from aws_cdk import RemovalPolicy, aws_logs, aws_s3
 from constructs import Construct
 
+from infra.code import CodeBundle
 from infra.guardrails import acknowledge
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where jobs read and write.
+
+    Attributes:
+        data: Data sets, a prefix each.
+        artifacts: Results, a prefix for each workload.
+        logs: What jobs print.
+        code: What they run.
+    """
+
+    data: aws_s3.Bucket
+    artifacts: aws_s3.Bucket
+    logs: aws_logs.LogGroup
+    code: CodeBundle
 
 
 def data_bucket(scope: Construct, *, infrequent_access_days: int, policy: RemovalPolicy) -> aws_s3.Bucket:

@@ -136,6 +136,16 @@ def test_the_job_trains_from_the_stacks_data_into_its_artifacts(job: Json, templ
     assert job["Parameters"]["epochs"] == "1"
 
 
+def test_a_job_predicts_with_any_finished_run(template: Json) -> None:
+    job = template["Resources"]["PredictJob"]["Properties"]
+    assert job["ContainerProperties"]["Command"][3:] == [
+        *("predict", "Ref::workload", "--model", "Ref::model"),
+        *("--input", "Ref::data", "--output", "Ref::output"),
+    ]
+    assert set(job["Parameters"]) == {"workload", "model", "data", "output"}
+    assert job["ContainerProperties"]["JobRoleArn"] == {"Fn::GetAtt": ["PredictRole", "Arn"]}
+
+
 def containers(template: Json) -> dict[str, Json]:
     """The container of every job definition."""
     found = {}
@@ -263,6 +273,9 @@ def test_a_one_off_instance_ends_itself_and_alarms_nobody(template: Json) -> Non
     launch = template["Resources"]["OneOffLaunchTemplate"]["Properties"]["LaunchTemplateData"]
     assert launch["InstanceInitiatedShutdownBehavior"] == "terminate"
     assert launch["MetadataOptions"]["InstanceMetadataTags"] == "enabled"
+    assert launch["MetadataOptions"]["HttpTokens"] == "required"
+    assert [device["Ebs"]["Encrypted"] for device in launch["BlockDeviceMappings"]] == [True]
+    assert "AmazonSSMManagedInstanceCore" in json.dumps(template["Resources"]["OneOffRole"]["Properties"])
     [tags] = launch["TagSpecifications"]
     assert EXPECTED_TAG in {tag["Key"] for tag in tags["Tags"]}
     assert template["Parameters"]["MachineImage"]["Default"].startswith("/aws/service/deeplearning/ami/")

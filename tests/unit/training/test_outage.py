@@ -229,14 +229,18 @@ def test_credentials_that_expire_in_the_middle_and_are_renewed_lose_nothing(
     assert told.count("no checkpoint now (training goes on, the next epoch tries again)") == 1
     assert "the credentials have expired: renew them" in told
     assert outcome_in_s3(tmp_path) == outcome(tmp_path / "whole")
-    statistics = boto3.Session().client("cloudwatch").get_metric_statistics(
-        Namespace="Groundwork/Training",
-        MetricName="TrainingLoss",
-        Dimensions=[{"Name": "Workload", "Value": "line"}],
-        StartTime=datetime.now(UTC) - timedelta(hours=1),
-        EndTime=datetime.now(UTC) + timedelta(hours=1),
-        Period=7200,
-        Statistics=["SampleCount"],
+    statistics = (
+        boto3.Session()
+        .client("cloudwatch")
+        .get_metric_statistics(
+            Namespace="Groundwork/Training",
+            MetricName="TrainingLoss",
+            Dimensions=[{"Name": "Workload", "Value": "line"}],
+            StartTime=datetime.now(UTC) - timedelta(hours=1),
+            EndTime=datetime.now(UTC) + timedelta(hours=1),
+            Period=7200,
+            Statistics=["SampleCount"],
+        )
     )
     assert sum(point["SampleCount"] for point in statistics["Datapoints"]) == Settings().epochs
 

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from workloads.aws import asking_aws, explained
 from workloads.errors import InputError, UnavailableError
 from workloads.training.jobs import prices
 from workloads.training.jobs.follow import (
     DESCRIBED_AT_ONCE,
-    ENDED,
+    Ended,
     Log,
     children,
     describe,
+    describe_instance,
     follow_instance,
     follow_job,
-    instance_state,
+    instance_seconds,
     parts,
     seconds_run,
+    why,
 )
 from workloads.training.jobs.stack import DEFAULT, TrainingStack, client
-from workloads.training.jobs.submit import Request, describe_definition, launch_instance, submit_to_batch
+from workloads.training.jobs.submit import ONE_OFF_TAG, Request, describe_definition, launch_instance, submit_to_batch
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.workload import WORKLOADS
 
@@ -45,7 +48,7 @@ def register(app: typer.Typer, panel: str) -> None:
     """Add the commands to a panel of a command line."""
     app.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=panel)(submit)
     for command in (jobs, logs, cancel, runs):
-        app.command(rich_help_panel=panel)(command)
+        app.command(rich_help_panel=panel)(asking_aws(command.__name__)(command))
 
 
 def submit(
@@ -81,31 +84,28 @@ def submit(
 def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_per_hour: float | None) -> None:
     """Submit a request, tell what it may cost, and follow it where that is wanted."""
     machines = "gpu" if request.nodes > 1 else request.queue
-    limit = int(describe_definition(stack, request)["timeout"]["attemptDurationSeconds"])
     hourly = prices.price(machines, per_hour=price_per_hour)
-    typer.echo(prices.estimate(hourly, max(request.nodes, request.workers), limit))
-    if on == "ec2":
-        instance = launch_instance(stack, request)
-        typer.echo(f"instance {instance}\nIts log, in a few minutes: groundwork logs {instance} --follow")
-        return
-    job = submit_to_batch(stack, request)
-    typer.echo(f"job {job}")
+    with asking_aws(request.job_name):
+        limit = int(describe_definition(stack, request)["timeout"]["attemptDurationSeconds"])
+        spot = on == "batch" and request.nodes == 1
+        typer.echo(prices.estimate(hourly, max(request.nodes, request.workers), limit, spot=spot))
+        job = launch_instance(stack, request) if on == "ec2" else submit_to_batch(stack, request)
+    typer.echo(f"{'instance' if on == 'ec2' else 'job'} {job}")
     if wait:
-        ended = _followed(stack, job)
-        typer.echo(prices.cost(hourly, [seconds_run(part) for part in parts(ended)]))
-        if ended["status"] == "FAILED":
-            raise typer.Exit(1)
+        ended = followed(stack, job)
+        typer.echo(prices.cost(hourly, ended.seconds))
+        if ended.code:
+            raise typer.Exit(ended.code)
 
 
 def jobs(stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20) -> None:
-    """List the stack's jobs, the newest first: state, why it waits or failed, time."""
-    found = sorted(_all_jobs(TrainingStack.find(stack)), key=lambda job: -job["createdAt"])
+    """List the stack's jobs and one-off instances, the newest first: state, why it waits or failed, time."""
+    found = TrainingStack.find(stack)
+    rows = sorted([*_job_rows(found), *_instance_rows(found)], reverse=True)
     table = Table("job", "name", "queue", "created", "state", "seconds", "reason")
-    for job in found[:limit]:
-        created = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
-        state = " ".join(filter(None, (job["status"].lower(), children(job))))
-        cells = (job["jobId"], job["jobName"], job["queue"], f"{created:%Y-%m-%d %H:%M}", state)
-        table.add_row(*cells, f"{sum(map(seconds_run, parts(job))):,.0f}", job.get("statusReason") or "")
+    for created, job, name, queue, state, seconds, reason in rows[:limit]:
+        took = "" if seconds is None else f"{seconds:,.0f}"
+        table.add_row(job, name, queue, f"{created:%Y-%m-%d %H:%M}", state, took, reason)
     Console(width=None if Console().is_terminal else 200).print(table)
 
 
@@ -113,14 +113,14 @@ def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> N
     """Print what a job, or a one-off instance, has printed; with --follow its states too, until it ends."""
     found = TrainingStack.find(stack)
     if follow:
-        _followed(found, job)
+        followed(found, job)
         return
     log = Log(found["LogGroupName"])
     lines = list(log.of_instance(job) if job.startswith("i-") else log.new_lines(describe(job)))
     for line in lines:
         typer.echo(line)
     if job.startswith("i-") and not lines:
-        typer.echo(f"no log of {job}, which is {instance_state(job)}", err=True)
+        typer.echo(f"no log of {job}, which is {describe_instance(job)['State']['Name']}", err=True)
 
 
 def cancel(
@@ -128,6 +128,8 @@ def cancel(
 ) -> None:
     """End a job: it saves a checkpoint, and is not tried again."""
     if job.startswith("i-"):
+        if ONE_OFF_TAG not in {tag["Key"] for tag in describe_instance(job).get("Tags", [])}:
+            raise InputError(f"{job} is no one-off instance of ours; groundwork jobs lists them")
         client("ec2").terminate_instances(InstanceIds=[job])
     else:
         describe(job)
@@ -156,28 +158,30 @@ def runs(
     Console(width=None if Console().is_terminal else 200).print(table)
 
 
-def _followed(stack: TrainingStack, job: str) -> dict[str, Any]:
-    """A job's description when it has ended; empty for an instance.
+def followed(stack: TrainingStack, job: str) -> Ended:
+    """How a job or an instance ended.
 
     Raises:
         UnavailableError: AWS cannot be asked any more.
         typer.Exit: Whoever watched has gone.
     """
     again = f"The job runs on. Come back: groundwork logs {job} --follow. End it: groundwork cancel {job}"
+    follow = follow_instance if job.startswith("i-") else follow_job
     try:
-        if job.startswith("i-"):
-            follow_instance(stack, job, typer.echo)
-            return {}
-        return follow_job(stack, job, typer.echo)
+        return follow(stack, job, typer.echo)
     except KeyboardInterrupt:
         typer.echo(f"\n{again}")
         raise typer.Exit(0) from None
     except (BotoCoreError, ClientError) as error:
-        raise UnavailableError(f"{job}: AWS cannot be asked now: {error}. {again}") from error
+        raise UnavailableError(f"{explained(job, error)}. {again}") from error
 
 
-def _all_jobs(stack: TrainingStack) -> Iterator[dict[str, Any]]:
-    """The jobs in the stack's queues, in every state, with the name of their queue."""
+_Row = tuple[datetime, str, str, str, str, float | None, str]
+"""Of the table of jobs: when it was created, id, name, queue, state, seconds if they are known, reason."""
+
+
+def _job_rows(stack: TrainingStack) -> Iterator[_Row]:
+    """The jobs in the stack's queues, in every state."""
     batch = client("batch")
     for queue in ("Cpu", "Gpu", "MultiNode"):
         listed = [
@@ -190,7 +194,20 @@ def _all_jobs(stack: TrainingStack) -> Iterator[dict[str, Any]]:
         ids = list(dict.fromkeys(listed))
         for start in range(0, len(ids), DESCRIBED_AT_ONCE):
             for job in batch.describe_jobs(jobs=ids[start : start + DESCRIBED_AT_ONCE])["jobs"]:
-                yield {**job, "queue": queue.lower()}
+                created = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
+                state = " ".join(filter(None, (job["status"].lower(), children(job))))
+                seconds = sum(map(seconds_run, parts(job)))
+                yield created, job["jobId"], job["jobName"], queue.lower(), state, seconds, job.get("statusReason", "")
 
 
-__all__ = ["ENDED", "register", "send"]
+def _instance_rows(stack: TrainingStack) -> Iterator[_Row]:
+    """The instances of the stack's launch template that EC2 still knows of."""
+    of_template = [{"Name": "tag:aws:ec2launchtemplate:id", "Values": [stack["LaunchTemplateId"]]}]
+    for page in client("ec2").get_paginator("describe_instances").paginate(Filters=of_template):
+        for instance in [each for reservation in page["Reservations"] for each in reservation["Instances"]]:
+            name = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}.get(ONE_OFF_TAG, "")
+            state, seconds = instance["State"]["Name"], instance_seconds(instance)
+            yield instance["LaunchTime"], instance["InstanceId"], name, "ec2", state, seconds, why(instance)
+
+
+__all__ = ["register", "send"]

@@ -1,9 +1,11 @@
-"""A job until it ends: its states, why it waits, what it prints, what it cost."""
+"""A job until it ends: its states, why it waits, what it prints, how long it ran and how it ended."""
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -19,10 +21,25 @@ POLL_SECONDS = 2.0
 DESCRIBED_AT_ONCE = 100  # DescribeJobs' limit
 ENDED = ("SUCCEEDED", "FAILED")
 FORGOTTEN = "forgotten"
+INSTANCE_ENDED = ("terminated", FORGOTTEN)
 HINTS = {
     "RUNNABLE": "waits for an instance, usually two to five minutes; docs/operations.md tells why it may be longer",
     "STARTING": "an instance is there: the image is pulled",
+    "running": "its first line comes when the image is pulled, in about five minutes",
 }
+_LAST_LINE = re.compile(r"the training ended with exit code (\d+)")  # of infra/training/one_off.sh
+
+
+class Ended(NamedTuple):
+    """How a job ended.
+
+    Attributes:
+        code: The exit code of its training; 1 where it failed otherwise, or nobody knows.
+        seconds: How long it ran, over all attempts, on each of its instances.
+    """
+
+    code: int
+    seconds: list[float]
 
 
 def describe(job: str) -> dict[str, Any]:
@@ -40,8 +57,8 @@ def describe(job: str) -> dict[str, Any]:
     return description
 
 
-def follow_job(stack: TrainingStack, job: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """Tell states, reasons and log lines until the job ends; its description then."""
+def follow_job(stack: TrainingStack, job: str, say: Callable[[str], None]) -> Ended:
+    """Tell states, reasons and log lines until the job ends."""
     told: tuple[str, str] = ("", "")
     log = Log(stack["LogGroupName"])
     while True:
@@ -51,50 +68,75 @@ def follow_job(stack: TrainingStack, job: str, say: Callable[[str], None]) -> di
             say(f"  {line}")
         if (state, reason) != told:
             told = (state, reason)
-            why = reason or HINTS.get(state, "")
-            say(" ".join(filter(None, (state.lower(), children(description), why and f"({why})"))))
+            hint = reason or HINTS.get(state, "")
+            say(" ".join(filter(None, (state.lower(), children(description), hint and f"({hint})"))))
         if state in ENDED:
             for line in log.new_lines(description):
                 say(f"  {line}")
-            return description
+            code = 0 if state == "SUCCEEDED" else _exit_code(description) or 1
+            return Ended(code, [seconds_run(part) for part in parts(description)])
         time.sleep(POLL_SECONDS)
 
 
-def follow_instance(stack: TrainingStack, instance: str, say: Callable[[str], None]) -> None:
+def follow_instance(stack: TrainingStack, instance: str, say: Callable[[str], None]) -> Ended:
     """Tell states and log lines of a one-off instance until it has ended itself.
 
     Raises:
         InputError: There is no such instance, and it has left no log.
     """
-    told, printed = "", False
+    told, last, seconds = "", "", 0.0
     log = Log(stack["LogGroupName"])
     while True:
-        state = instance_state(instance)  # before the log: once it has ended, the log is whole
-        for line in log.of_instance(instance):
-            printed = True
-            say(f"  {line}")
-        if state == FORGOTTEN and not printed:
+        description = describe_instance(instance)  # before the log: once it has ended, the log is whole
+        state, seconds = description["State"]["Name"], instance_seconds(description) or seconds
+        for last in log.of_instance(instance):
+            say(f"  {last}")
+        if state == FORGOTTEN and not last:
             raise InputError(
                 f"there is no instance {instance} (EC2 forgets one an hour after its end), and no log of it"
             )
+        code = _LAST_LINE.fullmatch(last)
         if state != told:
             told = state
-            say(state)
-        if state in ("terminated", FORGOTTEN):
-            return
+            reason = f"exit code {code[1]}" if code else why(description) or ("" if last else HINTS.get(state, ""))
+            say(f"{state} ({reason})" if reason else state)
+        if state in INSTANCE_ENDED:
+            if not last:
+                say(
+                    f"It left no log. What it said when it started: aws ec2 get-console-output --instance-id {instance}"
+                )
+            return Ended(int(code[1]) if code else 1, [seconds])
         time.sleep(POLL_SECONDS)
 
 
-def instance_state(instance: str) -> str:
-    """What EC2 calls the state of an instance; `forgotten` where it knows of none."""
+def describe_instance(instance: str) -> dict[str, Any]:
+    """What EC2 says of an instance; its state is `forgotten` where EC2 knows of none."""
     try:
         answer = client("ec2").describe_instances(InstanceIds=[instance])
     except ClientError as error:
-        if error.response["Error"]["Code"].startswith("InvalidInstanceID"):
-            return FORGOTTEN
-        raise
-    found = [each["State"]["Name"] for reservation in answer["Reservations"] for each in reservation["Instances"]]
-    return str(found[0]) if found else FORGOTTEN
+        if not error.response["Error"]["Code"].startswith("InvalidInstanceID"):
+            raise
+        answer = {"Reservations": []}
+    found = [each for reservation in answer["Reservations"] for each in reservation["Instances"]]
+    description: dict[str, Any] = found[0] if found else {"State": {"Name": FORGOTTEN}}
+    return description
+
+
+def instance_seconds(description: dict[str, Any]) -> float | None:
+    """How long an instance has run, or had run when it ended; None where EC2 does not say when that was."""
+    if description["State"]["Name"] not in INSTANCE_ENDED:
+        return time.time() - float(description["LaunchTime"].timestamp())
+    moment = re.search(r"\((\S+ \S+) (GMT|UTC)\)", description.get("StateTransitionReason", ""))
+    if not moment:
+        return None
+    ended = datetime.strptime(moment[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return float((ended - description["LaunchTime"]).total_seconds())
+
+
+def why(description: dict[str, Any]) -> str:
+    """Why an instance is in its state, in EC2's words, where it has some."""
+    reason: dict[str, str] = description.get("StateReason", {})
+    return reason.get("Message", "")
 
 
 def parts(description: dict[str, Any]) -> list[dict[str, Any]]:
@@ -157,6 +199,13 @@ class Log:
                 self._tokens[stream] = page["nextForwardToken"]
                 return
             self._tokens[stream] = page["nextForwardToken"]
+
+
+def _exit_code(description: dict[str, Any]) -> int | None:
+    """The exit code of a job's last attempt; None where there is none: an array, a host that went."""
+    attempts = description.get("attempts", [])
+    code: int | None = attempts[-1]["container"].get("exitCode") if attempts else None
+    return code
 
 
 def seconds_run(description: dict[str, Any]) -> float:

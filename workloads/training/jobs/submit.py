@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from botocore.exceptions import ClientError
-
 from workloads.errors import InputError
 from workloads.training.jobs.stack import TrainingStack, client
 
@@ -18,8 +16,11 @@ if TYPE_CHECKING:
 
 Queue = Literal["cpu", "gpu"]
 Task = Literal["train", "tune"]
+ONE_OFF_TAG = "groundwork:run"
+"""The tag of a one-off instance with the name of what it runs."""
+_PLACES_END = 6  # words of a command: what to do with which workload, and where its data and its output are
 _TAG_LENGTH = 256
-_TAG_TEXT = re.compile(r"[\w +=.:/@,-]*")
+_TAG_WORD = re.compile(r"[\w+=.:/@,-]+")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any
         InputError: The stack has none: the workload does not run on such machines.
     """
     if request.definition not in stack.outputs:
-        where = f"on {request.nodes} nodes" if request.nodes > 1 else f"in the queue {request.queue}"
+        where = f"on {request.nodes} nodes" if request.nodes > 1 else "on a GPU"
         raise InputError(f"{request.workload} does not run {where}: stack {stack.name} has no {request.definition}")
     answer = client("batch").describe_job_definitions(jobDefinitions=[stack[request.definition]])
     found: dict[str, Any] = answer["jobDefinitions"][0]
@@ -97,49 +98,47 @@ def submit_to_batch(stack: TrainingStack, request: Request) -> str:
         submission["containerOverrides"] = override
     if request.workers > 1:
         submission["arrayProperties"] = {"size": request.workers}
-    try:
-        return str(client("batch").submit_job(**submission)["jobId"])
-    except ClientError as error:
-        raise InputError(f"{request.job_name}: {error.response['Error'].get('Message')}") from error
+    return str(client("batch").submit_job(**submission)["jobId"])
 
 
 def launch_instance(stack: TrainingStack, request: Request) -> str:
     """Start an instance that runs the one command and ends itself; its id.
 
     Raises:
-        InputError: The command does not fit into the instance's tag, or EC2 refuses.
+        InputError: The options do not fit into the instance's tag.
     """
     definition = describe_definition(stack, request)
     container = definition["containerProperties"]
     parameters = {**definition["parameters"], "task": request.task, "output": _output(stack, request)}
     words = [parameters.get(word.removeprefix("Ref::"), word) for word in container["command"][3:]]
-    command = " ".join([*words, *request.options])
-    if len(command) > _TAG_LENGTH or not _TAG_TEXT.fullmatch(command):
+    words += request.options
+    command, options = " ".join(words[:_PLACES_END]), " ".join(words[_PLACES_END:])
+    wrong = [word for word in words if not _TAG_WORD.fullmatch(word)]
+    if wrong or max(len(command), len(options)) > _TAG_LENGTH:
         raise InputError(
-            f"--on ec2: the command must fit into a tag, {_TAG_LENGTH} letters, digits and + - = . , _ : / @: {command}"
+            f"--on ec2: options travel in a tag, {_TAG_LENGTH} letters, digits and + - = . , _ : / @ at most: "
+            f"{', '.join(wrong) or options}"
         )
     tags = {
         "groundwork:command": command,
+        "groundwork:options": options,
         "groundwork:role": container["jobRoleArn"],
-        "groundwork:run": request.job_name,
+        ONE_OFF_TAG: request.job_name,
     }
-    try:
-        answer = client("ec2").run_instances(
-            LaunchTemplate={"LaunchTemplateId": stack["LaunchTemplateId"], "Version": "$Latest"},
-            MinCount=1,
-            MaxCount=1,
-            TagSpecifications=[
-                {
-                    "ResourceType": "instance",
-                    "Tags": [
-                        {"Key": "groundwork:expected-termination", "Value": "its training ends"},
-                        *({"Key": key, "Value": value} for key, value in tags.items()),
-                    ],
-                }
-            ],
-        )
-    except ClientError as error:
-        raise InputError(f"{request.job_name}: {error.response['Error'].get('Message')}") from error
+    answer = client("ec2").run_instances(
+        LaunchTemplate={"LaunchTemplateId": stack["LaunchTemplateId"], "Version": "$Latest"},
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {
+                "ResourceType": "instance",
+                "Tags": [
+                    {"Key": "groundwork:expected-termination", "Value": "its training ends"},
+                    *({"Key": key, "Value": value} for key, value in tags.items()),
+                ],
+            }
+        ],
+    )
     return str(answer["Instances"][0]["InstanceId"])
 
 

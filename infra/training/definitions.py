@@ -1,0 +1,162 @@
+"""The job definitions: for each workload and kind of machine."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Aws, Fn, Stack, aws_batch, aws_iam
+
+from infra.parameters import text
+from infra.settings.training import TrainingSettings
+from infra.training.compute import Nodes
+from infra.training.jobs import JOBS, Job
+from infra.training.permissions import Permissions
+from infra.training.storage import Storage
+
+CACHE = "/var/cache/groundwork"  # of the instance: what one job has read from S3, the next one need not
+INTERRUPTED = "75"  # the workloads' exit code when they were told to end and have written a checkpoint
+_DEFINITION = aws_batch.CfnJobDefinition
+
+
+def definitions(
+    stack: Stack, settings: TrainingSettings, storage: Storage, permissions: Permissions, nodes: Nodes
+) -> dict[str, aws_batch.CfnJobDefinition]:
+    """The job definitions by name: to train each workload, also on a GPU or several nodes; to predict with any.
+
+    Where the parameter `task` is `tune` instead of `train`, the same options search for better settings.
+    """
+    factory = _Factory(stack, settings, storage, permissions)
+    defined = {}
+    for job in JOBS:
+        defined[f"{job.name}Job"] = factory.training(job, f"{job.name}Job")
+        if job.uses_gpu:
+            defined[f"{job.name}GpuJob"] = factory.training(job, f"{job.name}GpuJob", gpu=True)
+        if job.multi_node:
+            defined[f"{job.name}MultiNodeJob"] = factory.multi_node(job, f"{job.name}MultiNodeJob", nodes)
+    return {**defined, "PredictJob": factory.predict("PredictJob")}
+
+
+def _arguments(job: Job) -> list[str]:
+    locations = ["--data", "Ref::data", "--output", "Ref::output"]
+    return ["Ref::task", job.workload, *locations, "--epochs", "Ref::epochs", "--metrics", "cloudwatch"]
+
+
+class _Factory:
+    """What all definitions of a stack have in common."""
+
+    def __init__(self, stack: Stack, settings: TrainingSettings, storage: Storage, permissions: Permissions) -> None:
+        self._stack, self._settings, self._storage, self._permissions = stack, settings, storage, permissions
+
+    def training(self, job: Job, name: str, *, gpu: bool = False) -> aws_batch.CfnJobDefinition:
+        """Training or tuning in one container."""
+        image = self._settings.gpu_image if gpu else self._settings.image
+        role = self._permissions.roles[job]
+        container = self._container(job.workload, role, image, _arguments(job), self._resources(gpu=gpu))
+        return self._definition(name, self._parameters(job), type="container", container_properties=container)
+
+    def multi_node(self, job: Job, name: str, nodes: Nodes) -> aws_batch.CfnJobDefinition:
+        """Training over several instances, a container on each; two unless its submitter says otherwise."""
+        efa = {"HostPath": "/dev/infiniband/uverbs0", "Permissions": ["READ", "WRITE", "MKNOD"]}
+        container = self._container(
+            job.workload,
+            self._permissions.roles[job],
+            self._settings.gpu_image,
+            [*_arguments(job), "--strategy", "ddp"],
+            {"VCPU": nodes.vcpus, "MEMORY": nodes.memory_mib, "GPU": nodes.gpus},
+            devices=Fn.condition_if(nodes.has_efa.logical_id, [efa], Aws.NO_VALUE),
+        )
+        every = _DEFINITION.NodeRangePropertyProperty(target_nodes="0:", container=container)
+        properties = _DEFINITION.NodePropertiesProperty(num_nodes=2, main_node=0, node_range_properties=[every])
+        return self._definition(name, self._parameters(job), type="multinode", node_properties=properties)
+
+    def predict(self, name: str) -> aws_batch.CfnJobDefinition:
+        """Prediction with a finished run of any workload."""
+        arguments = [
+            "predict",
+            "Ref::workload",
+            "--model",
+            "Ref::model",
+            "--input",
+            "Ref::data",
+            "--output",
+            "Ref::output",
+        ]
+        run = self._parameters(JOBS[0])
+        parameters = {
+            "workload": JOBS[0].workload,
+            "model": run["output"],
+            "data": f"{run['data']}/t10k-images-idx3-ubyte.gz",
+            "output": f"s3://{self._storage.artifacts.bucket_name}/predictions/predictions.csv",
+        }
+        container = self._container(
+            "predict", self._permissions.predict, self._settings.image, arguments, self._resources(gpu=False)
+        )
+        return self._definition(name, parameters, type="container", container_properties=container)
+
+    def _resources(self, *, gpu: bool) -> dict[str, str]:
+        settings = self._settings
+        resources = {"VCPU": text(settings.job_vcpus), "MEMORY": text(settings.job_memory_mib)}
+        return resources | ({"GPU": text(settings.job_gpus)} if gpu else {})
+
+    def _parameters(self, job: Job) -> dict[str, str]:
+        return {
+            "task": "train",
+            "data": f"s3://{self._storage.data.bucket_name}/{job.data}",
+            "output": f"s3://{self._storage.artifacts.bucket_name}/{job.workload}",
+            "epochs": str(job.epochs),
+        }
+
+    def _definition(self, name: str, parameters: dict[str, str], **kind: Any) -> aws_batch.CfnJobDefinition:
+        return _DEFINITION(
+            self._stack,
+            name,
+            propagate_tags=True,
+            parameters=parameters,
+            retry_strategy=_DEFINITION.RetryStrategyProperty(
+                attempts=self._settings.job_attempts,
+                evaluate_on_exit=[
+                    # The host was reclaimed (spot) or failed: not the job's fault. All else is.
+                    _DEFINITION.EvaluateOnExitProperty(action="RETRY", on_status_reason="Host EC2*"),
+                    _DEFINITION.EvaluateOnExitProperty(action="RETRY", on_exit_code=INTERRUPTED),
+                    _DEFINITION.EvaluateOnExitProperty(action="EXIT", on_reason="*"),
+                ],
+            ),
+            timeout=_DEFINITION.TimeoutProperty(attempt_duration_seconds=self._settings.job_timeout_seconds),
+            **kind,
+        )
+
+    def _container(
+        self,
+        log_prefix: str,
+        role: aws_iam.IRole,
+        image: str,
+        arguments: Sequence[str],
+        resources: Mapping[str, str],
+        **linux: Any,
+    ) -> aws_batch.CfnJobDefinition.ContainerPropertiesProperty:
+        code = self._storage.code
+        return _DEFINITION.ContainerPropertiesProperty(
+            image=image,
+            command=code.command(*arguments),
+            environment=[
+                _DEFINITION.EnvironmentProperty(name=key, value=value) for key, value in code.environment().items()
+            ],
+            resource_requirements=[
+                _DEFINITION.ResourceRequirementProperty(type=kind, value=amount) for kind, amount in resources.items()
+            ],
+            volumes=[
+                _DEFINITION.VolumesProperty(name="cache", host=_DEFINITION.VolumesHostProperty(source_path=CACHE))
+            ],
+            mount_points=[_DEFINITION.MountPointsProperty(source_volume="cache", container_path=CACHE)],
+            linux_parameters=_DEFINITION.LinuxParametersProperty(
+                init_process_enabled=True, shared_memory_size=self._settings.shared_memory_mib, **linux
+            ),
+            log_configuration=_DEFINITION.LogConfigurationProperty(
+                log_driver="awslogs",
+                options={
+                    "awslogs-group": self._storage.logs.log_group_name,
+                    "awslogs-stream-prefix": log_prefix,
+                },
+            ),
+            job_role_arn=role.role_arn,
+            execution_role_arn=self._permissions.execution.role_arn,
+        )

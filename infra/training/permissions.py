@@ -1,0 +1,128 @@
+"""What the jobs may do: each its own work, and nothing of the others'."""
+
+from aws_cdk import Aws, Stack, aws_iam
+
+from infra.guardrails import acknowledge
+from infra.training.jobs import JOBS, METRICS, Job
+from infra.training.storage import Storage
+
+_TASKS = aws_iam.ServicePrincipal("ecs-tasks.amazonaws.com")
+
+
+class Permissions:
+    """What jobs may do.
+
+    Attributes:
+        execution: the container agent's role: pull images, write logs.
+        roles: for training and tuning, by workload; the GPU's are lent to one-off instances too.
+        predict: for predictions with any of the models.
+    """
+
+    def __init__(self, stack: Stack, storage: Storage, *, one_off: aws_iam.IPrincipal) -> None:
+        self._storage = storage
+        self.execution = self._execution_role(stack)
+        self._common = self._common_policy(stack)
+        on_gpu = aws_iam.CompositePrincipal(_TASKS, one_off)
+        self.roles = {job: self._job_role(stack, job, on_gpu if job.uses_gpu else _TASKS) for job in JOBS}
+        self.predict = self._predict_role(stack)
+
+    def _execution_role(self, stack: Stack) -> aws_iam.Role:
+        purpose = "Lets the container agent pull images and write the jobs' logs."
+        role = aws_iam.Role(stack, "ExecutionRole", assumed_by=_TASKS, description=purpose)
+        self._storage.logs.grant_write(role)
+        images = "arn:{}:ecr:{}:*:repository/*"
+        role.add_to_policy(
+            aws_iam.PolicyStatement(
+                actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                resources=[images.format(Aws.PARTITION, Aws.REGION)],
+            )
+        )
+        role.add_to_policy(aws_iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
+        any_image = f"IAM5[Resource::{images.format('<AWS::Partition>', '<AWS::Region>')}]"
+        acknowledge(
+            role,
+            {
+                any_image: "The image is a setting: any repository that lets us pull.",
+                "IAM5[Resource::*]": "A token for ECR knows no resource.",
+            },
+        )
+        return role
+
+    def _common_policy(self, stack: Stack) -> aws_iam.ManagedPolicy:
+        storage = self._storage
+        policy = aws_iam.ManagedPolicy(stack, "JobPolicy", description="What every job does: code, lists, metrics.")
+        policy.add_statements(
+            storage.code.reading(),
+            aws_iam.PolicyStatement(
+                actions=["s3:ListBucket"], resources=[storage.data.bucket_arn, storage.artifacts.bucket_arn]
+            ),
+            aws_iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": METRICS}},
+            ),
+        )
+        acknowledge(policy, {"IAM5[Resource::*]": "Metrics know no resource; the namespace confines the permission."})
+        return policy
+
+    def _job_role(self, stack: Stack, job: Job, assumed_by: aws_iam.IPrincipal) -> aws_iam.Role:
+        """A job reads its own data, and reads and writes its own artifacts.
+
+        It deletes its checkpoints when it has finished; the bucket's versions keep even those for a time.
+        """
+        data, artifacts = self._storage.data, self._storage.artifacts
+        own = artifacts.arn_for_objects(f"{job.workload}/*")
+        read = [data.arn_for_objects(f"{job.data}/*"), own]
+        read += [artifacts.arn_for_objects(f"{other}/*") for other in job.reads]
+        document = aws_iam.PolicyDocument(
+            statements=[
+                aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=read),
+                aws_iam.PolicyStatement(
+                    actions=["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"], resources=[own]
+                ),
+            ]
+        )
+        role = aws_iam.Role(
+            stack,
+            f"{job.name}JobRole",
+            assumed_by=assumed_by,
+            description=f"Permissions of {job.workload} jobs.",
+            managed_policies=[self._common],
+            inline_policies={"Files": document},
+        )
+        folders = {
+            f"<DataBucket.Arn>/{job.data}/*": "The files of a data set are not known beforehand.",
+            **{
+                f"<ArtifactBucket.Arn>/{name}/*": "A run names its own files, below its workload's name."
+                for name in (job.workload, *job.reads)
+            },
+        }
+        acknowledge(role, {f"IAM5[Resource::{folder}]": reason for folder, reason in folders.items()})
+        return role
+
+    def _predict_role(self, stack: Stack) -> aws_iam.Role:
+        """It reads data and models, and writes below `predictions/` alone."""
+        data, artifacts = self._storage.data.arn_for_objects("*"), self._storage.artifacts.arn_for_objects("*")
+        predictions = self._storage.artifacts.arn_for_objects("predictions/*")
+        statements = [
+            aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=[data, artifacts]),
+            aws_iam.PolicyStatement(actions=["s3:PutObject"], resources=[predictions]),
+        ]
+        role = aws_iam.Role(
+            stack,
+            "PredictRole",
+            assumed_by=_TASKS,
+            description="Permissions of jobs that predict.",
+            managed_policies=[self._common],
+            inline_policies={"Files": aws_iam.PolicyDocument(statements=statements)},
+        )
+        reads = "Predictions are made from any data with any model."
+        acknowledge(
+            role,
+            {
+                "IAM5[Resource::<DataBucket.Arn>/*]": reads,
+                "IAM5[Resource::<ArtifactBucket.Arn>/*]": reads,
+                "IAM5[Resource::<ArtifactBucket.Arn>/predictions/*]": "Its submitter names the file.",
+            },
+        )
+        return role

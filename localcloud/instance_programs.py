@@ -1,0 +1,96 @@
+"""What an instance's user data calls, played for `one_off.py`: `curl` on its metadata, `docker run`, `shutdown`.
+
+Started as ``python -I instance_programs.py NAME ARGUMENTS...``; the environment variable MACHINE names the folder that
+stands for the instance. A program that is asked for more than it plays ends with its usage. Standard library and boto3.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import boto3
+
+METADATA = "http://169.254.169.254/latest/"
+NOT_FOUND = 22  # of curl --fail
+
+
+def curl(words: list[str]) -> int:
+    """The metadata service, version 2: a token first, which every other request carries."""
+    parser = argparse.ArgumentParser(prog="curl")
+    for flag in ("--fail", "--silent", "--show-error"):
+        parser.add_argument(flag, action="store_true")
+    for option in ("--retry", "--request", "--header"):
+        parser.add_argument(option, default="")
+    parser.add_argument("url")
+    given = parser.parse_args(words)
+    header, _, value = given.header.lower().partition(": ")
+    asked = (given.request or "GET", header, given.url.removeprefix(METADATA))
+    if asked == ("PUT", "x-aws-ec2-metadata-token-ttl-seconds", "api/token"):
+        sys.stdout.write("token")
+        return 0
+    known = json.loads((_machine() / "metadata.json").read_text())
+    name = asked[2].removeprefix("meta-data/")
+    if asked[:2] != ("GET", "x-aws-ec2-metadata-token") or value != "token" or name not in known:
+        return NOT_FOUND
+    sys.stdout.write(known[name])
+    return 0
+
+
+def docker(words: list[str]) -> int:
+    """`docker run`: the command as a process in an empty folder, whatever the image; its output goes to its log."""
+    parser = argparse.ArgumentParser(prog="docker")
+    parser.add_argument("action", choices=["run"])
+    for flag in ("--rm", "--init"):
+        parser.add_argument(flag, action="store_true")
+    for option in ("--gpus", "--network", "--shm-size"):
+        parser.add_argument(option)
+    parser.add_argument("--log-driver", choices=["awslogs"], required=True)
+    for option in ("--env", "--volume", "--log-opt"):
+        parser.add_argument(option, action="append", default=[])
+    parser.add_argument("image")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    given = parser.parse_args(words)
+    options = dict(option.partition("=")[::2] for option in given.log_opt)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **dict(pair.partition("=")[::2] for pair in given.env)}
+    with tempfile.TemporaryDirectory(dir=_machine(), prefix="container-") as place:
+        process = subprocess.Popen(
+            given.command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        _ship(process, group=options["awslogs-group"], stream=options["awslogs-stream"])
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _ship(process: subprocess.Popen[bytes], *, group: str, stream: str) -> None:
+    """Every line to CloudWatch Logs; several containers may write one stream, after another."""
+    logs = boto3.client("logs")
+    found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
+    if stream not in {each["logStreamName"] for each in found}:
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    for line in process.stdout or ():
+        message = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2] or " "
+        event = {"timestamp": int(time.time() * 1000), "message": message}
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
+
+
+def shutdown(words: list[str]) -> int:
+    """At once; one for later never comes, since this machine stays."""
+    if words == ["--poweroff", "now"]:
+        (_machine() / "poweroff").touch()
+    return 0
+
+
+def _machine() -> Path:
+    return Path(os.environ["MACHINE"])
+
+
+if __name__ == "__main__":
+    programs = {"curl": curl, "docker": docker, "shutdown": shutdown}
+    sys.exit(programs[sys.argv[1]](sys.argv[2:]))
