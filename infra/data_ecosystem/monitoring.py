@@ -111,7 +111,7 @@ class Monitoring:
             (
                 "SearchDownAlarm",
                 "ClusterStatus.red",
-                "A part of the search index is lost: make it anew with movie-rental migrate.",
+                "A part of the search index is lost: make it anew with movie-rental rebuild.",
             ),
             (
                 "SearchFullAlarm",

@@ -273,7 +273,7 @@ def test_the_page_of_a_stack_is_whole(stack: str) -> None:
 def test_the_page_of_a_stack_names_what_its_template_has(stack: str) -> None:
     page = page_of(stack)
     settings = section(page, "Settings")
-    for parameter in template(stack)["Parameters"]:
+    for parameter in template(stack).get("Parameters", {}):
         assert re.sub(r"(?<!^)(?=[A-Z])", "_", parameter).lower() in settings, parameter
     alarms = {
         name for name, resource in template(stack)["Resources"].items() if "Alarm" in resource["Type"].split("::")[-1]
