@@ -44,7 +44,7 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, an idle mac
 	python benchmarks/digits.py quality
 	python benchmarks/digits.py quality --preset best
 	python benchmarks/digits.py speed
-	python benchmarks/gan.py
+	python benchmarks/gan.py --seeds 3 --epochs 2
 	python benchmarks/tabular.py
 	python benchmarks/devops_metrics.py writes
 	python benchmarks/devops_metrics.py memory
@@ -57,13 +57,15 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, an idle mac
 	python benchmarks/movie_rental.py page
 	python benchmarks/storefront.py load
 	python benchmarks/storefront.py faults
-	python benchmarks/scaling.py
-	python benchmarks/resume.py
+	python benchmarks/scaling.py --data $(GROUNDWORK_DATA)/mnist
+	python benchmarks/resume.py --kills 20
 	python benchmarks/tables.py
+	python benchmarks/pages.py
 
-templates: setup ## write cloudformation/*.yaml from the stack classes
+templates: setup ## write what comes from code: cloudformation/*.yaml, the tables of settings, costs and queries in docs
 	python -m infra.console
 	python -m infra.cost.page
+	python -m workloads.movie_rental.diagram docs/workloads/movie-rental.md
 
 clean: ## remove what the other targets made
 	rm -rf .venv node_modules cdk.out .groundwork demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
