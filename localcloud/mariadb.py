@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import pymysql
-
 from localcloud import processes
 from localcloud.certificates import issue
 from localcloud.database_server import DatabaseServer
@@ -56,6 +54,8 @@ class Server(DatabaseServer):
         return process
 
     def _set_password(self, password: str) -> None:
+        import pymysql  # noqa: PLC0415 - takes long to import, and few passwords change
+
         tls = {"ca": str(self.authority)}
         connection = pymysql.connect(
             host="localhost", port=self.port, user=self._username, password=self._password, ssl=tls

@@ -12,9 +12,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
 from localcloud import processes
 from localcloud.certificates import Certificate, issue
 from localcloud.database_server import DatabaseServer
@@ -63,6 +60,9 @@ class Server(DatabaseServer):
         super().stop()
 
     def _set_password(self, password: str) -> None:
+        import psycopg  # noqa: PLC0415 - takes long to import, and few passwords change
+        from psycopg import sql  # noqa: PLC0415
+
         with psycopg.connect(
             host="localhost",
             port=self.port,
