@@ -376,9 +376,10 @@ def container(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         bundle.writestr("workloads/__init__.py", "")
         bundle.write(bootstrap.__file__, "workloads/bootstrap.py")
         bundle.writestr("workloads/__main__.py", WORKLOAD)
-        bundle.writestr("workloads/requirements.txt", "")
 
-    def run(code: str) -> subprocess.CompletedProcess[str]:
+    def run(code: str, requirements: str = "") -> subprocess.CompletedProcess[str]:
+        with zipfile.ZipFile(job / "bundles" / "code.zip", "a") as bundle:
+            bundle.writestr("workloads/requirements.txt", requirements)
         return subprocess.run(
             [sys.executable, "-c", LOADER, "train", "digit-classifier", "--epochs", "1"],
             cwd=job,
@@ -391,15 +392,23 @@ def container(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
     return run
 
 
+@pytest.mark.parametrize("requirement", ["absent>=1", "pytest>=9999", "pytest[dev]>=1", "pytest==1"])
 def test_the_bootstrap_installs_what_the_bundle_needs_and_becomes_the_workload(
-    container: Callable[..., subprocess.CompletedProcess[str]],
+    container: Callable[..., subprocess.CompletedProcess[str]], requirement: str
 ) -> None:
-    done = container("s3://bundles/code.zip")
+    done = container("s3://bundles/code.zip", f"# What it needs.\npytest>=1\n{requirement}\n")
     assert done.stdout.splitlines() == [
         "pip install --quiet requirements.txt",
         "workload train digit-classifier --epochs 1",
     ]
     assert done.returncode == 7
+
+
+def test_the_bootstrap_does_not_call_pip_for_what_is_there(
+    container: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = container("s3://bundles/code.zip", "# What it needs.\npytest>=1\npyyaml>=6.0  # also\n")
+    assert done.stdout.splitlines() == ["workload train digit-classifier --epochs 1"]
 
 
 def test_the_bootstrap_fails_when_there_is_no_code(
