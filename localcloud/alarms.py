@@ -14,7 +14,7 @@ from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwa
 
 from localcloud.account import ACCOUNT, REGION
 from localcloud.background import background, client
-from localcloud.events import publish
+from localcloud.events import deliver, publish
 from localcloud.hooks import after, instead
 
 BREACHES: dict[str, Callable[[float, float], bool]] = {
@@ -147,11 +147,22 @@ def _update_state(original: Any, self: Alarm, reason: str, reason_data: str, sta
 
 
 def _act(action: str, alarm: Alarm, before: str, reason: str) -> None:
-    if ":sns:" not in action:
+    if ":sns:" in action:
+        subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
+        message = json.dumps(_notification(alarm, before, reason))
+        client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
+    elif ":lambda:" in action:
+        event = {
+            "source": "aws.cloudwatch",
+            "alarmArn": alarm.alarm_arn,
+            "accountId": ACCOUNT,
+            "time": f"{alarm.state_updated_timestamp:%Y-%m-%dT%H:%M:%S.000+0000}",
+            "region": REGION,
+            "alarmData": _described(alarm, before, reason),
+        }
+        deliver(action, json.dumps(event))
+    else:
         raise NotImplementedError(f"alarm {alarm.name}: the local cloud has no action {action}")
-    subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
-    message = json.dumps(_notification(alarm, before, reason))
-    client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
 
 
 def _described(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:

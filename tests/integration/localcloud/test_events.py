@@ -283,6 +283,8 @@ def test_from_a_log_line_to_an_email_and_an_event(cloud: LocalCloud, eventually:
     )
     topic = sns.create_topic(Name="alarms")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")
+    report = function(cloud, "def handler(event, context):\n    print(event['alarmData']['state']['value'])\n")
+    report_arn = cloud.client("lambda").get_function(FunctionName=report)["Configuration"]["FunctionArn"]
     url, arn = queue(cloud)
     rule(
         cloud, {"source": ["aws.cloudwatch"], "detail": {"alarmName": ["cost"], "state": {"value": ["ALARM"]}}}, Arn=arn
@@ -290,7 +292,7 @@ def test_from_a_log_line_to_an_email_and_an_event(cloud: LocalCloud, eventually:
     cloudwatch.put_metric_alarm(
         AlarmName="cost",
         AlarmDescription="Somebody spends.",
-        AlarmActions=[topic],
+        AlarmActions=[topic, report_arn],
         Namespace="App",
         MetricName="Cost",
         Dimensions=[{"Name": "Shop", "Value": "1"}],
@@ -317,6 +319,7 @@ def test_from_a_log_line_to_an_email_and_an_event(cloud: LocalCloud, eventually:
     message = json.loads(mail.get_content())
     assert (message["NewStateValue"], message["AlarmDescription"]) == ("ALARM", "Somebody spends.")
     assert eventually(lambda: receive(cloud, url))[0]["detail"]["previousState"] == {"value": "OK"}
+    assert eventually(lambda: "ALARM" in logged(cloud, f"/aws/lambda/{report}"))
 
 
 def test_a_filter_pattern_that_cannot_be_read_is_refused_with_the_place(cloud: LocalCloud) -> None:
