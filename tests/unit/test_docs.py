@@ -273,8 +273,10 @@ def test_the_page_of_a_stack_is_whole(stack: str) -> None:
 def test_the_page_of_a_stack_names_what_its_template_has(stack: str) -> None:
     page = page_of(stack)
     settings = section(page, "Settings")
-    for parameter in template(stack).get("Parameters", {}):
-        assert re.sub(r"(?<!^)(?=[A-Z])", "_", parameter).lower() in settings, parameter
+    parameters = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in template(stack).get("Parameters", {})}
+    listed = set(re.findall(rf"^\| `{STACKS[stack]}\.(\w+)` \|", settings, re.MULTILINE))
+    assert parameters <= listed
+    assert set(re.findall(r"`(\w+)`", settings.partition("<!--")[0])) - {"context"} == listed - parameters
     alarms = {
         name for name, resource in template(stack)["Resources"].items() if "Alarm" in resource["Type"].split("::")[-1]
     }
