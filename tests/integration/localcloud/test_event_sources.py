@@ -4,10 +4,7 @@ import io
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from localcloud import LocalCloud
 
@@ -32,15 +29,6 @@ def handler(event, context):
     runs = len(answer["Attributes"]["batches"]["L"])
     return {"batchItemFailures": [{"itemIdentifier": number} for key, number in keys if key == "again" and runs < 3]}
 """
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A local cloud that tries again at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOCALCLOUD_RETRY_SECONDS", "0.1")
-        with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
-            yield running
 
 
 class Function:
