@@ -76,8 +76,10 @@ def _ship(process: subprocess.Popen[bytes], *, group: str, stream: str) -> None:
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
     for line in process.stdout or ():
         message = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2] or " "
-        event = {"timestamp": int(time.time() * 1000), "message": message}
-        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
+        now = int(time.time() * 1000)
+        logs.put_log_events(
+            logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": now, "message": message}]
+        )
 
 
 def shutdown(words: list[str]) -> int:

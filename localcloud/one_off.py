@@ -43,7 +43,7 @@ def _live(instance: Instance) -> None:
     """Run the user data until it ends, or the instance is terminated; the script itself says when to switch off."""
     with tempfile.TemporaryDirectory(prefix=f"localcloud-{instance.id}-") as machine:
         root = Path(machine)
-        script = MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", instance.user_data.decode())
+        script = MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", (instance.user_data or b"").decode())
         (root / "user-data").write_text(script)
         (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
         _programs(root / "bin")
