@@ -284,6 +284,19 @@ def test_the_page_of_a_stack_names_what_its_template_has(stack: str) -> None:
     assert set(template(stack)["Outputs"]) <= set(re.findall(r"`(\w+)`", section(page, "Outputs")))
 
 
+@pytest.mark.parametrize("stack", ["DataEcosystem", "WebApp"])
+def test_the_diagram_of_a_stack_shows_what_its_template_has(stack: str) -> None:
+    drawn = "".join(blocks(page_of(stack), "mermaid"))
+    resources = template(stack)["Resources"]
+    functions = {path.name for path in (ROOT / "lambda").iterdir()}
+    assert set(re.findall(r"\b[a-z]+_[a-z]+\b", drawn)) <= functions
+    assert set(re.findall(r"DynamoDB: (\w+)", drawn)) <= set(resources)
+    versions = [str(resource.get("Properties", {}).get("EngineVersion")) for resource in resources.values()]
+    shown = re.findall(r"(?:MySQL|PostgreSQL) ([\d.]+)", drawn)
+    assert shown
+    assert all(any(version.startswith(each) for version in versions) for each in shown)
+
+
 @every_stack
 def test_the_page_of_a_stack_says_what_it_costs_idle(stack: str) -> None:
     idle = dict(
