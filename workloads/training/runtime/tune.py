@@ -171,15 +171,14 @@ def tune(
         missing = min(missing, _enqueue(study, search.combinations()))
     shares = [share for worker in range(workers) if (share := len(range(worker, missing, workers)))]
     first = len(study.trials)  # other seeds than those of the calls before
-    if len(shares) == 1:
-        search.work(opened, first, shares[0], say)
-    elif shares:
+    if shares:
         context = multiprocessing.get_context("spawn")  # a fork would copy PyTorch's threads, half
-        with ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
             tasks = [
-                pool.submit(search.work, str(storage), first + worker, share, say)
-                for worker, share in enumerate(shares)
+                pool.submit(search.work, storage, first + worker, share, say)
+                for worker, share in enumerate(shares[1:], start=1)
             ]
+            search.work(opened, first, shares[0], say)  # the first worker is this process
             for task in tasks:
                 task.result()
     return search.write(study)
