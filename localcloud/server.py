@@ -10,7 +10,7 @@ import threading
 from functools import cache, partial
 from pathlib import Path
 
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 
 from localcloud.account import ACCOUNT
 
@@ -71,9 +71,11 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
 
 
 def _remember() -> None:
-    """Keep what never changes: botocore's files, read for every session; moto's folder, listed for every request."""
+    """Keep what never changes: botocore's files, looked for in every session; moto's, listed for every request."""
     read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
     setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))  # noqa: B010 (mypy takes no such assignment)
+    services = cache(partial(Loader.list_available_services, Loader()))
+    setattr(Loader, "list_available_services", lambda _self, type_name: services(type_name))  # noqa: B010
     from moto import backends  # noqa: PLC0415 (it makes sessions)
 
     modules = [*backends.list_of_moto_modules()]
