@@ -1,5 +1,6 @@
 """Fixtures for every level: a running local cloud."""
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -7,12 +8,17 @@ from typing import Any
 
 import hypothesis
 import pytest
+from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud import LocalCloud
 
 # Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# botocore reads its models of services anew for each session, of which tests make many hundreds.
+_read = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+JSONFileLoader.load_file = lambda _self, path: _read(path)  # type: ignore[method-assign]
 
 # No test is about time: on a busy machine an example may take any.
 hypothesis.settings.register_profile("default", deadline=None)
