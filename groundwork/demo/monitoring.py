@@ -15,7 +15,7 @@ def monitor(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     folder = results / "devops-metrics"
     folder.mkdir()
     fleet = folder / "fleet.csv"
-    run(cloud, report, "devops-metrics", "simulate", "--output", str(fleet), "--interval", "300")
+    run(cloud, report, "devops-metrics", "simulate", "--output", str(fleet), "--interval", "300", "--services", "2")
     lines = fleet.read_text(encoding="utf-8").count("\n") - 1
 
     answers = []

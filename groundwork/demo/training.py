@@ -65,14 +65,14 @@ EXERCISES = (
         "mnist",
         figure="accuracy",
         real=Trial(("--epochs", "1"), goal=0.985),
-        sample=Trial(("--epochs", "12"), goal=0.9),
+        sample=Trial(("--epochs", "6"), goal=0.9),
     ),
     Exercise(
         "digit-gan",
         "mnist",
         figure="as_asked_for",
         real=Trial(("--preset", "short", "--epochs", "2", "--classifier", CLASSIFIER), goal=0.5),
-        sample=Trial(("--epochs", "10", "--classifier", CLASSIFIER), goal=0.6),
+        sample=Trial(("--epochs", "6", "--classifier", CLASSIFIER), goal=0.6),
         reclaimed=True,
     ),
     Exercise(
