@@ -5,10 +5,12 @@ terminates it comes to do some work and go, so it does. `instance_programs.py` p
 metadata, Docker and its power switch; folders of the machine are folders of its own.
 """
 
+import base64
 import json
 import os
 import re
 import shlex
+import signal
 import sys
 import tempfile
 import threading
@@ -24,6 +26,7 @@ from localcloud.background import client, endpoint, folder, log
 from localcloud.hooks import after
 
 PROGRAMS = Path(__file__).with_name("instance_programs.py")
+PATIENCE = 100  # tenths of a second, which is what Docker has with its containers
 MACHINE_FOLDERS = re.compile(r"(?<![\w.:$/])/(etc|var)/")
 
 
@@ -41,19 +44,39 @@ def _run(reservation: Reservation, backend: InstanceBackend, *_args: Any, **opti
 
 def _live(instance: Instance) -> None:
     """Run the user data until it ends, or the instance is terminated; the script itself says when to switch off."""
-    with tempfile.TemporaryDirectory(prefix=f"localcloud-{instance.id}-") as machine:
-        root = Path(machine)
-        script = MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", (instance.user_data or b"").decode())
-        (root / "user-data").write_text(script)
-        (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
-        _programs(root / "bin")
-        process = processes.start(["bash", str(root / "user-data")], folder=root, environment=_environment(root))
-        threading.Thread(target=_log, args=(instance, process), daemon=True).start()
-        while process.poll() is None and instance.state != "terminated":
-            time.sleep(0.1)
-        processes.end(process)
-        if (root / "poweroff").exists():
-            client("ec2").terminate_instances(InstanceIds=[instance.id])
+    switched_off = True
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"localcloud-{instance.id}-") as machine:
+            _run_user_data(instance, Path(machine))
+            switched_off = (Path(machine) / "poweroff").exists()
+    except Exception:  # noqa: BLE001 (whatever it is, the instance must not stay)
+        log.exception("instance %s", instance.id)
+    if switched_off:
+        client("ec2").terminate_instances(InstanceIds=[instance.id])
+
+
+def _run_user_data(instance: Instance, root: Path) -> None:
+    text = base64.b64decode(str(instance.user_data)).decode()  # a template's first version holds it as an object
+    (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", text))
+    (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
+    _programs(root / "bin")
+    process = processes.start(["bash", str(root / "user-data")], folder=root, environment=_environment(root))
+    threading.Thread(target=_log, args=(instance, process), daemon=True).start()
+    while process.poll() is None and instance.state != "terminated":
+        time.sleep(0.1)
+    _end(process)
+
+
+def _end(process: Popen[bytes]) -> None:
+    """End the script with all that it has started: a training that is told to end writes a checkpoint first."""
+    processes.end(process)
+    for _ in range(PATIENCE):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _metadata(instance: Instance) -> dict[str, str]:

@@ -16,6 +16,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 from workloads.errors import InputError, UnavailableError
 
@@ -39,7 +40,8 @@ _TO_MEND = (ParamValidationError, PartialCredentialsError, ProfileNotFound)
 _CHOOSE = 'choose an account and a region (aws configure), or the local cloud (eval "$(groundwork local env)")'
 
 #: What a request to AWS may end with. Credentials that are renewed, and expired again, are a bare RuntimeError.
-AWS_ERRORS = (BotoCoreError, ClientError, RuntimeError)
+#: What is no answer of AWS, but of a proxy before it, is a ResponseParserError.
+AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError, RuntimeError)
 
 
 def expired(error: Exception) -> bool:
@@ -67,7 +69,7 @@ def explained(
     if expired(error):
         return UnavailableError(f"{what}: the credentials have expired: renew them, and run the same command again")
     if not isinstance(error, ClientError):
-        return UnavailableError(f"{what}: {service} cannot be reached: {error}")
+        return UnavailableError(f"{what}: {service} cannot be reached: {' '.join(str(error).split())}")
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:

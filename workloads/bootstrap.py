@@ -54,7 +54,7 @@ def launcher() -> list[str]:
     where = ["--nnodes", nodes, "--node-rank", os.environ["AWS_BATCH_JOB_NODE_INDEX"]]
     where += ["--master-addr", main, "--master-port", os.environ.get("MASTER_PORT", PORT)]
     processes = ["--nproc-per-node", "gpu" if shutil.which("nvidia-smi") else "1"]
-    return [sys.executable, "-m", "torch.distributed.run", *where, *processes, "-m"]
+    return [sys.executable, "-m", "workloads.training.runtime.launch", *where, *processes, "-m"]
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ END
 log=(--log-driver awslogs --log-opt "awslogs-region=$REGION" --log-opt "awslogs-group=$LOG_GROUP"
   --log-opt "awslogs-stream=one-off/$instance")
 code=0
-timeout --kill-after 120 "$LIMIT_SECONDS" docker run --rm --init --gpus all --network host \
+timeout --foreground --kill-after 120 "$LIMIT_SECONDS" docker run --rm --init --gpus all --network host \
   --shm-size "${SHARED_MEMORY_MIB}m" --volume /etc/groundwork:/etc/groundwork:ro \
   --volume /var/cache/groundwork:/var/cache/groundwork --env AWS_CONFIG_FILE=/etc/groundwork/aws \
   --env "AWS_DEFAULT_REGION=$REGION" --env "GROUNDWORK_CODE=$GROUNDWORK_CODE" \

@@ -134,6 +134,7 @@ def test_a_job_that_fails_says_so_and_is_not_tried_again(stack: LocalCloud, grou
     done = groundwork("submit", "digit-classifier", "--", "--epochs", "0")
     assert done.returncode == 2  # the training's own
     assert "--epochs 0: input should be greater" in done.stdout
+    assert "\nfailed, exit code 2 (" in done.stdout
     [job] = stack.client("batch").describe_jobs(jobs=[job_of(done.stdout)])["jobs"]
     assert len(job["attempts"]) == 1
 
@@ -144,6 +145,7 @@ def test_jobs_of_an_array_search_together_and_each_is_paid(stack: LocalCloud, gr
         *("--epochs", "1", "--batch-size", "100", "--architecture", "reference"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert {line.split()[0] for line in done.stdout.splitlines() if "trial" in line} >= {"0:", "1:"}
     bucket = stack.outputs("Training")["ArtifactBucketName"]
     listed = stack.client("s3").list_objects_v2(Bucket=bucket, Prefix="digit-classifier/tuning-")["Contents"]
     [name] = [item["Key"] for item in listed if item["Key"].endswith("tuning.json")]
@@ -208,7 +210,7 @@ def test_whoever_interrupts_following_leaves_the_job_running(
     assert (running["status"] in follow.ENDED, running["isTerminated"], running["isCancelled"]) == (False, False, False)
     assert groundwork("cancel", job, "--reason", "enough seen").returncode == 0
     ended = groundwork("logs", job, "--follow")
-    assert "failed (enough seen)" in ended.stdout
+    assert re.search(r"^failed.* \(enough seen\)$", ended.stdout, re.MULTILINE)
 
 
 def test_a_one_off_instance_trains_is_followed_and_priced_and_ends_itself(
@@ -244,6 +246,8 @@ def test_a_one_off_instance_trains_is_followed_and_priced_and_ends_itself(
         (("submit", "digit-gan", "--stack", "Absent"), "stack Absent: "),
         (("logs", "absent"), "there is no job absent"),
         (("logs", "i-0123456789abcdef0", "--follow"), "there is no instance i-0123456789abcdef0"),
+        (("logs", "i-0123456789abcdef0"), "there is no instance i-0123456789abcdef0"),
+        (("cancel", "absent"), "there is no job absent"),
         (("submit", "digit-gan", "--on", "ec2", "--", "--x", "é" * 300), "options travel in a tag"),
     ],
 )

@@ -15,16 +15,20 @@ from workloads.errors import InputError, UnavailableError
 from workloads.training.jobs import prices
 from workloads.training.jobs.follow import (
     DESCRIBED_AT_ONCE,
+    ENDED,
+    FORGOTTEN,
     Ended,
     Log,
-    children,
     describe,
     describe_instance,
     follow_instance,
     follow_job,
     instance_seconds,
     parts,
+    reason_of,
     seconds_run,
+    state_of,
+    unknown,
     why,
 )
 from workloads.training.jobs.stack import DEFAULT, TrainingStack, client
@@ -41,6 +45,7 @@ PerHour = Annotated[
     float | None, typer.Option(help="USD an hour of one instance (default: list prices)", show_default=False)
 ]
 JobId = Annotated[str, typer.Argument(help="A job's id, or that of a one-off instance (i-...).")]
+_WIDEST = 1000
 _STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 
 
@@ -102,11 +107,14 @@ def jobs(stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, h
     """List the stack's jobs and one-off instances, the newest first: state, why it waits or failed, time."""
     found = TrainingStack.find(stack)
     rows = sorted([*_job_rows(found), *_instance_rows(found)], reverse=True)
-    table = Table("job", "name", "queue", "created", "state", "seconds", "reason")
+    if not rows:
+        typer.echo("no jobs yet; groundwork submit makes them", err=True)
+        return
+    table = _table("job", "name", "queue", "created", "state", "seconds", "reason")
     for created, job, name, queue, state, seconds, reason in rows[:limit]:
         took = "" if seconds is None else f"{seconds:,.0f}"
         table.add_row(job, name, queue, f"{created:%Y-%m-%d %H:%M}", state, took, reason)
-    Console(width=None if Console().is_terminal else 200).print(table)
+    _show(table)
 
 
 def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> None:
@@ -120,7 +128,10 @@ def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> N
     for line in lines:
         typer.echo(line)
     if job.startswith("i-") and not lines:
-        typer.echo(f"no log of {job}, which is {describe_instance(job)['State']['Name']}", err=True)
+        state = describe_instance(job)["State"]["Name"]
+        if state == FORGOTTEN:
+            raise unknown(job)
+        typer.echo(f"no log of {job}, which is {state}", err=True)
 
 
 def cancel(
@@ -132,7 +143,8 @@ def cancel(
             raise InputError(f"{job} is no one-off instance of ours; groundwork jobs lists them")
         client("ec2").terminate_instances(InstanceIds=[job])
     else:
-        describe(job)
+        if (state := describe(job)["status"]) in ENDED:
+            raise InputError(f"{job} has ended already: {state.lower()}")
         client("batch").terminate_job(jobId=job, reason=reason)
     typer.echo(f"{job} is told to end")
 
@@ -148,14 +160,28 @@ def runs(
     from workloads.training.jobs.runs import finished_runs, headline  # noqa: PLC0415 - PyTorch takes seconds to import
 
     where = locate(place or f"s3://{TrainingStack.find(stack)['ArtifactBucketName']}")
-    table = Table("run", "workload", "started", "epochs", "seconds", "on the test set", "device")
+    table = _table("workload", "started", "epochs", "seconds", "on the test set", "device", "run")
     found = finished_runs(where)
     if not found:
         raise InputError(f"{where}: there is no finished run; `groundwork train` and `groundwork submit` make them")
     for run in found[:limit]:
-        cells = (run["run"], run["workload"], str(run["started"])[:16], str(run["epochs"]), f"{run['seconds']:,.0f}")
-        table.add_row(*cells, headline(run), run["machine"]["device"])
-    Console(width=None if Console().is_terminal else 200).print(table)
+        cells = (
+            run["workload"],
+            str(run["started"])[:16].replace("T", " "),
+            str(run["epochs"]),
+            f"{run['seconds']:,.0f}",
+        )
+        table.add_row(*cells, headline(run), run["machine"]["device"], run["run"])
+    _show(table)
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _show(table: Table) -> None:
+    """As wide as it is, whatever the terminal: a name that is cut off cannot be copied."""
+    Console(width=_WIDEST, highlight=False).print(table, crop=False)
 
 
 def followed(stack: TrainingStack, job: str) -> Ended:
@@ -195,9 +221,8 @@ def _job_rows(stack: TrainingStack) -> Iterator[_Row]:
         for start in range(0, len(ids), DESCRIBED_AT_ONCE):
             for job in batch.describe_jobs(jobs=ids[start : start + DESCRIBED_AT_ONCE])["jobs"]:
                 created = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
-                state = " ".join(filter(None, (job["status"].lower(), children(job))))
                 seconds = sum(map(seconds_run, parts(job)))
-                yield created, job["jobId"], job["jobName"], queue.lower(), state, seconds, job.get("statusReason", "")
+                yield created, job["jobId"], job["jobName"], queue.lower(), state_of(job), seconds, reason_of(job)
 
 
 def _instance_rows(stack: TrainingStack) -> Iterator[_Row]:

@@ -27,6 +27,7 @@ HINTS = {
     "STARTING": "an instance is there: the image is pulled",
     "running": "its first line comes when the image is pulled, in about five minutes",
 }
+_HEARD_OF_ARRAY = 10  # jobs: each is a request every time
 _LAST_LINE = re.compile(r"the training ended with exit code (\d+)")  # of infra/training/one_off.sh
 
 
@@ -63,13 +64,13 @@ def follow_job(stack: TrainingStack, job: str, say: Callable[[str], None]) -> En
     log = Log(stack["LogGroupName"])
     while True:
         description = describe(job)
-        state, reason = description["status"], description.get("statusReason") or ""
+        state, reason = description["status"], reason_of(description)
         for line in log.new_lines(description):
             say(f"  {line}")
         if (state, reason) != told:
             told = (state, reason)
             hint = reason or HINTS.get(state, "")
-            say(" ".join(filter(None, (state.lower(), children(description), hint and f"({hint})"))))
+            say(f"{state_of(description)} ({hint})" if hint else state_of(description))
         if state in ENDED:
             for line in log.new_lines(description):
                 say(f"  {line}")
@@ -92,9 +93,7 @@ def follow_instance(stack: TrainingStack, instance: str, say: Callable[[str], No
         for last in log.of_instance(instance):
             say(f"  {last}")
         if state == FORGOTTEN and not last:
-            raise InputError(
-                f"there is no instance {instance} (EC2 forgets one an hour after its end), and no log of it"
-            )
+            raise unknown(instance)
         code = _LAST_LINE.fullmatch(last)
         if state != told:
             told = state
@@ -120,6 +119,11 @@ def describe_instance(instance: str) -> dict[str, Any]:
     found = [each for reservation in answer["Reservations"] for each in reservation["Instances"]]
     description: dict[str, Any] = found[0] if found else {"State": {"Name": FORGOTTEN}}
     return description
+
+
+def unknown(instance: str) -> InputError:
+    """What to say of an instance that nothing is known of."""
+    return InputError(f"there is no instance {instance} (EC2 forgets one an hour after its end), and no log of it")
 
 
 def instance_seconds(description: dict[str, Any]) -> float | None:
@@ -158,10 +162,26 @@ def _nodes(description: dict[str, Any]) -> dict[str, Any]:
     return {} if "#" in description["jobId"] else nodes
 
 
-def children(description: dict[str, Any]) -> str:
-    """How far the jobs of an array are; nothing for other jobs."""
+def reason_of(description: dict[str, Any]) -> str:
+    """Why a job waits or has failed, in Batch's words; a job that has succeeded needs no reason."""
+    return "" if description["status"] == "SUCCEEDED" else description.get("statusReason") or ""
+
+
+def state_of(description: dict[str, Any]) -> str:
+    """A job's state: with how far the jobs of an array are, and the exit code of a job that failed."""
+    if description["status"] == "SUCCEEDED":
+        return "succeeded"
     summary = description.get("arrayProperties", {}).get("statusSummary", {})
-    return ", ".join(f"{count} {state.lower()}" for state, count in summary.items() if count)
+    code = _exit_code(description) if description["status"] == "FAILED" else None
+    parts = [f"{count} {state.lower()}" for state, count in summary.items() if count]
+    return ", ".join([description["status"].lower(), *parts, *([f"exit code {code}"] if code else [])])
+
+
+def _exit_code(description: dict[str, Any]) -> int | None:
+    """The exit code of a job's last attempt; None where there is none: an array, a host that went."""
+    attempts = description.get("attempts", [])
+    code: int | None = attempts[-1].get("container", {}).get("exitCode") if attempts else None
+    return code
 
 
 class Log:
@@ -172,10 +192,19 @@ class Log:
         self._tokens: dict[str, str] = {}
 
     def new_lines(self, description: dict[str, Any]) -> Iterator[str]:
-        """What has been printed since the last call; of a job over several nodes, by its main node."""
+        """What has been printed since the last call.
+
+        Of a job over several nodes it is what its main node prints; of an array what its first ten jobs do, each line
+        behind the job's index.
+        """
         if nodes := _nodes(description):
             description = describe(f"{description['jobId']}#{nodes['mainNode']}")
-        attempts = [attempt["container"].get("logStreamName") for attempt in description.get("attempts", [])]
+        if size := description.get("arrayProperties", {}).get("size", 0):
+            names = [f"{description['jobId']}:{index}" for index in range(min(size, _HEARD_OF_ARRAY))]
+            for job in client("batch").describe_jobs(jobs=names)["jobs"]:
+                index = job["jobId"].rpartition(":")[2]
+                yield from (f"{index}: {line}" for line in self.new_lines(job))
+        attempts = [each.get("container", {}).get("logStreamName") for each in description.get("attempts", [])]
         current = description.get("container", {}).get("logStreamName")
         for stream in dict.fromkeys(filter(None, [*attempts, current])):
             yield from self._of_stream(stream)
@@ -199,13 +228,6 @@ class Log:
                 self._tokens[stream] = page["nextForwardToken"]
                 return
             self._tokens[stream] = page["nextForwardToken"]
-
-
-def _exit_code(description: dict[str, Any]) -> int | None:
-    """The exit code of a job's last attempt; None where there is none: an array, a host that went."""
-    attempts = description.get("attempts", [])
-    code: int | None = attempts[-1]["container"].get("exitCode") if attempts else None
-    return code
 
 
 def seconds_run(description: dict[str, Any]) -> float:

@@ -19,6 +19,7 @@ settings, the location of the data, and a `Run`, and returns `Results`:
 
 Modules, in the order in which a run meets them:
 
+    launch       torchrun, that ends as the training does
     settings     the options every workload has
     workload     what a model file offers, and the list of all of them
     storage      folders and s3:// through one interface
