@@ -7,14 +7,8 @@ from moto.cloudtrail.responses import CloudTrailResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.responses import EC2Response
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
-from moto.ssm.models import ParameterDict
 
-from localcloud.hooks import after, instead
-
-AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
-DEEP_LEARNING_IMAGES = [
-    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
-]
+from localcloud.hooks import instead
 
 
 @instead(IAMPolicyStatement, "is_action_permitted")
@@ -51,15 +45,3 @@ def _delete_placement_group(_self: EC2Response) -> ActionResult:
 
 setattr(EC2Response, "create_placement_group", _create_placement_group)  # noqa: B010
 setattr(EC2Response, "delete_placement_group", _delete_placement_group)  # noqa: B010
-
-
-@after(ParameterDict, "_load_latest_amis")
-def _deep_learning_images(_: None, parameters: ParameterDict) -> None:
-    """moto gap: the parameters of the deep learning images. Nothing boots here, so Amazon Linux's image will do."""  # noqa: D403
-    for name in DEEP_LEARNING_IMAGES:
-        parameters[name] = dict.__getitem__(parameters, AMAZON_LINUX)
-
-
-@instead(ParameterDict, "_check_loading_status")
-def _check_loading_status(original: Any, self: ParameterDict, key: str) -> None:
-    original(self, AMAZON_LINUX if str(key).startswith("/aws/service/deeplearning/") else key)
