@@ -41,9 +41,6 @@ def deliver(arn: str, payload: str, target: dict[str, Any] | None = None) -> Non
             client("sqs").send_message(QueueUrl=url, MessageBody=payload, **target.get("SqsParameters", {}))
         case "logs":
             log_lines(arn.split(":log-group:")[1].removesuffix(":*"), str(uuid4()), [payload])
-        case "batch":
-            job = target["BatchParameters"]
-            client("batch").submit_job(jobQueue=arn, jobName=job["JobName"], jobDefinition=job["JobDefinition"])
         case service:
             raise NotImplementedError(f"the local cloud does not deliver to {service}: {arn}")
 

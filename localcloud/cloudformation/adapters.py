@@ -137,17 +137,10 @@ def bucket(values: Properties) -> Properties:
 
 LIFECYCLE: dict[str, Callable[[Any], Properties]] = {
     "ExpirationInDays": lambda days: {"Expiration": {"Days": days}},
-    "ExpiredObjectDeleteMarker": lambda flag: {"Expiration": {"ExpiredObjectDeleteMarker": flag}},
     "Transitions": lambda items: {
         "Transitions": [{"StorageClass": i["StorageClass"], "Days": i["TransitionInDays"]} for i in items]
     },
-    "NoncurrentVersionTransitions": lambda items: {
-        "NoncurrentVersionTransitions": [
-            {"StorageClass": i["StorageClass"], "NoncurrentDays": i["TransitionInDays"]} for i in items
-        ]
-    },
     "NoncurrentVersionExpiration": lambda rule: {"NoncurrentVersionExpiration": rule},
-    "NoncurrentVersionExpirationInDays": lambda days: {"NoncurrentVersionExpiration": {"NoncurrentDays": days}},
     "AbortIncompleteMultipartUpload": lambda rule: {"AbortIncompleteMultipartUpload": rule},
 }
 
