@@ -1,9 +1,6 @@
-"""Everything that moto lacks, installed in one place.
+"""Everything that moto lacks, installed in one place."""
 
-The modules hook into moto when they are imported.
-"""
-
-from localcloud import (
+from localcloud import (  # noqa: F401 (they hook into moto when they are imported)
     alarms,
     databases,
     event_sources,
@@ -21,26 +18,7 @@ from localcloud import (
     timestream,
 )
 from localcloud.background import every
-from localcloud.cloudformation import api, engine
-
-INSTALLED = (
-    alarms,
-    databases,
-    engine,
-    event_sources,
-    events,
-    functions,
-    influxdb,
-    instances,
-    jobs,
-    mailbox,
-    metrics,
-    neptune,
-    one_off,
-    opensearch,
-    quirks,
-    timestream,
-)
+from localcloud.cloudformation import api, engine  # noqa: F401
 
 
 def start() -> None:
