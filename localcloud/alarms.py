@@ -5,6 +5,7 @@ moto gaps: alarms stay in the state they are given, and nothing is notified.
 
 import json
 import operator
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,15 +62,18 @@ def judge(
 
 def evaluate_alarms() -> None:
     """Bring every alarm's state up to date."""
-    now = datetime.now(UTC)
-    for alarm in list(cloudwatch_backends[ACCOUNT][REGION].alarms.values()):
-        _evaluate(alarm, now)
+    now, backend = datetime.now(UTC), cloudwatch_backends[ACCOUNT][REGION]
+    metrics: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
+    for datum in list(backend.metric_data):
+        metrics[datum.namespace, datum.name].append(datum)
+    for alarm in list(backend.alarms.values()):
+        _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
 
 
-def _evaluate(alarm: Alarm, now: datetime) -> None:
+def _evaluate(alarm: Alarm, metric: list[Any], now: datetime) -> None:
     count = int(alarm.evaluation_periods)
     needed = int(alarm.datapoints_to_alarm or count)
-    points = _points(alarm, count, now)
+    points = _points(alarm, metric, count, now)
     threshold, breach = float(alarm.threshold), BREACHES[alarm.comparison_operator]
     state = judge(
         points,
@@ -87,15 +91,10 @@ def _evaluate(alarm: Alarm, now: datetime) -> None:
         alarm.update_state(reason, data, state)
 
 
-def _points(alarm: Alarm, count: int, now: datetime) -> list[float | None]:
+def _points(alarm: Alarm, metric: list[Any], count: int, now: datetime) -> list[float | None]:
     """The metric's statistic in each of the last ``count`` periods, the oldest first; None where there are no data."""
     dimensions = _named(alarm.dimensions)
-    data: list[Any] = [
-        datum
-        for datum in list(cloudwatch_backends[ACCOUNT][REGION].metric_data)
-        if (datum.namespace, datum.name) == (alarm.namespace, alarm.metric_name)
-        and _named(datum.dimensions) == dimensions
-    ]
+    data = [datum for datum in metric if _named(datum.dimensions) == dimensions]
     period = timedelta(seconds=int(alarm.period))
     points: list[float | None] = []
     for age in reversed(range(count)):
