@@ -54,10 +54,17 @@ def put(folder: Path, **changed: bytes) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def sample() -> dict[str, bytes]:
+    return sample_mnist()
+
+
 @pytest.mark.parametrize("subfolder", ["", "MNIST/raw"])
 @pytest.mark.parametrize("compressed", [True, False])
-def test_both_layouts_compressed_or_not_hold_the_same_data(tmp_path: Path, subfolder: str, compressed: bool) -> None:
-    for name, content in sample_mnist().items():
+def test_both_layouts_compressed_or_not_hold_the_same_data(
+    sample: dict[str, bytes], tmp_path: Path, subfolder: str, compressed: bool
+) -> None:
+    for name, content in sample.items():
         path = tmp_path / subfolder / (name if compressed else name.removesuffix(".gz"))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if compressed else gzip.decompress(content))
@@ -65,7 +72,7 @@ def test_both_layouts_compressed_or_not_hold_the_same_data(tmp_path: Path, subfo
     assert digits.train_images.shape == (1437, 28, 28)
     assert digits.test_images.shape == (360, 28, 28)
     assert set(digits.test_labels) == set(range(10))
-    assert digits.sha256 == Digits(*(parse_idx(content, name) for name, content in sample_mnist().items())).sha256
+    assert digits.sha256 == Digits(*(parse_idx(content, name) for name, content in sample.items())).sha256
 
 
 @pytest.mark.parametrize(
