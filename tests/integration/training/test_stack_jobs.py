@@ -156,6 +156,25 @@ def test_a_job_that_fails_says_so_and_is_not_tried_again(stack: LocalCloud, grou
     assert len(job["attempts"]) == 1
 
 
+def test_a_job_predicts_with_a_finished_run(stack: LocalCloud, groundwork: Groundwork, followed: Done) -> None:
+    outputs = stack.outputs("Training")
+    data, artifact = (f"s3://{outputs[f'{kind}BucketName']}" for kind in ("Data", "Artifact"))
+    job = stack.client("batch").submit_job(
+        jobName="predict",
+        jobQueue=outputs["CpuQueueArn"],
+        jobDefinition=outputs["PredictJobDefinitionArn"],
+        shareIdentifier="digits",
+        parameters={
+            "workload": "digit-classifier",
+            "model": output_of(followed.stdout),
+            "data": f"{data}/mnist/{FILES[2]}",
+            "output": f"{artifact}/predictions/digits.csv",
+        },
+    )["jobId"]
+    assert "  100 predictions in" in groundwork("logs", job, "--follow").stdout
+    assert len(artifacts(stack, f"{artifact}/predictions")["digits.csv"].splitlines()) == 101
+
+
 def test_jobs_of_an_array_search_together_and_each_is_paid(stack: LocalCloud, groundwork: Groundwork) -> None:
     done = groundwork(
         *("tune", "digit-classifier", "--on", "batch", "--workers", "2", "--trials", "3"),
