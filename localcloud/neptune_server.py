@@ -129,43 +129,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer one request."""
-        fields = self._fields()
-        match self.path.split("?")[0].rstrip("/").lower():
-            case "/status":
-                self._send(200, {"status": "healthy", "role": "writer", "dbEngineVersion": "local"})
-            case "/opencypher":
-                self._query(fields)
-            case path:
-                self._refuse(QueryError("BadRequestException", f"{path} is not offered by the local cloud", 404))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        try:
+            self._send(200, self._answer(urllib.parse.urlsplit(self.path), body))
+        except QueryError as error:
+            message = str(error)[:2000]
+            said = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
+            self._send(error.status, said)
 
     do_GET = do_POST  # noqa: N815 (http.server's name)
 
-    def _query(self, fields: dict[str, Any]) -> None:
-        query = fields.get("query") or fields.get("openCypherQuery")
-        if not query:
-            self._refuse(QueryError("MissingParameterException", "The request has no query", 400))
-            return
-        try:
-            parameters = fields.get("parameters") or {}
-            parameters = json.loads(parameters) if isinstance(parameters, str) else parameters
-            self._send(200, {"results": self.graph.run(query, parameters)})
-        except json.JSONDecodeError as error:
-            self._refuse(QueryError("InvalidParameterException", f"The parameters are not JSON: {error}", 400))
-        except QueryError as error:
-            self._refuse(error)
-
-    def _fields(self) -> dict[str, Any]:
-        """What the request says, as JSON (boto3) or as a form (curl)."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        if body.lstrip().startswith("{"):
-            fields: dict[str, Any] = json.loads(body)
-            return fields
-        return dict(urllib.parse.parse_qsl(body or urllib.parse.urlsplit(self.path).query))
-
-    def _refuse(self, error: QueryError) -> None:
-        message = str(error)[:2000]
-        answer = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
-        self._send(error.status, answer)
+    def _answer(self, url: urllib.parse.SplitResult, body: str) -> dict[str, Any]:
+        match url.path.rstrip("/").lower():
+            case "/status":
+                return {"status": "healthy", "role": "writer", "dbEngineVersion": "local"}
+            case "/opencypher":
+                return {"results": self.graph.run(*_asked(body or url.query))}
+            case path:
+                raise QueryError("BadRequestException", f"{path} is not offered by the local cloud", 404)
 
     def _send(self, status: int, answer: dict[str, Any]) -> None:
         body = json.dumps(answer).encode()
@@ -179,6 +160,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: Any) -> None:
         """Log no requests."""
+
+
+def _asked(text: str) -> tuple[str, dict[str, Any]]:
+    """Query and parameters of a request, in JSON (boto3) or as a form (curl)."""
+    try:
+        fields = json.loads(text) if text.lstrip().startswith("{") else dict(urllib.parse.parse_qsl(text))
+        parameters = fields.get("parameters") or {}
+        parameters = json.loads(parameters) if isinstance(parameters, str) else parameters
+    except json.JSONDecodeError as error:
+        raise QueryError("InvalidParameterException", f"The parameters are not JSON: {error}", 400) from error
+    query = fields.get("query") or fields.get("openCypherQuery")
+    if not query:
+        raise QueryError("MissingParameterException", "The request has no query", 400)
+    return query, parameters
 
 
 def main() -> None:
