@@ -33,7 +33,8 @@ FILMS, ACTORS, CUSTOMERS, STORES, CITIES = 1000, 200, 599, 2, 600
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
 """The moment at which the company is looked at."""
-_FORTNIGHT = timedelta(days=14)
+_DAY = timedelta(days=1)
+_FORTNIGHT = 14 * _DAY
 _FORTNIGHTS = 13  # half a year of rentals
 _FOUNDED = END - _FORTNIGHT * _FORTNIGHTS
 _TASTE = 0.6  # how often a rental is of its customer's favourite category
@@ -52,7 +53,7 @@ class GeneratedCompany:
     """A company of the shape of Pagila.
 
     Films are rented as often as they are popular, most customers have a favourite category, no copy is rented twice at
-    a time, and some are not back yet.
+    a time, and some of the last are not back yet.
 
     Args:
         scale: Films, actors, customers, stores, copies, rentals and payments are Pagila's counts times this.
@@ -266,13 +267,15 @@ class GeneratedCompany:
                 film = self._film(film_number)
                 if random.random() >= film.popularity:
                     continue
-                number += 1
-                # Open from 9 to 21; back within the fortnight.
-                out = _FOUNDED + fortnight * _FORTNIGHT + timedelta(days=random.randrange(3))
+                # A copy's fortnights begin on a day of its own, and it is back within each. Open from 9 to 21.
+                out = _FOUNDED + fortnight * _FORTNIGHT + (copy % 14 + random.randrange(3)) * _DAY
                 out += timedelta(seconds=random.randint(9 * 3600, 21 * 3600))
                 late = random.choice([-2, -1, -1, 0, 0, 1, 2, 3])
                 back = out + timedelta(days=film.days + late, minutes=random.randrange(300))
-                open_still = fortnight == _FORTNIGHTS - 1 and random.random() < 0.15  # noqa: PLR2004
+                if out >= END:
+                    continue
+                number += 1
+                open_still = back >= END
                 rental = {
                     "rental_id": number,
                     "rental_date": out,

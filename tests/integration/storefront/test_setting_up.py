@@ -84,7 +84,7 @@ def test_load_fills_database_and_bucket_and_again_changes_nothing(empty_shop: Sh
         before = [
             session.execute(select(table)).all() for table in Base.metadata.sorted_tables if table.name != "catalogue"
         ]
-    assert "744 rentals" in command("load", "--scale", "0.05", "--only", "database")
+    assert "759 rentals" in command("load", "--scale", "0.05", "--only", "database")
     with empty_shop.sessions() as session:
         after = [
             session.execute(select(table)).all() for table in Base.metadata.sorted_tables if table.name != "catalogue"

@@ -1,5 +1,6 @@
 """A generated company is of Pagila's shape and size, consistent, and the same for the same seed."""
 
+from collections import Counter
 from datetime import timedelta
 from itertools import islice
 
@@ -117,3 +118,9 @@ def test_the_same_seed_gives_the_same_company_and_another_another(table: str) ->
 def test_sizes_that_make_no_sense_are_refused(scale: float) -> None:
     with pytest.raises(InputError, match="choose one between"):
         GeneratedCompany(scale)
+
+
+def test_something_is_rented_on_every_day_of_half_a_year() -> None:
+    days = Counter(rental["rental_date"].date() for rental in GeneratedCompany().rows("rental"))
+    assert len(days) == (max(days) - min(days)).days + 1 == 182
+    assert min(days.values()) > 20
