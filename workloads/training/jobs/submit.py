@@ -139,7 +139,9 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
             }
         ],
     )
-    return str(answer["Instances"][0]["InstanceId"])
+    instance = str(answer["Instances"][0]["InstanceId"])
+    client("ec2").get_waiter("instance_exists").wait(InstanceIds=[instance])  # EC2 may not know it for a second
+    return instance
 
 
 def _output(stack: TrainingStack, request: Request) -> str:
