@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -233,9 +232,11 @@ def test_a_reclaimed_job_resumes_and_ends_with_the_same_weights(
 def test_whoever_interrupts_following_leaves_the_job_running(
     stack: LocalCloud, groundwork: Groundwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watching = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGINT), time=time.time)
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(follow, "time", watching)
+        patch.setattr(follow, "time", SimpleNamespace(sleep=interrupted, time=time.time))
         done = groundwork("submit", "digit-classifier", *TRAINING)
     job = job_of(done.stdout)
     assert done.returncode == 0
