@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,21 @@ def test_no_package_imports_the_tests() -> None:
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             assert "tests" not in imported(path), path
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+    TopologicalSorter({name: needed(path, set(modules)) - {name} for name, path in modules.items()}).prepare()
+
+
+def needed(path: Path, modules: set[str]) -> set[str]:
+    """The modules that a file imports from, for types too; of a package, the module that has the name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inside & modules) | ({node.module} if inside - modules else set())
+    return found & modules

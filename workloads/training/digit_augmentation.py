@@ -12,7 +12,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torchvision.transforms.v2 import RandomAffine
 
-    from workloads.training.digit_classifier import Settings
+    from workloads.training.digit_classifier_settings import Settings
 
 _BENDS = 6  # random displacements each way; between them they are interpolated
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workloads.training.digit_classifier import Settings
+    from workloads.training.digit_classifier_settings import Settings
 
 _RIGHT, _WRONG = "#1b7837", "#b2182b"  # green and red that differ in lightness as well
 

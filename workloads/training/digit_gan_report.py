@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from workloads.training.digit_gan import Settings
     from workloads.training.digit_gan_networks import Generator
+    from workloads.training.digit_gan_settings import Settings
     from workloads.training.digit_judge import Judge
     from workloads.training.runtime.run import Run
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from workloads.training import digit_classifier, generative_quality
 from workloads.training.digit_augmentation import augmented
+from workloads.training.digit_classifier_settings import Settings
 from workloads.training.mnist import CLASSES
 from workloads.training.runtime.run_folder import load_model
 
@@ -60,7 +61,7 @@ class Judge:
             labels: int64 [n], on the same device.
             run: Gives the precision.
         """
-        recipe = digit_classifier.Settings()
+        recipe = Settings()
         settings = {"architecture": recipe.architecture}
         network = digit_classifier.build(**settings).to(images.device)
         steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)

@@ -18,7 +18,8 @@ from moto import mock_aws
 from PIL import Image
 
 from workloads.training.digit_augmentation import augmented, shifted
-from workloads.training.digit_classifier import WORKLOAD, Settings
+from workloads.training.digit_classifier import WORKLOAD
+from workloads.training.digit_classifier_settings import Settings
 from workloads.training.mnist import format_idx, load_mnist
 from workloads.training.runtime import storage
 from workloads.training.runtime.settings import RunOptions

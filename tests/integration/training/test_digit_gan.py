@@ -21,8 +21,9 @@ from PIL import Image
 
 from workloads.errors import Interrupted
 from workloads.training import digit_classifier, digit_gan
-from workloads.training.digit_gan import Film, Settings
+from workloads.training.digit_gan import Film
 from workloads.training.digit_gan_networks import Generator, draw
+from workloads.training.digit_gan_settings import Settings
 from workloads.training.digit_judge import Judge
 from workloads.training.mnist import FILES, format_idx, load_mnist
 from workloads.training.runtime.settings import RunOptions

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workloads.training import player_position
-from workloads.training.player_position import Settings, evaluate, fit_network
+from workloads.training.player_position import evaluate, fit_network
+from workloads.training.player_position_settings import Settings
 from workloads.training.tabular.ensemble import QuietLoop, leave_out
 from workloads.training.tabular.position import (
     Rows,

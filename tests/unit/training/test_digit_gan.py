@@ -11,8 +11,9 @@ from torch import nn
 from workloads.errors import InputError
 from workloads.options import validated
 from workloads.training import digit_gan_report as report
-from workloads.training.digit_gan import FILM_FRAMES, Film, Settings, squared_gradient
+from workloads.training.digit_gan import FILM_FRAMES, Film, squared_gradient
 from workloads.training.digit_gan_networks import Discriminator, Generator, draw, follow, to_bytes, to_signed
+from workloads.training.digit_gan_settings import Settings
 from workloads.training.digit_images import tiled
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from workloads.training.delivery_time import Settings
+    from workloads.training.delivery_time_settings import Settings
     from workloads.training.tabular.evaluation import Comparison
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from workloads.training.player_position import Settings
+    from workloads.training.player_position_settings import Settings
     from workloads.training.tabular.ensemble import Ensemble
 
 FOREST_GRID = {"trees": [50, 100, 200], "depth": [10, 20, 30], "min_split": [2, 5, 10]}

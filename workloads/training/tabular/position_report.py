@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workloads.training.player_position import Settings
+    from workloads.training.player_position_settings import Settings
     from workloads.training.tabular.evaluation import Comparison
     from workloads.training.tabular.position import Rows
 

@@ -1,0 +1,71 @@
+"""Settings of the digit classifier, its presets, and what a search tries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from workloads.training.runtime.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import optuna
+
+
+class Settings(TrainingSettings):
+    """Options of the digit classifier."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "best": {
+            "architecture": "deep",
+            "epochs": 12,
+            "rotation": 8.0,
+            "scale": 0.08,
+            "shear": 0.08,
+            "bend": 0.4,
+            "weight_average": 0.998,
+        }
+    }
+
+    architecture: Literal["compact", "deep", "reference"] = Field(
+        "compact",
+        description="compact: four convolutions, 77k weights; deep: five wider ones, 279k weights; "
+        "reference: one convolution and two linear layers, 805k weights.",
+    )
+    batch_size: int = Field(128, ge=1, description="Images a step, over all devices.")
+    learning_rate: float = Field(0.02, gt=0, description="Peak of AdamW's learning rate, which rises and falls once.")
+    muon_learning_rate: float = Field(0.1, gt=0, description="Peak of Muon's, for the weights of hidden convolutions.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay of AdamW.")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over all classes.")
+    shift: int = Field(1, ge=0, le=8, description="Training images move by up to so many pixels each way.")
+    rotation: float = Field(0, ge=0, le=45, description="Training images turn by up to so many degrees either way.")
+    scale: float = Field(0, ge=0, le=0.5, description="Training images grow or shrink by up to this share.")
+    shear: float = Field(0, ge=0, le=0.5, description="Training images slant by up to so many pixels a row.")
+    bend: float = Field(0, ge=0, le=5, description="Training images bend smoothly, by about so many pixels.")
+    transforms: Literal["batch", "torchvision"] = Field(
+        "batch",
+        description="Change a batch of training images at once, on the device; or each by torchvision's transforms.",
+    )
+    weight_average: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="Decay a step of the running average of the weights that is the model; 0: no average.",
+    )
+    test_time_shifts: bool = Field(
+        default=True, description="Predict from the image and its copies moved by one pixel, averaged."
+    )
+    validation_fraction: float = Field(
+        1 / 30, gt=0, lt=1, description="Share of the training set held out to validate each epoch."
+    )
+
+
+def search(trial: optuna.Trial) -> dict[str, Any]:
+    """Settings of one trial of `groundwork tune`."""
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 0.003, 0.05, log=True),
+        "muon_learning_rate": trial.suggest_float("muon_learning_rate", 0.03, 0.3, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", [64, 128, 256]),
+        "label_smoothing": trial.suggest_float("label_smoothing", 0, 0.2),
+    }
