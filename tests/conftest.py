@@ -1,6 +1,7 @@
 """Fixtures for every level: a running local cloud."""
 
 import functools
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud import LocalCloud
+
+gc.disable()  # until all is imported: that makes no garbage, and looking for it takes a fifth of the time
 
 # Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -34,6 +37,11 @@ class FolderScheduling(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling:
     return FolderScheduling(config, log)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)
