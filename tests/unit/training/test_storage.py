@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import boto3
@@ -75,6 +77,14 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path: Path, mon
     with pytest.raises(InputError, match="file: cannot be written: No space left on device"):
         (locate(str(tmp_path)) / "file").write(b"new")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
+
+
+def test_what_a_killed_process_had_not_finished_is_no_file(tmp_path: Path) -> None:
+    written = "from workloads.training.runtime.storage import *; os.fsync = lambda _: os.kill(os.getpid(), 9)"
+    program = f"{written}; Folder(Path({str(tmp_path / 'file')!r})).write(b'new')"
+    subprocess.run([sys.executable, "-c", program], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert locate(str(tmp_path)).names() == []
 
 
 @pytest.mark.usefixtures("aws")

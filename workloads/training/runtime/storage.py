@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+_PARTIAL = ".part"
+
 
 class Location(ABC):
     """A file or folder, on this machine or in S3. Compose names with `/`."""
@@ -116,8 +118,9 @@ class Folder(Location):
         return self.path.is_file()
 
     def names(self) -> list[str]:
-        """Paths of all files below, relative to here, sorted."""
-        return sorted(path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file())
+        """Paths of all files below, relative to here, sorted; none that a killed process had not finished."""
+        paths = (path for path in self.path.rglob("*") if path.is_file() and not path.match(f".*{_PARTIAL}"))
+        return sorted(path.relative_to(self.path).as_posix() for path in paths)
 
     def read(self) -> bytes:
         """The content of the file."""
@@ -131,7 +134,7 @@ class Folder(Location):
         temporary = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".", suffix=".part", delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".", suffix=_PARTIAL, delete=False) as file:
                 temporary = Path(file.name)
                 file.write(content)
                 file.flush()
