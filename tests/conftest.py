@@ -28,6 +28,9 @@ hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
 
 
+LONGEST = ("tests/e2e/", "tests/integration/training/")
+
+
 class FolderScheduling(LoadScopeScheduling):
     """A worker takes a folder's tests: they share engines, clouds and templates that take seconds to start."""
 
@@ -37,6 +40,11 @@ class FolderScheduling(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling:
     return FolderScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that in the end no worker is alone with them."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:
