@@ -28,7 +28,7 @@ hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
 
 
-LONGEST = ("tests/e2e/", "tests/integration/training/")
+LONGEST = ("tests/e2e/", "tests/integration/training/", "tests/unit/training/")
 
 
 class FolderScheduling(LoadScopeScheduling):
