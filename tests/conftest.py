@@ -52,6 +52,10 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # so that modules clean up behind themselves when Python ends
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _leaves_no_aws_behind() -> Iterator[None]:
     """A module whose AWS outlives it would be met by the next one that its worker takes."""
