@@ -95,10 +95,10 @@ def _stopping_clearly(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _train(name: str) -> Callable[..., None]:
+    workload = load(name)
+
     from workloads.training.runtime.settings import RunOptions  # noqa: PLC0415 - PyTorch takes seconds to import
     from workloads.training.runtime.train import train  # noqa: PLC0415
-
-    workload = load(name)
 
     def command(data: Data, given: dict[str, Any], output: Output = None) -> None:
         settings, options = validated(workload.settings, given), validated(RunOptions, given)
