@@ -38,7 +38,7 @@ SHOWN = {
 #: As many resources of a type are drawn one by one; more become one box.
 MOST = 3
 WIDTH, HEIGHT, GAP_ACROSS, GAP_DOWN = 190, 48, 62, 16
-LONGEST_NAME = 24  # characters that fit
+LONGEST_NAME = 21  # characters that fit
 
 
 @dataclass(frozen=True)

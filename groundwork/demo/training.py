@@ -64,7 +64,7 @@ EXERCISES = (
         "digit-classifier",
         "mnist",
         figure="accuracy",
-        real=Trial(("--epochs", "1"), goal=0.985),
+        real=Trial(("--epochs", "3"), goal=0.985),
         sample=Trial(("--epochs", "6"), goal=0.9),
     ),
     Exercise(
@@ -118,7 +118,8 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> Callable[[], N
 
     def collect() -> None:
         for exercise, trial in trials.items():
-            report.step(f"A Batch job: groundwork train {exercise.workload} {' '.join(trial.options)}")
+            options = " ".join(trial.options).format(artifacts=outputs["ArtifactBucketName"])
+            report.step(f"A Batch job: groundwork train {exercise.workload} {options}")
             job = _follow(cloud, report, jobs[exercise], reclaimed=exercise.reclaimed)
             _check(cloud, report, results, exercise, trial, job=job, began=began)
         report.fact("dashboard", outputs["DashboardName"])
