@@ -1,6 +1,8 @@
 """The measures of generative models, on sets whose quality is known."""
 
+import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +37,16 @@ def test_the_frechet_distance_of_a_scaled_set_is_that_of_its_gaussian(scale: flo
     features -= features.mean(0)
     expected = (1 - scale) ** 2 * float(features.var(0).sum())
     assert frechet_distance(features, scale * features) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_frechet_distance_of_correlated_sets_is_the_formula_with_the_root_of_a_matrix(seed: int) -> None:
+    mixing = gaussian(6, 6, seed=seed)
+    one, other = gaussian(dimensions=6, seed=seed) @ mixing, gaussian(dimensions=6, seed=seed + 1) + 1
+    spreads = [np.cov(features.numpy().T) for features in (one, other)]
+    apart = (one.mean(0) - other.mean(0)).numpy()
+    expected = apart @ apart + np.trace(sum(spreads) - 2 * scipy.linalg.sqrtm(spreads[0] @ spreads[1]).real)
+    assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_frechet_distance_of_equal_sets_is_zero_and_never_negative() -> None:
