@@ -12,6 +12,9 @@ endif
 # The CDK's bridge to Node warns of Node versions that AWS has stopped testing; those that work are in the README.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
+# What Python has compiled is kept: the tests and the demonstration start some hundred processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := .venv/.installed
 

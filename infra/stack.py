@@ -4,17 +4,31 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from aws_cdk import CfnElement, CfnOutput, Stack
-from constructs import Construct
+import jsii
+from aws_cdk import Aspects, CfnElement, CfnOutput, IAspect, Stack
+from constructs import Construct, IConstruct
 
 from infra.config import Config
 
 
-class GroundworkStack(Stack):
-    """A stack whose template a person can read.
+@jsii.implements(IAspect)
+class ReadableIds:
+    """Names each element of a stack once: the CDK would ask for a name again wherever one is referred to.
 
     A logical id is the path of its construct without the CDK's hash, so a resource has the same name in the CDK's
     template and in the console's. The CDK refuses a template in which two would clash.
+    """
+
+    def visit(self, node: IConstruct) -> None:
+        """Name a construct of the tree, if it is an element of the template and not an output, which has its name."""
+        if isinstance(node, CfnElement) and not isinstance(node, CfnOutput):
+            _, *steps = node.node.path.split("/")
+            told = "".join(step for step in steps if step not in ("Resource", "Default"))
+            node.override_logical_id(re.sub(r"\W", "", told))
+
+
+class GroundworkStack(Stack):
+    """A stack whose template a person can read.
 
     Attributes:
         config: the settings. A console template gives a function that turns them into parameters of the stack.
@@ -34,10 +48,7 @@ class GroundworkStack(Stack):
         self.template_options.template_format_version = "2010-09-09"
         self.config = config if isinstance(config, Config) else config(self)
         self.headings: dict[int, str] = {}
-
-    def _allocate_logical_id(self, element: CfnElement) -> str:
-        steps = element.node.path.removeprefix(self.node.path).split("/")
-        return re.sub(r"\W", "", "".join(step for step in steps if step not in ("Resource", "Default")))
+        Aspects.of(self).add(ReadableIds())
 
     def heading(self, title: str) -> None:
         """Say what the constructs that follow are about."""

@@ -1,5 +1,6 @@
 """Fixtures for every level: a running local cloud."""
 
+import atexit
 import functools
 import gc
 import os
@@ -50,10 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    gc.unfreeze()  # so that modules clean up behind themselves when Python ends
+    atexit.register(gc.unfreeze)  # so that modules clean up behind themselves when Python ends
 
 
 @pytest.fixture(scope="module", autouse=True)
