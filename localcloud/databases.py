@@ -5,6 +5,7 @@ moto gap: an instance is a record without a database behind it, and without metr
 
 import contextlib
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,23 +85,25 @@ def _delete(gone: DBInstance, *_args: Any, **_kwargs: Any) -> None:
 
 def measure_databases() -> None:
     """Write the free storage of each running server, of what its instance was given, and its connections."""
-    for instance in list(rds_backends[ACCOUNT][REGION].databases.values()):
-        server = _servers.get(instance.db_instance_arn)
-        if not server or instance.status != "available":
-            continue
+    running = {
+        instance.db_instance_identifier: (instance, _servers[instance.db_instance_arn].port)
+        for instance in list(rds_backends[ACCOUNT][REGION].databases.values())
+        if instance.db_instance_arn in _servers and instance.status == "available"
+    }
+    for name, (instance, _) in running.items():
         used = 0
         for file in _folder(instance).rglob("*"):
             with contextlib.suppress(FileNotFoundError):  # a temporary one
                 used += file.stat().st_size
-        dimensions = {"DBInstanceIdentifier": instance.db_instance_identifier}
-        measure("AWS/RDS", "FreeStorageSpace", instance.allocated_storage * GIB - used, dimensions)
-        with contextlib.suppress(psutil.AccessDenied):  # not every system tells everybody
-            connections = [
-                each
-                for each in psutil.net_connections("tcp4")
-                if each.laddr and each.laddr.port == server.port and each.status == psutil.CONN_ESTABLISHED
-            ]
-            measure("AWS/RDS", "DatabaseConnections", len(connections), dimensions)
+        free = instance.allocated_storage * GIB - used
+        measure("AWS/RDS", "FreeStorageSpace", free, {"DBInstanceIdentifier": name})
+    if not running:
+        return
+    with contextlib.suppress(psutil.AccessDenied):  # not every system tells everybody
+        found = psutil.net_connections("tcp4")
+        connected = Counter(each.laddr.port for each in found if each.laddr and each.status == psutil.CONN_ESTABLISHED)
+        for name, (_, port) in running.items():
+            measure("AWS/RDS", "DatabaseConnections", connected[port], {"DBInstanceIdentifier": name})
 
 
 def _folder(instance: DBInstance) -> Path:

@@ -225,5 +225,5 @@ def _datum(value: Any, kind: dict[str, Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S.%f}000"
+        return f"{value.isoformat(' ', 'microseconds')}000"
     return str(value).lower() if isinstance(value, bool) else str(value)
