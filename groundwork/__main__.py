@@ -12,6 +12,7 @@ from localcloud.commands import app as local
 from localcloud.errors import LocalCloudError
 from workloads.commands import app as workloads
 from workloads.errors import InputError
+from workloads.process import run
 
 app = typer.Typer(
     name="groundwork",
@@ -46,5 +47,10 @@ def main() -> int:
     return code
 
 
+def command() -> None:
+    """The program `groundwork`."""
+    run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

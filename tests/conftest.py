@@ -1,6 +1,5 @@
 """Fixtures for every level: a running local cloud."""
 
-import atexit
 import functools
 import gc
 import os
@@ -15,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from localcloud import LocalCloud
 
-gc.disable()  # until all is imported: that makes no garbage, and looking for it takes a fifth of the time
+gc.set_threshold(50_000, 50)  # what is imported are a million objects, and none is garbage
 
 # Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,12 +45,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderSchedu
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, so that in the end no worker is alone with them."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
-
-
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
-    atexit.register(gc.unfreeze)  # so that modules clean up behind themselves when Python ends
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,6 +6,7 @@ import sys
 
 from workloads.commands import app
 from workloads.errors import InputError
+from workloads.process import run
 
 
 def main() -> None:
@@ -18,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -14,6 +14,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main
 
 from workloads.errors import Interrupted
+from workloads.process import run
 
 
 def launch(arguments: list[str]) -> int:
@@ -30,4 +31,4 @@ def launch(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(launch(sys.argv[1:]))
+    run(lambda: launch(sys.argv[1:]))
