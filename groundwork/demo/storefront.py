@@ -100,7 +100,7 @@ def _browser(site: Site, size: dict[str, int]) -> Iterator[Page]:
     """A page of the site in Chromium without a screen."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=engines.find("chromium"),
+            executable_path=engines.find("chromium-headless-shell"),
             env=dict(engines.environment()),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )

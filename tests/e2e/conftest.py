@@ -13,7 +13,7 @@ def browser() -> Iterator[Browser]:
     """Chromium without a screen."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
-            executable_path=engines.find("chromium"),
+            executable_path=engines.find("chromium-headless-shell"),
             env=engines.environment(),  # type: ignore[arg-type] (a Mapping would do)
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )

@@ -19,9 +19,9 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def program(folder: Path) -> Path:
+def program(folder: Path, name: str = "influxd") -> Path:
     folder.mkdir(parents=True)
-    path = folder / "influxd"
+    path = folder / name
     path.write_text("#!/bin/sh\n")
     path.chmod(0o755)
     return path
@@ -36,6 +36,13 @@ def test_a_program_on_path_comes_first(nowhere: Path) -> None:
 def test_an_unpacked_program_is_found(nowhere: Path) -> None:
     unpacked = program(engines.FOLDER / "usr" / "bin")
     assert engines.find("influxd") == str(unpacked)
+
+
+def test_a_whole_chromium_does_where_its_shell_is_missing(nowhere: Path) -> None:
+    whole = program(nowhere / "bin", "chromium")
+    assert engines.find("chromium-headless-shell") == str(whole)
+    shell = program(engines.FOLDER / "usr" / "lib" / "chromium", "chromium-headless-shell")
+    assert engines.find("chromium-headless-shell") == str(shell)
 
 
 def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
