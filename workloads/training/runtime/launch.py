@@ -14,7 +14,6 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main
 
 from workloads.errors import Interrupted
-from workloads.process import run
 
 
 def launch(arguments: list[str]) -> int:
@@ -31,4 +30,4 @@ def launch(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    run(lambda: launch(sys.argv[1:]))
+    sys.exit(launch(sys.argv[1:]))
