@@ -84,7 +84,7 @@ def storefront(
                 f"http://{listening[1]}", "", "gunicorn alone (Apache is neither installed nor unpacked)", folder
             )
             return
-        defined = {"APPLICATION": listening[1], "SITE_PAGES": str(SERVER_FILES), **(definitions or {})}
+        defined = {"APPLICATION": listening[1], **(definitions or {})}
         front = apache.start(cloud.folder, folder / "apache", SERVER_FILES / "site.conf", defined, port)
         try:
             server = f"{front.version} in front of gunicorn"

@@ -2,7 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +47,13 @@ class Apache:
 def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int = 0) -> Apache:
     """Start Apache with a site's configuration, which listens on SITE_PORT and SITE_TLS_PORT.
 
+    The configuration's folder, or what Apache can read of it, is SITE_PAGES.
+
     Args:
         cloud: Folder of the cloud whose authority vouches for the site.
         folder: Holds its log and the configuration around the site's.
         site: The site's configuration.
-        definitions: What the site's configuration wants to be defined besides its ports and certificate.
+        definitions: What the site's configuration wants to be defined besides its ports, certificate and pages.
         port: Its port for HTTP; 0 takes a free one.
 
     Raises:
@@ -60,14 +65,29 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
     port, secure_port = port or processes.free_port(), processes.free_port()
     settings = folder / "apache.conf"
     folder.mkdir(parents=True, exist_ok=True)
-    settings.write_text(configuration(cloud, folder, site, definitions, port, secure_port), encoding="utf-8")
+    pages = _public(site.resolve().parent)
+    defined = {"SITE_PAGES": str(pages), **definitions}
+    settings.write_text(configuration(cloud, folder, site, defined, port, secure_port), encoding="utf-8")
     process, _ = processes.serve(
         [program, "-D", "FOREGROUND", "-f", str(settings)],
         log=folder / "apache.log",
         environment=environment(),
         ready="resuming normal operations",
     )
+    if pages != site.resolve().parent:
+        weakref.finalize(process, shutil.rmtree, pages, ignore_errors=True)
     return Apache(version[0] if version else "Apache", port, secure_port, process)
+
+
+def _public(folder: Path) -> Path:
+    """The folder, or a temporary copy of its pages where Apache, which root runs as nobody, could not reach them."""
+    if os.getuid() or all(above.stat().st_mode & 0o001 for above in (folder, *folder.parents)):
+        return folder
+    copy = Path(tempfile.mkdtemp(prefix="groundwork-pages-"))
+    copy.chmod(0o755)
+    for page in folder.glob("*.html"):
+        Path(shutil.copyfile(page, copy / page.name)).chmod(0o644)
+    return copy
 
 
 def configuration(  # noqa: PLR0917 - the parts of one text

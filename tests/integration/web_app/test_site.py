@@ -1,6 +1,7 @@
 """The storefront as its instance serves it: Apache, with the site configuration that the start script installs."""
 
 import http.server
+import shutil
 import ssl
 import threading
 import urllib.error
@@ -14,7 +15,7 @@ import pytest
 
 from groundwork import site
 from groundwork.site import SERVER_FILES, Site
-from localcloud import LocalCloud, apache
+from localcloud import LocalCloud, apache, processes
 from localcloud.apache import Apache
 from localcloud.errors import LocalCloudError
 
@@ -131,9 +132,8 @@ def front(cloud: LocalCloud, application: str, tmp_path: Path) -> Iterator[Calla
     tmp_path.chmod(0o755)
     running: list[Apache] = []
 
-    def start(**definitions: str) -> Apache:
-        common = {"APPLICATION": application, "SITE_PAGES": str(SERVER_FILES)}
-        running.append(apache.start(cloud.folder, tmp_path, SERVER_FILES / "site.conf", common | definitions))
+    def start(site: Path = SERVER_FILES / "site.conf", **definitions: str) -> Apache:
+        running.append(apache.start(cloud.folder, tmp_path, site, {"APPLICATION": application, **definitions}))
         return running[-1]
 
     yield start
@@ -180,6 +180,18 @@ def test_while_the_application_is_away_there_is_a_page_that_says_so_and_then_it_
         threading.Thread(target=back.serve_forever, daemon=True).start()
         assert get(f"http://localhost:{server.port}/films").status == 200
         back.shutdown()
+
+
+def test_the_page_is_there_where_the_project_lies_in_a_private_folder(
+    front: Callable[..., Apache], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    private = tmp_path_factory.mktemp("private")  # as pytest makes it
+    for name in ("site.conf", "unavailable.html"):
+        shutil.copy(SERVER_FILES / name, private)
+    server = front(private / "site.conf", APPLICATION=f"127.0.0.1:{processes.free_port()}")
+    away = get(f"http://localhost:{server.port}/films")
+    assert (away.status, away.headers["Retry-After"]) == (503, "10")
+    assert "Short intermission" in away.text
 
 
 def test_a_configuration_that_apache_refuses_is_said_with_its_log(front: Callable[..., Apache]) -> None:
