@@ -81,7 +81,7 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
 
 def _public(folder: Path) -> Path:
     """The folder, or a temporary copy of its pages where Apache, which root runs as nobody, could not reach them."""
-    if os.getuid() or all(above.stat().st_mode & 0o001 for above in (folder, *folder.parents)):
+    if os.getuid() or processes.open_to_all(folder):
         return folder
     copy = Path(tempfile.mkdtemp(prefix="groundwork-pages-"))
     copy.chmod(0o755)

@@ -97,7 +97,7 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
     if os.getuid() == 0:
         _sweep()
         home = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-"))
-        if not _reachable():
+        if not processes.open_to_all(PACKAGES):
             _copy_programs(home)
         _give_away(home)
     administrator = home / "administrator"
@@ -160,11 +160,6 @@ def _give_away(home: Path) -> None:
     """Make root's stand-in the owner of the server's files."""
     for path in (home, *home.rglob("*")):
         shutil.chown(path, STAND_IN)
-
-
-def _reachable() -> bool:
-    """Whether everybody may run the programs where they are: not where a folder above them is private."""
-    return all(folder.stat().st_mode & 0o001 for folder in (PACKAGES, *PACKAGES.parents))
 
 
 def _name(text: str) -> str:

@@ -96,6 +96,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def open_to_all(folder: Path) -> bool:
+    """Whether whom root runs a program as can reach a folder: not where it, or one above it, is private."""
+    return all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
+
+
 def _read(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
