@@ -18,7 +18,12 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := .venv/.installed
 
-.PHONY: help setup demo test check bench templates clean
+# The heavy imports of both demonstration and tests, each of which some of their hundred processes repeat.
+IMPORTS := groundwork.__main__, infra.check.__main__, localcloud.server, moto.server, torch._dynamo, torchvision, \
+	workloads.devops_metrics.plots, workloads.movie_rental.commands, workloads.movie_rental.engines, \
+	workloads.storefront.application, workloads.training.delivery_time, workloads.training.digit_gan
+
+.PHONY: help setup demo test check bench templates clean node programs checkers compiled
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -80,8 +85,18 @@ $(INSTALLED): requirements.txt requirements-checks.txt pyproject.toml package-lo
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@$(MAKE) --no-print-directory --jobs=4 node programs checkers compiled
+	@touch $@
+
+node:
+	npm ci --no-audit --no-fund --loglevel=error
+
+programs:
+	.venv/bin/python -m localcloud.engines
+
+checkers:
 	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .groundwork/checks
 	.venv/bin/uv pip sync --quiet --python .groundwork/checks/bin/python --require-hashes requirements-checks.txt
-	npm ci --no-audit --no-fund --loglevel=error
-	.venv/bin/python -m localcloud.engines
-	@touch $@
+
+compiled: # once, while the rest comes over the network, instead of in each of the first processes at once
+	@.venv/bin/python -c 'import $(IMPORTS)'

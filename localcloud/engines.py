@@ -57,8 +57,10 @@ def environment() -> dict[str, str]:
     return os.environ | ({"LD_LIBRARY_PATH": os.pathsep.join(found)} if found else {})
 
 
-def fetch(program: str) -> None:
+def fetch(program: str, apt: Path) -> None:
     """Unpack an engine's Debian packages below `FOLDER`; nothing happens where the program is found already.
+
+    `apt` is a folder, empty at first; the lists of packages that come into it serve the next program, too.
 
     Raises:
         LocalCloudError: The packages cannot be had here; the message says why.
@@ -73,37 +75,41 @@ def fetch(program: str) -> None:
         raise LocalCloudError(
             f"{program}: no apt-get here; install {' '.join(PACKAGES[program])} so that it is on PATH."
         )
-    FOLDER.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER.parent) as folder:
-        # Lists and a cache of our own: root is not needed to bring them up to date, and a fresh machine has none.
-        Path(folder, "lists", "partial").mkdir(parents=True)
-        Path(folder, "archives", "partial").mkdir(parents=True)
-        settings = {
-            "APT::Sandbox::User": "root",
-            "Debug::NoLocking": "true",
-            "Dir::State::Lists": f"{folder}/lists",
-            "Dir::Cache": folder,
-        }
-        options = ["--quiet", *(f"--option={name}={value}" for name, value in settings.items())]
-        for command in (
-            ["apt-get", "update", *options],
-            ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *PACKAGES[program]],
-            ["sh", "-c", f'for package in archives/*.deb; do dpkg --extract "$package" "{FOLDER}"; done'],
-        ):
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-                raise LocalCloudError(f"{program}: {command[0]}: {reason}")
+    # Lists and a cache of our own: root is not needed to bring them up to date, and a fresh machine has none.
+    lists, archives = apt / "lists", apt / "archives"
+    for folder in (lists, archives):
+        (folder / "partial").mkdir(parents=True, exist_ok=True)
+    settings = {
+        "APT::Sandbox::User": "root",
+        "Debug::NoLocking": "true",
+        "Dir::State::Lists": str(lists),
+        "Dir::Cache": str(apt),
+    }
+    options = ["--quiet", *(f"--option={name}={value}" for name, value in settings.items())]
+    unpack = f'for package in archives/*.deb; do dpkg --extract "$package" "{FOLDER}" || exit; rm "$package"; done'
+    commands = [
+        ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *PACKAGES[program]],
+        ["sh", "-c", unpack],
+    ]
+    if not any(lists.glob("*_Packages*")):
+        commands.insert(0, ["apt-get", "update", *options])
+    for command in commands:
+        done = subprocess.run(command, cwd=apt, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise LocalCloudError(f"{program}: {command[0]}: {reason}")
 
 
 def main() -> int:
     """Fetch every program; what is missing keeps nothing else from working, so the exit code is 0."""
-    for program in PACKAGES:
-        try:
-            fetch(program)
-            sys.stdout.write(f"{program}: {find(program)}\n")
-        except LocalCloudError as error:
-            sys.stdout.write(f"{error}\n")
+    FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER.parent) as apt:
+        for program in PACKAGES:
+            try:
+                fetch(program, Path(apt))
+                sys.stdout.write(f"{program}: {find(program)}\n")
+            except LocalCloudError as error:
+                sys.stdout.write(f"{error}\n")
     return 0
 
 
