@@ -1,5 +1,6 @@
 """Fixtures for every level: a running local cloud."""
 
+import atexit
 import functools
 import gc
 import os
@@ -15,6 +16,9 @@ from xdist.scheduler import LoadScopeScheduling
 from localcloud import LocalCloud
 
 gc.set_threshold(50_000, 50)  # what is imported are a million objects, and none is garbage
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if WORKER:
+    atexit.register(os._exit, 0)  # the last: nor does Python free them one by one in the end
 
 # Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -45,6 +49,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderSchedu
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, so that in the end no worker is alone with them."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    if WORKER:
+        gc.freeze()  # pytest looks for garbage, too, when all tests are done
 
 
 @pytest.fixture(scope="module", autouse=True)

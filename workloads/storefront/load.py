@@ -108,10 +108,11 @@ def _write(connection: Connection, table: type[Base], rows: Rows, progress: Prog
 
     A member keeps the card, and a rental is left alone: what happened to it here counts.
     """
-    key = [column.name for column in table.__table__.primary_key]
+    plain = Base.metadata.tables[table.__tablename__]  # the mapped class would look up the column of each value
+    key = [column.name for column in plain.primary_key]
     count, iterator = 0, iter(rows)
     while batch := list(islice(iterator, _BATCH)):
-        statement = insert(table).values(batch)
+        statement = insert(plain).values(batch)
         changing = [name for name in batch[0] if name not in (*key, "card_number")]
         if table is Rental or not changing:
             same = {key[0]: getattr(table, key[0])}

@@ -23,14 +23,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workloads.training import digit_judge
-from workloads.training.runtime.results import Results
+from workloads.training import delivery_time, digit_judge, player_position
+from workloads.training.runtime.results import ModelCard, Results
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
 from workloads.training.runtime.workload import load
 
 FORK = multiprocessing.get_context("fork")  # so that PyTorch is imported once
+NOTHING_TO_REPORT = Results(test={}, headline={}, data={"sha256": ""}, card=ModelCard("", "", "", "", ""))
 
 
 class Training:
@@ -109,6 +110,8 @@ def main() -> None:
     """Kill each."""
     kills, folder, trainings = int(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
     digit_judge._LEAST_STEPS = 1  # how well it judges does not matter
+    for tabular in (delivery_time, player_position):
+        tabular.report = lambda *_: NOTHING_TO_REPORT  # type: ignore[attr-defined]  # nor what is shown of a model
     resumed = {name: survive(Training(name, *given), kills, folder / name) for name, given in trainings.items()}
     print(json.dumps(resumed))  # noqa: T201
 
