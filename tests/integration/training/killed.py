@@ -31,7 +31,9 @@ from workloads.training.runtime.train import train
 from workloads.training.runtime.workload import load
 
 FORK = multiprocessing.get_context("fork")  # so that PyTorch is imported once
-NOTHING_TO_REPORT = Results(test={}, headline={}, data={"sha256": ""}, card=ModelCard("", "", "", "", ""))
+NOTHING_TO_REPORT = Results(
+    test={}, headline={"Killed": "often"}, data={"sha256": ""}, card=ModelCard("", "", "", "", "")
+)
 
 
 class Training:
