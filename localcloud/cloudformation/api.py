@@ -235,7 +235,7 @@ class ApiResource:
 
 def install() -> None:
     """Make a ``CloudFormationModel`` of every row, where moto looks for its own."""
-    rows = yaml.safe_load(files(__package__).joinpath("types.yaml").read_text())
+    rows = yaml.load(files(__package__).joinpath("types.yaml").read_text(), yaml.CSafeLoader)
     for kind, columns in rows.items():
         lists = {name: tuple(columns[name]) for name in ("update", "ignored", "mirrored") if name in columns}
         functions = {"adapt": getattr(adapters, columns["adapt"])} if "adapt" in columns else {}

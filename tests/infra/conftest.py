@@ -67,11 +67,11 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Json]:
     return template
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads CloudFormation's short functions as the long ones."""
 
 
-def _function(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Json:
+def _function(loader: _Loader, tag: str, node: yaml.Node) -> Json:
     name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)

@@ -175,7 +175,7 @@ def resources(cloud: LocalCloud, stack: str) -> dict[str, tuple[str, str]]:
     }
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads past CloudFormation's functions."""
 
 
