@@ -69,3 +69,19 @@ def test_a_download_that_fails_is_said_with_its_reason_and_leaves_nothing(
     assert engines.main() == 0
     assert capsys.readouterr().out.startswith("influxd: apt-get: E: Unable to locate package influxdb\n")
     assert list(engines.FOLDER.parent.iterdir()) == []
+
+
+def test_lists_of_packages_are_fetched_once_for_all_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def run(command: list[str], cwd: Path, **_: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command[1])
+        if command[1] == "update":
+            (cwd / "lists" / "debian_main_Packages").touch()
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(shutil, "which", lambda name, **_: name if name in {"apt-get", "dpkg"} else None)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert engines.main() == 0
+    assert asked.count("update") == 1
+    assert asked.count("install") == len(engines.PACKAGES)
