@@ -76,7 +76,7 @@ def fetch(program: str, apt: Path) -> None:
             f"{program}: no apt-get here; install {' '.join(PACKAGES[program])} so that it is on PATH."
         )
     # Lists and a cache of our own: root is not needed to bring them up to date, and a fresh machine has none.
-    lists, archives = apt / "lists", apt / "archives"
+    lists, archives = apt / "lists", apt / program
     for folder in (lists, archives):
         (folder / "partial").mkdir(parents=True, exist_ok=True)
     settings = {
@@ -84,9 +84,10 @@ def fetch(program: str, apt: Path) -> None:
         "Debug::NoLocking": "true",
         "Dir::State::Lists": str(lists),
         "Dir::Cache": str(apt),
+        "Dir::Cache::archives": str(archives),
     }
     options = ["--quiet", *(f"--option={name}={value}" for name, value in settings.items())]
-    unpack = f'for package in archives/*.deb; do dpkg --extract "$package" "{FOLDER}" || exit; rm "$package"; done'
+    unpack = f'for package in *.deb; do dpkg --extract "$package" "{FOLDER}" || exit; done'
     commands = [
         ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *PACKAGES[program]],
         ["sh", "-c", unpack],
@@ -94,7 +95,7 @@ def fetch(program: str, apt: Path) -> None:
     if not any(lists.glob("*_Packages*")):
         commands.insert(0, ["apt-get", "update", *options])
     for command in commands:
-        done = subprocess.run(command, cwd=apt, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=archives, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
             raise LocalCloudError(f"{program}: {command[0]}: {reason}")

@@ -77,7 +77,7 @@ def test_lists_of_packages_are_fetched_once_for_all_programs(monkeypatch: pytest
     def run(command: list[str], cwd: Path, **_: Any) -> subprocess.CompletedProcess[str]:
         asked.append(command[1])
         if command[1] == "update":
-            (cwd / "lists" / "debian_main_Packages").touch()
+            (cwd.parent / "lists" / "debian_main_Packages").touch()
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(shutil, "which", lambda name, **_: name if name in {"apt-get", "dpkg"} else None)
@@ -85,3 +85,30 @@ def test_lists_of_packages_are_fetched_once_for_all_programs(monkeypatch: pytest
     assert engines.main() == 0
     assert asked.count("update") == 1
     assert asked.count("install") == len(engines.PACKAGES)
+
+
+def test_a_package_that_cannot_be_unpacked_keeps_no_other_program_from_being(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bin"
+    path.mkdir()
+    for name, script in {
+        "apt-get": """case "$*" in *install*)
+            for package; do case $package in *Dir::Cache::archives=*) cd "${package##*=}";; esac; done
+            echo "$package" > "$package.deb";; esac""",
+        "dpkg": """read -r package < "$2"
+            [ "$package" != influxdb ] || { echo "dpkg-deb: error: not a Debian archive" >&2; exit 2; }
+            mkdir -p "$3/usr/bin" && touch "$3/usr/bin/$package" && chmod +x "$3/usr/bin/$package\"""",
+    }.items():
+        (path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path}:/usr/bin:/bin")
+    which = shutil.which
+    monkeypatch.setattr(
+        shutil, "which", lambda name, path=None: which(name, path=path) if path or name in {"apt-get", "dpkg"} else None
+    )
+    assert engines.main() == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "influxd: sh: dpkg-deb: error: not a Debian archive"
+    assert f"wrk: {engines.FOLDER}/usr/bin/wrk" in said
+    assert f"shellcheck: {engines.FOLDER}/usr/bin/shellcheck" in said
