@@ -1,10 +1,13 @@
 """A search's journal in S3: several writers, no entry lost, one order for all."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import boto3
 import optuna
 import pytest
+from moto.s3.responses import S3Response
 from optuna.storages import JournalStorage
 
 from workloads.training.runtime.journal import BucketJournal
@@ -12,7 +15,15 @@ from workloads.training.runtime.storage import Bucket
 
 
 @pytest.fixture
-def place(aws: None) -> Bucket:
+def place(aws: None, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    put, one_by_one = S3Response.put_object, threading.Lock()
+
+    def atomic(response: S3Response) -> Any:
+        """As in S3: moto looks whether an object is there, and then writes it, whoever wrote it meanwhile."""
+        with one_by_one:
+            return put(response)
+
+    monkeypatch.setattr(S3Response, "put_object", atomic)
     boto3.client("s3").create_bucket(Bucket="bucket")
     return Bucket("bucket", "search/study.journal")
 
