@@ -108,7 +108,7 @@ def _train(name: str) -> Callable[..., None]:
 
 
 def _tune(name: str) -> Callable[..., None]:
-    from workloads.training.runtime.settings import RunOptions  # noqa: PLC0415 - PyTorch takes seconds to import
+    from workloads.training.runtime.settings import TrialOptions  # noqa: PLC0415 - PyTorch takes seconds to import
     from workloads.training.runtime.tune import Search, tune  # noqa: PLC0415
 
     workload = load(name)
@@ -134,10 +134,10 @@ def _tune(name: str) -> Callable[..., None]:
         settings = {key: value for key, value in given.items() if key in workload.settings.model_fields}
         validated(workload.settings, settings)
         target = output or default_output(f"{name}-tuning")
-        search = Search(name, settings, validated(RunOptions, given), data, target, sampler)
+        search = Search(name, settings, validated(TrialOptions, given), data, target, sampler)
         tune(search, trials=trials, workers=workers, storage=storage, say=typer.echo)
 
-    return add_options(_stopping_clearly(command), workload.settings, RunOptions, presets=workload.settings.presets)
+    return add_options(_stopping_clearly(command), workload.settings, TrialOptions, presets=workload.settings.presets)
 
 
 app.add_typer(_group(_train, "Train a model and write its run folder."), name="train", rich_help_panel=TRAINING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,9 +55,9 @@ def results(
         "per_class_accuracy": {str(digit): float(value) for digit, value in enumerate(recall)},
         "confusion_matrix": counts.tolist(),
     }
-    names = [str(digit) for digit in range(CLASSES)]
     train_counts = np.bincount(digits.train_labels, minlength=CLASSES)
     weights = sum(parameter.numel() for parameter in model.parameters())
+
     return Results(
         test=test,
         headline={
@@ -72,23 +73,7 @@ def results(
             "training_images_per_class": train_counts.tolist(),
         },
         card=_model_card(settings, digits, train_counts, weights),
-        figures=[
-            curves(
-                "loss_and_accuracy",
-                "Loss and accuracy",
-                history,
-                {"loss": ["training_loss", "validation_loss"], "accuracy": ["validation_accuracy"]},
-            ),
-            curves(
-                "precision_and_recall",
-                "Precision and recall on the validation set, mean over the digits",
-                history,
-                {"share": ["validation_precision", "validation_recall"]},
-            ),
-            confusion_matrix(counts, names),
-            _test_digits(digits.test_images, truth, predicted),
-            *_worst_mistakes(digits.test_images, truth, probabilities),
-        ],
+        figures=partial(_figures, digits.test_images, truth, probabilities, history),
         tables=[
             Table(
                 "Per digit, on the test set",
@@ -128,6 +113,32 @@ def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int
             "other regions are rare in it and recognised less well. Confidence is softened by label smoothing."
         ),
     )
+
+
+def _figures(
+    images: NDArray[np.uint8],
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+    history: Sequence[Mapping[str, float]],
+) -> list[Figure]:
+    predicted = probabilities.argmax(1)
+    return [
+        curves(
+            "loss_and_accuracy",
+            "Loss and accuracy",
+            history,
+            {"loss": ["training_loss", "validation_loss"], "accuracy": ["validation_accuracy"]},
+        ),
+        curves(
+            "precision_and_recall",
+            "Precision and recall on the validation set, mean over the digits",
+            history,
+            {"share": ["validation_precision", "validation_recall"]},
+        ),
+        confusion_matrix(confusion(truth, predicted), [str(digit) for digit in range(CLASSES)]),
+        _test_digits(images, truth, predicted),
+        *_worst_mistakes(images, truth, probabilities),
+    ]
 
 
 def _test_digits(images: NDArray[np.uint8], truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,8 @@ def results(  # noqa: PLR0917 - what training ends with
             "training_images_per_class": np.bincount(digits.train_labels, minlength=CLASSES).tolist(),
         },
         card=model_card(settings.model_dump(), digits, test),
-        figures=figures(
+        figures=partial(
+            figures,
             digits,
             generated.cpu().numpy(),
             asked.numpy() if settings.conditional else None,

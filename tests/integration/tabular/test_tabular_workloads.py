@@ -212,13 +212,16 @@ def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(folder: Path, 
     options = ("--data", folder / "delivery", "--output", tmp_path, "--folds", 2, "--epochs", 1, "--device", "cpu")
     assert command("tune", "delivery-time", "--trials", 1, *options) == 0
     first = json.loads((tmp_path / "tuning.json").read_text())
-    assert command("tune", "delivery-time", "--trials", 2, *options) == 0
+    assert command("tune", "delivery-time", "--trials", 2, "--figures", *options) == 0
     tuning = json.loads((tmp_path / "tuning.json").read_text())
     assert len(first["trials"]) == 1
     assert tuning["trials"][:1] == first["trials"]
     assert len(tuning["trials"]) == 2
     assert tuning["best"]["value"] == min(trial["value"] for trial in tuning["trials"])
     assert all(trial["settings"]["splits"] == 0 for trial in tuning["trials"])
+    for trial, drawn in zip(tuning["trials"], (False, True), strict=True):
+        assert Path(trial["run"], "figures", "residuals.png").exists() == drawn
+        assert ("<img" in Path(trial["run"], "report.html").read_text()) == drawn
 
 
 def test_a_study_is_not_continued_on_other_data(

@@ -2,29 +2,16 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from workloads.__main__ import main
 from workloads.training.mnist import FILES, format_idx, load_mnist, sample_mnist
-from workloads.training.runtime.results import Results
 from workloads.training.runtime.storage import locate
-from workloads.training.runtime.workload import Workload
 
 Command = Callable[..., int]
-
-
-def without_figures(workload: Workload[Any]) -> Workload[Any]:
-    """A workload whose runs have no figures, which take longer to draw than it to train on a few hundred images."""
-
-    def fit(*arguments: Any) -> Results:
-        return replace(workload.fit(*arguments), figures=())
-
-    return replace(workload, fit=fit)
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,8 @@ from workloads.training.runtime import storage
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
-from workloads.training.runtime.workload import Workload
-
-from .conftest import without_figures
 
 Command = Callable[..., int]
-BARE = without_figures(WORKLOAD)
 
 
 def fit(
@@ -38,13 +34,12 @@ def fit(
     output: Path | str,
     *,
     options: dict[str, Any] | None = None,
-    workload: Workload[Any] = WORKLOAD,
     **settings: Any,
 ) -> None:
     """Train through the Python interface, for two epochs unless told otherwise."""
     chosen = RunOptions(**{"device": "cpu", **(options or {})})
     trained = Settings(**{"epochs": 2, "batch_size": 50, **settings})
-    train("digit-classifier", workload, trained, options=chosen, data=str(data), output=str(output))
+    train("digit-classifier", WORKLOAD, trained, options=chosen, data=str(data), output=str(output))
 
 
 def read(run: Path) -> dict[str, Any]:
@@ -139,7 +134,7 @@ def test_the_reference_architecture_has_the_published_layers(digits: Path, tmp_p
 
 def test_equal_seeds_give_equal_bits(digits: Path, tmp_path: Path) -> None:
     for name, seed in {"a": 1, "b": 1, "c": 2}.items():
-        fit(digits, tmp_path / name, workload=BARE, seed=seed, epochs=1)
+        fit(digits, tmp_path / name, options={"figures": False}, seed=seed, epochs=1)
     weights = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in "abc"}
     assert weights["a"] == weights["b"] != weights["c"]
 
@@ -224,7 +219,7 @@ def test_torchvisions_data_set_and_transforms_are_an_input_too(digits: Path, tmp
         (raw / path.name.removesuffix(".gz")).write_bytes(unpacked)
     theirs = torchvision.datasets.MNIST(str(tmp_path), train=True)
     assert np.array_equal(load_mnist(locate(str(tmp_path))).train_images, theirs.data.numpy())
-    fit(tmp_path, tmp_path / "run", workload=BARE, transforms="torchvision", rotation=5, epochs=4)
+    fit(tmp_path, tmp_path / "run", options={"figures": False}, transforms="torchvision", rotation=5, epochs=4)
     assert read(tmp_path / "run")["test"]["accuracy"] > 0.7
 
 

@@ -29,12 +29,8 @@ from workloads.training.mnist import FILES, format_idx, load_mnist
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
-from workloads.training.runtime.workload import Workload
-
-from .conftest import without_figures
 
 Command = Callable[..., int]
-BARE = without_figures(digit_gan.WORKLOAD)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +38,10 @@ def classifier(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the digit classifier, to judge images by."""
     output = tmp_path_factory.mktemp("classifier") / "run"
     settings = digit_classifier.Settings(epochs=8, batch_size=50)
-    options = RunOptions(device="cpu")
+    options = RunOptions(device="cpu", figures=False)
     train(
         digit_classifier.NAME,
-        without_figures(digit_classifier.WORKLOAD),
+        digit_classifier.WORKLOAD,
         settings,
         options=options,
         data=str(digits),
@@ -54,16 +50,10 @@ def classifier(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def fit(
-    data: Path,
-    output: Path,
-    *,
-    options: dict[str, Any] | None = None,
-    workload: Workload[Any] = BARE,
-    **settings: Any,
-) -> None:
-    chosen, run = Settings(**{"epochs": 1, "batch_size": 50, **settings}), RunOptions(device="cpu", **(options or {}))
-    train(digit_gan.NAME, workload, chosen, options=run, data=str(data), output=str(output))
+def fit(data: Path, output: Path, *, options: dict[str, Any] | None = None, **settings: Any) -> None:
+    chosen = Settings(**{"epochs": 1, "batch_size": 50, **settings})
+    run = RunOptions(**{"device": "cpu", "figures": False, **(options or {})})
+    train(digit_gan.NAME, digit_gan.WORKLOAD, chosen, options=run, data=str(data), output=str(output))
 
 
 def read(run: Path) -> dict[str, Any]:
@@ -80,7 +70,7 @@ def run(digits: Path, classifier: Path, tmp_path_factory: pytest.TempPathFactory
     """A finished run that learned."""
     output = tmp_path_factory.mktemp("gan") / "run"
     settings = {"classifier": str(classifier), "epochs": 12, "batch_size": 20, "average_decay": 0.95}
-    fit(digits, output, workload=digit_gan.WORKLOAD, **settings)
+    fit(digits, output, options={"figures": True}, **settings)
     return output
 
 

@@ -33,7 +33,17 @@ class Done(NamedTuple):
 
 
 Groundwork = Callable[..., Done]
-OPTIONS = ("--device", "cpu", "--precision", "float32", "--batch-size", "50", "--architecture", "reference")
+OPTIONS = (
+    "--device",
+    "cpu",
+    "--precision",
+    "float32",
+    "--batch-size",
+    "50",
+    "--architecture",
+    "reference",
+    "--no-figures",
+)
 TRAINING = ("--", "--epochs", "6", "--shift", "0", *OPTIONS)  # a notice at its beginning comes long before its end
 
 

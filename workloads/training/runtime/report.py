@@ -11,7 +11,7 @@ import jinja2
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workloads.training.runtime.results import Results
+    from workloads.training.runtime.results import Figure, Results
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -24,21 +24,23 @@ _TEMPLATES = jinja2.Environment(
 
 def render_report(
     results: Results,
+    figures: Sequence[Figure],
+    images: Mapping[str, bytes],
     history: Sequence[Mapping[str, float]],
     metrics: Mapping[str, Any],
-    figures: Mapping[str, bytes],
 ) -> str:
     """One HTML page with everything in it, images included; it opens without a network.
 
     Args:
         results: What `fit` returned.
+        figures: Those that it shows, in its order.
+        images: Each of them as PNG, by name.
         history: One row an epoch.
         metrics: The content of metrics.json.
-        figures: PNG by name.
     """
-    images = {name: base64.b64encode(content).decode() for name, content in figures.items()}
+    encoded = {name: base64.b64encode(content).decode() for name, content in images.items()}
     return _TEMPLATES.get_template("report.html").render(
-        results=results, card=results.card, history=history, metrics=metrics, images=images
+        results=results, card=results.card, figures=figures, images=encoded, history=history, metrics=metrics
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -66,7 +66,7 @@ class Results:
         headline: The few figures a reader looks for first, as shown: `{"Test accuracy": "99.7 %"}`.
         data: Facts on the data; `sha256` (a digest of what was learned from) is required.
         card: The model card.
-        figures: The figures, in the order of the report.
+        figures: Draws the figures, in the order of the report; not called in a run that shall have none.
         tables: Tables of the report and the model card, per-class results first.
         model: Weights by name, written to `model.safetensors`; None for models that are not tensors.
         model_settings: What rebuilds the network around the weights, written to `model.json`.
@@ -77,7 +77,7 @@ class Results:
     headline: Mapping[str, str]
     data: Mapping[str, Any]
     card: ModelCard
-    figures: Sequence[Figure] = ()
+    figures: Callable[[], Sequence[Figure]] = tuple
     tables: Sequence[Table] = ()
     model: Mapping[str, torch.Tensor] | None = None
     model_settings: Mapping[str, Any] = field(default_factory=dict)

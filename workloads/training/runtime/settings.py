@@ -47,3 +47,12 @@ class RunOptions(BaseModel):
     resume: bool = Field(
         default=True, description="Continue from the checkpoint at the output, where there is one, or start anew."
     )
+    figures: bool = Field(default=True, description="Draw the figures of the report.")
+
+
+class TrialOptions(RunOptions):
+    """Where and how the trials of a search execute."""
+
+    figures: bool = Field(
+        default=False, description="Draw the figures of each trial's report. (To draw some takes as long as to train.)"
+    )

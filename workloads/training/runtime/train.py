@@ -23,7 +23,7 @@ from workloads.training.runtime.storage import locate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workloads.training.runtime.results import Results
+    from workloads.training.runtime.results import Figure, Results
     from workloads.training.runtime.settings import RunOptions, TrainingSettings
     from workloads.training.runtime.storage import Location
     from workloads.training.runtime.workload import Workload
@@ -72,14 +72,20 @@ def train(
             "machine": _machine(run),
         }
         if run.is_main:
-            _publish(target, results, run.history, facts)
+            _publish(target, results, results.figures() if options.figures else (), run.history, facts)
             run.forget_checkpoints()
         figures = "  ".join(f"{name} {value}" for name, value in results.headline.items())
         run.say(f"{figures}\n{target}")
     return results
 
 
-def _publish(target: Location, results: Results, history: Sequence[Mapping[str, float]], facts: dict[str, Any]) -> None:
+def _publish(
+    target: Location,
+    results: Results,
+    figures: Sequence[Figure],
+    history: Sequence[Mapping[str, float]],
+    facts: dict[str, Any],
+) -> None:
     """Write the run folder on this machine, and bring it to its place, metrics.json last.
 
     Raises:
@@ -87,7 +93,7 @@ def _publish(target: Location, results: Results, history: Sequence[Mapping[str, 
     """
     try:
         with tempfile.TemporaryDirectory() as folder:
-            write_run_folder(Path(folder), results, history, facts)
+            write_run_folder(Path(folder), results, figures, history, facts)
             (target / METRICS).delete()
             target.write_all(Path(folder), last=METRICS)
     except OSError as error:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.feature_selection import f_regression
 
 from workloads.training.runtime.figures import curves
-from workloads.training.runtime.results import ModelCard, Results, Table
+from workloads.training.runtime.results import Figure, ModelCard, Results, Table
 from workloads.training.tabular import figures
 from workloads.training.tabular.delivery import FEATURES, TARGET, encoder
 from workloads.training.tabular.evaluation import digest, errors_by_group, lines, ranges, regression_scores
@@ -61,14 +61,6 @@ def report(
     }
     headline = {"R2 out of fold": f"{pooled['r2']:.3f}", "MAE out of fold": f"{pooled['mae']:.2f} min"}
     tables = [Table(f"Errors by {name}, out of fold (min)", *lines(group)) for name, group in errors.items()]
-    losses = {"loss": ["training_loss", "validation_loss"], "minutes": ["validation_mae"]}
-    drawn = [
-        *figures.regression_figures(truth, prediction, "min"),
-        figures.error_by_group(errors, "min"),
-        figures.correlation_heat_map(with_target),
-        figures.feature_score_bars(scores),
-        curves("loss", "Loss and mean absolute error, validated out of fold", history, losses),
-    ]
     if settings.splits:
         mean, summary = comparison.mean(comparison.delivered), comparison.summary()
         test = {**mean, "splits": settings.splits, "models": summary, "per_split": comparison.rows, **test}
@@ -79,7 +71,19 @@ def report(
             "Truth within the 80 % and 95 % intervals": f"{mean['coverage_80']:.1%}, {mean['coverage_95']:.1%}",
         }
         tables.insert(0, comparison.table(f"{settings.splits} random test fifths", ("r2", "mae", "rmse")))
-        drawn.insert(0, figures.model_bars(summary, "mae", "The network beside the baselines"))
+
+    def drawn() -> list[Figure]:
+        losses = {"loss": ["training_loss", "validation_loss"], "minutes": ["validation_mae"]}
+        beside = "The network beside the baselines"
+        return [
+            *([figures.model_bars(test["models"], "mae", beside)] if settings.splits else []),
+            *figures.regression_figures(truth, prediction, "min"),
+            figures.error_by_group(errors, "min"),
+            figures.correlation_heat_map(with_target),
+            figures.feature_score_bars(scores),
+            curves("loss", "Loss and mean absolute error, validated out of fold", history, losses),
+        ]
+
     return Results(
         test=test,
         headline=headline,

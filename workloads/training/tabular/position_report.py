@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.feature_selection import f_classif
 
 from workloads.training.runtime import figures as shared_figures
-from workloads.training.runtime.results import ModelCard, Results, Table
+from workloads.training.runtime.results import Figure, ModelCard, Results, Table
 from workloads.training.tabular import figures
 from workloads.training.tabular.evaluation import digest
 from workloads.training.tabular.nfl import CLASSES
@@ -44,20 +44,9 @@ def report(
     people = [len(np.unique(rows.players[rows.labels == number])) for number in range(len(CLASSES))]
     imputed = rows.features.fillna(rows.features.median()).fillna(0.0)
     scores = figures.feature_scores(imputed, rows.labels, f_classif)
-    strongest = imputed[list(scores)[:24]]
     test: dict[str, Any] = {"feature_scores": scores, "correlation": figures.correlations(imputed)}
     headline = {"Players": f"{sum(people):,}", "Seasons": f"{len(rows.labels):,}"}
     tables = []
-    drawn = [
-        figures.correlation_heat_map(strongest),
-        figures.feature_score_bars(scores),
-        shared_figures.curves(
-            "loss_and_accuracy",
-            "Loss and accuracy of the network, validated on players its members did not see",
-            history,
-            {"loss": ["training_loss", "validation_loss"], "accuracy": ["validation_accuracy"]},
-        ),
-    ]
     worst = ""
     if settings.splits:
         summary, mean = (
@@ -99,13 +88,22 @@ def report(
             ),
             comparison.table(f"{settings.splits} splits, each with a fifth of the players", ("accuracy", "macro_f1")),
         ]
-        drawn = [
-            shared_figures.confusion_matrix(confusion, CLASSES),
-            figures.model_bars(summary, "macro_f1", "The model beside its parts and the baselines"),
-            *drawn,
-        ]
         weakest = int(np.argmin(f1))
         worst = f"It is worst at {CLASSES[weakest]} (F1 {f1[weakest]:.2f}), of which it saw {people[weakest]} players. "
+
+    def drawn() -> list[Figure]:
+        return [
+            *(_measured(confusion, test["models"]) if settings.splits else []),
+            figures.correlation_heat_map(imputed[list(scores)[:24]]),
+            figures.feature_score_bars(scores),
+            shared_figures.curves(
+                "loss_and_accuracy",
+                "Loss and accuracy of the network, validated on players its members did not see",
+                history,
+                {"loss": ["training_loss", "validation_loss"], "accuracy": ["validation_accuracy"]},
+            ),
+        ]
+
     return Results(
         test=test,
         headline=headline,
@@ -120,6 +118,13 @@ def report(
         figures=drawn,
         tables=tables,
     )
+
+
+def _measured(confusion: NDArray[np.int64], models: dict[str, Any]) -> list[Figure]:
+    return [
+        shared_figures.confusion_matrix(confusion, CLASSES),
+        figures.model_bars(models, "macro_f1", "The model beside its parts and the baselines"),
+    ]
 
 
 def _per_class(confusion: NDArray[np.int64]) -> tuple[list[float], list[float], list[float]]:
