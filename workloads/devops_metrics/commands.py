@@ -130,6 +130,7 @@ def query(  # noqa: PLR0917 - its options
     """Answer a named question: a table, a figure, or both."""
     from workloads.devops_metrics.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
     from workloads.devops_metrics.queries import find  # noqa: PLC0415
+    from workloads.devops_metrics.store import AskedOnce  # noqa: PLC0415
 
     chosen = find(name)
     period = _period(last, until, chosen.period)
@@ -137,7 +138,7 @@ def query(  # noqa: PLR0917 - its options
         raise InputError("--incidents goes with the question anomalies")
     if plot and plot.suffix not in (".png", ".svg", ".pdf"):
         raise InputError(f"--plot {plot}: a figure's name ends in .png, .svg or .pdf")
-    store = connect(stack, Schema.load(mapping))
+    store = AskedOnce(connect(stack, Schema.load(mapping)))
     if explain:
         statements = store.statements(chosen.asked, period) if chosen.asked else ["(the description of the table)"]
         typer.echo("\n;\n".join(statements))

@@ -1,10 +1,10 @@
-"""One figure for each named question."""
+"""One figure for each named question. Without seaborn and pyplot, which take seconds to import."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import seaborn as sns
+from matplotlib import style
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
@@ -45,7 +45,7 @@ def plot(name: str, table: pd.DataFrame, store: MetricStore, period: Period) -> 
         raise InputError(f"{name}: the answer is empty, so there is nothing to draw")
     if name == "anomalies":
         return _incidents(table, store, period)
-    with sns.axes_style("whitegrid"):
+    with style.context("seaborn-v0_8-whitegrid"):
         figure = Figure(figsize=(9, 4.5), layout="constrained")
         axes = figure.subplots()
     if name in _CURVES:
@@ -70,7 +70,7 @@ def plot(name: str, table: pd.DataFrame, store: MetricStore, period: Period) -> 
 
 def _bars(axes: Axes, table: pd.DataFrame, column: str, label: str) -> None:
     shown = table.head(_SHOWN).iloc[::-1]
-    axes.barh(shown["Application_ID"], shown[column], color=sns.color_palette()[0])
+    axes.barh(shown["Application_ID"], shown[column], color="C0")
     axes.set_xlabel(label)
 
 
@@ -98,7 +98,7 @@ def _incidents(table: pd.DataFrame, store: MetricStore, period: Period) -> Figur
         course = signals[signals["Application_ID"] == identity]
         axes.plot(course["time"], course[signal], linewidth=0.6, color="0.35")
         for start, end in zip(own["start"], own["end"], strict=True):
-            axes.axvspan(start, end, color=sns.color_palette()[3], alpha=0.45, linewidth=0)
+            axes.axvspan(start, end, color="C3", alpha=0.45, linewidth=0)
         _dates(axes, labels[signal])
         axes.set_title(identity, fontsize="small", loc="left", pad=2)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,32 @@ class MetricStore(ABC):
     @abstractmethod
     def describe(self) -> Description:
         """What the store holds."""
+
+
+class AskedOnce(MetricStore):
+    """A store that is asked each question once: an answer and its figure are made of the same, which AWS bills for."""
+
+    def __init__(self, store: MetricStore) -> None:
+        self.schema = store.schema
+        self._store = store
+        self._aggregate = functools.cache(store.aggregate)
+
+    def write(self, rows: Sequence[Row], version: int) -> Written:
+        """As the store; what was asked before is forgotten."""
+        self._aggregate.cache_clear()
+        return self._store.write(rows, version)
+
+    def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
+        """As the store, the first time; then a copy of that."""
+        return self._aggregate(question, period).copy()
+
+    def statements(self, question: Aggregation, period: Period) -> list[str]:
+        """As the store."""
+        return self._store.statements(question, period)
+
+    def describe(self) -> Description:
+        """As the store."""
+        return self._store.describe()
 
 
 def tidy(rows: Sequence[dict[str, object]], question: Aggregation) -> pd.DataFrame:

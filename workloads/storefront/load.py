@@ -112,14 +112,14 @@ def _write(connection: Connection, table: type[Base], rows: Rows, progress: Prog
     key = [column.name for column in plain.primary_key]
     count, iterator = 0, iter(rows)
     while batch := list(islice(iterator, _BATCH)):
-        statement = insert(plain).values(batch)
+        statement = insert(plain)
         changing = [name for name in batch[0] if name not in (*key, "card_number")]
         if table is Rental or not changing:
             same = {key[0]: getattr(table, key[0])}
             statement = statement.on_duplicate_key_update(same)
         else:
             statement = statement.on_duplicate_key_update({name: statement.inserted[name] for name in changing})
-        connection.execute(statement)
+        connection.execute(statement, batch)  # PyMySQL makes one INSERT of many rows of it
         count += len(batch)
         progress(table.__tablename__, len(batch))
     return count
