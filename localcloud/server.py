@@ -36,17 +36,18 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
     _remember()
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
         DomainDispatcherApplication,
-        MotoRequestHandler,
         create_backend_app,
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
+
+    from localcloud.http_handler import RequestHandler  # noqa: PLC0415
 
     server = make_server(
         "127.0.0.1",
         port,
         DomainDispatcherApplication(create_backend_app),
         threaded=True,
-        request_handler=MotoRequestHandler,
+        request_handler=RequestHandler,
     )
     os.environ["MOTO_PORT"] = str(server.port)
     from localcloud import behaviour, certificates, processes, seed  # noqa: PLC0415 (they hook into moto when imported)

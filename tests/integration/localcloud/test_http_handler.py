@@ -1,0 +1,87 @@
+"""What is sent over one connection: every request is answered in its turn, and half of one is none."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud
+
+BUCKET = "connections"
+#: Whose it is, is all that the local cloud reads of a signature.
+SIGNED = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none"
+
+
+@pytest.fixture(scope="module")
+def port(cloud: LocalCloud) -> int:
+    cloud.client("s3").create_bucket(Bucket=BUCKET)
+    return int(cloud.endpoint.rpartition(":")[2])
+
+
+@pytest.fixture
+def connection(port: int) -> Iterator[http.client.HTTPConnection]:
+    """One that raises where a second would be made."""
+    made = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    made.connect()
+    made.auto_open = 0
+    yield made
+    made.close()
+
+
+def ask(
+    connection: http.client.HTTPConnection, method: str, key: str, body: Any = None, **headers: str
+) -> tuple[int, bytes]:
+    connection.request(method, f"/{key}", body, {"Authorization": SIGNED, **headers})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def test_one_connection_serves_one_request_after_the_other(connection: http.client.HTTPConnection) -> None:
+    for number in range(3):
+        body = bytes([number]) * 100_000
+        assert ask(connection, "PUT", f"{BUCKET}/{number}", body)[0] == 200
+        assert ask(connection, "GET", f"{BUCKET}/{number}") == (200, body)
+
+
+def test_a_request_that_is_refused_leaves_nothing_of_it_to_the_next(connection: http.client.HTTPConnection) -> None:
+    assert ask(connection, "PUT", "no-such-bucket/key", b"x" * 1_000_000)[0] == 404
+    assert ask(connection, "PUT", f"{BUCKET}/after", b"well")[0] == 200
+    assert ask(connection, "GET", f"{BUCKET}/after") == (200, b"well")
+
+
+def test_an_answer_without_a_body_does_not_hold_up_the_next(connection: http.client.HTTPConnection) -> None:
+    assert ask(connection, "PUT", f"{BUCKET}/short", b"content")[0] == 200
+    assert ask(connection, "HEAD", f"{BUCKET}/short") == (200, b"")
+    assert ask(connection, "DELETE", f"{BUCKET}/short") == (204, b"")
+    assert ask(connection, "HEAD", f"{BUCKET}/short") == (404, b"")
+
+
+def test_a_body_may_come_in_chunks(connection: http.client.HTTPConnection) -> None:
+    assert ask(connection, "PUT", f"{BUCKET}/chunks", iter([b"one ", b"two ", b"three"]))[0] == 200
+    assert ask(connection, "GET", f"{BUCKET}/chunks") == (200, b"one two three")
+
+
+def test_a_client_that_waits_for_the_word_to_go_on_gets_it(port: int) -> None:
+    head = f"PUT /{BUCKET}/waiting HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(head.encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n")
+        client.sendall(b"body")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_upload_that_breaks_off_leaves_no_object(cloud: LocalCloud, port: int, eventually: Any) -> None:
+    head = f"PUT /{BUCKET}/broken HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(head.encode() + b"half of it")
+        client.shutdown(socket.SHUT_WR)
+        assert eventually(lambda: client.recv(1000) == b"")  # no answer, and the connection is closed
+    assert "broken" not in [each["Key"] for each in cloud.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
+
+
+def test_who_wants_no_second_answer_gets_the_connection_closed(connection: http.client.HTTPConnection) -> None:
+    assert ask(connection, "GET", BUCKET, None, Connection="close")[0] == 200
+    with pytest.raises(http.client.NotConnected):
+        ask(connection, "GET", BUCKET)
