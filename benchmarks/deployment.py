@@ -6,7 +6,8 @@
 `synth`: `cdk synth` of both apps, in turns. The app builds all its stacks whichever is asked for, so there is one
 figure. `deploy`: `cdk deploy`, synthesis included, of the empty app, of TerminationAlarm and of all stacks, in turns,
 each to a fresh local cloud, without its start. On AWS the resources themselves take minutes more: this is the share
-that the code of the stacks and of the local cloud has.
+that the code of the stacks and of the local cloud has. All without the CDK's own check of the templates
+(CDK_VALIDATION=false), which takes seconds whatever the app; cfn-lint does more of it in `make check`.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def deployment(found: dict[str, Any]) -> list[Row]:
     return [
         (
             "the stacks",
-            f"`cdk synth` of all {synth['stacks']}, against an app of one parameter",
+            f"`CDK_VALIDATION=false cdk synth` of all {synth['stacks']}, against an app of one parameter",
             against(synth, "all"),
             "",
             f"deployment.py synth --runs {synth['runs']}",
