@@ -165,8 +165,9 @@ class AskedOnce(MetricStore):
 
     def write(self, rows: Sequence[Row], version: int) -> Written:
         """As the store; what was asked before is forgotten."""
+        written = self._store.write(rows, version)
         self._aggregate.cache_clear()
-        return self._store.write(rows, version)
+        return written
 
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
         """As the store, the first time; then a copy of that."""

@@ -57,7 +57,6 @@ def results(
     }
     train_counts = np.bincount(digits.train_labels, minlength=CLASSES)
     weights = sum(parameter.numel() for parameter in model.parameters())
-
     return Results(
         test=test,
         headline={
