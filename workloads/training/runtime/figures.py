@@ -27,9 +27,17 @@ _STYLE = "seaborn-v0_8-whitegrid"
 
 def new_figure(width: float = 7, height: float = 4.2) -> tuple[MatplotlibFigure, Axes]:
     """An empty figure with one set of axes, in the style of the reports; sizes in inches."""
+    figure, [axes] = new_panels(1, width, height)
+    return figure, axes
+
+
+def new_panels(
+    count: int, width: float, height: float, *, same_scale: bool = False
+) -> tuple[MatplotlibFigure, list[Axes]]:
+    """An empty figure with so many sets of axes side by side, which may share their vertical scale; sizes in inches."""
     with style.context(_STYLE):
         figure = MatplotlibFigure(figsize=(width, height), layout="constrained")
-        return figure, figure.subplots()
+        return figure, [*figure.subplots(1, count, squeeze=False, sharey=same_scale)[0]]
 
 
 def curves(
@@ -43,9 +51,7 @@ def curves(
         history: One row an epoch.
         panels: For each panel, by the label of its vertical axis, the columns drawn in it.
     """
-    with style.context(_STYLE):
-        figure = MatplotlibFigure(figsize=(max(6.0, 4.8 * len(panels)), 3.8), layout="constrained")
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    figure, axes = new_panels(len(panels), max(6.0, 4.8 * len(panels)), 3.8)
     epochs = [row["epoch"] for row in history]
     for axis, (label, columns) in zip(axes, panels.items(), strict=True):
         for column in columns:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure as MatplotlibFigure
 
+_HALF_PAGE = 8  # inches
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -27,6 +29,11 @@ class Figure:
     title: str
     alt: str
     figure: MatplotlibFigure
+
+    @property
+    def wide(self) -> bool:
+        """Whether its letters would be too small to read at half the page's width."""
+        return bool(self.figure.get_figwidth() > _HALF_PAGE)
 
 
 @dataclass(frozen=True)

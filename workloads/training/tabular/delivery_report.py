@@ -65,12 +65,12 @@ def report(
         mean, summary = comparison.mean(comparison.delivered), comparison.summary()
         test = {**mean, "splits": settings.splits, "models": summary, "per_split": comparison.rows, **test}
         headline = {
-            f"R2, mean of {settings.splits} splits": f"{mean['r2']:.3f}",
+            f"R2, {comparison.over}": f"{mean['r2']:.3f}",
             "MAE": f"{mean['mae']:.2f} min",
             "RMSE": f"{mean['rmse']:.2f} min",
             "Truth within the 80 % and 95 % intervals": f"{mean['coverage_80']:.1%}, {mean['coverage_95']:.1%}",
         }
-        tables.insert(0, comparison.table(f"{settings.splits} random test fifths", ("r2", "mae", "rmse")))
+        tables.insert(0, comparison.table("Models on random test fifths", ("r2", "mae", "rmse")))
 
     def drawn() -> list[Figure]:
         losses = {"loss": ["training_loss", "validation_loss"], "minutes": ["validation_mae"]}

@@ -60,6 +60,12 @@ class Comparison:
         """The scores of a model on the test rows of a split."""
         self.rows.append({"split": split, "model": model, **scores})
 
+    @property
+    def over(self) -> str:
+        """What the scores are of, in words."""
+        splits = len({row["split"] for row in self.rows})
+        return "one split" if splits == 1 else f"mean of {splits} splits"
+
     def mean(self, model: str) -> Scores:
         """Each score's mean over the splits."""
         return {name: value["mean"] for name, value in self.summary()[model].items()}
@@ -77,12 +83,14 @@ class Comparison:
         return figures
 
     def table(self, title: str, scores: Sequence[str], digits: int = 3) -> Table:
-        """Mean ± standard deviation of some scores, a line a model."""
-        lines = [
-            (name, *(f"{figures[score]['mean']:.{digits}f} ± {figures[score]['sd']:.{digits}f}" for score in scores))
-            for name, figures in self.summary().items()
-        ]
-        return Table(title, ("Model", *(score.replace("_", " ") for score in scores)), lines)
+        """Some scores, a line a model: mean ± standard deviation where there are several splits."""
+
+        def text(score: Mapping[str, float]) -> str:
+            deviation = f" ± {score['sd']:.{digits}f}" if len({row["split"] for row in self.rows}) > 1 else ""
+            return f"{score['mean']:.{digits}f}{deviation}"
+
+        lines = [(name, *(text(figures[score]) for score in scores)) for name, figures in self.summary().items()]
+        return Table(f"{title}, {self.over}", ("Model", *(score.replace("_", " ") for score in scores)), lines)
 
 
 def digest(frame: pd.DataFrame) -> str:

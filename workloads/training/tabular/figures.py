@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import seaborn as sns
-from matplotlib.figure import Figure as MatplotlibFigure
 from sklearn.feature_selection import SelectKBest
 from sklearn.metrics import r2_score
 
-from workloads.training.runtime.figures import new_figure
+from workloads.training.runtime.figures import new_figure, new_panels
 from workloads.training.runtime.results import Figure
 
 if TYPE_CHECKING:
@@ -89,9 +88,10 @@ def model_bars(summary: Mapping[str, Mapping[str, Mapping[str, float]]], score: 
     shown = {name: figures[score] for name, figures in summary.items() if score in figures}
     figure, axes = new_figure(7, 1 + 0.32 * len(shown))
     means, deviations = [value["mean"] for value in shown.values()], [value["sd"] for value in shown.values()]
-    axes.barh(list(shown), means, xerr=deviations, capsize=3)
+    several = any(deviations)
+    axes.barh(list(shown), means, xerr=deviations if several else None, capsize=3)
     axes.invert_yaxis()
-    axes.set(xlabel=f"{score.replace('_', ' ')} (mean ± standard deviation over the splits)")
+    axes.set(xlabel=score.replace("_", " ") + (" (mean ± standard deviation over the splits)" if several else ""))
     alt = "; ".join(f"{name} {value['mean']:.3f}" for name, value in shown.items())
     return Figure("models", title, f"{score.replace('_', ' ')}: {alt}.", figure)
 
@@ -119,8 +119,7 @@ def regression_figures(truth: NDArray[np.float64], prediction: NDArray[np.float6
     axes.axhline(0, color="black", linewidth=1)
     axes.set(xlabel=f"prediction ({unit})", ylabel=f"truth - prediction ({unit})")
 
-    shape = MatplotlibFigure(figsize=(9, 3.8), layout="constrained")
-    histogram, quantiles = shape.subplots(1, 2)
+    shape, [histogram, quantiles] = new_panels(2, 9, 3.8)
     histogram.hist(residuals, bins=40)
     histogram.set(xlabel=f"truth - prediction ({unit})", ylabel="rows")
     ranks = (np.arange(len(residuals)) + 0.5) / len(residuals)
@@ -149,8 +148,7 @@ def regression_figures(truth: NDArray[np.float64], prediction: NDArray[np.float6
 
 def error_by_group(errors: Mapping[str, pd.DataFrame], unit: str) -> Figure:
     """The mean absolute error in groups of rows, a panel for each way to group them (see `errors_by_group`)."""
-    figure = MatplotlibFigure(figsize=(3.2 * len(errors), 3.6), layout="constrained")
-    panels = figure.subplots(1, len(errors), squeeze=False, sharey=True)[0]
+    figure, panels = new_panels(len(errors), 3.2 * len(errors), 3.6, same_scale=True)
     for axes, (name, groups) in zip(panels, errors.items(), strict=True):
         axes.bar([str(group) for group in groups.index], groups["MAE"])
         axes.set(title=name)

@@ -68,7 +68,7 @@ def report(
             **test,
         }
         headline = {
-            f"Accuracy, mean of {settings.splits} splits by player": f"{mean['accuracy']:.1%}",
+            f"Accuracy, {comparison.over} by player": f"{mean['accuracy']:.1%}",
             "Macro-F1": f"{mean['macro_f1']:.3f}",
             **headline,
         }
@@ -86,7 +86,7 @@ def report(
                     for index, name in enumerate(CLASSES)
                 ],
             ),
-            comparison.table(f"{settings.splits} splits, each with a fifth of the players", ("accuracy", "macro_f1")),
+            comparison.table("Models on fifths of the players", ("accuracy", "macro_f1")),
         ]
         weakest = int(np.argmin(f1))
         worst = f"It is worst at {CLASSES[weakest]} (F1 {f1[weakest]:.2f}), of which it saw {people[weakest]} players. "
