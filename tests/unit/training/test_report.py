@@ -24,7 +24,7 @@ METRICS = {
 def page(*figures: Figure, summary: str = "") -> str:
     card = ModelCard("Title", summary, "", "", "")
     results = Results(test={}, headline={"Figure": "1"}, data={"sha256": "0"}, card=card)
-    return render_report(results, figures, {figure.name: b"" for figure in figures}, [], METRICS)
+    return render_report(results, dict.fromkeys(figures, b""), [], METRICS)
 
 
 def figure(name: str, width: float) -> Figure:

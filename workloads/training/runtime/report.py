@@ -34,8 +34,7 @@ _TEMPLATES.filters["with_code"] = _with_code
 
 def render_report(
     results: Results,
-    figures: Sequence[Figure],
-    images: Mapping[str, bytes],
+    images: Mapping[Figure, bytes],
     history: Sequence[Mapping[str, float]],
     metrics: Mapping[str, Any],
 ) -> str:
@@ -43,14 +42,13 @@ def render_report(
 
     Args:
         results: What `fit` returned.
-        figures: Those that it shows, in its order.
-        images: Each of them as PNG, by name.
+        images: The figures, in their order, each as PNG.
         history: One row an epoch.
         metrics: The content of metrics.json.
     """
-    encoded = {name: base64.b64encode(content).decode() for name, content in images.items()}
+    encoded = {figure: base64.b64encode(content).decode() for figure, content in images.items()}
     return _TEMPLATES.get_template("report.html").render(
-        results=results, card=results.card, figures=figures, images=encoded, history=history, metrics=metrics
+        results=results, card=results.card, images=encoded, history=history, metrics=metrics
     )
 
 

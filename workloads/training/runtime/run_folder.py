@@ -35,28 +35,23 @@ _WEIGHTS, _MODEL = "model.safetensors", "model.json"
 
 
 def write_run_folder(
-    folder: Path,
-    results: Results,
-    figures: Sequence[Figure],
-    history: Sequence[Mapping[str, float]],
-    facts: Mapping[str, Any],
+    folder: Path, results: Results, history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]
 ) -> None:
     """Write all files of a finished run.
 
     Args:
         folder: An existing, empty folder on this machine.
         results: What `fit` returned.
-        figures: Those of the report, in its order.
         history: One row an epoch.
         facts: Everything else that metrics.json tells: workload, settings, versions, machine.
     """
     metrics = {**facts, "data": {**facts["data"], **results.data}, "test": dict(results.test)}
-    images = {figure.name: _png(figure) for figure in figures}
+    images = {figure: _png(figure) for figure in results.figures()}
     files: dict[str, bytes] = {
         "history.csv": _csv(history).encode(),
         "MODEL_CARD.md": render_model_card(results, metrics).encode(),
-        "report.html": render_report(results, figures, images, history, metrics).encode(),
-        **{f"figures/{name}.png": content for name, content in images.items()},
+        "report.html": render_report(results, images, history, metrics).encode(),
+        **{f"figures/{figure.name}.png": content for figure, content in images.items()},
         **results.files,
     }
     if results.model is not None:

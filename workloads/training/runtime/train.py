@@ -6,6 +6,7 @@ import os
 import platform
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +24,7 @@ from workloads.training.runtime.storage import locate
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workloads.training.runtime.results import Figure, Results
+    from workloads.training.runtime.results import Results
     from workloads.training.runtime.settings import RunOptions, TrainingSettings
     from workloads.training.runtime.storage import Location
     from workloads.training.runtime.workload import Workload
@@ -72,20 +73,15 @@ def train(
             "machine": _machine(run),
         }
         if run.is_main:
-            _publish(target, results, results.figures() if options.figures else (), run.history, facts)
+            shown = results if options.figures else replace(results, figures=tuple)
+            _publish(target, shown, run.history, facts)
             run.forget_checkpoints()
         figures = "  ".join(f"{name} {value}" for name, value in results.headline.items())
         run.say(f"{figures}\n{target}")
     return results
 
 
-def _publish(
-    target: Location,
-    results: Results,
-    figures: Sequence[Figure],
-    history: Sequence[Mapping[str, float]],
-    facts: dict[str, Any],
-) -> None:
+def _publish(target: Location, results: Results, history: Sequence[Mapping[str, float]], facts: dict[str, Any]) -> None:
     """Write the run folder on this machine, and bring it to its place, metrics.json last.
 
     Raises:
@@ -93,7 +89,7 @@ def _publish(
     """
     try:
         with tempfile.TemporaryDirectory() as folder:
-            write_run_folder(Path(folder), results, figures, history, facts)
+            write_run_folder(Path(folder), results, history, facts)
             (target / METRICS).delete()
             target.write_all(Path(folder), last=METRICS)
     except OSError as error:
