@@ -4,8 +4,9 @@ import sys
 
 from aws_cdk import App
 
+from contract.errors import GroundworkError, report
 from infra.budget import Budget
-from infra.config import Config, ConfigError
+from infra.config import Config
 from infra.data_ecosystem import DataEcosystem
 from infra.devops_metrics import DevOpsMetrics
 from infra.termination_alarm import TerminationAlarm
@@ -15,9 +16,8 @@ from infra.web_app import WebApp
 app = App()
 try:
     config = Config.from_context(app.node.get_all_context())
-except ConfigError as error:
-    sys.stderr.write(f"Error: {error}\n")
-    sys.exit(2)
+except GroundworkError as error:
+    sys.exit(report(error))
 TerminationAlarm(app, "TerminationAlarm", config)
 Training(app, "Training", config)
 DevOpsMetrics(app, "DevOpsMetrics", config)

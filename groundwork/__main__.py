@@ -4,14 +4,12 @@ import sys
 
 import typer
 
+from contract.errors import GroundworkError, report
 from groundwork.demo.command import demo
 from groundwork.site import site
 from infra.commands import app as infra
-from infra.errors import InfraError
 from localcloud.commands import app as local
-from localcloud.errors import LocalCloudError
 from workloads.commands import app as workloads
-from workloads.errors import InputError
 from workloads.process import run
 
 app = typer.Typer(
@@ -30,11 +28,11 @@ app.add_typer(workloads)
 
 
 def main() -> int:
-    """Run a command; 2 and one line when what the user gave cannot be used."""
+    """Run a command, and return its exit code; an error is told in one line."""
     try:
         return app(standalone_mode=False) or 0
-    except (InputError, InfraError, LocalCloudError) as error:
-        message, code = str(error), 2 if isinstance(error, LocalCloudError) else error.exit_code
+    except GroundworkError as error:
+        return report(error)
     except typer.TyperException as error:
         if not (message := error.format_message()):  # there was no argument: the help has been printed
             return error.exit_code

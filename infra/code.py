@@ -1,4 +1,4 @@
-"""The workloads' code as one bundle in S3, and how a container gets from there to a command.
+"""The code of the workloads as one bundle in S3, and how a container gets from there to a command.
 
 Content-addressed by the CDK, which packs and uploads the folder; or a bundle that a person put into S3, which is how
 the console's templates have it. Nothing is built with Docker.
@@ -10,7 +10,8 @@ from pathlib import Path
 from aws_cdk import Aws, CfnMapping, Fn, IgnoreMode, Stack, aws_iam, aws_s3_assets
 from constructs import Construct
 
-WORKLOADS = Path(__file__).parent.parent / "workloads"
+PROJECT = Path(__file__).parent.parent
+PACKAGES = ("contract", "workloads")  # what a container runs, and what that imports
 
 #: What a container runs first, part of the template: it fetches the bundle, whose `workloads.bootstrap` does the rest.
 LOADER = """\
@@ -25,8 +26,13 @@ runpy.run_module("workloads.bootstrap", run_name="__main__")
 """
 
 
+def _included() -> list[str]:
+    """The patterns of what the bundle has, as exceptions from what it has not."""
+    return [pattern for package in PACKAGES for pattern in (f"!{package}", f"!{package}/**")]
+
+
 class CodeBundle(Construct):
-    """The folder `workloads` as a zip file in S3.
+    """The folders of `PACKAGES` as a zip file in S3.
 
     Attributes:
         url: its address, `s3://bucket/key`; for the environment variable GROUNDWORK_CODE of what runs it.
@@ -34,7 +40,7 @@ class CodeBundle(Construct):
     """
 
     def __init__(self, scope: Construct, name: str, given: str) -> None:
-        """Pack the folder, unless `given` is the address of a bundle already in S3."""
+        """Pack the folders, unless `given` is the address of a bundle already in S3."""
         super().__init__(scope, name)
         if given:
             self.url, location = given, Fn.select(1, Fn.split("s3://", given))
@@ -42,8 +48,8 @@ class CodeBundle(Construct):
             asset = aws_s3_assets.Asset(
                 self,
                 "Bundle",
-                path=str(WORKLOADS.parent),
-                exclude=["*", "!workloads", "!workloads/**", "**/__pycache__", "**/*.pyc"],
+                path=str(PROJECT),
+                exclude=["*", *_included(), "**/__pycache__", "**/*.pyc"],
                 ignore_mode=IgnoreMode.GIT,
             )
             location = f"{asset.s3_bucket_name}/{asset.s3_object_key}"

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from contract.errors import InputError, phrase
 from infra.config import Config
-from infra.errors import InfraError
 
 if TYPE_CHECKING:
     from infra.removal import Deployed
@@ -24,11 +24,11 @@ def pairs(context: list[str] | None) -> dict[str, str]:
     """Settings as given on the command line.
 
     Raises:
-        InfraError: One is not `key=value`.
+        InputError: One is not `key=value`.
     """
     given = [pair.partition("=") for pair in context or []]
     if wrong := [key for key, sign, _ in given if not sign]:
-        raise InfraError(f"--context {wrong[0]}: expected key=value.")
+        raise InputError(f"--context {wrong[0]}: This is not a setting. Write it as key=value.")
     return {key: value for key, _, value in given}
 
 
@@ -36,13 +36,13 @@ def settings(context: list[str] | None) -> Config:
     """The settings that `cdk deploy` would take here: those of cdk.json, and those given.
 
     Raises:
-        InfraError: A setting is unknown or has a value that is not allowed, or cdk.json cannot be read.
+        InputError: A setting is unknown or has a value that is not allowed, or cdk.json cannot be read.
     """
     file = Path("cdk.json")
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get("context", {}) if file.exists() else {}
     except (OSError, ValueError, AttributeError) as error:
-        raise InfraError(f"{file.resolve()} cannot be read: {error}") from None
+        raise InputError(f"{file.resolve()}: The file cannot be read: {phrase(error)}.") from None
     return Config.from_context(found | pairs(context))
 
 
@@ -71,7 +71,7 @@ def cost(
         console.print(table)
         return
     if stack not in found:
-        raise InfraError(f"There is no stack {stack}. There are {', '.join(found)}.")
+        raise InputError(f"There is no stack {stack}. There are {', '.join(found)}.")
     chosen = found[stack]
     idle = Table("bills while idle", "what", "a month", "why it may", title=f"{stack}: {title}")
     idle.columns[0].overflow = "fold"  # names are for searching, so never cut
@@ -104,16 +104,16 @@ def destroy(
 
     sections = {kind.__name__: section for kind, section in TEMPLATES.values()}
     if stack not in sections:
-        raise InfraError(f"There is no stack {stack}. There are {', '.join(sections)}.")
+        raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
     section = sections[stack]
     both_keys = config.allow_data_deletion and getattr(config, section).delete_data
     keys = f"allow_data_deletion=true {section}.delete_data=true"
     deployed = Deployed(stack)
     if deployed.filled and not both_keys:
         full = ", ".join(f"{bucket} ({number})" for bucket, number in deployed.filled.items())
-        raise InfraError(
+        raise InputError(
             f"{stack} was deployed so that its data may go, but the settings here do not agree, and there are objects "
-            f"in {full}. Save them, or give both keys: -c {keys.replace(' ', ' -c ')}"
+            f"in {full}. Save them, or give both keys: -c {keys.replace(' ', ' -c ')}."
         )
     console = Console(soft_wrap=True)
     _announce(console, deployed)

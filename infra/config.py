@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
-from infra.errors import InfraError
+from contract.errors import InputError, phrase
 from infra.settings.budget import BudgetSettings
 from infra.settings.data_ecosystem import DataEcosystemSettings
 from infra.settings.devops_metrics import DevOpsMetricsSettings
@@ -23,7 +23,7 @@ from infra.settings.training import TrainingSettings
 from infra.settings.web_app import WebAppSettings
 
 
-class ConfigError(InfraError):
+class ConfigError(InputError):
     """A setting that is unknown or has a value that is not allowed; the message is one line for people."""
 
 
@@ -58,7 +58,7 @@ class Config(Settings):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError("; ".join(_explain(cls, detail) for detail in error.errors())) from None
+            raise ConfigError(" ".join(_explain(cls, detail) for detail in error.errors())) from None
 
 
 def _belongs_to_cdk(key: str) -> bool:
@@ -72,7 +72,7 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         try:
             value = json.loads(value)
         except json.JSONDecodeError as error:
-            raise ConfigError(f"setting {json.dumps(key)}: not JSON ({error})") from None
+            raise ConfigError(f"Setting {json.dumps(key)}: The value is not JSON: {phrase(error)}.") from None
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _leaves(f"{key}.{name}", inner)
@@ -86,9 +86,11 @@ def _insert(values: dict[str, Any], key: str, value: Any) -> None:
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"setting {json.dumps(key)}: {json.dumps(parent)} has no settings of its own")
+            raise ConfigError(f"Setting {json.dumps(key)}: {json.dumps(parent)} has no settings of its own.")
     if isinstance(values.get(name), dict):
-        raise ConfigError(f"setting {json.dumps(key)}: {value!r} is not allowed beside {json.dumps(key)}.*")
+        raise ConfigError(
+            f"Setting {json.dumps(key)}: {value!r} is not allowed beside settings below {json.dumps(key)}."
+        )
     values[name] = value
 
 
@@ -104,12 +106,12 @@ def _explain(model: type[BaseModel], detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], fields, n=1)
         prefix = "".join(f"{part}." for part in path[:-1])
-        meant = f'; did you mean "{prefix}{near[0]}"?' if near else ";"
-        return f"unknown setting {name}{meant} Allowed: {', '.join(prefix + known for known in fields)}"
+        meant = f' Did you mean "{prefix}{near[0]}"?' if near else ""
+        return f"There is no setting {name}.{meant} There are {', '.join(prefix + known for known in fields)}."
     message = detail["msg"].removeprefix("Value error, ")
     if not field:
-        return f"setting {name}: {message}"
+        return f"Setting {name}: {phrase(message)}."
     extra = field.json_schema_extra
     hint = extra.get("hint") if isinstance(extra, dict) else ""
-    allowed = f"must be {hint}" if hint else message
-    return f"setting {name}: {detail['input']!r} is not allowed: {allowed}. {field.description}"
+    allowed = f"it must be {hint}" if hint else phrase(message)
+    return f"Setting {name}: {detail['input']!r} is not allowed: {allowed}. {field.description}"

@@ -9,24 +9,45 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, which is not Python's
+    HTTPClientError,
+)
 
+from contract.errors import GroundworkError, InputError, phrase
+from contract.services import overloaded, passes, refused, unreachable
 from infra.cost.estimate import PRICES, TYPES, Price, UnknownCostError, estimate
-from infra.errors import InfraError
 
 SNAPSHOTS = {"AWS::RDS::DBInstance": "rds.backup", "AWS::Neptune::DBCluster": "neptune.backup"}
 KEYS_OF_A_REQUEST = 1000  # S3 deletes as many at once
 
 
-class RemovalError(InfraError):
+class RemovalError(GroundworkError):
     """AWS or the CDK could not remove the stack; the message says why."""
 
-    exit_code = 1
+
+@contextmanager
+def _asking_aws(place: str) -> Iterator[None]:
+    """Turn the errors of the AWS requests inside into ours."""
+    try:
+        yield
+    except ClientError as error:
+        details = error.response["Error"]
+        if passes(error.response["ResponseMetadata"].get("HTTPStatusCode", 0), details["Code"]):
+            raise overloaded(place, "AWS", details["Code"]) from error
+        raise refused(place, "AWS", details.get("Message") or details["Code"]) from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise unreachable(place, "AWS", error, trust="AWS_CA_BUNDLE") from error
+    except BotoCoreError as error:
+        raise InputError(f"{place}: {phrase(error)}.") from error
 
 
 @dataclass(frozen=True)
@@ -62,17 +83,19 @@ class Deployed:
         """Ask CloudFormation and S3 about it.
 
         Raises:
-            InfraError: It is not deployed, or not by the CDK, or AWS cannot be asked.
+            InputError: It is not deployed, or not by the CDK, or AWS refuses.
+            UnavailableError: AWS cannot be reached.
         """
         self.stack = stack
-        try:
+        with _asking_aws(f"Stack {stack}"):
             self._cloudformation: Any = boto3.client("cloudformation")
             self._s3: Any = boto3.client("s3")
-            found = self._cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-            self._id = found["StackId"]
+            self._id = self._find()
             template = self._cloudformation.get_template(StackName=stack)["TemplateBody"]
             if not isinstance(template, dict):
-                raise InfraError(f"{stack} was deployed from a file, not by the CDK: delete it where it was created.")
+                raise InputError(
+                    f"Stack {stack}: It was deployed from a file, not by the CDK. Delete it where it was created."
+                )
             self._resources = template["Resources"]
             self.identifiers: dict[str, str] = {
                 each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
@@ -81,32 +104,38 @@ class Deployed:
             }
             self.kept = list(self._kept(template))
             self.filled = {bucket: number for bucket in self._going_buckets() if (number := self._objects(bucket))}
+
+    def _find(self) -> str:
+        """The stack's id, by which CloudFormation knows it when it is gone."""
+        try:
+            description = self._cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         except ClientError as error:
-            if "does not exist" in str(error):
-                raise InfraError(
-                    f"{stack} is not deployed in this account and region. For a local cloud: "
-                    'eval "$(groundwork local env)"'
-                ) from None
-            raise InfraError(f"AWS refuses: {error}") from error
-        except BotoCoreError as error:
-            raise InfraError(f"AWS cannot be asked about {stack}: {error}") from error
+            if "does not exist" not in str(error):
+                raise
+            raise InputError(
+                f"Stack {self.stack}: It is not deployed in this account and region. For a local cloud, run "
+                'eval "$(groundwork local env)" first.'
+            ) from None
+        return str(description["StackId"])
 
     def empty(self) -> None:
         """Delete the objects, with all their versions, of the buckets that go.
 
         Raises:
-            RemovalError: S3 refuses.
+            InputError: S3 refuses the requests.
+            RemovalError: S3 refuses an object.
+            UnavailableError: S3 cannot be reached; the same command goes on.
         """
         for bucket in self.filled:
-            keys = [{"Key": key, "VersionId": version} for key, version in self._versions(bucket)]
-            for start in range(0, len(keys), KEYS_OF_A_REQUEST):
-                chunk = {"Objects": keys[start : start + KEYS_OF_A_REQUEST], "Quiet": True}
-                try:
-                    refused = self._s3.delete_objects(Bucket=bucket, Delete=chunk).get("Errors")
-                except (BotoCoreError, ClientError) as error:
-                    raise RemovalError(f"{bucket} could not be emptied: {error}") from error
-                if refused:
-                    raise RemovalError(f"{bucket} could not be emptied: {refused[0]['Key']}: {refused[0]['Message']}")
+            with _asking_aws(f"Bucket {bucket}"):
+                keys = [{"Key": key, "VersionId": version} for key, version in self._versions(bucket)]
+                for start in range(0, len(keys), KEYS_OF_A_REQUEST):
+                    chunk = {"Objects": keys[start : start + KEYS_OF_A_REQUEST], "Quiet": True}
+                    kept = self._s3.delete_objects(Bucket=bucket, Delete=chunk).get("Errors")
+                    if kept:
+                        raise RemovalError(
+                            f"Bucket {bucket}: S3 does not delete {kept[0]['Key']}: {phrase(kept[0]['Message'])}."
+                        )
 
     def destroy(self, context: Mapping[str, str], say: Callable[[str], None]) -> None:
         """Run `cdk destroy`, and see that the stack is gone.
@@ -116,8 +145,9 @@ class Deployed:
             say: Called with each line of the CDK's output.
 
         Raises:
-            InfraError: There is no CDK here.
+            InputError: There is no CDK here.
             RemovalError: It failed; the message says which resource and why.
+            UnavailableError: AWS cannot be reached.
         """
         command = [_cdk(), "destroy", self.stack, "--force", "--no-notices", "--no-color", "--ci"]
         for key, value in context.items():
@@ -137,10 +167,11 @@ class Deployed:
             for line in process.stdout or ():
                 lines.append(line.rstrip())
                 say(line.rstrip())
-        after = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0]
+        with _asking_aws(f"Stack {self.stack}"):
+            after = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0]
         if running.returncode or after["StackStatus"] != "DELETE_COMPLETE":
             why = after.get("StackStatusReason") or " ".join(lines[-3:])
-            raise RemovalError(f"{self.stack} is not removed ({after['StackStatus']}): {why}")
+            raise RemovalError(f"Stack {self.stack}: The stack is not removed ({after['StackStatus']}): {phrase(why)}.")
 
     def _kept(self, template: dict[str, Any]) -> Iterator[Kept]:
         try:
@@ -180,9 +211,9 @@ class Deployed:
 def _cdk() -> str:
     """The CDK's command line: the project's own, or the one on PATH."""
     if not Path("cdk.json").exists():
-        raise InfraError(f"{Path.cwd()} has no cdk.json: run this in the project's folder.")
+        raise InputError(f"{Path.cwd()}: There is no cdk.json. Run this command in the project's folder.")
     search = os.pathsep.join([str(Path("node_modules/.bin").resolve()), os.environ.get("PATH", "")])
     program = shutil.which("cdk", path=search)
     if not program:
-        raise InfraError("The CDK command line is missing: run `npm ci` in the project's folder.")
+        raise InputError("The CDK command line is missing. Run `npm ci` in the project's folder.")
     return program

@@ -1,5 +1,7 @@
-"""Errors that tell a person what to change."""
+"""The error of the local cloud."""
+
+from contract.errors import InputError
 
 
-class LocalCloudError(Exception):
-    """The local cloud cannot do what was asked: the message says what and why."""
+class LocalCloudError(InputError):
+    """The local cloud cannot do what was asked, on this machine or at all; the message says what and why."""

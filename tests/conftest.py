@@ -5,7 +5,9 @@ import functools
 import gc
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -73,6 +75,20 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud of the module's own, on a free port."""
     with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def code_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code as one zip file, made as the pages of the stacks say."""
+    from infra.code import PACKAGES, PROJECT  # noqa: PLC0415 - the CDK takes seconds to import
+
+    path = tmp_path_factory.mktemp("bundle") / "code.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for package in PACKAGES:
+            for file in sorted((PROJECT / package).rglob("*")):
+                if file.is_file() and "__pycache__" not in file.parts:
+                    archive.write(file, file.relative_to(PROJECT))
+    return path
 
 
 @pytest.fixture(scope="session")

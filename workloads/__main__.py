@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 
+from contract.errors import GroundworkError, report
 from workloads.commands import app
-from workloads.errors import InputError
 from workloads.process import run
 
 
 def main() -> None:
-    """Run the command line; bad input ends with one line and exit code 2, an outage with 75."""
+    """Run the command line; an error ends it with one line, and with the exit code of the error."""
     try:
         app(prog_name="python -m workloads")
-    except InputError as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - this is the output
-        sys.exit(error.exit_code)
+    except GroundworkError as error:
+        sys.exit(report(error))
 
 
 if __name__ == "__main__":

@@ -1,92 +1,117 @@
-"""What AWS answers instead of doing what it was asked, in words for people."""
+"""The boundary to AWS: every error of boto3 becomes one of ours, with a message for people and an exit code."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from botocore.discovery import EndpointDiscoveryException
 from botocore.exceptions import (
     BotoCoreError,
+    CapacityNotAvailableError,
+    ChecksumError,
     ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, which is not Python's
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    LoginRefreshRequired,
+    MetadataRetrievalError,
     NoCredentialsError,
     NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProfileNotFound,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+    WaiterError,
 )
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
-from workloads.errors import InputError, UnavailableError
+from contract.errors import InputError, UnavailableError, phrase
+from contract.services import overloaded, passes, refused, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: AWS's words for what passes by itself, and for credentials that ran out.
-_PASSING = {
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "BandwidthLimitExceeded",
-}
+    from contract.errors import GroundworkError
+
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_EXPIRED_SIGN_IN = (LoginRefreshRequired, TokenRetrievalError, UnauthorizedSSOTokenError)
 
-#: What a person must mend on this machine before AWS can be asked at all.
-_TO_MEND = (ParamValidationError, PartialCredentialsError, ProfileNotFound)
-_CHOOSE = 'choose an account and a region (aws configure), or the local cloud (eval "$(groundwork local env)")'
+#: Errors of a connection. What cannot be parsed comes from a proxy before AWS; an `HTTPError`, from reading a body.
+_UNREACHABLE = (
+    ChecksumError,
+    ConnectionError,
+    CredentialRetrievalError,
+    EndpointDiscoveryException,
+    FlexibleChecksumError,
+    HTTPClientError,
+    HTTPError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    ResponseParserError,
+)
+_OVERLOADED = (CapacityNotAvailableError, WaiterError)
+_CHOOSE = 'Choose an account and a region (aws configure), or the local cloud (eval "$(groundwork local env)").'
 
-#: What a request to AWS may end with. Credentials that are renewed, and expired again, are a bare RuntimeError.
-#: What is no answer of AWS, but of a proxy before it, is a ResponseParserError.
-AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError, RuntimeError)
 
-
-def expired(error: Exception) -> bool:
-    """Whether one of `AWS_ERRORS` says that the credentials have expired."""
-    if isinstance(error, ClientError):
-        return error.response["Error"]["Code"] in _EXPIRED
-    return isinstance(error, RuntimeError) and "expired" in str(error)
-
-
-def explained(
-    what: object, error: Exception, *, service: str = "AWS", reasons: Mapping[str, str] = MappingProxyType({})
-) -> InputError:
-    """One of `AWS_ERRORS` in words; an UnavailableError where the same request may succeed later.
-
-    Args:
-        what: What the request was about.
-        error: How it ended.
-        service: Who was asked.
-        reasons: What codes of the service mean here; of other codes its own message is told.
-    """
-    if isinstance(error, NoCredentialsError | NoRegionError):
-        return InputError(f"{what}: {str(error).removesuffix('.')}: {_CHOOSE}")
-    if isinstance(error, _TO_MEND):
-        return InputError(f"{what}: {' '.join(str(error).split())}")
-    if expired(error):
-        return UnavailableError(f"{what}: the credentials have expired: renew them, and run the same command again")
-    if not isinstance(error, ClientError):
-        return UnavailableError(f"{what}: {service} cannot be reached: {' '.join(str(error).split())}")
-    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return UnavailableError(f"{what}: {service} is not available now ({code}): run the same command again later")
-    return InputError(f"{what}: {reasons.get(code, message or code)}")
+class ExpiredError(UnavailableError):
+    """The credentials have expired; a client that is made after they are renewed works again."""
 
 
 @contextmanager
-def asking_aws(what: object) -> Iterator[None]:
-    """Turn what AWS's requests inside end with into words, as `explained` does; also a decorator.
+def asking_aws(
+    place: object, *, service: str = "AWS", reasons: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[None]:
+    """Turn the errors of the AWS requests inside into ours; also a decorator.
+
+    Args:
+        place: What the requests are about.
+        service: The service that is asked.
+        reasons: What codes of the service mean here, in sentences; for other codes, AWS's own message is given.
 
     Raises:
-        InputError: AWS has refused, or does not answer.
+        InputError: AWS refuses the request, or this machine has no credentials or no region.
+        UnavailableError: AWS cannot be reached, throttles, or fails; or the credentials have expired.
     """
     try:
         yield
-    except AWS_ERRORS as error:
-        if isinstance(error, RuntimeError) and not expired(error):
-            raise  # not of AWS
-        raise explained(what, error) from error
+    except ClientError as error:
+        raise _answered(place, service, reasons, error) from error
+    except (BotoCoreError, HTTPError, ResponseParserError) as error:
+        raise _unanswered(place, service, error) from error
+    except RuntimeError as error:  # credentials that were renewed, and have expired again
+        if "expired" not in str(error):
+            raise
+        raise _expired(place) from error
+
+
+def _answered(place: object, service: str, reasons: Mapping[str, str], error: ClientError) -> GroundworkError:
+    details: Any = error.response.get("Error", {})
+    code = str(details.get("Code", ""))
+    if code in _EXPIRED:
+        return _expired(place)
+    if passes(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), code):
+        return overloaded(place, service, code)
+    message = details.get("Message") or code
+    if code not in reasons:
+        return refused(place, service, message)
+    words = f" {service} says: {phrase(message)}." if code.startswith("AccessDenied") else ""  # who may not do what
+    return InputError(f"{place}: {reasons[code]}{words}")
+
+
+def _unanswered(place: object, service: str, error: Exception) -> GroundworkError:
+    if isinstance(error, NoCredentialsError | NoRegionError):
+        return InputError(f"{place}: {phrase(error)}. {_CHOOSE}")
+    if isinstance(error, _EXPIRED_SIGN_IN):
+        return _expired(place)
+    if isinstance(error, _OVERLOADED):
+        return overloaded(place, service, error)
+    if isinstance(error, _UNREACHABLE):
+        return unreachable(place, service, error, trust="AWS_CA_BUNDLE")
+    return InputError(f"{place}: {phrase(error)}.")
+
+
+def _expired(place: object) -> ExpiredError:
+    return ExpiredError(f"{place}: The credentials have expired. Renew them.")

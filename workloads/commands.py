@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from contract.errors import InputError
 from workloads import data
 from workloads.devops_metrics.commands import app as devops_metrics
-from workloads.errors import InputError, TrainingStopped
 from workloads.movie_rental.commands import app as movie_rental
 from workloads.options import add_options, validated
 from workloads.storefront.commands import app as storefront
@@ -80,20 +79,6 @@ def _group(build: Callable[[str], Callable[..., None]], help_text: str) -> typer
     return group
 
 
-def _stopping_clearly(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with one line and an exit code of its own when training stops before its end."""
-
-    @functools.wraps(command)
-    def stopping(**values: Any) -> None:
-        try:
-            command(**values)
-        except TrainingStopped as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(error.exit_code) from error
-
-    return stopping
-
-
 def _train(name: str) -> Callable[..., None]:
     workload = load(name)
 
@@ -104,7 +89,7 @@ def _train(name: str) -> Callable[..., None]:
         settings, options = validated(workload.settings, given), validated(RunOptions, given)
         train(name, workload, settings, options=options, data=data, output=output or default_output(name))
 
-    return add_options(_stopping_clearly(command), workload.settings, RunOptions, presets=workload.settings.presets)
+    return add_options(command, workload.settings, RunOptions, presets=workload.settings.presets)
 
 
 def _tune(name: str) -> Callable[..., None]:
@@ -130,14 +115,16 @@ def _tune(name: str) -> Callable[..., None]:
             training_jobs.send(TrainingStack.find(DEFAULT), request, on="batch", wait=True, price_per_hour=None)
             return
         if data is None:
-            raise InputError("--data: name the folder or s3:// URI of the data (only --on batch knows it)")
+            raise InputError(
+                "--data: The option is missing. Name the folder or s3:// URI of the data; only --on batch knows it."
+            )
         settings = {key: value for key, value in given.items() if key in workload.settings.model_fields}
         validated(workload.settings, settings)
         target = output or default_output(f"{name}-tuning")
         search = Search(name, settings, validated(TrialOptions, given), data, target, sampler)
         tune(search, trials=trials, workers=workers, storage=storage, say=typer.echo)
 
-    return add_options(_stopping_clearly(command), workload.settings, TrialOptions, presets=workload.settings.presets)
+    return add_options(command, workload.settings, TrialOptions, presets=workload.settings.presets)
 
 
 app.add_typer(_group(_train, "Train a model and write its run folder."), name="train", rich_help_panel=TRAINING)
@@ -159,7 +146,7 @@ def predict(
     """Predict with a finished run: one line an input row, in order, the prediction first."""
     offered = load(workload)
     if offered.predict is None:
-        raise InputError(f"{workload} predicts nothing")
+        raise InputError(f"Workload {workload}: It does not predict.")
     rows = offered.predict(locate(model), locate(inputs))
     locate(output).write(rows.to_csv(index=False).encode())
     typer.echo(f"{len(rows):,} predictions in {output}")
@@ -180,7 +167,7 @@ def generate(
     name = load_metrics(run)["workload"]
     offered = load(name)
     if offered.generate is None:
-        raise InputError(f"{run}: a run of {name}, which generates nothing")
+        raise InputError(f"{run}: This is a run of {name}, which does not generate anything.")
     images = offered.generate(run, _digits(digits), count, seed)
     for path, content in images.items():
         (locate(output) / path).write(content)
@@ -207,5 +194,5 @@ def _words(options: dict[str, Any]) -> list[str]:
 def _digits(text: str) -> list[int]:
     """The digits of `0-9` or `3,5,7`, in order."""
     if not re.fullmatch(r"\d(-\d)?(,\d(-\d)?)*", text):
-        raise InputError(f"--digits {text}: expected 0-9 or 3,5,7")
+        raise InputError(f"--digits {text}: These are not digits. Write them as 0-9 or 3,5,7.")
     return [digit for part in text.split(",") for digit in range(int(part[0]), int(part[-1]) + 1)]

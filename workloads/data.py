@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contract.errors import InputError, UnavailableError, phrase
 from workloads import transfer
-from workloads.errors import InputError
 from workloads.training.runtime.storage import locate
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def _download_mnist() -> Files:
         try:
             MNIST(folder, download=True)
         except (OSError, RuntimeError) as error:
-            raise InputError(
-                f"mnist cannot be downloaded ({error}): set GROUNDWORK_DATA to a folder that has mnist/*.gz, "
-                "or use the stand-in: groundwork data sample mnist --to ..."
+            raise UnavailableError(
+                f"Data set mnist: It cannot be downloaded: {phrase(error)}. Set GROUNDWORK_DATA to a folder that has "
+                "mnist/*.gz, or use the stand-in of `groundwork data sample mnist --to ...`."
             ) from error
         return {path.name: path.read_bytes() for path in Path(folder, "MNIST", "raw").glob("*.gz")}
 
@@ -92,7 +92,7 @@ def put(source: Source, to: To, again: Again = False) -> None:
     if source in DATASETS:
         files = _files_of(DATASETS[source])
     elif not (files := transfer.Files(locate(source))):
-        raise InputError(f"{source}: no data set is called so ({_KNOWN} are), and there are no files at such a place")
+        raise InputError(f"{source}: This is neither a data set ({_KNOWN}) nor a place that has files.")
     transfer.send(files, locate(to), typer.echo, again=again)
 
 
@@ -104,7 +104,8 @@ def _files_of(dataset: Dataset) -> Mapping[str, bytes]:
     if dataset.download:
         return dataset.download()
     raise InputError(
-        f"{dataset.folder}: get it from {dataset.origin} and set GROUNDWORK_DATA to a folder with {dataset.folder}/"
+        f"Data set {dataset.folder}: It is not on this machine. Get it from {dataset.origin} and set GROUNDWORK_DATA "
+        f"to a folder that has {dataset.folder}/."
     )
 
 
@@ -112,7 +113,7 @@ def _files_of(dataset: Dataset) -> Mapping[str, bytes]:
 def sample(name: Name, to: To) -> None:
     """Write a small stand-in for a data set, which needs no download, to a folder or S3."""
     if name not in DATASETS:
-        raise InputError(f"no data set is called {name}: choose from {_KNOWN}")
+        raise InputError(f"There is no data set {name}. Choose from {_KNOWN}.")
     transfer.send(DATASETS[name].sample(), locate(to), typer.echo)
 
 
@@ -126,7 +127,7 @@ def show(place: Annotated[str | None, typer.Argument(help="Folder or s3:// URI."
     where = locate(place)
     sums, files = transfer.read_sums(where), transfer.Files(where)
     if not files:
-        raise InputError(f"{place}: there are no files")
+        raise InputError(f"{place}: There are no files.")
     for name in files:
         typer.echo(f"{sums.get(name, '-'):64}  {name}")
 
@@ -140,5 +141,6 @@ def verify(place: Annotated[str, typer.Argument(help="Folder or s3:// URI.")]) -
     wrong = [file.name for file in checked if file.state in ("damaged", "missing")]
     if wrong:
         raise InputError(
-            f"{place}: damaged or missing: {', '.join(wrong)}; bring them there anew: groundwork data put ... --again"
+            f"{place}: These files are damaged or missing: {', '.join(wrong)}. Bring them there again by "
+            "`groundwork data put ... --again`."
         )

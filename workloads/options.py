@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def add_options(
         given = {name: values.pop(name) for name in fields}
         chosen = values.pop("preset", None)
         if chosen and presets and chosen not in presets:
-            raise InputError(f"--preset {chosen}: there is none of that name; choose from {', '.join(presets)}")
+            raise InputError(f"--preset {chosen}: There is no such preset. Choose from {', '.join(presets)}.")
         settings = dict(presets[chosen]) if chosen and presets else {}
         settings |= {name: value for name, value in given.items() if value is not None}
         command(**values, given=settings)
@@ -62,7 +62,7 @@ def validated(model: type[Model], given: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        raise InputError(f"{option} {first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+        raise InputError(f"{option} {first['input']}: {phrase(first['msg'].removeprefix('Value error, '))}.") from error
 
 
 def _parameter(name: str, annotation: Any) -> inspect.Parameter:

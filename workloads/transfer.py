@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from workloads.errors import InputError
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +104,7 @@ def check(place: Location) -> list[Checked]:
     sums = read_sums(place)
     if not sums:
         raise InputError(
-            f"{place}: no {SUMS}; bring the data there by `groundwork data put` or `groundwork data sample`"
+            f"{place}: There is no {SUMS}. Bring the data there by `groundwork data put` or `groundwork data sample`."
         )
     present = {name for name in place.names() if name != SUMS}
 
@@ -134,7 +134,7 @@ def read_sums(place: Location) -> dict[str, str]:
         digest, separator, name = row.partition("  ")
         if not separator or len(digest) != 2 * hashlib.sha256().digest_size:
             raise InputError(
-                f"{place / SUMS}, line {number}: expected a SHA-256, two spaces and a name; delete the file"
+                f"{place / SUMS}, line {number}: This is not a SHA-256, two spaces and a name. Delete the file."
             )
         sums[name] = digest
     return sums

@@ -11,10 +11,12 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from contract.errors import GroundworkError
+
 Found = TypeVar("Found")
 
 
-class PromiseBrokenError(Exception):
+class PromiseBrokenError(GroundworkError):
     """Something that the demonstration promises did not happen; the message says what was seen instead."""
 
 
@@ -142,7 +144,8 @@ class Checklist:
             PromiseBrokenError: It does not hold.
         """
         if not held:
-            raise PromiseBrokenError(f"{claim}: not so ({seen})" if seen != "" else f"{claim}: not so")
+            evidence = f" ({seen})" if seen != "" else ""
+            raise PromiseBrokenError(f"{claim}: This does not hold{evidence}.")
         self._record(Entry("promise", claim, str(seen)))
         evidence = f" [dim]({escape(str(seen))})[/]" if seen != "" else ""
         self.console.print(f"   [green]✔[/] {escape(claim)}{evidence}", soft_wrap=True)
@@ -161,7 +164,7 @@ class Checklist:
         try:
             found = cast("Found", attempts(probe))  # what is not true has been retried
         except RetryError:
-            raise PromiseBrokenError(f"{claim}: not within {seconds:.0f} seconds") from None
+            raise PromiseBrokenError(f"{claim}: This did not happen within {seconds:.0f} seconds.") from None
         self.promise(claim, held=True)
         return found
 

@@ -10,15 +10,15 @@ from subprocess import CalledProcessError
 import typer
 from rich.markup import escape
 
+from contract.errors import GroundworkError, InputError
 from groundwork.demo import page
 from groundwork.demo.alarm import EMAIL, drill
-from groundwork.demo.checklist import Checklist, PromiseBrokenError
+from groundwork.demo.checklist import Checklist
 from groundwork.demo.monitoring import monitor
 from groundwork.demo.movie_rental import move
 from groundwork.demo.storefront import visit
 from groundwork.demo.training import train
 from localcloud import LocalCloud
-from localcloud.errors import LocalCloudError
 
 #: What is shown of each stack once it is deployed, in this order; what one returns is called when all have begun.
 PARTS: dict[str, Callable[[LocalCloud, Checklist, Path], Callable[[], None] | None]] = {
@@ -39,13 +39,13 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         keep: Leave the local cloud running.
 
     Raises:
-        LocalCloudError: The cloud of an earlier demonstration still runs.
+        InputError: The cloud of an earlier demonstration still runs.
         Exit: A promise was broken; what it was, and where the logs are, has been said.
     """
     report = Checklist()
     cloud = LocalCloud(results / "cloud")
     if cloud.running:
-        raise LocalCloudError(f"The demonstration's local cloud still runs: end it with kill {cloud.pid}")
+        raise InputError(f"The local cloud of an earlier demonstration still runs. End it with `kill {cloud.pid}`.")
     shutil.rmtree(results, ignore_errors=True)
     try:
         deploy(cloud, report, stacks, detached=keep)
@@ -55,7 +55,7 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
             page.part(stack, page.template_of(templates, stack), cloud.outputs(stack), report.steps) for stack in stacks
         ]
         page.write(results / "index.html", report, parts)
-    except (PromiseBrokenError, LocalCloudError, CalledProcessError) as error:
+    except (GroundworkError, CalledProcessError) as error:
         report.finish()
         report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
         raise typer.Exit(1) from None
@@ -93,11 +93,11 @@ def chosen(only: str) -> list[str]:
     """The stacks that a person named, by commas, in the order they are shown; all when none is named.
 
     Raises:
-        LocalCloudError: There is no such stack.
+        InputError: There is no such stack.
     """
     names = {name.strip().lower() for name in only.split(",") if name.strip()}
     if unknown := names - {stack.lower() for stack in PARTS}:
-        raise LocalCloudError(f"--only {only}: there is no stack {min(unknown)}; choose from {', '.join(PARTS)}")
+        raise InputError(f"--only {only}: There is no stack {min(unknown)}. Choose from {', '.join(PARTS)}.")
     return [stack for stack in PARTS if not names or stack.lower() in names]
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-from infra.errors import InfraError
+from contract.errors import InputError
 
 Json = dict[str, Any]
 HOURS_IN_MONTH = 730
 VCPUS_OF_XLARGE = 4
 
 
-class UnknownCostError(InfraError):
+class UnknownCostError(InputError):
     """A template has what the price file does not know; the message says what, and where to add it."""
 
 
@@ -60,7 +60,7 @@ def price(name: str) -> Price:
         UnknownCostError: There is none.
     """
     if name not in PRICES:
-        raise UnknownCostError(f"{name} has no price: add it to infra/cost/prices.yaml.")
+        raise UnknownCostError(f"There is no price for {name}. Add it to infra/cost/prices.yaml.")
     return PRICES[name]
 
 
@@ -161,7 +161,7 @@ class _Template:
         kind = body["Type"]
         row = TYPES.get(kind)
         if row is None:
-            raise UnknownCostError(f"{name}: nobody said what {kind} costs: add a row to infra/cost/types.yaml.")
+            raise UnknownCostError(f"{name}: Nobody has said what {kind} costs. Add a row to infra/cost/types.yaml.")
         for known in row.get("month", ()):
             yield Charge(name, kind, price(known), 1)
         if row.get("counted"):
@@ -254,7 +254,9 @@ class _Template:
 
     def _graph(self, name: str, properties: Json) -> Iterator[tuple[str, float]]:
         if properties["DBInstanceClass"] != "db.serverless":
-            raise UnknownCostError(f"{name}: {properties['DBInstanceClass']} has no price, only db.serverless has.")
+            raise UnknownCostError(
+                f"{name}: There is no price for {properties['DBInstanceClass']}, only for db.serverless."
+            )
         cluster = self._resources[properties["DBClusterIdentifier"]["Ref"]]["Properties"]
         yield "neptune.capacity", float(cluster["ServerlessScalingConfiguration"]["MinCapacity"])
 

@@ -5,6 +5,7 @@ from typing import Any
 from aws_cdk import Aws, Fn, RemovalPolicy, Token, aws_batch, aws_ec2, aws_iam, aws_logs
 from constructs import Construct
 
+from contract.errors import InputError
 from infra.code import CodeBundle
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.logs import log_group
@@ -150,7 +151,7 @@ class Jobs(Construct):
             retry_strategy=definition.RetryStrategyProperty(
                 attempts=3,
                 evaluate_on_exit=[
-                    definition.EvaluateOnExitProperty(action="EXIT", on_exit_code="2"),  # bad input
+                    definition.EvaluateOnExitProperty(action="EXIT", on_exit_code=str(InputError.exit_code)),
                     definition.EvaluateOnExitProperty(action="RETRY", on_reason="*"),
                 ],
             ),

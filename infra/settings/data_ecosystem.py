@@ -113,8 +113,8 @@ class DataEcosystemSettings(Settings):
     )
     code: str = setting(
         "",
-        "Bundle of the workloads' code: a zip file in S3 that holds the folder workloads.",
-        empty="the CDK packs and uploads the folder itself",
+        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract and workloads.",
+        empty="the CDK packs and uploads the folders itself",
         group="Jobs",
         pattern=r"^(s3://[a-z0-9.-]+/\S+\.zip)?$",
         hint="s3://bucket/key.zip",

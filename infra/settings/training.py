@@ -32,8 +32,8 @@ class TrainingSettings(NetworkSettings):
 
     code: str = setting(
         "",
-        "Bundle of the workloads' code: a zip file in S3 that holds the folder workloads.",
-        empty="the CDK packs and uploads the folder itself",
+        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract and workloads.",
+        empty="the CDK packs and uploads the folders itself",
         group="Job",
         pattern=r"^(s3://[a-z0-9.-]+/\S+\.zip)?$",
         hint="s3://bucket/key.zip",

@@ -5,6 +5,7 @@ from typing import Any
 
 from aws_cdk import Aws, Fn, Stack, aws_batch, aws_iam
 
+from contract.errors import TemporaryError
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
 from infra.training.compute import Nodes
@@ -13,7 +14,6 @@ from infra.training.permissions import Permissions
 from infra.training.storage import Storage
 
 CACHE = "/var/cache/groundwork"  # of the instance: what one job has read from S3, the next one need not
-INTERRUPTED = "75"  # the workloads' exit code when they were told to end and have written a checkpoint
 _DEFINITION = aws_batch.CfnJobDefinition
 
 
@@ -114,9 +114,9 @@ class _Factory:
             retry_strategy=_DEFINITION.RetryStrategyProperty(
                 attempts=self._settings.job_attempts,
                 evaluate_on_exit=[
-                    # The host was reclaimed (spot) or failed: not the job's fault. All else is.
+                    # The host was reclaimed (spot) or failed, or a service is away: not the job's fault. All else is.
                     _DEFINITION.EvaluateOnExitProperty(action="RETRY", on_status_reason="Host EC2*"),
-                    _DEFINITION.EvaluateOnExitProperty(action="RETRY", on_exit_code=INTERRUPTED),
+                    _DEFINITION.EvaluateOnExitProperty(action="RETRY", on_exit_code=str(TemporaryError.exit_code)),
                     _DEFINITION.EvaluateOnExitProperty(action="EXIT", on_reason="*"),
                 ],
             ),

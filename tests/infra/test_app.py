@@ -19,5 +19,5 @@ def test_a_wrong_setting_ends_the_app_with_one_line_and_exit_code_2(
         runpy.run_path(str(APP), run_name="__main__")
     assert end.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith('Error: unknown setting "training.job_attempt"; did you mean "training.job_attempts"?')
+    assert line.startswith('Error: There is no setting "training.job_attempt". Did you mean "training.job_attempts"?')
     assert not list(tmp_path.rglob("*.template.json"))

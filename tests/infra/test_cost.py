@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from contract.errors import InputError
 from infra.console import TEMPLATES
 from infra.cost import page
 from infra.cost.estimate import (
@@ -19,7 +20,6 @@ from infra.cost.estimate import (
     free,
     not_opted_into,
 )
-from infra.errors import InfraError
 
 from .conftest import Json, Synthesised, of_type
 
@@ -89,11 +89,13 @@ def test_what_is_added_and_always_on_is_noticed(synthesised: Synthesised, stack:
 
 def test_an_unknown_type_and_an_unknown_size_are_errors_that_name_them(synthesised: Synthesised) -> None:
     template = synthesised.templates["TerminationAlarm"]
-    with pytest.raises(UnknownCostError, match="nobody said what AWS::Redshift::Cluster costs: add a row"):
+    with pytest.raises(UnknownCostError, match=r"Nobody has said what AWS::Redshift::Cluster costs\. Add a row"):
         estimate("TerminationAlarm", add(template, New={"Type": "AWS::Redshift::Cluster"}))
     changed = copy.deepcopy(template)
     changed["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["InstanceType"] = "u-24tb1.metal"
-    with pytest.raises(InfraError, match=r"ec2\.u-24tb1\.metal has no price: add it to infra/cost/prices\.yaml"):
+    with pytest.raises(
+        InputError, match=r"There is no price for ec2\.u-24tb1\.metal\. Add it to infra/cost/prices\.yaml"
+    ):
         estimate("TerminationAlarm", changed)
 
 

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from infra.code import LOADER
+from infra.code import LOADER, PACKAGES, PROJECT
 from infra.training.one_off import SCRIPT
 from localcloud import engines
 from workloads import bootstrap
-from workloads.errors import Interrupted
 from workloads.training.runtime.cloudwatch import NAMESPACE, PROBLEMS, PUBLISHED
 from workloads.training.runtime.workload import WORKLOADS
 
 from .conftest import Json, Synthesised, as_list, of_type, only, statements
 
+PAGES = PROJECT / "docs" / "stacks"
+PROJECT_PACKAGES = {"contract", "groundwork", "infra", "lambda", "localcloud", "workloads"}
 EXPECTED_TAG = "groundwork:expected-termination"
 
 
@@ -199,7 +200,7 @@ def test_a_reclaimed_host_is_retried_and_a_jobs_own_failure_is_not(template: Jso
             "Attempts": 3,
             "EvaluateOnExit": [
                 {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
-                {"Action": "RETRY", "OnExitCode": str(Interrupted.exit_code)},
+                {"Action": "RETRY", "OnExitCode": "75"},
                 {"Action": "EXIT", "OnReason": "*"},
             ],
         }, name
@@ -333,13 +334,26 @@ def test_settings_reach_the_template(synthesise: Callable[..., Json]) -> None:
             assert (name, body["DeletionPolicy"]) == (name, "Delete")
 
 
-def test_the_code_bundle_holds_the_workloads_and_no_caches(template: Json, synthesised: Synthesised) -> None:
+def test_the_code_bundle_holds_the_workloads_what_they_import_and_no_caches(
+    template: Json, synthesised: Synthesised
+) -> None:
     bundles = [path for path in synthesised.folder.glob("asset.*") if (path / "workloads").is_dir()]
     assert len(bundles) == 1  # of all stacks: by its content
     files = {str(path.relative_to(bundles[0])) for path in bundles[0].rglob("*") if path.is_file()}
-    assert "workloads/__main__.py" in files
-    assert {file.split("/")[0] for file in files} == {"workloads"}
+    assert {"workloads/__main__.py", "contract/errors.py"} <= files
+    assert {file.split("/")[0] for file in files} == {"contract", "workloads"}
     assert not [file for file in files if "__pycache__" in file]
+    assert not [file for file in bundles[0].rglob("*.py") if imported(file) & PROJECT_PACKAGES - set(PACKAGES)]
+
+
+def test_the_pages_say_how_to_make_the_bundle_by_hand() -> None:
+    said = [command for page in PAGES.glob("*.md") for command in re.findall(r"`(zip -r [^`]+)`", page.read_text())]
+    assert set(said) == {f"zip -r code.zip {' '.join(PACKAGES)} -x '*__pycache__*'"}
+
+
+def imported(file: Path) -> set[str]:
+    """The first names of the modules that a file imports."""
+    return set(re.findall(r"^ *(?:from|import) (\w+)", file.read_text(), re.MULTILINE))
 
 
 def test_its_outputs_are_what_others_read(template: Json) -> None:

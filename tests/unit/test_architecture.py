@@ -1,4 +1,4 @@
-"""Dependencies point one way: the command line composes, and the packages below it never import each other."""
+"""Dependencies point one way: `groundwork` composes packages that never import each other; all import `contract`."""
 
 import ast
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"infra", "localcloud", "workloads", "groundwork"}
+PACKAGES = {"contract", "groundwork", "infra", "localcloud", "workloads"}
 
 
 def imported(path: Path) -> set[str]:
@@ -22,12 +22,19 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("package", sorted(PACKAGES - {"groundwork"}))
-def test_a_package_imports_none_of_the_others(package: str) -> None:
+@pytest.mark.parametrize("package", ["infra", "localcloud", "workloads"])
+def test_a_package_imports_none_of_the_others_but_the_contract(package: str) -> None:
     files = sorted((ROOT / package).rglob("*.py"))
     assert files
-    wrong = {str(path.relative_to(ROOT)): imported(path) & (PACKAGES - {package}) for path in files}
+    wrong = {str(path.relative_to(ROOT)): imported(path) & (PACKAGES - {package, "contract"}) for path in files}
     assert {path: names for path, names in wrong.items() if names} == {}
+
+
+def test_the_contract_needs_nothing_but_python() -> None:
+    files = sorted((ROOT / "contract").rglob("*.py"))
+    assert files
+    for path in files:
+        assert imported(path) <= {*sys.stdlib_module_names, "contract"}, path
 
 
 def test_functions_need_nothing_but_python_and_boto3() -> None:

@@ -22,7 +22,10 @@ from localcloud.engines import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
-FOLDERS = ("benchmarks", "cloudformation", "docs", "groundwork", "infra", "lambda", "localcloud", "tests", "workloads")
+FOLDERS = (
+    *("benchmarks", "cloudformation", "contract", "docs", "groundwork", "infra", "lambda", "localcloud", "tests"),
+    "workloads",
+)
 FILES = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*")}
 FILES |= {path.name for path in ROOT.iterdir()}
 STACKS = {
@@ -129,7 +132,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_diagram_of_packages_is_what_they_import() -> None:
-    packages = {"groundwork", "infra", "localcloud", "workloads"}
+    packages = {"contract", "groundwork", "infra", "localcloud", "workloads"}
     imported = {
         (package, other)
         for package in packages

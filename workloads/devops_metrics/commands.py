@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from contract.errors import InputError
 from workloads.devops_metrics.schema import Schema
 from workloads.devops_metrics.settings import FleetSettings
-from workloads.errors import InputError
 from workloads.options import add_options, validated
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def query(  # noqa: PLR0917 - its options
     chosen = find(name)
     period = _period(last, until, chosen.period)
     if incidents and name != "anomalies":
-        raise InputError("--incidents goes with the question anomalies")
+        raise InputError("--incidents: The option goes with the question anomalies only.")
     if plot and plot.suffix not in (".png", ".svg", ".pdf"):
-        raise InputError(f"--plot {plot}: a figure's name ends in .png, .svg or .pdf")
+        raise InputError(f"--plot {plot}: A figure's name ends in .png, .svg or .pdf.")
     store = AskedOnce(connect(stack, Schema.load(mapping)))
     if explain:
         statements = store.statements(chosen.asked, period) if chosen.asked else ["(the description of the table)"]
@@ -201,12 +201,14 @@ def _period(last: str, until: str, usual: timedelta) -> Period:
     length = usual
     if last:
         if not (last[:-1].isdecimal() and last[-1] in units and int(last[:-1])):
-            raise InputError(f"--last {last}: expected a number and a unit, such as 30m, 24h, 14d or 2w")
+            raise InputError(
+                f"--last {last}: This is not a period. Write a number and a unit, such as 30m, 24h, 14d or 2w."
+            )
         length = timedelta(**{units[last[-1]]: int(last[:-1])})
     try:
         end = datetime.fromisoformat(until) if until else None
     except ValueError as error:
-        raise InputError(f"--until {until}: expected a time such as 2026-01-31T12:00") from error
+        raise InputError(f"--until {until}: This is not a time. Write it as 2026-01-31T12:00.") from error
     if end:
         end = end.astimezone(UTC) if end.tzinfo else end.replace(tzinfo=UTC)
     return Period.last(length, end)

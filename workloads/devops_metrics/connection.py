@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
+from contract.errors import InputError
 from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.devops_metrics.liveanalytics import LiveAnalytics
 from workloads.devops_metrics.schema import Schema
-from workloads.errors import InputError
+from workloads.secrets import read_secret
 from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
@@ -27,23 +25,25 @@ def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
     """The store of a deployed stack, whichever engine it has.
 
     Raises:
-        InputError: There is no such stack, or AWS cannot be reached.
+        InputError: There is no such stack, or it is not one of these.
+        UnavailableError: AWS cannot be reached.
     """
     outputs = stack_outputs(stack)
     if "Engine" not in outputs:
-        raise InputError(f"stack {stack} has no output Engine: is it DevOpsMetrics?")
+        raise InputError(f"Stack {stack}: The stack has no output Engine. Name a stack that is a {STACK}.")
     return store_of(outputs, schema or Schema())
 
 
 def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
-    """The store that a stack's outputs name, whichever engine it has.
+    """Return the store that a stack's outputs name, whichever engine it has.
 
     Raises:
         InputError: Its secret cannot be read.
+        UnavailableError: Secrets Manager is not available.
     """
     if outputs["Engine"] == "liveanalytics":
         return LiveAnalytics(outputs["DatabaseName"], outputs["TableName"], schema)
-    secret = read_secret(outputs["SecretArn"])
+    secret = database_access(outputs["SecretArn"])
     return InfluxDB(
         address(outputs["Endpoint"]),
         outputs["DatabaseName"],
@@ -61,15 +61,17 @@ def address(endpoint: str) -> str:
     return f"{'http' if host in _LOOPBACK else 'https'}://{host}:{port or 8086}"
 
 
-def read_secret(arn: str) -> dict[str, Any]:
-    """The content of a secret.
+def database_access(secret: str) -> dict[str, Any]:
+    """Return what a database's secret holds: `username`, `password`, and more of some databases.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: The secret cannot be read, or is not a database's.
+        UnavailableError: Secrets Manager is not available.
     """
     try:
-        content = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
-    except (BotoCoreError, ClientError) as error:
-        raise InputError(f"secret {arn}: {error}") from error
-    secret: dict[str, Any] = json.loads(content)
-    return secret
+        access: dict[str, Any] = json.loads(read_secret(secret))
+    except ValueError as error:
+        raise InputError(f"Secret {secret}: The secret is not JSON.") from error
+    if not isinstance(access, dict) or not {"username", "password"} <= access.keys():
+        raise InputError(f"Secret {secret}: The secret is not a JSON object with username and password.")
+    return access

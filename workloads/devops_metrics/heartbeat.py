@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+
+from contract.errors import GroundworkError
+from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,10 +55,11 @@ class Heartbeat:
             for name, after, before in zip(("RowsWritten", "RowsRejected"), now, self._sent, strict=True)
         ]
         try:
-            self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
-        except (BotoCoreError, ClientError) as error:
+            with asking_aws("Metrics", service="CloudWatch"):
+                self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+        except GroundworkError as error:
             if self._warn:
-                self._warn(f"CloudWatch takes no metrics (ingestion goes on): {error}")
+                self._warn(f"CloudWatch takes no metrics, and ingestion goes on. {error}")
             self._warn = None
             return
         self._sent = now

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from contract.errors import InputError
+from contract.services import is_untrusted, overloaded, passes, refused, unreachable
 from workloads.devops_metrics.schema import Schema
 from workloads.devops_metrics.store import Aggregation, Column, Description, MetricStore, Period, Written, tidy
-from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
+    from contract.errors import UnavailableError
     from workloads.devops_metrics.reader import Row, Value
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -69,7 +71,9 @@ class InfluxDB(MetricStore):
     ) -> None:
         address = urlsplit(url)
         if address.scheme != "https" and address.hostname not in _LOOPBACK:
-            raise InputError(f"{url}: InfluxDB on another machine is reached by https, so that nobody reads along")
+            raise InputError(
+                f"{url}: InfluxDB on another machine is reached by https only, so that nobody can read along."
+            )
         self.schema = schema or Schema()
         self._url, self._database, self._measurement = url.rstrip("/"), database, measurement
         if token:
@@ -201,16 +205,19 @@ class InfluxDB(MetricStore):
         )
 
     def _version(self) -> str:
-        answer = self._http.request("GET", f"{self._url}/ping")
+        try:
+            answer = self._http.request("GET", f"{self._url}/ping")
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
         return answer.headers.get("X-Influxdb-Version", "").partition("~")[0].removeprefix("v")
 
     def _rows(self, statement: str) -> Iterator[dict[str, object]]:
         status, body = self._request("/query", {"db": self._database, "epoch": "u", "q": statement})
         if status != 200:  # noqa: PLR2004 - OK
             raise self._refused(status, _reason(body))
-        for result in json.loads(body)["results"]:
+        for result in self._results(body):
             if "error" in result:
-                raise InputError(f"{self._url}: {result['error']}")
+                raise refused(self._url, "InfluxDB", result["error"])
             for series in result.get("series", []):
                 for values in series["values"]:
                     row = dict(zip(series["columns"], values, strict=True)) | series.get("tags", {})
@@ -222,32 +229,41 @@ class InfluxDB(MetricStore):
                 answer = self._http.request("POST", self._url + path, fields=parameters, encode_multipart=False)
             else:
                 answer = self._http.request("POST", f"{self._url}{path}?{urlencode(parameters)}", body=body)
-            if answer.status in (429, 500, 502, 503, 504):
+            if passes(answer.status):
                 raise _Busy(f"{answer.status}: {_reason(answer.data)}")
             return answer.status, answer.data
 
         try:
             return self._retrying(attempt)
-        except urllib3.exceptions.SSLError as error:
-            raise InputError(f"{self._url}: its certificate is not to be trusted: {error}") from error
-        except (_Busy, urllib3.exceptions.HTTPError) as error:
-            raise InputError(f"{self._url}: InfluxDB cannot be reached: {error}") from error
+        except _Busy as error:
+            raise overloaded(self._url, "InfluxDB", error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def _results(self, body: bytes) -> list[dict[str, Any]]:
+        try:
+            results: list[dict[str, Any]] = json.loads(body)["results"]
+        except (ValueError, LookupError, TypeError) as error:  # a proxy has answered
+            raise overloaded(self._url, "InfluxDB", f"The answer is not one of InfluxDB: {_reason(body)}") from error
+        return results
+
+    def _unreachable(self, error: Exception) -> UnavailableError | InputError:
+        return unreachable(self._url, "InfluxDB", error, trust="SSL_CERT_FILE")
 
     def _refused(self, status: int, reason: str) -> InputError:
-        hint = ""
+        advice = ""
         if status in (401, 403):
-            hint = (
-                ". InfluxDB 2 opens this API by a token only: make one that may read and write the bucket, and add it "
-                'as "token" to the secret of the stack'
+            advice = (
+                "InfluxDB 2 opens this API with a token only. Make one that may read and write the bucket, and add it "
+                'as "token" to the secret of the stack.'
                 if self._version().startswith("2")
-                else ". Are name and password right?"
+                else "Check the name and the password."
             )
-        return InputError(f"{self._url}: InfluxDB refused ({status}): {reason}{hint}")
+        return refused(self._url, f"InfluxDB ({status})", reason, advice)
 
 
 def _may_pass(error: BaseException) -> bool:
-    away = isinstance(error, _Busy | urllib3.exceptions.HTTPError)
-    return away and not isinstance(error, urllib3.exceptions.SSLError)
+    return isinstance(error, _Busy | urllib3.exceptions.HTTPError) and not is_untrusted(error)
 
 
 def _expression(column: Column) -> str:

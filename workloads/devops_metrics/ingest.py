@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TextIO
 
+from contract.errors import InputError
 from workloads.devops_metrics.reader import BATCH_ROWS, Fault
-from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ class Quarantine:
             csv.writer(self._file).writerows(faults)
             self._file.flush()
         except OSError as error:
-            raise InputError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise InputError(f"{self._path}: The file cannot be written: {error.strerror}.") from error
 
 
 def ingest(
@@ -118,7 +118,8 @@ def ingest(
         What became of the lines.
 
     Raises:
-        InputError: The store cannot be reached; what was written before stays, and the same command completes it.
+        InputError: The store refuses the rows, or the quarantine cannot be written.
+        UnavailableError: The store cannot be reached. What was written before stays, and the same command completes it.
     """
     tally = Tally()
     began = time.perf_counter()

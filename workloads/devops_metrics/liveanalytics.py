@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from contract.errors import InputError
+from workloads.aws import asking_aws
 from workloads.devops_metrics.schema import Schema
 from workloads.devops_metrics.store import Aggregation, Column, Description, MetricStore, Period, Written, tidy
-from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import pandas as pd
 
@@ -27,9 +29,9 @@ US_DOLLARS_PER_KIB = 0.50 / 1_000_000
 """Price of a write of 1 KiB in us-east-1 (AWS's price list, 2025)."""
 _SIZES = {"DOUBLE": 8, "BIGINT": 8, "BOOLEAN": 1}  # bytes of a value; a text has its own
 _CLOSED = (
-    "Timestream for LiveAnalytics does not take this account: it is closed to new customers since 2025-06-20. "
+    "Timestream for LiveAnalytics does not take this account: it has been closed to new customers since 2025-06-20. "
     "Deploy DevOpsMetrics with engine influxdb (cdk deploy -c devops_metrics.engine=influxdb), "
-    "which is open to every account. If the account has LiveAnalytics, its role lacks a permission"
+    "which is open to every account. If the account has LiveAnalytics, its role lacks a permission."
 )
 
 
@@ -87,17 +89,16 @@ class LiveAnalytics(MetricStore):
         }
         own = [(at, name) for at, name in enumerate(self.schema.dimensions) if at not in shared]
         records = [self._record(row, own) for row in rows]
-        try:
-            self._write.write_records(
-                DatabaseName=self.database, TableName=self.table, CommonAttributes=common, Records=records
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "RejectedRecordsException":
+        with self._asking():
+            try:
+                self._write.write_records(
+                    DatabaseName=self.database, TableName=self.table, CommonAttributes=common, Records=records
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "RejectedRecordsException":
+                    raise
                 refused = error.response["RejectedRecords"]  # type: ignore[typeddict-item]
                 return {record["RecordIndex"]: record["Reason"] for record in refused}
-            raise self._explained(error) from error
-        except BotoCoreError as error:
-            raise self._explained(error) from error
         return {}
 
     def _shared(self, rows: Sequence[Row]) -> list[int]:
@@ -165,10 +166,8 @@ class LiveAnalytics(MetricStore):
 
     def describe(self) -> Description:
         """Count the rows and read the table's retention."""
-        try:
+        with self._asking():
             table = self._write.describe_table(DatabaseName=self.database, TableName=self.table)["Table"]
-        except (BotoCoreError, ClientError) as error:
-            raise self._explained(error) from error
         retention = table["RetentionProperties"]
         counted = 'SELECT count(*) AS "rows", min(time) AS oldest, max(time) AS newest'
         found: dict[str, Any] = next(self._rows(f'{counted} FROM "{self.database}"."{self.table}"'))
@@ -188,23 +187,16 @@ class LiveAnalytics(MetricStore):
         )
 
     def _rows(self, statement: str) -> Iterator[dict[str, object]]:
-        try:
+        with self._asking():
             for page in self._query.get_paginator("query").paginate(QueryString=statement):
                 columns = [(column["Name"], column["Type"]["ScalarType"]) for column in page["ColumnInfo"]]
                 for row in page["Rows"]:
                     cells = zip(columns, row["Data"], strict=True)
                     yield {name: _value(kind, cell.get("ScalarValue")) for (name, kind), cell in cells}
-        except (BotoCoreError, ClientError) as error:
-            raise self._explained(error) from error
 
-    def _explained(self, error: BotoCoreError | ClientError) -> InputError:
-        place = f"{self.database}.{self.table}"
-        if not isinstance(error, ClientError):
-            return InputError(f"{place}: Timestream cannot be reached: {error}")
-        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if code == "AccessDeniedException":
-            return InputError(f"{_CLOSED} ({message}).")
-        return InputError(f"{place}: {message or code}")
+    def _asking(self) -> AbstractContextManager[None]:
+        place = f"Table {self.database}.{self.table}"
+        return asking_aws(place, service="Timestream", reasons={"AccessDeniedException": _CLOSED})
 
 
 def _group(keys: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from matplotlib import style
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from workloads.errors import InputError
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def plot(name: str, table: pd.DataFrame, store: MetricStore, period: Period) -> 
         InputError: There is nothing to draw.
     """
     if table.empty:
-        raise InputError(f"{name}: the answer is empty, so there is nothing to draw")
+        raise InputError(f"Question {name}: The answer is empty, so there is nothing to draw.")
     if name == "anomalies":
         return _incidents(table, store, period)
     with style.context("seaborn-v0_8-whitegrid"):
@@ -63,7 +63,7 @@ def plot(name: str, table: pd.DataFrame, store: MetricStore, period: Period) -> 
         axes.legend(ncols=2, fontsize="small")
         _dates(axes, "interpolated CPU usage, %")
     else:
-        raise InputError(f"{name} has no figure; leave --plot away")
+        raise InputError(f"Question {name}: There is no figure for this question. Leave --plot out.")
     axes.set_title(f"{name}, {period.start:%Y-%m-%d %H:%M} to {period.end:%Y-%m-%d %H:%M} UTC", fontsize="medium")
     return figure
 

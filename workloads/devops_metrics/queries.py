@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from contract.errors import InputError
 from workloads.devops_metrics.anomalies import WINDOW, find_anomalies
 from workloads.devops_metrics.store import Aggregation, Column, Period
-from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +204,8 @@ def ask(store: MetricStore, name: str, period: Period | None = None) -> pd.DataF
     """A store's answer to a named question, over the question's usual period if none is given.
 
     Raises:
-        InputError: There is no question of that name; the store cannot be reached, or lets us not in.
+        InputError: There is no question of that name, or the store refuses it.
+        UnavailableError: The store cannot be reached.
     """
     query = find(name)
     return query.answer(store, period or Period.last(query.period))
@@ -218,6 +219,6 @@ def find(name: str) -> Query:
     """
     if name not in QUERIES:
         near = difflib.get_close_matches(name, QUERIES, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise InputError(f"no query is called {name}: {meant}There are: {', '.join(QUERIES)}")
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(f"There is no question {name}.{meant} There are {', '.join(QUERIES)}.")
     return QUERIES[name]

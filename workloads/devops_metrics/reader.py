@@ -10,8 +10,8 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from contract.errors import InputError, phrase
 from workloads.devops_metrics.timestamps import Timestamps
-from workloads.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +92,7 @@ class Reader:
             with path.open("rb") as file:
                 self._positions = self._header(file)
         except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+            raise InputError(f"{path}: The file cannot be read: {error.strerror}.") from error
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
         """The file from its start, `size` lines at a time; less, or none, at the end of a file that is followed."""
@@ -154,20 +154,20 @@ class Reader:
     def _header(self, file: BinaryIO) -> list[int]:
         raw = file.readline(_LONGEST_LINE)
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise InputError(f"{self._path}: UTF-16; save it as UTF-8")
+            raise InputError(f"{self._path}: The file is in UTF-16. Save it as UTF-8.")
         try:
             header = next(csv.reader([raw.decode("utf-8-sig").rstrip("\r\n")], strict=True), [])
         except (UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"{self._path}, line 1: no header in UTF-8: {error}") from error
+            raise InputError(f"{self._path}, line 1: The header cannot be read as UTF-8: {phrase(error)}.") from error
         if not header:
-            raise InputError(f"{self._path}: empty; line 1 must name the columns")
+            raise InputError(f"{self._path}: The file is empty. Line 1 must name the columns.")
         try:
             self._width = len(header)
             return self._schema.positions(header)
         except InputError as error:
             separator = next((mark for mark in (";", "\t") if mark in header[0]), "")
-            hint = f" (columns must be separated by commas, not {separator!r})" if separator else ""
-            raise InputError(f"{self._path}, {error}{hint}") from error
+            hint = f"Separate the columns by commas, not by {separator!r}." if separator else ""
+            raise InputError(f"{self._path}, {error} {hint}".rstrip()) from error
 
     def _parse(self, raw: bytes, latest: int, seen: set[tuple[int, Dimensions]]) -> Row | Fault:
         text = raw.decode("utf-8", errors="backslashreplace").rstrip("\r\n")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name} is no time zone; write one such as Europe/Berlin or UTC") from error
+        raise ValueError(f"{name} is not a time zone. Write one such as Europe/Berlin or UTC.") from error
     return name
 
 
@@ -55,11 +55,11 @@ class Schema(BaseModel):
     def _names_are_distinct(self) -> Self:
         names = [*self.dimensions, *self.measures]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{twice[0]} stands twice among dimensions and measures")
+            raise ValueError(f"The name {twice[0]} stands twice among dimensions and measures.")
         if reserved := {"time", "measure_name"} & set(names):
-            raise ValueError(f"{reserved.pop()} is a name that the stores keep for themselves")
+            raise ValueError(f"The name {reserved.pop()} is one that the stores keep for themselves.")
         if strange := sorted(set(self.columns) - set(names)):
-            raise ValueError(f"columns names {strange[0]}, which is neither dimension nor measure")
+            raise ValueError(f"The table columns names {strange[0]}, which is neither a dimension nor a measure.")
         return self
 
     @classmethod
@@ -74,14 +74,14 @@ class Schema(BaseModel):
         try:
             return cls(**tomllib.loads(mapping.read_text(encoding="utf-8")))
         except OSError as error:
-            raise InputError(f"{mapping}: cannot be read: {error.strerror}") from error
+            raise InputError(f"{mapping}: The file cannot be read: {error.strerror}.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{mapping}: not TOML: {error}") from error
+            raise InputError(f"{mapping}: The file is not TOML: {phrase(error)}.") from error
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             message = first["msg"].removeprefix("Value error, ")
-            raise InputError(f"{mapping}: {place + ': ' if place else ''}{message}") from error
+            raise InputError(f"{mapping}{', ' + place if place else ''}: {phrase(message)}.") from error
 
     def positions(self, header: Sequence[str]) -> list[int]:
         """Where time, dimensions and measures stand in a header, in this order.
@@ -94,10 +94,12 @@ class Schema(BaseModel):
         strange = [name for name in cleaned if name not in {name.lower() for name in wanted}]
         for name in wanted:
             if cleaned.count(name.lower()) > 1:
-                raise InputError(f"line 1: the column {name} stands twice in the header")
+                raise InputError(f"line 1: The column {name} stands twice in the header.")
             if name.lower() not in cleaned:
                 near = difflib.get_close_matches(name.lower(), strange, n=1, cutoff=0.5)
                 found = header[cleaned.index(near[0])].strip() if near else ""
-                meant = f" (is it {found}? then say so in a mapping file)" if near else ""
-                raise InputError(f"line 1: no column {name}{meant}; the header has: {', '.join(header)}")
+                meant = f"If it is {found}, say so in a mapping file." if near else ""
+                raise InputError(
+                    f"line 1: There is no column {name}; the header has {', '.join(header)}. {meant}".rstrip()
+                )
         return [cleaned.index(name.lower()) for name in wanted]

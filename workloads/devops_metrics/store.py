@@ -135,7 +135,8 @@ class MetricStore(ABC):
             version: Grows with every run, so that running again corrects and does not double.
 
         Raises:
-            InputError: The store cannot be reached, or lets us not in.
+            InputError: The store refuses, for example because the password is wrong.
+            UnavailableError: The store cannot be reached, or cannot do it now.
         """
 
     @abstractmethod
@@ -144,6 +145,7 @@ class MetricStore(ABC):
 
         Raises:
             InputError: As `write`.
+            UnavailableError: As `write`.
         """
 
     @abstractmethod

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
 from workloads.movie_rental.model import Movie
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def put(engines: Engines, movie_id: str, file: Path) -> Movie:
         else:
             item[name] = value
     if not item.get("MovieTitle"):
-        raise InputError(f"{file}: a movie needs a MovieTitle")
+        raise InputError(f"{file}: The movie has no MovieTitle, and needs one.")
     changed = Movie.of(item)
     [vector] = engines.embedder().embed([changed.text])
     saved = engines.library.put(changed.embedded(vector))
@@ -61,27 +61,27 @@ def _attributes(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
     except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+        raise InputError(f"{file}: The file cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise InputError(f"{file}: not JSON: {error}") from error
+        raise InputError(f"{file}: The file is not JSON: {phrase(error)}.") from error
     if not isinstance(found, dict):
-        raise InputError(f"{file}: expected an object of attributes")
+        raise InputError(f"{file}: The file is not a JSON object of attributes.")
     for name, value in found.items():
-        if value is not None and (expected := _wrong(name, value)):
-            raise InputError(f"{file}: {name}: {expected}")
+        if value is not None and (fault := _fault(name, value)):
+            raise InputError(f"{file}, attribute {name}: {fault}")
     return found
 
 
-def _wrong(name: str, value: Any) -> str:
-    """What is expected of an attribute, if its value is not that."""
+def _fault(name: str, value: Any) -> str:
+    """What is wrong with the value of an attribute; empty if nothing is."""
     if name in _KEPT:
-        return "is not yours to set" + (": set Genres, the first of which it is" if name == "Genre" else "")
+        return "It cannot be set." + (" Set Genres, the first of which becomes Genre." if name == "Genre" else "")
     if name in _TEXTS and not isinstance(value, str):
-        return "expected a text"
+        return "The value is not a text."
     if name in _LISTS and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        return "expected a list of texts"
+        return "The value is not a list of texts."
     if name in _NUMBERS and not (isinstance(value, Decimal) and value == value.to_integral_value() and value >= 0):
-        return "expected a whole number"
+        return "The value is not a whole number of 0 or more."
     if name in _PRICES and not (isinstance(value, Decimal) and value >= 0 and value * 100 == int(value * 100)):
-        return "expected an amount with at most two decimals"
+        return "The value is not an amount with at most two decimals."
     return ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from workloads.errors import InputError
+from contract.errors import GroundworkError, InputError, TemporaryError, phrase
 
 if TYPE_CHECKING:
     from workloads.movie_rental.source import Source
@@ -74,7 +74,7 @@ def migrate(
     from workloads.movie_rental.migrate import migrate as run  # noqa: PLC0415
 
     if embeddings not in {"local", "bedrock"}:
-        raise InputError(f"--embeddings {embeddings}: choose local or bedrock")
+        raise InputError(f"--embeddings {embeddings}: Choose local or bedrock.")
     with _stack(stack) as found, _open_source(source, found) as old, _progress() as bar:
         began = datetime.now(UTC)
         tasks: dict[str, Any] = {}
@@ -122,7 +122,7 @@ def search(
     from workloads.movie_rental.views import show_answer  # noqa: PLC0415
 
     if mode not in {"text", "meaning", "both"}:
-        raise InputError(f"--mode {mode}: choose text, meaning or both")
+        raise InputError(f"--mode {mode}: Choose text, meaning or both.")
     with _stack(stack) as found:
         embedder = None if mode == "text" else found.engines().embedder()
         chosen: Any = mode
@@ -136,7 +136,7 @@ def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> No
 
     with _stack(stack) as found:
         if not found.graph.has_customer(customer):
-            raise InputError(f"customer {customer}: the graph knows none of that number")
+            raise InputError(f"Customer {customer}: The graph has no customer of that number.")
         show_recommendations(found.graph.recommend(customer, limit))
 
 
@@ -196,13 +196,13 @@ def movie(
     with _stack(stack) as found:
         if remove:
             if not catalogue.remove(found.engines(), movie):
-                raise InputError(f"movie {movie}: the library has none of that id")
+                raise InputError(f"Movie {movie}: The library has no movie of that id.")
             typer.echo(f"movie {movie} is removed")
             return
         if put:
             shown = catalogue.put(found.engines(), movie, put)
         elif not (known := found.library.get(movie)):
-            raise InputError(f"movie {movie}: the library has none of that id")
+            raise InputError(f"Movie {movie}: The library has no movie of that id.")
         else:
             shown = known
     document = shown.document()
@@ -218,15 +218,13 @@ def rent(
     stack: Stack = DEFAULT,
 ) -> None:
     """Lend a copy of a movie: rental, payment and event in one transaction; the event is sent at once."""
-    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
-
     with _stack(stack) as found:
         chosen = found.library.get(movie)
         if not chosen:
-            raise InputError(f"movie {movie}: the library has none of that id")
+            raise InputError(f"Movie {movie}: The library has no movie of that id.")
         event = found.ledger.rent(customer, chosen, store)
         typer.echo(f"rental {event.rental_id}: {event.title} for {event.amount}")
-        run(found.ledger, found.queue)
+        _send_events(found)
 
 
 @app.command("return")
@@ -234,12 +232,10 @@ def give_back(
     rental: Annotated[int, typer.Argument(help="The rental's number.", show_default=False)], stack: Stack = DEFAULT
 ) -> None:
     """Take a copy back."""
-    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
-
     with _stack(stack) as found:
         event = found.ledger.give_back(rental)
         typer.echo(f"rental {rental} is back" if event else f"rental {rental} was back already")
-        run(found.ledger, found.queue)
+        _send_events(found)
 
 
 @app.command()
@@ -281,6 +277,19 @@ def diagram() -> None:
     from workloads.movie_rental.diagram import entity_relationships  # noqa: PLC0415
 
     typer.echo(entity_relationships())
+
+
+def _send_events(stack: Any) -> None:
+    """Send the events that wait, after a transaction that must not be repeated because the queue is away."""
+    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
+
+    try:
+        run(stack.ledger, stack.queue)
+    except TemporaryError as error:
+        raise GroundworkError(
+            f"The transaction is complete, but its event was not sent: {phrase(error)}. The event waits in the outbox. "
+            "Send it with `groundwork movie-rental relay`."
+        ) from error
 
 
 def _stack(name: str) -> Any:

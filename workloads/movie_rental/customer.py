@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workloads.errors import InputError
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from workloads.movie_rental.engines import Engines
@@ -53,7 +53,7 @@ def known(engines: Engines, customer_id: int) -> Known:
     """
     found = engines.ledger.ask("customer.sql", customer=customer_id)
     if not found:
-        raise InputError(f"customer {customer_id}: there is none of that number (or none any more)")
+        raise InputError(f"Customer {customer_id}: There is no customer of that number, or not any more.")
     titles: dict[int, str] = {int(movie): title for _, movie, title in engines.graph.rented(customer_id)}
     rentals = engines.ledger.ask("customer_rentals.sql", customer=customer_id)
     for rental in rentals:
@@ -76,12 +76,13 @@ def erase(engines: Engines, customer_id: int) -> list[Trace]:
     name or number; what tells rentals of a moment apart in the time series leads to a rental that is nobody's any more.
 
     Raises:
-        InputError: There was never such a customer, or an engine cannot be reached: the same command goes on.
+        InputError: There was never such a customer.
+        UnavailableError: An engine cannot be reached; the same command goes on.
     """
     before = _traces(engines, customer_id)
     gone = engines.ledger.erase_customer(customer_id)
     if not gone and not engines.ledger.ask("erasure.sql", customer=customer_id):
-        raise InputError(f"customer {customer_id}: there is none of that number")
+        raise InputError(f"Customer {customer_id}: There never was a customer of that number.")
     engines.graph.erase_customer(customer_id)
     left = _traces(engines, customer_id)
     return [Trace(*place, before[place], left[place]) for place in before]

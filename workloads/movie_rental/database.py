@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg
 
-from workloads.errors import InputError
+from contract.errors import InputError
+from workloads.databases import asking_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -27,28 +27,28 @@ def shown(url: str) -> str:
     return _SECRET.sub(r"\1@", url).partition("?")[0]
 
 
-@contextmanager
-def explained(url: str) -> Iterator[None]:
-    """What goes wrong with a database, as one line for people."""
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        reason = (str(error).strip().splitlines() or ["the connection is gone"])[0]
-        raise InputError(f"{shown(url)}: PostgreSQL cannot be reached: {reason}") from error
-    except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{shown(url)}: PostgreSQL refused: {reason}") from error
+def asking(url: str) -> AbstractContextManager[None]:
+    """Turn the errors of the requests inside into ours.
+
+    Raises:
+        InputError: The database refuses the connection or a statement.
+        UnavailableError: The database cannot be reached, or cannot do it now.
+    """
+    return asking_database(shown(url), psycopg.Error, service="PostgreSQL", trust="PGSSLROOTCERT")
 
 
 def connect(url: str) -> Connection:
-    """A connection in which every statement is a transaction, unless a block makes them one; times are in UTC.
+    """Connect: every statement is a transaction, unless a block makes them one; times are in UTC.
 
     Raises:
-        InputError: The database cannot be reached, or the address is none.
+        InputError: The address is not one of a database, or the database refuses the connection.
+        UnavailableError: The database cannot be reached.
     """
     if urlsplit(url).scheme not in {"postgresql", "postgres"}:
-        raise InputError(f"{shown(url)}: expected postgresql://user@host:port/database")
-    with explained(url):
+        raise InputError(
+            f"{shown(url)}: This is not the address of a database. Write it as postgresql://user@host:port/database."
+        )
+    with asking(url):
         return psycopg.connect(
             url, autocommit=True, connect_timeout=10, application_name="movie-rental", options="-c timezone=UTC"
         )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import numpy as np
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
+from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 TITAN = "amazon.titan-embed-text-v2:0"
 LOCAL_DIMENSION = 64
+_NO_ACCESS = (
+    "The account has no access to this model in this region, or the role may not invoke it. Ask for it in the Bedrock "
+    "console; --embeddings local needs none."
+)
 _TITAN_DIMENSION = 256  # the smallest of 256, 512 and 1024
 _LONGEST_TEXT = 50_000  # characters that Titan takes
 _VOCABULARY = 20_000  # words, the commonest
@@ -61,7 +65,7 @@ class LatentSemanticModel:
         try:
             weighted = vectorizer.fit_transform(texts)
         except ValueError as error:
-            raise InputError(f"no model can be fitted on the library: {error}") from error
+            raise InputError(f"No model can be fitted on the library: {phrase(error)}.") from error
         directions = np.zeros((dimension, weighted.shape[1]), dtype=np.float32)
         kept = min(dimension, *(size - 1 for size in weighted.shape))
         if kept > 0:
@@ -116,19 +120,12 @@ class TitanEmbedder:
         if not text.strip():
             return [0.0] * self.dimension  # Titan takes no empty text
         asked = {"inputText": text[:_LONGEST_TEXT], "dimensions": self.dimension, "normalize": True}
-        try:
+        with asking_aws(f"Model {TITAN}", service="Bedrock", reasons={"AccessDeniedException": _NO_ACCESS}):
             answer = self._client.invoke_model(
                 modelId=TITAN, body=json.dumps(asked), contentType="application/json", accept="application/json"
             )
-            vector: list[float] = json.loads(answer["body"].read())["embedding"]
-        except ClientError as error:
-            details = error.response["Error"]
-            raise InputError(
-                f"Bedrock refused: {details.get('Message', details.get('Code'))} (has the account access to {TITAN} "
-                "in this region? --embeddings local needs none)"
-            ) from error
-        except BotoCoreError as error:
-            raise InputError(f"Bedrock cannot be reached: {error}") from error
+            content = answer["body"].read()
+        vector: list[float] = json.loads(content)["embedding"]
         return vector
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from workloads.devops_metrics.connection import read_secret, store_of
-from workloads.errors import InputError
+from contract.errors import InputError
+from workloads.devops_metrics.connection import database_access, store_of
 from workloads.movie_rental.embeddings import restored
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
@@ -55,7 +55,7 @@ class Engines:
         """
         found = self.ledger.ask("model.sql")
         if not found:
-            raise InputError("there is no model of the movies' vectors yet: migrate first")
+            raise InputError("There is no model of the movies' vectors yet. Migrate first.")
         return restored(**found[0])
 
 
@@ -66,7 +66,8 @@ class Stack:
         name: Of the stack.
 
     Raises:
-        InputError: There is no such stack, or AWS cannot be reached.
+        InputError: There is no such stack.
+        UnavailableError: AWS cannot be reached.
     """
 
     def __init__(self, name: str = STACK) -> None:
@@ -75,13 +76,13 @@ class Stack:
 
     def _output(self, name: str) -> str:
         if name not in self._outputs:
-            raise InputError(f"stack {self.name} has no output {name}: is it {STACK}?")
+            raise InputError(f"Stack {self.name}: The stack has no output {name}. Name a stack that is a {STACK}.")
         return self._outputs[name]
 
     @cached_property
     def database_url(self) -> str:
         """The database's URL with the password of its secret."""
-        secret = read_secret(self._output("DatabaseSecretArn"))
+        secret = database_access(self._output("DatabaseSecretArn"))
         user, password = quote(secret["username"], safe=""), quote(secret["password"], safe="")
         host, port = self._output("DatabaseEndpoint"), self._output("DatabasePort")
         trust = os.environ.get("PGSSLROOTCERT", "")

@@ -7,14 +7,12 @@ takes on both ends and the connection. Within one query it would write what is n
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from workloads.errors import InputError
+from workloads.aws import asking_aws
 from workloads.movie_rental import queries
 from workloads.movie_rental.events import text_of
 from workloads.movie_rental.model import Recommendation
@@ -44,12 +42,13 @@ class NeptuneGraph:
         self._client: Any = boto3.client("neptunedata", endpoint_url=endpoint, config=config)
 
     def run(self, query: str, **parameters: object) -> list[dict[str, Any]]:
-        """The rows of a query of `queries/`.
+        """Return the rows of a query of `queries/`.
 
         Raises:
-            InputError: Neptune cannot be reached, or refuses.
+            InputError: Neptune refuses the query.
+            UnavailableError: Neptune cannot be reached, or cannot do it now.
         """
-        with self._explained():
+        with asking_aws(self._endpoint, service="Neptune"):
             answer = self._client.execute_open_cypher_query(
                 openCypherQuery=queries.load(query).text, parameters=json.dumps(parameters, ensure_ascii=False)
             )
@@ -126,14 +125,3 @@ class NeptuneGraph:
                 rows = self.run(f"all_{fact}.cypher", after=after, to=last)
             yield from (tuple(row.values()) for row in rows)
             after = last
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except BotoCoreError as error:
-            raise InputError(f"{self._endpoint}: Neptune cannot be reached: {error}") from error
-        except ClientError as error:
-            details = error.response["Error"]
-            reason = str(details.get("Message") or details.get("Code"))
-            raise InputError(f"{self._endpoint}: Neptune refused: {reason[:500]}") from error

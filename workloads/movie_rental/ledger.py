@@ -10,7 +10,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.movie_rental import database, queries
 from workloads.movie_rental.events import Event
 from workloads.movie_rental.model import Customer
@@ -31,7 +31,7 @@ class PostgresLedger:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = database.connect(url)
-        with database.explained(url):
+        with database.asking(url):
             database.upgrade(self._connection)
 
     @property
@@ -45,26 +45,26 @@ class PostgresLedger:
 
     def add_customer(self, customer: Customer) -> Customer:
         """Create a customer; with the number they got."""
-        with database.explained(self.url):
+        with database.asking(self.url):
             [made] = self._connection.execute(queries.load("add_customer.sql").text, asdict(customer))
         return Customer(*made)
 
     def customer(self, customer_id: int) -> Customer | None:
         """The customer; None if there is none."""
-        with database.explained(self.url):
+        with database.asking(self.url):
             found = self._one(queries.load("read_customer.sql").text, {"id": customer_id})
         return Customer(*found) if found else None
 
     def change_customer(self, customer: Customer) -> None:
         """Write a customer's data anew."""
-        with database.explained(self.url):
+        with database.asking(self.url):
             changed = self._one(queries.load("change_customer.sql").text, asdict(customer))
         if not changed:
-            raise InputError(f"customer {customer.id}: there is none of that number")
+            raise InputError(f"Customer {customer.id}: There is no customer of that number.")
 
     def erase_customer(self, customer_id: int) -> bool:
         """Remove a customer's data, and remember the number so that no migration brings them back."""
-        with database.explained(self.url), self._connection.transaction():
+        with database.asking(self.url), self._connection.transaction():
             gone = self._one(queries.load("erase_customer.sql").text, {"customer": customer_id})
             if not gone:
                 return False
@@ -81,7 +81,7 @@ class PostgresLedger:
 
         Who takes the same copy in the same instant loses against the index `rentals_out`, and looks for another.
         """
-        with database.explained(self.url):
+        with database.asking(self.url):
             while True:
                 try:
                     with self._connection.transaction():
@@ -95,13 +95,13 @@ class PostgresLedger:
         film = int(movie.id) if movie.id.isdecimal() else 0  # a movie of another id has no copies
         who = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
         if not who:
-            raise InputError(f"customer {customer_id}: there is none of that number")
+            raise InputError(f"Customer {customer_id}: There is no customer of that number.")
         if not who[0]:
-            raise InputError(f"customer {customer_id} is not active, and may not rent")
+            raise InputError(f"Customer {customer_id}: The customer is not active, and may not rent.")
         copy = self._one(queries.load("available_copy.sql").text, {"film": film, "store": store_id})
         clerk = self._one(queries.load("clerk.sql").text, {"store": store_id})
         if not copy or not clerk:
-            raise InputError(f"{movie.title}: store {store_id} has no copy that is not lent; try another store")
+            raise InputError(f"{movie.title}: Store {store_id} has no copy that is not lent. Try another store.")
         [(rental,)] = self._connection.execute(
             "INSERT INTO rentals (rented_at, inventory_id, customer_id, staff_id) VALUES (%s, %s, %s, %s) "
             "RETURNING rental_id",
@@ -116,10 +116,10 @@ class PostgresLedger:
     def give_back(self, rental_id: int) -> Event | None:
         """Take a copy back: rental and event in one transaction; None if it is back already."""
         now = datetime.now(UTC)
-        with database.explained(self.url), self._connection.transaction():
+        with database.asking(self.url), self._connection.transaction():
             found = self._one(queries.load("open_rental.sql").text, {"rental": rental_id})
             if not found:
-                raise InputError(f"rental {rental_id}: there is none of that number")
+                raise InputError(f"Rental {rental_id}: There is no rental of that number.")
             _, customer, returned, film, store = found
             if returned:
                 return None
@@ -136,18 +136,18 @@ class PostgresLedger:
 
     def waiting(self, limit: int = 10) -> list[tuple[int, Event]]:
         """Events that have not been sent, oldest first, one a customer, with their place in the outbox."""
-        with database.explained(self.url):
+        with database.asking(self.url):
             rows = self._connection.execute(queries.load("waiting_events.sql").text, {"limit": limit}).fetchall()
         return [(place, Event(**event)) for place, event in rows]
 
     def sent(self, places: Sequence[int]) -> None:
         """Forget events of the outbox."""
-        with database.explained(self.url):
+        with database.asking(self.url):
             self._connection.execute("DELETE FROM outbox WHERE place = ANY(%s)", [list(places)])
 
     def ask(self, query: str, **values: object) -> list[dict[str, Any]]:
         """The answer to a query of `queries/`, by column."""
-        with database.explained(self.url), self._connection.cursor(row_factory=dict_row) as cursor:
+        with database.asking(self.url), self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(queries.load(query).text, values).fetchall()
 
     def _one(self, statement: str, values: Any) -> tuple[Any, ...] | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from workloads.errors import InputError
+from contract.errors import InputError
+from contract.services import overloaded, passes
+from workloads.aws import asking_aws
 from workloads.movie_rental.model import Movie
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from workloads.movie_rental.model import Item
 
@@ -48,7 +50,7 @@ class DynamoLibrary:
     def save(self, movies: Sequence[Movie]) -> list[Movie]:
         """Write movies; those as the library has them already stay. The movies with their versions."""
         saved: list[Movie] = []
-        with self._explained():
+        with self._asking():
             for start in range(0, len(movies), _READ_AT_ONCE):
                 saved += self._save(movies[start : start + _READ_AT_ONCE])
         return saved
@@ -98,10 +100,8 @@ class DynamoLibrary:
         try:
             self._retrying(attempt)
         except RetryError as error:
-            raise InputError(
-                f"table {self._table}: DynamoDB is throttled and took only a part; try again later, or raise the "
-                "table's capacity"
-            ) from error
+            reason = "It throttles requests and took only a part of them"
+            raise overloaded(f"Table {self._table}", "DynamoDB", reason) from error
 
     def put(self, movie: Movie) -> Movie:
         """Create or change one movie, if it still has the version that the caller read (0: there is none).
@@ -109,10 +109,10 @@ class DynamoLibrary:
         A new title is a new key: the item under the old one goes in the same transaction.
         """
         written = replace(movie, version=movie.version + 1)
-        with self._explained():
+        with self._asking():
             before = self._find(movie.id)
             if (before.version if before else 0) != movie.version:
-                raise InputError(f"movie {movie.id} was changed by somebody else: read it again")
+                raise _changed(movie)
             values = {":version": {"N": str(movie.version)}}
             same: dict[str, Any] = (
                 {"ConditionExpression": "Version = :version", "ExpressionAttributeValues": values}
@@ -132,17 +132,16 @@ class DynamoLibrary:
                 else:
                     self._client.put_item(TableName=self._table, Item=item, **same)
             except ClientError as error:
-                if error.response["Error"]["Code"] in {
-                    "ConditionalCheckFailedException",
-                    "TransactionCanceledException",
-                }:
-                    raise InputError(f"movie {movie.id} was changed by somebody else: read it again") from error
+                if "ConditionalCheckFailed" in (reasons := _reasons(error)):
+                    raise _changed(movie) from error
+                if any(passes(code=reason) for reason in reasons):
+                    raise overloaded(f"Table {self._table}", "DynamoDB", ", ".join(reasons)) from error
                 raise
         return written
 
     def get(self, movie_id: str) -> Movie | None:
         """The movie; None if there is none."""
-        with self._explained():
+        with self._asking():
             return self._find(movie_id)
 
     def _find(self, movie_id: str) -> Movie | None:
@@ -156,7 +155,7 @@ class DynamoLibrary:
 
     def remove(self, movie_id: str) -> bool:
         """Remove a movie; whether there was one."""
-        with self._explained():
+        with self._asking():
             movie = self._find(movie_id)
             if movie:
                 self._client.delete_item(TableName=self._table, Key=_key(movie))
@@ -178,25 +177,29 @@ class DynamoLibrary:
             "ExpressionAttributeNames": {"#key": key},  # Year is a reserved word
             "ExpressionAttributeValues": {":value": value},
         }
-        with self._explained():
+        with self._asking():
             for page in self._client.get_paginator("query").paginate(**asked):
                 yield from ((item["MovieID"]["S"], item["MovieTitle"]["S"]) for item in page["Items"])
 
     def all(self) -> Iterator[Movie]:
         """Every movie, in no order."""
-        with self._explained():
+        with self._asking():
             for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
                 yield from (Movie.of(_unpacked(item)) for item in page["Items"])
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except BotoCoreError as error:
-            raise InputError(f"table {self._table}: DynamoDB cannot be reached: {error}") from error
-        except ClientError as error:
-            details = error.response["Error"]
-            raise InputError(f"table {self._table}: DynamoDB refused: {details.get('Message', details)}") from error
+    def _asking(self) -> AbstractContextManager[None]:
+        return asking_aws(f"Table {self._table}", service="DynamoDB")
+
+
+def _changed(movie: Movie) -> InputError:
+    return InputError(f"Movie {movie.id}: The movie was changed by somebody else. Read it again.")
+
+
+def _reasons(error: ClientError) -> list[str]:
+    """Why a conditional write or a transaction was refused, in codes without `Exception` behind them."""
+    cancelled: Any = error.response.get("CancellationReasons", [])
+    codes = [reason.get("Code", "None") for reason in cancelled] or [error.response["Error"]["Code"]]
+    return [code.removesuffix("Exception") for code in codes if code != "None"]
 
 
 def _key(movie: Movie) -> Item:

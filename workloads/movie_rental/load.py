@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from psycopg import sql
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.movie_rental import database
 from workloads.rental_company.tables import TABLES
 
@@ -32,9 +32,10 @@ def create_database(url: str, name: str) -> str:
     """The URL of a database of that name on a server, made if it is not there.
 
     Raises:
-        InputError: The server cannot be reached, or refuses.
+        InputError: The server refuses.
+        UnavailableError: The server cannot be reached.
     """
-    with database.connect(url) as connection, database.explained(url):
+    with database.asking(url), database.connect(url) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return on_server(url, name)
@@ -57,17 +58,19 @@ def load(
         progress: Told the table and how many rows of it are in.
 
     Raises:
-        InputError: The database has such tables already, cannot be reached, or the data cannot be read.
+        InputError: The database has such tables already, or the data cannot be read.
+        UnavailableError: The database cannot be reached.
     """
     rows: dict[str, int] = {}
-    with database.connect(url) as connection, database.explained(url), connection.transaction():
+    with database.asking(url), database.connect(url) as connection, connection.transaction():
         if replace:
             for table in TABLES:
                 connection.execute(sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(sql.Identifier(table)))
         there = connection.execute("SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NOT NULL", [[*TABLES]])
         if found := [name for (name,) in there]:
             raise InputError(
-                f"{database.shown(url)} has a table {found[0]} already: choose an empty database, or --replace it"
+                f"{database.shown(url)}: The database has a table {found[0]} already. Choose an empty database, or "
+                "replace its tables with --replace."
             )
         for table, columns in TABLES.items():
             key = _KEYS.get(table, (f"{table}_id",))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from workloads.errors import InputError
+from contract.errors import InputError, UnavailableError
 from workloads.movie_rental.events import NO_CATEGORY, Event, cents, point_time, text_of
 from workloads.movie_rental.model import Answer, Customer, Hit, Recommendation
 
@@ -51,7 +51,7 @@ class MemoryLibrary:
         """Create or change one movie, if it still has the version that the caller read."""
         before = self._movies.get(movie.id)
         if (before.version if before else 0) != movie.version:
-            raise InputError(f"movie {movie.id} was changed by somebody else: read it again")
+            raise InputError(f"Movie {movie.id}: The movie was changed by somebody else. Read it again.")
         self._movies[movie.id] = replace(movie, version=movie.version + 1)
         return self._movies[movie.id]
 
@@ -92,7 +92,9 @@ class MemorySearchIndex:
     def create(self, dimension: int) -> None:
         """Make the index for vectors of a length, unless it is there."""
         if self._dimension not in (None, dimension):
-            raise InputError(f"the index is for vectors of {self._dimension} numbers, the model makes {dimension}")
+            raise InputError(
+                f"The index is for vectors of {self._dimension} numbers, but the model makes vectors of {dimension}."
+            )
         self._dimension = dimension
 
     def save(self, movies: Sequence[Movie]) -> None:
@@ -346,7 +348,7 @@ class MemoryLedger:
     def change_customer(self, customer: Customer) -> None:
         """Write a customer's data anew."""
         if customer.id not in self._customers:
-            raise InputError(f"customer {customer.id}: there is none of that number")
+            raise InputError(f"Customer {customer.id}: There is no customer of that number.")
         self._customers[customer.id] = customer
 
     def erase_customer(self, customer_id: int) -> bool:
@@ -365,12 +367,12 @@ class MemoryLedger:
         """Lend a copy of a movie."""
         who = self._customers.get(customer_id)
         if not who:
-            raise InputError(f"customer {customer_id}: there is none of that number")
+            raise InputError(f"Customer {customer_id}: There is no customer of that number.")
         if not who.active:
-            raise InputError(f"customer {customer_id} is not active, and may not rent")
+            raise InputError(f"Customer {customer_id}: The customer is not active, and may not rent.")
         out = sum(rental[1:] == (movie.id, store_id, True) for rental in self._rentals.values())
         if out >= self._copies.get((movie.id, store_id), 0):
-            raise InputError(f"{movie.title}: store {store_id} has no copy that is not lent; try another store")
+            raise InputError(f"{movie.title}: Store {store_id} has no copy that is not lent. Try another store.")
         number = next(self._numbers)
         self._rentals[number] = (customer_id, movie.id, store_id, True)
         return self._tell(Event.rented(number, customer_id, movie, store_id, datetime.now(UTC)))
@@ -378,7 +380,7 @@ class MemoryLedger:
     def give_back(self, rental_id: int) -> Event | None:
         """Take a copy back; None if it is back already."""
         if rental_id not in self._rentals:
-            raise InputError(f"rental {rental_id}: there is none of that number")
+            raise InputError(f"Rental {rental_id}: There is no rental of that number.")
         customer, film, store, out = self._rentals[rental_id]
         if not out:
             return None
@@ -415,7 +417,7 @@ class MemoryQueue:
         self._refused = refused
 
     def send(self, events: Sequence[Event]) -> list[str]:
-        """Keep events; the event_ids of those that did not get through."""
+        """Keep events, and return the event_ids of those that did not get through."""
         failed = []
         for event in events:
             if self._refused:
@@ -423,4 +425,6 @@ class MemoryQueue:
                 failed.append(event.event_id)
             elif all(known.event_id != event.event_id for known in self.events):
                 self.events.append(event)
+        if len(failed) == len(events):
+            raise UnavailableError(f"The queue does not take {len(failed)} events now.")
         return failed

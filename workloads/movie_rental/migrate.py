@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg import sql
 
-from workloads.errors import InputError
+from contract.errors import GroundworkError
 from workloads.movie_rental import database
 from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder, restored
 from workloads.movie_rental.source import TABLES
@@ -107,10 +107,11 @@ def migrate(
         Rows moved, by stream.
 
     Raises:
-        InputError: An engine cannot be reached or refuses; what is in stays, and the same command goes on from there.
+        InputError: An engine refuses.
+        UnavailableError: An engine cannot be reached. What is in stays, and the same command goes on from there.
     """
     connection, name = engines.ledger.connection, database.shown(source.url)
-    with database.explained(engines.ledger.url):
+    with database.asking(engines.ledger.url):
         if restart:
             connection.execute("DELETE FROM checkpoints")
         connection.execute("DELETE FROM checkpoints WHERE source <> %s", [name])
@@ -126,11 +127,10 @@ def migrate(
         if not done:
             try:
                 moved[stream.name] = _move(stream, source, connection, position, progress)
-            except InputError as error:
-                raise InputError(
-                    f"{stream.name}: {error}; what is in stays: the same command goes on from there"
-                ) from error
-    with database.explained(engines.ledger.url):
+            except GroundworkError as error:
+                error.advice = f"What was moved stays. The same command goes on with this stream: {stream.name}."
+                raise
+    with database.asking(engines.ledger.url):
         connection.execute("DELETE FROM checkpoints")
     engines.index.refresh()
     return moved
@@ -148,13 +148,13 @@ def _move(
     moved = 0
     progress(stream.name, moved, total)
     for batch in stream.batches(position):
-        with database.explained("the new database"), connection.transaction():
+        with database.asking("The new database"), connection.transaction():
             stream.write(batch)
             _record(connection, stream.name, source, stream.key(batch[-1]), done=False)
         moved += len(batch)
         position = stream.key(batch[-1])
         progress(stream.name, moved, total)
-    with database.explained("the new database"), connection.transaction():
+    with database.asking("The new database"), connection.transaction():
         stream.finish()
         _record(connection, stream.name, source, position, done=True)
     return moved

@@ -1,6 +1,7 @@
 """What the workload asks of its engines: one small interface for each, with an in-memory fake (`memory.py`).
 
-Every method raises `InputError` when its engine cannot be reached or refuses; what was written before stays.
+Every method raises `InputError` when its engine refuses, and `UnavailableError` when the engine cannot be reached or
+cannot do it now; what was written before stays.
 """
 
 from __future__ import annotations
@@ -174,7 +175,12 @@ class Queue(Protocol):
     """Where events go (SQS, first in, first out by customer)."""
 
     def send(self, events: Sequence[Event]) -> list[str]:
-        """Send up to ten events of different customers; the event_ids of those that did not get through."""
+        """Send up to ten events of different customers, and return the event_ids of those that did not get through.
+
+        Raises:
+            InputError: The queue refuses all of them.
+            UnavailableError: It cannot take any of them now.
+        """
 
 
 class Embedder(Protocol):

@@ -27,7 +27,8 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
         How many movies, customers and rentals.
 
     Raises:
-        InputError: An engine cannot be reached; the same command does it again.
+        InputError: An engine refuses.
+        UnavailableError: An engine cannot be reached; the same command does it again.
     """
     done = {"movies": 0, "customers": 0, "rentals": 0}
     known: dict[int, tuple[str, str | None]] = {}  # title and category, by film
@@ -40,7 +41,7 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
         done["movies"] += len(batch)
         progress("movies", done["movies"])
     engines.index.refresh()
-    with database.explained(engines.ledger.url):
+    with database.asking(engines.ledger.url):
         rows = engines.ledger.connection.execute("SELECT customer_id FROM customers ORDER BY customer_id").fetchall()
     engines.graph.save_customers([number for (number,) in rows])
     done["customers"] = len(rows)
@@ -56,7 +57,7 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
 def _rentals(engines: Engines, known: dict[int, tuple[str, str | None]]) -> Iterator[Rental]:
     """Rentals of the ledger; an erased customer's are nobody's: number 0."""
     with (
-        database.explained(engines.ledger.url),
+        database.asking(engines.ledger.url),
         engines.ledger.connection.transaction(),
         engines.ledger.connection.cursor("ledger_rentals") as cursor,
     ):

@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 import boto3
 from opensearchpy import OpenSearch, Urllib3AWSV4SignerAuth, Urllib3HttpConnection, helpers
 from opensearchpy.exceptions import ConnectionError as NoConnection
-from opensearchpy.exceptions import NotFoundError, OpenSearchException, TransportError
+from opensearchpy.exceptions import NotFoundError, OpenSearchException, SerializationError, TransportError
+from opensearchpy.helpers.errors import ScanError
 
-from workloads.errors import InputError
+from contract.errors import InputError
+from contract.services import overloaded, passes, refused, unreachable
+from workloads.aws import asking_aws
 from workloads.movie_rental import queries
 from workloads.movie_rental.model import Answer, Hit
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from contract.errors import GroundworkError
     from workloads.movie_rental.model import Movie
 
 INDEX = "movies"
@@ -28,6 +32,7 @@ _CONFLICT, _MISSING = 409, 404
 _NOT_OFFERED = (400, 404, 405, 501)  # where there is no security plugin
 _WRITER = "movies_writer"  # a role of OpenSearch's own
 _WRITTEN_AT_ONCE = 500  # documents a request
+_LONGEST_REASON = 400  # characters
 
 
 class OpenSearchIndex:
@@ -57,7 +62,7 @@ class OpenSearchIndex:
 
     def create(self, dimension: int) -> None:
         """Make the index for vectors of a length, unless it is there."""
-        with self._explained():
+        with self._asking():
             if not self._client.indices.exists(index=self._index):
                 body = queries.load("movies_index.json").filled(dimension=dimension)
                 self._client.indices.create(index=self._index, body=body)
@@ -67,8 +72,9 @@ class OpenSearchIndex:
         there = mapping["mappings"].get("properties", {}).get("Embedding", {}).get("dimension")
         if there != dimension:
             raise InputError(
-                f"{self._endpoint}: the index {self._index} is for vectors of {there} numbers, the model makes "
-                f"{dimension}: use the model that the index was made for, or remove the index and migrate again"
+                f"{self._endpoint}: The index {self._index} is for vectors of {there} numbers, but the model makes "
+                f"vectors of {dimension}. Use the model that the index was made for, or remove the index and migrate "
+                "again."
             )
 
     def save(self, movies: Sequence[Movie]) -> None:
@@ -84,15 +90,18 @@ class OpenSearchIndex:
             }
             for movie in movies
         ]
-        with self._explained():
+        with self._asking():
             _, errors = helpers.bulk(
                 self._client, actions, chunk_size=_WRITTEN_AT_ONCE, raise_on_error=False, refresh=False, max_retries=5
             )
-        refused = [error["index"] for error in errors if error["index"]["status"] != _CONFLICT]
-        if refused:
-            first = refused[0]
+        failed = [error["index"] for error in errors if error["index"]["status"] != _CONFLICT]
+        if failed:
+            lasting = [failure for failure in failed if not passes(failure["status"])]
+            first = (lasting or failed)[0]  # what lasts counts: a retry would not help
             reason = first["error"]["reason"] if isinstance(first["error"], dict) else first["error"]
-            raise InputError(f"{self._endpoint}: OpenSearch refused {len(refused)} movies; {first['_id']}: {reason}")
+            raise self._answered(
+                first["status"], f"{len(failed)} movies were not written; the movie {first['_id']}: {reason}"
+            )
 
     def let_write(self, role: str) -> None:
         """Let an IAM role write movies, and nothing else; nothing where access is not fine-grained (on a laptop).
@@ -103,7 +112,7 @@ class OpenSearchIndex:
         security = "/_plugins/_security/api"
         rights = {"index_patterns": [self._index], "allowed_actions": ["write", "indices:admin/get"]}
         body = {"cluster_permissions": ["indices:data/write/bulk"], "index_permissions": [rights]}
-        with self._explained():
+        with self._asking():
             for path, content in ((f"roles/{_WRITER}", body), (f"rolesmapping/{_WRITER}", {"backend_roles": [role]})):
                 try:
                     if role:
@@ -114,12 +123,12 @@ class OpenSearchIndex:
 
     def refresh(self) -> None:
         """Let what was written be found."""
-        with self._explained():
+        with self._asking():
             self._client.indices.refresh(index=self._index)
 
     def get(self, movie_id: str) -> dict[str, Any] | None:
         """The document; None if there is none."""
-        with self._explained():
+        with self._asking():
             try:
                 document: dict[str, Any] = self._client.get(index=self._index, id=movie_id)["_source"]
             except NotFoundError:
@@ -128,7 +137,7 @@ class OpenSearchIndex:
 
     def remove(self, movie_id: str) -> bool:
         """Remove a movie; whether there was one."""
-        with self._explained():
+        with self._asking():
             try:
                 self._client.delete(index=self._index, id=movie_id, params={"refresh": "true"})
             except NotFoundError:
@@ -145,7 +154,7 @@ class OpenSearchIndex:
         return self._ask(queries.load("search_nearest.json").filled(vector=vector.tolist(), limit=limit))
 
     def _ask(self, body: dict[str, Any]) -> Answer:
-        with self._explained():
+        with self._asking():
             found = self._client.search(index=self._index, body=body)
         hits = [
             Hit(
@@ -166,20 +175,27 @@ class OpenSearchIndex:
 
     def all(self) -> Iterator[dict[str, Any]]:
         """Every document, in no order."""
-        with self._explained():
+        with self._asking():
             for hit in helpers.scan(self._client, index=self._index, query={"query": {"match_all": {}}}, size=500):
                 yield hit["_source"]
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _asking(self) -> Iterator[None]:
+        """Turn the errors of the requests inside into ours; those of AWS come from signing them."""
         try:
-            yield
+            with asking_aws(self._endpoint):
+                yield
         except NoConnection as error:
-            raise InputError(f"{self._endpoint}: OpenSearch cannot be reached: {error.error}") from error
+            raise unreachable(self._endpoint, "OpenSearch", error.error, trust="AWS_CA_BUNDLE") from error
         except TransportError as error:
-            hint = " (migrate first)" if error.status_code == _MISSING else ""
-            raise InputError(
-                f"{self._endpoint}: OpenSearch refused: {error.error}: {error.info}{hint}"[:500]
-            ) from error
+            raise self._answered(error.status_code, f"{error.error}: {error.info}") from error
+        except (ScanError, SerializationError) as error:  # some shards are away; a proxy has answered
+            raise overloaded(self._endpoint, "OpenSearch", error) from error
         except OpenSearchException as error:
-            raise InputError(f"{self._endpoint}: OpenSearch: {error}") from error
+            raise refused(self._endpoint, "OpenSearch", error) from error
+
+    def _answered(self, status: object, reason: str) -> GroundworkError:
+        if isinstance(status, int) and passes(status):
+            return overloaded(self._endpoint, "OpenSearch", f"{status}: {reason[:_LONGEST_REASON]}")
+        advice = "Migrate first, so that the index is there." if status == _MISSING else ""
+        return refused(self._endpoint, "OpenSearch", reason[:_LONGEST_REASON], advice)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from psycopg import sql
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.movie_rental import database, queries
 from workloads.movie_rental.model import Movie, Rental
 from workloads.rental_company.tables import TABLES as COMPANY
@@ -90,7 +90,8 @@ class Source:
         url: `postgresql://user:password@host:port/database`.
 
     Raises:
-        InputError: It cannot be reached, or lacks a table.
+        InputError: It lacks a table.
+        UnavailableError: It cannot be reached.
     """
 
     def __init__(self, url: str) -> None:
@@ -98,7 +99,7 @@ class Source:
         self._connection = database.connect(url)
 
     def __enter__(self) -> Self:
-        with database.explained(self.url):
+        with database.asking(self.url):
             self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             found = self._connection.execute(
                 "SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NULL", [_NEEDED]
@@ -107,7 +108,8 @@ class Source:
         if missing:
             self._connection.close()
             raise InputError(
-                f"{database.shown(self.url)} is no film rental company's database: it has no table {', '.join(missing)}"
+                f"{database.shown(self.url)}: This is not a film rental company's database: it has no table "
+                f"{', '.join(missing)}."
             )
         return self
 
@@ -119,7 +121,7 @@ class Source:
     def count(self, table: str, key: str, after: int = 0) -> int:
         """How many rows one of its tables has above a key."""
         counted = sql.SQL("SELECT count(*) FROM {} WHERE {} > %s").format(sql.Identifier(table), sql.Identifier(key))
-        with database.explained(self.url):
+        with database.asking(self.url):
             [(rows,)] = self._connection.execute(counted, [after])
         return int(rows)
 
@@ -154,7 +156,7 @@ class Source:
 
     def _batches(self, name: str, statement: str, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """Through a cursor on the server, so that memory does not grow with the answer."""
-        with database.explained(self.url), self._connection.cursor(f"read_{name}") as cursor:
+        with database.asking(self.url), self._connection.cursor(f"read_{name}") as cursor:
             cursor.itersize = _FETCHED
             cursor.execute(statement.encode(), {"after": after})
             while batch := list(islice(cursor, size)):

@@ -6,10 +6,10 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from contract.errors import InputError, phrase
 from workloads.devops_metrics.reader import Row
 from workloads.devops_metrics.schema import Precision, Schema
 from workloads.devops_metrics.store import Aggregation, Column, Period
-from workloads.errors import InputError
 from workloads.movie_rental.events import NO_CATEGORY, cents, point_time
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class TimestreamSeries:
         """Write rentals; the same rental is the same point.
 
         Raises:
-            InputError: The store cannot be reached, or refuses rentals, such as those older than it keeps.
+            InputError: The store refuses rentals, such as those older than it keeps.
+            UnavailableError: The store cannot be reached.
         """
         rows = [
             Row(
@@ -66,7 +67,9 @@ class TimestreamSeries:
         written = self.store.write(rows, version=time.time_ns() // 10**6)
         if written.rejected:
             row, reason = written.rejected[0]
-            raise InputError(f"{len(written.rejected)} rentals are refused by Timestream; rental {row.line}: {reason}")
+            raise InputError(
+                f"Timestream refuses {len(written.rejected)} rentals. Rental {row.line}: {phrase(reason)}."
+            )
 
     def daily(self, start: datetime, end: datetime) -> pd.DataFrame:
         """`day`, `category`, `store`, `rentals`, `cents` for each day with rentals, sorted."""

@@ -81,16 +81,17 @@ def verify(source: Source, engines: Engines, progress: Callable[[str], None] = l
         progress: Told what is compared next.
 
     Raises:
-        InputError: An engine cannot be reached.
+        InputError: An engine refuses.
+        UnavailableError: An engine cannot be reached.
     """
     connection = engines.ledger.connection
-    with database.explained(engines.ledger.url):
+    with database.asking(engines.ledger.url):
         erased = Erased.read(connection)
     for table in TABLES:
         progress(table.name)
-        with database.explained(source.url):
+        with database.asking(source.url):
             there = _table(source.connection, table, table.select.format(where=""), erased)
-        with database.explained(engines.ledger.url):
+        with database.asking(engines.ledger.url):
             here = _table(connection, table, f"SELECT {', '.join(table.columns)} FROM {table.name}", Erased.nobody())  # noqa: S608
         yield Comparison("PostgreSQL", table.name, there, here)
     yield from _movies(source, engines, progress)

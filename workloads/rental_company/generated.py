@@ -11,7 +11,7 @@ from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.rental_company import words
 from workloads.rental_company.tables import TABLES
 
@@ -65,7 +65,7 @@ class GeneratedCompany:
 
     def __init__(self, scale: float = 1.0, seed: int = 0) -> None:
         if not 0.01 <= scale <= 1000:  # noqa: PLR2004 - as the message says
-            raise InputError(f"scale {scale:g}: choose one between 0.01 and 1000")
+            raise InputError(f"Scale {scale:g}: Choose a scale between 0.01 and 1000.")
         self.origin = f"generated company (scale {scale:g}, seed {seed})"
         self._seed = seed
         self._films, self._actors = round(FILMS * scale), max(round(ACTORS * scale), 12)

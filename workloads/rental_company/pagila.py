@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.rental_company.tables import TABLES
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class PagilaDump:
         try:
             self._find_blocks()
         except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from error
+            raise InputError(f"{path}: The file cannot be read: {error.strerror}.") from error
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of one of `TABLES`, in the order of the dump.
@@ -62,7 +62,7 @@ class PagilaDump:
         kinds = TABLES[table]
         for block in self._of(table):
             if missing := [name for name in kinds if name not in block.columns]:
-                raise InputError(f"{self._path}, line {block.line - 1}: table {table} lacks {', '.join(missing)}")
+                raise InputError(f"{self._path}, line {block.line - 1}: Table {table} lacks {', '.join(missing)}.")
             with self._path.open("rb") as file:
                 file.seek(block.start)
                 for number in range(block.line, block.line + block.rows):
@@ -80,7 +80,7 @@ class PagilaDump:
         monthly = re.compile(rf"{table}(_p\d{{4}}_\d{{2}})?")
         found = [block for name, blocks in self._blocks.items() if monthly.fullmatch(name) for block in blocks]
         if not found:
-            raise InputError(f"{self._path}: no rows of table {table} (COPY public.{table} … FROM stdin)")
+            raise InputError(f"{self._path}: There are no rows of table {table} (COPY public.{table} … FROM stdin).")
         return found
 
     def _find_blocks(self) -> None:
@@ -98,19 +98,21 @@ class PagilaDump:
                     columns = tuple(column.strip(' "') for column in found[2].decode("utf-8", "replace").split(","))
                     within = (found[1].decode(), columns, position, line + 1)
         if within:
-            raise InputError(f"{self._path}: ends within table {within[0]}; the file is not whole")
+            raise InputError(f"{self._path}: The file ends within table {within[0]}, so it is not complete.")
 
     def _row(self, content: bytes, number: int, columns: tuple[str, ...], kinds: Mapping[str, Kind]) -> Row:
         cells = content.rstrip(b"\r\n").split(b"\t")
         if len(cells) != len(columns):
-            raise InputError(f"{self._path}, line {number}: {len(cells)} values for {len(columns)} columns")
+            raise InputError(f"{self._path}, line {number}: There are {len(cells)} values for {len(columns)} columns.")
         found = dict(zip(columns, cells, strict=True))
         row: Row = {}
         for name, kind in kinds.items():
             try:
                 row[name] = None if found[name] == b"\\N" else _PARSERS[kind](unescape(found[name]))
             except (ValueError, InvalidOperation) as error:
-                raise InputError(f"{self._path}, line {number}, column {name}: this is no {kind}") from error
+                raise InputError(
+                    f"{self._path}, line {number}, column {name}: The value is not of type {kind}."
+                ) from error
         return row
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from workloads.errors import InputError
+from contract.errors import GroundworkError, report
 from workloads.storefront.commands import app
 
 
 def main() -> None:
-    """Run the command line; what cannot be used ends with one line and exit code 2."""
+    """Run the command line; an error ends it with one line, and with the exit code of the error."""
     try:
         app(prog_name="python -m workloads.storefront")
-    except InputError as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - this is the output
-        sys.exit(2)
+    except GroundworkError as error:
+        sys.exit(report(error))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> Flask:
 
     Raises:
         InputError: A secret is not what it should be.
-        Unavailable: Secrets Manager cannot be reached, so there is nothing to sign cookies with.
+        UnavailableError: Secrets Manager cannot be reached, so there is nothing to sign cookies with.
     """
     app = Flask("workloads.storefront", static_folder=None)
     app.config.update(

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from workloads.errors import InputError
-from workloads.storefront.secrets import Unavailable
+from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from mypy_boto3_s3 import S3Client
 
@@ -54,10 +54,11 @@ class Assets:
         self._kept: Callable[[str], Asset] = lru_cache(maxsize=_KEPT)(self._read)
 
     def read(self, name: str) -> Asset | None:
-        """A file; None if there is none, which is asked anew the next time: it may be loaded yet.
+        """Return a file, or None if there is none; the next call asks again, because it may be loaded later.
 
         Raises:
-            Unavailable: The bucket cannot be reached.
+            InputError: The bucket is missing, or may not be read.
+            UnavailableError: The bucket cannot be reached.
         """
         try:
             return self._kept(name)
@@ -65,42 +66,43 @@ class Assets:
             return None
 
     def _read(self, name: str) -> Asset:
-        try:
-            found = self._client.get_object(Bucket=self._bucket, Key=name)
-            content = found["Body"].read(_LARGEST)
-        except (BotoCoreError, ClientError) as error:
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _NOT_FOUND:
-                raise KeyError(name) from None
-            raise Unavailable(f"bucket {self._bucket}: {error}") from error
+        with self._asking():
+            try:
+                content = self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read(_LARGEST)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _NOT_FOUND:
+                    raise KeyError(name) from None
+                raise
         return Asset(content, content_type(name), hashlib.sha256(content).hexdigest()[:16])
 
     def check(self) -> None:
         """See whether the bucket answers and has been filled.
 
         Raises:
-            Unavailable: It does not, or has not.
+            InputError: It is missing or empty, or may not be read.
+            UnavailableError: It cannot be reached.
         """
-        try:
+        with self._asking():
             self._client.head_object(Bucket=self._bucket, Key=static("site.css"))
-        except (BotoCoreError, ClientError) as error:
-            raise Unavailable(f"bucket {self._bucket}: {error}") from error
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> Iterator[str]:
-        """Put files into the bucket, several at a time; their names as they arrive.
+        """Put files into the bucket, several at a time, and yield their names as they arrive.
 
         Raises:
-            InputError: The bucket takes none.
+            InputError: The bucket is missing, or may not be written.
+            UnavailableError: The bucket cannot be reached.
         """
         with ThreadPoolExecutor(_WRITERS) as writers:
             yield from writers.map(self._write, files)
 
     def _write(self, file: tuple[str, bytes]) -> str:
         name, content = file
-        try:
+        with self._asking():
             self._client.put_object(Bucket=self._bucket, Key=name, Body=content, ContentType=content_type(name))
-        except (BotoCoreError, ClientError) as error:
-            raise InputError(f"bucket {self._bucket} takes no files: {error}") from error
         return name
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return asking_aws(f"Bucket {self._bucket}", service="S3")
 
 
 def content_type(name: str) -> str:

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from workloads.errors import InputError
+from contract.errors import InputError
+from workloads.databases import NO_SUCH_TABLE, asking_database
 from workloads.rental_company import open_company
 from workloads.storefront.settings import Settings
 
@@ -96,7 +97,11 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, of 8 threads each.")] = 2,
 ) -> None:
     """Serve the site with gunicorn, until Ctrl-C."""
-    environment = os.environ | _settings(stack, database_ca).environment()
+    from workloads.storefront.secrets import session_secret  # noqa: PLC0415 - boto3 takes a while to import
+
+    settings = _settings(stack, database_ca)
+    session_secret(settings.session_secret)  # which gunicorn's workers need, and would fail over with a traceback
+    environment = os.environ | settings.environment()
     command = ["gunicorn", "--config", "python:workloads.storefront.gunicorn_settings"]
     options = ["--bind", bind, "--workers", str(workers)]
     sys.stdout.flush()
@@ -122,32 +127,39 @@ def _settings(stack: str, database_ca: str) -> Settings:
     if not stack:
         return Settings.from_environment()
     if not database_ca:
-        raise InputError("--database-ca (or STOREFRONT_DATABASE_CA): which certificates vouch for the database?")
+        raise InputError(
+            "--database-ca: The option is missing. Name the file of the authority that signed the database's "
+            "certificate, or set STOREFRONT_DATABASE_CA."
+        )
     return Settings.from_stack(stack, database_ca)
 
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[Engine]:
-    """The database; what goes wrong with it is told in a line.
+    """The database of the settings.
 
     Raises:
-        InputError: It is away, empty, or refuses something.
+        InputError: It is empty, or refuses something.
+        UnavailableError: It cannot be reached, or cannot do it now.
     """
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - SQLAlchemy takes a while to import
 
-    from workloads.storefront.database import connect, is_empty  # noqa: PLC0415
-    from workloads.storefront.secrets import Unavailable  # noqa: PLC0415
+    from workloads.storefront.database import connect  # noqa: PLC0415
 
     if not os.path.isfile(settings.database_ca):  # noqa: PTH113 - a text until here
-        raise InputError(f"{settings.database_ca}: no such file; it holds the certificates that vouch for the database")
+        raise InputError(
+            f"{settings.database_ca}: There is no such file. It must hold the certificate of the authority that signed "
+            "the database's."
+        )
     engine = connect(settings, patience=_PATIENCE)
     try:
-        yield engine
-    except Unavailable as error:
-        raise InputError(str(error)) from error
-    except SQLAlchemyError as error:
-        if is_empty(error):
-            raise InputError("the database has no tables yet: run `groundwork storefront init` first") from error
-        raise InputError(f"the database refuses: {str(error).splitlines()[0]}") from error
+        with asking_database(
+            f"Database of secret {settings.database_secret}",
+            SQLAlchemyError,
+            service="MySQL",
+            trust="STOREFRONT_DATABASE_CA",
+            reasons={NO_SUCH_TABLE: "The database has no tables yet. Run `groundwork storefront init` first."},
+        ):
+            yield engine
     finally:
         engine.dispose()

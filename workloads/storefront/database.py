@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from sqlalchemy import create_engine, exc
 
-from workloads.storefront.secrets import DatabaseAccess, Unavailable
+from contract.errors import UnavailableError
+from workloads.databases import NO_SUCH_TABLE
+from workloads.storefront.secrets import DatabaseAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,6 @@ CONNECT_SECONDS = 3
 ANSWER_SECONDS = 5  # no page's question takes that long
 LOCK_SECONDS = 3
 _ACCESS_DENIED = 1045
-_NO_SUCH_TABLE = 1146
 _DUPLICATE, _LOCK_WAIT_TIMEOUT, _DEADLOCK = 1062, 1205, 1213
 _CONFLICTS = (_DUPLICATE, _LOCK_WAIT_TIMEOUT, _DEADLOCK)
 _ATTEMPTS = 5
@@ -99,7 +100,7 @@ def transact(sessions: sessionmaker[Session], work: Callable[[Session], Result])
     """What `work` returns, in a transaction of its own; again if it collided with another transaction.
 
     Raises:
-        Unavailable: It collided every time.
+        UnavailableError: It collided every time.
         DBAPIError: The database is away, or something is wrong.
     """
     for _ in range(_ATTEMPTS):
@@ -109,18 +110,14 @@ def transact(sessions: sessionmaker[Session], work: Callable[[Session], Result])
         except exc.DBAPIError as error:
             if _number(error) not in _CONFLICTS:
                 raise
-    raise Unavailable(f"{_ATTEMPTS} collisions with other transactions")
+    raise UnavailableError(f"The transaction collided with others {_ATTEMPTS} times.")
 
 
 def is_away(error: exc.SQLAlchemyError) -> bool:
     """Whether the database is away, overloaded or empty, rather than the statement wrong."""
-    lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
-    return lost or is_empty(error) or isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError)
-
-
-def is_empty(error: exc.SQLAlchemyError) -> bool:
-    """Whether the database has no tables yet."""
-    return isinstance(error, exc.DBAPIError) and _number(error) == _NO_SUCH_TABLE
+    if isinstance(error, exc.DBAPIError) and (error.connection_invalidated or _number(error) == NO_SUCH_TABLE):
+        return True
+    return isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError)
 
 
 def _number(error: exc.DBAPIError) -> object:

@@ -9,9 +9,8 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from workloads.errors import InputError
+from contract.errors import GroundworkError
 from workloads.storefront.database import is_away
-from workloads.storefront.secrets import Unavailable
 from workloads.storefront.site import site
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _refused(error: HTTPException) -> HTTPException | Response:
 
 
 def _failed(error: Exception) -> Response:
-    away = isinstance(error, Unavailable | InputError) or (isinstance(error, SQLAlchemyError) and is_away(error))
+    away = isinstance(error, GroundworkError) or (isinstance(error, SQLAlchemyError) and is_away(error))
     status = _UNAVAILABLE if away else _ERROR
     details = {"request_id": g.get("request_id", ""), "status": status}
     if away:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.mysql import insert
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.storefront.assets import STATIC, static
 from workloads.storefront.posters import poster, poster_name
 from workloads.storefront.rentals import late_fee, titled
@@ -70,7 +70,9 @@ def load_database(
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(delete(table))
         elif held not in {None, company.origin}:
-            raise InputError(f"the database holds another company ({held}): --replace removes it, with all its rentals")
+            raise InputError(
+                f"The database holds another company ({held}). Remove it, with all its rentals, by --replace."
+            )
         now = {"catalogue_id": 1, "origin": company.origin, "loaded_at": datetime.now(UTC)}
         _write(connection, Catalogue, [now], progress)
         films, actors = company.rows("film_category"), company.rows("film_actor")
@@ -208,7 +210,8 @@ def _verify(connection: Connection, company: RentalCompany, given: dict[str, int
         held[name] = connection.scalar(counted.where(Rental.rental_id <= last) if table is Rental else counted)
     if wrong := [f"{held[name]} {name} instead of {count}" for name, count in given.items() if held[name] != count]:
         raise InputError(
-            f"loading {company.origin}: there would be {', '.join(wrong)}; nothing was changed (--replace)"
+            f"Nothing was changed, because {company.origin} would leave {', '.join(wrong)}. Remove what is there by "
+            "--replace."
         )
 
 

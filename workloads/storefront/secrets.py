@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from workloads.errors import InputError
+from contract.errors import InputError
+from workloads.secrets import read_secret
 
 SHORTEST_SESSION_SECRET = 32
 _CONFIG = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "max_attempts": 2})
-
-
-class Unavailable(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """Something that the storefront needs is away for now; the message is for the log, not for visitors."""
 
 
 @dataclass(frozen=True)
@@ -33,40 +28,37 @@ class DatabaseAccess:
 
     @classmethod
     def read(cls, secret: str) -> Self:
-        """The access that a secret tells now.
+        """Return the access that a secret tells now.
 
         Raises:
-            Unavailable: Secrets Manager cannot be reached.
-            InputError: The secret is not a database's.
+            InputError: The secret cannot be read, or is not a database's.
+            UnavailableError: Secrets Manager cannot be reached.
         """
+        text = read_secret(secret, _CONFIG)
         try:
-            content: dict[str, Any] = json.loads(_secret(secret))
+            content: dict[str, Any] = json.loads(text)
             get = partial(_text, content)
             return cls(get("username"), get("password"), get("host"), int(get("port")), get("dbname"))
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"secret {secret}: expected JSON with username, password, host, port, dbname") from error
+            raise InputError(
+                f"Secret {secret}: The secret is not a JSON object with username, password, host, port and dbname."
+            ) from error
 
 
 def session_secret(secret: str) -> str:
-    """What cookies and form tokens are signed with.
+    """Return what cookies and form tokens are signed with.
 
     Raises:
-        Unavailable: Secrets Manager cannot be reached.
-        InputError: It is too short to be safe.
+        InputError: The secret cannot be read, or is too short to be safe.
+        UnavailableError: Secrets Manager cannot be reached.
     """
-    content = _secret(secret)
+    content = read_secret(secret, _CONFIG)
     if len(content) < SHORTEST_SESSION_SECRET:
-        raise InputError(f"secret {secret}: a session secret has {SHORTEST_SESSION_SECRET} characters or more")
+        raise InputError(
+            f"Secret {secret}: The session secret is too short. It needs {SHORTEST_SESSION_SECRET} characters or more."
+        )
     return content
 
 
 def _text(content: dict[str, Any], name: str) -> str:
     return str(content[name])
-
-
-def _secret(secret: str) -> str:
-    try:
-        client = boto3.client("secretsmanager", config=_CONFIG)
-        return str(client.get_secret_value(SecretId=secret)["SecretString"])
-    except (BotoCoreError, ClientError, KeyError) as error:
-        raise Unavailable(f"secret {secret}: {error}") from error

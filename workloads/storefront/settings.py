@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Settings:
         found = {field.name: environment.get(_PREFIX + field.name.upper(), "") for field in fields(cls)}
         needed = ("database_secret", "database_ca", "session_secret", "bucket")
         if missing := [_PREFIX + name.upper() for name in needed if not found[name]]:
-            raise InputError(f"not set: {', '.join(missing)} (or name a stack, whose outputs tell)")
+            raise InputError(f"The environment does not set {', '.join(missing)}. Set it, or name a stack (--stack).")
         values: dict[str, Any] = {name: found[name] for name in (*needed, "log_group")}
         values |= {name: _number(name, found[name]) for name in ("proxies", "writes_per_minute") if found[name]}
         return cls(**values)
@@ -65,11 +65,14 @@ class Settings:
         """The settings that a deployed stack's outputs tell.
 
         Raises:
-            InputError: There is no such stack, it lacks an output, or AWS cannot be reached.
+            InputError: There is no such stack, or it lacks an output.
+            UnavailableError: AWS cannot be reached.
         """
         outputs = stack_outputs(stack)
         if missing := [output for output in _OUTPUTS.values() if output not in outputs]:
-            raise InputError(f"stack {stack} has no output {', '.join(missing)}: is it {STACK}?")
+            raise InputError(
+                f"Stack {stack}: The stack has no output {', '.join(missing)}. Name a stack that is a {STACK}."
+            )
         values: dict[str, Any] = {name: outputs[output] for name, output in _OUTPUTS.items()}
         return cls(database_ca=database_ca, **values)
 
@@ -80,5 +83,5 @@ class Settings:
 
 def _number(name: str, text: str) -> int:
     if not (text.isdecimal() and 0 <= int(text) <= 1_000_000):  # noqa: PLR2004 - a limit, to tell a slip
-        raise InputError(f"{_PREFIX}{name.upper()}={text}: expected a whole number up to 1,000,000")
+        raise InputError(f"{_PREFIX}{name.upper()}={text}: This is not a whole number up to 1,000,000.")
     return int(text)

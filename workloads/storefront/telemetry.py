@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+
+from contract.errors import GroundworkError
+from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -79,10 +81,11 @@ class CloudWatchLogs(logging.Handler):
         """Send what is buffered; if CloudWatch takes nothing, keep it and say so once."""
         with self._sending:
             try:
-                self._send()
-            except (BotoCoreError, ClientError) as error:
+                with asking_aws(f"Log group {self._group}", service="CloudWatch Logs"):
+                    self._send()
+            except GroundworkError as error:
                 if not self._warned:
-                    _say(f"CloudWatch Logs takes no lines (the site goes on): {error}")
+                    _say(f"CloudWatch Logs takes no lines, and the site goes on. {error}")
                 self._warned = True
                 self._stream = ""  # it may be gone
 
@@ -136,11 +139,12 @@ class Metrics:
             counts = [float(latencies[value]) for value in some]
             data.append({"MetricName": LATENCY, "Values": some, "Counts": counts, "Unit": "Milliseconds"})
         try:
-            self._client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+            with asking_aws("Metrics", service="CloudWatch"):
+                self._client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
             self._warned = False
-        except (BotoCoreError, ClientError) as error:
+        except GroundworkError as error:
             if not self._warned:
-                _say(f"CloudWatch takes no metrics (the site goes on): {error}")
+                _say(f"CloudWatch takes no metrics, and the site goes on. {error}")
             self._warned = True
 
 

@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.delivery_time_settings import Settings, search
 from workloads.training.runtime.run_folder import load_model
 from workloads.training.runtime.workload import Workload
@@ -149,7 +149,7 @@ def learn(settings: Settings, table: pd.DataFrame, loop: Run | QuietLoop, device
     """Fit the pipeline, the ensemble and the intervals to a table."""
     minutes = table[TARGET].to_numpy(np.float64)
     if len(table) < 2 * settings.folds:
-        raise InputError(f"{len(table)} rows are too few to learn from: at least {2 * settings.folds} are needed")
+        raise InputError(f"{len(table)} rows are too few to learn from. At least {2 * settings.folds} are needed.")
     pipeline = preprocessing().fit(table[list(FEATURES)])
     features = torch.tensor(pipeline.transform(table[list(FEATURES)]), dtype=torch.float32, device=device)
     mask = leave_out(np.arange(len(table)), settings.folds, settings.repeats, settings.seed)

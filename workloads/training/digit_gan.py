@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Adam
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training import digit_gan_report as report
 from workloads.training import generative_quality
 from workloads.training.digit_gan_networks import Discriminator, Generator, draw, follow, to_signed
@@ -86,7 +86,9 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     """
     digits = load_mnist(data).first(settings.training_images)
     if min(len(digits.train_images), len(digits.test_images)) <= generative_quality.NEIGHBOURS:
-        raise InputError(f"{data}: too few images: quality is measured on more than {generative_quality.NEIGHBOURS}")
+        raise InputError(
+            f"{data}: There are too few images. Quality is measured on more than {generative_quality.NEIGHBOURS}."
+        )
     images = torch.from_numpy(digits.train_images).to(run.device)
     labels = torch.from_numpy(digits.train_labels).long().to(run.device)
     judge = _judge(settings, images, labels, run)
@@ -208,7 +210,10 @@ def _draw_digit(generator: Generator, judge: Judge, digit: int, count: int, seed
         if len(found) >= count:
             return found[:count]
     tried = _ATTEMPTS * len(asked)
-    raise InputError(f"of {tried:,} generated images the classifier takes {len(found)} for a {digit}: train it longer")
+    raise InputError(
+        f"The classifier takes {len(found)} of {tried:,} generated images for a {digit}, which is too few. "
+        "Train the generator longer."
+    )
 
 
 def _below(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

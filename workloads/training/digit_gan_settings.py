@@ -64,5 +64,5 @@ class Settings(TrainingSettings):
     @classmethod
     def _reference_is_unconditional(cls, value: bool, others: ValidationInfo) -> bool:
         if value and others.data.get("architecture") == "reference":
-            raise ValueError("the reference architecture cannot draw a chosen digit")
+            raise ValueError("The reference architecture cannot draw a chosen digit")
         return value

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def read_images(source: Location) -> NDArray[np.uint8]:
     if not source.is_file():
         names = [name for name in source.names() if name.lower().endswith(".png")]
         if not names:
-            raise InputError(f"{source}: no such file, and no folder with PNG files")
+            raise InputError(f"{source}: There is no such file, and no folder with PNG files.")
         return np.stack([_png(source / name) for name in names])
     content = source.read()
     images = _npy(content, source.uri) if source.name.endswith(".npy") else parse_idx(content, source.uri)
@@ -107,20 +107,26 @@ def parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
         try:
             content = gzip.decompress(content)
         except (EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{name}: the gzip data is damaged: {error}") from error
+            raise InputError(f"{name}: The gzip data is damaged: {phrase(error)}.") from error
     if len(content) < 4 or content[:2] != b"\0\0":  # noqa: PLR2004 - the magic number
-        raise InputError(f"{name}: not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}")
+        raise InputError(f"{name}: The file is not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}.")
     kind, dimensions = content[2], content[3]
     if kind != _UNSIGNED_BYTE or dimensions == 0:
-        raise InputError(f"{name}: idx type {kind:#04x} with {dimensions} dimensions; expected unsigned bytes (0x08)")
+        raise InputError(
+            f"{name}: The file has type {kind:#04x} and {dimensions} dimensions, but must hold unsigned bytes (0x08)."
+        )
     header = 4 + 4 * dimensions
     if len(content) < header:
-        raise InputError(f"{name}: truncated: {len(content)} bytes, shorter than its header of {header}")
+        raise InputError(
+            f"{name}: The file is truncated: it has {len(content)} bytes, and its header alone has {header}."
+        )
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
     expected = header + math.prod(shape)
     if len(content) != expected:
         problem = "truncated" if len(content) < expected else "too long"
-        raise InputError(f"{name}: {problem}: {len(content)} bytes; its header {list(shape)} needs {expected}")
+        raise InputError(
+            f"{name}: The file is {problem}: it has {len(content)} bytes; its header {list(shape)} needs {expected}."
+        )
     return np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
 
 
@@ -156,27 +162,29 @@ def _file(data: Location, name: str) -> Location:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise InputError(f"{data}: there is no {name}.gz (nor {name}, nor MNIST/raw); expected {', '.join(FILES)}")
+    raise InputError(
+        f"{data}: There is no {name}.gz (nor {name}, nor MNIST/raw). MNIST consists of {', '.join(FILES)}."
+    )
 
 
 def _read_pair(images_at: Location, labels_at: Location) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images = _checked_images(parse_idx(images_at.read(), images_at.uri), images_at.uri)
     labels = parse_idx(labels_at.read(), labels_at.uri)
     if labels.ndim != 1:
-        raise InputError(f"{labels_at}: {labels.ndim} dimensions; labels have one")
+        raise InputError(f"{labels_at}: The array has {labels.ndim} dimensions, but labels have one.")
     if len(labels) != len(images):
-        raise InputError(f"{labels_at}: {len(labels)} labels for the {len(images)} images of {images_at}")
+        raise InputError(f"{labels_at}: There are {len(labels)} labels for the {len(images)} images of {images_at}.")
     wrong = np.flatnonzero(labels >= CLASSES)
     if len(wrong):
-        raise InputError(f"{labels_at}: label {labels[wrong[0]]} in row {wrong[0]}; labels are 0 to 9")
+        raise InputError(f"{labels_at}, row {wrong[0]}: The label is {labels[wrong[0]]}, but labels are 0 to 9.")
     return images, labels
 
 
 def _checked_images(images: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):  # noqa: PLR2004 - rows of two-dimensional images
-        raise InputError(f"{name}: shape {list(images.shape)}; expected images of 28x28: [n, 28, 28]")
+        raise InputError(f"{name}: The array has the shape {list(images.shape)}, but images of 28x28 have [n, 28, 28].")
     if not len(images):
-        raise InputError(f"{name}: no images in it")
+        raise InputError(f"{name}: There are no images in the file.")
     return images
 
 
@@ -184,9 +192,9 @@ def _npy(content: bytes, name: str) -> NDArray[np.uint8]:
     try:
         array: NDArray[np.uint8] = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{name}: not an .npy file: {error}") from error
+        raise InputError(f"{name}: The file is not an .npy file: {phrase(error)}.") from error
     if array.dtype != np.uint8:
-        raise InputError(f"{name}: values of type {array.dtype}; expected uint8, 0 (background) to 255")
+        raise InputError(f"{name}: The values are of type {array.dtype}, but must be uint8, 0 (background) to 255.")
     return array
 
 
@@ -195,7 +203,7 @@ def _png(source: Location) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(source.read())) as image:
             pixels = np.asarray(image.convert("L"))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise InputError(f"{source}: not a PNG image: {error}") from error
+        raise InputError(f"{source}: The file is not a PNG image: {phrase(error)}.") from error
     if pixels.shape != (SIDE, SIDE):
-        raise InputError(f"{source}: {pixels.shape[1]}x{pixels.shape[0]} pixels; expected 28x28")
+        raise InputError(f"{source}: The image has {pixels.shape[1]}x{pixels.shape[0]} pixels, but must have 28x28.")
     return pixels

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from torch import Tensor
 from torch.nn import functional
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.player_position_settings import Settings, search
 from workloads.training.runtime.run_folder import load_model
 from workloads.training.runtime.workload import Workload
@@ -78,7 +78,7 @@ def labelled_rows(settings: Settings, players: Players) -> Rows:
     in_class = [len(np.unique(rows.players[labels == number])) for number in range(len(CLASSES))]
     if min(in_class) < 2:  # noqa: PLR2004 - one to learn from, one to test on
         counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, in_class, strict=True))
-        raise InputError(f"too few players with a position to learn from ({counts}): each needs two at least")
+        raise InputError(f"There are too few players to learn from ({counts}). Each position needs two at least.")
     return rows
 
 

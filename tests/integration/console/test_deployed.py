@@ -357,10 +357,10 @@ def test_objects_go_with_both_keys_alone(deployed: Deployed, removal: Removal) -
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["Training"], "Training is not deployed"),
+        (["Training"], "Stack Training: It is not deployed"),
         (["Nowhere"], "There is no stack Nowhere"),
-        (["Training", "-c", "training.nope=1"], 'unknown setting "training.nope"'),
-        (["Training", "-c", "nope"], "--context nope: expected key=value"),
+        (["Training", "-c", "training.nope=1"], 'There is no setting "training.nope"'),
+        (["Training", "-c", "nope"], "--context nope: This is not a setting. Write it as key=value"),
     ],
 )
 def test_what_cannot_be_removed_is_said_with_exit_code_2(

@@ -1,6 +1,5 @@
 """The commands as the stack's jobs: from the code bundle, in a process that knows nothing but its outputs."""
 
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,15 @@ from workloads.__main__ import main
 
 from .conftest import STACK, Stack
 
-WORKLOADS = Path(__file__).parents[3] / "workloads"
 SOURCE = "postgresql:///legacy"
 
 
 @pytest.fixture(scope="module")
-def bundle(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def bundle(stack: Stack, code_bundle: Path) -> Iterator[None]:
     """The code where the stack's parameter says."""
-    path = tmp_path_factory.mktemp("bundle") / "code.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in WORKLOADS.rglob("*"):
-            if file.is_file() and "__pycache__" not in file.parts:
-                archive.write(file, file.relative_to(WORKLOADS.parent))
     s3 = stack.cloud.client("s3")
     s3.create_bucket(Bucket="code")
-    s3.upload_file(str(path), "code", "code.zip")
+    s3.upload_file(str(code_bundle), "code", "code.zip")
     yield
     stack.search.indices.delete(index="movies")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from contract.errors import InputError
 from workloads.devops_metrics.queries import QUERIES, ask
 from workloads.devops_metrics.reader import Row
 from workloads.devops_metrics.store import Aggregation, Column, MetricStore, Period
-from workloads.errors import InputError
 
 from .conftest import ENGINES, Engines, load
 
@@ -146,7 +146,7 @@ def test_a_question_shows_its_statements(loaded: dict[str, MetricStore]) -> None
 
 
 def test_an_unknown_question_names_the_nearest(store: MetricStore) -> None:
-    with pytest.raises(InputError, match="did you mean busiest"):
+    with pytest.raises(InputError, match="Did you mean busiest"):
         ask(store, "busyest")
 
 

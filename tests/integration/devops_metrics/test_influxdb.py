@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import InputError, UnavailableError
 from localcloud import influxdb, processes
 from localcloud.certificates import Certificate, issue
 from workloads.devops_metrics.connection import address
 from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.devops_metrics.reader import Row
-from workloads.errors import InputError
 
 from .conftest import ACCESS
 
@@ -29,7 +29,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_plain_http_is_for_this_machine_only() -> None:
-    with pytest.raises(InputError, match="reached by https, so that nobody reads along"):
+    with pytest.raises(InputError, match="reached by https only, so that nobody can read along"):
         InfluxDB("http://metrics.example.com:8086", "devops")
     assert (
         address("abc.timestream-influxdb.us-east-1.on.aws") == "https://abc.timestream-influxdb.us-east-1.on.aws:8086"
@@ -38,7 +38,7 @@ def test_plain_http_is_for_this_machine_only() -> None:
 
 
 def test_a_wrong_password_is_named(url: str) -> None:
-    with pytest.raises(InputError, match=r"refused \(401\).*Are name and password right"):
+    with pytest.raises(InputError, match=r"InfluxDB \(401\) refuses .*Check the name and the password"):
         InfluxDB(url, "devops", username="admin", password="wrong").write(ROWS, 1)  # noqa: S106
 
 
@@ -50,7 +50,7 @@ def test_a_database_that_is_not_there_is_named(url: str) -> None:
 def test_a_server_that_is_away_is_tried_again_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
-    with pytest.raises(InputError, match="InfluxDB cannot be reached"):
+    with pytest.raises(UnavailableError, match="InfluxDB cannot be reached"):
         InfluxDB("http://localhost:9", "devops", attempts=4).write(ROWS, 1)
     assert len(waits) == 3
 
@@ -98,7 +98,7 @@ def test_a_busy_server_is_asked_again_with_growing_random_waits(
 
 @pytest.mark.parametrize("server", [(401,)], indirect=True)
 def test_influxdb_2_tells_that_it_wants_a_token(server: tuple[str, list[str]]) -> None:
-    with pytest.raises(InputError, match=r'InfluxDB 2 opens this API by a token only.*"token" to the secret'):
+    with pytest.raises(InputError, match=r'InfluxDB 2 opens this API with a token only.*"token" to the secret'):
         InfluxDB(server[0], "devops", username="admin", password="right").write(ROWS, 1)  # noqa: S106
 
 
@@ -114,7 +114,7 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             assert process.poll() is None
             time.sleep(0.05)
         url = f"https://localhost:{listening[1]}"
-        with pytest.raises(InputError, match="its certificate is not to be trusted"):
+        with pytest.raises(InputError, match="The certificate of InfluxDB is not trusted"):
             InfluxDB(url, "devops").describe()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
         with pytest.raises(InputError, match="database not found"):  # so it was let in

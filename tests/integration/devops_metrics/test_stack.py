@@ -87,13 +87,13 @@ def test_a_fleet_is_ingested_asked_drawn_and_watched(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ingest", "nowhere.csv"], "nowhere.csv: cannot be read"),
-        (["query", "busiest", "--last", "soon"], "--last soon: expected a number and a unit"),
-        (["query", "busiest", "--until", "soon"], "--until soon: expected a time"),
-        (["query", "busiest", "--plot", "x.doc"], "a figure's name ends in .png"),
-        (["query", "busiest", "--stack", "Nowhere"], "stack Nowhere: "),
-        (["query", "who"], "no query is called who"),
-        (["simulate", "--output", "x.csv", "--hosts", "0"], "--hosts 0: input should be greater than or equal to 1"),
+        (["ingest", "nowhere.csv"], "nowhere.csv: The file cannot be read"),
+        (["query", "busiest", "--last", "soon"], "--last soon: This is not a period. Write a number and a unit"),
+        (["query", "busiest", "--until", "soon"], "--until soon: This is not a time"),
+        (["query", "busiest", "--plot", "x.doc"], "A figure's name ends in .png"),
+        (["query", "busiest", "--stack", "Nowhere"], "Stack Nowhere: "),
+        (["query", "who"], "There is no question who"),
+        (["simulate", "--output", "x.csv", "--hosts", "0"], "--hosts 0: Input should be greater than or equal to 1"),
     ],
 )
 def test_bad_input_ends_with_one_line_and_exit_code_2(run: Any, arguments: list[str], message: str) -> None:

@@ -171,16 +171,16 @@ def _database(servers: Servers, outputs: dict[str, str]) -> str:
         ),
         (
             ["migrate", "--source", "postgresql:///x", "--embeddings", "none"],
-            "--embeddings none: choose local or bedrock",
+            "--embeddings none: Choose local or bedrock",
         ),
-        (["search", "x", "--mode", "magic"], "--mode magic: choose text, meaning or both"),
-        (["recommend", "4711"], "customer 4711: the graph knows none"),
-        (["customer", "4711"], "customer 4711: there is none"),
-        (["customer", "4711", "--erase"], "customer 4711: there is none"),
-        (["movie", "nowhere"], "movie nowhere: the library has none"),
-        (["rent", "1", "nowhere"], "movie nowhere: the library has none"),
-        (["return", "4711000"], "rental 4711000: there is none"),
-        (["load-source", "--into", "postgresql:///x", "--scale", "0"], "scale 0: choose one between"),
+        (["search", "x", "--mode", "magic"], "--mode magic: Choose text, meaning or both"),
+        (["recommend", "4711"], "Customer 4711: The graph has no customer"),
+        (["customer", "4711"], "Customer 4711: There is no customer"),
+        (["customer", "4711", "--erase"], "Customer 4711: There never was a customer"),
+        (["movie", "nowhere"], "Movie nowhere: The library has no movie"),
+        (["rent", "1", "nowhere"], "Movie nowhere: The library has no movie"),
+        (["return", "4711000"], "Rental 4711000: There is no rental"),
+        (["load-source", "--into", "postgresql:///x", "--scale", "0"], "Scale 0: Choose a scale between"),
     ],
 )
 def test_bad_input_ends_with_one_line_and_exit_code_2(run: Run, arguments: list[str], message: str) -> None:
@@ -195,13 +195,13 @@ def test_bad_input_ends_with_one_line_and_exit_code_2(run: Run, arguments: list[
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[]", "expected an object of attributes"),
-        ("{", "not JSON"),
-        ('{"Year": "1999"}', "Year: expected a whole number"),
-        ('{"RentalRate": 2.999}', "RentalRate: expected an amount with at most two decimals"),
-        ('{"Genre": "Drama"}', "Genre: is not yours to set: set Genres"),
-        ('{"Cast": "One"}', "Cast: expected a list of texts"),
-        ('{"Year": 1999}', "a movie needs a MovieTitle"),
+        ("[]", "The file is not a JSON object of attributes"),
+        ("{", "The file is not JSON"),
+        ('{"Year": "1999"}', "Year: The value is not a whole number"),
+        ('{"RentalRate": 2.999}', "RentalRate: The value is not an amount with at most two decimals"),
+        ('{"Genre": "Drama"}', "Genre: It cannot be set. Set Genres"),
+        ('{"Cast": "One"}', "Cast: The value is not a list of texts"),
+        ('{"Year": 1999}', "The movie has no MovieTitle"),
     ],
 )
 def test_a_movie_that_cannot_be_is_refused(run: Run, tmp_path: Path, content: str, message: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.movie_rental.events import text_of
 from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.memory import (
@@ -361,7 +361,7 @@ class TestLedger:
         assert ledger.erase_customer(made.id)
         assert ledger.customer(made.id) is None
         assert not ledger.erase_customer(made.id)
-        with pytest.raises(InputError, match="there is none of that number"):
+        with pytest.raises(InputError, match="There is no customer of that number"):
             ledger.change_customer(made)
 
     def test_renting_and_returning_are_told_once_each(self, ledger: Ledger) -> None:
@@ -392,11 +392,11 @@ class TestLedger:
         inactive = ledger.add_customer(customer(active=False)).id
         with pytest.raises(InputError, match="not active"):
             ledger.rent(inactive, CASABLANCA, 1)
-        with pytest.raises(InputError, match="there is none of that number"):
+        with pytest.raises(InputError, match="There is no customer of that number"):
             ledger.rent(4711, CASABLANCA, 1)
         with pytest.raises(InputError, match="no copy that is not lent"):
             ledger.rent(ledger.add_customer(customer()).id, replace(PLAIN, id="streamed-only"), 1)
-        with pytest.raises(InputError, match="there is none of that number"):
+        with pytest.raises(InputError, match="There is no rental of that number"):
             ledger.give_back(4711)
         assert ledger.waiting() == []
 
@@ -404,7 +404,7 @@ class TestLedger:
         one, two = ledger.add_customer(customer()).id, ledger.add_customer(customer()).id
         events = [ledger.rent(one, CASABLANCA, 1), ledger.rent(two, TOKYO, 1), ledger.rent(one, TOKYO, 1)]
         assert [event for _, event in ledger.waiting()] == events[:2]
-        with pytest.raises(InputError, match="the queue refuses"):
+        with pytest.raises(InputError, match="The queue does not take"):
             relay(ledger, MemoryQueue(refused=2))
         queue = MemoryQueue(refused=1)
         assert relay(ledger, queue) == 3

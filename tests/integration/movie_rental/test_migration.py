@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from contract.errors import InputError
 from localcloud import neptune, processes
 from workloads.devops_metrics.influxdb import InfluxDB
-from workloads.errors import InputError
 from workloads.movie_rental import customer, database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -228,13 +228,13 @@ class TestAnEngineStopsInTheMiddle:
     def test_another_database_is_no_source(self, servers: Servers) -> None:
         url = create_database(servers.postgresql_url, "empty")
         with (
-            pytest.raises(InputError, match="no film rental company's database: it has no table language, "),
+            pytest.raises(InputError, match="This is not a film rental company's database: it has no table language, "),
             Source(url),
         ):
             pass
 
     def test_a_loaded_database_is_not_loaded_over(self, old: str) -> None:
-        with pytest.raises(InputError, match="has a table language already"):
+        with pytest.raises(InputError, match="The database has a table language already"):
             load(GeneratedCompany(0.01), old)
 
 
@@ -301,7 +301,7 @@ class TestACustomer:
         assert len(known.rentals) == known.graph == known.person["rentals"] > 0
         assert all(rental["title"] for rental in known.rentals)
         assert sum(rental["paid"] for rental in known.rentals) == known.person["paid"]
-        with pytest.raises(InputError, match="customer 4711: there is none"):
+        with pytest.raises(InputError, match="Customer 4711: There is no customer"):
             customer.known(company, 4711)
 
     def test_renting_returning_and_erasing_reach_the_queue_in_order(self, company: Engines, servers: Servers) -> None:
@@ -330,13 +330,13 @@ class TestACustomer:
         assert [trace.left for trace in traces] == [0] * len(traces)
         assert company.ledger.connection.execute("SELECT count(*), sum(amount) FROM payments").fetchall() == [paid]
         for _ in range(2):
-            with pytest.raises(InputError, match="or none any more"):
+            with pytest.raises(InputError, match="or not any more"):
                 customer.known(company, 5)
             run(old, company)
         assert not company.graph.has_customer(5)
         assert [trace.before for trace in customer.erase(company, 5)] == [0] * len(traces)
         company.ledger.connection.execute("DELETE FROM payments WHERE rental_id > 100000")
-        with pytest.raises(InputError, match="customer 4711: there is none"):
+        with pytest.raises(InputError, match="Customer 4711: There never was a customer"):
             customer.erase(company, 4711)
 
 

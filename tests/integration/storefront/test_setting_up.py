@@ -12,8 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select, text
 from typer.testing import CliRunner
 
+from contract.errors import InputError
 from workloads.commands import app
-from workloads.errors import InputError
 from workloads.rental_company.generated import GeneratedCompany
 from workloads.storefront import migrations
 from workloads.storefront.load import load_database
@@ -56,7 +56,7 @@ def rows(shop: Shop, table: Any) -> int:
 
 
 def test_before_init_the_commands_say_what_to_do(empty_shop: Shop) -> None:
-    with pytest.raises(InputError, match="no tables yet: run `groundwork storefront init`"):
+    with pytest.raises(InputError, match=r"no tables yet\. Run `groundwork storefront init`"):
         command("load", "--scale", "0.02", "--only", "database")
 
 
@@ -138,7 +138,7 @@ def test_a_load_that_fails_leaves_everything_as_it_was(empty_shop: Shop) -> None
 def test_rows_that_should_not_be_there_are_told_and_nothing_changes(empty_shop: Shop) -> None:
     with empty_shop.engine.begin() as connection:
         connection.execute(text("INSERT INTO store (store_id, name) VALUES (99, 'somewhere')"))
-    with pytest.raises(InputError, match="3 stores instead of 2; nothing was changed"):
+    with pytest.raises(InputError, match=r"Nothing was changed, because .* 3 stores instead of 2"):
         command("load", "--scale", "0.05", "--only", "database")
     with empty_shop.engine.begin() as connection:
         connection.execute(text("DELETE FROM store WHERE store_id = 99"))
@@ -159,10 +159,10 @@ def test_the_commands_find_everything_by_a_stacks_outputs(empty_shop: Shop) -> N
     assert Settings.from_stack("WebApp", authority) == Settings(
         "database", authority, "session", "assets", "storefront"
     )
-    with pytest.raises(InputError, match=r"stack Nothing: .*Deploy it"):
+    with pytest.raises(InputError, match=r"Stack Nothing: .*Deploy it"):
         command("init", "--stack", "Nothing", "--database-ca", authority)
     cloudformation.create_stack(StackName="Other", TemplateBody=json.dumps({"Resources": TEMPLATE["Resources"]}))
-    with pytest.raises(InputError, match=r"no output DatabaseSecretArn.*is it WebApp"):
+    with pytest.raises(InputError, match=r"no output DatabaseSecretArn.*is a WebApp"):
         command("init", "--stack", "Other", "--database-ca", authority)
 
 
@@ -172,17 +172,17 @@ def test_the_commands_alone_end_with_a_line_when_something_is_wrong(monkeypatch:
         [sys.executable, "-m", "workloads.storefront", "init"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: not set: STOREFRONT_BUCKET (or name a stack, whose outputs tell)\n"
+    assert done.stderr == "Error: The environment does not set STOREFRONT_BUCKET. Set it, or name a stack (--stack).\n"
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"STOREFRONT_DATABASE_CA": "/nowhere.pem"}, "/nowhere.pem: no such file"),
-        ({"STOREFRONT_DATABASE_SECRET": "nothing"}, "secret nothing: .*find the specified secret"),
-        ({"STOREFRONT_DATABASE_SECRET": "session"}, "expected JSON with username, password, host, port, dbname"),
-        ({"STOREFRONT_BUCKET": ""}, "not set: STOREFRONT_BUCKET"),
-        ({"STOREFRONT_PROXIES": "one"}, "STOREFRONT_PROXIES=one: expected a whole number"),
+        ({"STOREFRONT_DATABASE_CA": "/nowhere.pem"}, "/nowhere.pem: There is no such file"),
+        ({"STOREFRONT_DATABASE_SECRET": "nothing"}, "Secret nothing: .*find the specified secret"),
+        ({"STOREFRONT_DATABASE_SECRET": "session"}, "not a JSON object with username, password, host, port and dbname"),
+        ({"STOREFRONT_BUCKET": ""}, "The environment does not set STOREFRONT_BUCKET"),
+        ({"STOREFRONT_PROXIES": "one"}, "STOREFRONT_PROXIES=one: This is not a whole number"),
         ({"AWS_ENDPOINT_URL": "http://localhost:9"}, "Could not connect"),
     ],
 )
@@ -197,7 +197,7 @@ def test_settings_that_lead_nowhere_are_told(
 
 def test_a_bucket_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOREFRONT_BUCKET", "nothing-here")
-    with pytest.raises(InputError, match="bucket nothing-here takes no files"):
+    with pytest.raises(InputError, match="Bucket nothing-here: S3 refuses the request"):
         command("load", "--scale", "0.02", "--only", "files")
 
 
@@ -208,5 +208,5 @@ def test_a_server_that_is_not_the_databases_gets_no_password(
     from localcloud.certificates import issue  # noqa: PLC0415 - here alone
 
     monkeypatch.setenv("STOREFRONT_DATABASE_CA", str(issue(tmp_path, tmp_path).authority))
-    with pytest.raises(InputError, match=r"the database refuses: .*certificate verify failed"):
+    with pytest.raises(InputError, match=r"The certificate of MySQL is not trusted: .*certificate verify failed"):
         command("init")

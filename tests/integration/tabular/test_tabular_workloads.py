@@ -171,9 +171,9 @@ def test_positions_are_predicted_for_labelled_rows_in_order_and_for_all_where_no
 @pytest.mark.parametrize(
     ("workload", "content", "complaint"),
     [
-        ("delivery-time", "", "orders.csv: the file is empty"),
-        ("delivery-time", "a,b\n1,2\n", "orders.csv: no column 'Distance_km'"),
-        ("player-position", "a,b\n1,2\n", "expected Career_Stats_Receiving.csv"),
+        ("delivery-time", "", "orders.csv: The file is empty"),
+        ("delivery-time", "a,b\n1,2\n", "orders.csv: There is no column 'Distance_km'"),
+        ("player-position", "a,b\n1,2\n", "The folder must have Career_Stats_Receiving.csv"),
     ],
 )
 def test_bad_input_is_one_line_with_exit_code_two_and_nothing_is_written(

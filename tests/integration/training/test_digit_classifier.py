@@ -163,18 +163,18 @@ def test_data_model_and_metrics_travel_through_aws(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "digit-classifier", "--data", "{digits}/absent"), "there is no train-images-idx3-ubyte.gz"),
-        (("train", "digit-classifier", "--data", "gs://bucket"), "expected s3://bucket/key or a folder"),
-        (("train", "digit-classifier", "--data", "{digits}", "--epochs", "0"), "--epochs 0: input should be greater"),
+        (("train", "digit-classifier", "--data", "{digits}/absent"), "There is no train-images-idx3-ubyte.gz"),
+        (("train", "digit-classifier", "--data", "gs://bucket"), "This is not a place for files"),
+        (("train", "digit-classifier", "--data", "{digits}", "--epochs", "0"), "--epochs 0: Input should be greater"),
         (("train", "digit-classifier", "--data", "{digits}", "--strategy", "ddp"), "torchrun --nproc-per-node"),
-        (("train", "digit-classifier", "--data", "{digits}", "--preset", "worst"), "choose from best"),
+        (("train", "digit-classifier", "--data", "{digits}", "--preset", "worst"), "Choose from best"),
         (
             ("predict", "digit-knitter", "--model", "a", "--input", "b", "--output", "c"),
-            "no workload is called digit-kni",
+            "There is no workload digit-knitter",
         ),
         (("predict", "digit-classifier", "--model", "{digits}", "--input", "b", "--output", "c"), "not a finished run"),
-        (("generate", "--model", "{run}", "--output", "c"), "a run of digit-classifier, which generates nothing"),
-        (("data", "sample", "emnist", "--to", "x"), "no data set is called emnist: choose from mnist"),
+        (("generate", "--model", "{run}", "--output", "c"), "a run of digit-classifier, which does not generate"),
+        (("data", "sample", "emnist", "--to", "x"), "There is no data set emnist. Choose from mnist"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

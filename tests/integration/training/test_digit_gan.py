@@ -227,8 +227,11 @@ def test_losses_and_mode_collapse_go_to_cloudwatch(
             "cannot draw a chosen digit",
         ),
         (("generate", "--model", "{digits}", "--output", "images"), "not a finished run"),
-        (("generate", "--model", "{run}", "--digits", "a", "--output", "images"), "expected 0-9 or 3,5,7"),
-        (("predict", "digit-gan", "--model", "{run}", "--input", "b", "--output", "c"), "digit-gan predicts nothing"),
+        (("generate", "--model", "{run}", "--digits", "a", "--output", "images"), "Write them as 0-9 or 3,5,7"),
+        (
+            ("predict", "digit-gan", "--model", "{run}", "--input", "b", "--output", "c"),
+            "Workload digit-gan: It does not predict",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -48,14 +47,13 @@ TRAINING = ("--", "--epochs", "6", "--shift", "0", *OPTIONS)  # a notice at its 
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Any:
+def stack(tmp_path_factory: pytest.TempPathFactory, digits: Path, code_bundle: Path) -> Any:
     """A local cloud with the stack Training from its console template, and digits in its bucket."""
     folder = tmp_path_factory.mktemp("stack")
-    code = shutil.make_archive(str(folder / "code"), "zip", PROJECT, "workloads")
     with LocalCloud(folder) as cloud:
         s3 = cloud.client("s3")
         s3.create_bucket(Bucket="mine")
-        s3.upload_file(code, "mine", "code.zip")
+        s3.upload_file(str(code_bundle), "mine", "code.zip")
         subnets = cloud.client("ec2").describe_subnets()["Subnets"]  # of the default network
         values = {
             "Code": "s3://mine/code.zip",
@@ -286,16 +284,16 @@ def test_a_one_off_instance_trains_is_followed_and_priced_and_ends_itself(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("submit", "digit-knitter"), "no workload is called digit-knitter"),
-        (("submit", "delivery-time", "--queue", "gpu"), "delivery-time does not run on a GPU"),
-        (("submit", "player-position", "--nodes", "2"), "player-position does not run on 2 nodes"),
-        (("submit", "digit-gan", "--workers", "2"), "only --task tune shares its work"),
-        (("submit", "digit-gan", "--stack", "Absent"), "stack Absent: "),
-        (("logs", "absent"), "there is no job absent"),
-        (("logs", "i-0123456789abcdef0", "--follow"), "there is no instance i-0123456789abcdef0"),
-        (("logs", "i-0123456789abcdef0"), "there is no instance i-0123456789abcdef0"),
-        (("cancel", "absent"), "there is no job absent"),
-        (("submit", "digit-gan", "--on", "ec2", "--", "--x", "é" * 300), "options travel in a tag"),
+        (("submit", "digit-knitter"), "There is no workload digit-knitter"),
+        (("submit", "delivery-time", "--queue", "gpu"), "Workload delivery-time: It does not run on a GPU"),
+        (("submit", "player-position", "--nodes", "2"), "Workload player-position: It does not run on 2 nodes"),
+        (("submit", "digit-gan", "--workers", "2"), "Only --task tune shares work"),
+        (("submit", "digit-gan", "--stack", "Absent"), "Stack Absent: "),
+        (("logs", "absent"), "Job absent: There is no such job"),
+        (("logs", "i-0123456789abcdef0", "--follow"), "Instance i-0123456789abcdef0: There is no such instance"),
+        (("logs", "i-0123456789abcdef0"), "Instance i-0123456789abcdef0: There is no such instance"),
+        (("cancel", "absent"), "Job absent: There is no such job"),
+        (("submit", "digit-gan", "--on", "ec2", "--", "--x", "é" * 300), "do not fit into a tag"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_exit_code_2(

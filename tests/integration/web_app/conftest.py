@@ -3,9 +3,7 @@
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -23,11 +21,11 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture(scope="session")
-def outputs(cloud: LocalCloud) -> dict[str, str]:
+def outputs(cloud: LocalCloud, code_bundle: Path) -> dict[str, str]:
     cloud.folder.chmod(0o755)  # Apache's children, who are nobody if root runs the tests
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="mine")
-    s3.put_object(Bucket="mine", Key="code-1.zip", Body=bundle())
+    s3.upload_file(str(code_bundle), "mine", "code-1.zip")
     return deploy(cloud, "WebApp", Email="ops@example.com")
 
 
@@ -41,16 +39,6 @@ def deploy(cloud: LocalCloud, stack: str, **parameters: str) -> dict[str, str]:
         Capabilities=["CAPABILITY_IAM"],
     )
     return cloud.outputs(stack)
-
-
-def bundle() -> bytes:
-    """The folder workloads as a zip file, as the page on WebApp says how to make it."""
-    archive = BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for path in sorted((PROJECT / "workloads").rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                file.write(path, path.relative_to(PROJECT))
-    return archive.getvalue()
 
 
 @pytest.fixture(scope="module")

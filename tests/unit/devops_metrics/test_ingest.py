@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from contract.errors import InputError
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.reader import Reader, Row
 from workloads.devops_metrics.schema import Schema
 from workloads.devops_metrics.store import Aggregation, Description, MetricStore, Period, Written
-from workloads.errors import InputError
 
 HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contract.errors import InputError
 from workloads.devops_metrics.reader import Fault, Reader, Row
 from workloads.devops_metrics.schema import Schema
-from workloads.errors import InputError
 
 HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
 GOOD = "web-1,web,2026-01-31T12:00:00Z,12.5,50,1e6,200"
@@ -112,10 +112,13 @@ def test_a_line_without_end_is_a_fault_and_takes_no_memory(path: Path) -> None:
     ("content", "message"),
     [
         (b"", "empty"),
-        (HEADER.replace("CPU_Usage", "CPU").encode(), r"no column CPU_Usage \(is it CPU\?"),
-        (HEADER.replace(",", ";").encode(), "separated by commas, not ';'"),
+        (
+            HEADER.replace("CPU_Usage", "CPU").encode(),
+            r"There is no column CPU_Usage; .* If it is CPU, say so in a mapping file",
+        ),
+        (HEADER.replace(",", ";").encode(), "Separate the columns by commas, not by ';'"),
         ((HEADER + ",CPU_Usage").encode(), "CPU_Usage stands twice"),
-        (HEADER.encode("utf-16"), "UTF-16; save it as UTF-8"),
+        (HEADER.encode("utf-16"), "The file is in UTF-16. Save it as UTF-8"),
     ],
 )
 def test_a_header_that_cannot_be_used_is_refused_before_anything_is_read(
@@ -141,12 +144,12 @@ def test_a_mapping_file_adds_dimensions_and_measures_and_renames_columns(path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("time =", "not TOML"),
+        ("time =", "The file is not TOML"),
         ('dimension = ["a"]', "dimension: Extra inputs"),
         ('[measures]\na = "FLOAT"', "measures.a: Input should be"),
-        ('timezone = "Mars"', "Mars is no time zone"),
+        ('timezone = "Mars"', "Mars is not a time zone"),
         ('dimensions = ["CPU_Usage"]', "CPU_Usage stands twice"),
-        ('dimensions = ["time"]', "a name that the stores keep"),
+        ('dimensions = ["time"]', "one that the stores keep"),
     ],
 )
 def test_a_mapping_file_that_cannot_be_used_is_refused_with_the_place(tmp_path: Path, text: str, message: str) -> None:

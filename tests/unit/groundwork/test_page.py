@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from contract.errors import InputError
 from groundwork.demo import page
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.diagram import arrows, boxes, layers, svg
 from groundwork.demo.show import PARTS, chosen
-from localcloud.errors import LocalCloudError
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 
@@ -96,5 +96,5 @@ def test_the_page_holds_what_was_recorded_and_needs_nothing_else(template: dict[
 def test_a_person_may_choose_stacks_by_name() -> None:
     assert chosen("") == list(PARTS)
     assert chosen("terminationalarm, Training") == ["Training", "TerminationAlarm"]
-    with pytest.raises(LocalCloudError, match="there is no stack films; choose from Training"):
+    with pytest.raises(InputError, match=r"There is no stack films\. Choose from Training"):
         chosen("films")

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.movie_rental.embeddings import TITAN, LatentSemanticModel, TitanEmbedder, restored
 
 TEXTS = [
@@ -44,7 +44,7 @@ class TestLatentSemanticModel:
 
     def test_one_film_is_enough_and_none_is_said(self) -> None:
         assert LatentSemanticModel.fit(["one film"]).embed(["one"]).shape == (1, 64)
-        with pytest.raises(InputError, match="no model can be fitted on the library"):
+        with pytest.raises(InputError, match="No model can be fitted on the library"):
             LatentSemanticModel.fit([])
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.rental_company.generated import END, GeneratedCompany
 from workloads.rental_company.tables import PYTHON_TYPES, TABLES, Row
 
@@ -116,7 +116,7 @@ def test_the_same_seed_gives_the_same_company_and_another_another(table: str) ->
 
 @pytest.mark.parametrize("scale", [0, -1, 1001, float("nan")])
 def test_sizes_that_make_no_sense_are_refused(scale: float) -> None:
-    with pytest.raises(InputError, match="choose one between"):
+    with pytest.raises(InputError, match="Choose a scale between"):
         GeneratedCompany(scale)
 
 

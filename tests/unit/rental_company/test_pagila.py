@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.rental_company import PAGILA, open_company
 from workloads.rental_company.pagila import PagilaDump, elements, unescape
 
@@ -82,14 +82,14 @@ def test_padded_characters_lose_their_blanks_and_windows_lines_are_read(path: Pa
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("0.99", "NaN", "line 4, column rental_rate: this is no numeric"),
-        ("0.99", "a lot", "line 4, column rental_rate: this is no numeric"),
-        ("\t48\t", "\t4.8\t", "line 4, column length: this is no integer"),
-        ("17:46:03.905795+01", "17:46:03", "line 4, column last_update: this is no time"),
-        ("{Trailers", "Trailers", "line 4, column special_features: this is no texts"),
-        ("\t48\t", "\t", "line 4: 13 values for 14 columns"),
-        (", rating,", ", stars,", "line 3: table film lacks rating"),
-        ("\\.\n", "", "ends within table film; the file is not whole"),
+        ("0.99", "NaN", "line 4, column rental_rate: The value is not of type numeric."),
+        ("0.99", "a lot", "line 4, column rental_rate: The value is not of type numeric."),
+        ("\t48\t", "\t4.8\t", "line 4, column length: The value is not of type integer."),
+        ("17:46:03.905795+01", "17:46:03", "line 4, column last_update: The value is not of type time."),
+        ("{Trailers", "Trailers", "line 4, column special_features: The value is not of type texts."),
+        ("\t48\t", "\t", "line 4: There are 13 values for 14 columns."),
+        (", rating,", ", stars,", "line 3: Table film lacks rating."),
+        ("\\.\n", "", "The file ends within table film, so it is not complete."),
     ],
 )
 def test_what_is_wrong_is_told_by_line_and_column(path: Path, old: str, new: str, told: str) -> None:
@@ -100,12 +100,12 @@ def test_what_is_wrong_is_told_by_line_and_column(path: Path, old: str, new: str
 
 def test_bytes_that_are_no_text_are_told(path: Path) -> None:
     path.write_bytes(FILM.encode().replace(b"A\\tTAB", b"\xff"))
-    with pytest.raises(InputError, match="line 2, column title: this is no text"):
+    with pytest.raises(InputError, match="line 2, column title: The value is not of type text"):
         list(PagilaDump(path).rows("film"))
 
 
 def test_missing_tables_and_files_are_told(path: Path) -> None:
-    with pytest.raises(InputError, match="no rows of table actor"):
+    with pytest.raises(InputError, match="There are no rows of table actor"):
         list(dump(path, FILM).rows("actor"))
     with pytest.raises(InputError, match="No such file"):
         PagilaDump(path.with_name("other.sql"))

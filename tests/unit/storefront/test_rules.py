@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.storefront.assets import STATIC, packaged, static
 from workloads.storefront.pages.membership import _local
 from workloads.storefront.rentals import late_fee, titled
@@ -81,13 +81,13 @@ def test_settings_come_from_the_environment_and_go_back_into_one() -> None:
 
 @pytest.mark.parametrize("missing", ENVIRONMENT)
 def test_a_setting_that_is_missing_is_named(missing: str) -> None:
-    with pytest.raises(InputError, match=f"not set: {missing}"):
+    with pytest.raises(InputError, match=f"The environment does not set {missing}"):
         Settings.from_environment({name: value for name, value in ENVIRONMENT.items() if name != missing})
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", "1000001", "²"])
 def test_a_number_that_is_none_is_told(value: str) -> None:
-    with pytest.raises(InputError, match=r"STOREFRONT_WRITES_PER_MINUTE=.*expected a whole number"):
+    with pytest.raises(InputError, match=r"STOREFRONT_WRITES_PER_MINUTE=.*This is not a whole number"):
         Settings.from_environment(ENVIRONMENT | {"STOREFRONT_WRITES_PER_MINUTE": value})
 
 

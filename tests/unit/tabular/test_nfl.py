@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.storage import Folder
 from workloads.training.tabular.nfl import (
     CLASSES,
@@ -163,9 +163,9 @@ def test_a_height_of_nothing_is_not_known(folder: Path) -> None:
             {"Receptions": "many"},
             r"Receiving\.csv, line 2, column 'Receptions': 'many' is not a number",
         ),
-        (RUSHING_FILE, {"Player Id": ""}, r"Rushing\.csv, line 2, column 'Player Id' is empty"),
+        (RUSHING_FILE, {"Player Id": ""}, r"Rushing\.csv, line 2, column 'Player Id': The cell is empty"),
         (FACTS_FILE, {"Height (inches)": "tall"}, r"Basic_Stats\.csv, line 2, column 'Height \(inches\)'"),
-        (FACTS_FILE, {"Player Id": "one"}, r"Basic_Stats\.csv, line 3: player one is there already in line 2"),
+        (FACTS_FILE, {"Player Id": "one"}, r"Basic_Stats\.csv, line 3: The row for player one is in line 2 already"),
     ],
 )
 def test_a_bad_cell_is_named_with_file_line_and_column(
@@ -178,13 +178,13 @@ def test_a_bad_cell_is_named_with_file_line_and_column(
 
 def test_a_season_that_is_there_twice_is_refused(folder: Path) -> None:
     edit(folder / RECEIVING_FILE, lambda row: row | {"Player Id": "one", "Year": "2010", "Team": "T"})
-    with pytest.raises(InputError, match=r"line 3: player one, year 2010, team T is there already in line 2"):
+    with pytest.raises(InputError, match=r"line 3: The row for player one, year 2010, team T is in line 2 already"):
         load_players(Folder(folder))
 
 
 def test_a_folder_of_other_files_is_told_what_is_expected(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"expected Career_Stats_Receiving\.csv, .* found other\.csv"):
+    with pytest.raises(InputError, match=r"There is other\.csv\. The folder must have Career_Stats_Receiving\.csv, "):
         load_players(Folder(tmp_path))
-    with pytest.raises(InputError, match="found no CSV file"):
+    with pytest.raises(InputError, match="There is no CSV file"):
         load_players(Folder(tmp_path / "nowhere"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.storage import Folder
 from workloads.training.tabular.table import Column, amount, number, read_table, word
 
@@ -91,17 +91,17 @@ def test_quoted_cells_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "orders.csv: the file is empty"),
-        ("km,sky\n", "orders.csv: no rows"),
-        ("distance,sky\n1,a\n", "orders.csv: no column 'km'; its columns are distance, sky"),
+        ("", "orders.csv: The file is empty"),
+        ("km,sky\n", "orders.csv: There are no rows"),
+        ("distance,sky\n1,a\n", "orders.csv: There is no column 'km'; the file has distance, sky"),
         ("km,km,sky\n1,2,a\n", "column 'km' is there 2 times"),
         ("km,sky\n1,a\nfar,b\n", "orders.csv, line 3, column 'km': 'far' is not a number"),
         ("km,sky\n1,a\n\n-2,b\n", "orders.csv, line 4, column 'km': '-2' is negative"),
-        ("km,sky\n1,a\n2\n", "orders.csv, line 3: 1 cells; the first line names 2 columns"),
-        ("km,sky\n1,a,b\n", "orders.csv, line 2: 3 cells"),
-        ('km,sky\n1,"a\n', "orders.csv, line 2: not CSV"),
-        (b"km,sky\n1,\xff\n", "orders.csv: not text in UTF-8"),
-        (b"PK\x03\x04\0\0", "orders.csv: not a CSV file"),
+        ("km,sky\n1,a\n2\n", "orders.csv, line 3: The line has 1 cells, but the first line names 2 columns"),
+        ("km,sky\n1,a,b\n", "orders.csv, line 2: The line has 3 cells"),
+        ('km,sky\n1,"a\n', "orders.csv, line 2: The line is not CSV"),
+        (b"km,sky\n1,\xff\n", "orders.csv: The file is not text in UTF-8"),
+        (b"PK\x03\x04\0\0", "orders.csv: The file is not a CSV file"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_file_line_and_column(
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_is_named_with_file_line_and_column(
 
 
 def test_a_cell_that_must_have_a_value_may_not_be_empty(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="line 3, column 'km' is empty"):
+    with pytest.raises(InputError, match="line 3, column 'km': The cell is empty"):
         read(tmp_path, "km\n1\n--\n", [Column("km", amount, filled=True)])
 
 
@@ -123,5 +123,5 @@ def test_a_column_that_is_not_required_may_be_absent(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nothing\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"nothing\.csv: The file cannot be read"):
         read_table(Folder(tmp_path / "nothing.csv"), COLUMNS)

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime import storage
 from workloads.training.runtime.cache import through_cache
 from workloads.training.runtime.storage import Location, locate
@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(data: Location, 
 
 
 def test_what_is_missing_is_named(data: Location) -> None:
-    with pytest.raises(InputError, match="s3://bucket/data/absent: there is no such object"):
+    with pytest.raises(InputError, match="s3://bucket/data/absent: There is no such object"):
         (data / "absent").read()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.checkpoint import Checkpoints
 from workloads.training.runtime.storage import locate
 
@@ -54,7 +54,7 @@ def test_a_damaged_one_is_passed_over_with_a_warning(
 def test_one_of_other_settings_is_refused_with_the_difference(checkpoints: Checkpoints) -> None:
     checkpoints.save(1, 0, {})
     other = Checkpoints(checkpoints.location, {"seed": 2, "epochs": 9}, print)
-    with pytest.raises(InputError, match=r"a run with seed 1 \(now 2\): use the same settings"):
+    with pytest.raises(InputError, match=r"a run with seed 1 \(now 2\)\. Use the same settings"):
         other.load()
 
 

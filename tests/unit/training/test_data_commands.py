@@ -9,8 +9,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from contract.errors import InputError
 from workloads.commands import app
-from workloads.errors import InputError
 from workloads.training.runtime.storage import locate
 from workloads.transfer import Files, check, send
 
@@ -58,7 +58,7 @@ def test_a_known_data_set_comes_from_the_folder_of_all(
     monkeypatch.setenv("GROUNDWORK_DATA", str(tmp_path))
     assert data("put", "nfl", "--to", "s3://bucket/nfl").count(" 1,000 bytes") == 30
     monkeypatch.delenv("GROUNDWORK_DATA")
-    with pytest.raises(InputError, match="get it from Kaggle: kendallgillies/nflstatistics and set GROUNDWORK_DATA"):
+    with pytest.raises(InputError, match="Get it from Kaggle: kendallgillies/nflstatistics and set GROUNDWORK_DATA"):
         data("put", "nfl", "--to", "s3://bucket/nfl")
 
 
@@ -66,7 +66,7 @@ def test_what_was_damaged_is_named_and_sent_again(data: Data, folder: Path) -> N
     data("put", folder, "--to", "s3://bucket/mine")
     locate("s3://bucket/mine/class-1/4.png").write(b"x" * 1000)
     locate("s3://bucket/mine/class-2/5.png").delete()
-    with pytest.raises(InputError, match=r"missing: class-1/4.png, class-2/5.png; .* data put \.\.\. --again"):
+    with pytest.raises(InputError, match=r"missing: class-1/4.png, class-2/5.png\. .* data put \.\.\. --again"):
         data("verify", "s3://bucket/mine")
     data("put", folder, "--to", "s3://bucket/mine", "--again")
     assert data("verify", "s3://bucket/mine").count("good ") == 30
@@ -75,13 +75,13 @@ def test_what_was_damaged_is_named_and_sent_again(data: Data, folder: Path) -> N
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("put", "digits", "--to", "s3://bucket/x"), "digits: no data set is called so"),
-        (("put", ".", "--to", "ftp://bucket/x"), "ftp://bucket/x: expected s3://bucket/key or a folder"),
-        (("put", "{folder}", "--to", "s3://absent/x"), "there is no bucket absent"),
-        (("list", "s3://absent/x"), "there is no bucket absent"),
-        (("list", "s3://bucket/x"), "s3://bucket/x: there are no files"),
-        (("verify", "s3://bucket/x"), "s3://bucket/x: no SHA256SUMS"),
-        (("sample", "emnist", "--to", "x"), "no data set is called emnist"),
+        (("put", "digits", "--to", "s3://bucket/x"), "digits: This is neither a data set"),
+        (("put", ".", "--to", "ftp://bucket/x"), "ftp://bucket/x: This is not a place for files"),
+        (("put", "{folder}", "--to", "s3://absent/x"), "There is no bucket absent"),
+        (("list", "s3://absent/x"), "There is no bucket absent"),
+        (("list", "s3://bucket/x"), "s3://bucket/x: There are no files"),
+        (("verify", "s3://bucket/x"), "s3://bucket/x: There is no SHA256SUMS"),
+        (("sample", "emnist", "--to", "x"), "There is no data set emnist"),
     ],
 )
 def test_what_cannot_be_is_said(data: Data, folder: Path, words: tuple[str, ...], message: str) -> None:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageSequence
 from torch import nn
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.options import validated
 from workloads.training import digit_gan_report as report
 from workloads.training.digit_gan import FILM_FRAMES, Film, squared_gradient

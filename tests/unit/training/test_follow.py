@@ -11,7 +11,7 @@ import pytest
 import typer
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from workloads.errors import InputError, UnavailableError
+from contract.errors import InputError, UnavailableError
 from workloads.training.jobs import commands, follow
 from workloads.training.jobs.stack import TrainingStack
 from workloads.training.jobs.submit import ONE_OFF_TAG
@@ -135,17 +135,16 @@ def test_who_cannot_ask_aws_any_more_is_told_how_to_come_back(
     instance: Instance, between_looks: Callable[..., None]
 ) -> None:
     between_looks(lambda: setattr(instance, "reachable", False))
-    with pytest.raises(
-        UnavailableError, match=r"AWS cannot be reached: .* groundwork logs i-0123456789abcdef0 --follow"
-    ):
+    with pytest.raises(UnavailableError, match="AWS cannot be reached") as left:
         commands.followed(STACK, instance.name)
+    assert "groundwork logs i-0123456789abcdef0 --follow" in left.value.advice
 
 
 def test_only_instances_of_ours_are_cancelled(instance: Instance) -> None:
-    with pytest.raises(InputError, match="i-0000 is no one-off instance of ours"):
+    with pytest.raises(InputError, match="i-0000: This is not a one-off instance of the stack"):
         commands.cancel("i-0000")
     instance.description["Tags"] = [{"Key": "Name", "Value": "server"}]
-    with pytest.raises(InputError, match="is no one-off instance of ours"):
+    with pytest.raises(InputError, match="This is not a one-off instance of the stack"):
         commands.cancel(instance.name)
     assert instance.description["State"]["Name"] == "running"
     instance.description["Tags"] = [{"Key": ONE_OFF_TAG, "Value": "digit-gan-train"}]

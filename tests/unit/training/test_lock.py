@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime import lock as locks
 from workloads.training.runtime.lock import lock
 from workloads.training.runtime.storage import Location, locate
@@ -42,7 +42,7 @@ def lost() -> None:
 
 def test_a_second_writer_is_refused_until_the_first_has_finished(run: Location) -> None:
     first = lock(run, lost)
-    with pytest.raises(InputError, match=r"run: another process writes this run.*give another --output") as refused:
+    with pytest.raises(InputError, match=r"run: Another process writes this run.*give another --output") as refused:
         lock(run, lost)
     assert refused.value.exit_code == 2
     first.release()
@@ -53,7 +53,7 @@ def test_a_second_writer_is_refused_until_the_first_has_finished(run: Location) 
 def test_a_training_holds_its_runs_lock(tmp_path: Path) -> None:
     def another(epoch: int, batch: int) -> None:
         if (epoch, batch) == (1, 0):
-            with pytest.raises(InputError, match="another process writes this run"):
+            with pytest.raises(InputError, match="Another process writes this run"):
                 go(tmp_path / "run")
 
     go(tmp_path / "run", line(another))
@@ -73,7 +73,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_killed_process_leaves_no_lock_in_a_folder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     place = locate(str(tmp_path / "run"))
-    with pytest.raises(InputError, match="another process"):
+    with pytest.raises(InputError, match="Another process"):
         lock(place, lost)
     holder.kill()
     holder.wait()

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.mnist import FILES, Digits, format_idx, load_mnist, parse_idx, read_images, sample_mnist
 from workloads.training.runtime.storage import locate
 
@@ -31,7 +31,7 @@ def test_an_array_survives_its_idx_file(array: NDArray[np.uint8], compressed: bo
 def test_a_file_cut_anywhere_is_refused(array: NDArray[np.uint8], data: st.DataObject) -> None:
     content = format_idx(array)
     cut = data.draw(st.integers(0, len(content) - 1))
-    with pytest.raises(InputError, match=r"file: (truncated|not an idx file)"):
+    with pytest.raises(InputError, match=r"file: The file is (truncated|not an idx file)"):
         parse_idx(content[:cut], "file")
 
 
@@ -78,14 +78,20 @@ def test_both_layouts_compressed_or_not_hold_the_same_data(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"train_labels_idx1_ubyte": format_idx(np.zeros(11, np.uint8))}, "11 labels for the 12 images"),
-        ({"train_labels_idx1_ubyte": format_idx(np.full(12, 10, np.uint8))}, "label 10 in row 0; labels are 0 to 9"),
-        ({"train_labels_idx1_ubyte": format_idx(np.zeros((12, 1), np.uint8))}, "2 dimensions; labels have one"),
-        ({"t10k_images_idx3_ubyte": format_idx(np.zeros((12, 32, 32), np.uint8))}, "expected images of 28x28"),
-        ({"t10k_images_idx3_ubyte": format_idx(np.zeros((0, 28, 28), np.uint8))}, "no images in it"),
+        ({"train_labels_idx1_ubyte": format_idx(np.zeros(11, np.uint8))}, "There are 11 labels for the 12 images"),
+        (
+            {"train_labels_idx1_ubyte": format_idx(np.full(12, 10, np.uint8))},
+            "row 0: The label is 10, but labels are 0 to 9",
+        ),
+        (
+            {"train_labels_idx1_ubyte": format_idx(np.zeros((12, 1), np.uint8))},
+            "The array has 2 dimensions, but labels have one",
+        ),
+        ({"t10k_images_idx3_ubyte": format_idx(np.zeros((12, 32, 32), np.uint8))}, "but images of 28x28 have"),
+        ({"t10k_images_idx3_ubyte": format_idx(np.zeros((0, 28, 28), np.uint8))}, "There are no images in the file"),
         ({"t10k_images_idx3_ubyte": b"\x89PNG\r\n"}, "not an idx file: it begins with 89 50 4e 47"),
-        ({"t10k_images_idx3_ubyte": b"\0\0\x0d\x03" + bytes(12)}, "idx type 0x0d with 3 dimensions"),
-        ({"t10k_images_idx3_ubyte": gzip.compress(bytes(99))[:-9]}, "the gzip data is damaged"),
+        ({"t10k_images_idx3_ubyte": b"\0\0\x0d\x03" + bytes(12)}, "The file has type 0x0d and 3 dimensions"),
+        ({"t10k_images_idx3_ubyte": gzip.compress(bytes(99))[:-9]}, "The gzip data is damaged"),
         ({"t10k_images_idx3_ubyte": b""}, "not an idx file: it begins with nothing"),
     ],
 )
@@ -98,7 +104,7 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, changed: dict[st
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(InputError, match=r"there is no t10k-labels-idx1-ubyte\.gz"):
+    with pytest.raises(InputError, match=r"There is no t10k-labels-idx1-ubyte\.gz"):
         load_mnist(locate(str(tmp_path)))
 
 
@@ -122,12 +128,12 @@ def test_unusable_images_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "text" / "b.png").write_text("no image")
     (tmp_path / "empty").mkdir()
     for name, message in {
-        "floats.npy": "values of type float64; expected uint8",
+        "floats.npy": "The values are of type float64, but must be uint8",
         "text.npy": "not an .npy file",
-        "large": "a.png: 32x30 pixels; expected 28x28",
-        "text": "b.png: not a PNG image",
-        "empty": "no such file, and no folder with PNG files",
-        "absent.gz": "no such file",
+        "large": "a.png: The image has 32x30 pixels, but must have 28x28",
+        "text": "b.png: The file is not a PNG image",
+        "empty": "There is no such file, and no folder with PNG files",
+        "absent.gz": "There is no such file",
     }.items():
         with pytest.raises(InputError, match=message):
             read_images(locate(str(tmp_path / name)))

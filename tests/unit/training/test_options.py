@@ -7,7 +7,7 @@ import typer
 from pydantic import BaseModel, Field
 from typer.testing import CliRunner, Result
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.options import add_options, validated
 
 
@@ -56,12 +56,12 @@ def test_a_preset_sets_several_and_what_is_given_besides_wins() -> None:
 
 
 def test_a_value_out_of_range_is_refused_by_its_option() -> None:
-    with pytest.raises(InputError, match="--degrees 500: input should be less than or equal to 300"):
+    with pytest.raises(InputError, match="--degrees 500: Input should be less than or equal to 300"):
         run("--degrees", "500")
 
 
 def test_an_unknown_preset_is_refused_with_the_choices() -> None:
-    with pytest.raises(InputError, match="--preset cold: there is none of that name; choose from hot"):
+    with pytest.raises(InputError, match=r"--preset cold: There is no such preset\. Choose from hot"):
         run("--preset", "cold")
 
 

@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.core.botocore_stubber import BotocoreStubber
 
-from workloads.errors import InputError, UnavailableError
+from contract.errors import InputError, UnavailableError
 from workloads.training.runtime import lock, storage
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.storage import Folder, locate
@@ -77,10 +77,10 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Refusing]:
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        ((503, "SlowDown"), "S3 is not available now (SlowDown)"),
-        ((500, "InternalError"), "S3 is not available now (InternalError)"),
-        ((400, "RequestTimeout"), "S3 is not available now (RequestTimeout)"),
-        ((400, "ExpiredToken"), "the credentials have expired: renew them"),
+        ((503, "SlowDown"), "S3 is not available now: SlowDown"),
+        ((500, "InternalError"), "S3 is not available now: InternalError"),
+        ((400, "RequestTimeout"), "S3 is not available now: RequestTimeout"),
+        ((400, "ExpiredToken"), "The credentials have expired. Renew them."),
     ],
 )
 def test_what_may_pass_is_worth_another_attempt(s3: Refusing, error: tuple[int, str], message: str) -> None:
@@ -119,7 +119,7 @@ def test_credentials_that_expire_and_are_renewed_are_used_by_the_next_request(
             monkeypatch.setenv(name, value)
         storage.s3.cache_clear()
         for _ in range(2):
-            with pytest.raises(UnavailableError, match="the credentials have expired: renew them"):
+            with pytest.raises(UnavailableError, match="The credentials have expired"):
                 locate("s3://bucket/key").write(b"content")
         credentials(tmp_path, "renewed", now + hour)
         locate("s3://bucket/key").write(b"content")
@@ -129,7 +129,7 @@ def test_credentials_that_expire_and_are_renewed_are_used_by_the_next_request(
 
 def test_what_does_not_pass_is_bad_input(s3: Refusing) -> None:
     s3.error = (403, "AccessDenied")
-    with pytest.raises(InputError, match="access denied") as caught:
+    with pytest.raises(InputError, match="Access is denied") as caught:
         locate("s3://bucket/key").read()
     assert caught.value.exit_code == 2
 
@@ -149,7 +149,7 @@ def test_training_outlives_an_outage_and_saves_when_it_is_over(
 
     def unsteady(place: Folder, content: bytes) -> None:
         if outage["on"]:
-            raise UnavailableError(f"{place}: S3 is not available now (SlowDown)")
+            raise UnavailableError(f"{place}: S3 is not available now: SlowDown.")
         write(place, content)
 
     def weather(epoch: int, _batch: int) -> None:
@@ -169,7 +169,7 @@ def test_an_outage_at_the_end_keeps_the_last_checkpoint_to_go_on_from(
 
     def closed(place: Folder, content: bytes) -> None:
         if not place.name.endswith(".checkpoint"):
-            raise UnavailableError(f"{place}: S3 is not available now (SlowDown)")
+            raise UnavailableError(f"{place}: S3 is not available now: SlowDown.")
         write(place, content)
 
     with monkeypatch.context() as patch:
@@ -227,7 +227,7 @@ def test_credentials_that_expire_in_the_middle_and_are_renewed_lose_nothing(
     train_in_s3(line(time_passes))
     told = capsys.readouterr().out
     assert told.count("no checkpoint now (training goes on, the next epoch tries again)") == 1
-    assert "the credentials have expired: renew them" in told
+    assert "The credentials have expired. Renew them." in told
     assert outcome_in_s3(tmp_path) == outcome(tmp_path / "whole")
     statistics = (
         boto3.Session()
@@ -249,7 +249,7 @@ def test_credentials_that_nobody_renews_end_it_clearly_and_the_same_command_goes
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expire: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     go(tmp_path / "whole")
-    with pytest.raises(UnavailableError, match="the credentials have expired: renew them, and run the same command"):
+    with pytest.raises(UnavailableError, match="The credentials have expired"):
         train_in_s3(line(lambda epoch, _: expire("first") if epoch == 1 else None))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
     storage.s3.cache_clear()

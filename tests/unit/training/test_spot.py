@@ -96,7 +96,9 @@ def test_a_run_saves_its_work_and_ends_when_its_host_is_about_to_go(
         if metadata.going.is_set():
             ended.wait(0.2)
 
-    with pytest.raises(Interrupted, match=r"told to end \(spot instance: terminate at .*\): a checkpoint is at") as end:
+    with pytest.raises(
+        Interrupted, match=r"told to end \(spot instance: terminate at .*\)\. A checkpoint is at"
+    ) as end:
         go(tmp_path / "reclaimed", line(reclaim))
     assert end.value.exit_code == 75
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -9,7 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.storage import Location, locate
 
 
@@ -43,7 +43,7 @@ def test_a_deleted_file_is_gone_with_its_empty_folder_and_may_be_deleted_again(p
 
 
 def test_a_missing_file_is_named(place: Location) -> None:
-    with pytest.raises(InputError, match=r"runs/absent: (there is no such object|.*No such file)"):
+    with pytest.raises(InputError, match=r"runs/absent: (There is no such object|.*No such file)"):
         (place / "absent").read()
 
 
@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path: Path, mon
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="file: cannot be written: No space left on device"):
+    with pytest.raises(InputError, match="file: The file cannot be written: No space left on device"):
         (locate(str(tmp_path)) / "file").write(b"new")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
 
@@ -91,11 +91,11 @@ def test_what_a_killed_process_had_not_finished_is_no_file(tmp_path: Path) -> No
 def test_a_bucket_that_is_not_there_is_named() -> None:
     absent = locate("s3://absent/key")
     for use in (absent.read, absent.is_file, absent.names, lambda: absent.write(b"")):
-        with pytest.raises(InputError, match="s3://absent/key: there is no bucket absent"):
+        with pytest.raises(InputError, match="s3://absent/key: There is no bucket absent"):
             use()
 
 
 @pytest.mark.parametrize("uri", ["gs://bucket/key", "s3://", "s3:///key", "https://example.com"])
 def test_another_scheme_is_refused(uri: str) -> None:
-    with pytest.raises(InputError, match=r"expected s3://bucket/key or a folder"):
+    with pytest.raises(InputError, match=r"This is not a place for files"):
         locate(uri)

@@ -5,7 +5,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.storage import Folder, Location, locate
 from workloads.transfer import SUMS, check, read_sums, send
 
@@ -61,11 +61,11 @@ def test_what_is_damaged_missing_or_unknown_is_named(target: Location) -> None:
 
 
 def test_without_sums_nothing_can_be_verified(target: Location) -> None:
-    with pytest.raises(InputError, match="no SHA256SUMS"):
+    with pytest.raises(InputError, match="There is no SHA256SUMS"):
         check(target)
 
 
 def test_a_list_of_sums_that_is_none_is_refused(target: Location) -> None:
     (target / SUMS).write(b"hello\n")
-    with pytest.raises(InputError, match="SHA256SUMS, line 1: expected a SHA-256"):
+    with pytest.raises(InputError, match="SHA256SUMS, line 1: This is not a SHA-256"):
         read_sums(target)

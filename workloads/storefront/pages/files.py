@@ -6,8 +6,8 @@ import re
 
 from flask import Blueprint, Response, abort, request
 
+from contract.errors import GroundworkError
 from workloads.storefront.assets import Asset, packaged
-from workloads.storefront.secrets import Unavailable
 from workloads.storefront.site import site
 
 pages = Blueprint("files", __name__)
@@ -23,7 +23,7 @@ def asset(name: str) -> Response:
         abort(404)
     try:
         found = site().assets.read(name)
-    except Unavailable:
+    except GroundworkError:
         if name not in packaged():
             raise
         found = None

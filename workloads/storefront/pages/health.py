@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from workloads.errors import InputError
+from contract.errors import GroundworkError, UnavailableError
 from workloads.storefront import migrations
-from workloads.storefront.secrets import Unavailable
 from workloads.storefront.site import Site, site
 
 if TYPE_CHECKING:
@@ -38,13 +37,13 @@ def readyz() -> ResponseReturnValue:
 def _database(one: Site) -> None:
     with one.engine.connect() as connection:
         if migrations.version(connection) != migrations.newest():
-            raise Unavailable("the database's tables are not of this version: run `storefront init`")
+            raise UnavailableError("The database's tables are not of this version. Run `storefront init`.")
 
 
 def _works(check: Callable[[Site], None]) -> bool:
     try:
         check(site())
-    except (Unavailable, InputError, SQLAlchemyError) as error:
+    except (GroundworkError, SQLAlchemyError) as error:
         site().telemetry.logger.warning("not ready: %s", str(error).split("\n")[0])
         return False
     return True

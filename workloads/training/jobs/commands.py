@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from workloads.aws import asking_aws, explained
-from workloads.errors import InputError, UnavailableError
+from contract.errors import InputError, UnavailableError
+from workloads.aws import asking_aws
 from workloads.training.jobs import prices
 from workloads.training.jobs.follow import (
     DESCRIBED_AT_ONCE,
@@ -53,7 +52,7 @@ def register(app: typer.Typer, panel: str) -> None:
     """Add the commands to a panel of a command line."""
     app.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=panel)(submit)
     for command in (jobs, logs, cancel, runs):
-        app.command(rich_help_panel=panel)(asking_aws(command.__name__)(command))
+        app.command(rich_help_panel=panel)(asking_aws(f"groundwork {command.__name__}")(command))
 
 
 def submit(
@@ -77,11 +76,13 @@ def submit(
 ) -> None:
     """Train or tune a workload on the stack, follow it, and tell what it costs."""
     if workload not in WORKLOADS:
-        raise InputError(f"no workload is called {workload}: choose from {', '.join(WORKLOADS)}")
+        raise InputError(f"There is no workload {workload}. Choose from {', '.join(WORKLOADS)}.")
     if workers > 1 and task != "tune":
-        raise InputError(f"--workers {workers}: only --task tune shares its work among jobs; --nodes trains on several")
+        raise InputError(
+            f"--workers {workers}: Only --task tune shares work among jobs. Use --nodes to train on several machines."
+        )
     if on == "ec2" and (nodes > 1 or workers > 1):
-        raise InputError("--on ec2: one instance; use --on batch for several nodes or workers")
+        raise InputError("--on ec2: This starts one instance. Use --on batch for several nodes or workers.")
     request = Request(workload, options or [], task, "gpu" if on == "ec2" else queue, nodes, workers)
     send(TrainingStack.find(stack), request, on=on, wait=follow, price_per_hour=price_per_hour)
 
@@ -90,7 +91,7 @@ def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_p
     """Submit a request, tell what it may cost, and follow it where that is wanted."""
     machines = "gpu" if request.nodes > 1 else request.queue
     hourly = prices.price(machines, per_hour=price_per_hour)
-    with asking_aws(request.job_name):
+    with asking_aws(f"Job {request.job_name}"):
         limit = int(describe_definition(stack, request)["timeout"]["attemptDurationSeconds"])
         spot = on == "batch" and request.nodes == 1
         typer.echo(prices.estimate(hourly, max(request.nodes, request.workers), limit, spot=spot))
@@ -140,11 +141,11 @@ def cancel(
     """End a job: it saves a checkpoint, and is not tried again."""
     if job.startswith("i-"):
         if ONE_OFF_TAG not in {tag["Key"] for tag in describe_instance(job).get("Tags", [])}:
-            raise InputError(f"{job} is no one-off instance of ours; groundwork jobs lists them")
+            raise InputError(f"{job}: This is not a one-off instance of the stack. `groundwork jobs` lists them.")
         client("ec2").terminate_instances(InstanceIds=[job])
     else:
         if (state := describe(job)["status"]) in ENDED:
-            raise InputError(f"{job} has ended already: {state.lower()}")
+            raise InputError(f"Job {job}: The job has ended already ({state.lower()}).")
         client("batch").terminate_job(jobId=job, reason=reason)
     typer.echo(f"{job} is told to end")
 
@@ -163,7 +164,7 @@ def runs(
     table = _table("workload", "started", "epochs", "seconds", "on the test set", "device", "run")
     found = finished_runs(where)
     if not found:
-        raise InputError(f"{where}: there is no finished run; `groundwork train` and `groundwork submit` make them")
+        raise InputError(f"{where}: There is no finished run. `groundwork train` and `groundwork submit` make them.")
     for run in found[:limit]:
         cells = (
             run["workload"],
@@ -191,15 +192,19 @@ def followed(stack: TrainingStack, job: str) -> Ended:
         UnavailableError: AWS cannot be asked any more.
         typer.Exit: Whoever watched has gone.
     """
-    again = f"The job runs on. Come back: groundwork logs {job} --follow. End it: groundwork cancel {job}"
+    again = (
+        f"The job runs on. Come back with `groundwork logs {job} --follow`, or end it with `groundwork cancel {job}`."
+    )
     follow = follow_instance if job.startswith("i-") else follow_job
     try:
-        return follow(stack, job, typer.echo)
+        with asking_aws(f"Job {job}"):
+            return follow(stack, job, typer.echo)
     except KeyboardInterrupt:
         typer.echo(f"\n{again}")
         raise typer.Exit(0) from None
-    except (BotoCoreError, ClientError) as error:
-        raise UnavailableError(f"{explained(job, error)}. {again}") from error
+    except UnavailableError as error:
+        error.advice = again  # the same command could submit the job a second time
+        raise
 
 
 _Row = tuple[datetime, str, str, str, str, float | None, str]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.jobs.stack import client
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def describe(job: str) -> dict[str, Any]:
     found = client("batch").describe_jobs(jobs=[job])["jobs"]
     if not found:
         raise InputError(
-            f"there is no job {job}; groundwork jobs lists them (Batch forgets a job a week after its end)"
+            f"Job {job}: There is no such job. `groundwork jobs` lists them; Batch forgets a job a week after its end."
         )
     description: dict[str, Any] = found[0]
     return description
@@ -123,7 +123,9 @@ def describe_instance(instance: str) -> dict[str, Any]:
 
 def unknown(instance: str) -> InputError:
     """What to say of an instance that nothing is known of."""
-    return InputError(f"there is no instance {instance} (EC2 forgets one an hour after its end), and no log of it")
+    return InputError(
+        f"Instance {instance}: There is no such instance, and no log of it. EC2 forgets one an hour after its end."
+    )
 
 
 def instance_seconds(description: dict[str, Any]) -> float | None:

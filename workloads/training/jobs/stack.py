@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class TrainingStack:
             InputError: The stack has none of that name.
         """
         if output not in self.outputs:
-            raise InputError(f"stack {self.name} has no output {output}: deploy its newest version")
+            raise InputError(f"Stack {self.name}: The stack has no output {output}. Deploy its newest version.")
         return self.outputs[output]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.jobs.stack import TrainingStack, client
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any
     """
     if request.definition not in stack.outputs:
         where = f"on {request.nodes} nodes" if request.nodes > 1 else "on a GPU"
-        raise InputError(f"{request.workload} does not run {where}: stack {stack.name} has no {request.definition}")
+        raise InputError(
+            f"Workload {request.workload}: It does not run {where}, as stack {stack.name} has no {request.definition}."
+        )
     answer = client("batch").describe_job_definitions(jobDefinitions=[stack[request.definition]])
     found: dict[str, Any] = answer["jobDefinitions"][0]
     return found
@@ -116,8 +118,8 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
     wrong = [word for word in words if not _TAG_WORD.fullmatch(word)]
     if wrong or max(len(command), len(options)) > _TAG_LENGTH:
         raise InputError(
-            f"--on ec2: options travel in a tag, {_TAG_LENGTH} letters, digits and + - = . , _ : / @ at most: "
-            f"{', '.join(wrong) or options}"
+            f"--on ec2: These options do not fit into a tag, which takes {_TAG_LENGTH} letters, digits and +-=.,_:/@ "
+            f"at most: {', '.join(wrong) or options}."
         )
     tags = {
         "groundwork:command": command,

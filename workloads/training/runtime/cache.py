@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from workloads.aws import AWS_ERRORS
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime import storage
 from workloads.training.runtime.storage import Bucket, Folder
 
@@ -48,15 +47,14 @@ class _Cached(Bucket):
         copy = Folder(self.folder / hashlib.sha256(self.uri.encode()).hexdigest())
         version, payload = _whole(copy)
         condition = {"IfNoneMatch": version} if version else {}
-        try:
-            answer = storage.s3().get_object(Bucket=self.bucket, Key=self.key, **condition)  # type: ignore[arg-type]
+        with self.asking():
+            try:
+                answer = storage.s3().get_object(Bucket=self.bucket, Key=self.key, **condition)  # type: ignore[arg-type]
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "304":  # not modified
+                    return payload
+                raise
             payload = answer["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "304":  # not modified
-                return payload
-            raise self.explained(error) from error
-        except AWS_ERRORS as error:
-            raise self.explained(error) from error
         content = answer["ETag"].encode() + b"\n" + payload
         with contextlib.suppress(InputError):  # the disk is full, or not ours: the job runs without a copy
             copy.write(hashlib.sha256(content).digest() + content)

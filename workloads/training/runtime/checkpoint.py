@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from workloads.errors import InputError
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +85,6 @@ class Checkpoints:
         if different:
             changes = ", ".join(f"{key} {found.get(key)} (now {self.settings.get(key)})" for key in different)
             raise InputError(
-                f"{self.location / name} belongs to a run with {changes}: "
-                "use the same settings to continue it, another --output, or --no-resume to start anew"
+                f"{self.location / name}: The checkpoint belongs to a run with {changes}. Use the same settings to "
+                "continue it, another --output, or --no-resume to start from the beginning."
             )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from workloads.aws import AWS_ERRORS, expired
+from contract.errors import GroundworkError
+from workloads.aws import ExpiredError, asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +58,8 @@ class CloudWatchMetrics:
         self, workload: str, warn: Callable[[str], None], connect: Callable[[], CloudWatchClient] | None = None
     ) -> None:
         self._connect = connect or _connect
-        self._client = self._connect()
+        with asking_aws("--metrics cloudwatch"):  # a client needs a region
+            self._client = self._connect()
         self._workload = workload
         self._warn = warn
         self._warned = False
@@ -112,15 +114,16 @@ class CloudWatchMetrics:
             while self._buffer:
                 batch = [self._buffer[index] for index in range(min(len(self._buffer), _DATA_PER_REQUEST))]
                 try:
-                    self._client.put_metric_data(Namespace=NAMESPACE, MetricData=batch)
-                except AWS_ERRORS as error:
-                    if expired(error):
+                    with asking_aws("Metrics", service="CloudWatch"):
+                        self._client.put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+                except GroundworkError as error:
+                    if isinstance(error, ExpiredError):
                         self._client = self._connect()
                         if not renewed:  # this flush may be the run's last
                             renewed = True
                             continue
                     if not self._warned:
-                        self._warn(f"CloudWatch takes no metrics now (training goes on, they are kept): {error}")
+                        self._warn(f"CloudWatch takes no metrics now (training goes on, they are kept). {error}")
                     self._warned = True
                     return
                 for _ in batch:

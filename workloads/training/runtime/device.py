@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from workloads.errors import InputError
+from contract.errors import InputError
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -26,7 +26,9 @@ def choose_device(wanted: str, index: int = 0) -> torch.device:
     if wanted == "auto":
         wanted = next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[wanted]:
-        raise InputError(f"--device {wanted}: there is none on this machine; leave the option out to use what there is")
+        raise InputError(
+            f"--device {wanted}: This machine has no such device. Leave the option out to use the device that it has."
+        )
     return torch.device("cuda", index) if wanted == "cuda" else torch.device(wanted)
 
 
@@ -50,7 +52,7 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
             return "bfloat16"
         case ("float16", "cuda"):
             return "float16"
-    raise InputError(f"--precision {wanted}: not on {device.type}; choose float32")
+    raise InputError(f"--precision {wanted}: The device {device.type} does not compute in it. Choose float32.")
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:

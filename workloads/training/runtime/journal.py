@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from optuna.storages.journal import BaseJournalBackend
 
-from workloads.aws import AWS_ERRORS
 from workloads.training.runtime import storage
 
 if TYPE_CHECKING:
@@ -48,12 +47,11 @@ class BucketJournal(BaseJournalBackend):
     def _write(self, name: str, content: bytes) -> bool:
         """Write an object that must not be there; whether that was so."""
         place = self._place / name
-        try:
-            storage.s3().put_object(Bucket=place.bucket, Key=place.key, Body=content, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _TAKEN:
-                return False
-            raise place.explained(error) from error
-        except AWS_ERRORS as error:
-            raise place.explained(error) from error
+        with place.asking():
+            try:
+                storage.s3().put_object(Bucket=place.bucket, Key=place.key, Body=content, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _TAKEN:
+                    return False
+                raise
         return True

@@ -22,8 +22,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from workloads.aws import AWS_ERRORS
-from workloads.errors import InputError
+from contract.errors import GroundworkError, InputError
 from workloads.training.runtime import storage
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class _FolderLock:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise _refusal(folder, "") from error
-            raise InputError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise InputError(f"{self._path}: The file cannot be written: {error.strerror}.") from error
 
     def release(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -106,7 +105,7 @@ class _BucketLock:
     def release(self) -> None:
         self._released.set()
         self._thread.join()
-        with contextlib.suppress(InputError):  # what cannot be removed now turns stale
+        with contextlib.suppress(GroundworkError):  # what cannot be removed now turns stale
             held = self._read()
             if held and held["tag"] == self._tag:
                 self._place.delete()
@@ -138,7 +137,7 @@ class _BucketLock:
         while not self._released.wait(RENEW_SECONDS):
             try:
                 tag = self._put(IfMatch=self._tag)
-            except InputError:
+            except GroundworkError:
                 continue  # S3 is away: next time
             if tag is None:
                 self._lost()
@@ -148,39 +147,37 @@ class _BucketLock:
     def _put(self, **condition: str) -> str | None:
         """Write the lock if the condition holds: its tag, or None."""
         body = json.dumps({**self._owner, "renewal": uuid4().hex}).encode()
-        try:
-            answer = storage.s3().put_object(
-                Bucket=self._place.bucket,
-                Key=self._place.key,
-                Body=body,
-                **condition,  # type: ignore[arg-type]
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
-                return None
-            raise self._place.explained(error) from error
-        except AWS_ERRORS as error:
-            raise self._place.explained(error) from error
+        with self._place.asking():
+            try:
+                answer = storage.s3().put_object(
+                    Bucket=self._place.bucket,
+                    Key=self._place.key,
+                    Body=body,
+                    **condition,  # type: ignore[arg-type]
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
+                    return None
+                raise
         return answer["ETag"]
 
     def _read(self) -> dict[str, Any] | None:
         """Who holds the lock, its tag, and how old it is in seconds by S3's own clock where it tells."""
-        try:
-            answer = storage.s3().get_object(Bucket=self._place.bucket, Key=self._place.key)
+        with self._place.asking():
+            try:
+                answer = storage.s3().get_object(Bucket=self._place.bucket, Key=self._place.key)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "NoSuchKey":
+                    return None
+                raise
             content: dict[str, Any] = json.loads(answer["Body"].read())
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise self._place.explained(error) from error
-        except AWS_ERRORS as error:
-            raise self._place.explained(error) from error
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)
         return {**content, "tag": answer["ETag"], "age": (now - answer["LastModified"]).total_seconds()}
 
 
 def _refusal(run: object, who: str) -> InputError:
-    return InputError(f"{run}: another process writes this run{who}. Wait for it, or give another --output")
+    return InputError(f"{run}: Another process writes this run{who}. Wait for it, or give another --output.")
 
 
 def _is_alive(process: int) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from workloads.errors import Interrupted, NonFiniteLossError, TrainingStopped, UnavailableError
+from contract.errors import UnavailableError
+from workloads.errors import Interrupted, NonFiniteLossError, TrainingStopped
 from workloads.training.runtime import device as devices
 from workloads.training.runtime.checkpoint import Checkpoints
 from workloads.training.runtime.cloudwatch import CloudWatchMetrics
@@ -293,7 +294,7 @@ class Run:
                 self._cloudwatch.put({"training_loss": value})
             newest = self._checkpoints.newest()
             raise NonFiniteLossError(
-                f"the {name.replace('_', ' ')} became {value} in epoch {self._epoch + 1}: training stopped. "
+                f"The {name.replace('_', ' ')} became {value} in epoch {self._epoch + 1}, so training stopped. "
                 + (f"The last good checkpoint is {newest}." if newest else "No checkpoint was written before.")
                 + " A lower learning rate often helps."
             )
@@ -312,7 +313,7 @@ class Run:
             self._checkpoints.save(self._epoch, batch, state)
         except UnavailableError as error:
             if not self._save_failed:
-                self.say(f"no checkpoint now (training goes on, the next epoch tries again): {error}")
+                self.say(f"no checkpoint now (training goes on, the next epoch tries again). {error}")
             self._save_failed = True
         else:
             self._save_failed = False
@@ -341,7 +342,9 @@ class Run:
             TrainingStopped: The run belongs to another process now.
         """
         if self._lock_lost:
-            raise TrainingStopped(f"another process has taken over {self._output}: this one was cut off for too long")
+            raise TrainingStopped(
+                f"{self._output}: Another process has taken over this run, because this one was cut off for too long."
+            )
         if not self._told_to_end:
             return
         batch = self._batch if self._losses else 0
@@ -349,9 +352,8 @@ class Run:
             self._check_finite(self._losses)
             self._save(batch)
         newest = self._checkpoints.newest()
-        where = (
-            f"a checkpoint is at {newest}; the same command continues from it"
-            if newest
-            else "no checkpoint was written"
-        )
-        raise Interrupted(f"told to end ({self._told_to_end}): {where}")
+        where = f"A checkpoint is at {newest}." if newest else "No checkpoint was written."
+        interrupted = Interrupted(f"The run was told to end ({self._told_to_end}). {where}")
+        if newest:
+            interrupted.advice = "The same command continues from it."
+        raise interrupted

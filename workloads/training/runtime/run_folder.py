@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
 from workloads.training.runtime.report import render_model_card, render_report
 
 if TYPE_CHECKING:
@@ -72,10 +72,12 @@ def load_metrics(run: Location, workload: str | None = None) -> dict[str, Any]:
         InputError: This is no finished run, or not one of that workload.
     """
     if not (run / METRICS).is_file():
-        raise InputError(f"{run}: not a finished run (no {METRICS}); give the output of `groundwork train`")
+        raise InputError(
+            f"{run}: This is not a finished run, as it has no {METRICS}. Give the output of `groundwork train`."
+        )
     metrics: dict[str, Any] = json.loads((run / METRICS).read())
     if workload and metrics.get("workload") != workload:
-        raise InputError(f"{run}: a run of {metrics.get('workload')}, not of {workload}")
+        raise InputError(f"{run}: This is a run of {metrics.get('workload')}, not of {workload}.")
     return metrics
 
 
@@ -95,7 +97,7 @@ def load_model(run: Location, workload: str) -> tuple[dict[str, torch.Tensor], d
     try:
         return safetensors.torch.load((run / _WEIGHTS).read()), json.loads((run / _MODEL).read())
     except (safetensors.SafetensorError, json.JSONDecodeError) as error:
-        raise InputError(f"{run}: the model is damaged: {error}") from error
+        raise InputError(f"{run}: The model is damaged: {phrase(error)}.") from error
 
 
 def _png(figure: Figure) -> bytes:

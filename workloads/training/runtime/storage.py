@@ -22,11 +22,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from workloads.aws import AWS_ERRORS, expired, explained
-from workloads.errors import InputError
+from contract.errors import InputError
+from workloads.aws import ExpiredError, asking_aws
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
 
@@ -52,7 +52,12 @@ class Location(ABC):
 
     @abstractmethod
     def is_file(self) -> bool:
-        """Whether there is a file (an object) exactly here. Raises InputError when that cannot be known."""
+        """Whether there is a file (an object) exactly here.
+
+        Raises:
+            InputError: That cannot be known, for example because access is denied.
+            UnavailableError: S3 is not available.
+        """
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -60,11 +65,21 @@ class Location(ABC):
 
     @abstractmethod
     def read(self) -> bytes:
-        """The content of the file. Raises InputError when it is not there or cannot be read."""
+        """The content of the file.
+
+        Raises:
+            InputError: It is not there or cannot be read.
+            UnavailableError: S3 is not available.
+        """
 
     @abstractmethod
     def write(self, content: bytes) -> None:
-        """Replace the content of the file, atomically. Raises InputError when it cannot be written."""
+        """Replace the content of the file, atomically.
+
+        Raises:
+            InputError: It cannot be written.
+            UnavailableError: S3 is not available.
+        """
 
     @abstractmethod
     def delete(self) -> None:
@@ -75,6 +90,7 @@ class Location(ABC):
 
         Raises:
             InputError: A file cannot be written.
+            UnavailableError: S3 is not available.
         """
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         for path in sorted(paths, key=lambda path: path == folder / last):
@@ -95,7 +111,7 @@ def locate(uri: str) -> Location:
         return Folder(Path(uri).expanduser())
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise InputError(f"{uri}: expected s3://bucket/key or a folder")
+        raise InputError(f"{uri}: This is not a place for files. Write a folder, or s3://bucket/key.")
     return Bucket(bucket, key.strip("/"))
 
 
@@ -127,7 +143,7 @@ class Folder(Location):
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise InputError(f"{self}: cannot be read: {error.strerror}") from error
+            raise InputError(f"{self}: The file cannot be read: {error.strerror}.") from error
 
     def write(self, content: bytes) -> None:
         """Write to a temporary name beside it, flush to the disk, rename."""
@@ -144,7 +160,7 @@ class Folder(Location):
         except OSError as error:
             if temporary:
                 temporary.unlink(missing_ok=True)
-            raise InputError(f"{self}: cannot be written: {error.strerror}") from error
+            raise InputError(f"{self}: The file cannot be written: {error.strerror}.") from error
 
     def delete(self) -> None:
         """Remove the file, if it is there, and its folder when that is empty then: S3 has no empty folders either."""
@@ -170,44 +186,35 @@ class Bucket(Location):
 
     def is_file(self) -> bool:
         """Whether there is an object with exactly this key."""
-        try:
-            s3().head_object(Bucket=self.bucket, Key=self.key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "404" and self._bucket_exists():
-                return False
-            raise self.explained(error) from error
-        except AWS_ERRORS as error:
-            raise self.explained(error) from error
+        with self.asking():
+            try:
+                s3().head_object(Bucket=self.bucket, Key=self.key)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "404" and self._bucket_exists():
+                    return False
+                raise
         return True
 
     def names(self) -> list[str]:
         """Keys below this prefix, relative to it, sorted."""
         prefix = f"{self.key}/" if self.key else ""
-        try:
+        with self.asking():
             return sorted(key.removeprefix(prefix) for key in self._keys(prefix))
-        except AWS_ERRORS as error:
-            raise self.explained(error) from error
 
     def read(self) -> bytes:
         """The content of the object."""
-        try:
+        with self.asking():
             return s3().get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
-        except AWS_ERRORS as error:
-            raise self.explained(error) from error
 
     def write(self, content: bytes) -> None:
         """Put the object: S3 shows it whole or not at all."""
-        try:
+        with self.asking():
             s3().put_object(Bucket=self.bucket, Key=self.key, Body=content)
-        except AWS_ERRORS as error:
-            raise self.explained(error) from error
 
     def delete(self) -> None:
         """Remove the object, if it is there."""
-        try:
+        with self.asking():
             s3().delete_object(Bucket=self.bucket, Key=self.key)
-        except AWS_ERRORS as error:
-            raise self.explained(error) from error
 
     def _keys(self, prefix: str) -> Iterator[str]:
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
@@ -219,22 +226,32 @@ class Bucket(Location):
         try:
             s3().head_bucket(Bucket=self.bucket)
         except ClientError as error:
-            return error.response["Error"]["Code"] != "404"
+            if (code := error.response["Error"]["Code"]) not in ("403", "404"):
+                raise
+            return code == "403"  # it is there, and not ours to look at
         return True
 
-    def explained(self, error: Exception) -> InputError:
-        """An error of S3 in words, and whether it may pass; the next request looks for renewed credentials."""
-        if expired(error):
-            s3.cache_clear()
-        reasons = {
-            "NoSuchKey": "there is no such object",
-            "NoSuchBucket": f"there is no bucket {self.bucket}",
-            "404": f"there is no bucket {self.bucket}",
-            "400": "the request is refused; have the credentials expired?",  # a HEAD's answer does not say
-            "403": "access denied: does the role or profile allow it?",
-            "AccessDenied": "access denied: does the role or profile allow it?",
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Turn the errors of the requests inside into ours; once the credentials expire, look for renewed ones."""
+        try:
+            with asking_aws(self, service="S3", reasons=self._reasons()):
+                yield
+        except ExpiredError:
+            s3.cache_clear()  # the next request finds those that were renewed
+            raise
+
+    def _reasons(self) -> Mapping[str, str]:
+        no_bucket = f"There is no bucket {self.bucket}."
+        denied = "Access is denied. Check what the role or profile may do."
+        return {
+            "NoSuchKey": "There is no such object.",
+            "NoSuchBucket": no_bucket,
+            "404": no_bucket,
+            "400": "S3 refuses the request. The credentials may have expired.",  # a HEAD's answer does not say
+            "403": denied,
+            "AccessDenied": denied,
         }
-        return explained(self, error, service="S3", reasons=reasons)
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import distributed, nn
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.device import choose_device
 
 if TYPE_CHECKING:
@@ -60,14 +60,16 @@ class Strategy:
     def _join_processes(cls, device: str) -> Strategy:
         if "LOCAL_RANK" not in os.environ:
             raise InputError(
-                "--strategy ddp: start it as one process a device: "
-                "torchrun --nproc-per-node N -m workloads train WORKLOAD --strategy ddp ..."
+                "--strategy ddp: It needs one process for each device. Start them by `torchrun --nproc-per-node N "
+                "-m workloads train WORKLOAD --strategy ddp ...`."
             )
         local_rank = int(os.environ["LOCAL_RANK"])
         chosen = choose_device(device, local_rank)
         if chosen.type == "cuda":
             if local_rank >= torch.cuda.device_count():
-                raise InputError(f"--strategy ddp: more processes than the {torch.cuda.device_count()} GPUs here")
+                raise InputError(
+                    f"--strategy ddp: There are more processes than the {torch.cuda.device_count()} GPUs here."
+                )
             torch.cuda.set_device(chosen)
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
         return cls(chosen, distributed.get_rank(), distributed.get_world_size())
@@ -95,7 +97,7 @@ class Strategy:
             InputError: The batch cannot be split evenly.
         """
         if len(rows) % self.processes:
-            raise InputError(f"a batch of {len(rows)} rows cannot be split evenly over {self.processes} processes")
+            raise InputError(f"A batch of {len(rows)} rows cannot be split evenly over {self.processes} processes.")
         part = len(rows) // self.processes
         return rows[self.rank * part : (self.rank + 1) * part]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import torch
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.cache import through_cache
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.run_folder import METRICS, write_run_folder
@@ -94,9 +94,9 @@ def _publish(target: Location, results: Results, history: Sequence[Mapping[str, 
             target.write_all(Path(folder), last=METRICS)
     except OSError as error:
         raise InputError(
-            f"{target}: the run folder cannot be written: {error.strerror or error}. "
-            f"It is put together in {tempfile.gettempdir()} (TMPDIR names another place); the same command goes on "
-            "from the last checkpoint"
+            f"{target}: The run folder cannot be written: {error.strerror or error}. "
+            f"It is put together in {tempfile.gettempdir()}; TMPDIR names another place. "
+            "The same command goes on from the last checkpoint."
         ) from error
 
 

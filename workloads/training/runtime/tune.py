@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import SQLAlchemyError
 
-from workloads.errors import InputError, NonFiniteLossError
+from contract.errors import InputError
+from workloads.databases import asking_database
+from workloads.errors import NonFiniteLossError
 from workloads.training.runtime.journal import BucketJournal
 from workloads.training.runtime.run_folder import load_history
 from workloads.training.runtime.storage import Bucket, locate
@@ -77,7 +81,7 @@ class Search:
         if "search" not in study.user_attrs:
             study.set_user_attr("search", identity)
         elif study.user_attrs["search"] != identity:
-            raise InputError(f"{self.output}: the study there is of other data or settings; give another --output")
+            raise InputError(f"{self.output}: The study there is of other data or settings. Give another --output.")
         return study
 
     def work(self, storage: BaseStorage | str, worker: int, trials: int, say: Callable[[str], None]) -> None:
@@ -98,7 +102,7 @@ class Search:
         column, direction = self.workload.objective
         trials = [{**trial.user_attrs, "value": trial.value} for trial in finished(study)]
         if not trials:
-            raise InputError(f"{self.name}: the loss of every trial became NaN; fix a lower learning rate")
+            raise InputError(f"Workload {self.name}: The loss of every trial became NaN. Set a lower learning rate.")
         best = {**study.best_trial.user_attrs, "value": study.best_value}
         tuning = {"workload": self.name, "objective": column, "direction": direction, "best": best, "trials": trials}
         (locate(self.output) / "tuning.json").write(json.dumps(tuning, indent=2).encode())
@@ -155,11 +159,20 @@ def tune(
     Raises:
         InputError: The workload cannot be tuned, or the data, output or storage cannot be used.
         Interrupted: The process was told to end.
+        UnavailableError: S3, or the database of the study, cannot be reached.
     """
+    storage = storage or f"{search.output.rstrip('/')}/study.journal"
+    errors = (SQLAlchemyError, StorageInternalError)
+    with asking_database(_shown(storage), errors, service="The database", trust="PGSSLROOTCERT"):
+        return _tune(search, trials, workers, storage, say)
+
+
+def _tune(search: Search, trials: int, workers: int, storage: str, say: Callable[[str], None]) -> Mapping[str, Any]:
     workload = search.workload
     if not (workload.grid if search.sampler == "grid" else workload.search):
-        raise InputError(f"{search.name} has no settings to search through with --sampler {search.sampler}")
-    storage = storage or f"{search.output.rstrip('/')}/study.journal"
+        raise InputError(
+            f"Workload {search.name}: There are no settings to search through with --sampler {search.sampler}."
+        )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     opened = _open(storage)
     study = search.study(opened)
@@ -229,6 +242,11 @@ def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
 
 
+def _shown(storage: str) -> str:
+    """The option without what may be a password."""
+    return f"--storage {storage.partition(':')[0]}"
+
+
 def _open(storage: str) -> BaseStorage:
     if storage.startswith("s3://"):
         place = locate(storage)
@@ -236,6 +254,12 @@ def _open(storage: str) -> BaseStorage:
             raise TypeError(storage)
         return JournalStorage(BucketJournal(place))
     if "://" in storage:
-        return RDBStorage(storage)
+        try:
+            return RDBStorage(storage)
+        except ImportError as error:
+            raise InputError(
+                f"{_shown(storage)}: The driver of this database is not installed. Write the address as "
+                "postgresql+psycopg://..., mysql+pymysql://... or sqlite:///FILE."
+            ) from error
     Path(storage).parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(storage))

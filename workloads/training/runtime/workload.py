@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.runtime.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def load(name: str) -> Workload[Any]:
         InputError: There is no such workload.
     """
     if name not in WORKLOADS:
-        raise InputError(f"no workload is called {name}: choose from {', '.join(WORKLOADS)}")
+        raise InputError(f"There is no workload {name}. Choose from {', '.join(WORKLOADS)}.")
     workload = import_module(f"workloads.training.{name.replace('-', '_')}").WORKLOAD
     if not isinstance(workload, Workload):
         raise TypeError(f"{name}: WORKLOAD must be a Workload")

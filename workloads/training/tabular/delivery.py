@@ -15,7 +15,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.tabular.table import Column, amount, read_table, word
 
 if TYPE_CHECKING:
@@ -122,6 +122,6 @@ def _file(data: Location) -> Location:
         return data / FILE
     tables = [name for name in data.names() if name.lower().endswith(".csv")]
     if len(tables) != 1:
-        found = f"{len(tables)} CSV files" if tables else "no CSV file"
-        raise InputError(f"{data}: {found}; give one CSV file, or a folder with {FILE}")
+        there = f"are {len(tables)} CSV files" if tables else "is no CSV file"
+        raise InputError(f"{data}: There {there}. Give one CSV file, or a folder with {FILE}.")
     return data / tables[0]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from workloads.errors import InputError
+from contract.errors import InputError
 from workloads.training.tabular.table import LINE, Column, number, read_header, read_table, word
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def _load_nflverse(data: Location) -> Players:
     ]
     if len(seasons) != 1:
         raise InputError(
-            f"{data}: expected {RECEIVING_FILE}, {RUSHING_FILE} and {FACTS_FILE}, or one CSV file with the columns "
-            f"player_id and season (nflverse); found {', '.join(headers) or 'no CSV file'}"
+            f"{data}: There is {', '.join(headers) or 'no CSV file'}. The folder must have {RECEIVING_FILE}, "
+            f"{RUSHING_FILE} and {FACTS_FILE}, or one CSV file with the columns player_id and season (nflverse)."
         )
     header = headers[seasons[0]]
     team = next((name for name in ("team", "recent_team") if name in header), "team")
@@ -180,7 +180,7 @@ def _read_seasons(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
     if "season_type" in table and table["season_type"].notna().any():
         table = table[table["season_type"] == "REG"].reset_index(drop=True)
         if table.empty:
-            raise InputError(f"{file}: no row whose season_type is REG (regular season)")
+            raise InputError(f"{file}: There is no row whose season_type is REG (regular season).")
     _refuse_repeated(file, table, _SEASON_KEY)
     return table
 
@@ -201,7 +201,7 @@ def _refuse_repeated(file: Location, table: pd.DataFrame, key: list[str]) -> Non
         row = repeated.iloc[0]
         first = table[(table[key] == row[key]).all(axis=1)].iloc[0]
         what = ", ".join(f"{name} {row[name]:.0f}" if name == "year" else f"{name} {row[name]}" for name in key)
-        raise InputError(f"{file}, line {row[LINE]}: {what} is there already in line {first[LINE]}")
+        raise InputError(f"{file}, line {row[LINE]}: The row for {what} is in line {first[LINE]} already.")
 
 
 def examples(players: Players, features: Features, level: Level) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import joblib  # type: ignore[import-untyped]
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
     from workloads.training.runtime.storage import Location
@@ -35,4 +35,4 @@ def load_pipeline(run: Location) -> Any:
     try:
         return joblib.load(io.BytesIO(content))
     except Exception as error:  # a damaged pickle raises anything
-        raise InputError(f"{run / PIPELINE}: cannot be read, train anew: {error}") from error
+        raise InputError(f"{run / PIPELINE}: The pipeline cannot be read. Train again. {phrase(error)}.") from error

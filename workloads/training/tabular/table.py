@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workloads.errors import InputError
+from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,10 +104,12 @@ def read_table(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
     header, lines, rows = _parse(file)
     absent = [column.name for column in columns if column.required and column.name not in header]
     if absent:
-        raise InputError(f"{file}: no column {', '.join(map(repr, absent))}; its columns are {', '.join(header)}")
+        raise InputError(
+            f"{file}: There is no column {', '.join(map(repr, absent))}; the file has {', '.join(header)}."
+        )
     repeated = [column.name for column in columns if header.count(column.name) > 1]
     if repeated:
-        raise InputError(f"{file}: column {repeated[0]!r} is there {header.count(repeated[0])} times")
+        raise InputError(f"{file}: The column {repeated[0]!r} is there {header.count(repeated[0])} times.")
     table = {column.key: _values(file, column, header, lines, rows) for column in columns}
     return pd.DataFrame(table | {LINE: pd.Series(lines, dtype="int64")})
 
@@ -125,9 +127,11 @@ def _parse(file: Location) -> tuple[list[str], list[int], list[list[str]]]:
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{file}: not text in UTF-8 (byte {error.start}); save it as CSV, UTF-8") from error
+        raise InputError(
+            f"{file}: The file is not text in UTF-8 (byte {error.start}). Save it as CSV in UTF-8."
+        ) from error
     if "\0" in text:
-        raise InputError(f"{file}: not a CSV file: it has zero bytes")
+        raise InputError(f"{file}: The file is not a CSV file, as it has zero bytes.")
     lines, rows = [], []
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -136,15 +140,17 @@ def _parse(file: Location) -> tuple[list[str], list[int], list[list[str]]]:
                 lines.append(reader.line_num)
                 rows.append(row)
     except csv.Error as error:
-        raise InputError(f"{file}, line {reader.line_num}: not CSV: {error}") from error
+        raise InputError(f"{file}, line {reader.line_num}: The line is not CSV: {phrase(error)}.") from error
     if not rows:
-        raise InputError(f"{file}: the file is empty; expected a line with the names of the columns")
+        raise InputError(f"{file}: The file is empty. Its first line must name the columns.")
     header = [name.strip() for name in rows[0]]
     if len(rows) == 1:
-        raise InputError(f"{file}: no rows below the line with the names of the columns")
+        raise InputError(f"{file}: There are no rows below the line that names the columns.")
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
-            raise InputError(f"{file}, line {line}: {len(row)} cells; the first line names {len(header)} columns")
+            raise InputError(
+                f"{file}, line {line}: The line has {len(row)} cells, but the first line names {len(header)} columns."
+            )
     return header, lines[1:], rows[1:]
 
 
@@ -159,8 +165,8 @@ def _values(file: Location, column: Column, header: list[str], lines: list[int],
         try:
             value = column.parse(cell)
         except ValueError as error:
-            raise InputError(f"{file}, line {line}, column {column.name!r}: {cell!r} {error}") from error
+            raise InputError(f"{file}, line {line}, column {column.name!r}: {cell!r} {phrase(error)}.") from error
         if column.filled and pd.isna(value):
-            raise InputError(f"{file}, line {line}, column {column.name!r} is empty, and must not be")
+            raise InputError(f"{file}, line {line}, column {column.name!r}: The cell is empty, and must not be.")
         values.append(value)
     return pd.Series(values, dtype=kind)

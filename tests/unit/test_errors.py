@@ -1,0 +1,202 @@
+"""The errors of all packages: one tree with an exit code on each class, and messages of one style."""
+
+import ast
+import importlib
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import contract.errors
+from contract.errors import GroundworkError, InputError, TemporaryError, UnavailableError, phrase, report
+from contract.services import is_untrusted, passes, refused, unreachable
+
+ROOT = Path(__file__).parents[2]
+#: Modules that define errors; a test below sees that there are no others.
+MODULES = ("groundwork.demo.checklist", "infra.config", "infra.cost.estimate", "infra.removal", "localcloud.errors")
+MODULES += ("workloads.aws", "workloads.errors")
+SOURCES = [
+    path for package in ("contract", "groundwork", "infra", "workloads") for path in (ROOT / package).rglob("*.py")
+]
+
+
+def classes(
+    root: type[GroundworkError] = GroundworkError, depth: int = 0
+) -> Iterator[tuple[int, type[GroundworkError]]]:
+    yield depth, root
+    for below in root.__subclasses__():
+        yield from classes(below, depth + 1)
+
+
+@pytest.fixture(scope="module")
+def tree() -> list[tuple[int, type[GroundworkError]]]:
+    for name in MODULES:
+        importlib.import_module(name)
+    return [(depth, kind) for depth, kind in classes() if not kind.__module__.startswith("tests")]
+
+
+def test_the_drawing_is_the_tree(tree: list[tuple[int, type[GroundworkError]]]) -> None:
+    drawn = re.findall(r"^    ([│├└─ ]*)(\w+) +(\d+)  ", contract.errors.__doc__ or "", re.MULTILINE)
+    assert {(len(indent) // 4, name, int(code)) for indent, name, code in drawn} == {
+        (depth, kind.__name__, kind.exit_code) for depth, kind in tree
+    }
+    assert len(drawn) == len(tree)
+
+
+def test_every_error_of_the_packages_is_in_the_tree() -> None:
+    """Errors that are answers within a program, and never end a command, are in the second set."""
+    within = {"Failed", "PageError", "QueryError", "Refused", "Unknown", "_Busy"}
+    defined = {
+        node.name
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & {"Exception", "ValueError"}
+    }
+    assert defined - within == {"GroundworkError"}
+
+
+def test_an_exit_code_of_the_contract_stands_nowhere_else() -> None:
+    given = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        for name, value in assigned(ast.parse(path.read_text()))
+        if "exit_code" in name and isinstance(value, ast.Constant)
+    }
+    assert given == {"contract/errors.py"}
+
+
+def assigned(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """The names of variables and keyword arguments, and what they are given."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Assign):
+            yield from ((ast.unparse(target), node.value) for target in node.targets)
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg, node.value
+
+
+def test_no_module_translates_errors_of_aws_but_the_boundaries() -> None:
+    catching = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if re.search(r"except [^\n]*\bBotoCoreError\b", path.read_text())
+    }
+    assert catching == {"infra/removal.py", "workloads/aws.py"}
+
+
+def test_no_command_line_tells_errors_apart() -> None:
+    reporting = {
+        str(path.relative_to(ROOT)) for path in [*SOURCES, ROOT / "app.py"] if "report(error)" in path.read_text()
+    }
+    assert reporting == {
+        "app.py",
+        "contract/errors.py",
+        "groundwork/__main__.py",
+        "workloads/__main__.py",
+        "workloads/storefront/__main__.py",
+    }
+    for name in reporting - {"contract/errors.py"}:
+        assert re.findall(r"except (.*) as error:\n +(?:return |sys.exit\()report", (ROOT / name).read_text()) == [
+            "GroundworkError"
+        ]
+
+
+class TestReport:
+    def test_it_is_one_line_and_the_exit_code(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert report(InputError("prices.csv: The file is empty.")) == 2
+        assert capsys.readouterr() == ("", "Error: prices.csv: The file is empty.\n")
+
+    def test_what_passes_comes_with_advice(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert report(UnavailableError("S3 cannot be reached.")) == 75
+        assert capsys.readouterr().err == "Error: S3 cannot be reached. Run the same command again later.\n"
+
+    def test_the_advice_of_a_command_takes_the_place_of_the_usual_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        error = TemporaryError("The job is not followed any more.")
+        error.advice = "The job runs on."
+        report(pickle.loads(pickle.dumps(error)))  # noqa: S301 - as it comes from a worker process
+        assert capsys.readouterr().err == "Error: The job is not followed any more. The job runs on.\n"
+
+
+def test_a_text_of_somebody_else_ends_a_sentence() -> None:
+    assert phrase(" no\n\troute to  host. ") == "no route to host"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "passing"),
+    [
+        *((status, "", True) for status in (408, 429, 500, 502, 503, 504)),
+        *((status, "", False) for status in (0, 400, 401, 403, 404, 409, 501)),
+        *((400, code, True) for code in ("ThrottlingException", "SlowDown", "ProvisionedThroughputExceededException")),
+        *((400, code, False) for code in ("AccessDeniedException", "ValidationException", "ResourceNotFoundException")),
+    ],
+)
+def test_what_passes_is_told_by_status_and_code(status: int, code: str, *, passing: bool) -> None:
+    assert passes(status, code) == passing
+
+
+def test_a_certificate_that_is_not_trusted_stays_so() -> None:
+    for reason in ("[SSL] certificate verify failed: self-signed", 'certificate for "a" does not match host name "b"'):
+        assert is_untrusted(reason)
+        assert isinstance(unreachable("Here", "It", reason, trust="CA_FILE"), InputError)
+    assert isinstance(unreachable("Here", "It", "Connection refused", trust="CA_FILE"), UnavailableError)
+
+
+def test_advice_follows_a_refusal() -> None:
+    assert str(refused("Here", "It", "no.", "Ask again.")) == "Here: It refuses the request: no. Ask again."
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Where an error of the tree is made, and its message with a word for whatever is filled in."""
+    for name in MODULES:
+        importlib.import_module(name)
+    names = {kind.__name__ for _, kind in classes()}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names and node.args:
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", text_of(node.args[0])
+
+
+def text_of(node: ast.expr) -> str:
+    match node:
+        case ast.Constant():
+            return str(node.value)
+        case ast.JoinedStr():
+            return "".join(text_of(value) for value in node.values)
+        case ast.BinOp():
+            return text_of(node.left) + text_of(node.right)
+        case ast.IfExp():
+            return text_of(node.body)
+        case ast.FormattedValue():
+            return "Filled"
+    return "Filled."
+
+
+def test_every_message_is_one_line_of_whole_sentences() -> None:
+    found = list(messages())
+    assert len(found) > 100
+    assert [f"{place} {text}" for place, text in found if not SENTENCES.fullmatch(text)] == []
+
+
+#: A place and a colon, if there is one; then sentences, each with a capital and a full stop.
+SENTENCES = re.compile(
+    r"(?:(?:[^:.?\n]|[.?](?! ))+: )?(?:(?:[A-Z]|\"|`[a-z])(?:[^.?\n]|\.\.\.|[.?](?! |$))*[.?](?: |$))*(?:Filled)*"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("prices.csv, line 3: The cell is empty.", True),
+        ("The file is empty. Its first line must name the columns.", True),
+        ("--plot x.doc: A figure's name ends in .png, .svg or .pdf.", True),
+        ("Did you mean train? `groundwork jobs` lists them.", True),
+        ("prices.csv: cannot be read", False),
+        ("prices.csv: the file is empty.", False),
+        ("The file is empty", False),
+        ("The file is empty.\nGive another.", False),
+        ("The file is empty. give another.", False),
+    ],
+)
+def test_sentences_are_told_from_others(text: str, *, right: bool) -> None:
+    assert bool(SENTENCES.fullmatch(text)) == right
