@@ -21,7 +21,7 @@ INSTALLED := .venv/.installed
 # The heavy imports of both demonstration and tests, each of which some of their hundred processes repeat.
 IMPORTS := groundwork.__main__, infra.check.__main__, localcloud.server, moto.server, torch._dynamo, torchvision, \
 	workloads.devops_metrics.plots, workloads.movie_rental.commands, workloads.movie_rental.engines, \
-	workloads.storefront.application, workloads.training.delivery_time, workloads.training.digit_gan
+	workloads.storefront.application, workloads.training.models.delivery_time, workloads.training.models.digit_gan
 
 .PHONY: help setup demo test check bench templates clean node programs checkers compiled
 .DEFAULT_GOAL := help

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from measurement import circumstances, record, spread
 
+from contract.stacks import StackName, TerminationAlarmOutput
 from localcloud import LocalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROJECT = Path(__file__).parents[1]
-STACK = "TerminationAlarm"
+STACK = StackName.TERMINATION_ALARM
 EVALUATION_SECONDS = 60  # CloudWatch's, of alarms whose period is a minute or longer
 PATIENCE_SECONDS = 300
 
@@ -61,11 +62,15 @@ def main() -> None:
 def drill(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, float]:
     """Lose an instance: seconds until its line is logged, the alarm rings, and the mail that names it is there."""
     wait("the alarm to be OK", lambda: watched(cloud, outputs)["StateValue"] == "OK", every=1)
-    lost = wait("an instance", lambda: in_service(cloud, outputs["AutoScalingGroupName"]), every=1)
+    lost = wait(
+        "an instance", lambda: in_service(cloud, outputs[TerminationAlarmOutput.AUTO_SCALING_GROUP_NAME]), every=1
+    )
     began = time.time()
     cloud.client("ec2").terminate_instances(InstanceIds=[lost])
     mail: Path = wait("the mail", lambda: next((m for m in new_mails(cloud, began) if lost in m.read_text()), None))
-    events = cloud.client("logs").filter_log_events(logGroupName=outputs["LogGroupName"])["events"]
+    events = cloud.client("logs").filter_log_events(logGroupName=outputs[TerminationAlarmOutput.LOG_GROUP_NAME])[
+        "events"
+    ]
     line = next(event["timestamp"] for event in events if lost in event["message"] and event["message"].startswith("{"))
     rang = watched(cloud, outputs)["StateUpdatedTimestamp"].timestamp()
     return {"line": line / 1000 - began, "alarm": rang - began, "mail": mail.stat().st_mtime - began}
@@ -99,7 +104,9 @@ def in_service(cloud: LocalCloud, group: str) -> str | None:
 
 def watched(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, Any]:
     """The alarm as CloudWatch describes it."""
-    found: dict[str, Any] = cloud.client("cloudwatch").describe_alarms(AlarmNames=[outputs["AlarmName"]])
+    found: dict[str, Any] = cloud.client("cloudwatch").describe_alarms(
+        AlarmNames=[outputs[TerminationAlarmOutput.ALARM_NAME]]
+    )
     alarm: dict[str, Any] = found["MetricAlarms"][0]
     return alarm
 

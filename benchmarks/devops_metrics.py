@@ -38,15 +38,15 @@ from measurement import circumstances, record, recorded
 
 from localcloud import influxdb, processes
 from workloads.devops_metrics.anomalies import evaluate
-from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
-from workloads.devops_metrics.liveanalytics import US_DOLLARS_PER_KIB, LiveAnalytics
 from workloads.devops_metrics.queries import QUERIES, ask
 from workloads.devops_metrics.reader import Reader
-from workloads.devops_metrics.schema import Schema
 from workloads.devops_metrics.settings import FleetSettings
 from workloads.devops_metrics.simulate import simulate
-from workloads.devops_metrics.store import Period
+from workloads.timeseries.influxdb import InfluxDB
+from workloads.timeseries.liveanalytics import US_DOLLARS_PER_KIB, LiveAnalytics
+from workloads.timeseries.schema import Schema
+from workloads.timeseries.store import Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,10 +28,10 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from workloads.training.digit_classifier import NAME, WORKLOAD, build
+from workloads.storage import locate
 from workloads.training.mnist import load_mnist
+from workloads.training.models.digit_classifier import NAME, WORKLOAD, build
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
 
 GOAL = 0.993

@@ -25,13 +25,13 @@ from measurement import circumstances, record
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from workloads.training import digit_classifier, digit_gan
-from workloads.training.digit_gan_networks import Discriminator, Generator, draw, to_signed
-from workloads.training.digit_judge import Judge
+from workloads.storage import locate
 from workloads.training.mnist import load_mnist
+from workloads.training.models import digit_classifier, digit_gan
+from workloads.training.models.digit_gan.judge import Judge
+from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, to_signed
 from workloads.training.runtime.device import autocast, choose_precision
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
 
 if TYPE_CHECKING:

@@ -33,7 +33,6 @@ import psutil
 from measurement import circumstances, record, recorded
 
 from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
-from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.events import NO_CATEGORY, cents, point_time, text_of
@@ -51,6 +50,7 @@ from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.movie_rental.verify import verify
 from workloads.rental_company import open_company
 from workloads.rental_company.generated import GeneratedCompany
+from workloads.timeseries.influxdb import InfluxDB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

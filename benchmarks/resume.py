@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 from measurement import circumstances, record, recorded
 
 from workloads.data import DATASETS
+from workloads.storage import locate
+from workloads.training.models import load
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
-from workloads.training.runtime.workload import load
 from workloads.transfer import send
 
 if TYPE_CHECKING:

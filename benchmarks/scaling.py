@@ -31,13 +31,13 @@ from measurement import circumstances, record, seconds, spread
 from torchvision import datasets as vision
 
 from localcloud import LocalCloud
-from workloads.training.digit_classifier import WORKLOAD
+from workloads import storage
+from workloads.cache import through_cache
+from workloads.storage import locate
 from workloads.training.mnist import FILES, load_mnist, sample_mnist
-from workloads.training.runtime import storage
-from workloads.training.runtime.cache import through_cache
+from workloads.training.models.digit_classifier import WORKLOAD
 from workloads.training.runtime.checkpoint import Checkpoints
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
 from workloads.transfer import send
 

@@ -35,6 +35,7 @@ import pymysql
 import requests
 from measurement import circumstances, record
 
+from contract.stacks import WebAppOutput
 from groundwork.site import STACK, Site, storefront
 from localcloud import LocalCloud, engines
 
@@ -336,7 +337,9 @@ def restart(cloud: LocalCloud, outputs: Mapping[str, str], watch: Watch) -> dict
     rds = cloud.client("rds")
     instances = rds.describe_db_instances()["DBInstances"]
     name = next(
-        each["DBInstanceIdentifier"] for each in instances if str(each["Endpoint"]["Port"]) == outputs["DatabasePort"]
+        each["DBInstanceIdentifier"]
+        for each in instances
+        if str(each["Endpoint"]["Port"]) == outputs[WebAppOutput.DATABASE_PORT]
     )
     stopped = time.monotonic()
     rds.stop_db_instance(DBInstanceIdentifier=name)
@@ -373,7 +376,9 @@ def cut(wire: Wire, watches: Mapping[str, Watch]) -> dict[str, Any]:
 
 def count(cloud: LocalCloud, outputs: Mapping[str, str], customers: list[Customer], begun: datetime) -> dict[str, int]:
     """What was confirmed to members, beside what the database has."""
-    value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs["DatabaseSecretArn"])["SecretString"]
+    value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs[WebAppOutput.DATABASE_SECRET_ARN])[
+        "SecretString"
+    ]
     secret = json.loads(value)
     connection = pymysql.connect(
         host=secret["host"],

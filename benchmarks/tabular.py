@@ -16,11 +16,11 @@ from typing import Any
 
 from measurement import circumstances, record
 
+from workloads.storage import locate
+from workloads.training.models import load
 from workloads.training.runtime.run_folder import load_metrics
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
-from workloads.training.runtime.workload import load
 
 DATA = {"delivery-time": "delivery", "player-position": "nfl"}
 RECEIVING: dict[str, Any] = {"features": "receiving", "rows": "with-receptions"}

@@ -16,11 +16,12 @@ from typing import Annotated
 
 import typer
 
+from contract.stacks import StackName
 from localcloud import LocalCloud, apache, processes
 from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 
-STACK = "WebApp"
+STACK = StackName.WEB_APP
 SERVER_FILES = Path(str(files("workloads") / "storefront" / "server"))
 
 

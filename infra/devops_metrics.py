@@ -7,6 +7,8 @@ from typing import Any
 from aws_cdk import Aws, CfnCondition, Duration, Fn, Stack, aws_cloudwatch, aws_iam
 from constructs import Construct
 
+from contract.metrics import IngestionMetric, Namespace
+from contract.stacks import DevOpsMetricsOutput, TimeSeriesOutput
 from infra.alerts import AlertTopic, alarm
 from infra.config import Config
 from infra.guardrails import acknowledge, data_policy, keep_what_it_needs
@@ -15,7 +17,6 @@ from infra.parameters import is_chosen, only_if
 from infra.stack import GroundworkStack
 from infra.timeseries import InfluxDB, LiveAnalytics, Place, report_bucket
 
-METRICS = "Groundwork/DevOpsMetrics"
 DATABASE, TABLE = "devops", "metrics"
 
 
@@ -58,15 +59,23 @@ class DevOpsMetrics(GroundworkStack):
         self.heading("What was written and rejected, at a glance.")
         dashboard = self._dashboard()
 
-        self.output("Engine", self.settings.engine, "Which face of Timestream this is.")
-        self.output("DatabaseName", database, "Name of the database (of InfluxDB: the bucket).")
-        self.output("TableName", table, "Name of the table (of InfluxDB: the measurement).")
-        self.output("IngestionPolicyArn", policy, "Attach this policy to the role that writes and asks.")
-        self.output("ReportBucketName", self.reports.bucket_name, "Holds rejected records and InfluxDB's logs.")
-        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
-        self.output("RejectedAlarmName", rejected.ref, "The alarm on rejected rows.")
-        self.output("SilenceAlarmName", silence.ref, "The alarm on silence.")
-        self.output("DashboardName", dashboard.dashboard_name, "The metrics in CloudWatch.")
+        self.output(TimeSeriesOutput.ENGINE, self.settings.engine, "Which face of Timestream this is.")
+        self.output(TimeSeriesOutput.DATABASE_NAME, database, "Name of the database (of InfluxDB: the bucket).")
+        self.output(TimeSeriesOutput.TABLE_NAME, table, "Name of the table (of InfluxDB: the measurement).")
+        self.output(
+            DevOpsMetricsOutput.INGESTION_POLICY_ARN, policy, "Attach this policy to the role that writes and asks."
+        )
+        self.output(
+            DevOpsMetricsOutput.REPORT_BUCKET_NAME,
+            self.reports.bucket_name,
+            "Holds rejected records and InfluxDB's logs.",
+        )
+        self.output(
+            DevOpsMetricsOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
+        )
+        self.output(DevOpsMetricsOutput.REJECTED_ALARM_NAME, rejected.ref, "The alarm on rejected rows.")
+        self.output(DevOpsMetricsOutput.SILENCE_ALARM_NAME, silence.ref, "The alarm on silence.")
+        self.output(DevOpsMetricsOutput.DASHBOARD_NAME, dashboard.dashboard_name, "The metrics in CloudWatch.")
 
     def _engine(self, chosen: bool | CfnCondition, build: Callable[[], Engine]) -> Engine | None:
         """Build an engine if it is chosen, or, in a console template, so that it is created if it is chosen."""
@@ -87,7 +96,7 @@ class DevOpsMetrics(GroundworkStack):
             aws_iam.PolicyStatement(
                 actions=["cloudwatch:PutMetricData"],
                 resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": METRICS}},
+                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.DEVOPS_METRICS}},
             ),
             *(aws_iam.PolicyStatement(actions=actions, resources=[arn]) for arn, actions in permissions.items()),
         )
@@ -115,9 +124,15 @@ class DevOpsMetrics(GroundworkStack):
         )
         keep_what_it_needs(self.policy, influxdb.server, network.vpc, *network.vpc.public_subnets)
         secret = influxdb.secret.secret_arn
-        self.output("Endpoint", influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086.")
-        self.output("SecretArn", secret, "Secret with InfluxDB's user, password and token.")
-        self.output("ClientSecurityGroupId", influxdb.clients().security_group_id, "Members reach InfluxDB.")
+        self.output(
+            TimeSeriesOutput.ENDPOINT, influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."
+        )
+        self.output(TimeSeriesOutput.SECRET_ARN, secret, "Secret with InfluxDB's user, password and token.")
+        self.output(
+            DevOpsMetricsOutput.CLIENT_SECURITY_GROUP_ID,
+            influxdb.clients().security_group_id,
+            "Members reach InfluxDB.",
+        )
         policy = self._ingestion("InfluxDBIngestion", {secret: ["secretsmanager:GetSecretValue"]})
         return Engine(DATABASE, TABLE, policy)
 
@@ -147,8 +162,8 @@ class DevOpsMetrics(GroundworkStack):
             "RejectedRows",
             what_to_do="Rows could not be written. Read the quarantine file beside the ingested one: it has the line "
             "number and the reason of each. Mend the source or the mapping file, and ingest again: nothing doubles.",
-            namespace=METRICS,
-            metric="RowsRejected",
+            namespace=Namespace.DEVOPS_METRICS,
+            metric=IngestionMetric.ROWS_REJECTED,
             dimensions=stack,
         )
         silence = alarm(
@@ -156,8 +171,8 @@ class DevOpsMetrics(GroundworkStack):
             "Silence",
             what_to_do="No row was written for a while. Is ingestion running, does its source still grow, and can it "
             "reach the database? It prints what it cannot do.",
-            namespace=METRICS,
-            metric="RowsWritten",
+            namespace=Namespace.DEVOPS_METRICS,
+            metric=IngestionMetric.ROWS_WRITTEN,
             dimensions=stack,
             datapoints_to_alarm=self.settings.silence_minutes,
             evaluation_periods=self.settings.silence_minutes,
@@ -173,7 +188,7 @@ class DevOpsMetrics(GroundworkStack):
                     title=title,
                     left=[
                         aws_cloudwatch.Metric(
-                            namespace=METRICS,
+                            namespace=Namespace.DEVOPS_METRICS,
                             metric_name=metric,
                             dimensions_map={"Stack": Aws.STACK_NAME},
                             statistic="Sum",
@@ -184,7 +199,10 @@ class DevOpsMetrics(GroundworkStack):
                     width=12,
                     height=6,
                 )
-                for title, metric in (("rows written a minute", "RowsWritten"), ("rows rejected", "RowsRejected"))
+                for title, metric in (
+                    ("rows written a minute", IngestionMetric.ROWS_WRITTEN),
+                    ("rows rejected", IngestionMetric.ROWS_REJECTED),
+                )
             )
         )
         return dashboard

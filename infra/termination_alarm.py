@@ -23,6 +23,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from contract.stacks import TerminationAlarmOutput
 from infra.alerts import AlertTopic, alarm
 from infra.config import Config
 from infra.functions import Function
@@ -63,14 +64,26 @@ class TerminationAlarm(GroundworkStack):
         report = self._report(topic, terminations, failed_events)
         termination_alarm = self._alarm(topic, logger, report)
 
-        self.output("AutoScalingGroupName", group.ref, "The group whose instances are watched.")
-        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
-        self.output("LogGroupName", logger.logs.log_group_name, "Holds one line for each terminated instance.")
-        self.output("FunctionName", logger.function_name, "The function that writes the lines.")
-        self.output("AlarmName", termination_alarm.ref, "The alarm on counted terminations.")
-        self.output("MetricNamespace", self.namespace, "Namespace of the metric that the alarm watches.")
-        self.output("MetricName", METRIC, "Name of the metric that the alarm watches.")
-        self.output("DeadLetterQueueUrl", failed_events.queue_url, "Holds the events that could not be handled.")
+        self.output(TerminationAlarmOutput.AUTO_SCALING_GROUP_NAME, group.ref, "The group whose instances are watched.")
+        self.output(
+            TerminationAlarmOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
+        )
+        self.output(
+            TerminationAlarmOutput.LOG_GROUP_NAME,
+            logger.logs.log_group_name,
+            "Holds one line for each terminated instance.",
+        )
+        self.output(TerminationAlarmOutput.FUNCTION_NAME, logger.function_name, "The function that writes the lines.")
+        self.output(TerminationAlarmOutput.ALARM_NAME, termination_alarm.ref, "The alarm on counted terminations.")
+        self.output(
+            TerminationAlarmOutput.METRIC_NAMESPACE, self.namespace, "Namespace of the metric that the alarm watches."
+        )
+        self.output(TerminationAlarmOutput.METRIC_NAME, METRIC, "Name of the metric that the alarm watches.")
+        self.output(
+            TerminationAlarmOutput.DEAD_LETTER_QUEUE_URL,
+            failed_events.queue_url,
+            "Holds the events that could not be handled.",
+        )
 
     def _group(self) -> aws_autoscaling.CfnAutoScalingGroup:
         settings = self.settings

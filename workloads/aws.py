@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from botocore.discovery import EndpointDiscoveryException
 from botocore.exceptions import (
     BotoCoreError,
     CapacityNotAvailableError,
@@ -44,7 +43,6 @@ _UNREACHABLE = (
     ChecksumError,
     ConnectionError,
     CredentialRetrievalError,
-    EndpointDiscoveryException,
     FlexibleChecksumError,
     HTTPClientError,
     HTTPError,

@@ -10,29 +10,30 @@ import typer
 from typer.core import TyperGroup
 
 from contract.errors import InputError
+from contract.workloads import TRAINING
 from workloads import data
 from workloads.devops_metrics.commands import app as devops_metrics
 from workloads.movie_rental.commands import app as movie_rental
 from workloads.options import add_options, validated
+from workloads.storage import locate
 from workloads.storefront.commands import app as storefront
 from workloads.training.jobs import commands as training_jobs
 from workloads.training.jobs.stack import DEFAULT, TrainingStack
 from workloads.training.jobs.submit import Request
-from workloads.training.runtime.storage import locate
-from workloads.training.runtime.workload import WORKLOADS, load
+from workloads.training.models import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRAINING = "Training"
+PANEL = "Training"
 APPLICATIONS = "Applications"
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Train, tune and use the workloads.")
 app.add_typer(storefront, name="storefront", rich_help_panel=APPLICATIONS)
 app.add_typer(movie_rental, name="movie-rental", rich_help_panel=APPLICATIONS)
 app.add_typer(devops_metrics, name="devops-metrics", rich_help_panel=APPLICATIONS)
-app.add_typer(data.app, name="data", rich_help_panel=TRAINING)
+app.add_typer(data.app, name="data", rich_help_panel=PANEL)
 
-WorkloadName = Annotated[str, typer.Argument(help="One of: " + ", ".join(WORKLOADS) + ".", show_default=False)]
+WorkloadName = Annotated[str, typer.Argument(help="One of: " + ", ".join(TRAINING) + ".", show_default=False)]
 Data = Annotated[str, typer.Option(help="Folder or s3:// URI of the data.")]
 Output = Annotated[
     str | None,
@@ -70,12 +71,12 @@ def _group(build: Callable[[str], Callable[..., None]], help_text: str) -> typer
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
             name, _, rest = super().resolve_command(ctx, args)
             one = typer.Typer(add_completion=False, rich_markup_mode=None)  # whose columns cut long options
-            one.command(name, help=WORKLOADS[str(name)])(build(str(name)))
+            one.command(name, help=TRAINING[str(name)].summary)(build(str(name)))
             return name, typer.main.get_command(one), rest
 
     group = typer.Typer(cls=WorkloadGroup, no_args_is_help=True, help=help_text)
-    for name, summary in WORKLOADS.items():
-        group.command(name, help=summary)(lambda: None)
+    for name, workload in TRAINING.items():
+        group.command(name, help=workload.summary)(lambda: None)
     return group
 
 
@@ -121,22 +122,22 @@ def _tune(name: str) -> Callable[..., None]:
         settings = {key: value for key, value in given.items() if key in workload.settings.model_fields}
         validated(workload.settings, settings)
         target = output or default_output(f"{name}-tuning")
-        search = Search(name, settings, validated(TrialOptions, given), data, target, sampler)
+        search = Search(name, workload, settings, validated(TrialOptions, given), data, target, sampler)
         tune(search, trials=trials, workers=workers, storage=storage, say=typer.echo)
 
     return add_options(command, workload.settings, TrialOptions, presets=workload.settings.presets)
 
 
-app.add_typer(_group(_train, "Train a model and write its run folder."), name="train", rich_help_panel=TRAINING)
+app.add_typer(_group(_train, "Train a model and write its run folder."), name="train", rich_help_panel=PANEL)
 app.add_typer(
     _group(_tune, "Search for a model's best settings; those you give stay fixed. The same --output goes on."),
     name="tune",
-    rich_help_panel=TRAINING,
+    rich_help_panel=PANEL,
 )
-training_jobs.register(app, TRAINING)
+training_jobs.register(app, PANEL)
 
 
-@app.command(rich_help_panel=TRAINING)
+@app.command(rich_help_panel=PANEL)
 def predict(
     workload: WorkloadName,
     model: Model,
@@ -147,12 +148,14 @@ def predict(
     offered = load(workload)
     if offered.predict is None:
         raise InputError(f"Workload {workload}: It does not predict.")
-    rows = offered.predict(locate(model), locate(inputs))
-    locate(output).write(rows.to_csv(index=False).encode())
-    typer.echo(f"{len(rows):,} predictions in {output}")
+    predictions = offered.predict(locate(model), locate(inputs))
+    for note in predictions.notes:
+        typer.echo(f"Note: {note}", err=True)
+    locate(output).write(predictions.table.to_csv(index=False).encode())
+    typer.echo(f"{len(predictions.table):,} predictions in {output}")
 
 
-@app.command(rich_help_panel=TRAINING)
+@app.command(rich_help_panel=PANEL)
 def generate(
     model: Model,
     output: Annotated[str, typer.Option(help="Folder or s3:// URI to write the images to.")],

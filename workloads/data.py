@@ -12,7 +12,7 @@ import typer
 
 from contract.errors import InputError, UnavailableError, phrase
 from workloads import transfer
-from workloads.training.runtime.storage import locate
+from workloads.storage import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,13 +60,13 @@ def _download_mnist() -> Files:
 
 
 def _sample_delivery() -> Files:
-    from workloads.training.tabular.delivery import sample_delivery  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.training.models.delivery_time.orders import sample_delivery  # noqa: PLC0415 - pandas takes a second to import
 
     return sample_delivery()
 
 
 def _sample_nfl() -> Files:
-    from workloads.training.tabular.nfl_sample import sample_nfl  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.training.models.player_position.sample import sample_nfl  # noqa: PLC0415 - pandas takes a second to import
 
     return sample_nfl()
 

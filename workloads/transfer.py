@@ -19,7 +19,7 @@ from contract.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from workloads.training.runtime.storage import Location
+    from workloads.storage import Location
 
 SUMS = "SHA256SUMS"
 _TRANSFERS = 8

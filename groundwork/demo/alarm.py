@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from contract.stacks import StackName, TerminationAlarmOutput
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.metrics import count_datapoints
 from localcloud import LocalCloud
@@ -19,19 +20,21 @@ EMAIL = "you@example.com"
 
 def drill(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     """Lose instances: a scale-in stays silent, an unexpected termination ends in an e-mail."""
-    outputs = cloud.outputs("TerminationAlarm")
-    group = outputs["AutoScalingGroupName"]
+    outputs = cloud.outputs(StackName.TERMINATION_ALARM)
+    group = outputs[TerminationAlarmOutput.AUTO_SCALING_GROUP_NAME]
     autoscaling = cloud.client("autoscaling")
     began = datetime.now(UTC)
 
     def terminations() -> list[dict[str, Any]]:
-        return list(_log_lines(cloud, outputs["LogGroupName"]))
+        return list(_log_lines(cloud, outputs[TerminationAlarmOutput.LOG_GROUP_NAME]))
 
     def counted() -> int:
-        return count_datapoints(cloud, outputs["MetricNamespace"], outputs["MetricName"], began)
+        return count_datapoints(
+            cloud, outputs[TerminationAlarmOutput.METRIC_NAMESPACE], outputs[TerminationAlarmOutput.METRIC_NAME], began
+        )
 
     def alarm_state() -> str:
-        alarms = cloud.client("cloudwatch").describe_alarms(AlarmNames=[outputs["AlarmName"]])
+        alarms = cloud.client("cloudwatch").describe_alarms(AlarmNames=[outputs[TerminationAlarmOutput.ALARM_NAME]])
         return str(alarms["MetricAlarms"][0]["StateValue"])
 
     report.step("The group shrinks from two instances to one: nobody is told")

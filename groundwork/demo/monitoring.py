@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from contract.stacks import StackName, TimeSeriesOutput
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from localcloud import LocalCloud
@@ -21,9 +22,9 @@ def monitor(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     answers = []
     for engine in ENGINES:
         report.step(f"cdk deploy DevOpsMetrics -c devops_metrics.engine={engine}")
-        if cloud.outputs("DevOpsMetrics")["Engine"] != engine:
-            cloud.deploy("DevOpsMetrics", context={"devops_metrics.engine": engine})
-        for name, value in cloud.outputs("DevOpsMetrics").items():
+        if cloud.outputs(StackName.DEVOPS_METRICS)[TimeSeriesOutput.ENGINE] != engine:
+            cloud.deploy(StackName.DEVOPS_METRICS, context={"devops_metrics.engine": engine})
+        for name, value in cloud.outputs(StackName.DEVOPS_METRICS).items():
             report.fact(name, value)
         told = run(cloud, report, "devops-metrics", "ingest", str(fleet))
         report.promise("every line is written", held=f"{lines:,} written, 0 quarantined" in told, seen=f"{lines:,}")

@@ -9,11 +9,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from contract.stacks import DataEcosystemOutput, StackName
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from localcloud import LocalCloud
 
-STACK = "DataEcosystem"
+STACK = StackName.DATA_ECOSYSTEM
 SOURCE = "postgresql:///legacy"
 CUSTOMER = "3"
 
@@ -33,7 +34,7 @@ def move(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     report.promise("engines and old database are equal", held=compared.count("equal\n") > 1 and "DIFF" not in compared)
 
     report.step("What the old database could not answer")
-    library = cloud.outputs(STACK)["MoviesTableName"]
+    library = cloud.outputs(STACK)[DataEcosystemOutput.MOVIES_TABLE_NAME]
     [item] = cloud.client("dynamodb").scan(TableName=library, Limit=1)["Items"]
     title = item["MovieTitle"]["S"]
     answer = ask("search", misspelt(title), "--limit", "3")

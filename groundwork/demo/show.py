@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from contract.errors import GroundworkError, InputError
+from contract.stacks import StackName
 from groundwork.demo import page
 from groundwork.demo.alarm import EMAIL, drill
 from groundwork.demo.checklist import Checklist
@@ -22,11 +23,11 @@ from localcloud import LocalCloud
 
 #: What is shown of each stack once it is deployed, in this order; what one returns is called when all have begun.
 PARTS: dict[str, Callable[[LocalCloud, Checklist, Path], Callable[[], None] | None]] = {
-    "Training": train,
-    "WebApp": visit,
-    "DataEcosystem": move,
-    "DevOpsMetrics": monitor,
-    "TerminationAlarm": drill,
+    StackName.TRAINING: train,
+    StackName.WEB_APP: visit,
+    StackName.DATA_ECOSYSTEM: move,
+    StackName.DEVOPS_METRICS: monitor,
+    StackName.TERMINATION_ALARM: drill,
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from contract.stacks import WebAppOutput
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from groundwork.site import STACK, Site, storefront
@@ -21,14 +22,16 @@ def visit(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     report.step("The catalogue goes into the database, posters go into the bucket")
     outputs = cloud.outputs(STACK)
     found = cloud.client("rds").describe_db_instances()["DBInstances"]
-    database = next(each for each in found if each["Endpoint"]["Port"] == int(outputs["DatabasePort"]))
+    database = next(each for each in found if each["Endpoint"]["Port"] == int(outputs[WebAppOutput.DATABASE_PORT]))
     private = database["StorageEncrypted"] is True and database["PubliclyAccessible"] is False
     report.promise("the database is encrypted, and not public", held=private)
     trusting = ("--stack", STACK, "--database-ca", str(cloud.certificate_authority))
     run(cloud, report, "storefront", "init", *trusting)
     run(cloud, report, "storefront", "load", *trusting)
     card, _, name = run(cloud, report, "storefront", "cards", "--limit", "1", *trusting).strip().partition("  ")
-    listed = cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=outputs["AssetsBucketName"])
+    listed = (
+        cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=outputs[WebAppOutput.ASSETS_BUCKET_NAME])
+    )
     posters = sum(page["KeyCount"] for page in listed)
     report.promise("the bucket holds a poster for each film", held=posters > 1, seen=f"{posters:,} files")
 

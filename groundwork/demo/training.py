@@ -5,7 +5,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -13,83 +12,14 @@ from typing import Any
 
 from PIL import Image
 
+from contract.metrics import Namespace, TrainingMetric
+from contract.stacks import StackName, TrainingOutput
+from contract.workloads import TRAINING, TrainingWorkload, Trial
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from groundwork.demo.metrics import count_datapoints
 from localcloud import LocalCloud
 
-
-@dataclass(frozen=True)
-class Trial:
-    """How a workload is shown on one data set.
-
-    Attributes:
-        options: Of `groundwork train`, short enough to watch; `{artifacts}` is the bucket of earlier results.
-        goal: What its figure must reach with them, with room for chance.
-    """
-
-    options: tuple[str, ...]
-    goal: float
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One workload of the demonstration.
-
-    Attributes:
-        workload: Its name on the command line.
-        dataset: What it learns from.
-        figure: The figure on the test set that is checked.
-        real: With the real data set.
-        sample: With the stand-in that the project makes.
-        reclaimed: Whether its spot instance is taken back meanwhile.
-    """
-
-    workload: str
-    dataset: str
-    figure: str
-    real: Trial
-    sample: Trial
-    reclaimed: bool = False
-
-    @property
-    def output(self) -> str:
-        """The stack's output that names its job definition."""
-        return f"{self.workload.title().replace('-', '')}JobDefinitionArn"
-
-
-CLASSIFIER = "s3://{artifacts}/digit-classifier"  # the run before judges the images
-EXERCISES = (
-    Exercise(
-        "digit-classifier",
-        "mnist",
-        figure="accuracy",
-        real=Trial(("--epochs", "3"), goal=0.985),
-        sample=Trial(("--epochs", "6"), goal=0.9),
-    ),
-    Exercise(
-        "digit-gan",
-        "mnist",
-        figure="as_asked_for",
-        real=Trial(("--preset", "short", "--epochs", "2", "--classifier", CLASSIFIER), goal=0.5),
-        sample=Trial(("--epochs", "6", "--classifier", CLASSIFIER), goal=0.6),
-        reclaimed=True,
-    ),
-    Exercise(
-        "delivery-time",
-        "delivery",
-        figure="r2",
-        real=Trial(("--splits", "2"), goal=0.6),
-        sample=Trial(("--splits", "1"), goal=0.6),
-    ),
-    Exercise(
-        "player-position",
-        "nfl",
-        figure="accuracy",
-        real=Trial(("--splits", "1"), goal=0.85),
-        sample=Trial(("--splits", "1", "--trees", "50"), goal=0.85),
-    ),
-)
 ENDED = ("SUCCEEDED", "FAILED")
 ARTIFACTS = {"metrics.json", "history.csv", "model.safetensors", "MODEL_CARD.md", "report.html"}
 
@@ -100,29 +30,29 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> Callable[[], N
     Returns:
         What waits for the jobs and checks what they left; the queue works while other things are shown.
     """
-    outputs = cloud.outputs("Training")
+    outputs = cloud.outputs(StackName.TRAINING)
     report.step("Data for the training jobs")
     real = {
-        dataset: _bring(cloud, report, dataset, f"s3://{outputs['DataBucketName']}/{dataset}")
-        for dataset in dict.fromkeys(exercise.dataset for exercise in EXERCISES)
+        dataset: _bring(cloud, report, dataset, f"s3://{outputs[TrainingOutput.DATA_BUCKET_NAME]}/{dataset}")
+        for dataset in dict.fromkeys(workload.data_set for workload in TRAINING.values())
     }
-    trials = {exercise: exercise.real if real[exercise.dataset] else exercise.sample for exercise in EXERCISES}
+    trials = {workload: workload.real if real[workload.data_set] else workload.sample for workload in TRAINING.values()}
     report.step("All four workloads into the queue")
     began = datetime.now(UTC)
-    jobs: dict[Exercise, str] = {}
-    for exercise, trial in trials.items():
-        jobs[exercise] = _submit(cloud, exercise, trial, after=[*jobs.values()])
-        report.fact(exercise.workload, f"job {jobs[exercise]}")
-        if exercise.reclaimed:
-            Thread(target=_reclaim, args=(cloud, jobs[exercise]), daemon=True).start()
+    jobs: dict[TrainingWorkload, str] = {}
+    for workload, trial in trials.items():
+        jobs[workload] = _submit(cloud, workload, trial, after=[*jobs.values()])
+        report.fact(workload.name, f"job {jobs[workload]}")
+        if workload.reclaimed:
+            Thread(target=_reclaim, args=(cloud, jobs[workload]), daemon=True).start()
 
     def collect() -> None:
-        for exercise, trial in trials.items():
-            options = " ".join(trial.options).format(artifacts=outputs["ArtifactBucketName"])
-            report.step(f"A Batch job: groundwork train {exercise.workload} {options}")
-            job = _follow(cloud, report, jobs[exercise], reclaimed=exercise.reclaimed)
-            _check(cloud, report, results, exercise, trial, job=job, began=began)
-        report.fact("dashboard", outputs["DashboardName"])
+        for workload, trial in trials.items():
+            options = " ".join(trial.options).format(artifacts=outputs[TrainingOutput.ARTIFACT_BUCKET_NAME])
+            report.step(f"A Batch job: groundwork train {workload.name} {options}")
+            job = _follow(cloud, report, jobs[workload], reclaimed=workload.reclaimed)
+            _check(cloud, report, results, workload, trial, job=job, began=began)
+        report.fact("dashboard", outputs[TrainingOutput.DASHBOARD_NAME])
 
     return collect
 
@@ -146,16 +76,16 @@ def _bring(cloud: LocalCloud, report: Checklist, dataset: str, target: str) -> b
     return real
 
 
-def _submit(cloud: LocalCloud, exercise: Exercise, trial: Trial, after: Sequence[str]) -> str:
+def _submit(cloud: LocalCloud, workload: TrainingWorkload, trial: Trial, after: Sequence[str]) -> str:
     """Submit the job with options; its id. It waits for the one before it: two cores train no faster by sharing."""
-    outputs, batch = cloud.outputs("Training"), cloud.client("batch")
-    definition = outputs[exercise.output]
+    outputs, batch = cloud.outputs(StackName.TRAINING), cloud.client("batch")
+    definition = outputs[workload.job_output()]
     [found] = batch.describe_job_definitions(jobDefinitions=[definition])["jobDefinitions"]
-    options = [option.format(artifacts=outputs["ArtifactBucketName"]) for option in trial.options]
+    options = [option.format(artifacts=outputs[TrainingOutput.ARTIFACT_BUCKET_NAME]) for option in trial.options]
     job = batch.submit_job(
-        jobName=exercise.workload,
-        jobQueue=outputs["CpuQueueArn"],
-        shareIdentifier=exercise.workload.replace("-", ""),
+        jobName=workload.name,
+        jobQueue=outputs[TrainingOutput.CPU_QUEUE_ARN],
+        shareIdentifier=workload.share,
         jobDefinition=definition,
         containerOverrides={"command": [*found["containerProperties"]["command"], *options]},
         dependsOn=[{"jobId": job} for job in after[-1:]],
@@ -165,14 +95,16 @@ def _submit(cloud: LocalCloud, exercise: Exercise, trial: Trial, after: Sequence
 
 def _follow(cloud: LocalCloud, report: Checklist, job: str, *, reclaimed: bool) -> dict[str, Any]:
     """Print a job's log until it ends; its description."""
-    outputs, batch, logs = cloud.outputs("Training"), cloud.client("batch"), cloud.client("logs")
+    outputs, batch, logs = cloud.outputs(StackName.TRAINING), cloud.client("batch"), cloud.client("logs")
     printed: Counter[str] = Counter()
 
     def poll() -> dict[str, Any] | None:
         description: dict[str, Any] = batch.describe_jobs(jobs=[job])["jobs"][0]
         for attempt in description["attempts"]:
             stream = attempt["container"]["logStreamName"]
-            answer = logs.filter_log_events(logGroupName=outputs["LogGroupName"], logStreamNames=[stream])
+            answer = logs.filter_log_events(
+                logGroupName=outputs[TrainingOutput.LOG_GROUP_NAME], logStreamNames=[stream]
+            )
             for event in answer["events"][printed[stream] :]:
                 report.line(event["message"])
             printed[stream] = len(answer["events"])
@@ -190,39 +122,39 @@ def _check(
     cloud: LocalCloud,
     report: Checklist,
     results: Path,
-    exercise: Exercise,
+    workload: TrainingWorkload,
     trial: Trial,
     *,
     job: dict[str, Any],
     began: datetime,
 ) -> None:
     """Fetch what a job left, and check it."""
-    outputs = cloud.outputs("Training")
+    outputs = cloud.outputs(StackName.TRAINING)
     ran = sum(attempt["stoppedAt"] - attempt["startedAt"] for attempt in job["attempts"]) / 1000
     succeeded = job["status"] == "SUCCEEDED"
     report.promise("the job succeeded", held=succeeded, seen=f"{ran:.0f} s" if succeeded else job.get("statusReason"))
 
     s3 = cloud.client("s3")
-    listed = s3.list_objects_v2(Bucket=outputs["ArtifactBucketName"], Prefix=f"{exercise.workload}/")
+    listed = s3.list_objects_v2(Bucket=outputs[TrainingOutput.ARTIFACT_BUCKET_NAME], Prefix=f"{workload.name}/")
     keys = [item["Key"] for item in listed.get("Contents", [])]
     for key in keys:
         (results / key).parent.mkdir(parents=True, exist_ok=True)
-        s3.download_file(outputs["ArtifactBucketName"], key, str(results / key))
+        s3.download_file(outputs[TrainingOutput.ARTIFACT_BUCKET_NAME], key, str(results / key))
     missing = ARTIFACTS - {Path(key).name for key in keys}
     report.promise("its artifacts are in S3", held=not missing, seen=f"{len(keys)} files, {len(missing)} missing")
-    folder = results / exercise.workload
+    folder = results / workload.name
     for path in sorted([*folder.glob("figures/*.png"), *folder.glob("*.gif")]):
         with Image.open(path) as picture:  # which says inside what it shows
             words = picture.info
         report.picture(path, words.get("Title") or words["comment"].decode(), words.get("Description", ""))
     metrics = json.loads((folder / "metrics.json").read_text())
-    value = metrics["test"][exercise.figure]
-    name = exercise.figure.replace("_", " ")
+    value = metrics["test"][workload.figure]
+    name = workload.figure.replace("_", " ")
     report.promise(f"{name} on the test set is at least {trial.goal}", held=value >= trial.goal, seen=f"{value:.4g}")
     report.await_promise(
         f"CloudWatch has the metrics of each epoch ({metrics['epochs']})",
         lambda: (
-            count_datapoints(cloud, "Groundwork/Training", "EpochSeconds", began, Workload=exercise.workload)
+            count_datapoints(cloud, Namespace.TRAINING, TrainingMetric.EPOCH_SECONDS, began, Workload=workload.name)
             == metrics["epochs"]
         ),
     )

@@ -6,6 +6,7 @@ from typing import Any
 from aws_cdk import Aws, Stack, aws_iam
 from constructs import Construct
 
+from contract.stacks import DataEcosystemOutput
 from infra.alerts import AlertTopic
 from infra.config import Config
 from infra.data_ecosystem.engines import (
@@ -53,8 +54,12 @@ class DataEcosystem(GroundworkStack):
         self.heading("The film library: free-form, fast by its keys and two indexes, with a stream of its changes.")
         self.movies = movie_table(self, policy)
         self.dead_letters = dead_letter_table(self, policy)
-        self.output("MoviesTableName", self.movies.table_name, "The film library.")
-        self.output("DeadLettersTableName", self.dead_letters.table_name, "What functions gave up, with its reason.")
+        self.output(DataEcosystemOutput.MOVIES_TABLE_NAME, self.movies.table_name, "The film library.")
+        self.output(
+            DataEcosystemOutput.DEAD_LETTERS_TABLE_NAME,
+            self.dead_letters.table_name,
+            "What functions gave up, with its reason.",
+        )
         self.heading("Customers, rentals, payments: relational, exact, transactional.")
         self.database = Database(self, "Ledger", settings, self.network, policy)
         self.heading("Who rented what.")
@@ -81,7 +86,11 @@ class DataEcosystem(GroundworkStack):
             projector=self.projector_group,
         )
         self.indexer_group = indexer
-        self.output("RentalEventsQueueUrl", self.queues.rentals.queue_url, "Events of rentals go here, by customer.")
+        self.output(
+            DataEcosystemOutput.RENTAL_EVENTS_QUEUE_URL,
+            self.queues.rentals.queue_url,
+            "Events of rentals go here, by customer.",
+        )
 
     def _jobs(self) -> None:
         settings, network = self.settings, self.network
@@ -103,16 +112,26 @@ class DataEcosystem(GroundworkStack):
         self.projections.follow_library(self.movies)
         self.projections.follow_rentals()
         database, graph, search = self.database.instance, self.graph.cluster, self.search.domain
-        self.output("DatabaseEndpoint", database.attr_endpoint_address, "Host name of PostgreSQL.")
-        self.output("DatabasePort", database.attr_endpoint_port, "Port of PostgreSQL.")
-        self.output("DatabaseSecretArn", self.database.secret.secret_arn, "Secret with PostgreSQL's user and password.")
-        self.output("GraphEndpoint", f"https://{graph.attr_endpoint}:{graph.attr_port}", "Neptune's address.")
-        self.output("SearchEndpoint", f"https://{search.attr_domain_endpoint}", "OpenSearch's address.")
+        self.output(DataEcosystemOutput.DATABASE_ENDPOINT, database.attr_endpoint_address, "Host name of PostgreSQL.")
+        self.output(DataEcosystemOutput.DATABASE_PORT, database.attr_endpoint_port, "Port of PostgreSQL.")
+        self.output(
+            DataEcosystemOutput.DATABASE_SECRET_ARN,
+            self.database.secret.secret_arn,
+            "Secret with PostgreSQL's user and password.",
+        )
+        self.output(
+            DataEcosystemOutput.GRAPH_ENDPOINT, f"https://{graph.attr_endpoint}:{graph.attr_port}", "Neptune's address."
+        )
+        self.output(
+            DataEcosystemOutput.SEARCH_ENDPOINT, f"https://{search.attr_domain_endpoint}", "OpenSearch's address."
+        )
         writer = self.projections.indexer.permissions.role_arn
-        self.output("SearchWriterRoleArn", writer, "The role to which jobs give the right to write movies.")
-        self.output("JobQueueArn", self.queue.attr_job_queue_arn, "Submit jobs here.")
-        self.output("JobDefinitionArn", definition.ref, "Job definition: movie-rental TASK.")
-        self.output("LogGroupName", self.jobs.logs.log_group_name, "Holds what jobs print.")
+        self.output(
+            DataEcosystemOutput.SEARCH_WRITER_ROLE_ARN, writer, "The role to which jobs give the right to write movies."
+        )
+        self.output(DataEcosystemOutput.JOB_QUEUE_ARN, self.queue.attr_job_queue_arn, "Submit jobs here.")
+        self.output(DataEcosystemOutput.JOB_DEFINITION_ARN, definition.ref, "Job definition: movie-rental TASK.")
+        self.output(DataEcosystemOutput.LOG_GROUP_NAME, self.jobs.logs.log_group_name, "Holds what jobs print.")
 
     def _connect(self) -> None:
         """The ways in the network, each on one port from one kind of client."""
@@ -191,5 +210,7 @@ class DataEcosystem(GroundworkStack):
             graph=self.graph,
             search=self.search,
         )
-        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
-        self.output("DashboardName", board.ref, "Engines and functions in CloudWatch.")
+        self.output(
+            DataEcosystemOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
+        )
+        self.output(DataEcosystemOutput.DASHBOARD_NAME, board.ref, "Engines and functions in CloudWatch.")

@@ -3,6 +3,7 @@
 from aws_cdk import Aws, RemovalPolicy, aws_ec2, aws_iam
 from constructs import Construct
 
+from contract.stacks import TimeSeriesOutput
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
 from infra.reach import let_reach
@@ -47,8 +48,11 @@ class Trends(Construct):
                 policy=RemovalPolicy.DESTROY,
             )
             more = {
-                "Endpoint": (influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."),
-                "SecretArn": (influxdb.secret.secret_arn, "Secret with InfluxDB's user, password and token."),
+                TimeSeriesOutput.ENDPOINT: (influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."),
+                TimeSeriesOutput.SECRET_ARN: (
+                    influxdb.secret.secret_arn,
+                    "Secret with InfluxDB's user, password and token.",
+                ),
             }
         else:
             made = self._table = LiveAnalytics(
@@ -64,12 +68,15 @@ class Trends(Construct):
         if self._table:  # in the network there is no way to ask Timestream for the account's address
             address = f"https://{settings.timestream_cell}.timestream.{Aws.REGION}.{Aws.URL_SUFFIX}"
             self.environment["AWS_ENDPOINT_URL_TIMESTREAM_WRITE"] = address
-        if "Endpoint" in more:
-            self.environment |= {"INFLUXDB_ENDPOINT": more["Endpoint"][0], "INFLUXDB_SECRET": more["SecretArn"][0]}
+        if TimeSeriesOutput.ENDPOINT in more:
+            self.environment |= {
+                "INFLUXDB_ENDPOINT": more[TimeSeriesOutput.ENDPOINT][0],
+                "INFLUXDB_SECRET": more[TimeSeriesOutput.SECRET_ARN][0],
+            }
         self.outputs = [
-            ("Engine", settings.engine, "Which face of Timestream holds the trends."),
-            ("DatabaseName", database, "Name of its database (of InfluxDB: the bucket)."),
-            ("TableName", table, "Name of its table (of InfluxDB: the measurement)."),
+            (TimeSeriesOutput.ENGINE, settings.engine, "Which face of Timestream holds the trends."),
+            (TimeSeriesOutput.DATABASE_NAME, database, "Name of its database (of InfluxDB: the bucket)."),
+            (TimeSeriesOutput.TABLE_NAME, table, "Name of its table (of InfluxDB: the measurement)."),
             *((name, *told) for name, told in more.items()),
         ]
 

@@ -2,7 +2,6 @@
 
 storage      buckets
 compute      compute environments and queues
-jobs         a row for each workload
 permissions  what each job may do
 definitions  the job definitions
 one_off      one training on an instance of its own
@@ -15,6 +14,8 @@ from typing import Any
 from aws_cdk import Stack
 from constructs import Construct
 
+from contract.stacks import TrainingOutput
+from contract.workloads import TRAINING, Machine
 from infra.alerts import AlertTopic
 from infra.code import CodeBundle
 from infra.config import Config
@@ -24,11 +25,12 @@ from infra.network import Network
 from infra.stack import GroundworkStack
 from infra.training.compute import Nodes, queues
 from infra.training.definitions import definitions
-from infra.training.jobs import JOBS
 from infra.training.monitoring import alarms, dashboard, tell
 from infra.training.one_off import OneOff
 from infra.training.permissions import Permissions
 from infra.training.storage import Storage, artifact_bucket, data_bucket
+
+WHERE: dict[Machine, str] = {"cpu": "", "gpu": " on a GPU", "multi-node": " over several nodes"}
 
 
 class Training(GroundworkStack):
@@ -66,22 +68,29 @@ class Training(GroundworkStack):
         self.heading("What the jobs measure.")
         graphs = dashboard(self)
 
-        self.output("DataBucketName", storage.data.bucket_name, "Holds the data that jobs read.")
-        self.output("ArtifactBucketName", storage.artifacts.bucket_name, "Holds what jobs write: models, figures.")
-        self.output("CpuQueueArn", waiting.cpu.attr_job_queue_arn, "Queue of jobs without a GPU.")
-        self.output("GpuQueueArn", waiting.gpu.attr_job_queue_arn, "Queue of jobs with a GPU.")
-        self.output("MultiNodeQueueArn", waiting.multi_node.attr_job_queue_arn, "Queue of jobs over several nodes.")
-        for job in JOBS:
-            for kind, where in (("Job", ""), ("GpuJob", " on a GPU"), ("MultiNodeJob", " over several nodes")):
-                if made := jobs.get(f"{job.name}{kind}"):
-                    what = f"Job definition: trains {job.workload}{where}."
-                    self.output(f"{job.name}{kind}DefinitionArn", made.ref, what)
+        self.output(TrainingOutput.DATA_BUCKET_NAME, storage.data.bucket_name, "Holds the data that jobs read.")
+        self.output(
+            TrainingOutput.ARTIFACT_BUCKET_NAME,
+            storage.artifacts.bucket_name,
+            "Holds what jobs write: models, figures.",
+        )
+        self.output(TrainingOutput.CPU_QUEUE_ARN, waiting.cpu.attr_job_queue_arn, "Queue of jobs without a GPU.")
+        self.output(TrainingOutput.GPU_QUEUE_ARN, waiting.gpu.attr_job_queue_arn, "Queue of jobs with a GPU.")
+        self.output(
+            TrainingOutput.MULTI_NODE_QUEUE_ARN,
+            waiting.multi_node.attr_job_queue_arn,
+            "Queue of jobs over several nodes.",
+        )
+        for workload in TRAINING.values():
+            for machine, where in WHERE.items():
+                if definition := jobs.get(workload.job(machine)):
+                    what = f"Job definition: trains {workload.name}{where}."
+                    self.output(workload.job_output(machine), definition.ref, what)
         what = "Job definition: predicts with a finished run of any workload."
-        self.output("PredictJobDefinitionArn", jobs["PredictJob"].ref, what)
-        self.output("LaunchTemplateId", template.ref, "Launches a one-off training instance.")
-        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
-        self.output("DashboardName", graphs.ref, "The training metrics in CloudWatch.")
-        self.output("LogGroupName", storage.logs.log_group_name, "Holds what jobs print.")
-
-
-__all__ = ["JOBS", "Training"]
+        self.output(TrainingOutput.PREDICT_JOB_DEFINITION_ARN, jobs["PredictJob"].ref, what)
+        self.output(TrainingOutput.LAUNCH_TEMPLATE_ID, template.ref, "Launches a one-off training instance.")
+        self.output(
+            TrainingOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
+        )
+        self.output(TrainingOutput.DASHBOARD_NAME, graphs.ref, "The training metrics in CloudWatch.")
+        self.output(TrainingOutput.LOG_GROUP_NAME, storage.logs.log_group_name, "Holds what jobs print.")

@@ -6,10 +6,10 @@ from typing import Any
 from aws_cdk import Aws, Fn, Stack, aws_batch, aws_iam
 
 from contract.errors import TemporaryError
+from contract.workloads import TRAINING, TrainingWorkload
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
 from infra.training.compute import Nodes
-from infra.training.jobs import JOBS, Job
 from infra.training.permissions import Permissions
 from infra.training.storage import Storage
 
@@ -26,18 +26,18 @@ def definitions(
     """
     factory = _Factory(stack, settings, storage, permissions)
     defined = {}
-    for job in JOBS:
-        defined[f"{job.name}Job"] = factory.training(job, f"{job.name}Job")
-        if job.uses_gpu:
-            defined[f"{job.name}GpuJob"] = factory.training(job, f"{job.name}GpuJob", gpu=True)
-        if job.multi_node:
-            defined[f"{job.name}MultiNodeJob"] = factory.multi_node(job, f"{job.name}MultiNodeJob", nodes)
+    for workload in TRAINING.values():
+        defined[workload.job()] = factory.training(workload)
+        if workload.uses_gpu:
+            defined[workload.job("gpu")] = factory.training(workload, gpu=True)
+        if workload.multi_node:
+            defined[workload.job("multi-node")] = factory.multi_node(workload, nodes)
     return {**defined, "PredictJob": factory.predict("PredictJob")}
 
 
-def _arguments(job: Job) -> list[str]:
+def _arguments(workload: TrainingWorkload) -> list[str]:
     locations = ["--data", "Ref::data", "--output", "Ref::output"]
-    return ["Ref::task", job.workload, *locations, "--epochs", "Ref::epochs", "--metrics", "cloudwatch"]
+    return ["Ref::task", workload.name, *locations, "--epochs", "Ref::epochs", "--metrics", "cloudwatch"]
 
 
 class _Factory:
@@ -46,27 +46,29 @@ class _Factory:
     def __init__(self, stack: Stack, settings: TrainingSettings, storage: Storage, permissions: Permissions) -> None:
         self._stack, self._settings, self._storage, self._permissions = stack, settings, storage, permissions
 
-    def training(self, job: Job, name: str, *, gpu: bool = False) -> aws_batch.CfnJobDefinition:
+    def training(self, workload: TrainingWorkload, *, gpu: bool = False) -> aws_batch.CfnJobDefinition:
         """Training or tuning in one container."""
         image = self._settings.gpu_image if gpu else self._settings.image
-        role = self._permissions.roles[job]
-        container = self._container(job.workload, role, image, _arguments(job), self._resources(gpu=gpu))
-        return self._definition(name, self._parameters(job), type="container", container_properties=container)
+        role = self._permissions.roles[workload.name]
+        container = self._container(workload.name, role, image, _arguments(workload), self._resources(gpu=gpu))
+        name = workload.job("gpu" if gpu else "cpu")
+        return self._definition(name, self._parameters(workload), type="container", container_properties=container)
 
-    def multi_node(self, job: Job, name: str, nodes: Nodes) -> aws_batch.CfnJobDefinition:
+    def multi_node(self, workload: TrainingWorkload, nodes: Nodes) -> aws_batch.CfnJobDefinition:
         """Training over several instances, a container on each; two unless its submitter says otherwise."""
         efa = {"HostPath": "/dev/infiniband/uverbs0", "Permissions": ["READ", "WRITE", "MKNOD"]}
         container = self._container(
-            job.workload,
-            self._permissions.roles[job],
+            workload.name,
+            self._permissions.roles[workload.name],
             self._settings.gpu_image,
-            [*_arguments(job), "--strategy", "ddp"],
+            [*_arguments(workload), "--strategy", "ddp"],
             {"VCPU": nodes.vcpus, "MEMORY": nodes.memory_mib, "GPU": nodes.gpus},
             devices=Fn.condition_if(nodes.has_efa.logical_id, [efa], Aws.NO_VALUE),
         )
         every = _DEFINITION.NodeRangePropertyProperty(target_nodes="0:", container=container)
         properties = _DEFINITION.NodePropertiesProperty(num_nodes=2, main_node=0, node_range_properties=[every])
-        return self._definition(name, self._parameters(job), type="multinode", node_properties=properties)
+        name = workload.job("multi-node")
+        return self._definition(name, self._parameters(workload), type="multinode", node_properties=properties)
 
     def predict(self, name: str) -> aws_batch.CfnJobDefinition:
         """Prediction with a finished run of any workload."""
@@ -80,9 +82,10 @@ class _Factory:
             "--output",
             "Ref::output",
         ]
-        run = self._parameters(JOBS[0])
+        first = next(iter(TRAINING.values()))
+        run = self._parameters(first)
         parameters = {
-            "workload": JOBS[0].workload,
+            "workload": first.name,
             "model": run["output"],
             "data": f"{run['data']}/t10k-images-idx3-ubyte.gz",
             "output": f"s3://{self._storage.artifacts.bucket_name}/predictions/predictions.csv",
@@ -97,12 +100,12 @@ class _Factory:
         resources = {"VCPU": text(settings.job_vcpus), "MEMORY": text(settings.job_memory_mib)}
         return resources | ({"GPU": text(settings.job_gpus)} if gpu else {})
 
-    def _parameters(self, job: Job) -> dict[str, str]:
+    def _parameters(self, workload: TrainingWorkload) -> dict[str, str]:
         return {
             "task": "train",
-            "data": f"s3://{self._storage.data.bucket_name}/{job.data}",
-            "output": f"s3://{self._storage.artifacts.bucket_name}/{job.workload}",
-            "epochs": str(job.epochs),
+            "data": f"s3://{self._storage.data.bucket_name}/{workload.data_set}",
+            "output": f"s3://{self._storage.artifacts.bucket_name}/{workload.name}",
+            "epochs": str(workload.epochs),
         }
 
     def _definition(self, name: str, parameters: dict[str, str], **kind: Any) -> aws_batch.CfnJobDefinition:

@@ -5,18 +5,19 @@ from typing import Any
 
 from aws_cdk import Aws, Stack, aws_cloudwatch, aws_events
 
+from contract.metrics import Namespace, TrainingMetric
+from contract.workloads import TRAINING
 from infra.alerts import AlertTopic, alarm
 from infra.training.compute import Queues
-from infra.training.jobs import JOBS, METRICS
 
 NO_PROGRESS_SECONDS = 1800  # of a job whose process still runs
 #: The dashboard's graphs: title, and the metrics in it.
 GRAPHS = {
-    "loss": ("TrainingLoss", "ValidationLoss"),
-    "accuracy": ("ValidationAccuracy",),
-    "samples per second": ("SamplesPerSecond",),
-    "machine, %": ("CpuUtilization", "MemoryUtilization", "GpuUtilization"),
-    "problems": ("SecondsSinceProgress", "NonFiniteLoss", "ModeCollapse"),
+    "loss": (TrainingMetric.TRAINING_LOSS, TrainingMetric.VALIDATION_LOSS),
+    "accuracy": (TrainingMetric.VALIDATION_ACCURACY,),
+    "samples per second": (TrainingMetric.SAMPLES_PER_SECOND,),
+    "machine, %": (TrainingMetric.CPU_UTILIZATION, TrainingMetric.MEMORY_UTILIZATION, TrainingMetric.GPU_UTILIZATION),
+    "problems": (TrainingMetric.SECONDS_SINCE_PROGRESS, TrainingMetric.NON_FINITE_LOSS, TrainingMetric.MODE_COLLAPSE),
 }
 #: What a mail says of a job; EventBridge leaves out what an event does not have.
 FAILED = (
@@ -30,9 +31,10 @@ MORE_PATHS = {"detail": "$.detail.container.reason", "code": "$.detail.container
 
 def dashboard(stack: Stack) -> aws_cloudwatch.CfnDashboard:
     """The training metrics of a workload, which the reader chooses at the top."""
+    names = list(TRAINING)
 
     def graph(title: str, first: str, *others: str) -> dict[str, Any]:
-        metrics = [[METRICS, first, "Workload", JOBS[0].workload], *([".", name, ".", "."] for name in others)]
+        metrics = [[Namespace.TRAINING, first, "Workload", names[0]], *([".", name, ".", "."] for name in others)]
         properties = {"title": title, "region": Aws.REGION, "period": 60, "metrics": metrics}
         return {"type": "metric", "width": 8, "properties": properties}
 
@@ -43,9 +45,9 @@ def dashboard(stack: Stack) -> aws_cloudwatch.CfnDashboard:
         "id": "workload",
         "visible": True,
     }
-    choice |= {"label": "Workload", "defaultValue": JOBS[0].workload}
-    choice["values"] = [{"value": job.workload} for job in JOBS]
-    body = {"variables": [choice], "widgets": [graph(title, *names) for title, names in GRAPHS.items()]}
+    choice |= {"label": "Workload", "defaultValue": names[0]}
+    choice["values"] = [{"value": name} for name in names]
+    body = {"variables": [choice], "widgets": [graph(title, *metrics) for title, metrics in GRAPHS.items()]}
     return aws_cloudwatch.CfnDashboard(stack, "Dashboard", dashboard_body=json.dumps(body))
 
 
@@ -92,15 +94,23 @@ def alarms(topic: AlertTopic) -> None:
     """Alarms on training that goes wrong while its job runs on, whichever workload it is."""
     whose = "The dashboard shows which workload it is, `groundwork jobs` which job."
     for metric, threshold, what_to_do in (
-        ("NonFiniteLoss", 1, f"A loss became NaN or infinite: try a lower learning rate. {whose}"),
-        ("SecondsSinceProgress", NO_PROGRESS_SECONDS, f"A training runs but does not move on: read its log. {whose}"),
-        ("ModeCollapse", 1, "The generator makes few different digits: see the figures of its run, try another seed."),
+        (TrainingMetric.NON_FINITE_LOSS, 1, f"A loss became NaN or infinite: try a lower learning rate. {whose}"),
+        (
+            TrainingMetric.SECONDS_SINCE_PROGRESS,
+            NO_PROGRESS_SECONDS,
+            f"A training runs but does not move on: read its log. {whose}",
+        ),
+        (
+            TrainingMetric.MODE_COLLAPSE,
+            1,
+            "The generator makes few different digits: see the figures of its run, try another seed.",
+        ),
     ):
         alarm(
             topic,
             f"{metric}Alarm",
             what_to_do=what_to_do,
-            namespace=METRICS,
+            namespace=Namespace.TRAINING,
             metric=metric,
             statistic="Maximum",
             threshold=threshold,

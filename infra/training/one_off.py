@@ -4,6 +4,8 @@ from pathlib import Path
 
 from aws_cdk import Aws, Fn, Stack, aws_ec2, aws_iam
 
+from contract.tags import EXPECTED_TERMINATION
+from contract.workloads import TRAINING
 from infra.guardrails import acknowledge
 from infra.instances import instance_profile, launch_template, machine_image
 from infra.network import Network
@@ -15,7 +17,6 @@ from infra.training.storage import Storage
 
 SCRIPT = Path(__file__).parent / "one_off.sh"
 INSTANCE_TYPE = "g4dn.xlarge"  # unless who launches it says otherwise
-EXPECTED = "groundwork:expected-termination"  # which TerminationAlarm does not count
 
 
 class OneOff:
@@ -46,10 +47,10 @@ class OneOff:
         self.role.add_to_principal_policy(
             aws_iam.PolicyStatement(
                 actions=["sts:AssumeRole"],
-                resources=[role.role_arn for job, role in permissions.roles.items() if job.uses_gpu],
+                resources=[role.role_arn for name, role in permissions.roles.items() if TRAINING[name].uses_gpu],
             )
         )
-        tags = [{"key": "Name", "value": Aws.STACK_NAME}, {"key": EXPECTED, "value": "its training ends"}]
+        tags = [{"key": "Name", "value": Aws.STACK_NAME}, {"key": EXPECTED_TERMINATION, "value": "its training ends"}]
         template = launch_template(
             self._stack,
             "OneOffLaunchTemplate",

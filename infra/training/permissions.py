@@ -2,8 +2,9 @@
 
 from aws_cdk import Aws, Stack, aws_iam
 
+from contract.metrics import Namespace
+from contract.workloads import TRAINING, TrainingWorkload
 from infra.guardrails import acknowledge
-from infra.training.jobs import JOBS, METRICS, Job
 from infra.training.storage import Storage
 
 _TASKS = aws_iam.ServicePrincipal("ecs-tasks.amazonaws.com")
@@ -14,7 +15,7 @@ class Permissions:
 
     Attributes:
         execution: the container agent's role: pull images, write logs.
-        roles: for training and tuning, by workload; the GPU's are lent to one-off instances too.
+        roles: for training and tuning, by the workload's name; the GPU's are lent to one-off instances too.
         predict: for predictions with any of the models.
     """
 
@@ -23,7 +24,10 @@ class Permissions:
         self.execution = self._execution_role(stack)
         self._common = self._common_policy(stack)
         on_gpu = aws_iam.CompositePrincipal(_TASKS, one_off)
-        self.roles = {job: self._job_role(stack, job, on_gpu if job.uses_gpu else _TASKS) for job in JOBS}
+        self.roles = {
+            name: self._job_role(stack, workload, on_gpu if workload.uses_gpu else _TASKS)
+            for name, workload in TRAINING.items()
+        }
         self.predict = self._predict_role(stack)
 
     def _execution_role(self, stack: Stack) -> aws_iam.Role:
@@ -59,21 +63,21 @@ class Permissions:
             aws_iam.PolicyStatement(
                 actions=["cloudwatch:PutMetricData"],
                 resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": METRICS}},
+                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.TRAINING}},
             ),
         )
         acknowledge(policy, {"IAM5[Resource::*]": "Metrics know no resource; the namespace confines the permission."})
         return policy
 
-    def _job_role(self, stack: Stack, job: Job, assumed_by: aws_iam.IPrincipal) -> aws_iam.Role:
+    def _job_role(self, stack: Stack, workload: TrainingWorkload, assumed_by: aws_iam.IPrincipal) -> aws_iam.Role:
         """A job reads its own data, and reads and writes its own artifacts.
 
         It deletes its checkpoints when it has finished; the bucket's versions keep even those for a time.
         """
         data, artifacts = self._storage.data, self._storage.artifacts
-        own = artifacts.arn_for_objects(f"{job.workload}/*")
-        read = [data.arn_for_objects(f"{job.data}/*"), own]
-        read += [artifacts.arn_for_objects(f"{other}/*") for other in job.reads]
+        own = artifacts.arn_for_objects(f"{workload.name}/*")
+        read = [data.arn_for_objects(f"{workload.data_set}/*"), own]
+        read += [artifacts.arn_for_objects(f"{other}/*") for other in workload.reads]
         document = aws_iam.PolicyDocument(
             statements=[
                 aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=read),
@@ -84,17 +88,17 @@ class Permissions:
         )
         role = aws_iam.Role(
             stack,
-            f"{job.name}JobRole",
+            f"{workload.resource_name}JobRole",
             assumed_by=assumed_by,
-            description=f"Permissions of {job.workload} jobs.",
+            description=f"Permissions of {workload.name} jobs.",
             managed_policies=[self._common],
             inline_policies={"Files": document},
         )
         folders = {
-            f"<DataBucket.Arn>/{job.data}/*": "The files of a data set are not known beforehand.",
+            f"<DataBucket.Arn>/{workload.data_set}/*": "The files of a data set are not known beforehand.",
             **{
                 f"<ArtifactBucket.Arn>/{name}/*": "A run names its own files, below its workload's name."
-                for name in (job.workload, *job.reads)
+                for name in (workload.name, *workload.reads)
             },
         }
         acknowledge(role, {f"IAM5[Resource::{folder}]": reason for folder, reason in folders.items()})

@@ -6,6 +6,8 @@ from typing import Any
 from aws_cdk import Aws, CfnCondition, Fn, Stack, aws_ec2, aws_iam, aws_s3, aws_secretsmanager
 from constructs import Construct
 
+from contract.metrics import Namespace
+from contract.stacks import WebAppOutput
 from infra.alerts import AlertTopic
 from infra.code import CodeBundle
 from infra.config import Config
@@ -15,7 +17,7 @@ from infra.parameters import is_chosen, only_if
 from infra.stack import GroundworkStack
 from infra.web_app import servers
 from infra.web_app.database import Database
-from infra.web_app.monitoring import METRICS, WATCHED, alarms, dashboard
+from infra.web_app.monitoring import WATCHED, alarms, dashboard
 from infra.web_app.network import WebNetwork, open_ssh
 from infra.web_app.servers import Servers
 
@@ -48,15 +50,19 @@ class WebApp(GroundworkStack):
         made = alarms(topic, self.settings, metrics, self.database.instance.ref)
         board = dashboard(self, metrics, self.database.instance.ref)
 
-        self.output("SiteUrl", f"https://{address}/", "Where the site is.")
-        self.output("DatabaseEndpoint", self.database.instance.attr_endpoint_address, "Host name of MySQL.")
-        self.output("DatabasePort", self.database.instance.attr_endpoint_port, "Port of MySQL.")
-        self.output("DatabaseSecretArn", self.database.secret.secret_arn, "Secret with how to reach MySQL.")
-        self.output("SessionSecretArn", self.session.secret_arn, "Secret that signs cookies and form tokens.")
-        self.output("AssetsBucketName", self.assets.bucket_name, "Holds posters and static files.")
-        self.output("LogGroupName", self.logs.log_group_name, "Holds what the site and its instances log.")
-        self.output("TopicArn", topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
-        self.output("DashboardName", board.dashboard_name, "The metrics in CloudWatch.")
+        self.output(WebAppOutput.SITE_URL, f"https://{address}/", "Where the site is.")
+        self.output(WebAppOutput.DATABASE_ENDPOINT, self.database.instance.attr_endpoint_address, "Host name of MySQL.")
+        self.output(WebAppOutput.DATABASE_PORT, self.database.instance.attr_endpoint_port, "Port of MySQL.")
+        self.output(
+            WebAppOutput.DATABASE_SECRET_ARN, self.database.secret.secret_arn, "Secret with how to reach MySQL."
+        )
+        self.output(
+            WebAppOutput.SESSION_SECRET_ARN, self.session.secret_arn, "Secret that signs cookies and form tokens."
+        )
+        self.output(WebAppOutput.ASSETS_BUCKET_NAME, self.assets.bucket_name, "Holds posters and static files.")
+        self.output(WebAppOutput.LOG_GROUP_NAME, self.logs.log_group_name, "Holds what the site and its instances log.")
+        self.output(WebAppOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
+        self.output(WebAppOutput.DASHBOARD_NAME, board.dashboard_name, "The metrics in CloudWatch.")
         for alarm_name, each in made.items():
             self.output(f"{alarm_name}Name", each.ref, f"The alarm on {WATCHED[alarm_name]}.")
 
@@ -141,7 +147,7 @@ class WebApp(GroundworkStack):
             aws_iam.PolicyStatement(
                 actions=["cloudwatch:PutMetricData"],
                 resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": METRICS}},
+                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.STOREFRONT}},
             ),
         ]
         key = open_ssh(self, self.network.instances, self.settings)

@@ -3,10 +3,10 @@
 from aws_cdk import Duration, aws_cloudwatch
 from constructs import Construct
 
+from contract.metrics import Namespace, StorefrontMetric
 from infra.alerts import AlertTopic, alarm
 from infra.settings.web_app import WebAppSettings
 
-METRICS = "Groundwork/Storefront"
 GIB = 1024**3
 LOW_STORAGE = 2 * GIB
 #: What each alarm is on.
@@ -94,8 +94,8 @@ def alarms(
             "ApplicationErrorsAlarm",
             what_to_do="Visitors met errors. Read the log group: lines with level error have the traceback, lines "
             'with "unavailable" say whether the database or the bucket was away.',
-            namespace=METRICS,
-            metric="Errors",
+            namespace=Namespace.STOREFRONT,
+            metric=StorefrontMetric.ERRORS,
             period_seconds=300,
             threshold=5,
         ),
@@ -125,7 +125,11 @@ def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aw
         title="Latency, ms",
         left=[
             aws_cloudwatch.Metric(
-                namespace=METRICS, metric_name="Latency", statistic=statistic, period=Duration.minutes(1), label=label
+                namespace=Namespace.STOREFRONT,
+                metric_name=StorefrontMetric.LATENCY,
+                statistic=statistic,
+                period=Duration.minutes(1),
+                label=label,
             )
             for statistic, label in (("p50", "half of the requests"), ("p99", "99 of 100"))
         ],
@@ -134,13 +138,13 @@ def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aw
     )
     made = aws_cloudwatch.Dashboard(scope, "Dashboard")
     made.add_widgets(
-        graph("Requests", METRICS, {}, Requests="Sum"),
+        graph("Requests", Namespace.STOREFRONT, {}, Requests="Sum"),
         latency,
-        graph("Application errors", METRICS, {}, Errors="Sum"),
+        graph("Application errors", Namespace.STOREFRONT, {}, Errors="Sum"),
         graph("Processor, %", "AWS/EC2", servers, CPUUtilization="Average"),
         graph("Network, bytes", "AWS/EC2", servers, NetworkIn="Sum", NetworkOut="Sum"),
         graph("Failed status checks", "AWS/EC2", servers, StatusCheckFailed="Maximum"),
-        graph("Memory and disk, %", METRICS, {}, MemoryUtilization="Maximum", DiskUtilization="Maximum"),
+        graph("Memory and disk, %", Namespace.STOREFRONT, {}, MemoryUtilization="Maximum", DiskUtilization="Maximum"),
         graph("Database: connections", "AWS/RDS", rds, DatabaseConnections="Maximum"),
         graph("Database: free storage, bytes", "AWS/RDS", rds, FreeStorageSpace="Minimum"),
     )

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from contract.metrics import Namespace
+from contract.workloads import TRAINING
 from infra.code import LOADER, PACKAGES, PROJECT
 from infra.training.one_off import SCRIPT
 from localcloud import engines
 from workloads import bootstrap
-from workloads.training.runtime.cloudwatch import NAMESPACE, PROBLEMS, PUBLISHED
-from workloads.training.runtime.workload import WORKLOADS
+from workloads.training.runtime.cloudwatch import PROBLEMS, PUBLISHED
 
 from .conftest import Json, Synthesised, as_list, of_type, only, statements
 
@@ -161,7 +162,7 @@ def test_every_workload_has_its_job_its_data_and_its_place_on_the_dashboard(temp
     jobs = {name: body["Properties"] for name, body in of_type(template, "AWS::Batch::JobDefinition")}
     trained = {name: jobs[name] for name in jobs if name.endswith("Job") and jobs[name]["Parameters"].get("task")}
     workloads = {name: containers(template)[name]["Command"][4] for name in trained}
-    assert set(workloads.values()) == set(WORKLOADS)
+    assert set(workloads.values()) == set(TRAINING)
     folders = {workloads[name]: body["Parameters"]["data"]["Fn::Join"][1][2] for name, body in trained.items()}
     assert folders == {
         "digit-classifier": "/mnist",
@@ -170,7 +171,7 @@ def test_every_workload_has_its_job_its_data_and_its_place_on_the_dashboard(temp
         "player-position": "/nfl",
     }
     dashboard = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
-    assert [workload for workload in WORKLOADS if workload not in dashboard] == []
+    assert [workload for workload in TRAINING if workload not in dashboard] == []
 
 
 def test_every_job_has_shared_memory_a_limit_a_cache_and_a_log_group_of_the_stack(template: Json) -> None:
@@ -229,7 +230,7 @@ def test_every_role_of_a_job_reads_the_code_and_lists_but_deletes_no_version(tem
     common = template["Resources"]["JobPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert [s["Action"] for s in common] == ["s3:GetObject", "s3:ListBucket", "cloudwatch:PutMetricData"]
     roles = {json.dumps(container["JobRoleArn"]) for container in containers(template).values()}
-    assert len(roles) == len(WORKLOADS) + 1
+    assert len(roles) == len(TRAINING) + 1
     for name in re.findall(r'"(\w+Role)"', "".join(roles)):
         assert template["Resources"][name]["Properties"]["ManagedPolicyArns"] == [{"Ref": "JobPolicy"}]
     assert not [s for _, s in statements(template) if "s3:DeleteObjectVersion" in as_list(s["Action"])]
@@ -258,7 +259,7 @@ def test_alarms_ring_when_training_goes_wrong(template: Json) -> None:
     known = {name for name, _ in PUBLISHED.values()}
     for name, alarm in alarms.items():
         assert name in known
-        assert alarm["Namespace"] == NAMESPACE
+        assert alarm["Namespace"] == Namespace.TRAINING
         assert "Dimensions" not in alarm  # of whichever workload
     assert set(alarms) == {PUBLISHED[name][0] for name in PROBLEMS}
 

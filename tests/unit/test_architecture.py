@@ -1,14 +1,36 @@
 """Dependencies point one way: `groundwork` composes packages that never import each other; all import `contract`."""
 
 import ast
+import re
 import sys
+from enum import EnumType
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from contract import metrics, stacks, tags
+from contract.workloads import TRAINING, Machine
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"contract", "groundwork", "infra", "localcloud", "workloads"}
+PACKAGES = {"contract", "infra", "localcloud", "workloads", "groundwork"}
+#: What each package may import; the command line composes all of them.
+BELOW = {"contract": set(), "infra": {"contract"}, "localcloud": {"contract"}, "workloads": {"contract"}}
+
+#: Parameters and properties of AWS, and our class, that have the same name as something in the contract.
+OTHER_MEANINGS = {
+    "AlarmName",
+    "AutoScalingGroupName",
+    "DatabaseName",
+    "FunctionName",
+    "LaunchTemplateId",
+    "LogGroupName",
+    "MetricName",
+    "TableName",
+    "TerminationAlarm",
+    "TopicArn",
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -22,19 +44,40 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("package", ["infra", "localcloud", "workloads"])
-def test_a_package_imports_none_of_the_others_but_the_contract(package: str) -> None:
+@pytest.mark.parametrize("package", sorted(BELOW))
+def test_a_package_imports_only_what_is_below_it(package: str) -> None:
     files = sorted((ROOT / package).rglob("*.py"))
     assert files
-    wrong = {str(path.relative_to(ROOT)): imported(path) & (PACKAGES - {package, "contract"}) for path in files}
+    wrong = {str(path.relative_to(ROOT)): imported(path) & (PACKAGES - {package} - BELOW[package]) for path in files}
     assert {path: names for path, names in wrong.items() if names} == {}
 
 
 def test_the_contract_needs_nothing_but_python() -> None:
-    files = sorted((ROOT / "contract").rglob("*.py"))
-    assert files
-    for path in files:
-        assert imported(path) <= {*sys.stdlib_module_names, "contract"}, path
+    for path in sorted((ROOT / "contract").rglob("*.py")):
+        assert imported(path) <= set(sys.stdlib_module_names) | {"contract"}, path
+
+
+def contract_names() -> set[str]:
+    """The values that only the contract may spell out."""
+    enumerations = (*vars(stacks).values(), *vars(metrics).values())
+    members = [member for kind in enumerations if isinstance(kind, EnumType) for member in kind]
+    words = {str(member) for member in members if len(re.findall("[A-Z]", member)) > 1}  # `Engine` is also a word
+    jobs = {workload.job_output(machine) for workload in TRAINING.values() for machine in get_args(Machine)}
+    return words | jobs | {value for name, value in vars(tags).items() if name.isupper()}
+
+
+def test_a_name_of_the_contract_is_written_nowhere_else() -> None:
+    names = contract_names() - OTHER_MEANINGS
+    for package in sorted(PACKAGES - {"contract"}):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    assert node.value not in names, f"{path.relative_to(ROOT)}:{node.lineno} repeats {node.value!r}"
+
+
+def test_the_runtime_of_the_training_imports_no_model() -> None:
+    for path in sorted((ROOT / "workloads" / "training" / "runtime").rglob("*.py")):
+        assert "workloads.training.models" not in path.read_text(), path
 
 
 def test_functions_need_nothing_but_python_and_boto3() -> None:

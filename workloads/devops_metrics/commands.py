@@ -15,15 +15,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from contract.errors import InputError
-from workloads.devops_metrics.schema import Schema
+from contract.stacks import StackName
 from workloads.devops_metrics.settings import FleetSettings
 from workloads.options import add_options, validated
+from workloads.timeseries.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from workloads.devops_metrics.ingest import Tally
-    from workloads.devops_metrics.store import Period
+    from workloads.timeseries.store import Period
 
 app = typer.Typer(
     no_args_is_help=True, help="Monitoring data in a time series database: ingest, query, find incidents."
@@ -52,7 +53,7 @@ app.command("simulate", help="Write a CSV file of a simulated fleet, and one tha
 @app.command()
 def ingest(  # noqa: PLR0917 - its options
     file: Annotated[Path, typer.Argument(help="CSV file.", show_default=False)],
-    stack: Stack = "DevOpsMetrics",
+    stack: Stack = StackName.DEVOPS_METRICS,
     mapping: Mapping = None,
     quarantine: Annotated[
         Path | None,
@@ -62,11 +63,11 @@ def ingest(  # noqa: PLR0917 - its options
     writers: Annotated[int, typer.Option(min=1, max=64, help="Batches written at the same time.")] = 4,
 ) -> None:
     """Write a CSV file into the database. Running it again changes nothing."""
-    from workloads.devops_metrics.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
     from workloads.devops_metrics.heartbeat import Heartbeat  # noqa: PLC0415
     from workloads.devops_metrics.ingest import Quarantine  # noqa: PLC0415
     from workloads.devops_metrics.ingest import ingest as run  # noqa: PLC0415
     from workloads.devops_metrics.reader import Reader  # noqa: PLC0415
+    from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
 
     stop = threading.Event()
     if watch:
@@ -92,7 +93,7 @@ def ingest(  # noqa: PLR0917 - its options
 
 
 def _summary(tally: Tally, quarantine: Path) -> str:
-    from workloads.devops_metrics.liveanalytics import US_DOLLARS_PER_KIB  # noqa: PLC0415 - boto3 takes a second to import
+    from workloads.timeseries.liveanalytics import US_DOLLARS_PER_KIB  # noqa: PLC0415 - boto3 takes a second to import
 
     where = f" (see {quarantine})" if tally.quarantined else ""
     text = (
@@ -108,7 +109,7 @@ def _summary(tally: Tally, quarantine: Path) -> str:
 @app.command()
 def query(  # noqa: PLR0917 - its options
     name: Annotated[str, typer.Argument(help="A question; `queries` lists them.", show_default=False)],
-    stack: Stack = "DevOpsMetrics",
+    stack: Stack = StackName.DEVOPS_METRICS,
     last: Annotated[str, typer.Option(help="How far to look back: 30m, 24h, 14d (default: the question's own).")] = "",
     until: Annotated[str, typer.Option(help="Where the period ends, as 2026-01-31T12:00 in UTC (default: now).")] = "",
     plot: Annotated[
@@ -128,9 +129,9 @@ def query(  # noqa: PLR0917 - its options
     mapping: Mapping = None,
 ) -> None:
     """Answer a named question: a table, a figure, or both."""
-    from workloads.devops_metrics.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
     from workloads.devops_metrics.queries import find  # noqa: PLC0415
-    from workloads.devops_metrics.store import AskedOnce  # noqa: PLC0415
+    from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
+    from workloads.timeseries.store import AskedOnce  # noqa: PLC0415
 
     chosen = find(name)
     period = _period(last, until, chosen.period)
@@ -181,9 +182,9 @@ def queries() -> None:
 
 
 @app.command()
-def describe(stack: Stack = "DevOpsMetrics", mapping: Mapping = None) -> None:
+def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -> None:
     """Show what the database holds: rows, oldest and newest, retention."""
-    from workloads.devops_metrics.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
+    from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
 
     held = connect(stack, Schema.load(mapping)).describe()
     kept = f"{held.retention / timedelta(days=1):g} days" if held.retention else "for ever"
@@ -195,7 +196,7 @@ def describe(stack: Stack = "DevOpsMetrics", mapping: Mapping = None) -> None:
 
 
 def _period(last: str, until: str, usual: timedelta) -> Period:
-    from workloads.devops_metrics.store import Period  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.timeseries.store import Period  # noqa: PLC0415 - pandas takes a second to import
 
     units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     length = usual

@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 
 from contract.errors import GroundworkError
+from contract.metrics import IngestionMetric, Namespace
 from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from workloads.devops_metrics.ingest import Tally
 
-NAMESPACE = "Groundwork/DevOpsMetrics"
 _EVERY = 60.0  # seconds
 
 
@@ -52,11 +52,11 @@ class Heartbeat:
                 "Value": float(after - before),
                 "Unit": "Count",
             }
-            for name, after, before in zip(("RowsWritten", "RowsRejected"), now, self._sent, strict=True)
+            for name, after, before in zip(IngestionMetric, now, self._sent, strict=True)
         ]
         try:
             with asking_aws("Metrics", service="CloudWatch"):
-                self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+                self._cloudwatch.put_metric_data(Namespace=Namespace.DEVOPS_METRICS, MetricData=data)
         except GroundworkError as error:
             if self._warn:
                 self._warn(f"CloudWatch takes no metrics, and ingestion goes on. {error}")

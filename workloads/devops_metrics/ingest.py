@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from workloads.devops_metrics.reader import Batch, Reader
-    from workloads.devops_metrics.store import MetricStore, Written
+    from workloads.timeseries.store import MetricStore, Written
 
 
 @dataclass

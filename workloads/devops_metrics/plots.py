@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from workloads.devops_metrics.store import MetricStore, Period
+    from workloads.timeseries.store import MetricStore, Period
 
 _SHOWN = 12  # applications that fit into a figure
 _CURVES = {

@@ -11,12 +11,12 @@ import pandas as pd
 
 from contract.errors import InputError
 from workloads.devops_metrics.anomalies import WINDOW, find_anomalies
-from workloads.devops_metrics.store import Aggregation, Column, Period
+from workloads.timeseries.store import Aggregation, Column, Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workloads.devops_metrics.store import MetricStore
+    from workloads.timeseries.store import MetricStore
 
 FIVE_MINUTES = timedelta(minutes=5)
 WEEK = timedelta(days=7)

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from contract.errors import InputError, phrase
 from workloads.devops_metrics.timestamps import Timestamps
+from workloads.timeseries.row import Dimensions, Row, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from workloads.devops_metrics.schema import MeasureType, Schema
-
-Value = float | int | bool | str
-Dimensions = tuple[str, ...]
+    from workloads.timeseries.schema import MeasureType, Schema
 
 BATCH_ROWS = 10_000
 _LONGEST_LINE = 1 << 20  # bytes
@@ -28,24 +26,6 @@ _LONGEST_VALUE = 2048  # bytes of a dimension's value: LiveAnalytics' limit
 _FUTURE = 15 * 60 * 10**6  # microseconds; LiveAnalytics takes no later time, and a later one is a wrong clock anyway
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?", re.ASCII)
-
-
-class Row(NamedTuple):
-    """One line that can be written.
-
-    Attributes:
-        line: Its number in the file, from 1 (the header).
-        time: Since 1970-01-01 UTC, in the schema's precision (microseconds in a file).
-        dimensions: In the schema's order.
-        measures: In the schema's order; None where the cell is empty.
-        text: The line as it stands in the file.
-    """
-
-    line: int
-    time: int
-    dimensions: Dimensions
-    measures: tuple[Value | None, ...]
-    text: str
 
 
 class Fault(NamedTuple):

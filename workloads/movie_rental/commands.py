@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from contract.errors import GroundworkError, InputError, TemporaryError, phrase
+from contract.stacks import StackName
 
 if TYPE_CHECKING:
     from workloads.movie_rental.source import Source
@@ -30,7 +31,7 @@ SourceUrl = Annotated[
 ]
 Number = Annotated[int, typer.Argument(help="The customer's number.", show_default=False)]
 Limit = Annotated[int, typer.Option(min=1, max=100, help="How many at most.")]
-DEFAULT = "DataEcosystem"
+DEFAULT = StackName.DATA_ECOSYSTEM
 
 
 @app.command("load-source")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from contract.errors import InputError
-from workloads.devops_metrics.connection import database_access, store_of
+from contract.stacks import DataEcosystemOutput, StackName
 from workloads.movie_rental.embeddings import restored
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
@@ -18,13 +18,14 @@ from workloads.movie_rental.outbox import FifoQueue
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.stack_outputs import stack_outputs
+from workloads.timeseries.connection import database_access, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workloads.movie_rental.ports import Embedder, Graph, Library, Queue, SearchIndex, TimeSeries
 
-STACK = "DataEcosystem"
+STACK = StackName.DATA_ECOSYSTEM
 
 
 @dataclass
@@ -82,9 +83,12 @@ class Stack:
     @cached_property
     def database_url(self) -> str:
         """The database's URL with the password of its secret."""
-        secret = database_access(self._output("DatabaseSecretArn"))
+        secret = database_access(self._output(DataEcosystemOutput.DATABASE_SECRET_ARN))
         user, password = quote(secret["username"], safe=""), quote(secret["password"], safe="")
-        host, port = self._output("DatabaseEndpoint"), self._output("DatabasePort")
+        host, port = (
+            self._output(DataEcosystemOutput.DATABASE_ENDPOINT),
+            self._output(DataEcosystemOutput.DATABASE_PORT),
+        )
         trust = os.environ.get("PGSSLROOTCERT", "")
         mode = f"verify-full&sslrootcert={quote(trust)}" if trust else "require"
         return f"postgresql://{user}:{password}@{host}:{port}/{secret.get('dbname', 'postgres')}?sslmode={mode}"
@@ -97,17 +101,19 @@ class Stack:
     @cached_property
     def library(self) -> DynamoLibrary:
         """DynamoDB."""
-        return DynamoLibrary(self._output("MoviesTableName"))
+        return DynamoLibrary(self._output(DataEcosystemOutput.MOVIES_TABLE_NAME))
 
     @cached_property
     def index(self) -> OpenSearchIndex:
         """OpenSearch."""
-        return OpenSearchIndex(self._output("SearchEndpoint"), certificates=os.environ.get("AWS_CA_BUNDLE"))
+        return OpenSearchIndex(
+            self._output(DataEcosystemOutput.SEARCH_ENDPOINT), certificates=os.environ.get("AWS_CA_BUNDLE")
+        )
 
     @cached_property
     def graph(self) -> NeptuneGraph:
         """Neptune."""
-        return NeptuneGraph(self._output("GraphEndpoint"))
+        return NeptuneGraph(self._output(DataEcosystemOutput.GRAPH_ENDPOINT))
 
     @cached_property
     def series(self) -> TimestreamSeries:
@@ -117,12 +123,12 @@ class Stack:
     @cached_property
     def queue(self) -> FifoQueue:
         """SQS."""
-        return FifoQueue(self._output("RentalEventsQueueUrl"))
+        return FifoQueue(self._output(DataEcosystemOutput.RENTAL_EVENTS_QUEUE_URL))
 
     @property
     def search_writer(self) -> str:
         """The role that the library's stream writes to the search index with."""
-        return self._outputs.get("SearchWriterRoleArn", "")
+        return self._outputs.get(DataEcosystemOutput.SEARCH_WRITER_ROLE_ARN, "")
 
     def __enter__(self) -> Self:
         return self

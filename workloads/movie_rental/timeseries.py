@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from contract.errors import InputError, phrase
-from workloads.devops_metrics.reader import Row
-from workloads.devops_metrics.schema import Precision, Schema
-from workloads.devops_metrics.store import Aggregation, Column, Period
 from workloads.movie_rental.events import NO_CATEGORY, cents, point_time
+from workloads.timeseries.row import Row
+from workloads.timeseries.schema import Precision, Schema
+from workloads.timeseries.store import Aggregation, Column, Period
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from workloads.devops_metrics.store import MetricStore
     from workloads.movie_rental.model import Rental
+    from workloads.timeseries.store import MetricStore
 
 
 class RentalSchema(Schema):

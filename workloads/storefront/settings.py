@@ -7,18 +7,19 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from contract.errors import InputError
+from contract.stacks import StackName, WebAppOutput
 from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STACK = "WebApp"
+STACK = StackName.WEB_APP
 _PREFIX = "STOREFRONT_"
 _OUTPUTS = {
-    "database_secret": "DatabaseSecretArn",
-    "session_secret": "SessionSecretArn",
-    "bucket": "AssetsBucketName",
-    "log_group": "LogGroupName",
+    "database_secret": WebAppOutput.DATABASE_SECRET_ARN,
+    "session_secret": WebAppOutput.SESSION_SECRET_ARN,
+    "bucket": WebAppOutput.ASSETS_BUCKET_NAME,
+    "log_group": WebAppOutput.LOG_GROUP_NAME,
 }
 
 

@@ -22,14 +22,13 @@ import boto3
 from botocore.config import Config
 
 from contract.errors import GroundworkError
+from contract.metrics import Namespace, StorefrontMetric
 from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
-NAMESPACE = "Groundwork/Storefront"
-REQUESTS, ERRORS, LATENCY = "Requests", "Errors", "Latency"
 
 _SEND_SECONDS, _METRIC_SECONDS = 2.0, 60.0
 _LINES_KEPT, _LINES_PER_REQUEST, _LONGEST_TRACEBACK = 10_000, 1_000, 8_000
@@ -128,7 +127,10 @@ class Metrics:
     def flush(self) -> None:
         """Send what was counted since the last time, zeros too: an alarm needs data. Lost if CloudWatch is away."""
         with self._lock:
-            counted, latencies = {REQUESTS: self._requests, ERRORS: self._errors}, self._latencies
+            counted, latencies = (
+                {StorefrontMetric.REQUESTS: self._requests, StorefrontMetric.ERRORS: self._errors},
+                self._latencies,
+            )
             self._requests, self._errors, self._latencies = 0, 0, Counter()
         data: list[Any] = [
             {"MetricName": name, "Value": float(value), "Unit": "Count"} for name, value in counted.items()
@@ -137,10 +139,12 @@ class Metrics:
         for start in range(0, len(values), _VALUES_PER_METRIC):
             some = values[start : start + _VALUES_PER_METRIC]
             counts = [float(latencies[value]) for value in some]
-            data.append({"MetricName": LATENCY, "Values": some, "Counts": counts, "Unit": "Milliseconds"})
+            data.append(
+                {"MetricName": StorefrontMetric.LATENCY, "Values": some, "Counts": counts, "Unit": "Milliseconds"}
+            )
         try:
             with asking_aws("Metrics", service="CloudWatch"):
-                self._client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+                self._client.put_metric_data(Namespace=Namespace.STOREFRONT, MetricData=data)
             self._warned = False
         except GroundworkError as error:
             if not self._warned:

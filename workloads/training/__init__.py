@@ -1,4 +1,4 @@
-"""Training workloads: one file a model, and the runtime they share."""
+"""Training workloads: a folder for each model, and the runtime that they share."""
 
 import os
 

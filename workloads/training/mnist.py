@@ -1,4 +1,4 @@
-"""MNIST and data sets of its form: idx files, and images of digits in other files."""
+"""MNIST and data sets of its form: idx files, wherever and under whatever of their common names people have them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import gzip
 import hashlib
 import io
 import math
+import re
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
-    from workloads.training.runtime.storage import Location
+    from workloads.storage import Location
 
 SIDE = 28
 CLASSES = 10
@@ -28,6 +31,11 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+_DIMENSIONS = {"images": 3, "labels": 1}
+_NAME = re.compile(r"(?P<stem>(?P<part>train|t10k|test)-(?P<what>images|labels))[-.]idx[13]-ubyte(\.gz)?")
+_EMNIST = re.compile(r"emnist-\w+-(train|test)-(images|labels)")
+_FEWEST_IMAGES = 2
+_SHOWN = 4  # names in a message
 _UNSIGNED_BYTE = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -64,27 +72,31 @@ class Digits:
 def load_mnist(data: Location) -> Digits:
     """Read the four idx files of a data set, `.gz` or not, at a location or in its `MNIST/raw` (torchvision's layout).
 
+    `train-images.idx3-ubyte` and a folder of the file's own name around it are understood, too: common programs that
+    unpack archives make these names.
+
     Raises:
-        InputError: A file is missing, damaged, or does not hold what it should.
+        InputError: A file is missing, damaged, or does not hold what it should; or the files are of another data set.
     """
-    train_images, train_labels, test_images, test_labels = (_file(data, name) for name in FILES)
-    return Digits(*_read_pair(train_images, train_labels), *_read_pair(test_images, test_labels))
+    train_images, train_labels, test_images, test_labels = _files(data)
+    digits = Digits(*_read_pair(train_images, train_labels), *_read_pair(test_images, test_labels))
+    if len(digits.train_images) < _FEWEST_IMAGES:
+        raise InputError(
+            f"{train_images}: The {len(digits.train_images)} images are too few to train on: at least "
+            f"{_FEWEST_IMAGES} are needed, because some of them are held out to validate."
+        )
+    return digits
 
 
 def read_images(source: Location) -> NDArray[np.uint8]:
-    """Images from an idx file (`.gz` or not), an `.npy` file, or a folder of PNG files in the order of their names.
+    """Read images of an idx file (`.gz` or not) or an `.npy` file.
 
     Returns:
         uint8 [n, 28, 28].
 
     Raises:
-        InputError: There are no such images, or they are not 28x28 in grey.
+        InputError: The file holds no such images.
     """
-    if not source.is_file():
-        names = [name for name in source.names() if name.lower().endswith(".png")]
-        if not names:
-            raise InputError(f"{source}: There is no such file, and no folder with PNG files.")
-        return np.stack([_png(source / name) for name in names])
     content = source.read()
     images = _npy(content, source.uri) if source.name.endswith(".npy") else parse_idx(content, source.uri)
     return _checked_images(images, source.uri)
@@ -157,14 +169,41 @@ def sample_mnist() -> dict[str, bytes]:
     return {f"{name}.gz": gzip.compress(format_idx(array), mtime=0) for name, array in zip(FILES, arrays, strict=True)}
 
 
-def _file(data: Location, name: str) -> Location:
-    candidates = [data / folder / f"{name}{suffix}" for folder in ("", "MNIST/raw") for suffix in (".gz", "")]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise InputError(
-        f"{data}: There is no {name}.gz (nor {name}, nor MNIST/raw). MNIST consists of {', '.join(FILES)}."
-    )
+def _files(data: Location) -> list[Location]:
+    """The four files of a data set, in the order of `FILES`."""
+    names = data.names()
+    sets: dict[str, dict[str, str]] = {}
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        if match := _NAME.fullmatch(file):
+            if folder.rpartition("/")[2].startswith(match["stem"]):  # a folder that an unpacked archive made
+                folder = folder.rpartition("/")[0]
+            which = f"{'train' if match['part'] == 'train' else 't10k'}-{match['what']}"
+            sets.setdefault(folder, {}).setdefault(f"{which}-idx{_DIMENSIONS[match['what']]}-ubyte", name)
+    for folder in ("", "MNIST/raw"):
+        if sets.get(folder, {}).keys() == {*FILES}:
+            return [data / sets[folder][file] for file in FILES]
+    raise InputError(f"{data}: {_what_is_there(data, names, sets)}")
+
+
+def _what_is_there(data: Location, names: Sequence[str], sets: Mapping[str, Mapping[str, str]]) -> str:
+    """Why the files of a folder cannot be used, and what to do."""
+    whole = [folder for folder, files in sets.items() if files.keys() == {*FILES}]
+    if whole:
+        return f"The data set is in {' and in '.join(whole)}. Name the folder that you want: --data {data}/{whole[0]}."
+    if emnist := next((name for name in names if _EMNIST.search(name)), ""):
+        return (
+            f"The file {emnist} is of EMNIST, whose images are stored transposed. Transpose each image, and save the "
+            f"files as {FILES[0]} and so on. Only the digits 0 to 9 can be learnt."
+        )
+    if sets:
+        folder, files = max(sets.items(), key=lambda item: len(item[1]))
+        where = f" in {folder}" if folder else ""
+        missing = ", ".join(name for name in FILES if name not in files)
+        return f"There is {', '.join(files.values())}{where}, but {missing} is missing (.gz or not)."
+    there = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    what = f"there is {there}" if names else "there are no files at all"
+    return f"There is no {FILES[0]}.gz (nor {FILES[0]}); {what}. Expected: {', '.join(FILES)}."
 
 
 def _read_pair(images_at: Location, labels_at: Location) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -176,7 +215,10 @@ def _read_pair(images_at: Location, labels_at: Location) -> tuple[NDArray[np.uin
         raise InputError(f"{labels_at}: There are {len(labels)} labels for the {len(images)} images of {images_at}.")
     wrong = np.flatnonzero(labels >= CLASSES)
     if len(wrong):
-        raise InputError(f"{labels_at}, row {wrong[0]}: The label is {labels[wrong[0]]}, but labels are 0 to 9.")
+        raise InputError(
+            f"{labels_at}, row {wrong[0]}: The label is {labels[wrong[0]]}, but labels are 0 to 9: the models know ten "
+            "classes."
+        )
     return images, labels
 
 
@@ -196,14 +238,3 @@ def _npy(content: bytes, name: str) -> NDArray[np.uint8]:
     if array.dtype != np.uint8:
         raise InputError(f"{name}: The values are of type {array.dtype}, but must be uint8, 0 (background) to 255.")
     return array
-
-
-def _png(source: Location) -> NDArray[np.uint8]:
-    try:
-        with Image.open(io.BytesIO(source.read())) as image:
-            pixels = np.asarray(image.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise InputError(f"{source}: The file is not a PNG image: {phrase(error)}.") from error
-    if pixels.shape != (SIDE, SIDE):
-        raise InputError(f"{source}: The image has {pixels.shape[1]}x{pixels.shape[0]} pixels, but must have 28x28.")
-    return pixels

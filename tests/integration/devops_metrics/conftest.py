@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from localcloud import LocalCloud, influxdb, processes
-from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
-from workloads.devops_metrics.liveanalytics import LiveAnalytics
 from workloads.devops_metrics.reader import Reader
-from workloads.devops_metrics.schema import Schema
 from workloads.devops_metrics.settings import FleetSettings
 from workloads.devops_metrics.simulate import simulate
-from workloads.devops_metrics.store import MetricStore
+from workloads.timeseries.influxdb import InfluxDB
+from workloads.timeseries.liveanalytics import LiveAnalytics
+from workloads.timeseries.schema import Schema
+from workloads.timeseries.store import MetricStore
 
 ENGINES = ("influxdb", "liveanalytics")
 ACCESS = {"username": "admin", "password": "it's \\ secret"}

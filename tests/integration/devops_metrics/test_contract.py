@@ -8,8 +8,8 @@ import pytest
 
 from contract.errors import InputError
 from workloads.devops_metrics.queries import QUERIES, ask
-from workloads.devops_metrics.reader import Row
-from workloads.devops_metrics.store import Aggregation, Column, MetricStore, Period
+from workloads.timeseries.row import Row
+from workloads.timeseries.store import Aggregation, Column, MetricStore, Period
 
 from .conftest import ENGINES, Engines, load
 

@@ -12,9 +12,9 @@ import pytest
 from contract.errors import InputError, UnavailableError
 from localcloud import influxdb, processes
 from localcloud.certificates import Certificate, issue
-from workloads.devops_metrics.connection import address
-from workloads.devops_metrics.influxdb import InfluxDB
-from workloads.devops_metrics.reader import Row
+from workloads.timeseries.connection import address
+from workloads.timeseries.influxdb import InfluxDB
+from workloads.timeseries.row import Row
 
 from .conftest import ACCESS
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
-from workloads.devops_metrics.influxdb import InfluxDB
-from workloads.devops_metrics.liveanalytics import LiveAnalytics
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -19,6 +17,8 @@ from workloads.movie_rental.outbox import FifoQueue
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.rental_company.generated import GeneratedCompany
+from workloads.timeseries.influxdb import InfluxDB
+from workloads.timeseries.liveanalytics import LiveAnalytics
 
 ACCESS = {"username": "admin", "password": "it's \\ secret"}
 #: Nothing of it has to outlive the machine.

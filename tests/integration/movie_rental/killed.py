@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.movie_rental.embeddings import LatentSemanticModel
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -24,6 +23,7 @@ from workloads.movie_rental.outbox import FifoQueue
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+from workloads.timeseries.influxdb import InfluxDB
 
 
 def attempt(where: dict[str, Any], clients: Sequence[Any]) -> int:

@@ -12,7 +12,6 @@ import pytest
 
 from contract.errors import InputError
 from localcloud import neptune, processes
-from workloads.devops_metrics.influxdb import InfluxDB
 from workloads.movie_rental import customer, database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -28,6 +27,7 @@ from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.movie_rental.verify import Comparison, verify
 from workloads.rental_company.generated import GeneratedCompany
+from workloads.timeseries.influxdb import InfluxDB
 
 from .conftest import ACCESS, Servers
 

@@ -15,14 +15,14 @@ from moto import mock_aws
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from workloads import storage
 from workloads.__main__ import main
-from workloads.training import delivery_time
-from workloads.training.runtime import storage
+from workloads.storage import locate
+from workloads.training.models import delivery_time, load
+from workloads.training.models.delivery_time.orders import FILE
+from workloads.training.models.player_position.players import CLASSES, FACTS_FILE, RECEIVING_FILE, RUSHING_FILE
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.tune import Search
-from workloads.training.tabular.delivery import FILE
-from workloads.training.tabular.nfl import CLASSES, FACTS_FILE, RECEIVING_FILE, RUSHING_FILE
 
 DELIVERY = ("--splits", "2", "--epochs", "6", "--device", "cpu")
 POSITION = ("--splits", "1", "--epochs", "8", "--hidden", "16", "--trees", "15", "--device", "cpu")
@@ -127,6 +127,43 @@ def test_a_delivery_is_never_predicted_to_take_less_than_no_time(folder: Path, t
     assert float(table(tmp_path / "out.csv")[0]["prediction"]) >= 0
 
 
+def test_what_the_model_does_not_know_of_orders_is_said(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = table(folder / "delivery" / FILE)[:4]
+    rows[0] |= {"Weather": "Hail"}
+    rows[1] |= {"Weather": " rainy "}
+    rows[2] |= {"Distance_km": "500"}
+    write(tmp_path / "orders.csv", rows)
+    options = ("--input", tmp_path / "orders.csv", "--output", tmp_path / "out.csv")
+    assert command("predict", "delivery-time", "--model", folder / "delivery-time", *options) == 0
+    weather, distance = capsys.readouterr().err.splitlines()
+    assert weather.startswith("Note: 1 of 4 rows have a Weather that was not there in training")
+    assert weather.endswith("'Hail' (1).")
+    assert distance.startswith("Note: 1 of 4 rows have a Distance_km outside the ")
+
+
+def test_orders_of_a_european_spreadsheet_are_predicted_as_the_same_orders_with_points(
+    folder: Path, tmp_path: Path
+) -> None:
+    rows = table(folder / "delivery" / FILE)[:5]
+    write(tmp_path / "points.csv", rows)
+    lines = [";".join(rows[0]), *(";".join(row.values()).replace(".", ",") for row in rows), ";" * (len(rows[0]) - 1)]
+    (tmp_path / "commas.csv").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    for name in ("points", "commas"):
+        options = ("--input", tmp_path / f"{name}.csv", "--output", tmp_path / f"{name}-out.csv")
+        assert command("predict", "delivery-time", "--model", folder / "delivery-time", *options) == 0
+    assert table(tmp_path / "points-out.csv") == table(tmp_path / "commas-out.csv")
+
+
+def test_orders_that_are_all_the_same_give_a_model(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "same.csv", table(folder / "delivery" / FILE)[:1] * 30)
+    options = ("--data", tmp_path / "same.csv", "--output", tmp_path / "run", "--splits", "0", "--epochs", "2")
+    assert command("train", "delivery-time", *options, "--device", "cpu") == 0
+    assert metrics(tmp_path / "run")["test"]["feature_scores"] == {}
+    assert not (tmp_path / "run" / "figures" / "feature_scores.png").exists()
+
+
 def test_positions_are_measured_beside_their_parts_and_baselines_with_and_without_weights(folder: Path) -> None:
     test = metrics(folder / "player-position")["test"]
     assert {"majority", "logistic regression", "gradient boosting", "network alone"} <= set(test["models"])
@@ -228,7 +265,7 @@ def test_a_study_is_not_continued_on_other_data(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "study.journal").write_bytes(b"")
-    Search("delivery-time", {}, RunOptions(), "other data", str(tmp_path)).study(
+    Search("delivery-time", load("delivery-time"), {}, RunOptions(), "other data", str(tmp_path)).study(
         JournalStorage(JournalFileBackend(str(tmp_path / "study.journal")))
     )
     options = ("--data", folder / "delivery", "--output", tmp_path, "--device", "cpu")

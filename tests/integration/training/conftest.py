@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from workloads.__main__ import main
+from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist, sample_mnist
-from workloads.training.runtime.storage import locate
 
 Command = Callable[..., int]
 

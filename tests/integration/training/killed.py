@@ -22,11 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workloads.training import digit_judge
+from workloads.training.models import load
+from workloads.training.models.digit_gan import judge as digit_judge
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
-from workloads.training.runtime.workload import load
 
 FORK = multiprocessing.get_context("fork")  # so that PyTorch is imported once
 

@@ -17,13 +17,13 @@ import torchvision
 from moto import mock_aws
 from PIL import Image
 
-from workloads.training.digit_augmentation import augmented, shifted
-from workloads.training.digit_classifier import WORKLOAD
-from workloads.training.digit_classifier_settings import Settings
-from workloads.training.mnist import format_idx, load_mnist
-from workloads.training.runtime import storage
+from workloads import storage
+from workloads.storage import locate
+from workloads.training.mnist import FILES, format_idx, load_mnist
+from workloads.training.models.digit_classifier import WORKLOAD
+from workloads.training.models.digit_classifier.augmentation import augmented, shifted
+from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
 
 Command = Callable[..., int]
@@ -117,13 +117,31 @@ def test_predictions_are_in_order_and_the_same_from_every_kind_of_file(
         output = tmp_path / f"{name}.csv"
         arguments = ("predict", "digit-classifier", "--model", run, "--input", tmp_path / name, "--output", output)
         assert command(*arguments) == 0
-        written.add(output.read_text())
+        rows = list(csv.DictReader(output.read_text().splitlines()))
+        assert [row.pop("file", "") for row in rows] == (
+            sorted(path.name for path in (tmp_path / "png").iterdir()) if name == "png" else [""] * len(rows)
+        )
+        written.add(json.dumps(rows))
     assert len(written) == 1
-    rows = list(csv.DictReader(written.pop().splitlines()))
+    rows = json.loads(written.pop())
     assert next(iter(rows[0])) == "prediction"
     right = np.mean([int(row["prediction"]) == label for row, label in zip(rows, held.test_labels, strict=True)])
     assert right == pytest.approx(read(run)["test"]["accuracy"])
     assert all(0.1 <= float(row["confidence"]) <= 1 for row in rows)
+
+
+def test_a_digit_without_test_images_counts_neither_as_worst_nor_in_the_means(digits: Path, tmp_path: Path) -> None:
+    whole = load_mnist(locate(str(digits)))
+    arrays = [whole.train_images, whole.train_labels, whole.test_images, whole.test_labels]
+    for (images, labels), names in zip((arrays[:2], arrays[2:]), (FILES[:2], FILES[2:]), strict=True):
+        for array, name in zip((images, labels), names, strict=True):
+            (tmp_path / name).write_bytes(format_idx(array[labels < 5]))
+    fit(tmp_path, tmp_path / "run")
+    test = read(tmp_path / "run")["test"]
+    assert sorted(test["per_class_accuracy"]) == ["0", "1", "2", "3", "4"]
+    assert test["recall"] == pytest.approx(np.mean(list(test["per_class_accuracy"].values())))
+    card = (tmp_path / "run" / "MODEL_CARD.md").read_text()
+    assert "| 9 | 0 | – | – | – |" in card
 
 
 def test_the_reference_architecture_has_the_published_layers(digits: Path, tmp_path: Path) -> None:

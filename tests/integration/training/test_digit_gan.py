@@ -20,14 +20,14 @@ from moto import mock_aws
 from PIL import Image
 
 from workloads.errors import Interrupted
-from workloads.training import digit_classifier, digit_gan
-from workloads.training.digit_gan import Film
-from workloads.training.digit_gan_networks import Generator, draw
-from workloads.training.digit_gan_settings import Settings
-from workloads.training.digit_judge import Judge
+from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
+from workloads.training.models import digit_classifier, digit_gan
+from workloads.training.models.digit_gan import Film
+from workloads.training.models.digit_gan.judge import Judge
+from workloads.training.models.digit_gan.networks import Generator, draw
+from workloads.training.models.digit_gan.settings import Settings
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import locate
 from workloads.training.runtime.train import train
 
 Command = Callable[..., int]

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
-from workloads.training.runtime.storage import locate
-from workloads.training.tabular.delivery import sample_delivery
-from workloads.training.tabular.nfl_sample import sample_nfl
+from workloads.training.models.delivery_time.orders import sample_delivery
+from workloads.training.models.player_position.sample import sample_nfl
 
 KILLS = 20  # of each; benchmarks/resume.py kills by the clock, and after longer training
 IMAGES = 120  # to train on and to test on

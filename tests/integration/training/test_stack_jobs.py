@@ -15,10 +15,10 @@ import boto3
 import pytest
 
 from localcloud import LocalCloud
+from workloads import storage
 from workloads.__main__ import main
 from workloads.training.jobs import follow
 from workloads.training.mnist import FILES
-from workloads.training.runtime import storage
 
 PROJECT = Path(__file__).parents[3]
 

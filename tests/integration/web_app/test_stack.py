@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.web_app.monitoring import METRICS
+from contract.metrics import Namespace
 from localcloud import LocalCloud
 from localcloud.certificates import issue
 
@@ -52,7 +52,7 @@ def test_a_storm_of_errors_ends_in_a_mail_that_says_what_to_do(
     cloud: LocalCloud, outputs: dict[str, str], eventually: Eventually
 ) -> None:
     metric = {"MetricName": "Errors", "Value": 5, "Unit": "Count", "Timestamp": datetime.now(UTC)}
-    cloud.client("cloudwatch").put_metric_data(Namespace=METRICS, MetricData=[metric])
+    cloud.client("cloudwatch").put_metric_data(Namespace=Namespace.STOREFRONT, MetricData=[metric])
 
     def mails() -> list[str]:
         files = [BytesParser(policy=policy.default).parsebytes(p.read_bytes()) for p in cloud.mailbox.glob("*.eml")]

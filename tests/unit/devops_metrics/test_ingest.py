@@ -10,9 +10,10 @@ import pytest
 
 from contract.errors import InputError
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
-from workloads.devops_metrics.reader import Reader, Row
-from workloads.devops_metrics.schema import Schema
-from workloads.devops_metrics.store import Aggregation, Description, MetricStore, Period, Written
+from workloads.devops_metrics.reader import Reader
+from workloads.timeseries.row import Row
+from workloads.timeseries.schema import Schema
+from workloads.timeseries.store import Aggregation, Description, MetricStore, Period, Written
 
 HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
 

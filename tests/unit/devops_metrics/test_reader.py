@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InputError
-from workloads.devops_metrics.reader import Fault, Reader, Row
-from workloads.devops_metrics.schema import Schema
+from workloads.devops_metrics.reader import Fault, Reader
+from workloads.timeseries.row import Row
+from workloads.timeseries.schema import Schema
 
 HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
 GOOD = "web-1,web,2026-01-31T12:00:00Z,12.5,50,1e6,200"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from workloads.devops_metrics.schema import Schema
-from workloads.devops_metrics.store import Aggregation, AskedOnce, Column, Description, MetricStore, Period, Written
+from workloads.timeseries.schema import Schema
+from workloads.timeseries.store import Aggregation, AskedOnce, Column, Description, MetricStore, Period, Written
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY, HOUR = (Period(START, START + timedelta(**length)) for length in ({"days": 1}, {"hours": 1}))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from contract.errors import InputError
-from workloads.training.runtime.storage import Folder
-from workloads.training.tabular.delivery import (
+from workloads.storage import Folder
+from workloads.training.models.delivery_time.orders import (
     FEATURES,
     FILE,
     TARGET,
@@ -73,3 +73,12 @@ def test_a_missing_category_is_a_category_and_a_missing_number_is_marked(sample:
     assert (encoded["Weather_missing"] == table["Weather"].isna()).all()
     marked = encoded["missingindicator_Courier_Experience_yrs"]
     assert (marked == table["Courier_Experience_yrs"].isna()).all()
+
+
+def test_a_column_without_any_value_is_refused(tmp_path: Path) -> None:
+    header, *rows = sample_delivery(rows=30)[FILE].decode().splitlines()
+    place = header.split(",").index("Weather")
+    emptied = [",".join("" if column == place else cell for column, cell in enumerate(row.split(","))) for row in rows]
+    (tmp_path / FILE).write_text("\n".join([header, *emptied]))
+    with pytest.raises(InputError, match="The column 'Weather' has no value in any row"):
+        load_deliveries(Folder(tmp_path))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import InputError
-from workloads.training.runtime.storage import Folder
-from workloads.training.tabular.nfl import (
+from workloads.storage import Folder
+from workloads.training.models.player_position.players import (
     CLASSES,
     FACTS_FILE,
     RECEIVING_FILE,
@@ -24,7 +24,7 @@ from workloads.training.tabular.nfl import (
     load_players,
     statistic,
 )
-from workloads.training.tabular.nfl_sample import sample_nfl
+from workloads.training.models.player_position.sample import sample_nfl
 
 
 @pytest.fixture
@@ -146,6 +146,31 @@ def test_of_nflverse_the_regular_season_is_read_also_without_a_team_and_without_
         assert features["receptions"].tolist() == [50, 20]
         assert features["carries"].tolist() == [1, 99]
         assert features["weight"].isna().all()
+
+
+WEEKS = "player_id,season,week,season_type,recent_team,position,receptions,carries"
+
+
+def test_rows_of_weeks_are_added_up_to_seasons(tmp_path: Path) -> None:
+    rows = ["a,2022,1,REG,KC,wr,5,0", "a,2022,2,REG,KC,wr,4,1", "b,2022,1,REG,SF,RB,1,20", "a,2022,19,POST,KC,wr,9,9"]
+    (tmp_path / "weeks.csv").write_text("\n".join([WEEKS, *rows, rows[0]]))  # a row that is there twice counts once
+    players = load_players(Folder(tmp_path))
+    assert players.receiving[["player", "position", "receptions", "games"]].to_numpy().tolist() == [
+        ["a", "WR", 9.0, 2.0],
+        ["b", "RB", 1.0, 1.0],
+    ]
+    assert players.rushing["carries"].tolist() == [1.0, 20.0]
+    assert players.notes == (
+        "1 of 5 rows are not of the regular season, and are left out.",
+        "4 rows of weeks were added up to 2 seasons.",
+    )
+
+
+def test_two_rows_of_one_week_that_differ_are_refused(tmp_path: Path) -> None:
+    rows = ["a,2022,1,REG,KC,WR,5,0", "a,2022,1,REG,KC,WR,6,0"]
+    (tmp_path / "weeks.csv").write_text("\n".join([WEEKS, *rows]))
+    with pytest.raises(InputError, match=r"weeks\.csv, line 3: The row for player a, .*, week 1 is in line 2 already"):
+        load_players(Folder(tmp_path))
 
 
 def test_a_height_of_nothing_is_not_known(folder: Path) -> None:

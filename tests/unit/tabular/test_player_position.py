@@ -7,11 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workloads.training import player_position
-from workloads.training.player_position import evaluate, fit_network
-from workloads.training.player_position_settings import Settings
-from workloads.training.tabular.ensemble import QuietLoop, leave_out
-from workloads.training.tabular.position import (
+from workloads.training.models import player_position
+from workloads.training.models.player_position import evaluate, fit_network
+from workloads.training.models.player_position.combination import (
     Rows,
     forest_of,
     network_probabilities,
@@ -19,6 +17,8 @@ from workloads.training.tabular.position import (
     player_splits,
     with_forest,
 )
+from workloads.training.models.player_position.settings import Settings
+from workloads.training.tabular.ensemble import QuietLoop, leave_out
 
 
 def some_rows(players: int = 30, seed: int = 0) -> Rows:

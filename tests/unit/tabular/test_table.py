@@ -5,13 +5,22 @@ import io
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InputError
-from workloads.training.runtime.storage import Folder
-from workloads.training.tabular.table import Column, amount, number, read_table, word
+from workloads.storage import Folder
+from workloads.training.tabular.table import (
+    Column,
+    amount,
+    known_spellings,
+    number,
+    outside_training,
+    read_table,
+    word,
+)
 
 COLUMNS = [Column("km", amount), Column("sky", word)]
 NUMBERS = st.floats(-1e12, 1e12)
@@ -93,14 +102,17 @@ def test_quoted_cells_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None
     [
         ("", "orders.csv: The file is empty"),
         ("km,sky\n", "orders.csv: There are no rows"),
-        ("distance,sky\n1,a\n", "orders.csv: There is no column 'km'; the file has distance, sky"),
+        (
+            "distance,sky\n1,a\n",
+            "orders.csv: There is no column 'km'. The columns, separated by commas, are distance, sky.",
+        ),
         ("km,km,sky\n1,2,a\n", "column 'km' is there 2 times"),
         ("km,sky\n1,a\nfar,b\n", "orders.csv, line 3, column 'km': 'far' is not a number"),
         ("km,sky\n1,a\n\n-2,b\n", "orders.csv, line 4, column 'km': '-2' is negative"),
         ("km,sky\n1,a\n2\n", "orders.csv, line 3: The line has 1 cells, but the first line names 2 columns"),
         ("km,sky\n1,a,b\n", "orders.csv, line 2: The line has 3 cells"),
         ('km,sky\n1,"a\n', "orders.csv, line 2: The line is not CSV"),
-        (b"km,sky\n1,\xff\n", "orders.csv: The file is not text in UTF-8"),
+        (b"km,sky\n1,\xff\n", "orders.csv, byte 9: The file is not text in UTF-8"),
         (b"PK\x03\x04\0\0", "orders.csv: The file is not a CSV file"),
     ],
 )
@@ -125,3 +137,70 @@ def test_a_column_that_is_not_required_may_be_absent(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.csv: The file cannot be read"):
         read_table(Folder(tmp_path / "nothing.csv"), COLUMNS)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("declared", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_every_separator_and_encoding_of_a_spreadsheet_is_read(
+    tmp_path: Path, separator: str, declared: bool, encoding: str
+) -> None:
+    lines = ["km,sky,note", "1.5,clear,a", "7,rain,b"]
+    text = "\r\n".join([*([f"sep={separator}"] if declared else []), *(line.replace(",", separator) for line in lines)])
+    assert read(tmp_path, text.encode(encoding)) == [[1.5, "clear"], [7.0, "rain"]]
+
+
+def test_a_line_is_counted_from_the_first_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 4, column 'km': 'far' is not a number"):
+        read(tmp_path, "sep=;\nkm;sky\n1;a\nfar;b\n")
+
+
+def test_a_column_of_another_name_may_hold_the_separator_of_another_file(tmp_path: Path) -> None:
+    assert read(tmp_path, "km,sky,a;b;c;d\n1,clear,x\n") == [[1.0, "clear"]]
+
+
+def test_a_decimal_comma_that_one_cell_proves_holds_for_all(tmp_path: Path) -> None:
+    assert read(tmp_path, "km;sky\n7,93;a\n1.234,5;b\n1,234;c\n12;d\n") == [
+        [7.93, "a"],
+        [1234.5, "b"],
+        [1.234, "c"],
+        [12.0, "d"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("km;sky\n1,5;a\n2.5;b\n", "The number '1,5' in line 2, column 'km' has a decimal comma, and '2.5' in line 3"),
+        (
+            "km;sky\n1,234;a\n",
+            "line 2, column 'km': The number '1,234' may have a decimal comma, or its",
+        ),
+    ],
+)
+def test_a_number_that_may_mean_two_things_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        read(tmp_path, content)
+
+
+def test_a_row_of_empty_cells_is_no_row(tmp_path: Path) -> None:
+    assert read(tmp_path, "km,sky\n1,a\n,\n  , \n,,,,\n2,b\n") == [[1.0, "a"], [2.0, "b"]]
+
+
+def test_spellings_that_differ_in_case_or_blanks_are_one_category(tmp_path: Path) -> None:
+    rows = read(tmp_path, "km,sky\n1,Clear\n1,Clear\n1, clear \n1,CLEAR\n1,very  windy\n1,Very windy\n1,Very windy\n")
+    assert [sky for _, sky in rows] == ["Clear"] * 4 + ["Very windy"] * 3
+
+
+def test_unknown_categories_are_named_with_their_counts() -> None:
+    table = pd.DataFrame({"sky": ["clear", "RAIN", "hail", "hail", None]}, dtype="object")
+    spelt, notes = known_spellings(table, {"sky": ["Clear", "Rain"]})
+    assert spelt["sky"].tolist() == ["Clear", "Rain", "hail", "hail", None]
+    assert notes == [
+        "2 of 5 rows have a sky that was not there in training, and is taken as none of Clear, Rain: 'hail' (2)."
+    ]
+
+
+def test_numbers_outside_the_training_range_are_counted() -> None:
+    [note] = outside_training(pd.DataFrame({"km": [1.0, 25.0, 90.0, math.nan]}), {"km": [0.5, 20.0]})
+    assert note.startswith("2 of 4 rows have a km outside the 0.5 to 20 of the training, such as 90")

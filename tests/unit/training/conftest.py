@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from workloads.training.runtime import storage
+from workloads import storage
 
 
 @pytest.fixture

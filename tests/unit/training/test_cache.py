@@ -8,9 +8,9 @@ import boto3
 import pytest
 
 from contract.errors import InputError
-from workloads.training.runtime import storage
-from workloads.training.runtime.cache import through_cache
-from workloads.training.runtime.storage import Location, locate
+from workloads import storage
+from workloads.cache import through_cache
+from workloads.storage import Location, locate
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from contract.errors import InputError
+from workloads.storage import locate
 from workloads.training.runtime.checkpoint import Checkpoints
-from workloads.training.runtime.storage import locate
 
 
 @pytest.fixture

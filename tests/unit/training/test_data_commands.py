@@ -11,7 +11,7 @@ import pytest
 
 from contract.errors import InputError
 from workloads.commands import app
-from workloads.training.runtime.storage import locate
+from workloads.storage import locate
 from workloads.transfer import Files, check, send
 
 Data = Callable[..., str]
@@ -96,7 +96,7 @@ def test_a_transfer_that_was_killed_goes_on(folder: Path, tmp_path: Path) -> Non
     slow = (
         "import sys, os, signal, workloads.transfer as transfer\n"
         "from pathlib import Path\n"
-        "from workloads.training.runtime.storage import Folder\n"
+        "from workloads.storage import Folder\n"
         "write, count = Folder.write, iter(range(99))\n"
         "def fuse(place, content):\n"
         "    if next(count) == 17: os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -10,11 +10,10 @@ from torch import nn
 
 from contract.errors import InputError
 from workloads.options import validated
-from workloads.training import digit_gan_report as report
-from workloads.training.digit_gan import FILM_FRAMES, Film, squared_gradient
-from workloads.training.digit_gan_networks import Discriminator, Generator, draw, follow, to_bytes, to_signed
-from workloads.training.digit_gan_settings import Settings
-from workloads.training.digit_images import tiled
+from workloads.training.models.digit_gan import FILM_FRAMES, Film, report, squared_gradient
+from workloads.training.models.digit_gan.images import tiled
+from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, follow, to_bytes, to_signed
+from workloads.training.models.digit_gan.settings import Settings
 
 
 def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:

@@ -12,9 +12,9 @@ import typer
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from contract.errors import InputError, UnavailableError
+from contract.tags import RUN
 from workloads.training.jobs import commands, follow
 from workloads.training.jobs.stack import TrainingStack
-from workloads.training.jobs.submit import ONE_OFF_TAG
 
 GROUP = "jobs"
 STACK = TrainingStack("Training", {"LogGroupName": GROUP})
@@ -30,7 +30,7 @@ class Instance:
             "InstanceId": self.name,
             "State": {"Name": "running"},
             "LaunchTime": datetime.now(UTC),
-            "Tags": [{"Key": ONE_OFF_TAG, "Value": "digit-gan-train"}],
+            "Tags": [{"Key": RUN, "Value": "digit-gan-train"}],
         }
         self.reachable = True
 
@@ -147,6 +147,6 @@ def test_only_instances_of_ours_are_cancelled(instance: Instance) -> None:
     with pytest.raises(InputError, match="This is not a one-off instance of the stack"):
         commands.cancel(instance.name)
     assert instance.description["State"]["Name"] == "running"
-    instance.description["Tags"] = [{"Key": ONE_OFF_TAG, "Value": "digit-gan-train"}]
+    instance.description["Tags"] = [{"Key": RUN, "Value": "digit-gan-train"}]
     commands.cancel(instance.name)
     assert instance.description["State"]["Name"] == "terminated"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from workloads.training.generative_quality import (
+from workloads.training.models.digit_gan.quality import (
     frechet_distance,
     is_collapsed,
     nearest_neighbour_ratio,

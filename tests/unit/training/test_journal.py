@@ -10,8 +10,8 @@ import pytest
 from moto.s3.responses import S3Response
 from optuna.storages import JournalStorage
 
+from workloads.storage import Bucket
 from workloads.training.runtime.journal import BucketJournal
-from workloads.training.runtime.storage import Bucket
 
 
 @pytest.fixture

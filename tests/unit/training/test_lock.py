@@ -11,9 +11,9 @@ import boto3
 import pytest
 
 from contract.errors import InputError
+from workloads.storage import Location, locate
 from workloads.training.runtime import lock as locks
 from workloads.training.runtime.lock import lock
-from workloads.training.runtime.storage import Location, locate
 
 from .test_run import go, line
 
@@ -21,7 +21,7 @@ HOLDER = """
 import os, sys, time
 from pathlib import Path
 from workloads.training.runtime.lock import lock
-from workloads.training.runtime.storage import locate
+from workloads.storage import locate
 lock(locate(sys.argv[1]), lambda: None)
 print("held", flush=True)
 time.sleep(600)

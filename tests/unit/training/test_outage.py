@@ -16,9 +16,10 @@ from botocore.exceptions import ClientError
 from moto.core.botocore_stubber import BotocoreStubber
 
 from contract.errors import InputError, UnavailableError
-from workloads.training.runtime import lock, storage
+from workloads import storage
+from workloads.storage import Folder, locate
+from workloads.training.runtime import lock
 from workloads.training.runtime.settings import RunOptions
-from workloads.training.runtime.storage import Folder, locate
 from workloads.training.runtime.train import train
 from workloads.training.runtime.workload import Workload
 

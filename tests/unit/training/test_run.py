@@ -17,10 +17,10 @@ from pydantic import Field
 
 from contract.errors import InputError
 from workloads.errors import Interrupted, NonFiniteLossError
+from workloads.storage import Location
 from workloads.training.runtime.results import ModelCard, Results
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions, TrainingSettings
-from workloads.training.runtime.storage import Location
 from workloads.training.runtime.train import train
 from workloads.training.runtime.workload import Workload
 

@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from contract.errors import InputError
-from workloads.training.runtime.storage import Folder, Location, locate
+from workloads.storage import Folder, Location, locate
 from workloads.transfer import SUMS, check, read_sums, send
 
 FILES = {f"{number}.csv": b"x" * number for number in range(20)}

@@ -10,7 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from contract.errors import InputError, UnavailableError
+from contract.stacks import TrainingOutput
+from contract.tags import RUN
+from contract.workloads import TRAINING
 from workloads.aws import asking_aws
+from workloads.storage import locate
 from workloads.training.jobs import prices
 from workloads.training.jobs.follow import (
     DESCRIBED_AT_ONCE,
@@ -31,9 +35,7 @@ from workloads.training.jobs.follow import (
     why,
 )
 from workloads.training.jobs.stack import DEFAULT, TrainingStack, client
-from workloads.training.jobs.submit import ONE_OFF_TAG, Request, describe_definition, launch_instance, submit_to_batch
-from workloads.training.runtime.storage import locate
-from workloads.training.runtime.workload import WORKLOADS
+from workloads.training.jobs.submit import Request, describe_definition, launch_instance, submit_to_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +58,7 @@ def register(app: typer.Typer, panel: str) -> None:
 
 
 def submit(
-    workload: Annotated[str, typer.Argument(help="One of: " + ", ".join(WORKLOADS) + ".", show_default=False)],
+    workload: Annotated[str, typer.Argument(help="One of: " + ", ".join(TRAINING) + ".", show_default=False)],
     options: Annotated[
         list[str] | None, typer.Argument(help="After --: options of `groundwork train` (or tune).", show_default=False)
     ] = None,
@@ -75,8 +77,8 @@ def submit(
     stack: StackName = DEFAULT,
 ) -> None:
     """Train or tune a workload on the stack, follow it, and tell what it costs."""
-    if workload not in WORKLOADS:
-        raise InputError(f"There is no workload {workload}. Choose from {', '.join(WORKLOADS)}.")
+    if workload not in TRAINING:
+        raise InputError(f"There is no workload {workload}. Choose from {', '.join(TRAINING)}.")
     if workers > 1 and task != "tune":
         raise InputError(
             f"--workers {workers}: Only --task tune shares work among jobs. Use --nodes to train on several machines."
@@ -124,7 +126,7 @@ def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> N
     if follow:
         followed(found, job)
         return
-    log = Log(found["LogGroupName"])
+    log = Log(found[TrainingOutput.LOG_GROUP_NAME])
     lines = list(log.of_instance(job) if job.startswith("i-") else log.new_lines(describe(job)))
     for line in lines:
         typer.echo(line)
@@ -140,7 +142,7 @@ def cancel(
 ) -> None:
     """End a job: it saves a checkpoint, and is not tried again."""
     if job.startswith("i-"):
-        if ONE_OFF_TAG not in {tag["Key"] for tag in describe_instance(job).get("Tags", [])}:
+        if RUN not in {tag["Key"] for tag in describe_instance(job).get("Tags", [])}:
             raise InputError(f"{job}: This is not a one-off instance of the stack. `groundwork jobs` lists them.")
         client("ec2").terminate_instances(InstanceIds=[job])
     else:
@@ -160,7 +162,7 @@ def runs(
     """List finished runs with their figures, the newest first."""
     from workloads.training.jobs.runs import finished_runs, headline  # noqa: PLC0415 - PyTorch takes seconds to import
 
-    where = locate(place or f"s3://{TrainingStack.find(stack)['ArtifactBucketName']}")
+    where = locate(place or f"s3://{TrainingStack.find(stack)[TrainingOutput.ARTIFACT_BUCKET_NAME]}")
     table = _table("workload", "started", "epochs", "seconds", "on the test set", "device", "run")
     found = finished_runs(where)
     if not found:
@@ -232,10 +234,10 @@ def _job_rows(stack: TrainingStack) -> Iterator[_Row]:
 
 def _instance_rows(stack: TrainingStack) -> Iterator[_Row]:
     """The instances of the stack's launch template that EC2 still knows of."""
-    of_template = [{"Name": "tag:aws:ec2launchtemplate:id", "Values": [stack["LaunchTemplateId"]]}]
+    of_template = [{"Name": "tag:aws:ec2launchtemplate:id", "Values": [stack[TrainingOutput.LAUNCH_TEMPLATE_ID]]}]
     for page in client("ec2").get_paginator("describe_instances").paginate(Filters=of_template):
         for instance in [each for reservation in page["Reservations"] for each in reservation["Instances"]]:
-            name = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}.get(ONE_OFF_TAG, "")
+            name = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}.get(RUN, "")
             state, seconds = instance["State"]["Name"], instance_seconds(instance)
             yield instance["LaunchTime"], instance["InstanceId"], name, "ec2", state, seconds, why(instance)
 

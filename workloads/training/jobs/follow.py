@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from contract.errors import InputError
+from contract.stacks import TrainingOutput
 from workloads.training.jobs.stack import client
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def describe(job: str) -> dict[str, Any]:
 def follow_job(stack: TrainingStack, job: str, say: Callable[[str], None]) -> Ended:
     """Tell states, reasons and log lines until the job ends."""
     told: tuple[str, str] = ("", "")
-    log = Log(stack["LogGroupName"])
+    log = Log(stack[TrainingOutput.LOG_GROUP_NAME])
     while True:
         description = describe(job)
         state, reason = description["status"], reason_of(description)
@@ -86,7 +87,7 @@ def follow_instance(stack: TrainingStack, instance: str, say: Callable[[str], No
         InputError: There is no such instance, and it has left no log.
     """
     told, last, seconds = "", "", 0.0
-    log = Log(stack["LogGroupName"])
+    log = Log(stack[TrainingOutput.LOG_GROUP_NAME])
     while True:
         description = describe_instance(instance)  # before the log: once it has ended, the log is whole
         state, seconds = description["State"]["Name"], instance_seconds(description) or seconds

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workloads.training.runtime.run_folder import METRICS
 
 if TYPE_CHECKING:
-    from workloads.training.runtime.storage import Location
+    from workloads.storage import Location
 
 #: The figure on the test set that stands for a run, the first that it has.
 FIGURES = ("accuracy", "frechet_distance", "r2", "macro_f1")

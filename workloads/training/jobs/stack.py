@@ -9,13 +9,14 @@ import boto3
 from botocore.config import Config
 
 from contract.errors import InputError
+from contract.stacks import StackName
 from workloads.stack_outputs import stack_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-DEFAULT = "Training"
+DEFAULT = StackName.TRAINING
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from contract import tags
 from contract.errors import InputError
+from contract.stacks import TrainingOutput
+from contract.workloads import TRAINING
 from workloads.training.jobs.stack import TrainingStack, client
 
 if TYPE_CHECKING:
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
 
 Queue = Literal["cpu", "gpu"]
 Task = Literal["train", "tune"]
-ONE_OFF_TAG = "groundwork:run"
-"""The tag of a one-off instance with the name of what it runs."""
 _PLACES_END = 6  # words of a command: what to do with which workload, and where its data and its output are
 _TAG_LENGTH = 256
 _TAG_WORD = re.compile(r"[\w+=.:/@,-]+")
@@ -51,13 +52,12 @@ class Request:
     @property
     def definition(self) -> str:
         """The stack's output that names the job definition."""
-        kind = "MultiNode" if self.nodes > 1 else "Gpu" if self.queue == "gpu" else ""
-        return f"{self.workload.title().replace('-', '')}{kind}JobDefinitionArn"
+        return TRAINING[self.workload].job_output("multi-node" if self.nodes > 1 else self.queue)
 
     @property
     def queue_output(self) -> str:
         """The stack's output that names the queue."""
-        return "MultiNodeQueueArn" if self.nodes > 1 else f"{self.queue.title()}QueueArn"
+        return TrainingOutput.MULTI_NODE_QUEUE_ARN if self.nodes > 1 else f"{self.queue.title()}QueueArn"
 
 
 def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def submit_to_batch(stack: TrainingStack, request: Request) -> str:
         "jobName": request.job_name,
         "jobQueue": stack[request.queue_output],
         "jobDefinition": stack[request.definition],
-        "shareIdentifier": request.workload.replace("-", ""),
+        "shareIdentifier": TRAINING[request.workload].share,
         "parameters": {"task": request.task, "output": _output(stack, request)},
     }
     nodes = definition.get("nodeProperties", {}).get("nodeRangeProperties", [])
@@ -121,22 +121,22 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
             f"--on ec2: These options do not fit into a tag, which takes {_TAG_LENGTH} letters, digits and +-=.,_:/@ "
             f"at most: {', '.join(wrong) or options}."
         )
-    tags = {
-        "groundwork:command": command,
-        "groundwork:options": options,
-        "groundwork:role": container["jobRoleArn"],
-        ONE_OFF_TAG: request.job_name,
+    values = {
+        tags.COMMAND: command,
+        tags.OPTIONS: options,
+        tags.ROLE: container["jobRoleArn"],
+        tags.RUN: request.job_name,
     }
     answer = client("ec2").run_instances(
-        LaunchTemplate={"LaunchTemplateId": stack["LaunchTemplateId"], "Version": "$Latest"},
+        LaunchTemplate={"LaunchTemplateId": stack[TrainingOutput.LAUNCH_TEMPLATE_ID], "Version": "$Latest"},
         MinCount=1,
         MaxCount=1,
         TagSpecifications=[
             {
                 "ResourceType": "instance",
                 "Tags": [
-                    {"Key": "groundwork:expected-termination", "Value": "its training ends"},
-                    *({"Key": key, "Value": value} for key, value in tags.items()),
+                    {"Key": tags.EXPECTED_TERMINATION, "Value": "its training ends"},
+                    *({"Key": key, "Value": value} for key, value in values.items()),
                 ],
             }
         ],
@@ -150,4 +150,4 @@ def _output(stack: TrainingStack, request: Request) -> str:
     """A place of its own for the run, also among those of one second, below its workload, where its role may write."""
     kind = "tuning-" if request.task == "tune" else ""
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
-    return f"s3://{stack['ArtifactBucketName']}/{request.workload}/{kind}{moment}-{secrets.token_hex(2)}"
+    return f"s3://{stack[TrainingOutput.ARTIFACT_BUCKET_NAME]}/{request.workload}/{kind}{moment}-{secrets.token_hex(2)}"

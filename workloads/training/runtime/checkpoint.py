@@ -14,7 +14,7 @@ from contract.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from workloads.training.runtime.storage import Location
+    from workloads.storage import Location
 
 _KEPT = 2
 _DIGEST_BYTES = 32

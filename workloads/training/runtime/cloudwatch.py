@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from contract.errors import GroundworkError
+from contract.metrics import Namespace, TrainingMetric
 from workloads.aws import ExpiredError, asking_aws
 
 if TYPE_CHECKING:
@@ -21,20 +22,18 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import StandardUnitType
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
-NAMESPACE = "Groundwork/Training"
-
 PUBLISHED: Mapping[str, tuple[str, StandardUnitType]] = {
-    "training_loss": ("TrainingLoss", "None"),
-    "validation_loss": ("ValidationLoss", "None"),
-    "validation_accuracy": ("ValidationAccuracy", "None"),
-    "samples_per_second": ("SamplesPerSecond", "Count/Second"),
-    "epoch_seconds": ("EpochSeconds", "Seconds"),
-    "cpu_utilization": ("CpuUtilization", "Percent"),
-    "memory_utilization": ("MemoryUtilization", "Percent"),
-    "gpu_utilization": ("GpuUtilization", "Percent"),
-    "mode_collapse": ("ModeCollapse", "Count"),
-    "non_finite_loss": ("NonFiniteLoss", "Count"),
-    "seconds_since_progress": ("SecondsSinceProgress", "Seconds"),
+    "training_loss": (TrainingMetric.TRAINING_LOSS, "None"),
+    "validation_loss": (TrainingMetric.VALIDATION_LOSS, "None"),
+    "validation_accuracy": (TrainingMetric.VALIDATION_ACCURACY, "None"),
+    "samples_per_second": (TrainingMetric.SAMPLES_PER_SECOND, "Count/Second"),
+    "epoch_seconds": (TrainingMetric.EPOCH_SECONDS, "Seconds"),
+    "cpu_utilization": (TrainingMetric.CPU_UTILIZATION, "Percent"),
+    "memory_utilization": (TrainingMetric.MEMORY_UTILIZATION, "Percent"),
+    "gpu_utilization": (TrainingMetric.GPU_UTILIZATION, "Percent"),
+    "mode_collapse": (TrainingMetric.MODE_COLLAPSE, "Count"),
+    "non_finite_loss": (TrainingMetric.NON_FINITE_LOSS, "Count"),
+    "seconds_since_progress": (TrainingMetric.SECONDS_SINCE_PROGRESS, "Seconds"),
 }
 """What is sent, by its column in history.csv: name and unit. Not every column is: each metric is billed."""
 
@@ -115,7 +114,7 @@ class CloudWatchMetrics:
                 batch = [self._buffer[index] for index in range(min(len(self._buffer), _DATA_PER_REQUEST))]
                 try:
                     with asking_aws("Metrics", service="CloudWatch"):
-                        self._client.put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+                        self._client.put_metric_data(Namespace=Namespace.TRAINING, MetricData=batch)
                 except GroundworkError as error:
                     if isinstance(error, ExpiredError):
                         self._client = self._connect()

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from optuna.storages.journal import BaseJournalBackend
 
-from workloads.training.runtime import storage
+from workloads import storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workloads.training.runtime.storage import Bucket
+    from workloads.storage import Bucket
 
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 

@@ -23,13 +23,13 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 
 from contract.errors import GroundworkError, InputError
-from workloads.training.runtime import storage
+from workloads import storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from workloads.training.runtime.storage import Bucket, Location
+    from workloads.storage import Bucket, Location
 
 NAME = "run.lock"
 RENEW_SECONDS = 60.0

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from workloads.storage import Location
     from workloads.training.runtime.settings import RunOptions, TrainingSettings
-    from workloads.training.runtime.storage import Location
 
 _CHECK_LOSS_EVERY = 50  # steps; looking at a loss waits for the GPU
 _TELL_PROGRESS_EVERY = 60.0  # seconds

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     import torch
 
+    from workloads.storage import Location
     from workloads.training.runtime.results import Figure, Results
-    from workloads.training.runtime.storage import Location
 
 METRICS = "metrics.json"
 _WEIGHTS, _MODEL = "model.safetensors", "model.json"

@@ -16,17 +16,17 @@ import psutil
 import torch
 
 from contract.errors import InputError
-from workloads.training.runtime.cache import through_cache
+from workloads.cache import through_cache
+from workloads.storage import locate
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.run_folder import METRICS, write_run_folder
-from workloads.training.runtime.storage import locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from workloads.storage import Location
     from workloads.training.runtime.results import Results
     from workloads.training.runtime.settings import RunOptions, TrainingSettings
-    from workloads.training.runtime.storage import Location
     from workloads.training.runtime.workload import Workload
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pandas", "safetensors")

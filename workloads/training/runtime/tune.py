@@ -20,11 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from contract.errors import InputError
 from workloads.databases import asking_database
 from workloads.errors import NonFiniteLossError
+from workloads.storage import Bucket, locate
 from workloads.training.runtime.journal import BucketJournal
 from workloads.training.runtime.run_folder import load_history
-from workloads.training.runtime.storage import Bucket, locate
 from workloads.training.runtime.train import train
-from workloads.training.runtime.workload import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +43,7 @@ class Search:
 
     Attributes:
         name: The workload's name on the command line.
+        workload: What its model offers.
         given: Settings that stay fixed.
         options: Where and how to run.
         data: A folder or s3:// URI.
@@ -52,16 +52,12 @@ class Search:
     """
 
     name: str
+    workload: Workload[Any]
     given: Mapping[str, Any]
     options: RunOptions
     data: str
     output: str
     sampler: Sampler = "tpe"
-
-    @property
-    def workload(self) -> Workload[Any]:
-        """What the model file offers."""
-        return load(self.name)
 
     def study(self, storage: BaseStorage, worker: int = 0) -> optuna.Study:
         """The study in a storage, made at the first call.

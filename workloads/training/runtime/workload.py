@@ -1,12 +1,10 @@
-"""What a model file offers, and the list of all of them."""
+"""What a model offers to the command line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from contract.errors import InputError
 from workloads.training.runtime.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -15,17 +13,23 @@ if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
+    from workloads.storage import Location
     from workloads.training.runtime.results import Results
     from workloads.training.runtime.run import Run
-    from workloads.training.runtime.storage import Location
 
-WORKLOADS: Mapping[str, str] = {
-    "digit-classifier": "Recognise handwritten digits (MNIST).",
-    "digit-gan": "Generate handwritten digits (MNIST).",
-    "delivery-time": "How many minutes a food delivery takes, with intervals.",
-    "player-position": "The position of a football player, from his numbers.",
-}
-"""Every workload: its name on the command line (the module has underscores) and what it does. One line a model file."""
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of rows that it has not seen.
+
+    Attributes:
+        table: One row an input row, in order; the first column is `prediction`.
+        notes: What a person should know of the input, a sentence each: what was left out, or is not as in training.
+    """
+
+    table: pd.DataFrame
+    notes: Sequence[str] = ()
+
 
 SettingsType = TypeVar("SettingsType", bound=TrainingSettings)
 
@@ -37,8 +41,8 @@ class Workload(Generic[SettingsType]):
     Attributes:
         settings: The model's options, with defaults and descriptions.
         fit: Trains on the data at a location and returns the results; see `Run` for what it is given.
-        predict: `predict(run, inputs)`: one row an input row, in order, first column `prediction`. `run` is the
-            location of a run folder, `inputs` that of a file or folder. Raises InputError when it cannot be read.
+        predict: `predict(run, inputs)`. `run` is the location of a run folder, `inputs` that of a file or folder.
+            Raises InputError when it cannot be read.
         unit: What one training row is called in the throughput, in the plural ("images").
         search: Values of settings for one trial of `tune`, drawn from an Optuna trial; None: cannot be tuned.
         trial_settings: Settings of every trial: what would take time and has no part in the objective.
@@ -50,24 +54,10 @@ class Workload(Generic[SettingsType]):
 
     settings: type[SettingsType]
     fit: Callable[[SettingsType, Location, Run], Results]
-    predict: Callable[[Location, Location], pd.DataFrame] | None = None
+    predict: Callable[[Location, Location], Predictions] | None = None
     unit: str = "rows"
     search: Callable[[optuna.Trial], dict[str, Any]] | None = None
     trial_settings: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     objective: tuple[str, Literal["minimize", "maximize"]] = ("validation_loss", "minimize")
     generate: Callable[[Location, Sequence[int], int, int], Mapping[str, bytes]] | None = None
-
-
-def load(name: str) -> Workload[Any]:
-    """Import the model file of a workload. Slow (PyTorch), so nothing is imported before it is needed.
-
-    Raises:
-        InputError: There is no such workload.
-    """
-    if name not in WORKLOADS:
-        raise InputError(f"There is no workload {name}. Choose from {', '.join(WORKLOADS)}.")
-    workload = import_module(f"workloads.training.{name.replace('-', '_')}").WORKLOAD
-    if not isinstance(workload, Workload):
-        raise TypeError(f"{name}: WORKLOAD must be a Workload")
-    return workload

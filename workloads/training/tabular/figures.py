@@ -26,14 +26,16 @@ _DOTS: dict[str, Any] = {"s": 9, "alpha": 0.5, "linewidths": 0}
 def feature_scores(
     features: pd.DataFrame, target: NDArray[np.float64] | NDArray[np.int64], score: Callable[..., object]
 ) -> dict[str, float]:
-    """How much each feature alone tells of the target (scikit-learn's SelectKBest), the most first.
+    """Score how much each feature by itself tells of the target (scikit-learn's SelectKBest), the highest first.
 
     Args:
-        features: Encoded features without missing values, [n, features]; constant ones score 0.
+        features: Encoded features without missing values, [n, features]; a constant one has no score.
         target: [n].
         score: `f_regression` or `f_classif`.
     """
     varied = features.loc[:, features.max() > features.min()]
+    if varied.empty or not (target != target[0]).any():
+        return {}
     scores = SelectKBest(score, k="all").fit(varied, target).scores_
     found = dict(zip(varied.columns, np.nan_to_num(scores).tolist(), strict=True))
     return dict(sorted(found.items(), key=lambda item: -item[1]))
@@ -71,8 +73,10 @@ def correlation_heat_map(features: pd.DataFrame) -> Figure:
     return Figure("correlation", "Correlation", alt, figure)
 
 
-def feature_score_bars(scores: Mapping[str, float], most: int = 20) -> Figure:
-    """The features that tell most of the target, as bars."""
+def feature_score_bars(scores: Mapping[str, float], most: int = 20) -> list[Figure]:
+    """Draw the features that tell most of the target, as bars; no figure where nothing varies."""
+    if not scores:
+        return []
     names, values = list(scores)[:most], list(scores.values())[:most]
     figure, axes = new_figure(7, 1 + 0.24 * len(names))
     axes.barh(names, values)
@@ -80,7 +84,7 @@ def feature_score_bars(scores: Mapping[str, float], most: int = 20) -> Figure:
     axes.set(xlabel="F score (SelectKBest)", xscale="log" if min(values) > 0 else "linear")
     axes.tick_params(labelsize=8)
     alt = f"F scores of {len(names)} features; {names[0]} has most with {values[0]:.0f}."
-    return Figure("feature_scores", "What each feature alone tells of the target", alt, figure)
+    return [Figure("feature_scores", "What each feature by itself tells of the target", alt, figure)]
 
 
 def model_bars(summary: Mapping[str, Mapping[str, Mapping[str, float]]], score: str, title: str) -> Figure:

@@ -13,7 +13,7 @@ import joblib  # type: ignore[import-untyped]
 from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
-    from workloads.training.runtime.storage import Location
+    from workloads.storage import Location
 
 PIPELINE = "pipeline.joblib"
 

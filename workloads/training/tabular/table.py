@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from contract.errors import InputError, phrase
+from workloads.delimited import SEPARATORS, Layout, decimal_sign, decode, missing, same_spelling, with_point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from workloads.training.runtime.storage import Location
+    from workloads.storage import Location
 
-_MISSING = {"", "--", "na", "n/a", "nan", "none", "null"}
 _NUMBER = re.compile(r"[+-]?(([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
+_SHOWN = 5  # categories in a note
 _LARGEST = 1e12  # no distance, yard or minute is; float32 ends at 3e38, and features are products
 
 LINE = "line"
@@ -34,7 +35,7 @@ def number(text: str) -> float:
         ValueError: It is neither.
     """
     text = text.strip()
-    if text.lower() in _MISSING:
+    if missing(text):
         return math.nan
     if not _NUMBER.fullmatch(text):
         raise ValueError("is not a number")
@@ -59,7 +60,7 @@ def amount(text: str) -> float:
 def word(text: str) -> str | None:
     """A category or a name; None for an empty cell."""
     text = text.strip()
-    return None if text.lower() in _MISSING else text
+    return None if missing(text) else text.strip()
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,11 @@ class Column:
 
 
 def read_table(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
-    """The given columns of a CSV file, whatever others it has, in whatever order; one row a row of the file.
+    """Read the given columns of a CSV file, whatever others it has and in whatever order.
 
-    UTF-8 with or without a byte order mark, any line ends, quotes as in RFC 4180; empty lines are no rows.
+    UTF-8 with or without a byte order mark, or UTF-16; commas, semicolons, tabs or vertical bars between the cells;
+    decimal points, or decimal commas where a cell proves them; any line ends, quotes as in RFC 4180. Lines without a
+    value are no rows. Spellings of a category that differ in case or blanks are one: the commonest.
 
     Args:
         file: The file.
@@ -101,17 +104,20 @@ def read_table(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
     Raises:
         InputError: It is no such file; the message names the file, and where there is one the line and the column.
     """
-    header, lines, rows = _parse(file)
+    cells = _parse(file, [column.name for column in columns])
+    header = cells.header
     absent = [column.name for column in columns if column.required and column.name not in header]
     if absent:
         raise InputError(
-            f"{file}: There is no column {', '.join(map(repr, absent))}; the file has {', '.join(header)}."
+            f"{file}: There is no column {', '.join(map(repr, absent))}. The columns, separated by "
+            f"{SEPARATORS.get(cells.layout.separator, repr(cells.layout.separator))}, are {', '.join(header)}."
         )
     repeated = [column.name for column in columns if header.count(column.name) > 1]
     if repeated:
         raise InputError(f"{file}: The column {repeated[0]!r} is there {header.count(repeated[0])} times.")
-    table = {column.key: _values(file, column, header, lines, rows) for column in columns}
-    return pd.DataFrame(table | {LINE: pd.Series(lines, dtype="int64")})
+    sign = decimal_sign(cells.numbers(columns), cells.layout, str(file))
+    table = {column.key: _values(file, column, cells, sign) for column in columns}
+    return pd.DataFrame(table | {LINE: pd.Series(cells.lines, dtype="int64")})
 
 
 def read_header(file: Location) -> list[str]:
@@ -120,27 +126,48 @@ def read_header(file: Location) -> list[str]:
     Raises:
         InputError: It is no CSV file.
     """
-    return _parse(file)[0]
+    return _parse(file).header
 
 
-def _parse(file: Location) -> tuple[list[str], list[int], list[list[str]]]:
-    try:
-        text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{file}: The file is not text in UTF-8 (byte {error.start}). Save it as CSV in UTF-8."
-        ) from error
-    if "\0" in text:
-        raise InputError(f"{file}: The file is not a CSV file, as it has zero bytes.")
+@dataclass(frozen=True)
+class _Cells:
+    """A file's cells: the names of the columns, and for each row its line and its cells."""
+
+    header: list[str]
+    lines: list[int]
+    rows: list[list[str]]
+    layout: Layout
+
+    def of(self, column: Column) -> Iterator[tuple[int, str]]:
+        """The line and the text of each cell of a column."""
+        position = self.header.index(column.name)
+        return ((line, row[position]) for line, row in zip(self.lines, self.rows, strict=True))
+
+    def numbers(self, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
+        """Where each number stands, and its text."""
+        for column in columns:
+            if column.parse is not word and column.name in self.header:
+                for line, cell in self.of(column):
+                    yield f"line {line}, column {column.name!r}", cell
+
+
+def _parse(file: Location, wanted: Collection[str] = ()) -> _Cells:
+    text = decode(file.read(), str(file))
+    layout = Layout.of(text, wanted)
+    source = io.StringIO(text, newline="")
+    for _ in range(layout.skipped):
+        source.readline()
     lines, rows = [], []
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(source, strict=True, delimiter=layout.separator)
     try:
         for row in reader:
-            if row:
-                lines.append(reader.line_num)
+            if any(cell.strip() for cell in row):
+                lines.append(reader.line_num + layout.skipped)
                 rows.append(row)
     except csv.Error as error:
-        raise InputError(f"{file}, line {reader.line_num}: The line is not CSV: {phrase(error)}.") from error
+        raise InputError(
+            f"{file}, line {reader.line_num + layout.skipped}: The line is not CSV: {phrase(error)}."
+        ) from error
     if not rows:
         raise InputError(f"{file}: The file is empty. Its first line must name the columns.")
     header = [name.strip() for name in rows[0]]
@@ -151,22 +178,80 @@ def _parse(file: Location) -> tuple[list[str], list[int], list[list[str]]]:
             raise InputError(
                 f"{file}, line {line}: The line has {len(row)} cells, but the first line names {len(header)} columns."
             )
-    return header, lines[1:], rows[1:]
+    return _Cells(header, lines[1:], rows[1:], layout)
 
 
-def _values(file: Location, column: Column, header: list[str], lines: list[int], rows: list[list[str]]) -> pd.Series:
+def _values(file: Location, column: Column, cells: _Cells, sign: str) -> pd.Series:
     kind = "object" if column.parse is word else "float64"
-    if column.name not in header:
-        return pd.Series([None if kind == "object" else math.nan] * len(rows), dtype=kind)
-    position = header.index(column.name)
+    if column.name not in cells.header:
+        return pd.Series([None if kind == "object" else math.nan] * len(cells.rows), dtype=kind)
     values = []
-    for line, row in zip(lines, rows, strict=True):
-        cell = row[position]
+    for line, cell in cells.of(column):
         try:
-            value = column.parse(cell)
+            value = column.parse(cell if kind == "object" else with_point(cell, sign))
         except ValueError as error:
             raise InputError(f"{file}, line {line}, column {column.name!r}: {cell!r} {phrase(error)}.") from error
         if column.filled and pd.isna(value):
             raise InputError(f"{file}, line {line}, column {column.name!r}: The cell is empty, and must not be.")
         values.append(value)
-    return pd.Series(values, dtype=kind)
+    series = pd.Series(values, dtype=kind)
+    return _commonest_spellings(series) if kind == "object" else series
+
+
+def _commonest_spellings(words: pd.Series) -> pd.Series:
+    """The same words, each in the spelling that is the commonest of those that differ in case or blanks alone."""
+    spellings: dict[str, str] = {}
+    for spelling in words.value_counts().index:  # the commonest first
+        spellings.setdefault(same_spelling(spelling), spelling)
+    return _respelt(words, spellings)
+
+
+def _respelt(words: pd.Series, spellings: Mapping[str, str]) -> pd.Series:
+    """Words in the spelling that is known; None and words that are not known stay as they are."""
+    return pd.Series(
+        [None if word is None else spellings.get(same_spelling(word), word) for word in words], words.index, "object"
+    )
+
+
+def known_spellings(table: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> tuple[pd.DataFrame, list[str]]:
+    """Write categories as they were in training, and say which were not there.
+
+    Args:
+        table: Rows to predict.
+        known: The categories of each column in training.
+
+    Returns:
+        The table, and a sentence for each column with unknown categories: which, and in how many rows.
+    """
+    notes, columns = [], {}
+    for name, categories in known.items():
+        spellings = {same_spelling(category): category for category in categories}
+        columns[name] = _respelt(table[name], spellings)
+        unknown = columns[name][~columns[name].isin(categories) & columns[name].notna()].value_counts()
+        if len(unknown):
+            shown = ", ".join(f"{category!r} ({count})" for category, count in unknown.head(_SHOWN).items())
+            more = f" and {len(unknown) - _SHOWN} others" if len(unknown) > _SHOWN else ""
+            notes.append(
+                f"{int(unknown.sum())} of {len(table)} rows have a {name} that was not there in training, and is taken "
+                f"as none of {', '.join(categories)}: {shown}{more}."
+            )
+    return table.assign(**columns), notes
+
+
+def outside_training(table: pd.DataFrame, ranges: Mapping[str, Sequence[float]]) -> list[str]:
+    """Say which numbers are outside the range of the training rows: a sentence for each column that has some.
+
+    Args:
+        table: Rows to predict.
+        ranges: The smallest and the largest number of each column in training.
+    """
+    notes = []
+    for name, (least, most) in ranges.items():
+        outside = table[name][(table[name] < least) | (table[name] > most)]
+        if len(outside):
+            furthest = max(outside, key=lambda value: max(least - value, value - most))
+            notes.append(
+                f"{len(outside)} of {len(table)} rows have a {name} outside the {least:g} to {most:g} of the training, "
+                f"such as {furthest:g}: their predictions are less certain than they say."
+            )
+    return notes

@@ -1,0 +1,42 @@
+"""Metrics in CloudWatch that workloads send, and that alarms and dashboards of the stacks watch."""
+
+from enum import StrEnum
+
+
+class Namespace(StrEnum):
+    """Where a workload's metrics are."""
+
+    TRAINING = "Groundwork/Training"
+    DEVOPS_METRICS = "Groundwork/DevOpsMetrics"
+    STOREFRONT = "Groundwork/Storefront"
+
+
+class TrainingMetric(StrEnum):
+    """What a training job sends for each epoch, with the dimension `Workload`."""
+
+    TRAINING_LOSS = "TrainingLoss"
+    VALIDATION_LOSS = "ValidationLoss"
+    VALIDATION_ACCURACY = "ValidationAccuracy"
+    SAMPLES_PER_SECOND = "SamplesPerSecond"
+    EPOCH_SECONDS = "EpochSeconds"
+    CPU_UTILIZATION = "CpuUtilization"
+    MEMORY_UTILIZATION = "MemoryUtilization"
+    GPU_UTILIZATION = "GpuUtilization"
+    MODE_COLLAPSE = "ModeCollapse"
+    NON_FINITE_LOSS = "NonFiniteLoss"
+    SECONDS_SINCE_PROGRESS = "SecondsSinceProgress"
+
+
+class IngestionMetric(StrEnum):
+    """What an ingestion of monitoring data sends every minute, with the dimension `Stack`."""
+
+    ROWS_WRITTEN = "RowsWritten"
+    ROWS_REJECTED = "RowsRejected"
+
+
+class StorefrontMetric(StrEnum):
+    """What the storefront sends every minute."""
+
+    REQUESTS = "Requests"
+    ERRORS = "Errors"
+    LATENCY = "Latency"

@@ -1,0 +1,9 @@
+"""Time series databases behind one interface, which several workloads use.
+
+row              one point that can be written
+schema           what the columns of a table mean: time, dimensions, measures
+store            what every store offers: write rows, aggregate, describe itself
+influxdb         Timestream for InfluxDB
+liveanalytics    Timestream for LiveAnalytics
+connection       the store that a stack deployed, found by the stack's outputs
+"""

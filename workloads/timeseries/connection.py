@@ -1,0 +1,78 @@
+"""Find the store that the stack DevOpsMetrics deployed, by the stack's outputs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from contract.errors import InputError
+from contract.stacks import StackName, TimeSeriesOutput
+from workloads.secrets import read_secret
+from workloads.stack_outputs import stack_outputs
+from workloads.timeseries.influxdb import InfluxDB
+from workloads.timeseries.liveanalytics import LiveAnalytics
+from workloads.timeseries.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workloads.timeseries.store import MetricStore
+
+STACK = StackName.DEVOPS_METRICS
+_LOOPBACK = ("localhost", "127.0.0.1")
+
+
+def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
+    """The store of a deployed stack, whichever engine it has.
+
+    Raises:
+        InputError: There is no such stack, or it is not one of these.
+        UnavailableError: AWS cannot be reached.
+    """
+    outputs = stack_outputs(stack)
+    if "Engine" not in outputs:
+        raise InputError(f"Stack {stack}: The stack has no output Engine. Name a stack that is a {STACK}.")
+    return store_of(outputs, schema or Schema())
+
+
+def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
+    """Return the store that a stack's outputs name, whichever engine it has.
+
+    Raises:
+        InputError: Its secret cannot be read.
+        UnavailableError: Secrets Manager is not available.
+    """
+    if outputs[TimeSeriesOutput.ENGINE] == "liveanalytics":
+        return LiveAnalytics(outputs[TimeSeriesOutput.DATABASE_NAME], outputs[TimeSeriesOutput.TABLE_NAME], schema)
+    secret = database_access(outputs[TimeSeriesOutput.SECRET_ARN])
+    return InfluxDB(
+        address(outputs[TimeSeriesOutput.ENDPOINT]),
+        outputs[TimeSeriesOutput.DATABASE_NAME],
+        outputs[TimeSeriesOutput.TABLE_NAME],
+        username=secret["username"],
+        password=secret["password"],
+        token=secret.get("token", ""),
+        schema=schema,
+    )
+
+
+def address(endpoint: str) -> str:
+    """URL of an endpoint as AWS gives it, `host` or `host:port`: https and port 8086, but http on this machine."""
+    host, _, port = endpoint.partition(":")
+    return f"{'http' if host in _LOOPBACK else 'https'}://{host}:{port or 8086}"
+
+
+def database_access(secret: str) -> dict[str, Any]:
+    """Return what a database's secret holds: `username`, `password`, and more of some databases.
+
+    Raises:
+        InputError: The secret cannot be read, or is not a database's.
+        UnavailableError: Secrets Manager is not available.
+    """
+    try:
+        access: dict[str, Any] = json.loads(read_secret(secret))
+    except ValueError as error:
+        raise InputError(f"Secret {secret}: The secret is not JSON.") from error
+    if not isinstance(access, dict) or not {"username", "password"} <= access.keys():
+        raise InputError(f"Secret {secret}: The secret is not a JSON object with username and password.")
+    return access

@@ -1,0 +1,106 @@
+"""A trained digit classifier as the judge of generated images: what it sees in them, and which digits it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workloads.training.mnist import CLASSES
+from workloads.training.models import digit_classifier
+from workloads.training.models.digit_classifier.augmentation import augmented
+from workloads.training.models.digit_classifier.settings import Settings
+from workloads.training.models.digit_gan import quality as generative_quality
+from workloads.training.runtime.run_folder import load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workloads.storage import Location
+    from workloads.training.runtime.run import Run
+
+_LEAST_STEPS = 60  # of training, for small data sets
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A trained digit classifier.
+
+    Attributes:
+        network: From images uint8 [n, 28, 28] to logits [n, 10]; its last layer is linear.
+        settings: What builds it.
+    """
+
+    network: nn.Sequential
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of_run(cls, run: Location) -> Judge:
+        """The classifier of a finished run of digit-classifier.
+
+        Raises:
+            InputError: It is none.
+        """
+        return cls.of_weights(*load_model(run, digit_classifier.NAME))
+
+    @classmethod
+    def of_weights(cls, weights: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Judge:
+        """The classifier that the settings build, with the given weights."""
+        network = digit_classifier.build(**settings)
+        network.load_state_dict(weights)
+        return cls(network, settings)
+
+    @classmethod
+    def trained_on(cls, images: Tensor, labels: Tensor, run: Run) -> Judge:
+        """A classifier trained with the default settings of digit-classifier, in one pass over a training set.
+
+        Args:
+            images: uint8 [n, 28, 28].
+            labels: int64 [n], on the same device.
+            run: Gives the precision.
+        """
+        recipe = Settings()
+        settings = {"architecture": recipe.architecture}
+        network = digit_classifier.build(**settings).to(images.device)
+        steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)
+        optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
+        for rows in torch.randint(len(images), (steps, recipe.batch_size), device=images.device):
+            with run.autocast():
+                logits = network(augmented(images[rows], recipe)).float()
+                loss = functional.cross_entropy(logits, labels[rows], label_smoothing=recipe.label_smoothing)
+            network.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            for optimiser, schedule in zip(optimisers, schedules, strict=True):
+                optimiser.step()
+                schedule.step()
+        return cls(network, settings)
+
+    def to(self, device: torch.device) -> Judge:
+        """The same on a device."""
+        return Judge(self.network.to(device), self.settings)
+
+    @torch.inference_mode()
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What it sees in images uint8 [n, 28, 28].
+
+        Returns:
+            Features float [n, d], the inputs of its last layer, and the digits int64 [n] it takes the images for.
+        """
+        features = digit_classifier.classify(self.network[:-1], images)
+        return features, self.network[-1](features).argmax(1)
+
+    def measure(self, real_features: Tensor, images: Tensor) -> dict[str, float]:
+        """The quality of generated images uint8 [n, 28, 28], compared with the features [m, d] of real ones."""
+        features, digits = self.look(images)
+        precision, recall = generative_quality.precision_and_recall(real_features, features)
+        entropy = generative_quality.relative_entropy(digits, CLASSES)
+        return {
+            "frechet_distance": generative_quality.frechet_distance(real_features, features),
+            "precision": precision,
+            "recall": recall,
+            "digit_entropy": entropy,
+            "mode_collapse": float(generative_quality.is_collapsed(entropy, recall)),
+        }

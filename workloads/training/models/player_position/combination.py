@@ -1,0 +1,145 @@
+"""The model of the positions: a random forest, a network that has its probabilities among its features, their mean.
+
+What the network learns from are probabilities of forests that never saw the player.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+
+from workloads.training.models.player_position.players import CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from workloads.training.models.player_position.settings import Settings
+    from workloads.training.tabular.ensemble import Ensemble
+
+FOREST_GRID = {"trees": [50, 100, 200], "depth": [10, 20, 30], "min_split": [2, 5, 10]}
+_FOREST_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from or to test on.
+
+    Attributes:
+        features: [n, features], NaN where something is not known.
+        labels: Numbers of `CLASSES`, [n].
+        players: Whose row it is, as a number, [n].
+    """
+
+    features: pd.DataFrame
+    labels: NDArray[np.int64]
+    players: NDArray[np.int64]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Rows:
+        return Rows(self.features.iloc[rows], self.labels[rows], self.players[rows])
+
+
+def player_splits(rows: Rows, parts: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows to learn from and rows to test on, so many times: every player is in the second once, never in both."""
+    splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+    yield from splitter.split(rows.features, rows.labels, rows.players)
+
+
+def forest_of(settings: Settings, rows: Rows) -> Pipeline:
+    """An unfitted random forest; with `forest="grid"` its parameters are the best of the grid on these rows."""
+    forest = RandomForestClassifier(
+        settings.trees,
+        max_depth=settings.depth,
+        min_samples_split=settings.min_split,
+        class_weight="balanced_subsample" if settings.balance == "weights" else None,
+        random_state=settings.seed,
+    )
+    if settings.forest == "grid":
+        imputed = _forest_imputer().fit_transform(rows.features)
+        parameters = zip(("n_estimators", "max_depth", "min_samples_split"), FOREST_GRID.values(), strict=True)
+        grid = GridSearchCV(forest, dict(parameters), cv=StratifiedGroupKFold(3))
+        forest.set_params(**grid.fit(imputed, rows.labels, groups=rows.players).best_params_)
+    return make_pipeline(_forest_imputer(), forest)
+
+
+def _forest_imputer() -> SimpleImputer:
+    # Below all values: a split takes "missing" for a category of its own.
+    return SimpleImputer(strategy="constant", fill_value=-1000.0, keep_empty_features=True)
+
+
+def network_preprocessing(rows: int) -> Pipeline:
+    """From raw features to those of the network: each spread like a normal distribution, missing marked."""
+    return make_pipeline(
+        SimpleImputer(add_indicator=True, keep_empty_features=True),
+        QuantileTransformer(n_quantiles=min(100, rows), output_distribution="normal"),
+        StandardScaler(),
+        FunctionTransformer(np.clip, kw_args={"a_min": -3.0, "a_max": 3.0}),
+    )
+
+
+def class_probabilities(model: Any, features: pd.DataFrame) -> NDArray[np.float64]:
+    """Probabilities [n, classes], with 0 for a class that the model has never seen."""
+    probabilities = np.zeros((len(features), len(CLASSES)))
+    probabilities[:, model.classes_] = model.predict_proba(features)
+    return probabilities
+
+
+def out_of_fold_probabilities(forest: Pipeline, rows: Rows, seed: int) -> NDArray[np.float64]:
+    """The forest's probabilities of each row, from forests that never saw a row of that player, [n, classes]."""
+    probabilities = np.zeros((len(rows.labels), len(CLASSES)))
+    for seen, unseen in player_splits(rows, _FOREST_FOLDS, seed):
+        fitted = forest.fit(rows.features.iloc[seen], rows.labels[seen])
+        probabilities[unseen] = class_probabilities(fitted, rows.features.iloc[unseen])
+    return probabilities
+
+
+def with_forest(features: NDArray[np.float64], forest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The network's features with the forest's probabilities (their logarithms) beside them."""
+    return np.hstack([features, np.log(forest + 0.02)])
+
+
+@dataclass(frozen=True)
+class PositionModel:
+    """All that a prediction needs.
+
+    Attributes:
+        forest: A fitted forest.
+        preprocessing: From raw features to those of the network.
+        network: From those and the forest's probabilities to logits.
+        kind: `combination`, `network` or `forest`.
+    """
+
+    forest: Pipeline
+    preprocessing: Pipeline
+    network: Ensemble
+    kind: str
+
+    def probabilities(self, features: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+        """Probabilities [n, classes] of the forest, the network, and their mean (`combination`)."""
+        forest = class_probabilities(self.forest, features)
+        inputs = with_forest(self.preprocessing.transform(features), forest)
+        network = network_probabilities(self.network, inputs)
+        return {"forest": forest, "network": network, "combination": (forest + network) / 2}
+
+    def predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Probabilities [n, classes] of the kind that the model was made for."""
+        return self.probabilities(features)[self.kind]
+
+
+@torch.inference_mode()
+def network_probabilities(network: Ensemble, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of all members' probabilities, [n, classes]."""
+    network.eval()
+    inputs = torch.tensor(features, dtype=torch.float32, device=network.weights[0].device)
+    probabilities: NDArray[np.float64] = network(inputs).softmax(-1).mean(1).double().cpu().numpy()
+    return probabilities
