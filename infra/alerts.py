@@ -32,7 +32,7 @@ class AlertTopic(aws_sns.Topic):
             removal_policy=RemovalPolicy.DESTROY,
         )
         super().__init__(scope, name, master_key=self.key, enforce_ssl=True)
-        self._let_publish("Alarms", "cloudwatch", OF_THIS_ACCOUNT)
+        self._let_publish("Alarms", "cloudwatch", OF_THIS_ACCOUNT, for_the_key=OF_THIS_ACCOUNT)
         if email:
             subscription = aws_sns.CfnSubscription(
                 scope, "EmailSubscription", topic_arn=self.topic_arn, protocol="email", endpoint=email
@@ -40,11 +40,19 @@ class AlertTopic(aws_sns.Topic):
             only_if_given(subscription, email)
 
     def let_publish(self, *rules: aws_events.CfnRule) -> None:
-        """Let rules of EventBridge publish what they match."""
-        self._let_publish("Rules", "events", {"ArnEquals": {"aws:SourceArn": [rule.attr_arn for rule in rules]}})
+        """Let rules of EventBridge publish what they match.
 
-    def _let_publish(self, who: str, service: str, conditions: dict[str, Any]) -> None:
-        """Let a service publish under conditions, and use the key for this account."""
+        The topic's policy says which rules may publish. The key's policy cannot: EventBridge tells KMS neither account
+        nor rule, so a condition there would keep every message from its topic.
+        See https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services.
+        """
+        of_the_rules = {"ArnEquals": {"aws:SourceArn": [rule.attr_arn for rule in rules]}}
+        self._let_publish("Rules", "events", of_the_rules, for_the_key=None)
+
+    def _let_publish(
+        self, who: str, service: str, conditions: dict[str, Any], *, for_the_key: dict[str, Any] | None
+    ) -> None:
+        """Let a service publish to the topic and use its key, each under conditions."""
         principal = aws_iam.ServicePrincipal(f"{service}.amazonaws.com")
         self.key.add_to_resource_policy(
             aws_iam.PolicyStatement(
@@ -52,7 +60,7 @@ class AlertTopic(aws_sns.Topic):
                 principals=[principal],
                 actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                 resources=["*"],  # in a key's policy: this key
-                conditions=OF_THIS_ACCOUNT,
+                conditions=for_the_key,
             )
         )
         self.add_to_resource_policy(
@@ -118,4 +126,25 @@ def alarm(
         comparison_operator="LessThanThreshold" if on_silence else "GreaterThanOrEqualToThreshold",
         treat_missing_data="breaching" if on_silence else "notBreaching",
         alarm_actions=[topic.topic_arn, *more_actions],
+    )
+
+
+def delivery_alarm(topic: AlertTopic, rule: aws_events.CfnRule, *, lost: str) -> aws_cloudwatch.CfnAlarm:
+    """An alarm that tells the topic when EventBridge could not deliver what a rule matched, however often it tried.
+
+    See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html.
+
+    Args:
+        topic: told when the alarm goes off.
+        rule: a rule of the default bus; the alarm has its name.
+        lost: what is missing then, as a clause.
+    """
+    return alarm(
+        topic,
+        f"{rule.node.id.removesuffix('Rule')}RuleAlarm",
+        what_to_do=f"EventBridge could not deliver an event, so {lost}. Check that the target of the rule {rule.ref} "
+        "exists, and that the policies of the target and of its key let events.amazonaws.com use them.",
+        namespace="AWS/Events",
+        metric="FailedInvocations",
+        dimensions={"RuleName": rule.ref},
     )

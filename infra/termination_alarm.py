@@ -24,7 +24,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from contract.stacks import TerminationAlarmOutput
-from infra.alerts import AlertTopic, alarm
+from infra.alerts import AlertTopic, alarm, delivery_alarm
 from infra.config import Config
 from infra.functions import Function
 from infra.guardrails import acknowledge, data_policy
@@ -59,7 +59,7 @@ class TerminationAlarm(GroundworkStack):
         self.heading("Each termination: why it went, and whether that was expected.")
         terminations = self._terminations()
         logger = self._logger(group, terminations, failed_events)
-        self._rule(logger, failed_events)
+        self._rule(topic, logger, failed_events)
         self.heading("The alarm: counted terminations, and a report that names them.")
         report = self._report(topic, terminations, failed_events)
         termination_alarm = self._alarm(topic, logger, report)
@@ -194,7 +194,7 @@ class TerminationAlarm(GroundworkStack):
         acknowledge(logger.permissions, {"IAM5[Resource::*]": "These calls know no resource-level permissions."})
         return logger
 
-    def _rule(self, logger: Function, failed_events: aws_sqs.Queue) -> None:
+    def _rule(self, topic: AlertTopic, logger: Function, failed_events: aws_sqs.Queue) -> None:
         rule = aws_events.CfnRule(
             self,
             "TerminationRule",
@@ -223,6 +223,7 @@ class TerminationAlarm(GroundworkStack):
                 conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
             )
         )
+        delivery_alarm(topic, rule, lost="a termination may be missing from the log")
 
     def _report(self, topic: AlertTopic, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue) -> Function:
         """Names the instances when the alarm goes off: CloudWatch's own e-mail knows their number alone."""

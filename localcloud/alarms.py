@@ -13,6 +13,7 @@ from typing import Any
 from moto.cloudwatch.exceptions import InvalidParameterCombination
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 
+from localcloud import key_policies
 from localcloud.account import ACCOUNT, REGION
 from localcloud.background import background, client
 from localcloud.events import deliver, publish
@@ -149,6 +150,8 @@ def _act(action: str, alarm: Alarm, before: str, reason: str) -> None:
     if ":sns:" in action:
         subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
         message = json.dumps(_notification(alarm, before, reason))
+        sender = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": alarm.alarm_arn}
+        key_policies.check(action, "cloudwatch.amazonaws.com", context=sender)
         client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
     elif ":lambda:" in action:
         event = {

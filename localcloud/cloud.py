@@ -25,7 +25,6 @@ CDK_SETTINGS = {
     "CDK_VALIDATION": "false",  # a deployment to AWS checks the template's schema, and takes twice the time
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "true",
-    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
 }
 
 
@@ -227,7 +226,7 @@ class LocalCloud:
 
     def _cdk_program(self) -> str:
         if not shutil.which("node"):
-            raise LocalCloudError("Node.js is not on PATH: the CDK command line needs it (version 20 or newer).")
+            raise LocalCloudError("Node.js is not on PATH: the CDK command line needs it (version 22 or newer).")
         program = shutil.which("cdk", path=str(self.project / "node_modules" / ".bin")) or shutil.which("cdk")
         if not program:
             raise LocalCloudError("The CDK command line is missing: run `npm ci` in the project's folder.")

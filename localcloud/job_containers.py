@@ -23,16 +23,27 @@ def get(job: Job, name: str, default: Any) -> Any:
     """A property of the container: the submission's, or else the definition's; environments are joined."""
     nodes = (job.job_definition.node_properties or {}).get("nodeRangeProperties") or [{}]
     defined = (job.job_definition.container_properties or nodes[0].get("container", {})).get(name, default)
-    overridden = (job.__dict__["submission"].get("nodeOverrides") or {}).get("nodePropertyOverrides") or [{}]
-    given = {**job.container_overrides, **overridden[0].get("containerOverrides", {})}.get(name)
+    given = _overrides(job).get(name)
     if name == "environment":
         return [*defined, *(given or [])]
     return given or defined
 
 
+def _overrides(job: Job) -> dict[str, Any]:
+    """What a submission changes of the container."""
+    nodes = (job.__dict__["submission"].get("nodeOverrides") or {}).get("nodePropertyOverrides") or [{}]
+    return {**job.container_overrides, **nodes[0].get("containerOverrides", {})}
+
+
 def command(job: Job) -> list[str]:
-    """What the container runs."""
-    return [substitute(word, job.parameters) for word in get(job, "command", [])]
+    """What the container runs.
+
+    AWS documents that parameters are put into the command of a job definition, and says nothing of a command that
+    comes with the submission: that one is taken as it is.
+    See https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html#parameters.
+    """
+    words: list[str] = get(job, "command", [])
+    return words if _overrides(job).get("command") else [substitute(word, job.parameters) for word in words]
 
 
 def substitute(word: str, parameters: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moto.batch.exceptions import ClientException
-from moto.batch.models import Job, JobQueue
+from moto.batch.models import ComputeEnvironment, Job, JobQueue
 from moto.batch.responses import BatchResponse
 
 from localcloud.events import publish
@@ -72,22 +72,31 @@ def needs(job: Job) -> dict[str, float]:
     return {need["type"]: float(need["value"]) for need in asked}
 
 
+def environment(job: Job) -> ComputeEnvironment:
+    """The compute environment in which a job runs: the first of its queue that could run it."""
+    environments = job.job_queue.environments
+    return next((each for each in environments if not _lack(job, each.compute_resources)), environments[0])
+
+
 def _obstacle(job: Job) -> str | None:
     """Why no compute environment of the queue could ever run a job, in Batch's words."""
-    need = needs(job)
-    managed = [environment.compute_resources for environment in job.job_queue.environments]
-    if not managed or not all(managed):
+    lacks = [_lack(job, environment.compute_resources) for environment in job.job_queue.environments]
+    return lacks[-1] if all(lacks) else None
+
+
+def _lack(job: Job, resources: Mapping[str, Any] | None) -> str | None:
+    """Why a compute environment could never run a job; an unmanaged one has what its owner gives it."""
+    if not resources:
         return None
-    if job.job_definition.type == "multinode":
-        managed = [resources for resources in managed if resources["type"] != "SPOT"]
-        if not managed:
-            return "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - Multi-node jobs do not run on Spot Instances."
-    if all(need.get("VCPU", 0) > resources["maxvCpus"] for resources in managed):
+    need = needs(job)
+    if job.job_definition.type == "multinode" and resources["type"] == "SPOT":
+        return "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - Multi-node jobs do not run on Spot Instances."
+    if need.get("VCPU", 0) > resources["maxvCpus"]:
         return (
             "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - The job needs more vCPUs than the maximum of the "
             "compute environments of its queue."
         )
-    if need.get("GPU") and not any(GPU_FAMILIES.match(kind) for each in managed for kind in each["instanceTypes"]):
+    if need.get("GPU") and not any(GPU_FAMILIES.match(kind) for kind in resources.get("instanceTypes", [])):
         return (
             "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job needs a GPU, and no instance type of the compute "
             "environments of its queue has one."

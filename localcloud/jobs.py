@@ -16,19 +16,18 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from moto.batch.models import BatchBackend, Job
 from moto.batch.responses import BatchResponse
 from moto.moto_api import state_manager
 
-from localcloud import job_containers, job_queues, processes, reclaim
+from localcloud import job_containers, job_hosts, job_queues, processes
 from localcloud.background import background, log
 from localcloud.events import publish
 from localcloud.hooks import after, instead
 
 EXITED = "Essential container in task exited"
-HOST_GONE = "Host EC2 (instance i-{}) terminated."
+HOST_GONE = "Host EC2 (instance {}) terminated."
 TIMED_OUT = "Job attempt duration exceeded timeout"
 
 # Only this module changes a job's state; moto would move it on whenever somebody asks.
@@ -154,20 +153,20 @@ def _attempt(job: Job, number: int) -> tuple[int, str]:
     job.log_stream_name = job_containers.stream(job, number, node=0)
     job._start_attempt()  # noqa: SLF001
     limit = job._get_attempt_duration()  # noqa: SLF001
-    reclaim.start_host(job.job_id)
+    host = job_hosts.take(job)
     nodes: list[tuple[subprocess.Popen[bytes], threading.Thread]] = []
     try:
         for node, variables in enumerate(job_containers.environments(job, number)):
             nodes.append(_start(job, job_containers.stream(job, number, node), variables))
         _enter(job, "RUNNING")
-        reason = _watch(job, nodes[0][0], time.monotonic() + float(limit) if limit else None)
+        reason = _watch(job, host, nodes[0][0], time.monotonic() + float(limit) if limit else None)
     finally:
-        reclaim.end_host(job.job_id)
         for process, reader in reversed(nodes):  # the job ends with its main node
             if process.poll() is None:
                 processes.end(process)
             reader.join()
             process.communicate()  # closes the pipe
+        job_hosts.leave(job.job_id)
     code = nodes[0][0].returncode
     job.attempts[-1]["container"] |= {"exitCode": code, "reason": reason}
     job.attempts[-1] |= {"statusReason": reason, "stoppedAt": int(time.time() * 1000)}
@@ -185,7 +184,7 @@ def _start(job: Job, stream: str, variables: dict[str, str]) -> tuple[subprocess
     return process, reader
 
 
-def _watch(job: Job, process: subprocess.Popen[bytes], deadline: float | None) -> str:
+def _watch(job: Job, host: job_hosts.Host, process: subprocess.Popen[bytes], deadline: float | None) -> str:
     """Wait for the process, or end it when it is told to stop, takes too long, or its host goes."""
     while True:
         try:
@@ -197,9 +196,9 @@ def _watch(job: Job, process: subprocess.Popen[bytes], deadline: float | None) -
             if deadline and time.monotonic() > deadline:
                 processes.end(process)
                 return TIMED_OUT
-            if reclaim.is_gone(job.job_id):
+            if host.is_gone:
                 processes.end(process, patience=0)
-                return HOST_GONE.format(uuid4().hex[:17])
+                return HOST_GONE.format(host.identifier)
         else:
             return EXITED
 

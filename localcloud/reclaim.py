@@ -4,23 +4,18 @@ moto gaps: interruptions of spot instances, and the metadata service, which answ
 """
 
 import json
-import threading
-import time
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from moto.moto_api._internal.urls import url_paths
 
+from localcloud import job_hosts
 from localcloud.background import endpoint
 
 NOTICE_SECONDS = 120.0
 TOKEN = "local-metadata-token"  # noqa: S105 (answers on loopback alone)
 Answer = tuple[int, dict[str, str], str]
-
-_lock = threading.Lock()
-_hosts: dict[str, dict[str, Any]] = {}  # of running jobs: when the host goes, in both clocks
 
 
 def metadata_endpoint(job_id: str) -> str:
@@ -28,32 +23,14 @@ def metadata_endpoint(job_id: str) -> str:
     return f"{endpoint()}/moto-api/hosts/{job_id}/"
 
 
-def start_host(job_id: str) -> None:
-    """A job's attempt begins, on a host of its own."""
-    with _lock:
-        _hosts[job_id] = {}
-
-
-def is_gone(job_id: str) -> bool:
-    """Whether the host's time is up."""
-    with _lock:
-        return "deadline" in _hosts.get(job_id, {}) and time.monotonic() > _hosts[job_id]["deadline"]
-
-
-def end_host(job_id: str) -> None:
-    """The attempt has ended."""
-    with _lock:
-        _hosts.pop(job_id, None)
-
-
 def _reclaim(request: Any, full_url: str, _headers: Any) -> Answer:
     """POST /moto-api/reclaim?job=ID&notice=SECONDS: take the host of a running job back."""
     asked = parse_qs(urlsplit(full_url).query)
     job, notice = asked.get("job", [""])[0], float(asked.get("notice", [NOTICE_SECONDS])[0])
-    with _lock:
-        if request.method != "POST" or job not in _hosts:
-            return HTTPStatus.NOT_FOUND, {}, f"job {job} is not running"
-        _hosts[job] = {"deadline": time.monotonic() + notice, "time": datetime.now(UTC) + timedelta(seconds=notice)}
+    host = job_hosts.of(job)
+    if request.method != "POST" or not host:
+        return HTTPStatus.NOT_FOUND, {}, f"job {job} is not running"
+    host.notify(notice)
     return HTTPStatus.OK, {}, "{}"
 
 
@@ -67,12 +44,10 @@ def _instance_action(request: Any, full_url: str, _headers: Any) -> Answer:
     """As https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html has it."""
     if request.headers.get("X-aws-ec2-metadata-token") != TOKEN:
         return HTTPStatus.UNAUTHORIZED, {}, ""
-    job = unquote(urlsplit(full_url).path.split("/")[3])
-    with _lock:
-        moment = _hosts.get(job, {}).get("time")
-    if not moment:
+    host = job_hosts.of(unquote(urlsplit(full_url).path.split("/")[3]))
+    if not host or not host.time:
         return HTTPStatus.NOT_FOUND, {}, ""
-    return HTTPStatus.OK, {}, json.dumps({"action": "terminate", "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
+    return HTTPStatus.OK, {}, json.dumps({"action": "terminate", "time": f"{host.time:%Y-%m-%dT%H:%M:%SZ}"})
 
 
 ADDRESSES: dict[str, Any] = {

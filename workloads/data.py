@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contract.errors import InputError, UnavailableError, phrase
+from contract.stacks import TrainingOutput
 from workloads import transfer
 from workloads.storage import locate
+from workloads.training.jobs.commands import StackName  # noqa: TC001 - typer reads it
+from workloads.training.jobs.stack import DEFAULT, TrainingStack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from workloads.storage import Location
 
 app = typer.Typer(no_args_is_help=True, help="Bring data sets to where a workload reads them.")
 
@@ -82,18 +87,38 @@ Name = Annotated[str, typer.Argument(help=f"One of: {_KNOWN}.", show_default=Fal
 Source = Annotated[
     str, typer.Argument(help=f"One of: {_KNOWN}; or a folder or s3:// URI of your own.", show_default=False)
 ]
-To = Annotated[str, typer.Option(help="Folder or s3:// URI.")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder or s3:// URI (default: the data set's folder in the deployed stack's bucket)", show_default=False
+    ),
+]
 Again = Annotated[bool, typer.Option("--again", help="Send what is there already, too: it may be damaged.")]
 
 
 @app.command()
-def put(source: Source, to: To, again: Again = False) -> None:
+def put(source: Source, to: To = None, again: Again = False, stack: StackName = DEFAULT) -> None:
     """Copy a data set to a folder or S3: from GROUNDWORK_DATA, or else from its origin. Sends what is not there yet."""
+    target = _target(source, to, stack)
     if source in DATASETS:
         files = _files_of(DATASETS[source])
     elif not (files := transfer.Files(locate(source))):
         raise InputError(f"{source}: This is neither a data set ({_KNOWN}) nor a place that has files.")
-    transfer.send(files, locate(to), typer.echo, again=again)
+    transfer.send(files, target, typer.echo, again=again)
+
+
+def _target(source: str, to: str | None, stack: str) -> Location:
+    """Where a person wants a data set, or else where the stack's jobs read it.
+
+    Raises:
+        InputError: Nobody has said where, and the stack's jobs read nothing of that name, or there is no stack.
+    """
+    if to is not None:
+        return locate(to)
+    if source not in DATASETS:
+        raise InputError(f"--to: Name a folder or an s3:// URI for {source}. Only {_KNOWN} have a folder in the stack.")
+    bucket = TrainingStack.find(stack)[TrainingOutput.DATA_BUCKET_NAME]
+    return locate(f"s3://{bucket}/{DATASETS[source].folder}")
 
 
 def _files_of(dataset: Dataset) -> Mapping[str, bytes]:
@@ -110,11 +135,11 @@ def _files_of(dataset: Dataset) -> Mapping[str, bytes]:
 
 
 @app.command()
-def sample(name: Name, to: To) -> None:
+def sample(name: Name, to: To = None, stack: StackName = DEFAULT) -> None:
     """Write a small stand-in for a data set, which needs no download, to a folder or S3."""
     if name not in DATASETS:
         raise InputError(f"There is no data set {name}. Choose from {_KNOWN}.")
-    transfer.send(DATASETS[name].sample(), locate(to), typer.echo)
+    transfer.send(DATASETS[name].sample(), _target(name, to, stack), typer.echo)
 
 
 @app.command(name="list")

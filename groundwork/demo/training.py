@@ -19,6 +19,7 @@ from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from groundwork.demo.metrics import count_datapoints
 from localcloud import LocalCloud
+from workloads.training.jobs.submit import command_of
 
 ENDED = ("SUCCEEDED", "FAILED")
 ARTIFACTS = {"metrics.json", "history.csv", "model.safetensors", "MODEL_CARD.md", "report.html"}
@@ -87,7 +88,7 @@ def _submit(cloud: LocalCloud, workload: TrainingWorkload, trial: Trial, after: 
         jobQueue=outputs[TrainingOutput.CPU_QUEUE_ARN],
         shareIdentifier=workload.share,
         jobDefinition=definition,
-        containerOverrides={"command": [*found["containerProperties"]["command"], *options]},
+        containerOverrides={"command": command_of(found, {}, options)},
         dependsOn=[{"jobId": job} for job in after[-1:]],
     )
     return str(job["jobId"])

@@ -63,7 +63,11 @@ class TrainingSettings(NetworkSettings):
         21600, "Longest time an attempt may run, in seconds; then the job fails.", group="Job", ge=60
     )
     job_attempts: int = setting(
-        3, "Attempts when the host is reclaimed; a job that fails by itself is not repeated.", group="Job", ge=1, le=10
+        10,
+        "Attempts; each host that is reclaimed takes one. A job that fails by itself is not repeated.",
+        group="Job",
+        ge=1,
+        le=10,
     )
     instance_types: Items = setting(
         ["m7i", "c7i", "m6i", "c6i"],

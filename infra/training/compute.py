@@ -17,6 +17,22 @@ WAITING = (
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
 )
 PUBLIC_ADDRESS = "The way out without a NAT gateway, which would bill while idle; the security group lets nothing in."
+#: Batch joins this with user data of its own, and takes only MIME multipart for that. An instance that EC2 takes back
+#: is there for two more minutes: unless its agent drains it, Batch starts the next attempt of a job there as well.
+#: See https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html and
+#: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/spot-instance-draining-linux-container.html.
+USER_DATA = """\
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="==GROUNDWORK=="
+
+--==GROUNDWORK==
+Content-Type: text/x-shellscript; charset="us-ascii"
+
+#!/bin/bash
+echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config
+
+--==GROUNDWORK==--
+"""
 SHARE_DECAY_SECONDS = 3600  # what a workload used an hour ago counts half
 
 
@@ -76,7 +92,7 @@ def queues(stack: Stack, settings: TrainingSettings, network: Network, nodes: No
         purpose="Lets the container agent of ECS run Batch jobs.",
         managed_policy="service-role/AmazonEC2ContainerServiceforEC2Role",
     )
-    template = launch_template(stack, "LaunchTemplate", volume_gib=settings.volume_gib)
+    template = launch_template(stack, "LaunchTemplate", volume_gib=settings.volume_gib, user_data=Fn.base64(USER_DATA))
     fair_share = aws_batch.CfnSchedulingPolicy(
         stack,
         "FairShare",
@@ -194,7 +210,11 @@ def _nodes_template(
         delete_on_termination=True,
     )
     template = launch_template(
-        stack, "NodesLaunchTemplate", volume_gib=settings.volume_gib, network_interfaces=[interface]
+        stack,
+        "NodesLaunchTemplate",
+        volume_gib=settings.volume_gib,
+        network_interfaces=[interface],
+        user_data=Fn.base64(USER_DATA),
     )
     acknowledge(template, {"CKV_AWS_88": PUBLIC_ADDRESS})
     return template

@@ -7,7 +7,7 @@ from aws_cdk import Aws, Stack, aws_cloudwatch, aws_events
 
 from contract.metrics import Namespace, TrainingMetric
 from contract.workloads import TRAINING
-from infra.alerts import AlertTopic, alarm
+from infra.alerts import AlertTopic, alarm, delivery_alarm
 from infra.training.compute import Queues
 
 NO_PROGRESS_SECONDS = 1800  # of a job whose process still runs
@@ -75,6 +75,8 @@ def tell(topic: AlertTopic, queues: Queues) -> None:
         paths=PATHS,
     )
     topic.let_publish(failed, stuck)
+    delivery_alarm(topic, failed, lost="nobody was told that a job failed; `groundwork jobs` lists what did")
+    delivery_alarm(topic, stuck, lost="nobody was told that a job cannot start; `groundwork jobs` lists what waits")
 
 
 def _rule(

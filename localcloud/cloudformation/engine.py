@@ -1,5 +1,6 @@
 """Where moto's CloudFormation API meets our deployments."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
@@ -21,19 +22,30 @@ SSM_TYPE = "AWS::SSM::Parameter::Value<"
 @instead(ResourceMap, "load_parameters")
 def _load_parameters(_: Original, self: ResourceMap) -> None:
     self.no_echo_parameter_keys = []
-    for name, declared in (self._template.get("Parameters") or {}).items():
-        value = templates.parameter(name, declared, self.input_parameters.get(name))
+    if self._template:  # a stack whose first change set is under review has none
+        self.resolved_parameters |= _parameters(self._template, self.input_parameters)
+    self._parsed_resources.update(self.resolved_parameters)
+
+
+def _parameters(template: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a template's parameters: the given ones, or else the defaults; SSM's where the type says so.
+
+    Raises:
+        ValidationError: A value is missing or breaks a constraint, or the template has no such parameter.
+    """
+    resolved = {}
+    for name, declared in (template.get("Parameters") or {}).items():
+        value = templates.parameter(name, declared, values.get(name))
         if declared["Type"].startswith(SSM_TYPE):
             key = value[0] if isinstance(value, list) else value
             found = ssm_backends[ACCOUNT][REGION].get_parameter(key)
             if found is None:
                 raise ValidationError(message=f"Parameter {name}: SSM has no parameter {key}")
             value = found.value.split(",") if "List<" in declared["Type"] else found.value
-        self.resolved_parameters[name] = value
-    unknown = set(self.input_parameters) - set(self.resolved_parameters)
-    if unknown:
+        resolved[name] = value
+    if unknown := set(values) - set(resolved):
         raise ValidationError(message=f"Parameters: [{', '.join(sorted(unknown))}] do not exist in the template")
-    self._parsed_resources.update(self.resolved_parameters)
+    return resolved
 
 
 @instead(ResourceMap, "validate_outputs")
@@ -44,7 +56,6 @@ def _validate_outputs(_: Original, _self: ResourceMap) -> None:
 @instead(ChangeSet, "_parse_template")
 def _parse_change_set(_: Original, self: ChangeSet) -> None:
     self.template_dict = templates.parse(self.template)
-    validate(self.template_dict)
 
 
 @instead(Stack, "_create_output_map")
@@ -90,6 +101,14 @@ def _create_stack(
 ) -> Any:
     validate(templates.parse(template))  # before moto registers the stack
     return original(self, name, template, *args, **kw)
+
+
+@instead(CloudFormationBackend, "create_change_set")
+def _create_change_set(original: Original, self: CloudFormationBackend, **change: Any) -> Any:
+    body = templates.parse(change["template"])
+    validate(body)
+    _parameters(body, change["parameters"])
+    return original(self, **change)
 
 
 @instead(CloudFormationBackend, "_resolve_update_parameters")

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 os.environ["CDK_VALIDATION"] = "false"  # the CDK's own schema check; cfn-lint is tested here, and takes half the time
-os.environ["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "20"
 
 from aws_cdk import App, Stack
 

@@ -61,12 +61,20 @@ WILD_RESOURCES = {
 }
 #: Services whose documented policy names no account, and why that does no harm.
 WITHOUT_ACCOUNT = {"timestream-influxdb.amazonaws.com": "adds logs below one prefix, reads nothing"}
+#: The conditions that a service's requests to KMS fulfil, by its documentation; any other would lock the service out.
+#: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services has both: the two
+#: keys restrict a service that publishes to an encrypted topic, but "are not supported for EventBridge".
+KEY_CONDITIONS = {
+    "cloudwatch.amazonaws.com": {"aws:SourceAccount", "aws:SourceArn"},
+    "events.amazonaws.com": set[str](),
+}
 #: Properties that fix a physical name, by which a resource could not be replaced.
 NAMES = re.compile(
     r"^(BucketName|QueueName|TopicName|TableName|FunctionName|RoleName|LogGroupName|AlarmName|DashboardName"
     r"|ComputeEnvironmentName|JobQueueName|JobDefinitionName|AutoScalingGroupName|LaunchTemplateName|GroupName"
     r"|InstanceProfileName|Name)$"
 )
+DELIVERY = ("AWS/Events", "FailedInvocations")
 OWNERS = {"AWS::Lambda::Permission", "AWS::Logs::MetricFilter", "AWS::EC2::FlowLog"}  # they name what they belong to
 #: Stacks that visitors reach, and that serve them day and night; what that means is tested with them.
 VISITED = {"WebApp", "web-app.yaml"}
@@ -129,11 +137,32 @@ def test_nothing_is_allowed_to_everyone(template: Json) -> None:
 
 def test_services_act_for_this_account_or_one_resource_only(template: Json) -> None:
     for name, statement in statements(template):
+        if template["Resources"][name]["Type"] == "AWS::KMS::Key":
+            continue  # the next test
         service = (statement.get("Principal") or {}) if statement["Effect"] == "Allow" else {}
         if service.get("Service") in WITHOUT_ACCOUNT:
             assert statement["Action"] == "s3:PutObject"
         elif "Service" in service and statement["Action"] != "sts:AssumeRole":
             assert re.search("aws:Source(Account|Arn)", json.dumps(statement.get("Condition", {}))), name
+
+
+def test_a_key_asks_of_a_service_only_what_that_service_tells_kms(template: Json) -> None:
+    for name, body in of_type(template, "AWS::KMS::Key"):
+        for statement in body["Properties"]["KeyPolicy"]["Statement"]:
+            for service in as_list(statement["Principal"].get("Service", [])):
+                asked = {key for conditions in statement.get("Condition", {}).values() for key in conditions}
+                assert asked <= KEY_CONDITIONS[service], (name, service)
+                assert bool(asked) == bool(KEY_CONDITIONS[service]), (name, service)
+
+
+def test_an_alarm_tells_when_a_rule_cannot_deliver(template: Json) -> None:
+    watched = [
+        alarm["Properties"]["Dimensions"]
+        for _, alarm in of_type(template, "AWS::CloudWatch::Alarm")
+        if (alarm["Properties"].get("Namespace"), alarm["Properties"]["MetricName"]) == DELIVERY
+    ]
+    rules = [name for name, rule in of_type(template, "AWS::Events::Rule") if rule["Properties"]["Targets"]]
+    assert sorted(watched, key=str) == sorted(([{"Name": "RuleName", "Value": {"Ref": r}}] for r in rules), key=str)
 
 
 def test_no_resource_has_a_fixed_name(template: Json) -> None:

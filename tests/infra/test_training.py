@@ -1,5 +1,6 @@
 """Training: what its template promises, and the bootstrap that its jobs run first."""
 
+import email
 import json
 import os
 import re
@@ -77,6 +78,19 @@ def test_every_kind_of_instance_is_spot_first_and_on_demand_otherwise_from_zero(
         order = template["Resources"][queue]["Properties"]["ComputeEnvironmentOrder"]
         assert [place["ComputeEnvironment"]["Fn::GetAtt"][0] for place in order] == kinds
         assert [place["Order"] for place in order] == [1, 2]
+
+
+def test_every_instance_of_batch_takes_no_job_once_it_is_reclaimed(template: Json) -> None:
+    for name, body in of_type(template, "AWS::Batch::ComputeEnvironment"):
+        launch = body["Properties"]["ComputeResources"]["LaunchTemplate"]["LaunchTemplateId"]["Ref"]
+        data = template["Resources"][launch]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]
+        message = email.message_from_string(data)
+        assert message.get_content_type() == "multipart/mixed", name  # or Batch could not join it with its own
+        [part] = message.get_payload()
+        assert part.get_content_type() == "text/x-shellscript", name
+        assert part.get_payload() == (
+            "#!/bin/bash\necho ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config\n"
+        ), name
 
 
 def test_queues_share_fairly_and_no_job_waits_for_ever(template: Json) -> None:
@@ -198,7 +212,7 @@ def test_jobs_with_a_gpu_ask_for_it_and_for_cuda(template: Json) -> None:
 def test_a_reclaimed_host_is_retried_and_a_jobs_own_failure_is_not(template: Json) -> None:
     for name, body in of_type(template, "AWS::Batch::JobDefinition"):
         assert body["Properties"]["RetryStrategy"] == {
-            "Attempts": 3,
+            "Attempts": 10,
             "EvaluateOnExit": [
                 {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
                 {"Action": "RETRY", "OnExitCode": "75"},
@@ -256,6 +270,7 @@ def test_alarms_ring_when_training_goes_wrong(template: Json) -> None:
     alarms = {
         body["Properties"]["MetricName"]: body["Properties"] for _, body in of_type(template, "AWS::CloudWatch::Alarm")
     }
+    alarms.pop("FailedInvocations")  # of the mails on jobs
     known = {name for name, _ in PUBLISHED.values()}
     for name, alarm in alarms.items():
         assert name in known

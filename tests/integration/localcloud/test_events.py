@@ -7,6 +7,7 @@ import io
 import json
 import uuid
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,6 +215,78 @@ def test_an_event_that_cannot_be_delivered_goes_to_the_targets_dead_letter_queue
 
 
 # Functions
+
+
+@pytest.fixture
+def encrypted(cloud: LocalCloud) -> Callable[[str, dict[str, Any]], tuple[str, str]]:
+    """Makes a topic under a key whose policy lets a service in on a condition: its ARN, and the URL of who listens."""
+
+    def make(service: str, condition: dict[str, Any]) -> tuple[str, str]:
+        statement = {"Effect": "Allow", "Principal": {"Service": service}, "Condition": condition}
+        statement |= {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        key = cloud.client("kms").create_key(Policy=policy)["KeyMetadata"]["KeyId"]
+        sns, (url, arn) = cloud.client("sns"), queue(cloud)
+        topic = sns.create_topic(Name=uuid.uuid4().hex, Attributes={"KmsMasterKeyId": key})["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic, url
+
+    return make
+
+
+HERE = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+@pytest.mark.parametrize(("condition", "arrives"), [({}, True), (HERE, False)], ids=["open", "asks for the account"])
+def test_a_rule_reaches_an_encrypted_topic_only_if_its_key_asks_nothing_of_eventbridge(
+    cloud: LocalCloud, encrypted: Callable[..., Any], eventually: Any, condition: dict[str, Any], arrives: bool
+) -> None:
+    """EventBridge tells KMS neither account nor rule, so a condition on them drops every message."""
+    (topic, url), name = encrypted("events.amazonaws.com", condition), uuid.uuid4().hex
+    rule(cloud, {"source": [name]}, Arn=topic)
+    watched = {"Namespace": "AWS/Events", "MetricName": "FailedInvocations"}
+    [named] = cloud.client("events").list_rule_names_by_target(TargetArn=topic)["RuleNames"]
+    dimensions = [{"Name": "RuleName", "Value": named}]
+    cloud.client("events").put_events(Entries=[{"Source": name, "DetailType": "x", "Detail": "{}"}])
+    if arrives:
+        assert eventually(lambda: receive(cloud, url))
+    else:
+        assert eventually(lambda: cloud.client("cloudwatch").list_metrics(**watched, Dimensions=dimensions)["Metrics"])
+        assert receive(cloud, url) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "arrives"),
+    [
+        (HERE, True),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:*"}}, True),
+        ({"StringEquals": {"aws:SourceAccount": "999999999999"}}, False),
+    ],
+    ids=["this account", "its alarms", "another account"],
+)
+def test_an_alarm_reaches_an_encrypted_topic_if_its_key_asks_for_the_account_of_the_alarm(
+    cloud: LocalCloud, encrypted: Callable[..., Any], eventually: Any, condition: dict[str, Any], arrives: bool
+) -> None:
+    topic, url = encrypted("cloudwatch.amazonaws.com", condition)
+    name, cloudwatch = uuid.uuid4().hex, cloud.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="n",
+        MetricName=name,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="ignore",
+        AlarmActions=[topic],
+    )
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
+    if arrives:
+        assert eventually(lambda: receive(cloud, url))
+    else:
+        assert eventually(lambda: f"which encrypts {topic}" in cloud.log.read_text())
+        assert receive(cloud, url) == []
 
 
 def test_a_function_sees_its_event_environment_and_context(cloud: LocalCloud) -> None:

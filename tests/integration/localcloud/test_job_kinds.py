@@ -1,5 +1,6 @@
 """Array jobs, jobs over several nodes, fair shares, time limits, and hosts that are taken back."""
 
+import base64
 import json
 import uuid
 from collections.abc import Callable
@@ -25,8 +26,23 @@ while True:
         sys.exit(75)
     except urllib.error.HTTPError as error:
         assert error.code == 404
+        if "ONCE" in os.environ:
+            sys.exit(0)
         time.sleep(0.1)
 """
+USER_DATA = """\
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="=="
+
+--==
+Content-Type: text/x-shellscript; charset="us-ascii"
+
+#!/bin/bash
+{}
+
+--==--
+"""
+DRAINING = USER_DATA.format("echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +53,39 @@ def environment(cloud: LocalCloud) -> str:
         computeEnvironmentName="any", type="UNMANAGED", state="ENABLED", serviceRole=role
     )
     return str(made["computeEnvironmentArn"])
+
+
+@pytest.fixture
+def managed(cloud: LocalCloud) -> Callable[..., dict[str, Any]]:
+    """Makes the settings of a compute environment of spot instances, with user data in their launch template."""
+
+    def settings(user_data: str = "") -> dict[str, Any]:
+        iam, ec2, name = cloud.client("iam"), cloud.client("ec2"), f"managed-{uuid.uuid4().hex[:8]}"
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        data = (
+            {"UserData": base64.b64encode(user_data.encode()).decode()} if user_data else {"InstanceType": "m7i.large"}
+        )
+        ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
+        resources = {
+            "type": "SPOT",
+            "minvCpus": 0,
+            "maxvCpus": 4,
+            "instanceTypes": ["m7i.large"],
+            "instanceRole": iam.create_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Arn"],
+            "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+            "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+            "launchTemplate": {"launchTemplateName": name, "version": "$Latest"},
+        }
+        role = iam.get_role(RoleName=name)["Role"]["Arn"]
+        return {
+            "computeEnvironmentName": name,
+            "type": "MANAGED",
+            "state": "ENABLED",
+            "serviceRole": role,
+            "computeResources": resources,
+        }
+
+    return settings
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +224,7 @@ def test_a_queue_that_shares_fairly_wants_to_know_whose_a_job_is(
 
 def test_a_job_that_nothing_can_run_says_why_and_is_cancelled_by_the_queues_limit(
     cloud: LocalCloud,
+    managed: Callable[..., dict[str, Any]],
     make_queue: Callable[..., str],
     submit: Submit,
     describe: Callable[[str], dict[str, Any]],
@@ -182,21 +232,7 @@ def test_a_job_that_nothing_can_run_says_why_and_is_cancelled_by_the_queues_limi
     eventually: Any,
 ) -> None:
     batch, sqs = cloud.client("batch"), cloud.client("sqs")
-    role = cloud.client("iam").create_role(RoleName="managed", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    profile = cloud.client("iam").create_instance_profile(InstanceProfileName="managed")["InstanceProfile"]["Arn"]
-    network = cloud.client("ec2")
-    resources = {
-        "type": "EC2",
-        "minvCpus": 0,
-        "maxvCpus": 4,
-        "instanceTypes": ["m7i.large"],
-        "instanceRole": profile,
-        "subnets": [network.describe_subnets()["Subnets"][0]["SubnetId"]],
-        "securityGroupIds": [network.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
-    }
-    small = batch.create_compute_environment(
-        computeEnvironmentName="small", type="MANAGED", state="ENABLED", serviceRole=role, computeResources=resources
-    )["computeEnvironmentArn"]
+    small = batch.create_compute_environment(**managed())["computeEnvironmentArn"]
     limits = [
         {"reason": reason, "state": "RUNNABLE", "action": "CANCEL", "maxTimeSeconds": 600}
         for reason in ("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE")
@@ -223,22 +259,57 @@ def test_a_job_that_nothing_can_run_says_why_and_is_cancelled_by_the_queues_limi
         assert ended["statusReason"].startswith("Cancelled by the queue's time limit: MISCONFIGURATION:")
 
 
-def test_a_reclaimed_host_gives_notice_in_its_metadata(
-    cloud: LocalCloud, submit: Submit, finish: Finish, describe: Callable[[str], dict[str, Any]], eventually: Any
+@pytest.mark.parametrize(
+    ("user_data", "codes"),
+    [(DRAINING, [75, 0]), (USER_DATA.format("echo nothing"), [75, 75]), ("", [75, 75])],
+    ids=["draining", "other user data", "no user data"],
+)
+def test_a_reclaimed_host_gives_notice_and_takes_no_job_if_it_drains(
+    cloud: LocalCloud,
+    managed: Callable[..., dict[str, Any]],
+    make_queue: Callable[..., str],
+    submit: Submit,
+    finish: Finish,
+    describe: Callable[[str], dict[str, Any]],
+    eventually: Any,
+    user_data: str,
+    codes: list[int],
 ) -> None:
+    """Otherwise the next attempt is on the same host, which is about to go, and so is the next job."""
+    made = cloud.client("batch").create_compute_environment(**managed(user_data))
+    queue = make_queue(made["computeEnvironmentArn"])
     rules = [{"onExitCode": "75", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
-    script = f"[ $AWS_BATCH_JOB_ATTEMPT = 2 ] || exec python -c '{METADATA}'"
-    job = submit(script, retryStrategy={"attempts": 2, "evaluateOnExit": rules})
+    script = f"[ $AWS_BATCH_JOB_ATTEMPT = 1 ] || export ONCE=1; exec python -c '{METADATA}'"
+    job = submit(script, on=queue, retryStrategy={"attempts": 2, "evaluateOnExit": rules})
     eventually(lambda: describe(job).get("container", {}).get("logStreamName"))
     eventually(lambda: "watching" in lines(cloud, describe(job)["container"]["logStreamName"]))
     cloud.reclaim(job)
     ended = finish(job)
-    assert (ended["status"], [attempt["container"]["exitCode"] for attempt in ended["attempts"]]) == (
-        "SUCCEEDED",
-        [75, 0],
-    )
+    assert [attempt["container"]["exitCode"] for attempt in ended["attempts"]] == codes
     first = ended["attempts"][0]["container"]["logStreamName"]
     assert lines(cloud, first) == ["watching", "terminate"]
+    other = finish(submit(f"export ONCE=1; exec python -c '{METADATA}'", on=queue))
+    assert other["attempts"][0]["container"]["exitCode"] == codes[-1]
+
+
+def test_user_data_that_batch_cannot_join_with_its_own_is_refused(
+    cloud: LocalCloud, managed: Callable[..., dict[str, Any]]
+) -> None:
+    batch, script = cloud.client("batch"), managed("#!/bin/bash\necho hello\n")
+    with pytest.raises(batch.exceptions.ClientException, match="UserData is not MIME multipart format"):
+        batch.create_compute_environment(**script)
+    good = managed(DRAINING)
+    batch.create_compute_environment(**good)
+    update = {"computeEnvironment": good["computeEnvironmentName"]}
+    with pytest.raises(batch.exceptions.ClientException, match="UserData is not MIME multipart format"):
+        batch.update_compute_environment(
+            **update, computeResources={"launchTemplate": script["computeResources"]["launchTemplate"]}
+        )
+    batch.update_compute_environment(**update, computeResources={"maxvCpus": 8})
+    [found] = batch.describe_compute_environments(computeEnvironments=[good["computeEnvironmentName"]])[
+        "computeEnvironments"
+    ]
+    assert found["computeResources"] == {**good["computeResources"], "maxvCpus": 8}
 
 
 def test_a_job_that_ignores_the_notice_goes_with_its_host_and_is_tried_again(

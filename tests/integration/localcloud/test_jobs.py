@@ -95,6 +95,15 @@ def test_a_job_gets_parameters_environment_and_the_cloud(cloud: LocalCloud, subm
     assert lines(cloud, job)[0].startswith(f"s3://here/7 blue 1 {job['jobId']} {cloud.endpoint} /")
 
 
+def test_parameters_are_put_into_the_definitions_command_only(
+    cloud: LocalCloud, submit: Submit, finish: Finish
+) -> None:
+    """No document of AWS says that Batch would look for placeholders in a submission's own command."""
+    definition = {"parameters": {"data": "s3://here"}}
+    job = finish(submit("", definition=definition, containerOverrides={"command": ["echo", "Ref::data"]}))
+    assert lines(cloud, job) == ["Ref::data"]
+
+
 def test_boto3_inside_a_job_reaches_the_cloud(cloud: LocalCloud, submit: Submit, finish: Finish) -> None:
     cloud.client("s3").create_bucket(Bucket="from-a-job")
     code = "import boto3; boto3.client('s3').put_object(Bucket='from-a-job', Key='k', Body=b'v')"

@@ -260,6 +260,23 @@ def test_change_sets_of_several_stacks_may_have_one_name(cloud: LocalCloud, name
         assert cloud.outputs(stack)["Name"].startswith(stack)
 
 
+def test_a_change_set_gives_a_new_stack_its_parameters(cloud: LocalCloud, name: str) -> None:
+    """As `cdk bootstrap` and `aws cloudformation deploy` create stacks."""
+    cloudformation = cloud.client("cloudformation")
+    versioned = bucket(VersioningConfiguration={"Status": {"Ref": "Versioning"}})
+    body = {**json.loads(template(Data=versioned)), "Parameters": {"Versioning": {"Type": "String"}}}
+    body["Outputs"] = {"Name": {"Value": {"Ref": "Data"}}}
+    change = {"StackName": name, "ChangeSetName": "first", "TemplateBody": json.dumps(body), "ChangeSetType": "CREATE"}
+    values = {"Versioning": "Enabled", "Colour": "blue"}
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+    with pytest.raises(ClientError, match=r"Parameters: \[Colour\] do not exist in the template"):
+        cloudformation.create_change_set(**change, Parameters=parameters)
+    cloudformation.create_change_set(**change, Parameters=parameters[:1])
+    cloudformation.execute_change_set(StackName=name, ChangeSetName="first")
+    made = cloud.outputs(name)["Name"]
+    assert cloud.client("s3").get_bucket_versioning(Bucket=made)["Status"] == "Enabled"
+
+
 def test_a_stack_that_is_not_deployed_has_no_outputs(cloud: LocalCloud) -> None:
     with pytest.raises(Exception, match="groundwork local deploy Nowhere"):
         cloud.outputs("Nowhere")

@@ -112,7 +112,7 @@ def test_quoted_cells_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None
         ("km,sky\n1,a\n2\n", "orders.csv, line 3: The line has 1 cells, but the first line names 2 columns"),
         ("km,sky\n1,a,b\n", "orders.csv, line 2: The line has 3 cells"),
         ('km,sky\n1,"a\n', "orders.csv, line 2: The line is not CSV"),
-        (b"km,sky\n1,\xff\n", "orders.csv, byte 9: The file is not text in UTF-8"),
+        (b"km,sky\n1,\xff\n", "orders.csv: The file is not text in UTF-8"),
         (b"PK\x03\x04\0\0", "orders.csv: The file is not a CSV file"),
     ],
 )

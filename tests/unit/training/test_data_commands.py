@@ -1,5 +1,6 @@
 """`groundwork data`: a folder goes to S3 and back, whole, once, and checked."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -62,6 +63,23 @@ def test_a_known_data_set_comes_from_the_folder_of_all(
         data("put", "nfl", "--to", "s3://bucket/nfl")
 
 
+@pytest.mark.parametrize("command", ["put", "sample"])
+def test_a_known_data_set_goes_where_the_stacks_jobs_read_it(
+    data: Data, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    template = {
+        "Resources": {"Data": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "of-the-stack"}}},
+        "Outputs": {"DataBucketName": {"Value": {"Ref": "Data"}}},
+    }
+    boto3.client("cloudformation").create_stack(StackName="Mine", TemplateBody=json.dumps(template))
+    folder.rename(tmp_path / "delivery")
+    monkeypatch.setenv("GROUNDWORK_DATA", str(tmp_path))
+    data(command, "delivery", "--stack", "Mine")
+    assert data("list", "s3://of-the-stack/delivery")
+    with pytest.raises(InputError, match=r"Stack Training: It does not exist"):
+        data(command, "delivery")
+
+
 def test_what_was_damaged_is_named_and_sent_again(data: Data, folder: Path) -> None:
     data("put", folder, "--to", "s3://bucket/mine")
     locate("s3://bucket/mine/class-1/4.png").write(b"x" * 1000)
@@ -76,6 +94,7 @@ def test_what_was_damaged_is_named_and_sent_again(data: Data, folder: Path) -> N
     ("words", "message"),
     [
         (("put", "digits", "--to", "s3://bucket/x"), "digits: This is neither a data set"),
+        (("put", "{folder}"), "--to: Name a folder or an s3:// URI for .*/mine"),
         (("put", ".", "--to", "ftp://bucket/x"), "ftp://bucket/x: This is not a place for files"),
         (("put", "{folder}", "--to", "s3://absent/x"), "There is no bucket absent"),
         (("list", "s3://absent/x"), "There is no bucket absent"),

@@ -15,13 +15,14 @@ from contract.workloads import TRAINING
 from workloads.training.jobs.stack import TrainingStack, client
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Queue = Literal["cpu", "gpu"]
 Task = Literal["train", "tune"]
 _PLACES_END = 6  # words of a command: what to do with which workload, and where its data and its output are
 _TAG_LENGTH = 256
 _TAG_WORD = re.compile(r"[\w+=.:/@,-]+")
+_PLACEHOLDER = re.compile(r"Ref::([\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,38 @@ def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any
     return found
 
 
+def command_of(definition: Mapping[str, Any], parameters: Mapping[str, str], options: Sequence[str]) -> list[str]:
+    """The command of a job: that of its definition, with values for its placeholders, and further options.
+
+    Batch replaces `Ref::name` in the command of a job definition. Of a command that comes with a submission no document
+    says so, therefore it goes there without placeholders.
+    See https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html#parameters.
+
+    Args:
+        definition: A job definition as Batch describes it.
+        parameters: Values of parameters, which come before those of the definition.
+        options: Words at the end of the command.
+
+    Raises:
+        InputError: A placeholder has no value.
+    """
+    values = {**definition.get("parameters", {}), **parameters}
+    words = _container_of(definition)["command"]
+    if missing := {name for word in words for name in _PLACEHOLDER.findall(word)} - values.keys():
+        raise InputError(
+            f"Job definition {definition['jobDefinitionName']}: Its command needs {', '.join(sorted(missing))}, and "
+            "there is no value for that. Deploy the newest version of the stack."
+        )
+    return [*(_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in words), *options]
+
+
+def _container_of(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container of a definition; of several nodes, that of each."""
+    nodes = definition.get("nodeProperties", {}).get("nodeRangeProperties", [])
+    container: Mapping[str, Any] = nodes[0]["container"] if nodes else definition["containerProperties"]
+    return container
+
+
 def submit_to_batch(stack: TrainingStack, request: Request) -> str:
     """Submit the job; its id.
 
@@ -83,17 +116,16 @@ def submit_to_batch(stack: TrainingStack, request: Request) -> str:
         InputError: The request cannot be met.
     """
     definition = describe_definition(stack, request)
+    parameters = {"task": request.task, "output": _output(stack, request)}
     submission: dict[str, Any] = {
         "jobName": request.job_name,
         "jobQueue": stack[request.queue_output],
         "jobDefinition": stack[request.definition],
         "shareIdentifier": TRAINING[request.workload].share,
-        "parameters": {"task": request.task, "output": _output(stack, request)},
+        "parameters": parameters,  # for whoever looks at the job; the command has their values
     }
-    nodes = definition.get("nodeProperties", {}).get("nodeRangeProperties", [])
-    defined = nodes[0]["container"] if nodes else definition["containerProperties"]
-    override = {"command": [*defined["command"], *request.options]}
-    if nodes:
+    override = {"command": command_of(definition, parameters, request.options)}
+    if "nodeProperties" in definition:
         everywhere = [{"targetNodes": "0:", "containerOverrides": override}]
         submission["nodeOverrides"] = {"numNodes": request.nodes, "nodePropertyOverrides": everywhere}
     else:
@@ -110,10 +142,8 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
         InputError: The options do not fit into the instance's tag.
     """
     definition = describe_definition(stack, request)
-    container = definition["containerProperties"]
-    parameters = {**definition["parameters"], "task": request.task, "output": _output(stack, request)}
-    words = [parameters.get(word.removeprefix("Ref::"), word) for word in container["command"][3:]]
-    words += request.options
+    parameters = {"task": request.task, "output": _output(stack, request)}
+    words = command_of(definition, parameters, request.options)[3:]  # without Python and the loader
     command, options = " ".join(words[:_PLACES_END]), " ".join(words[_PLACES_END:])
     wrong = [word for word in words if not _TAG_WORD.fullmatch(word)]
     if wrong or max(len(command), len(options)) > _TAG_LENGTH:
@@ -124,7 +154,7 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
     values = {
         tags.COMMAND: command,
         tags.OPTIONS: options,
-        tags.ROLE: container["jobRoleArn"],
+        tags.ROLE: _container_of(definition)["jobRoleArn"],
         tags.RUN: request.job_name,
     }
     answer = client("ec2").run_instances(
