@@ -35,7 +35,7 @@ from measurement import circumstances, record, recorded
 from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
-from workloads.movie_rental.events import NO_CATEGORY, cents, point_time, text_of
+from workloads.movie_rental.events import category_dimension, cents, point_time, text_of
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.library import DynamoLibrary
@@ -50,6 +50,7 @@ from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.movie_rental.verify import verify
 from workloads.rental_company import open_company
 from workloads.rental_company.generated import GeneratedCompany
+from workloads.timeseries import line_protocol
 from workloads.timeseries.influxdb import InfluxDB
 
 if TYPE_CHECKING:
@@ -308,8 +309,9 @@ def _create(client: Any, rentals: list[Any]) -> None:
 def _lines(series: Any, rentals: list[Any]) -> None:
     lines = []
     for rental in rentals:
-        tags, amount = f"category={rental.category or NO_CATEGORY},store={rental.store_id}", cents(rental.amount)
-        lines.append(f"bulk,{tags} value=1i,amount={amount}i {point_time(rental.at, rental.id)}")
+        tags = {"category": category_dimension(rental.category), "store": str(rental.store_id)}
+        fields = (("value", 1), ("amount", cents(rental.amount)))
+        lines.append(line_protocol.line(line_protocol.series("bulk", tags), fields, point_time(rental.at, rental.id)))
     status, body = series.store._request(  # noqa: SLF001
         "/write", {"db": "rental", "precision": "ns"}, "\n".join(lines).encode()
     )

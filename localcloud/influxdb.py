@@ -1,12 +1,12 @@
-"""Timestream for InfluxDB: a real influxd for every instance that is created; the instance's endpoint is its address.
+"""Timestream for InfluxDB: a real influxd behind its front, `influxdb_server.py`, for every instance that is created.
 
 moto gap: an instance is a record without a database behind it.
 """
 
 import base64
 import os
-import re
 import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,7 +21,7 @@ from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import instead
 
-LISTENING = re.compile(r"Listening on HTTP.* addr=127\.0\.0\.1:(\d+) https")
+SERVER = str(Path(__file__).with_name("influxdb_server.py"))
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
@@ -41,7 +41,10 @@ def start(folder: Path, *, username: str, password: str, database: str) -> tuple
         LocalCloudError: influxd is not installed, or did not start.
     """
     process, listening = processes.serve(
-        [find("influxd"), "run"], log=folder / "influxd.log", environment=settings(folder), ready=LISTENING.pattern
+        [sys.executable, "-I", SERVER, find("influxd")],
+        log=folder / "influxd.log",
+        environment=settings(folder),
+        ready=r"(?m)^listening on (\d+)",
     )
     url = f"http://127.0.0.1:{listening[1]}"
     quoted = password.replace("\\", "\\\\").replace("'", "\\'")

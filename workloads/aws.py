@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from botocore.discovery import EndpointDiscoveryException
 from botocore.exceptions import (
     BotoCoreError,
     CapacityNotAvailableError,
@@ -43,6 +44,7 @@ _UNREACHABLE = (
     ChecksumError,
     ConnectionError,
     CredentialRetrievalError,
+    EndpointDiscoveryException,
     FlexibleChecksumError,
     HTTPClientError,
     HTTPError,

@@ -91,10 +91,10 @@ def _explained(
 ) -> GroundworkError:
     cause: Any = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error  # if it was wrapped
     state, number, reason = getattr(cause, "sqlstate", None), _number(cause), _first_line(cause)
-    if state:
-        passing = state.startswith(_PASSING_STATES)
-    elif number is not None:
+    if number is not None:  # the SQLSTATE of most errors of MySQL is HY000, a general error
         passing = number in _PASSING_NUMBERS
+    elif state:
+        passing = state.startswith(_PASSING_STATES)
     elif hasattr(cause, "sqlite_errorname"):
         passing = cause.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
     else:
@@ -103,7 +103,7 @@ def _explained(
         return InputError(f"{place}: {reasons[number]}")
     if not passing:
         return refused(place, service, reason)
-    if state or number in _ANSWERS:
+    if number in _ANSWERS or (state and number is None):
         return overloaded(place, service, reason)
     return unreachable(place, service, reason, trust=trust)
 

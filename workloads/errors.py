@@ -1,8 +1,12 @@
-"""The errors of training that is stopped; all others are in `contract.errors`."""
+"""The errors that only workloads tell apart; all others are in `contract.errors`."""
 
 from __future__ import annotations
 
-from contract.errors import GroundworkError, TemporaryError
+from contract.errors import GroundworkError, InputError, TemporaryError
+
+
+class RefusedRowError(InputError):
+    """A database does not take a row as it is, however often it is offered; the message says which row, and why."""
 
 
 class TrainingStopped(GroundworkError):  # noqa: N818 - an interruption is not an error

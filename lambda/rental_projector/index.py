@@ -99,13 +99,25 @@ def read(body: str) -> Json:
         event |= {"customer": str(event["customer_id"]), "type": str(event["type"])}
         if event["type"] == "rented":
             event |= {"cents": cents(event["amount"]), "rental": int(event["rental_id"])}
-            event |= {"moment": datetime.fromisoformat(event["at"]).astimezone(UTC)}
-            event |= {"movie": str(event["film_id"]), "store": str(event["store_id"]), "title": str(event["title"])}
+            event |= {"moment": moment(event["at"]), "category": category_dimension(event.get("category"))}
+            event |= {"movie": str(event["film_id"]), "store": int(event["store_id"]), "title": str(event["title"])}
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"not an event of a rental: {type(error).__name__}: {error}") from error
     if event["type"] not in ("rented", "returned", "customer_erased"):
         raise RefusedError(f"not an event of a rental: type {event['type']!r}")
     return dict(event)
+
+
+def moment(at: str) -> datetime:
+    """The time of an event; one without a zone is in UTC."""
+    written = datetime.fromisoformat(at)
+    return written.astimezone(UTC) if written.tzinfo else written.replace(tzinfo=UTC)
+
+
+def category_dimension(category: str | None) -> str:
+    """A category as the time series holds it: without line breaks and backslashes that InfluxDB cannot hold."""
+    printable = re.sub(r"[\x00-\x1f\x7f]+", " ", category or "").strip()
+    return re.sub(r"\\+(?=[,= ]|$)", "/", printable) or NO_CATEGORY
 
 
 def cents(amount: str) -> int:
@@ -157,7 +169,7 @@ def point_time(event: Json) -> int:
 
 def write_record(event: Json) -> None:
     """Write the rental's point to Timestream for LiveAnalytics."""
-    dimensions = {"category": event.get("category") or NO_CATEGORY, "store": event["store"]}
+    dimensions = {"category": event["category"], "store": str(event["store"])}
     values = {"value": 1, "amount": event["cents"]}
     record = {
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
@@ -175,7 +187,7 @@ def write_record(event: Json) -> None:
 
 def write_line(event: Json) -> None:
     """Write the rental's point to Timestream for InfluxDB, in line protocol."""
-    category = re.sub(r"([,= ])", r"\\\1", event.get("category") or NO_CATEGORY)
+    category = re.sub(r"([,= ])", r"\\\1", event["category"])
     line = f"{TABLE},category={category},store={event['store']} value=1i,amount={event['cents']}i {point_time(event)}"
     host, _, port = os.environ["INFLUXDB_ENDPOINT"].partition(":")
     scheme = "http" if host == "localhost" else "https"

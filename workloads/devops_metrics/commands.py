@@ -95,7 +95,8 @@ def ingest(  # noqa: PLR0917 - its options
 def _summary(tally: Tally, quarantine: Path) -> str:
     from workloads.timeseries.liveanalytics import US_DOLLARS_PER_KIB  # noqa: PLC0415 - boto3 takes a second to import
 
-    where = f" (see {quarantine})" if tally.quarantined else ""
+    repeated = f"{tally.repeated:,} with the time and dimensions of an earlier line; " if tally.repeated else ""
+    where = f" ({repeated}see {quarantine})" if tally.quarantined else ""
     text = (
         f"{tally.lines:,} lines: {tally.written:,} written, {tally.quarantined:,} quarantined{where}; "
         f"{tally.seconds:.1f} s, {tally.rate:,.0f} lines/s, {tally.requests:,} requests"

@@ -27,8 +27,11 @@ class Tally:
 
     Attributes:
         lines: Lines read, without header and blank lines.
-        written: Rows that the store holds.
-        quarantined: Lines that were malformed, or refused by the store.
+        written: Rows of the file that the store holds now, each for a time and dimensions of its own. A row of an
+            earlier run for the same time and dimensions is replaced.
+        quarantined: Lines that were malformed, repeated the time and dimensions of an earlier line of the file, or were
+            refused by the store.
+        repeated: How many of the quarantined ones repeated.
         requests: Requests sent.
         metered_kib: KiB that AWS bills for.
         position: Bytes of the file that are done.
@@ -38,6 +41,7 @@ class Tally:
     lines: int = 0
     written: int = 0
     quarantined: int = 0
+    repeated: int = 0
     requests: int = 0
     metered_kib: int = 0
     position: int = 0
@@ -134,6 +138,7 @@ def ingest(
         tally.lines += len(batch.rows) + len(batch.faults)
         tally.written += written.rows
         tally.quarantined += len(faults)
+        tally.repeated += batch.repeated
         tally.requests += written.requests
         tally.metered_kib += written.metered_kib
         tally.position = batch.position

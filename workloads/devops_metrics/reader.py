@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from contract.errors import InputError, phrase
+from workloads.devops_metrics.repeats import Repeats
 from workloads.devops_metrics.timestamps import Timestamps
 from workloads.timeseries.row import Dimensions, Row, Value
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from workloads.timeseries.schema import MeasureType, Schema
 
 BATCH_ROWS = 10_000
+_BATCH_BYTES = 8 << 20
 _LONGEST_LINE = 1 << 20  # bytes
 _LONGEST_VALUE = 2048  # bytes of a dimension's value: LiveAnalytics' limit
 _FUTURE = 15 * 60 * 10**6  # microseconds; LiveAnalytics takes no later time, and a later one is a wrong clock anyway
@@ -37,10 +39,18 @@ class Fault(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Lines in the order of the file, and how many bytes of it are behind them."""
+    """Lines in the order of the file.
+
+    Attributes:
+        rows: No two of a file have the same time and dimensions.
+        faults: The other lines.
+        repeated: How many of the faults are rows for a time and dimensions that an earlier line has.
+        position: How many bytes of the file are behind these lines.
+    """
 
     rows: list[Row]
     faults: list[Fault]
+    repeated: int
     position: int
 
 
@@ -68,47 +78,66 @@ class Reader:
         self._microseconds = lru_cache(maxsize=4096)(times.microseconds)  # the rows of a moment stand together
         self._check = lru_cache(maxsize=4096)(self._check_dimensions)  # and a fleet has few of them
         self._parsers = [(name, _PARSERS[kind]) for name, kind in schema.measures.items()]
-        try:
-            with path.open("rb") as file:
-                self._positions = self._header(file)
-        except OSError as error:
-            raise InputError(f"{path}: The file cannot be read: {error.strerror}.") from error
+        with self._open() as file:
+            self._header = file.readline(_LONGEST_LINE)
+        self._positions = self._read_header()
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
-        """The file from its start, `size` lines at a time; less, or none, at the end of a file that is followed."""
-        file = self._path.open("rb")
+        """The file from its start, at most `size` lines and some megabytes at a time.
+
+        At the end of a file that is followed, a batch may be smaller, or empty.
+
+        Raises:
+            InputError: A file that took the place of a followed one has other columns, or no disk is left to find
+                repeated rows with.
+        """
+        file = self._open()
         try:
-            while True:
-                yield from self._to_the_end(file, size)
-                if not self._follow or self._stop():
-                    return
-                time.sleep(0.5)
-                if self._replaced(file):
-                    file.close()
-                    file = self._path.open("rb")
+            with Repeats() as repeats:
+                while True:
+                    yield from self._to_the_end(file, size, repeats)
+                    if not self._follow or self._stop():
+                        return
+                    time.sleep(0.5)
+                    if self._replaced(file):
+                        yield from self._to_the_end(file, size, repeats, complete=True)
+                        file.close()
+                        file = self._open()
+                        repeats.begin_another_file()
         finally:
             file.close()
 
-    def _to_the_end(self, file: BinaryIO, size: int) -> Iterator[Batch]:
+    def _open(self) -> BinaryIO:
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise InputError(f"{self._path}: The file cannot be read: {error.strerror}.") from error
+
+    def _to_the_end(self, file: BinaryIO, size: int, repeats: Repeats, *, complete: bool = False) -> Iterator[Batch]:
+        """What there is of a file by now; all of it, once nothing more will be `complete`d."""
+        complete = complete or not self._follow
         if file.tell() == 0:
             self._number = 0
-            self._line(file)
-        batch, seen = Batch([], [], 0), set[tuple[int, Dimensions]]()
-        while (raw := self._line(file)) is not None:
-            parsed = self._parse(raw, time.time_ns() // 1000 + _FUTURE, seen) if raw.strip() else None
+            if (header := self._line(file, complete=complete)) not in (None, self._header):
+                self._header = header or b""
+                self._positions = self._read_header()
+        rows, faults, read = list[Row](), list[Fault](), 0
+        while (raw := self._line(file, complete=complete)) is not None:
+            parsed = self._parse(raw, time.time_ns() // 1000 + _FUTURE) if raw.strip() else None
             if isinstance(parsed, Row):
-                batch.rows.append(parsed)
+                rows.append(parsed)
             elif parsed:
-                batch.faults.append(parsed)
-            if len(batch.rows) + len(batch.faults) >= size:
-                yield batch._replace(position=file.tell())
-                batch, seen = Batch([], [], 0), set()
-        if batch.rows or batch.faults or self._follow:
-            yield batch._replace(position=file.tell())
+                faults.append(parsed)
+            read += len(raw)
+            if len(rows) + len(faults) >= size or read >= _BATCH_BYTES:
+                yield _batch(rows, faults, repeats, file.tell())
+                rows, faults, read = [], [], 0
+        if rows or faults or self._follow:
+            yield _batch(rows, faults, repeats, file.tell())
 
-    def _line(self, file: BinaryIO) -> bytes | None:
-        """The next line; None at the end, and before a line that is still being written to a followed file."""
-        start = file.tell() if self._follow else 0
+    def _line(self, file: BinaryIO, *, complete: bool) -> bytes | None:
+        """The next line; None at the end, and before a line that is still being written to a file that grows."""
+        start = 0 if complete else file.tell()
         raw = file.readline(_LONGEST_LINE + 1)
         if not raw:
             return None
@@ -116,7 +145,7 @@ class Reader:
             if len(raw) > _LONGEST_LINE:
                 while (rest := file.readline(_LONGEST_LINE)) and not rest.endswith(b"\n"):
                     pass
-            elif self._follow:
+            elif not complete:
                 file.seek(start)
                 return None
         self._number += 1
@@ -131,8 +160,8 @@ class Reader:
         then = os.fstat(file.fileno())
         return now.st_ino != then.st_ino or now.st_size < file.tell()
 
-    def _header(self, file: BinaryIO) -> list[int]:
-        raw = file.readline(_LONGEST_LINE)
+    def _read_header(self) -> list[int]:
+        raw = self._header
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise InputError(f"{self._path}: The file is in UTF-16. Save it as UTF-8.")
         try:
@@ -149,7 +178,7 @@ class Reader:
             hint = f"Separate the columns by commas, not by {separator!r}." if separator else ""
             raise InputError(f"{self._path}, {error} {hint}".rstrip()) from error
 
-    def _parse(self, raw: bytes, latest: int, seen: set[tuple[int, Dimensions]]) -> Row | Fault:
+    def _parse(self, raw: bytes, latest: int) -> Row | Fault:
         text = raw.decode("utf-8", errors="backslashreplace").rstrip("\r\n")
         try:
             if len(raw) > _LONGEST_LINE:
@@ -163,9 +192,6 @@ class Reader:
             self._check(dimensions)
             if moment > latest:
                 raise ValueError(f"{self._schema.time}: more than 15 minutes in the future")  # noqa: TRY301
-            if (moment, dimensions) in seen:
-                raise ValueError("a second row for the same time and dimensions")  # noqa: TRY301
-            seen.add((moment, dimensions))
         except UnicodeDecodeError as error:
             return Fault(self._number, f"not UTF-8 at byte {error.start + 1}", text)
         except (ValueError, csv.Error) as error:
@@ -191,6 +217,15 @@ class Reader:
                 raise ValueError(f"{name}: holds a control character")
             if len(value.encode()) > _LONGEST_VALUE:
                 raise ValueError(f"{name}: longer than {_LONGEST_VALUE:,} bytes")
+
+
+def _batch(rows: list[Row], faults: list[Fault], repeats: Repeats, position: int) -> Batch:
+    earlier = repeats.remember([(row.line, row.time, row.dimensions) for row in rows])
+    if earlier:
+        reason = "a second row for the time and dimensions of"
+        repeated = [Fault(row.line, f"{reason} {earlier[row.line]}", row.text) for row in rows if row.line in earlier]
+        rows, faults = [row for row in rows if row.line not in earlier], sorted([*faults, *repeated])
+    return Batch(rows, faults, len(earlier), position)
 
 
 def _cells(line: str, width: int) -> list[str]:

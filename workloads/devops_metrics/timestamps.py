@@ -3,38 +3,71 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 #: Until here a time in nanoseconds fits into 64 bits, which is how both engines keep it.
 _LATEST = datetime(2262, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST = 100  # characters; no form of a time has more
 #: Microseconds of a unit as a power of ten, by how many digits the time in this unit has from 1973 to 2262.
 _UNITS = {9: 6, 10: 6, 12: 3, 13: 3, 15: 0, 16: 0, 18: -3, 19: -3}
-_FORMATS = (
-    "%d/%b/%Y:%H:%M:%S %z",  # Apache and nginx
-    "%Y/%m/%d %H:%M:%S",
-    "%Y/%m/%d %H:%M:%S.%f",
-    "%d.%m.%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M",
-    "%d-%b-%Y %H:%M:%S",
+
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
 )
-_NAMED_ZONE = re.compile(r"^(?P<time>.+?)\s*(?P<zone>UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+)$")
+#: A date, a clock and whatever follows, such as a zone: `Tue, 02 Jun 2026 12:30:00 +0200`.
+_WRITTEN = re.compile(
+    r"(?P<weekday>(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+)?"
+    r"(?P<date>\S(?:.*?\S)?)(?:\s*[T,:]\s*|\s+)"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r"(?:\s*(?P<half>[ap])\.?m\b\.?)?(?P<rest>\D.*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_DATES = [
+    re.compile(form, re.ASCII)
+    for form in (
+        r"(?P<year>\d{4})([-/])(?P<month>\d{1,2})\2(?P<day>\d{1,2})",
+        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
+        r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})",
+        r"(?P<day>\d{1,2})(?:[-/]|\s+)(?P<month>[A-Za-z]{3,9})\.?(?:[-/]|,?\s+)(?P<year>\d{4}|\d\d)",
+        r"(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2})(?:,?\s+(?P<year>\d{4}))?",
+    )
+]
+_DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}([-/])\d{1,2}\1\d{4}\b", re.ASCII)
+_YEAR = re.compile(r"(?<![\w+:-])\d{4}(?![\w:])", re.ASCII)
+_ISO = re.compile(r"[\dW-]+([T ].*)?", re.ASCII | re.IGNORECASE)
+
+#: A zone's name, an offset, or both; behind an offset a comment: `GMT+0200 (Central European Summer Time)`.
+_ZONE = re.compile(
+    r"(?P<name>[A-Za-z][\w/+-]*/[\w+-]+|[A-Za-z]+)?\s*"
+    r"(?:(?P<sign>[+-])(?P<hours>\d\d?):?(?P<minutes>[0-5]\d)?(?P<comment>\s+[A-Za-z]+|\s*\([^()]*\)|\s*\[[^\[\]]*\])?)?",
+    re.ASCII,
+)
+_UTC = ("Z", "UTC", "GMT", "UT")
+_AMERICAN = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}  # RFC 2822, 4.3
+_EUROPEAN = {"WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
+_PACIFIC = {"JST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13}
+#: Hours ahead of UTC of abbreviations that stand for one offset. IST, BST, MSK and many others stand for several zones,
+#: or have changed: a time with one of these is refused.
+_ABBREVIATIONS = _AMERICAN | _EUROPEAN | _PACIFIC
 
 
 class Timestamps:
     """Reads times.
 
-    Known forms: ISO 8601 (with `T` or a blank, fraction, `Z` or offset), the same with a zone's name behind it, Unix
-    time in seconds, milli-, micro- or nanoseconds, Apache's log time, RFC 2822, `2026/01/31 12:00:00`,
-    `31.01.2026 12:00:00`, `31-Jan-2026 12:00:00`.
+    Known forms: ISO 8601 (with `T` or a blank, fraction, `Z` or offset), Unix time in seconds, milli-, micro- or
+    nanoseconds, Apache's log time, RFC 2822, what `date` and JavaScript print, `2026/01/31 12:00:00`,
+    `31.01.2026 12:00:00`, `31-Jan-2026 12:00:00`; all with AM or PM, an offset, a zone's name (`Europe/Berlin`) or an
+    abbreviation that stands for one offset (`CEST`) behind the clock.
 
     Args:
         zone: IANA name of the zone of times that name none.
-        time_format: A strptime format that is tried alone, for files whose times have none of these forms.
+        time_format: The strptime format to read times by, for files whose times have none of these forms.
     """
 
     def __init__(self, zone: str = "UTC", time_format: str = "") -> None:
@@ -47,51 +80,47 @@ class Timestamps:
         Raises:
             ValueError: The text is no time, or not one moment; the message says why.
         """
-        moment = self._strptime(text) if self._format else self._guess(text)
-        if isinstance(moment, int):
-            moment = _EPOCH + moment * _MICROSECOND
+        if len(text) > _LONGEST:
+            raise ValueError(f"{text[:_LONGEST]!r}… is no time")
+        moment = self._in_given_format(text) if self._format else self._in_known_form(text)
         if moment.tzinfo is None:
             moment = _one_moment(moment, self._zone)
         if not _EPOCH <= moment < _LATEST:
             raise ValueError(f"{text!r} is not between 1970 and 2262")
         return (moment - _EPOCH) // _MICROSECOND
 
-    def _strptime(self, text: str) -> datetime:
+    def _in_given_format(self, text: str) -> datetime:
         try:
+            if "%Z" in self._format:
+                return self._with_zone_name(text)
             return datetime.strptime(text, self._format)  # noqa: DTZ007 - the zone comes after
-        except ValueError:
-            raise ValueError(f"{text!r} is no time of the form {self._format}") from None
+        except ValueError as error:
+            raise ValueError(str(error) if " zone " in str(error) else self._mismatch(text)) from None
 
-    def _guess(self, text: str) -> datetime | int:
-        if text[:1].isdigit() and text.replace(".", "", 1).isdecimal() and text.isascii():
-            return _unix(text)
-        try:
-            return datetime.fromisoformat(text)
-        except ValueError:
-            pass
-        for form in _FORMATS:
+    def _mismatch(self, text: str) -> str:
+        return f"{text!r} is no time of the form {self._format}"
+
+    def _with_zone_name(self, text: str) -> datetime:
+        """Read %Z, of which Python takes only GMT, UTC and this machine's own zone, and keeps none."""
+        for word in re.finditer(r"[A-Za-z][A-Za-z_]*(/[\w+-]+)*", text):
             try:
-                return datetime.strptime(text, form)  # noqa: DTZ007 - the zone comes after
+                moment = datetime.strptime(f"{text[: word.start()]}GMT{text[word.end() :]}", self._format)  # noqa: DTZ007
             except ValueError:
                 continue
-        if named := _NAMED_ZONE.match(text):
-            return self._in_named_zone(text, named["time"], named["zone"])
-        try:
-            return parsedate_to_datetime(text)
-        except (ValueError, IndexError, TypeError):
-            pass
-        if re.match(r"\d{1,2}/\d{1,2}/\d{4}", text):
-            raise ValueError(f"{text!r}: day or month first? say so by time_format in a mapping file")
-        raise ValueError(f"{text!r} is no time" if text else "no time")
+            return moment if moment.tzinfo else _in_zone(moment, _zone(word[0]))
+        raise ValueError(self._mismatch(text))
 
-    def _in_named_zone(self, text: str, time: str, zone: str) -> datetime:
-        try:
-            moment = self._guess(time)
-            if isinstance(moment, datetime) and moment.tzinfo is None:
-                return _one_moment(moment, ZoneInfo(zone))
-        except (ValueError, KeyError, OSError):  # no such time, no such zone
-            pass
-        raise ValueError(f"{text!r} is no time")
+    def _in_known_form(self, text: str) -> datetime:
+        if text[:1].isdigit() and text.replace(".", "", 1).isdecimal() and text.isascii():
+            return _EPOCH + _unix(text) * _MICROSECOND
+        if _ISO.fullmatch(text):
+            try:
+                return datetime.fromisoformat(text)
+            except ValueError:
+                pass
+        if written := _WRITTEN.fullmatch(text):
+            return _written(text, written)
+        raise ValueError(f"{text!r} is no time" if text else "no time")
 
 
 def _unix(text: str) -> int:
@@ -99,6 +128,79 @@ def _unix(text: str) -> int:
     if len(whole) not in _UNITS:
         raise ValueError(f"{text!r} has {len(whole)} digits: no Unix time in seconds, milli-, micro- or nanoseconds")
     return int(Decimal(text).scaleb(_UNITS[len(whole)]))
+
+
+def _written(text: str, written: re.Match[str]) -> datetime:
+    """The time of a match of `_WRITTEN`; without a zone where it names none."""
+    rest = (written["rest"] or "").strip()
+    dated = written["date"]
+    if _DAY_OR_MONTH_FIRST.match(dated):
+        raise ValueError(f"{text!r}: day or month first? say so by time_format in a mapping file")
+    if (year := _YEAR.search(rest)) and not _YEAR.search(dated):  # as `date` writes it: 12:30:00 CEST 2026
+        dated, rest = f"{dated} {year[0]}", f"{rest[: year.start()]} {rest[year.end() :]}".strip()
+    try:
+        day = _date(dated, short_year=written["weekday"] is not None)
+        hour = int(written["hour"])
+        if written["half"]:
+            if not 1 <= hour <= 12:  # noqa: PLR2004 - 13 PM is no time
+                raise ValueError(hour)  # noqa: TRY301
+            hour = hour % 12 + (12 if written["half"] in "Pp" else 0)
+        fraction = int((written["fraction"] or "")[:6].ljust(6, "0"))
+        clock = (hour, int(written["minute"]), int(written["second"] or 0), fraction)
+        moment = datetime(day.year, day.month, day.day, *clock)  # noqa: DTZ001 - the zone comes after
+    except ValueError:
+        raise ValueError(f"{text!r} is no time") from None
+    return _in_zone(moment, _zone(rest)) if rest else moment
+
+
+@lru_cache(maxsize=256)
+def _date(text: str, *, short_year: bool) -> date:
+    """A date. Years of two digits are those of mail headers (RFC 2822, section 4.3), which begin with a weekday.
+
+    Raises:
+        ValueError: It is none.
+    """
+    for form in _DATES:
+        if (found := form.fullmatch(text)) and found["year"]:
+            year, month = int(found["year"]), found["month"]
+            if len(found["year"]) == 2:  # noqa: PLR2004 - digits
+                if not short_year:
+                    break
+                year += 2000 if year < 50 else 1900  # noqa: PLR2004 - as the RFC says
+            named = [number for number, name in enumerate(_MONTHS, 1) if name.startswith(month.lower())]
+            return date(year, int(month) if month.isdecimal() else named[0] if named else 0, int(found["day"]))
+    raise ValueError(text)
+
+
+@lru_cache(maxsize=256)
+def _zone(text: str) -> tzinfo:
+    """The zone that stands behind a time.
+
+    Raises:
+        ValueError: It is no zone, or one of several; the message names it.
+    """
+    found = _ZONE.fullmatch(text)
+    name = found["name"] or "" if found else ""
+    if found and found["sign"]:
+        offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+        if name.upper() in ("", *_UTC[1:]) and offset < timedelta(days=1):
+            return timezone(-offset if found["sign"] == "-" else offset)
+    elif name.upper() in _UTC:
+        return UTC
+    elif name.upper() in _ABBREVIATIONS:
+        return timezone(timedelta(hours=_ABBREVIATIONS[name.upper()]))
+    elif "/" in name:
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):  # no such zone, or a folder of zones
+            pass
+    raise ValueError(
+        f"the zone {text} is unknown or stands for several: write an offset (+02:00) or a place (Europe/Berlin)"
+    )
+
+
+def _in_zone(local: datetime, zone: tzinfo) -> datetime:
+    return _one_moment(local, zone) if isinstance(zone, ZoneInfo) else local.replace(tzinfo=zone)
 
 
 def _one_moment(local: datetime, zone: ZoneInfo) -> datetime:

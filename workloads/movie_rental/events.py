@@ -3,7 +3,7 @@
 The function `rental_projector` follows the same rules, and a test holds the two together:
 
 - In the graph `Customer.id` and `Movie.id` are texts, `RENTED.rentalId` is a whole number, `RENTED.at` as the event's.
-- A point of the time series has the dimensions `category` (`NO_CATEGORY` for a film without one) and `store`, and the
+- A point of the time series has the dimensions `category` (as `category_dimension` writes it) and `store`, and the
   measures `value` (BIGINT, 1) and `amount` (BIGINT, whole cents: no floats for money).
 - Its time is the event's to the millisecond; the nanoseconds below tell rentals of one millisecond apart, and
   let the same rental always write the same point (`point_time`).
@@ -12,6 +12,7 @@ The function `rental_projector` follows the same rules, and a test holds the two
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ EventType = Literal["rented", "returned", "customer_erased"]
 
 NO_CATEGORY = "none"
 """The category of a film that has none: a dimension may not be empty."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_BACKSLASHES = re.compile(r"\\+(?=[,= ]|$)")
 _CENT = Decimal("0.01")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -96,6 +99,14 @@ class Event:
 def text_of(moment: datetime) -> str:
     """A moment as events and the graph hold it: `2022-05-24T21:54:33.000Z`, to the millisecond below."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def category_dimension(category: str | None) -> str:
+    """A category as the time series holds it, on both engines alike.
+
+    Line breaks and other control characters become a blank, and backslashes that InfluxDB cannot hold a slash.
+    """
+    return _BACKSLASHES.sub("/", _CONTROL.sub(" ", category or "").strip()) or NO_CATEGORY
 
 
 def point_time(at: datetime, rental_id: int) -> int:

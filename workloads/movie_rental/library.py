@@ -11,9 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from contract.errors import InputError
+from contract.errors import InputError, phrase
 from contract.services import overloaded, passes
 from workloads.aws import asking_aws
+from workloads.errors import RefusedRowError
 from workloads.movie_rental.model import Movie
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ class DynamoLibrary:
                 changed.append(replace(movie, version=before.version + 1 if before else 1))
                 saved.append(changed[-1])
         for start in range(0, len(changed), _WRITTEN_AT_ONCE):
-            part = changed[start : start + _WRITTEN_AT_ONCE]
-            self._write([{"PutRequest": {"Item": _packed(movie.item())}} for movie in part])
+            self._write(changed[start : start + _WRITTEN_AT_ONCE])
         return saved
 
     def _read(self, keys: Sequence[Item]) -> dict[tuple[str, str], Movie]:
@@ -86,7 +86,23 @@ class DynamoLibrary:
         self._until_nothing_is_left(attempt)
         return found
 
-    def _write(self, requests: Sequence[Item]) -> None:
+    def _write(self, movies: Sequence[Movie]) -> None:
+        """Write movies; where DynamoDB refuses them, halve them until it is known which."""
+        try:
+            self._put([{"PutRequest": {"Item": _packed(movie.item())}} for movie in movies])
+        except ClientError as error:
+            details = error.response["Error"]
+            if details["Code"] != "ValidationException":
+                raise
+            if len(movies) == 1:
+                film = f"Film {movies[0].id} ({movies[0].title[:80]})"
+                reason = phrase(details.get("Message", details))
+                raise RefusedRowError(f"{film}: DynamoDB refuses it: {reason}.") from error
+            half = len(movies) // 2
+            self._write(movies[:half])
+            self._write(movies[half:])
+
+    def _put(self, requests: Sequence[Item]) -> None:
         left = {self._table: list(requests)}
 
         def attempt() -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from contract.errors import InputError, UnavailableError
-from workloads.movie_rental.events import NO_CATEGORY, Event, cents, point_time, text_of
+from workloads.movie_rental.events import Event, category_dimension, cents, point_time, text_of
 from workloads.movie_rental.model import Answer, Customer, Hit, Recommendation
 
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ class MemorySeries:
     def save(self, rentals: Sequence[Rental]) -> None:
         """Write rentals; the same rental is the same point."""
         for rental in rentals:
-            key = (point_time(rental.at, rental.id), rental.category or NO_CATEGORY, str(rental.store_id))
+            key = (point_time(rental.at, rental.id), category_dimension(rental.category), str(rental.store_id))
             self._points[key] = (rental.at.astimezone(UTC), cents(rental.amount))
 
     def daily(self, start: datetime, end: datetime) -> pd.DataFrame:

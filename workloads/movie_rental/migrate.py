@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import psycopg
 from psycopg import sql
 
-from contract.errors import GroundworkError
+from contract.errors import GroundworkError, phrase
+from workloads.errors import RefusedRowError
 from workloads.movie_rental import database
 from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder, restored
 from workloads.movie_rental.source import TABLES
@@ -107,9 +109,12 @@ def migrate(
         Rows moved, by stream.
 
     Raises:
+        RefusedRowError: A row cannot be migrated. The old database is checked before anything is written; a row that an
+            engine refuses all the same ends the migration, and what was written before stays.
         InputError: An engine refuses.
         UnavailableError: An engine cannot be reached. What is in stays, and the same command goes on from there.
     """
+    source.check()
     connection, name = engines.ledger.connection, database.shown(source.url)
     with database.asking(engines.ledger.url):
         if restart:
@@ -127,6 +132,12 @@ def migrate(
         if not done:
             try:
                 moved[stream.name] = _move(stream, source, connection, position, progress)
+            except RefusedRowError as error:
+                error.advice = (
+                    "What was written before stays. Correct the row in the old database, then migrate again: it "
+                    f"goes on with this stream: {stream.name}."
+                )
+                raise
             except GroundworkError as error:
                 error.advice = f"What was moved stays. The same command goes on with this stream: {stream.name}."
                 raise
@@ -177,7 +188,7 @@ def _streams(source: Source, engines: Engines, embedder: Embedder, erased: Erase
             (table.old, table.old_key),
             lambda after: source.table(table, after, _TABLE_ROWS),
             lambda row: int(row[0]),
-            lambda rows: _upsert(connection, table, erased.spared(table, rows)),
+            lambda rows: _write_rows(connection, table, erased.spared(table, rows)),
             lambda: _continue_numbers(connection, table),
         )
 
@@ -192,7 +203,8 @@ def _streams(source: Source, engines: Engines, embedder: Embedder, erased: Erase
         engines.graph.save_customers([number for number in customers if number not in erased.customers])
 
     def write_rentals(rentals: Sequence[Any]) -> None:
-        engines.graph.save_rentals([rental for rental in rentals if rental.customer_id not in erased.customers])
+        nobody = erased.customers | {0}
+        engines.graph.save_rentals([rental for rental in rentals if rental.customer_id not in nobody])
         engines.series.save(rentals)
 
     for table in TABLES:
@@ -236,6 +248,30 @@ def _model(source: Source, connection: database.Connection, embeddings: Embeddin
         connection.execute("DELETE FROM models")
         connection.execute("INSERT INTO models VALUES (%s, %s)", [embedder.name, content])
     return embedder
+
+
+def _write_rows(connection: database.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows, or correct those that are there; where PostgreSQL refuses them, halve them until it is known which.
+
+    Raises:
+        RefusedRowError: It refuses a row.
+    """
+    try:
+        with connection.transaction():
+            _upsert(connection, table, rows)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if len(rows) > 1:
+            half = len(rows) // 2
+            _write_rows(connection, table, rows[:half])
+            _write_rows(connection, table, rows[half:])
+            return
+        detail = (
+            error.diag.message_detail or ""
+        )  # others than "Key (...) ..." show the whole row, with what is personal
+        reason = ": ".join(filter(None, [error.diag.message_primary, detail if detail.startswith("Key ") else ""]))
+        raise RefusedRowError(
+            f"{table.old.capitalize()} {rows[0][0]}: PostgreSQL refuses it: {phrase(reason or error)}."
+        ) from error
 
 
 def _upsert(connection: database.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:

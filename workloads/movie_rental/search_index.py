@@ -12,9 +12,10 @@ from opensearchpy.exceptions import ConnectionError as NoConnection
 from opensearchpy.exceptions import NotFoundError, OpenSearchException, SerializationError, TransportError
 from opensearchpy.helpers.errors import ScanError
 
-from contract.errors import InputError
+from contract.errors import InputError, phrase
 from contract.services import overloaded, passes, refused, unreachable
 from workloads.aws import asking_aws
+from workloads.errors import RefusedRowError
 from workloads.movie_rental import queries
 from workloads.movie_rental.model import Answer, Hit
 
@@ -99,8 +100,10 @@ class OpenSearchIndex:
             lasting = [failure for failure in failed if not passes(failure["status"])]
             first = (lasting or failed)[0]  # what lasts counts: a retry would not help
             reason = first["error"]["reason"] if isinstance(first["error"], dict) else first["error"]
-            raise self._answered(
-                first["status"], f"{len(failed)} movies were not written; the movie {first['_id']}: {reason}"
+            if not lasting:
+                raise self._answered(first["status"], f"{len(failed)} movies were not written: {reason}")
+            raise RefusedRowError(
+                f"Film {first['_id']}: OpenSearch refuses {len(lasting)} films, this one because: {phrase(reason)}."
             )
 
     def let_write(self, role: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from psycopg import sql
 
 from contract.errors import InputError
+from workloads.errors import RefusedRowError
 from workloads.movie_rental import database, queries
 from workloads.movie_rental.model import Movie, Rental
 from workloads.rental_company.tables import TABLES as COMPANY
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _NEEDED = [*COMPANY]
 _FETCHED = 2000  # rows a request to the server
+_FAULTS_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,19 @@ TABLES = (
     _table("managers", "store", "store_id", "staff_id = manager_staff_id"),
     _table(
         *("customers", "customer", "customer_id", "store_id", "first_name", "last_name", "email", "address_id"),
-        *("active = (activebool AND coalesce(active, 1) = 1)", "created = create_date"),
+        *("active = (activebool AND coalesce(active, 1) = 1)", "created = create_date::date"),
     ),
     _table("inventory", "inventory", "inventory_id", "film_id", "store_id"),
     _table(
-        *("rentals", "rental", "rental_id", "rented_at = rental_date", "returned_at = return_date", "inventory_id"),
-        *("customer_id", "staff_id"),
+        *("rentals", "rental", "rental_id", "rented_at = rental_date::timestamptz"),
+        *("returned_at = return_date::timestamptz", "inventory_id", "customer_id", "staff_id"),
     ),
     _table(
         *("payments", "payment", "payment_id", "rental_id", "customer_id", "staff_id"),
-        *("amount = amount::numeric(7, 2)", "paid_at = payment_date"),
+        *("amount = amount::numeric(7, 2)", "paid_at = payment_date::timestamptz"),
     ),
 )
-"""In an order in which no row refers to one that comes later."""
+"""In an order in which no row refers to one that comes later. Times without a zone are in UTC, as the connection's."""
 
 
 class Source:
@@ -117,6 +119,24 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._connection.close()
+
+    def check(self) -> None:
+        """Look for rows that no engine can take, such as films without a title, and times that are no moment.
+
+        Raises:
+            RefusedRowError: There are some; the message says how many, which, and why.
+        """
+        with database.asking(self.url):
+            limit = {"limit": _FAULTS_SHOWN}
+            faults = self._connection.execute(queries.load("source_faults.sql").text, limit).fetchall()
+        if faults:
+            count = faults[0][3]
+            listed = "; ".join(f"{what} {number}: {reason}" for what, number, reason, _ in faults)
+            more = f"; and {count - len(faults):,} more" if count > len(faults) else ""
+            raise RefusedRowError(
+                f"{database.shown(self.url)}: There are rows that cannot be migrated ({count:,}): {listed}{more}. "
+                "Nothing was written. Correct these rows in the old database, then migrate again."
+            )
 
     def count(self, table: str, key: str, after: int = 0) -> int:
         """How many rows one of its tables has above a key."""

@@ -6,8 +6,9 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from contract.errors import InputError, phrase
-from workloads.movie_rental.events import NO_CATEGORY, cents, point_time
+from contract.errors import phrase
+from workloads.errors import RefusedRowError
+from workloads.movie_rental.events import category_dimension, cents, point_time
 from workloads.timeseries.row import Row
 from workloads.timeseries.schema import Precision, Schema
 from workloads.timeseries.store import Aggregation, Column, Period
@@ -51,14 +52,14 @@ class TimestreamSeries:
         """Write rentals; the same rental is the same point.
 
         Raises:
-            InputError: The store refuses rentals, such as those older than it keeps.
+            RefusedRowError: The store refuses rentals, such as those older than it keeps.
             UnavailableError: The store cannot be reached.
         """
         rows = [
             Row(
                 rental.id,
                 point_time(rental.at, rental.id),
-                (rental.category or NO_CATEGORY, str(rental.store_id)),
+                (category_dimension(rental.category), str(rental.store_id)),
                 (1, cents(rental.amount)),
                 "",
             )
@@ -67,8 +68,9 @@ class TimestreamSeries:
         written = self.store.write(rows, version=time.time_ns() // 10**6)
         if written.rejected:
             row, reason = written.rejected[0]
-            raise InputError(
-                f"Timestream refuses {len(written.rejected)} rentals. Rental {row.line}: {phrase(reason)}."
+            raise RefusedRowError(
+                f"Rental {row.line}: Timestream refuses {len(written.rejected):,} rentals, this one because: "
+                f"{phrase(reason)}."
             )
 
     def daily(self, start: datetime, end: datetime) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from workloads.movie_rental import database
-from workloads.movie_rental.events import NO_CATEGORY, cents, text_of
+from workloads.movie_rental.events import category_dimension, cents, text_of
 from workloads.movie_rental.migrate import Erased
 from workloads.movie_rental.source import TABLES
 
@@ -155,7 +155,7 @@ def _graph(source: Source, engines: Engines, erased: Erased, progress: Callable[
         (str(r.customer_id), r.movie_id, r.id, text_of(r.at))
         for batch in source.rentals()
         for r in batch
-        if r.customer_id not in erased.customers
+        if r.customer_id and r.customer_id not in erased.customers
     )
     yield Comparison("Neptune", "rented", Content.of(rentals), Content.of(graph.facts("rentals")))
 
@@ -189,4 +189,4 @@ def _series(source: Source, engines: Engines, progress: Callable[[str], None]) -
 
 
 def _day(rental: Rental) -> tuple[str, str, str]:
-    return f"{rental.at.astimezone(UTC):%Y-%m-%d}", rental.category or NO_CATEGORY, str(rental.store_id)
+    return f"{rental.at.astimezone(UTC):%Y-%m-%d}", category_dimension(rental.category), str(rental.store_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from contract.errors import InputError
 from contract.services import is_untrusted, overloaded, passes, refused, unreachable
+from workloads.timeseries import line_protocol
 from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import Aggregation, Column, Description, MetricStore, Period, Written, tidy
 
@@ -22,13 +24,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from contract.errors import UnavailableError
-    from workloads.timeseries.row import Row, Value
+    from workloads.timeseries.row import Row
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DROPPED = re.compile(r"partial write: (?P<reason>.*?) dropped=(?P<count>\d+)")
 _UNITS = {"h": 3600, "m": 60, "s": 1}
-_PRECISIONS = {"MICROSECONDS": "u", "NANOSECONDS": "ns"}
+_NANOSECONDS = {"MICROSECONDS": 1000, "NANOSECONDS": 1}
+_REQUEST_CHARACTERS = 4 << 20  # InfluxDB 1 takes 25 MB a request (`max-body-size`), a proxy before it may take less
+#: Answers that are about lines of the request: malformed or, in InfluxDB 1, refused; too many; refused (InfluxDB 2).
+_LINES_REFUSED = (400, 413, 422)
+_COUNTED_EXACTLY = 5  # measures
+#: Conditions that any value meets, and no value does not.
+_PRESENT = {
+    "DOUBLE": '("{name}" >= 0 OR "{name}" < 0)',
+    "BIGINT": '("{name}" >= 0 OR "{name}" < 0)',
+    "BOOLEAN": '("{name}" = true OR "{name}" = false)',
+    "VARCHAR": '"{name}" =~ /.*/',
+}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -95,60 +108,51 @@ class InfluxDB(MetricStore):
         )
 
     def write(self, rows: Sequence[Row], version: int) -> Written:  # noqa: ARG002 - here the last write wins
-        """Write in one request; where InfluxDB drops rows without saying which, halve until it is known."""
+        """Write in requests of a few megabytes, and halve one that is refused until the refused rows are known.
+
+        Times are sent in nanoseconds: InfluxDB 1 and 2 have no other unit below the millisecond in common.
+        """
         written = Written()
-        lines: list[str] = []
-        sent: list[Row] = []
-        starts: dict[tuple[str, ...], str | None] = {}
+        lines: list[tuple[Row, str]] = []
+        size = 0
+        starts: dict[tuple[str, ...], str] = {}
+        unit = _NANOSECONDS[self.schema.precision]
         for row in rows:
-            if row.dimensions not in starts:
-                starts[row.dimensions] = self._line_start(row.dimensions)
-            start = starts[row.dimensions]
-            if start is None:
-                written.rejected.append(
-                    (row, "InfluxDB cannot hold a dimension with a backslash before , = or a blank")
-                )
-            else:
-                sent.append(row)
-                lines.append(f"{start} {self._fields(row.measures)} {row.time}")
-        if sent:
-            self._write_lines(sent, lines, written)
+            try:
+                if row.dimensions not in starts:
+                    tags = dict(zip(self.schema.dimensions, row.dimensions, strict=True))
+                    starts[row.dimensions] = line_protocol.series(self._measurement, tags)
+            except ValueError as error:
+                written.rejected.append((row, str(error)))
+                continue
+            fields = zip(self.schema.measures, row.measures, strict=True)
+            line = line_protocol.line(starts[row.dimensions], fields, row.time * unit)
+            if lines and size + len(line) > _REQUEST_CHARACTERS:
+                self._write_lines(lines, written)
+                lines, size = [], 0
+            lines.append((row, line))
+            size += len(line)
+        if lines:
+            self._write_lines(lines, written)
         return written
 
-    def _write_lines(self, rows: Sequence[Row], lines: Sequence[str], written: Written) -> None:
-        parameters = {"db": self._database, "precision": _PRECISIONS[self.schema.precision]}
-        status, body = self._request("/write", parameters, "\n".join(lines).encode())
+    def _write_lines(self, lines: Sequence[tuple[Row, str]], written: Written) -> None:
+        parameters = {"db": self._database, "precision": "ns"}
+        status, body = self._request("/write", parameters, "\n".join(line for _, line in lines).encode())
         written.requests += 1
         if status == 204:  # noqa: PLR2004 - no content: all is written
-            written.rows += len(rows)
+            written.rows += len(lines)
             return
         reason = _reason(body)
-        if status != 400:  # noqa: PLR2004 - bad request: some lines are bad
+        if status not in _LINES_REFUSED:
             raise self._refused(status, reason)
         dropped = _DROPPED.search(reason)
-        if len(rows) == 1 or (dropped and int(dropped["count"]) == len(rows)):
-            written.rejected += [(row, dropped["reason"] if dropped else reason) for row in rows]
+        if len(lines) == 1 or (dropped and int(dropped["count"]) == len(lines)):
+            written.rejected += [(row, dropped["reason"] if dropped else reason) for row, _ in lines]
             return
-        half = len(rows) // 2
-        self._write_lines(rows[:half], lines[:half], written)
-        self._write_lines(rows[half:], lines[half:], written)
-
-    def _line_start(self, dimensions: Sequence[str]) -> str | None:
-        """Measurement and tags; None if a value cannot be escaped."""
-        if any(re.search(r"\\(?=[,= ]|$)", value) for value in dimensions):
-            return None
-        pairs = zip(self.schema.dimensions, dimensions, strict=True)
-        tags = [name + "=" + re.sub(r"([,= ])", r"\\\1", value) for name, value in pairs]
-        return ",".join([self._measurement, *tags])
-
-    def _fields(self, measures: Sequence[Value | None]) -> str:
-        return ",".join(
-            [
-                f"{name}={_field(value)}"
-                for name, value in zip(self.schema.measures, measures, strict=True)
-                if value is not None
-            ]
-        )
+        half = len(lines) // 2
+        self._write_lines(lines[:half], written)
+        self._write_lines(lines[half:], written)
 
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
         """Ask in InfluxQL; where a question needs several statements, their answers are joined."""
@@ -183,26 +187,49 @@ class InfluxDB(MetricStore):
 
     def describe(self) -> Description:
         """Count the rows and read the retention policy."""
-        counted: dict[str, int] = {}
         moments: list[datetime] = []
         for name in self.schema.measures:
-            for row in self._rows(f'{_select("count", name)} FROM "{self._measurement}"'):
-                counted[name] = int(str(row["count"]))
             for function in ("first", "last"):
                 found = self._rows(f'{_select(function, name)} FROM "{self._measurement}"')
                 moments += [_EPOCH + int(str(row["time"])) * _MICROSECOND for row in found]
         policies = [row for row in self._rows(f'SHOW RETENTION POLICIES ON "{self._database}"') if row["default"]]
         kept = _duration(str(policies[0]["duration"])) if policies else timedelta()
-        partly = len(set(counted.values())) > 1
+        count, exact = self._count()
         return Description(
             engine=f"InfluxDB {self._version()}",
             place=f"{self._database}.{self._measurement}",
-            rows=max(counted.values(), default=0),
+            rows=count,
             oldest=min(moments, default=None),
             newest=max(moments, default=None),
             retention=kept or None,
-            notes=("some rows lack a measure: rows is the count of the commonest one",) if partly else (),
+            notes=()
+            if exact
+            else ("some rows lack a measure: counted are those with the commonest, there may be more",),
         )
+
+    def _count(self) -> tuple[int, bool]:
+        """How many rows there are, and whether that is exact: InfluxDB counts the values of a measure, not rows.
+
+        Where rows lack measures, those that have any are counted by inclusion and exclusion. That takes a statement for
+        each set of measures, so it is done for a few measures only.
+        """
+        measures = list(self.schema.measures)
+        most = max(self._count_with([name]) for name in measures)
+        if len(measures) == 1 or self._count_with(measures) == most:
+            return most, True
+        if len(measures) > _COUNTED_EXACTLY:
+            return most, False
+        sizes = range(1, len(measures) + 1)
+        sets = (chosen for size in sizes for chosen in itertools.combinations(measures, size))
+        return sum((-1) ** (len(chosen) + 1) * self._count_with(chosen) for chosen in sets), True
+
+    def _count_with(self, measures: Sequence[str]) -> int:
+        """How many rows have all of these measures."""
+        first, *others = measures
+        present = " AND ".join(_PRESENT[self.schema.measures[name]].format(name=name) for name in others)
+        where = f" WHERE {present}" if others else ""
+        rows = self._rows(f'{_select("count", first)} FROM "{self._measurement}"{where}')
+        return sum(int(str(row["count"])) for row in rows)
 
     def _version(self) -> str:
         try:
@@ -274,17 +301,6 @@ def _expression(column: Column) -> str:
 
 def _select(function: str, measure: str) -> str:
     return f'SELECT {function}("{measure}")'
-
-
-def _field(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return f"{value}i"
-    if isinstance(value, float):
-        return repr(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _moment(moment: datetime) -> str:

@@ -19,6 +19,10 @@ MeasureType = Literal["DOUBLE", "BIGINT", "BOOLEAN", "VARCHAR"]
 Precision = Literal["MICROSECONDS", "NANOSECONDS"]
 
 
+#: What LiveAnalytics calls its own columns, and InfluxDB 2 its own tags.
+_RESERVED = {"time", "measure_name", "_field", "_measurement"}
+
+
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -56,7 +60,7 @@ class Schema(BaseModel):
         names = [*self.dimensions, *self.measures]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"The name {twice[0]} stands twice among dimensions and measures.")
-        if reserved := {"time", "measure_name"} & set(names):
+        if reserved := _RESERVED & set(names):
             raise ValueError(f"The name {reserved.pop()} is one that the stores keep for themselves.")
         if strange := sorted(set(self.columns) - set(names)):
             raise ValueError(f"The table columns names {strange[0]}, which is neither a dimension nor a measure.")

@@ -29,11 +29,18 @@ class Engines:
         self._url = influxdb_url
         self._made = 0
 
-    def new(self, engine: str, *, retention: timedelta = timedelta(days=400), late: bool = True) -> MetricStore:
+    def new(
+        self,
+        engine: str,
+        *,
+        retention: timedelta = timedelta(days=400),
+        late: bool = True,
+        schema: Schema | None = None,
+    ) -> MetricStore:
         self._made += 1
         name = f"devops{self._made}"
         if engine == "influxdb":
-            store = InfluxDB(self._url, name, **ACCESS, attempts=2)
+            store = InfluxDB(self._url, name, **ACCESS, schema=schema, attempts=2)
             hours = retention // timedelta(hours=1)
             store._request("/query", {"db": "", "epoch": "u", "q": f'CREATE DATABASE "{name}" WITH DURATION {hours}h'})
             return store
@@ -48,7 +55,7 @@ class Engines:
             },
             MagneticStoreWriteProperties={"EnableMagneticStoreWrites": late},
         )
-        return LiveAnalytics(name, "metrics")
+        return LiveAnalytics(name, "metrics", schema)
 
 
 @contextmanager
@@ -88,6 +95,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def load(store: MetricStore, path: Path, folder: Path) -> Tally:
+def load(store: MetricStore, path: Path, folder: Path, batch_rows: int = 2000) -> Tally:
     with Quarantine(folder / "quarantine.csv") as quarantine:
-        return ingest(Reader(path, Schema()), store, quarantine, batch_rows=2000)
+        return ingest(Reader(path, Schema()), store, quarantine, batch_rows=batch_rows)

@@ -8,7 +8,10 @@ import pytest
 
 from contract.errors import InputError
 from workloads.devops_metrics.queries import QUERIES, ask
+from workloads.devops_metrics.settings import FleetSettings
+from workloads.devops_metrics.simulate import simulate
 from workloads.timeseries.row import Row
+from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import Aggregation, Column, MetricStore, Period
 
 from .conftest import ENGINES, Engines, load
@@ -80,6 +83,41 @@ def test_a_later_run_corrects_what_an_earlier_one_wrote(store: MetricStore) -> N
     store.write([row(cpu=10.0)], version=1)
     store.write([row(cpu=20.0)], version=2)
     assert cpu(store)["cpu"].tolist() == [20.0]
+
+
+def test_the_totals_add_up_to_what_the_store_holds(store: MetricStore, tmp_path: Path) -> None:
+    """Rows come again within a batch, in later batches, and with other values."""
+    file = tmp_path / "fleet.csv"
+    simulated, _ = simulate(FleetSettings(services=2, hosts=2, days=1, interval=300), file, tmp_path / "incidents.csv")
+    lines = file.read_text().splitlines()
+    again = [lines[5], lines[6].rpartition(",")[0] + ",418", *lines[100:110]]
+    file.write_text("\n".join([*lines[:20], *again[:2], *lines[20:], *again]))
+    tally = load(store, file, tmp_path, batch_rows=50)
+    assert (tally.lines, tally.written) == (simulated + 14, simulated)
+    assert (tally.quarantined, tally.repeated) == (14, 14)
+    assert store.describe().rows == simulated
+    teapots = Aggregation((Column("rows", "count", "HTTP_Status", between=(418, 419)),))
+    assert store.aggregate(teapots, Period(PERIOD.start, NOW + timedelta(minutes=10))).empty
+
+
+def test_rows_that_lack_measures_are_counted_once(store: MetricStore) -> None:
+    complete = [row(minutes) for minutes in range(3)]
+    lacking = [row(3, cpu=None), row(4, status=None), row(5, cpu=None, status=None), row(6, cpu=None)]
+    alone = [row(7)._replace(measures=tuple(1 if at == kept else None for at in range(4))) for kept in [3]]
+    alone += [
+        row(8 + kept)._replace(measures=tuple(1.0 if at == kept else None for at in range(4))) for kept in range(3)
+    ]
+    assert store.write([*complete, *lacking, *alone], version=1).rows == 11
+    assert store.describe().rows == 11
+
+
+def test_rows_are_counted_where_measures_are_of_every_type(engines: Engines) -> None:
+    schema = Schema(dimensions=("host",), measures={"up": "BOOLEAN", "note": "VARCHAR", "load": "DOUBLE"})
+    store = engines.new("influxdb", schema=schema)
+    values = [(True, "", 1.0), (False, None, None), (None, "two\nlines", None), (None, None, -1.0), (None, "x", 0.0)]
+    rows = [Row(at, row(at).time, ("web-1",), measures, "") for at, measures in enumerate(values)]
+    assert store.write(rows, version=1).rows == 5
+    assert store.describe().rows == 5
 
 
 def test_percentiles_are_values_that_occur_and_deviation_is_of_a_sample(store: MetricStore) -> None:

@@ -5,16 +5,18 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from contract.errors import InputError, UnavailableError
-from localcloud import influxdb, processes
+from localcloud import influxdb, influxdb_server, processes
 from localcloud.certificates import Certificate, issue
 from workloads.timeseries.connection import address
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.row import Row
+from workloads.timeseries.schema import Schema
 
 from .conftest import ACCESS
 
@@ -55,16 +57,45 @@ def test_a_server_that_is_away_is_tried_again_and_then_named(monkeypatch: pytest
     assert len(waits) == 3
 
 
+def test_a_row_is_where_its_time_says(url: str) -> None:
+    """InfluxDB 2 takes a precision that it does not know, such as u, for nanoseconds: without an error, in 1970."""
+    store = InfluxDB(url, "devops", measurement="moments", **ACCESS)
+    assert store.write(ROWS, 1).rows == 1
+    assert store.describe().newest == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ROWS[0].time)
+
+
+def test_a_dimension_with_a_line_break_is_refused_and_begins_no_other_point(url: str) -> None:
+    store = InfluxDB(url, "devops", measurement="attacked", **ACCESS)
+    bad = ROWS[0]._replace(dimensions=("web-1", "web CPU_Usage=1\nother,x=1"))
+    written = store.write([bad, *ROWS], 1)
+    assert (written.rows, [row for row, _ in written.rejected]) == (1, [bad])
+    assert "Application_Name: InfluxDB cannot hold a line break" in written.rejected[0][1]
+    measurements = [row["name"] for row in store._rows("SHOW MEASUREMENTS")]
+    assert "attacked" in measurements
+    assert "other" not in measurements
+
+
+TEXTS = ["two\nlines", 'other,x=1 y=1 "', "\\", 'a\\"b\n', "\r\n", "\t\x00", " ", ",=", "\\\nother x=1"]
+
+
+def test_any_text_of_a_measure_comes_back_as_it_was(url: str) -> None:
+    schema = Schema(dimensions=("host",), measures={"note": "VARCHAR"})
+    store = InfluxDB(url, "devops", measurement="texts", **ACCESS, schema=schema)
+    rows = [Row(number, ROWS[0].time + number, ("web-1",), (text,), "") for number, text in enumerate(TEXTS)]
+    assert store.write(rows, 1).rows == len(TEXTS)
+    assert [row["note"] for row in store._rows('SELECT "note" FROM "texts"')] == TEXTS
+
+
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
-    """Answers with the given statuses, one after the other; and the headers it saw."""
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    """Answers with the given statuses, one after the other, then 204; and the authorizations and bodies it saw."""
     statuses, seen = list(request.param), []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            seen.append(self.headers["Authorization"])
-            self.answer(statuses.pop(0))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.headers["Authorization"], body))
+            self.answer(statuses.pop(0) if statuses else 204)
 
         def do_GET(self) -> None:
             self.answer(204)
@@ -86,20 +117,39 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("server", [(429, 503, 204)], indirect=True)
 def test_a_busy_server_is_asked_again_with_growing_random_waits(
-    server: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+    server: tuple[str, list[tuple[str, bytes]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
     url, seen = server
     assert InfluxDB(url, "devops", token="abc").write(ROWS, 1).rows == 1  # noqa: S106
-    assert seen == ["Token abc"] * 3
+    assert [authorization for authorization, _ in seen] == ["Token abc"] * 3
     assert len(waits) == 2
 
 
 @pytest.mark.parametrize("server", [(401,)], indirect=True)
-def test_influxdb_2_tells_that_it_wants_a_token(server: tuple[str, list[str]]) -> None:
+def test_influxdb_2_tells_that_it_wants_a_token(server: tuple[str, list[tuple[str, bytes]]]) -> None:
     with pytest.raises(InputError, match=r'InfluxDB 2 opens this API with a token only.*"token" to the secret'):
         InfluxDB(server[0], "devops", username="admin", password="right").write(ROWS, 1)  # noqa: S106
+
+
+@pytest.mark.parametrize("server", [(413, 413)], indirect=True)
+def test_a_request_that_is_too_large_is_halved_until_one_row_is(server: tuple[str, list[tuple[str, bytes]]]) -> None:
+    rows = [ROWS[0]._replace(line=number, time=ROWS[0].time + number) for number in range(3)]
+    written = InfluxDB(server[0], "devops").write(rows, 1)
+    assert (written.rows, written.requests) == (2, 3)
+    assert [row.line for row, _ in written.rejected] == [0]
+
+
+@pytest.mark.parametrize("server", [()], indirect=True)
+def test_requests_stay_below_what_influxdb_takes(server: tuple[str, list[tuple[str, bytes]]]) -> None:
+    schema = Schema(dimensions=("host",), measures={f"note_{number}": "VARCHAR" for number in range(100)})
+    rows = [Row(number, ROWS[0].time + number, ("web-1",), ("x" * 2000,) * 100, "") for number in range(100)]
+    assert InfluxDB(server[0], "devops", schema=schema).write(rows, 1).rows == 100
+    bodies = [body for _, body in server[1]]
+    assert len(bodies) == 5
+    assert max(map(len, bodies)) < 5_000_000
+    assert sum(body.count(b"\n") + 1 for body in bodies) == 100
 
 
 def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +160,7 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             [influxdb.find("influxd"), "run"], env=influxdb.settings(tmp_path) | _https(certificate), stderr=output
         )
     try:
-        while not (listening := influxdb.LISTENING.search(log.read_text())):
+        while not (listening := influxdb_server.LISTENING.search(log.read_text())):
             assert process.poll() is None
             time.sleep(0.05)
         url = f"https://localhost:{listening[1]}"

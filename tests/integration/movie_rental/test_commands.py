@@ -164,7 +164,7 @@ def _database(servers: Servers, outputs: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["migrate", "--source", "mysql://x/y"], "mysql://x/y: expected postgresql://"),
+        (["migrate", "--source", "mysql://x/y"], "mysql://x/y: This is not the address of a database"),
         (
             ["migrate", "--source", "postgresql://u:secret@localhost:9/x"],
             "postgresql://u@localhost:9/x: PostgreSQL can",

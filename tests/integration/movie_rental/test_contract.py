@@ -375,7 +375,7 @@ class TestLedger:
         )
         assert (event.category, event.store_id, event.amount) == ("Drama", "1", "2.99")
         assert event.rental_id
-        with pytest.raises(InputError, match="store 1 has no copy that is not lent"):
+        with pytest.raises(InputError, match="Store 1 has no copy that is not lent"):
             ledger.rent(who, CASABLANCA, 1)
         assert ledger.waiting() == [(ledger.waiting()[0][0], event)]
         back = ledger.give_back(event.rental_id)

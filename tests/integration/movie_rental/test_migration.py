@@ -3,15 +3,18 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
 from contract.errors import InputError
 from localcloud import neptune, processes
+from workloads.errors import RefusedRowError
 from workloads.movie_rental import customer, database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -125,6 +128,153 @@ class TestWhatArrives:
         assert (movie.length, movie.version, movie.cast) == (77, 2, ())
 
 
+class TestAnOldDatabaseOfAnotherShape:
+    def test_times_without_a_zone_are_in_utc_wherever_this_runs(
+        self, servers: Servers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url, made = servers.source("zoneless"), servers.new()
+        columns = [("rental", "rental_date"), ("rental", "return_date"), ("payment", "payment_date")]
+        with database.connect(url) as connection:
+            for table, column in [*columns, ("customer", "create_date")]:
+                connection.execute(
+                    f"ALTER TABLE {table} ALTER {column} TYPE timestamp USING {column}::timestamp"  # type: ignore[arg-type]
+                )
+            connection.execute("UPDATE rental SET rental_date = '2026-03-08 02:30:00' WHERE rental_id = 1")
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "America/New_York")  # where this time was skipped
+            time.tzset()
+            run(url, made)
+            assert different(url, made) == []
+        time.tzset()
+        moment = datetime(2026, 3, 8, 2, 30, tzinfo=UTC)
+        assert made.ledger.connection.execute("SELECT rented_at FROM rentals WHERE rental_id = 1").fetchone() == (
+            moment,
+        )
+        assert [at for _, _, number, at in made.graph.facts("rentals") if number == 1] == ["2026-03-08T02:30:00.000Z"]
+        days = made.series.daily(moment.replace(hour=0, minute=0), moment + timedelta(days=1))
+        assert moment.date() in {day.date() for day in days["day"]}
+
+    def test_a_payment_without_rental_is_in_the_books(self, servers: Servers) -> None:
+        url, made = servers.source("fees"), servers.new()
+        with database.connect(url) as connection:
+            connection.execute("INSERT INTO payment VALUES (9001, 3, 1, NULL, 1.50, '2026-05-26 00:00:00+00')")
+        run(url, made)
+        assert different(url, made) == []
+        paid = made.ledger.connection.execute(
+            "SELECT rental_id, amount FROM payments WHERE payment_id = 9001"
+        ).fetchall()
+        assert paid == [(None, Decimal("1.50"))]
+        known = customer.known(made, 3)
+        assert known.person["paid"] == sum(rental["paid"] for rental in known.rentals) + Decimal("1.50")
+
+    @pytest.mark.parametrize("name", ["Film\nnoir,x=1 y=2\nother z=1", "back\\", "\n", "a\\,b\\=c\\ d\t"])
+    @pytest.mark.parametrize("engine", ["influxdb", "liveanalytics"])
+    def test_a_category_of_any_name_is_one_category(self, servers: Servers, name: str, engine: str) -> None:
+        url, made = servers.source("named"), servers.new()
+        if engine == "liveanalytics":
+            made = replace(made, series=servers.liveanalytics())
+        with database.connect(url) as connection:
+            connection.execute("UPDATE category SET name = %s WHERE category_id = 1", [name])
+        run(url, made)
+        assert different(url, made) == []
+        if engine == "influxdb":
+            found = made.series.store._rows("SHOW MEASUREMENTS")  # type: ignore[attr-defined]
+            assert [row["name"] for row in found] == ["metrics"]
+
+    def test_an_actor_with_one_name_and_a_rental_of_nobody(self, servers: Servers) -> None:
+        url, made = servers.source("nameless"), servers.new()
+        with database.connect(url) as connection:
+            connection.execute("UPDATE actor SET last_name = NULL WHERE actor_id = 2")
+            connection.execute("UPDATE rental SET customer_id = NULL WHERE rental_id = 2")
+        run(url, made)
+        assert different(url, made) == []
+        assert not made.graph.has_customer(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "UPDATE film SET title = '' WHERE film_id = 7",
+            r"rows that cannot be migrated \(1\): film 7: it has no title",
+        ),
+        ("UPDATE film SET title = repeat('x', 2000) WHERE film_id = 7", "film 7: its title has 2000 bytes"),
+        ("UPDATE film SET rental_rate = 'NaN' WHERE film_id = 7", "film 7: its rental_rate is NaN"),
+        ("UPDATE category SET name = repeat('x', 3000) WHERE category_id = 2", "category 2: its name has 3000 bytes"),
+        (
+            "UPDATE customer SET create_date = 'infinity' WHERE customer_id = 4",
+            "customer 4: its create_date is infinity",
+        ),
+        ("UPDATE rental SET rental_date = '-infinity' WHERE rental_id = 8", "rental 8: its rental_date is -infinity"),
+        (
+            "UPDATE rental SET rental_date = '0044-03-15 BC' WHERE rental_id = 8",
+            "rental 8: its rental_date is 0044-03-15",
+        ),
+        ("UPDATE rental SET return_date = 'infinity' WHERE rental_id = 8", "rental 8: its return_date is infinity"),
+        (
+            "UPDATE rental SET inventory_id = 1, return_date = NULL WHERE rental_id IN (8, 9)",
+            "rental 9: it has not returned copy 1, and neither has rental 8",
+        ),
+        ("UPDATE inventory SET film_id = 4711 WHERE inventory_id = 1", "rental .*: its copy 1 is of film 4711"),
+        (
+            "UPDATE payment SET payment_date = 'infinity' WHERE payment_id = 6",
+            "payment 6: its payment_date is infinity",
+        ),
+        ("UPDATE payment SET amount = 'NaN' WHERE payment_id = 6", "payment 6: its amount is NaN"),
+        ("UPDATE payment SET payment_date = 'infinity'", r"payment 10: its payment_date is infinity; and \d+ more"),
+    ],
+)
+def test_rows_that_cannot_be_migrated_are_named_before_anything_is_written(
+    servers: Servers, change: LiteralString, message: str
+) -> None:
+    url, made = servers.source("faulty"), servers.new()
+    with database.connect(url) as connection:
+        connection.execute("UPDATE rental SET return_date = now() WHERE return_date IS NULL")
+        connection.execute(change)
+    with pytest.raises(RefusedRowError, match=f"{message}.*Nothing was written") as caught:
+        run(url, made)
+    assert (caught.value.exit_code, "goes on" in str(caught.value)) == (2, False)
+    assert made.ledger.connection.execute("SELECT count(*) FROM countries").fetchone() == (0,)
+    assert [*made.library.all()] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "UPDATE film SET description = repeat('long story ', 60000) WHERE film_id = 7",
+            r"Film 7 \(.+\): DynamoDB refuses it: Item size has exceeded",
+        ),
+        (
+            "UPDATE rental SET customer_id = 4711 WHERE rental_id = 11",
+            r"Rental 11: PostgreSQL refuses it: .*: Key \(customer_id\)=\(4711\) is not present",
+        ),
+        (
+            "UPDATE customer SET first_name = NULL WHERE customer_id = 4",
+            'Customer 4: PostgreSQL refuses it: null value in column "first_name"',
+        ),
+        (
+            "UPDATE rental SET rental_date = '1900-01-01' WHERE rental_id = 13",
+            "Rental 13: Timestream refuses 1 rentals.*retention",
+        ),
+    ],
+)
+def test_a_row_that_an_engine_refuses_is_named_and_no_retry_is_promised(
+    servers: Servers, change: LiteralString, message: str
+) -> None:
+    url, made = servers.source("refused"), servers.new()
+    store = made.series.store  # type: ignore[attr-defined]
+    store._request(
+        "/query", {"db": "", "q": f'ALTER RETENTION POLICY "autogen" ON "{store._database}" DURATION 36500d'}
+    )
+    with database.connect(url) as connection:
+        connection.execute(change)
+    with pytest.raises(RefusedRowError, match=message) as caught:
+        run(url, made)
+    assert (caught.value.exit_code, "goes on" in str(caught.value)) == (2, False)
+    assert "Failing row" not in str(caught.value)
+
+
 def test_killed_at_twenty_random_points_and_started_again_nothing_is_lost_or_doubled(
     servers: Servers, old: str
 ) -> None:
@@ -166,7 +316,7 @@ class TestAnEngineStopsInTheMiddle:
         whole = servers.new()
         nowhere = "http://localhost:9"
         gone: dict[str, tuple[Any, str]] = {
-            "library": (DynamoLibrary("no-such-table", attempts=1), "table no-such-table: DynamoDB refused"),
+            "library": (DynamoLibrary("no-such-table", attempts=1), "Table no-such-table: DynamoDB refuses"),
             "index": (OpenSearchIndex(nowhere), f"{nowhere}: OpenSearch cannot be reached"),
             "graph": (NeptuneGraph(nowhere, attempts=1), f"{nowhere}: Neptune cannot be reached"),
             "series": (TimestreamSeries(_influxdb(nowhere)), f"{nowhere}: InfluxDB cannot be reached"),

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,7 @@ from workloads.storage import locate
 from workloads.training.models import delivery_time, load
 from workloads.training.models.delivery_time.orders import FILE
 from workloads.training.models.player_position.players import CLASSES, FACTS_FILE, RECEIVING_FILE, RUSHING_FILE
+from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.tune import Search
 
@@ -271,6 +275,51 @@ def test_a_study_is_not_continued_on_other_data(
     options = ("--data", folder / "delivery", "--output", tmp_path, "--device", "cpu")
     assert command("tune", "delivery-time", *options) == 2
     assert "the study there is of other data or settings" in capsys.readouterr().err
+
+
+def change(data: Path) -> None:
+    """Take some rows out of each file."""
+    for file in data.iterdir():
+        header, *rows = file.read_text().splitlines()
+        file.write_text("\n".join([header, *rows[30:]]) + "\n")
+
+
+def test_a_study_is_not_continued_when_what_lies_at_the_place_of_its_data_has_changed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shutil.copytree(folder / "delivery", tmp_path / "data")
+    options = ("--data", data, "--output", tmp_path / "study", "--folds", 2, "--epochs", 1, "--device", "cpu")
+    assert command("tune", "delivery-time", "--trials", 1, *options) == 0
+    change(data)
+    assert command("tune", "delivery-time", "--trials", 2, *options) == 2
+    assert f"{data} holds other data now" in capsys.readouterr().err
+    assert len(json.loads((tmp_path / "study" / "tuning.json").read_text())["trials"]) == 1
+    shutil.copytree(folder / "delivery", data, dirs_exist_ok=True)
+    assert command("tune", "delivery-time", "--trials", 2, *options) == 0
+
+
+@pytest.mark.parametrize(
+    ("workload", "data", "options"), [("delivery-time", "delivery", DELIVERY), ("player-position", "nfl", POSITION)]
+)
+def test_an_interrupted_run_is_not_continued_on_other_data(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    workload: str,
+    data: str,
+    options: tuple[str, ...],
+) -> None:
+    copy = shutil.copytree(folder / data, tmp_path / "data")
+    arguments = ("train", workload, "--data", copy, "--output", tmp_path / "run", *options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "record", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+        assert command(*arguments) == 75
+    change(copy)
+    assert command(*arguments) == 2
+    assert "belongs to a run on other data" in capsys.readouterr().err
+    shutil.copytree(folder / data, copy, dirs_exist_ok=True)
+    assert command(*arguments) == 0
+    assert "continuing at epoch 2" in capsys.readouterr().out
 
 
 def test_several_workers_share_a_grid_without_trying_anything_twice(folder: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import csv
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from contract.errors import InputError
+from workloads.devops_metrics.commands import _summary
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.reader import Reader
 from workloads.timeseries.row import Row
@@ -80,6 +82,30 @@ def test_totals_add_up_and_quarantine_tells_line_reason_and_text(file: Path, tmp
     text = file.read_text().splitlines()
     assert all(entry["text"] == text[int(entry["line"]) - 1] for entry in entries)
     assert {entry["reason"] for entry in entries} == {"Application_ID: empty", "refused"}
+
+
+def test_rows_that_repeat_an_earlier_line_are_not_counted_as_written(tmp_path: Path) -> None:
+    file, store = tmp_path / "metrics.csv", Shelf()
+    lines = [f"web-{number},web,{1_700_000_000},{number},2,3,200" for number in range(100)]
+    again = [lines[0], lines[50].replace(",50,", ",51,")]
+    file.write_text("\n".join([HEADER, *lines, *again, "web-1,web,never,1,2,3,200"]))
+    with Quarantine(tmp_path / "bad.csv") as quarantine:
+        tally = ingest(Reader(file, Schema()), store, quarantine, batch_rows=7)
+    assert (tally.lines, tally.written, tally.quarantined, tally.repeated) == (103, 100, 3, 2)
+    assert len({(row.time, row.dimensions) for row in store.rows}) == len(store.rows) == 100
+    entries = list(csv.DictReader((tmp_path / "bad.csv").read_text().splitlines()))
+    assert [(entry["line"], entry["reason"]) for entry in entries[:2]] == [
+        ("102", "a second row for the time and dimensions of line 2"),
+        ("103", "a second row for the time and dimensions of line 52"),
+    ]
+
+
+def test_the_summary_tells_repeated_lines_from_malformed_ones() -> None:
+    tally = Tally(lines=12_003, written=12_000, quarantined=3, repeated=2, requests=2, seconds=2)
+    assert _summary(tally, Path("bad.csv")).startswith(
+        "12,003 lines: 12,000 written, 3 quarantined (2 with the time and dimensions of an earlier line; see bad.csv);"
+    )
+    assert "(see bad.csv)" in _summary(replace(tally, repeated=0), Path("bad.csv"))
 
 
 def test_without_a_bad_line_there_is_no_quarantine_file_and_an_old_one_goes(tmp_path: Path) -> None:

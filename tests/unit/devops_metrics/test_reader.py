@@ -2,15 +2,19 @@
 
 import csv
 import io
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InputError
-from workloads.devops_metrics.reader import Fault, Reader
+from workloads.devops_metrics.reader import Batch, Fault, Reader
 from workloads.timeseries.row import Row
 from workloads.timeseries.schema import Schema
 
@@ -96,10 +100,44 @@ def test_bytes_that_are_no_utf8_are_a_fault_that_shows_them(path: Path) -> None:
     assert faults == [Fault(2, "not UTF-8 at byte 4", r"caf\xe9,web,1769860800,1,2,3,200")]
 
 
-def test_a_second_row_for_the_same_time_and_dimensions_is_a_fault(path: Path) -> None:
-    rows, faults = read(path, f"{HEADER}\n{GOOD}\n{GOOD}\n")
-    assert len(rows) == 1
-    assert "second row" in faults[0].reason
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_a_second_row_for_the_same_time_and_dimensions_is_a_fault_at_any_distance(path: Path, size: int) -> None:
+    between = [f"web-{number},web,1769860800,1,2,3,200" for number in range(2, 9)]
+    again = GOOD.replace("12.5", "13").replace("12:00:00Z", "13:00:00+01:00")
+    rows, faults = read(path, "\n".join([HEADER, GOOD, *between, again, GOOD, between[0]]), size=size)
+    assert [row.line for row in rows] == list(range(2, 10))
+    assert rows[0].measures[0] == 12.5
+    reason = "a second row for the time and dimensions of line"
+    assert [(fault.line, fault.reason) for fault in faults] == [
+        (10, f"{reason} 2"),
+        (11, f"{reason} 2"),
+        (12, f"{reason} 3"),
+    ]
+    assert [fault.text for fault in faults] == [again, GOOD, between[0]]
+
+
+def test_a_row_whose_first_form_was_malformed_is_no_repetition(path: Path) -> None:
+    rows, faults = read(path, f"{HEADER}\n{GOOD.replace('50', 'half')}\n{GOOD}\n")
+    assert ([row.line for row in rows], [fault.line for fault in faults]) == ([3], [2])
+
+
+def test_a_full_disk_is_named_and_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+
+    def full(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        database = connect(*arguments, **options)
+        database.execute("PRAGMA max_page_count = 3")
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    with pytest.raises(InputError, match=r"cannot be remembered .*disk is full.*TMPDIR names another folder"):
+        read(path, "\n".join([HEADER, *(f"web-{number},web,1769860800,1,2,3,200" for number in range(1000))]))
+
+
+def test_long_lines_make_smaller_batches(path: Path) -> None:
+    path.write_text("\n".join([HEADER, *(f"{GOOD},{'x' * 1_000_000}" for _ in range(20))]))
+    batches = [*Reader(path, Schema()).batches()]
+    assert [len(batch.faults) for batch in batches] == [9, 9, 2]
 
 
 def test_a_line_without_end_is_a_fault_and_takes_no_memory(path: Path) -> None:
@@ -151,6 +189,7 @@ def test_a_mapping_file_adds_dimensions_and_measures_and_renames_columns(path: P
         ('timezone = "Mars"', "Mars is not a time zone"),
         ('dimensions = ["CPU_Usage"]', "CPU_Usage stands twice"),
         ('dimensions = ["time"]', "one that the stores keep"),
+        ('dimensions = ["_field"]', "one that the stores keep"),
     ],
 )
 def test_a_mapping_file_that_cannot_be_used_is_refused_with_the_place(tmp_path: Path, text: str, message: str) -> None:
@@ -227,25 +266,72 @@ def test_no_bytes_crash_it(path: Path, dirty: list[bytes]) -> None:
     check_that_none_is_lost(path, [line.replace(b"\n", b"").replace(b"\r", b"") for line in dirty])
 
 
-def test_a_followed_file_gives_what_is_appended_waits_for_whole_lines_and_starts_anew_after_rotation(
-    path: Path,
-) -> None:
-    path.write_text(f"{HEADER}\n{GOOD}\nweb-2,web,176986")
-    steps = iter(
-        [
-            lambda: path.write_text(path.read_text() + "0800,1,2,3,200\n"),
-            lambda: (path.unlink(), path.write_text(f"{HEADER}\n{GOOD.replace('web-1', 'web-3')}\n")),
-            None,
-        ]
-    )
+def follow(path: Path, *steps: Callable[[], object]) -> Iterator[Batch]:
+    """The batches of a followed file to which something happens each time its end is reached."""
+    left = [*steps]
 
     def stop() -> bool:
-        step = next(steps)
-        if step is None:
-            return True
-        step()
-        return False
+        if left:
+            left.pop(0)()
+            return False
+        return True
 
-    batches = Reader(path, Schema(), follow=True, stop=stop).batches()
-    rows = [row for batch in batches for row in batch.rows]
-    assert [(row.line, row.dimensions[0]) for row in rows] == [(2, "web-1"), (3, "web-2"), (2, "web-3")]
+    return Reader(path, Schema(), follow=True, stop=stop).batches()
+
+
+def append(path: Path, text: str) -> Callable[[], object]:
+    return lambda: path.write_text(path.read_text() + text)
+
+
+def rotate(path: Path, content: str) -> Callable[[], object]:
+    """Another file takes the place of this one, after which somebody still writes a line to the former."""
+
+    def step() -> None:
+        former = path.open("a")
+        path.unlink()
+        path.write_text(content)
+        former.write(GOOD.replace("web-1", "late"))
+        former.close()
+
+    return step
+
+
+@pytest.fixture(autouse=True)
+def _do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+
+def test_a_followed_file_gives_what_is_appended_and_waits_for_whole_lines(path: Path) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\nweb-2,web,176986")
+    rows = [row for batch in follow(path, append(path, "0800,1,2,3,200\n")) for row in batch.rows]
+    assert [(row.line, row.dimensions[0]) for row in rows] == [(2, "web-1"), (3, "web-2")]
+
+
+def test_rotation_loses_nothing_and_counts_lines_anew(path: Path) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\n")
+    rotated = rotate(path, f"{HEADER}\n{GOOD.replace('web-1', 'web-3')}\n")
+    rows = [row for batch in follow(path, rotated) for row in batch.rows]
+    assert [(row.line, row.dimensions[0]) for row in rows] == [(2, "web-1"), (3, "late"), (2, "web-3")]
+
+
+def test_a_followed_row_that_comes_again_is_found_after_a_pause_and_after_rotation(path: Path) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\n")
+    batches = [*follow(path, append(path, f"{GOOD}\n"), rotate(path, f"{HEADER}\n{GOOD}\n"))]
+    assert [row.dimensions[0] for batch in batches for row in batch.rows] == ["web-1", "late"]
+    reasons = [fault.reason.partition(" of ")[2] for batch in batches for fault in batch.faults]
+    assert reasons == ["line 2", "line 2 of the file before its rotation"]
+    assert sum(batch.repeated for batch in batches) == 2
+
+
+def test_after_rotation_columns_are_found_by_name_again(path: Path) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\n")
+    turned = ",".join(reversed(HEADER.split(",")))
+    rotated = rotate(path, f"{turned}\n404,3,2,1,1769860800,web,web-2\n")
+    rows = [row for batch in follow(path, rotated) for row in batch.rows]
+    assert (rows[-1].dimensions, rows[-1].measures) == (("web-2", "web"), (1.0, 2.0, 3.0, 404))
+
+
+def test_a_file_without_header_that_takes_the_place_of_another_is_refused(path: Path) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\n")
+    with pytest.raises(InputError, match="no column Time_Stamp"):
+        [*follow(path, rotate(path, f"{GOOD.replace('web-1', 'web-2')}\n"))]

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,8 @@ from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.movie_rental.events import NO_CATEGORY, Event, cents, point_time, text_of
+from workloads.movie_rental.events import Event, category_dimension, cents, point_time, text_of
+from workloads.timeseries import line_protocol
 
 from .conftest import load
 
@@ -172,6 +174,41 @@ def test_a_category_of_any_name_is_one_tag(projector: ModuleType, letters: Any) 
     assert line.startswith("rentals,category=Sci-Fi\\,\\ a\\=b,store=1 value=1i,amount=299i ")
 
 
+def test_a_category_with_a_line_break_is_one_line(projector: ModuleType, letters: Any) -> None:
+    assert run(projector, message("a", event(category="Film\nnoir,x=1 y=2\nother z=1\\"))) == []
+    line = dict(Engines.asked)["/write"]
+    assert line.startswith(
+        "rentals,category=Film\\ noir\\,x\\=1\\ y\\=2\\ other\\ z\\=1/,store=1 value=1i,amount=299i "
+    )
+    assert "\n" not in line
+
+
+def test_a_store_that_is_no_number_is_no_event(projector: ModuleType, letters: Any) -> None:
+    assert run(projector, message("a", event(store_id="1 value=1i\nother,x=1"))) == []
+    assert letters()["a"].startswith("not an event of a rental: ValueError")
+    assert Engines.asked == ()
+
+
+@given(st.none() | st.text())
+def test_function_and_workload_name_a_category_alike_and_influxdb_can_hold_it(
+    projector: ModuleType, category: str | None
+) -> None:
+    name = category_dimension(category)
+    assert projector.category_dimension(category) == name
+    line_protocol.series("rentals", {"category": name})
+
+
+def test_a_time_without_a_zone_is_in_utc_wherever_the_function_runs(
+    projector: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        read = [projector.read(json.dumps(event(at=f"2026-05-24T21:54:33{zone}"))) for zone in ("", "Z", "+00:00")]
+    time.tzset()
+    assert len({projector.point_time(one) for one in read}) == 1
+
+
 moments = st.datetimes(timezones=st.timezones()).filter(lambda at: 1970 < at.year < 2100)
 amounts = st.decimals(min_value=0, max_value=1000, places=2)
 
@@ -185,4 +222,3 @@ def test_function_and_workload_write_the_same_point(
     assert read["cents"] == cents(amount)
     assert projector.point_time(read) == point_time(moment, rental)
     assert (read["customer"], read["movie"], read["rental"]) == ("7", "3", rental)
-    assert projector.NO_CATEGORY == NO_CATEGORY

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.movie_rental.events import Event, cents, point_time, text_of
+from workloads.movie_rental.events import Event, category_dimension, cents, point_time, text_of
 from workloads.movie_rental.memory import MemoryGraph, MemorySearchIndex
 from workloads.movie_rental.model import Hit, Movie, Rental
 from workloads.movie_rental.quality import judgements, ndcg, recommendation_quality, search_quality
@@ -77,6 +77,23 @@ class TestEvents:
         assert moment % 10**6 == rental
         assert abs(moment / 10**9 - at.timestamp()) < 0.002
         assert point_time(datetime.fromisoformat(text_of(at)), rental) == moment
+
+    @pytest.mark.parametrize(
+        ("category", "dimension"),
+        [
+            ("Sci-Fi, a=b", "Sci-Fi, a=b"),
+            ("Film\nnoir", "Film noir"),
+            ("\r\n\tFilm\x00\x7fnoir\n", "Film noir"),
+            ("back\\slash", "back\\slash"),
+            ("end\\\\", "end/"),
+            ("a\\, b\\\nc", "a/, b/ c"),
+            (" \n", "none"),
+            ("", "none"),
+            (None, "none"),
+        ],
+    )
+    def test_a_category_is_a_dimension_that_both_engines_can_hold(self, category: str | None, dimension: str) -> None:
+        assert category_dimension(category) == dimension
 
     @given(st.integers(0, 10**9))
     def test_amounts_are_exact(self, whole: int) -> None:

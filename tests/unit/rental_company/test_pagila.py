@@ -30,6 +30,11 @@ def payments(month: str, *numbers: int) -> str:
     return f"COPY public.payment_p2022_{month} ({columns}) FROM stdin;\n{rows}\\.\n"
 
 
+def test_a_time_without_a_zone_as_sakila_has_it_is_in_utc(path: Path) -> None:
+    [film] = dump(path, FILM.replace("17:46:03.905795+01", "17:46:03.905795"), CUSTOMER).rows("film")
+    assert film["last_update"] == datetime(2022, 9, 10, 17, 46, 3, 905795, tzinfo=UTC)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data.sql"
@@ -85,7 +90,7 @@ def test_padded_characters_lose_their_blanks_and_windows_lines_are_read(path: Pa
         ("0.99", "NaN", "line 4, column rental_rate: The value is not of type numeric."),
         ("0.99", "a lot", "line 4, column rental_rate: The value is not of type numeric."),
         ("\t48\t", "\t4.8\t", "line 4, column length: The value is not of type integer."),
-        ("17:46:03.905795+01", "17:46:03", "line 4, column last_update: The value is not of type time."),
+        ("2022-09-10 17:46:03.905795+01", "infinity", "line 4, column last_update: The value is not of type time."),
         ("{Trailers", "Trailers", "line 4, column special_features: The value is not of type texts."),
         ("\t48\t", "\t", "line 4: There are 13 values for 14 columns."),
         (", rating,", ", stars,", "line 3: Table film lacks rating."),

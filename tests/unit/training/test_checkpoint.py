@@ -1,6 +1,7 @@
 """Checkpoints: the newest whole one is found, and only by the run that wrote it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,19 @@ def test_one_of_other_settings_is_refused_with_the_difference(checkpoints: Check
     other = Checkpoints(checkpoints.location, {"seed": 2, "epochs": 9}, print)
     with pytest.raises(InputError, match=r"a run with seed 1 \(now 2\)\. Use the same settings"):
         other.load()
+
+
+def test_one_of_other_data_is_refused_and_so_is_one_that_does_not_say(checkpoints: Checkpoints) -> None:
+    checkpoints.save(1, 0, {})
+    new = replace(checkpoints, data_sha256="new digest of the data")
+    with pytest.raises(InputError, match=r"other data \(SHA-256 unknown, now new digest o\)\. Use the same --data"):
+        new.load()
+    new.save(2, 0, {})
+    state = new.load()
+    assert state is not None
+    assert state["epoch"] == 2
+    with pytest.raises(InputError, match=r"other data \(SHA-256 new digest o, now another dige\)"):
+        replace(checkpoints, data_sha256="another digest").load()
 
 
 def test_all_are_removed_at_the_end(checkpoints: Checkpoints, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ METRICS = {
 
 def page(*figures: Figure, summary: str = "") -> str:
     card = ModelCard("Title", summary, "", "", "")
-    results = Results(test={}, headline={"Figure": "1"}, data={"sha256": "0"}, card=card)
+    results = Results(test={}, headline={"Figure": "1"}, data={}, card=card)
     return render_report(results, dict.fromkeys(figures, b""), [], METRICS)
 
 

@@ -30,11 +30,14 @@ class Settings(TrainingSettings):
     learning_rate: float = Field(0.1, description="Learning rate.")
 
 
-def line(on_batch: Callable[[int, int], None] = lambda _epoch, _batch: None) -> Workload[Settings]:
+def line(
+    on_batch: Callable[[int, int], None] = lambda _epoch, _batch: None, sha256: str = "a" * 64
+) -> Workload[Settings]:
     """A workload that learns y = 3x with noise drawn in every batch, and calls back after each batch."""
 
     def fit(settings: Settings, data: Location, run: Run) -> Results:
         inputs = torch.linspace(-1, 1, 40)[:, None].to(run.device)
+        run.use_data(sha256)
         model = torch.nn.Linear(1, 1)
         network = run.distribute(model)
         optimiser = torch.optim.Adam(model.parameters(), settings.learning_rate)
@@ -51,7 +54,7 @@ def line(on_batch: Callable[[int, int], None] = lambda _epoch, _batch: None) -> 
             run.record(validation_loss=(model(inputs) - 3 * inputs).square().mean().item())
         card = ModelCard("Line", "Learns a line.", "Made up.", "Tests.", "Everything.")
         headline = {"Slope": f"{model.weight.item():.2f}"}
-        return Results({"slope": model.weight.item()}, headline, {"sha256": "0"}, card, model=model.state_dict())
+        return Results({"slope": model.weight.item()}, headline, {"rows": 40}, card, model=model.state_dict())
 
     return Workload(Settings, fit)
 
@@ -89,7 +92,7 @@ def test_a_run_folder_tells_what_was_run_and_learned(tmp_path: Path) -> None:
     assert metrics["workload"] == "line"
     assert metrics["test"]["slope"] == pytest.approx(3, abs=0.1)
     assert metrics["settings"] == {"epochs": 60, "seed": 0, "learning_rate": 0.1}
-    assert metrics["data"] == {"uri": ".", "sha256": "0"}
+    assert metrics["data"] == {"uri": ".", "sha256": "a" * 64, "rows": 40}
     assert metrics["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert metrics["machine"]["device"] == "cpu"
     rows = history(tmp_path / "run")
@@ -145,6 +148,40 @@ def test_a_checkpoint_is_not_continued_with_other_settings(tmp_path: Path) -> No
         go(tmp_path / "run", line(lambda *_: os.kill(os.getpid(), signal.SIGTERM)))
     with pytest.raises(InputError, match=r"learning_rate 0.1 \(now 0.2\)"):
         go(tmp_path / "run", settings=Settings(learning_rate=0.2))
+
+
+@pytest.mark.parametrize("batch", [0, 4])  # in the middle of an epoch, and at its end
+def test_a_checkpoint_is_not_continued_on_other_data_and_stays(tmp_path: Path, batch: int) -> None:
+    def end(_epoch: int, at: int) -> None:
+        if at == batch:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    go(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        go(tmp_path / "run", line(end))
+    with pytest.raises(InputError, match=r"other data \(SHA-256 a{12}, now b{12}\)\. Use the same --data") as refused:
+        go(tmp_path / "run", line(sha256="b" * 64))
+    assert refused.value.exit_code == 2
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    go(tmp_path / "run")
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+    go(tmp_path / "run", line(sha256="b" * 64))  # a finished run is replaced
+
+
+def test_a_run_started_anew_on_other_data_forgets_the_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        go(tmp_path / "run", line(lambda *_: os.kill(os.getpid(), signal.SIGTERM)))
+    go(tmp_path / "run", line(sha256="b" * 64), resume=False)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["data"]["sha256"] == "b" * 64
+
+
+def test_a_model_file_that_does_not_name_its_data_keeps_no_checkpoint(tmp_path: Path) -> None:
+    def fit(_settings: Settings, _data: Location, run: Run) -> Results:
+        run.keep(model=torch.nn.Linear(1, 1))
+        raise AssertionError
+
+    with pytest.raises(RuntimeError, match=r"call run\.use_data"):
+        go(tmp_path / "run", Workload(Settings, fit))
 
 
 def test_a_loss_that_is_not_finite_stops_before_any_checkpoint(tmp_path: Path) -> None:

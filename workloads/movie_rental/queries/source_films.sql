@@ -10,7 +10,7 @@ LEFT JOIN (
     GROUP BY fc.film_id
 ) c ON c.film_id = f.film_id
 LEFT JOIN (
-    SELECT fa.film_id, array_agg(a.first_name || ' ' || a.last_name ORDER BY a.actor_id) AS actors
+    SELECT fa.film_id, array_agg(concat_ws(' ', a.first_name, a.last_name) ORDER BY a.actor_id) AS actors
     FROM film_actor fa JOIN actor a ON a.actor_id = fa.actor_id
     GROUP BY fa.film_id
 ) a ON a.film_id = f.film_id

@@ -1,5 +1,5 @@
 -- Every rental of the old database with its film, its film's first category, its store, and what was paid for it, by number.
-SELECT r.rental_id, r.rental_date, r.customer_id, i.film_id, f.title, i.store_id, c.category,
+SELECT r.rental_id, r.rental_date::timestamptz, coalesce(r.customer_id, 0), i.film_id, f.title, i.store_id, c.category,
        coalesce(p.amount, 0)::numeric(9, 2) AS amount
 FROM rental r
 JOIN inventory i ON i.inventory_id = r.inventory_id

@@ -4,7 +4,8 @@ A model file is plain PyTorch, top to bottom. It offers one `Workload` (see `wor
 settings, the location of the data, and a `Run`, and returns `Results`:
 
     def fit(settings: Settings, data: Location, run: Run) -> Results:
-        images, labels = load(data)
+        images, labels, sha256 = load(data)
+        run.use_data(sha256)  # a checkpoint of other data is not continued
         model = build(settings)
         network = run.distribute(model)  # on the device; wrapped for several devices
         optimiser = torch.optim.AdamW(model.parameters())

@@ -30,11 +30,13 @@ class Checkpoints:
         location: Where they are.
         settings: What the weights depend on; a checkpoint of other settings is refused, not continued.
         warn: Tells a person something.
+        data_sha256: Digest of the data that the weights depend on; a checkpoint of other data is refused, too.
     """
 
     location: Location
     settings: Mapping[str, Any]
     warn: Callable[[str], None]
+    data_sha256: str = ""
 
     def save(self, epoch: int, batch: int, state: Mapping[str, Any]) -> None:
         """Write the state after `batch` batches of an epoch, then drop all but this and the one before.
@@ -43,7 +45,8 @@ class Checkpoints:
             InputError: It cannot be written, for example because the disk is full.
         """
         buffer = io.BytesIO()
-        torch.save({"settings": dict(self.settings), "epoch": epoch, "batch": batch, **state}, buffer)
+        identity = {"settings": dict(self.settings), "data_sha256": self.data_sha256}
+        torch.save({**identity, "epoch": epoch, "batch": batch, **state}, buffer)
         payload = buffer.getvalue()
         content = hashlib.sha256(payload).digest() + payload
         (self.location / f"epoch-{epoch:05}-batch-{batch:07}.checkpoint").write(content)
@@ -54,7 +57,7 @@ class Checkpoints:
         """The newest whole checkpoint, or None; tensors on the CPU.
 
         Raises:
-            InputError: It belongs to a run with other settings.
+            InputError: It belongs to a run with other settings or other data.
         """
         for name in reversed(self._names()):
             content = (self.location / name).read()
@@ -64,6 +67,7 @@ class Checkpoints:
                 continue
             state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
             self._check_settings(state.pop("settings"), name)
+            self._check_data(state.pop("data_sha256", ""), name)
             return state
         return None
 
@@ -87,4 +91,12 @@ class Checkpoints:
             raise InputError(
                 f"{self.location / name}: The checkpoint belongs to a run with {changes}. Use the same settings to "
                 "continue it, another --output, or --no-resume to start from the beginning."
+            )
+
+    def _check_data(self, found: str, name: str) -> None:
+        if found != self.data_sha256:
+            raise InputError(
+                f"{self.location / name}: The checkpoint belongs to a run on other data (SHA-256 "
+                f"{found[:12] or 'unknown'}, now {self.data_sha256[:12]}). Use the same --data to continue it, another "
+                "--output, or --no-resume to start from the beginning."
             )

@@ -71,7 +71,7 @@ class Results:
     Attributes:
         test: Final figures on the test set: numbers, or lists or mappings of numbers (`test` in metrics.json).
         headline: The few figures a reader looks for first, as shown: `{"Test accuracy": "99.7 %"}`.
-        data: Facts on the data; `sha256` (a digest of what was learned from) is required.
+        data: Facts on the data, such as the number of rows; its digest is the run's (`Run.use_data`).
         card: The model card.
         figures: Draws the figures, in the order of the report; not called in a run that shall have none.
         tables: Tables of the report and the model card, per-class results first.
@@ -89,7 +89,3 @@ class Results:
     model: Mapping[str, torch.Tensor] | None = None
     model_settings: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if "sha256" not in self.data:
-            raise ValueError("Results.data needs the sha256 of the data")

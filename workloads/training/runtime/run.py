@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -25,7 +26,7 @@ from workloads.training.runtime.strategy import Strategy
 from workloads.training.runtime.system import SystemMonitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -53,7 +54,14 @@ class Run:
     """
 
     def __init__(
-        self, workload: str, settings: TrainingSettings, options: RunOptions, output: Location, unit: str = "rows"
+        self,
+        workload: str,
+        settings: TrainingSettings,
+        options: RunOptions,
+        output: Location,
+        unit: str = "rows",
+        *,
+        check_data: Callable[[str], None] = lambda _sha256: None,
     ) -> None:
         self._workload = workload
         self._settings = settings
@@ -67,6 +75,8 @@ class Run:
         self._display = Display(quiet=not self.is_main)
         self._parts: dict[str, Any] = {}
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
+        self._check_data = check_data
+        self._data_sha256 = ""
         identity = {"workload": workload, "precision": self.precision, **settings.model_dump(mode="json")}
         self._checkpoints = Checkpoints(output / "checkpoints", identity, self.say)
         self._cloudwatch = (
@@ -136,6 +146,29 @@ class Run:
         """
         torch.set_num_threads(min(count, self._threads))
 
+    def use_data(self, sha256: str) -> None:
+        """Name the data that this run learns from, before `keep`: a checkpoint belongs to its data as to its settings.
+
+        Args:
+            sha256: Digest of all that is learned from and tested on, whatever files it came in.
+
+        Raises:
+            InputError: The caller of `train` expects other data.
+        """
+        self._check_data(sha256)
+        self._data_sha256 = sha256
+
+    @property
+    def data_sha256(self) -> str:
+        """What `use_data` was told.
+
+        Raises:
+            RuntimeError: The model file has not called it.
+        """
+        if not self._data_sha256:
+            raise RuntimeError("`fit` has to call run.use_data with the digest of its data, before run.keep")
+        return self._data_sha256
+
     def keep(self, **parts: Any) -> None:
         """Name everything whose state a checkpoint must hold: models, optimisers, schedules, weight averages.
 
@@ -143,8 +176,10 @@ class Run:
         continue, the states are restored here. Random generators and the order of the data need no keeping.
 
         Raises:
-            InputError: The checkpoint at the output belongs to a run with other settings, or cannot be read.
+            InputError: The checkpoint at the output belongs to a run with other settings or data, or cannot be read.
+            RuntimeError: `use_data` was not called.
         """
+        self._checkpoints = replace(self._checkpoints, data_sha256=self.data_sha256)
         self._parts = {**parts, "gradient_scaler": self._scaler}
         state = self._checkpoints.load() if self._options.resume else None
         if state is None:

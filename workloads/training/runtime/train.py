@@ -22,7 +22,7 @@ from workloads.training.runtime.run import Run
 from workloads.training.runtime.run_folder import METRICS, write_run_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from workloads.storage import Location
     from workloads.training.runtime.results import Results
@@ -40,6 +40,7 @@ def train(
     options: RunOptions,
     data: str,
     output: str,
+    check_data: Callable[[str], None] = lambda _sha256: None,
 ) -> Results:
     """Train a workload and publish its run folder.
 
@@ -51,6 +52,7 @@ def train(
         data: A folder or s3:// URI.
         output: A folder or s3:// URI for the run folder. A finished run there is replaced when this one has finished
             too, an unfinished one is continued.
+        check_data: Told the SHA-256 of what the data holds before anything is learned from it; may raise InputError.
 
     Raises:
         InputError: The data, a setting or the output cannot be used.
@@ -58,14 +60,14 @@ def train(
     """
     target = locate(output)
     started, clock = datetime.now(UTC), time.perf_counter()
-    with Run(name, settings, options, target, workload.unit) as run:
+    with Run(name, settings, options, target, workload.unit, check_data=check_data) as run:
         results = workload.fit(settings, through_cache(locate(data)), run)
         facts = {
             "workload": name,
             "settings": settings.model_dump(mode="json"),
             "options": options.model_dump(mode="json"),
             "seed": settings.seed,
-            "data": {"uri": data},
+            "data": {"uri": data, "sha256": run.data_sha256},
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 3),
             "epochs": len(run.history),

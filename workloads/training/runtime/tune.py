@@ -116,8 +116,27 @@ class Search:
         if array := _array():
             trial.set_user_attr("worker", f"{array[0]}:{array[1]}")
         trial.set_user_attr("settings", settings.model_dump(mode="json"))
-        train(self.name, workload, settings, options=self.options, data=self.data, output=run)
+
+        def check_data(sha256: str) -> None:
+            self._check_data(trial.study, sha256)
+
+        train(self.name, workload, settings, options=self.options, data=self.data, output=run, check_data=check_data)
         return float(load_history(locate(run))[-1][workload.objective[0]])
+
+    def _check_data(self, study: optuna.Study, sha256: str) -> None:
+        """Hold all trials to the data of the first, so that they can be compared.
+
+        Raises:
+            InputError: What lies at the place of the data has changed.
+        """
+        known = study.user_attrs.get("data_sha256")
+        if known is None:
+            study.set_user_attr("data_sha256", sha256)
+        elif known != sha256:
+            raise InputError(
+                f"{self.data}: The data has changed (SHA-256 {sha256[:12]}) since the study at {self.output} began "
+                f"({known[:12]}), so its trials could not be compared. Give another --output."
+            )
 
     def combinations(self) -> list[dict[str, Any]]:
         """All of the grid."""

@@ -44,7 +44,7 @@ from workloads.training.models.delivery_time.settings import Settings, search
 from workloads.training.runtime.run_folder import load_model
 from workloads.training.runtime.workload import Predictions, Workload
 from workloads.training.tabular.ensemble import Ensemble, QuietLoop, fit_ensemble, leave_out, out_of_fold
-from workloads.training.tabular.evaluation import Comparison, regression_scores
+from workloads.training.tabular.evaluation import Comparison, digest, regression_scores
 from workloads.training.tabular.intervals import conformal_factor
 from workloads.training.tabular.pipeline import PIPELINE, dump, load_pipeline
 from workloads.training.tabular.search import best_settings
@@ -236,6 +236,7 @@ def evaluate(settings: Settings, table: pd.DataFrame, run: Run) -> Comparison:
 def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Learn from all rows; measure the same procedure on random splits, beside the baselines."""
     table = load_deliveries(data)
+    run.use_data(digest(table[[*FEATURES, TARGET]]))
     learned = learn(tuned(settings, table, run.device), table, run, run.device)
     comparison = evaluate(settings, table, run)
     network = learned.model.network

@@ -79,6 +79,7 @@ def _convolution(inputs: int, outputs: int, size: int, *pooling: nn.Module) -> l
 def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Train on the digits at a location; validate each epoch on a part of the training set; test once, at the end."""
     digits = load_mnist(data)
+    run.use_data(digits.sha256)
     order = shuffled(len(digits.train_images), settings.seed, 0)
     held_out = max(1, round(settings.validation_fraction * len(order)))
     images = torch.from_numpy(digits.train_images)

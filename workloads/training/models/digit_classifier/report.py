@@ -66,7 +66,6 @@ def results(
             "Weights": f"{weights:,}",
         },
         data={
-            "sha256": digits.sha256,
             "training_images": len(digits.train_labels),
             "test_images": len(truth),
             "training_images_per_class": train_counts.tolist(),

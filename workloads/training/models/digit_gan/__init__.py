@@ -89,6 +89,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
         raise InputError(
             f"{data}: There are too few images. Quality is measured on more than {generative_quality.NEIGHBOURS}."
         )
+    run.use_data(digits.sha256)
     images = torch.from_numpy(digits.train_images).to(run.device)
     labels = torch.from_numpy(digits.train_labels).long().to(run.device)
     judge = _judge(settings, images, labels, run)

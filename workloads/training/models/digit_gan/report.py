@@ -82,7 +82,6 @@ def results(  # noqa: PLR0917 - what training ends with
         test=test,
         headline=headline(test, sum(parameter.numel() for parameter in generator.parameters())),
         data={
-            "sha256": digits.sha256,
             "training_images": len(digits.train_images),
             "test_images": len(digits.test_images),
             "training_images_per_class": np.bincount(digits.train_labels, minlength=CLASSES).tolist(),

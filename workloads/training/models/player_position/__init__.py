@@ -206,6 +206,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     for note in players.notes:
         run.say(note)
     rows = labelled_rows(settings, players)
+    run.use_data(rows.sha256)
     model = learn(settings, rows, run, run.device)
     comparison, confusion = evaluate(settings, rows, run)
     return replace(

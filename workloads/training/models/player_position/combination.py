@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
 
 from workloads.training.models.player_position.players import CLASSES
+from workloads.training.tabular.evaluation import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,11 @@ class Rows:
     features: pd.DataFrame
     labels: NDArray[np.int64]
     players: NDArray[np.int64]
+
+    @property
+    def sha256(self) -> str:
+        """A digest of all of it, whatever files it came in."""
+        return digest(self.features.assign(label=self.labels, player=self.players))
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Rows:
         return Rows(self.features.iloc[rows], self.labels[rows], self.players[rows])

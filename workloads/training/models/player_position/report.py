@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from sklearn.feature_selection import f_classif
 
 from workloads.training.models.player_position.players import CLASSES
 from workloads.training.runtime import figures as shared_figures
 from workloads.training.runtime.results import Figure, ModelCard, Results, Table
 from workloads.training.tabular import figures
-from workloads.training.tabular.evaluation import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +106,6 @@ def report(
         test=test,
         headline=headline,
         data={
-            "sha256": digest(pd.concat([rows.features, pd.Series(rows.labels, name="label")], axis=1)),
             "rows": len(rows.labels),
             "players": sum(people),
             "rows_per_position": dict(zip(CLASSES, sizes.tolist(), strict=True)),
