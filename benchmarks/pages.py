@@ -1,4 +1,4 @@
-"""Writes the figures in the pages of the training workloads from `benchmarks/results`.
+"""Writes the figures in the pages of the training workloads and of the storefront from `benchmarks/results`.
 
     python benchmarks/pages.py [--check]
 
@@ -138,11 +138,58 @@ def player_position(found: dict[str, Any]) -> str:
     )
 
 
+def storefront(found: dict[str, Any]) -> str:
+    """What every page takes, and what came of the rentals while something was away."""
+    load, faults = found["load"], found["faults"]
+    rows = [
+        (
+            name,
+            f"{page['requests_per_second']:,.0f}",
+            f"{page['p50_ms']:.1f}",
+            f"{page['p99_ms']:.1f}",
+            f"{page['failed']:,}",
+        )
+        for name, page in load.items()
+        if isinstance(page, dict)
+    ]
+    database, bucket, rentals = faults["database restart"], faults["bucket away"], faults["rentals"]
+    what = ("confirmed", "stored", "confirmed_but_not_stored", "stored_but_not_confirmed")
+    kept = [
+        ("rentals", *(f"{rentals[name]:,}" for name in what)),
+        ("returns", *(f"{rentals[f'returns_{name}']:,}" for name in what)),
+    ]
+    away, back = database["page_statuses_while_away"], database["seconds_until_a_good_page"]
+    return (
+        f"{load['server']}, with two processes of eight threads; MariaDB, the local cloud and the visitors share its "
+        f"machine ({load['machine']}).\nOver {load['connections']} connections, with a load average of "
+        f"{load['load_average']:.0f} in the end, of which this was a part:\n\n"
+        + table(("", "requests/s", "median, ms", "p99, ms", "errors"), rows)
+        + f"\n{faults['members']} members rent the same films and return them all the time. Meanwhile the database is "
+        f"away for {database['seconds_away']:.0f} seconds, and later the bucket for {bucket['seconds_away']:.0f}.\n"
+        "Afterwards each rental and each return is looked up by its number:\n\n"
+        + table(("", "confirmed", "stored", "confirmed, not stored", "stored, not confirmed"), kept)
+        + f"\n- Copies that went out a second time before they were back: {rentals['copies_rented_twice']}.\n"
+        f"- Answers to the members: {_statuses(faults['answers to members'])}.\n"
+        f"- Answers to visitors of the first page while the database was away: {_statuses(away)}, the slowest after "
+        f"{database['slowest_page_seconds']:.2f} s;\n"
+        f"  the first page with films came {back:.2f} s after the database was back.\n"
+        f"- Answers to visitors of the first page while the bucket was away: "
+        f"{_statuses(bucket['page_statuses_while_away'])}; `/readyz`: "
+        f"{_statuses(bucket['readiness_statuses_while_away'])}, and\n"
+        f"  200 again {bucket['seconds_until_ready']:.2f} s after the bucket was back.\n"
+    )
+
+
+def _statuses(answers: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} times {status}" for status, count in sorted(answers.items()))
+
+
 PAGES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "digit-classifier.md": ("digits", digit_classifier),
     "digit-gan.md": ("gan", digit_gan),
     "delivery-time.md": ("tabular", delivery_time),
     "player-position.md": ("tabular", player_position),
+    "storefront.md": ("storefront", storefront),
 }
 
 

@@ -7,9 +7,11 @@ Both deploy WebApp to a local cloud, load a company (Pagila where GROUNDWORK_DAT
 does: Apache, with the instance's site configuration, in front of gunicorn, with MariaDB behind.
 
 `load`: wrk asks for pages, and for a plain static page of the same Apache; requests a second and latencies. Load, site,
-database and cloud share the machine's cores. `faults`: members rent and return all the time while the database is
-restarted, and then the bucket is away; what visitors are told, how soon the site is back, and whether any rental that
-was confirmed is missing.
+database and cloud share the machine's cores. `faults`: members rent the same few films and return them all the time,
+while the database is restarted, and then while the bucket is away: what visitors are told, how soon the site is back,
+and whether each rental and each return that was confirmed is stored. A member notes the number of every rental that was
+confirmed, so each is looked up by itself: one that was stored although its member was told "unavailable" cannot make up
+for one that was lost.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pymysql
 import requests
@@ -40,17 +42,18 @@ from groundwork.site import STACK, Site, storefront
 from localcloud import LocalCloud, engines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 PROJECT = Path(__file__).parents[1]
 CONNECTIONS = 16
 MEMBERS = 6
+WANTED = (20, 21)  # few films, so that members want the same copies at the same time
 AWAY_SECONDS = 4
 PATIENCE_SECONDS = 120
 SIGN_IN_SECONDS = 13  # between two attempts: a card has five a minute
 UNIT_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-RETURN = re.compile(r'action="(/rentals/\d+/return)"')
+AT_HOME = re.compile(r'href="/films/(\d+)">(?:(?!href="/films/).)*?action="/rentals/(\d+)/return"', re.DOTALL)
 OK, SEE_OTHER, UNAVAILABLE = 200, 303, 503
 
 
@@ -212,19 +215,37 @@ class Watch:
 
 @dataclass
 class Customer:
-    """A member who rents a film and returns it, again and again, and remembers what was confirmed."""
+    """A member who rents a film and returns it, again and again, and remembers what was confirmed.
+
+    Attributes:
+        site: The site's address.
+        authority: File with the certificates that vouch for it.
+        number: Makes the addresses from which the requests seem to come.
+        card: The number on the card.
+        last_name: The member's name.
+        films: What to rent, in turns.
+        rented: The rentals that were confirmed, by their numbers.
+        unseen: How many rentals were confirmed that the member's page did not show.
+        returned: The rentals whose return was confirmed.
+        statuses: How often each status was an answer.
+        ready: Set when the member is signed in and has nothing at home.
+        stop: Set from outside, to end it.
+        done: Set when it has ended as it should.
+    """
 
     site: str
-    authority: str
+    authority: str | bool
     number: int
     card: str
     last_name: str
     films: list[int]
-    rented: Counter[int] = field(default_factory=Counter)
-    returned: Counter[int] = field(default_factory=Counter)
+    rented: set[int] = field(default_factory=set)
+    unseen: int = 0
+    returned: set[int] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
     ready: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
 
     def run(self) -> None:
@@ -235,21 +256,48 @@ class Customer:
             while not self._send(session, "/sign-in", "/sign-in", card_number=self.card, last_name=self.last_name):
                 if self.stop.wait(SIGN_IN_SECONDS):
                     return
-            while back := self._get(session, "/rentals", RETURN.pattern):
-                self._send(session, back, "/rentals")
+            while at_home := self._at_home(session):
+                for rental in at_home.values():
+                    self._return(session, rental)
+            self.returned.clear()
             self.statuses.clear()  # what counts begins here
             self.ready.set()
-            turn = 0
+            turn = self.number  # so that not all begin with the same film
             while not self.stop.is_set():
-                film = self.films[turn % len(self.films)]
+                self._rent(session, self.films[turn % len(self.films)])
                 turn += 1
-                page = f"/films/{film}"
-                store = self._get(session, page, r'name="store" value="(\d+)"')
-                if store and self._send(session, f"{page}/rentals", page, store=store) == "/rentals":
-                    self.rented[film] += 1
-                while not self.stop.is_set() and (back := self._get(session, "/rentals", RETURN.pattern)):
-                    if self._send(session, back, "/rentals") == "/rentals":
-                        self.returned[film] += 1
+                while not self.stop.is_set() and (at_home := self._at_home(session)):
+                    for rental in at_home.values():
+                        self._return(session, rental)
+        self.done.set()
+
+    def _rent(self, session: requests.Session, film: int) -> None:
+        """Rent a film where a copy is in; if that is confirmed, note the rental's number, which the next page tells."""
+        page = f"/films/{film}"
+        store = self._get(session, page, r'name="store" value="(\d+)"')
+        if store and self._send(session, f"{page}/rentals", page, store=store) == "/rentals":
+            rental = self._at_home(session).get(film)
+            if rental:
+                self.rented.add(rental)
+            else:
+                self.unseen += 1
+
+    def _return(self, session: requests.Session, rental: int) -> None:
+        if self._send(session, f"/rentals/{rental}/return", "/rentals") == "/rentals":
+            self.returned.add(rental)
+
+    def _at_home(self, session: requests.Session) -> dict[int, int]:
+        """Return the rental of each film that the member has, as soon as the site tells.
+
+        Raises:
+            TimeoutError: It does not.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            answer = self._ask(session, "/rentals")
+            if answer.status_code == OK:
+                return {int(film): int(rental) for film, rental in AT_HOME.findall(answer.text)}
+        raise TimeoutError(f"{self.last_name}: no page with the rentals for {PATIENCE_SECONDS} s")
 
     def _headers(self) -> dict[str, str]:
         """Each request comes from another address, or the limit on writes would count them as one visitor's."""
@@ -257,12 +305,17 @@ class Customer:
         address = f"10.{self.number}.{self.asked // 250 % 250}.{self.asked % 250}"
         return {"X-Forwarded-For": address, "X-Forwarded-Proto": "https", "Referer": f"{self.site}/"}
 
-    def _get(self, session: requests.Session, path: str, pattern: str) -> str:
+    def _ask(self, session: requests.Session, path: str) -> requests.Response:
         answer = session.get(self.site + path, headers=self._headers(), timeout=60, allow_redirects=False)
         self.statuses[answer.status_code] += 1
-        found = re.search(pattern, answer.text) if answer.status_code == OK else None
-        if not found and answer.status_code == UNAVAILABLE:
+        if answer.status_code == UNAVAILABLE:
             time.sleep(0.2)
+        return answer
+
+    def _get(self, session: requests.Session, path: str, pattern: str) -> str:
+        """Ask for a page: what a pattern's group finds there, empty if nothing."""
+        answer = self._ask(session, path)
+        found = re.search(pattern, answer.text) if answer.status_code == OK else None
         return found[1] if found else ""
 
     def _send(self, session: requests.Session, path: str, page: str, **form: str) -> str:
@@ -309,6 +362,8 @@ def faults(seconds: int) -> dict[str, Any]:
                 each.stop.set()
             for thread in threads:
                 thread.join()
+            if failed := [each.last_name for each in customers if not each.done.is_set()]:
+                raise SystemExit(f"not measured to the end: {', '.join(failed)}")
             return {
                 "members": len(customers),
                 "load_average_before": round(load_before, 1),
@@ -320,16 +375,14 @@ def faults(seconds: int) -> dict[str, Any]:
 
 
 def members(cloud: LocalCloud, site: Site) -> list[Customer]:
-    """Members with films of their own to rent."""
-    found = []
-    films = iter(range(20, 1000))
-    for line in groundwork(cloud, "cards", "--limit", str(MEMBERS * 2)).strip().splitlines()[:MEMBERS]:
-        card, _, name = line.partition("  ")
-        mine = [next(films) for _ in range(5)]
-        found.append(
-            Customer(site.secure_url, str(cloud.certificate_authority), len(found), card, name.split()[-1], mine)
-        )
-    return found
+    """Members who all want the same few films."""
+    lines = groundwork(cloud, "cards", "--limit", str(MEMBERS)).strip().splitlines()
+    cards = [line.partition("  ")[::2] for line in lines]
+    authority = str(cloud.certificate_authority)
+    return [
+        Customer(site.secure_url, authority, number, card, name.split()[-1], list(WANTED))
+        for number, (card, name) in enumerate(cards)
+    ]
 
 
 def restart(cloud: LocalCloud, outputs: Mapping[str, str], watch: Watch) -> dict[str, Any]:
@@ -374,12 +427,12 @@ def cut(wire: Wire, watches: Mapping[str, Watch]) -> dict[str, Any]:
     }
 
 
-def count(cloud: LocalCloud, outputs: Mapping[str, str], customers: list[Customer], begun: datetime) -> dict[str, int]:
-    """What was confirmed to members, beside what the database has."""
-    value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs[WebAppOutput.DATABASE_SECRET_ARN])[
-        "SecretString"
-    ]
-    secret = json.loads(value)
+def count(
+    cloud: LocalCloud, outputs: Mapping[str, str], customers: Sequence[Customer], begun: datetime
+) -> dict[str, int]:
+    """Count what was confirmed to members, and what the database has of the time since."""
+    value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs[WebAppOutput.DATABASE_SECRET_ARN])
+    secret = json.loads(value["SecretString"])
     connection = pymysql.connect(
         host=secret["host"],
         port=secret["port"],
@@ -390,31 +443,54 @@ def count(cloud: LocalCloud, outputs: Mapping[str, str], customers: list[Custome
     )
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT member.card_number, copy.film_id, COUNT(*), SUM(returned_at IS NOT NULL) FROM rental JOIN copy "
-            "USING (copy_id) JOIN member USING (member_id) WHERE rented_at >= %s GROUP BY 1, 2",
+            "SELECT rental_id, copy_id, rented_at, returned_at FROM rental WHERE rented_at >= %s ORDER BY rental_id",
             (begun,),
         )
-        stored = {(str(card), film): (int(rows), int(back)) for card, film, rows, back in cursor.fetchall()}
-        cursor.execute(
-            "SELECT COUNT(*) FROM (SELECT copy_id FROM rental WHERE returned_at IS NULL GROUP BY copy_id "
-            "HAVING COUNT(*) > 1) AS twice"
-        )
-        [twice] = cursor.fetchone() or (0,)
-    lost = lost_returns = 0
-    for each in customers:
-        card = each.card.replace(" ", "")
-        for film in each.films:
-            rows, back = stored.get((card, film), (0, 0))
-            lost += max(0, each.rented[film] - rows)
-            lost_returns += max(0, each.returned[film] - back)
+        return compare(customers, [Stored(*row) for row in cursor.fetchall()])
+
+
+class Stored(NamedTuple):
+    """A rental as the database has it."""
+
+    rental: int
+    copy: int
+    rented: datetime
+    returned: datetime | None
+
+
+def compare(customers: Sequence[Customer], rentals: Sequence[Stored]) -> dict[str, int]:
+    """Compare what was confirmed with what is stored, rental by rental.
+
+    Args:
+        customers: Who rented, and what was confirmed to them.
+        rentals: What the database has, in the order in which copies went out.
+
+    Returns:
+        How many rentals and returns were confirmed, are stored, were confirmed but are not stored, and are stored
+        although their members were told that the site is unavailable; and how often a copy went out a second time
+        before it was back.
+    """
+    rented = set[int]().union(*(customer.rented for customer in customers))
+    returned = set[int]().union(*(customer.returned for customer in customers))
+    unseen = sum(customer.unseen for customer in customers)
+    stored = {row.rental for row in rentals}
+    back = {row.rental for row in rentals if row.returned}
+    previous: dict[int, Stored] = {}
+    twice = 0
+    for row in rentals:
+        before = previous.get(row.copy)
+        twice += bool(before and (before.returned is None or before.returned > row.rented))
+        previous[row.copy] = row
     return {
-        "confirmed": sum(sum(each.rented.values()) for each in customers),
-        "stored": sum(rows for rows, _ in stored.values()),
-        "returns_confirmed": sum(sum(each.returned.values()) for each in customers),
-        "returns_stored": sum(back for _, back in stored.values()),
-        "confirmed_but_not_stored": lost,
-        "returns_confirmed_but_not_stored": lost_returns,
-        "copies_rented_twice": int(twice),
+        "confirmed": len(rented) + unseen,
+        "stored": len(stored),
+        "confirmed_but_not_stored": len(rented - stored) + unseen,
+        "stored_but_not_confirmed": len(stored - rented),
+        "returns_confirmed": len(returned),
+        "returns_stored": len(back),
+        "returns_confirmed_but_not_stored": len(returned - back),
+        "returns_stored_but_not_confirmed": len(back - returned),
+        "copies_rented_twice": twice,
     }
 
 

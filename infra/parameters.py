@@ -21,6 +21,25 @@ def only_if_given(resource: CfnResource, value: str) -> None:
         resource.cfn_options.condition = condition
 
 
+def given_or(scope: IConstruct, name: str, value: str, other: str) -> str:
+    """Return a setting, or another value where the setting is empty; in a console template, the template's choice.
+
+    Args:
+        scope: A construct of the stack.
+        name: What the condition calls the setting.
+        value: The setting.
+        other: What holds where it is left empty.
+    """
+    if not Token.is_unresolved(value):
+        return value or other
+    stack = Stack.of(scope)
+    condition = stack.node.try_find_child(f"Has{name}") or CfnCondition(
+        stack, f"Has{name}", expression=Fn.condition_not(Fn.condition_equals(value, ""))
+    )
+    assert isinstance(condition, CfnCondition)  # noqa: S101 - for the type checker
+    return Fn.condition_if(condition.logical_id, value, other).to_string()
+
+
 def is_chosen(
     stack: Stack, value: str, option: str, *, name: str = ""
 ) -> tuple[bool | CfnCondition, bool | CfnCondition]:

@@ -47,13 +47,13 @@ class Apache:
 def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int = 0) -> Apache:
     """Start Apache with a site's configuration, which listens on SITE_PORT and SITE_TLS_PORT.
 
-    The configuration's folder, or what Apache can read of it, is SITE_PAGES.
+    The configuration's folder, or what Apache can read of it, is SITE_PAGES. Its access log is SITE_ACCESS_LOG.
 
     Args:
         cloud: Folder of the cloud whose authority vouches for the site.
         folder: Holds its log and the configuration around the site's.
         site: The site's configuration.
-        definitions: What the site's configuration wants to be defined besides its ports, certificate and pages.
+        definitions: What the site's configuration wants to be defined besides its ports, certificate, pages and log.
         port: Its port for HTTP; 0 takes a free one.
 
     Raises:
@@ -105,6 +105,7 @@ def configuration(  # noqa: PLR0917 - the parts of one text
         "SITE_TLS_PORT": str(secure_port),
         "SITE_CERTIFICATE": str(certificate.certificate),
         "SITE_KEY": str(certificate.key),
+        "SITE_ACCESS_LOG": str(folder / "access.log"),
     }
     lines = [
         f'ServerRoot "{folder}"',
@@ -117,8 +118,6 @@ def configuration(  # noqa: PLR0917 - the parts of one text
         f"Listen 127.0.0.1:{port}",
         f"Listen 127.0.0.1:{secure_port} https",
         'ErrorLog "apache.log"',
-        'LogFormat "%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\"" combined',
-        'CustomLog "access.log" combined',
         *(f'Define {name} "{value}"' for name, value in defined.items()),
         f'Include "{site.resolve()}"',
     ]

@@ -22,6 +22,14 @@ class WebAppSettings(Settings):
         pattern=r"^(arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]+)?$",
         hint="the ARN of a certificate in this region, or nothing",
     )
+    host_name: str = setting(
+        "",
+        "Name under which visitors reach the site: HTTP leads to HTTPS on this name. Its DNS record is yours to make.",
+        empty="the address of the instance, or of the load balancer",
+        group="Mode",
+        pattern=r"^(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63})?$",
+        hint="a host name, such as films.example.com, or nothing",
+    )
     maximum_instances: int = setting(4, "Most instances behind the load balancer.", group="Mode", ge=2, le=100)
     allowed_cidr: str = setting(
         "0.0.0.0/0",

@@ -13,7 +13,8 @@ from infra.code import CodeBundle
 from infra.config import Config
 from infra.guardrails import acknowledge, data_policy
 from infra.logs import log_group
-from infra.parameters import is_chosen, only_if
+from infra.parameters import given_or, is_chosen, only_if
+from infra.settings.web_app import WebAppSettings
 from infra.stack import GroundworkStack
 from infra.web_app import servers
 from infra.web_app.database import Database
@@ -43,6 +44,7 @@ class WebApp(GroundworkStack):
         self.logs = log_group(self, "Logs", self.settings.log_retention_days, self.policy)
         self.heading("How an instance is launched, what it may do, and how it becomes the site.")
         self.is_single, self.is_balanced = is_chosen(self, self.settings.certificate_arn, "", name="Single")
+        self.address = self._address()
         self.launched, self.profile = self._template()
         address, metrics = self._servers()
         self.heading("Whom to tell, and when.")
@@ -96,7 +98,7 @@ class WebApp(GroundworkStack):
                 ),
             ]
         )
-        reason = "Only the instances read it, and Apache logs what they are asked for."
+        reason = "Only the instances read it, and the application logs every request that they answer."
         acknowledge(bucket, {"S1": reason, "CKV_AWS_18": reason})
         return bucket
 
@@ -127,6 +129,7 @@ class WebApp(GroundworkStack):
             "STACK": Aws.STACK_NAME,
             "RESOURCE": self._either(servers.INSTANCE, servers.GROUP),
             "CODE": code.url,
+            "SITE_NAME": self._site_name(),
             "TRUSTED_PROXY": self._either("", self.network.vpc.vpc_cidr_block),
             "STOREFRONT_DATABASE_SECRET": self.database.secret.secret_arn,
             "STOREFRONT_SESSION_SECRET": self.session.secret_arn,
@@ -164,10 +167,25 @@ class WebApp(GroundworkStack):
         )
         return launched, profile
 
+    def _address(self) -> aws_ec2.CfnEIP | None:
+        """The address of the one instance, if there is to be one."""
+        if self.is_single is False:
+            return None
+        address = servers.elastic_address(self)
+        if isinstance(self.is_single, CfnCondition):
+            only_if(self.is_single, [address])
+        return address
+
+    def _site_name(self) -> str:
+        """What HTTP leads to: the chosen name, or else the one instance's address. A load balancer's does so itself."""
+        chosen = self.settings.host_name
+        single = given_or(self, "HostName", chosen, self.address.ref) if self.address else ""
+        return self._either(single, given_or(self, "HostName", chosen, ""))
+
     def _servers(self) -> tuple[str, tuple[str, str]]:
         """Address of the site, and dimension of its instances' metrics, in the mode that is chosen."""
         chosen = (
-            self._mode(self.is_single, servers.single, "One instance with an address of its own.", "InstanceId"),
+            self._mode(self.is_single, self._single, "One instance with an address of its own.", "InstanceId"),
             self._mode(self.is_balanced, servers.balanced, "Instances behind a load balancer.", "AutoScalingGroupName"),
         )
         one, other = (each or found for each, found in zip(chosen, reversed(chosen), strict=True))
@@ -177,6 +195,13 @@ class WebApp(GroundworkStack):
             return one.address, one.metrics
         name, value = (self._either(mine, theirs) for mine, theirs in zip(one.metrics, other.metrics, strict=True))
         return self._either(one.address, other.address), (name, value)
+
+    def _single(
+        self, scope: Construct, settings: WebAppSettings, network: WebNetwork, launched: aws_ec2.CfnLaunchTemplate
+    ) -> Servers:
+        """One instance, with the address that its script was told."""
+        assert self.address  # noqa: S101 - for the type checker
+        return servers.single(scope, settings, network, launched, self.address)
 
     def _mode(
         self, chosen: bool | CfnCondition, build: Callable[..., Servers], title: str, output: str

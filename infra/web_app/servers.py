@@ -19,7 +19,7 @@ from constructs import Construct
 
 from infra.guardrails import acknowledge
 from infra.instances import instance_profile, launch_template, machine_image
-from infra.parameters import text
+from infra.parameters import given_or, text
 from infra.settings.web_app import WebAppSettings
 from infra.web_app.network import WebNetwork, connect, open_to_visitors, security_group
 
@@ -86,8 +86,19 @@ def template(
     return launched, profile
 
 
+def elastic_address(scope: Construct) -> aws_ec2.CfnEIP:
+    """The address of a single instance, which outlives it."""
+    address = aws_ec2.CfnEIP(scope, "Address", domain="vpc")
+    address.tags.set_tag("Name", Aws.STACK_NAME)
+    return address
+
+
 def single(
-    scope: Construct, settings: WebAppSettings, network: WebNetwork, launched: aws_ec2.CfnLaunchTemplate
+    scope: Construct,
+    settings: WebAppSettings,
+    network: WebNetwork,
+    launched: aws_ec2.CfnLaunchTemplate,
+    address: aws_ec2.CfnEIP,
 ) -> Servers:
     """One instance. Whatever changes it makes a new one, which takes over the address when it is ready."""
     open_to_visitors(scope, network.instances, settings.allowed_cidr)
@@ -103,12 +114,10 @@ def single(
     instance.cfn_options.creation_policy = CfnCreationPolicy(
         resource_signal=CfnResourceSignal(count=1, timeout=START_TIMEOUT)
     )
-    address = aws_ec2.CfnEIP(scope, "Address", domain="vpc")
+    instance.tags.set_tag("Name", Aws.STACK_NAME)
     aws_ec2.CfnEIPAssociation(
         scope, "AddressOfInstance", allocation_id=address.attr_allocation_id, instance_id=instance.ref
     )
-    for resource in (instance, address):
-        resource.tags.set_tag("Name", Aws.STACK_NAME)
     acknowledge(
         instance,
         {
@@ -139,7 +148,7 @@ def balanced(
             )
         ],
     )
-    reason = "Apache logs every request to CloudWatch, with the visitor's address."
+    reason = "The application logs every request to CloudWatch; who asked, the VPC's flow logs tell."
     acknowledge(balancer, {"ELB2": reason, "CKV_AWS_91": reason})
     targets = elb.CfnTargetGroup(
         scope,
@@ -176,7 +185,10 @@ def balanced(
             elb.CfnListener.ActionProperty(
                 type="redirect",
                 redirect_config=elb.CfnListener.RedirectConfigProperty(
-                    protocol="HTTPS", port="443", status_code="HTTP_301"
+                    protocol="HTTPS",
+                    port="443",
+                    host=given_or(scope, "HostName", settings.host_name, "#{host}"),
+                    status_code="HTTP_301",
                 ),
             )
         ],

@@ -6,6 +6,7 @@
 #   AWS_REGION, STACK     where it belongs
 #   RESOURCE              whom of the stack to signal for
 #   CODE                  the bundle of the code, s3://bucket/key.zip
+#   SITE_NAME             host name or address of the site; empty where only its visitors know it
 #   TRUSTED_PROXY         the load balancer's network; empty without one
 #   STOREFRONT_...        the application's settings, all but the file of authorities
 set -euo pipefail
@@ -18,6 +19,7 @@ AUTHORITIES=$HOME_FOLDER/database-authorities.pem
 AUTHORITIES_URL=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 ENVIRONMENT=/etc/storefront.env
 APACHE=/etc/httpd/conf.d
+ACCESS_LOG=/var/log/httpd/storefront_access_log # the only one of Apache's access logs that leaves the instance
 CERTIFICATE=/etc/pki/tls/certs/storefront.pem
 KEY=/etc/pki/tls/private/storefront.key
 AGENT=/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl
@@ -98,6 +100,10 @@ fi
     echo "Define APPLICATION 127.0.0.1:8000"
     echo "Define SITE_PORT 80"
     echo "Define SITE_PAGES $SERVER_FILES"
+    echo "Define SITE_ACCESS_LOG $ACCESS_LOG"
+    if [ -n "$SITE_NAME" ]; then
+        echo "Define SITE_NAME $SITE_NAME"
+    fi
     if [ -n "$TRUSTED_PROXY" ]; then
         echo "Define TRUSTED_PROXY $TRUSTED_PROXY"
     else

@@ -232,6 +232,41 @@ def test_the_start_script_is_the_file_with_the_deployments_values_on_top(templat
     assert behind["TrustedProxy"] == {"Fn::GetAtt": ["NetworkVpc", "CidrBlock"]}
 
 
+def leads_to(template: Json) -> Any:
+    """What the load balancer's redirect to HTTPS keeps of the visitor's host."""
+    listeners = [body["Properties"] for _, body in of_type(template, "AWS::ElasticLoadBalancingV2::Listener")]
+    [actions] = [listener["DefaultActions"] for listener in listeners if listener["Port"] == 80]
+    return actions[0]["RedirectConfig"]["Host"]
+
+
+def test_http_leads_to_the_sites_own_name_whatever_host_a_visitor_names(
+    template: Json, balanced: Json, synthesise: Callable[..., Json]
+) -> None:
+    name = {"web_app.host_name": "films.example.com"}
+    assert script(template)[1]["SiteName"] == {"Ref": "Address"}
+    assert script(synthesise("web-app.yaml", name))[1]["SiteName"] == "films.example.com"
+    assert leads_to(synthesise("web-app.yaml", name | {"web_app.certificate_arn": CERTIFICATE})) == "films.example.com"
+    assert leads_to(balanced) == "#{host}", "the name is the certificate's, which the template does not know"
+
+
+def test_in_the_console_the_name_is_the_one_that_is_given_or_the_instances_address(
+    all_templates: dict[str, Json],
+) -> None:
+    console = all_templates["web-app.yaml"]
+    given = {"Ref": "HostName"}
+    address = {"Fn::If": ["HasHostName", given, {"Ref": "Address"}]}
+    assert script(console)[1]["SiteName"] == {"Fn::If": ["IsSingle", address, {"Fn::If": ["HasHostName", given, ""]}]}
+    assert leads_to(console) == {"Fn::If": ["HasHostName", given, "#{host}"]}
+
+
+@pytest.mark.parametrize(
+    "name", ["localhost", "a b.example", "films.example.com/x", "-a.example", "1.2.3.4'", "x\ny.com"]
+)
+def test_a_host_name_is_a_name_and_nothing_else(name: str) -> None:
+    with pytest.raises(ConfigError, match="host_name"):
+        Config.from_context({"web_app.host_name": name})
+
+
 def test_no_secret_is_in_the_template(template: Json) -> None:
     database = only(template, "AWS::RDS::DBInstance")
     assert "{{resolve:secretsmanager:" in json.dumps(database["MasterUserPassword"])

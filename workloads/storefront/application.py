@@ -17,6 +17,7 @@ from workloads.storefront import assets, errors, exchange
 from workloads.storefront.database import connect
 from workloads.storefront.gunicorn_settings import threads
 from workloads.storefront.pages import catalogue, files, health, membership
+from workloads.storefront.pages.parameters import Number
 from workloads.storefront.posters import poster_name
 from workloads.storefront.rentals import titled
 from workloads.storefront.secrets import session_secret
@@ -24,11 +25,14 @@ from workloads.storefront.site import Site
 from workloads.storefront.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from workloads.storefront.settings import Settings
 
-LARGEST_BODY = 16 * 1024  # the largest form has 300 bytes
+LARGEST_BODY = 8 * 1024  # the largest form has 300 bytes; Apache refuses what is larger, too
 SIGN_INS_BY_ADDRESS, SIGN_INS_BY_CARD = "20/minute;200/hour", "5/minute;30/hour"
 
 
@@ -61,13 +65,25 @@ def create_app(settings: Settings) -> Flask:
     exchange.handle(app)
     CSRFProtect(app)
     errors.handle(app)
+    app.url_map.converters["number"] = Number
+    app.url_map.merge_slashes = False  # it would redirect; pages have one address
     for pages in (catalogue.pages, membership.pages, files.pages, health.pages):
         app.register_blueprint(pages)
     _limit_writes(app, settings)
     app.jinja_env.filters.update(titled=titled, money=_money, day=_day)
     app.jinja_env.globals.update(static=_static, poster=_poster)
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    proxied = bool(settings.proxies)
+    app.wsgi_app = ProxyFix(_nameless(app.wsgi_app), x_for=settings.proxies, x_proto=proxied)  # type: ignore[method-assign]
     return app
+
+
+def _nameless(application: WSGIApplication) -> WSGIApplication:
+    """Keep the visitor's Host header from an application, none of whose answers depends on the name of the site."""
+
+    def named(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return application({**environ, "HTTP_HOST": "localhost"}, start_response)
+
+    return named
 
 
 def _limit_writes(app: Flask, settings: Settings) -> None:

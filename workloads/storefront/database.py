@@ -29,6 +29,7 @@ LOCK_SECONDS = 3
 _ACCESS_DENIED = 1045
 _DUPLICATE, _LOCK_WAIT_TIMEOUT, _DEADLOCK = 1062, 1205, 1213
 _CONFLICTS = (_DUPLICATE, _LOCK_WAIT_TIMEOUT, _DEADLOCK)
+_FROM_THE_CLIENT = range(2000, 3000)  # errors of the connection, which PyMySQL itself words
 _ATTEMPTS = 5
 
 
@@ -118,6 +119,13 @@ def is_away(error: exc.SQLAlchemyError) -> bool:
     if isinstance(error, exc.DBAPIError) and (error.connection_invalidated or _number(error) == NO_SUCH_TABLE):
         return True
     return isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError)
+
+
+def reason(error: Exception) -> str:
+    """Say in a line why something is away, without the values of a statement, which a server's message may quote."""
+    if isinstance(error, exc.DBAPIError) and _number(error) not in _FROM_THE_CLIENT:
+        return f"the database answered with error {_number(error)} ({type(error.orig).__name__})"
+    return str(error).split("\n")[0]
 
 
 def _number(error: exc.DBAPIError) -> object:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from contract.errors import GroundworkError
-from workloads.storefront.database import is_away
+from workloads.storefront.database import is_away, reason
 from workloads.storefront.site import site
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _failed(error: Exception) -> Response:
     status = _UNAVAILABLE if away else _ERROR
     details = {"request_id": g.get("request_id", ""), "status": status}
     if away:
-        site().telemetry.logger.warning("unavailable: %s", str(error).split("\n")[0], extra=details)
+        site().telemetry.logger.warning("unavailable: %s", reason(error), extra=details)
     else:
         site().telemetry.logger.error("failed", exc_info=error, extra=details)
     return page(status)

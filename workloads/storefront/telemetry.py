@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections import Counter, deque
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -38,7 +39,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonLines(logging.Formatter):
-    """A record as a line of JSON: time, level, message, what `extra` brought, and the traceback if there is one."""
+    """A record as a line of JSON: time, level, message, what `extra` brought, and where an exception came from."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -49,8 +50,21 @@ class JsonLines(logging.Formatter):
             **{name: value for name, value in vars(record).items() if name not in _STANDARD},
         }
         if record.exc_info:
-            event["exception"] = self.formatException(record.exc_info)[-_LONGEST_TRACEBACK:]
+            event["exception"] = origin(record.exc_info[1])[-_LONGEST_TRACEBACK:]
         return json.dumps(event, default=str, ensure_ascii=False)
+
+
+def origin(error: BaseException | None) -> str:
+    """Return the traceback of an exception and of its causes, without their messages.
+
+    A message may repeat what a visitor sent: `int("a name")` does, and so does a database that refuses a value.
+    """
+    tracebacks: list[str] = []
+    while error:
+        name = f"{type(error).__module__}.{type(error).__qualname__}"
+        tracebacks.append("".join(traceback.format_tb(error.__traceback__)) + name)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\n".join(reversed(tracebacks))
 
 
 class CloudWatchLogs(logging.Handler):

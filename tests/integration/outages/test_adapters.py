@@ -10,7 +10,6 @@ import pytest
 
 from contract.errors import InputError, UnavailableError
 from workloads.devops_metrics.queries import LOAD
-from workloads.timeseries.row import Row
 from workloads.movie_rental.embeddings import TitanEmbedder
 from workloads.movie_rental.events import Event
 from workloads.movie_rental.graph import NeptuneGraph
@@ -25,6 +24,7 @@ from workloads.storefront.assets import Assets
 from workloads.storefront.secrets import DatabaseAccess, session_secret
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.liveanalytics import LiveAnalytics
+from workloads.timeseries.row import Row
 from workloads.timeseries.store import Period
 from workloads.training.runtime.journal import BucketJournal
 from workloads.training.runtime.lock import lock

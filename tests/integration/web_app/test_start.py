@@ -83,7 +83,7 @@ class Machine:
 
     def prepare(self) -> dict[str, str]:
         """Write the script with its folders below this one; the environment in which it finds the programs."""
-        text = re.sub(r"(?<![\w.:$/])/(opt|etc)/", rf"{self.root}/\1/", self.script)
+        text = re.sub(r"(?<![\w.:$/])/(opt|etc|var)/", rf"{self.root}/\1/", self.script)
         for name, port in self.ports.items():
             text = re.sub(rf"(PORT |Listen |127\.0\.0\.1:){name}\b", rf"\g<1>{port}", text)
         text = text.replace("//localhost/", f"//localhost:{self.ports[80]}/")
@@ -126,7 +126,8 @@ def machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
 def fresh_machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
     """An instance that has just been launched."""
     made = Machine(tmp_path, cloud, script)
-    for folder in ("calls", "etc/httpd/conf.d", "etc/pki/tls/certs", "etc/pki/tls/private", "etc/systemd/system"):
+    places = ("etc/httpd/conf.d", "etc/pki/tls/certs", "etc/pki/tls/private", "etc/systemd/system", "var/log/httpd")
+    for folder in ("calls", *places):
         (tmp_path / folder).mkdir(parents=True)
     for page in ("welcome.conf", "ssl.conf"):  # as the distribution's packages bring them
         (tmp_path / "etc/httpd/conf.d" / page).write_text("Nonsense that must not be read\n")
@@ -137,7 +138,9 @@ def fresh_machine(tmp_path: Path, cloud: LocalCloud, script: str) -> Machine:
                 f"ServerRoot {tmp_path}",
                 f"DefaultRuntimeDir {tmp_path}",
                 "TypesConfig /dev/null",
-                "ErrorLog error.log",
+                "ErrorLog var/log/httpd/error_log",
+                r'LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\"" combined',
+                "CustomLog var/log/httpd/access_log combined",  # as the distribution's configuration has it
                 *apache.modules(),
                 *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),
                 f"Listen {made.ports[80]}",
@@ -199,6 +202,13 @@ def started(tmp_path_factory: pytest.TempPathFactory, cloud: LocalCloud, script:
     processes.end(process)
 
 
+def browser(machine: Machine, **options: Any) -> urllib3.PoolManager:
+    """Visits the instance, whose certificate is its own and names nobody."""
+    context = ssl.create_default_context(cafile=machine.path("etc/pki/tls/certs/storefront.pem"))
+    context.check_hostname = False
+    return urllib3.PoolManager(ssl_context=context, assert_hostname=False, timeout=30, **options)
+
+
 def test_a_start_that_works_is_signalled_for_the_instance_of_the_stack(started: Machine) -> None:
     assert started.signal() == {
         "code": "0",
@@ -237,12 +247,13 @@ def test_packages_are_installed_by_hash_and_services_are_started(started: Machin
     assert any("fetch-config" in call for call in started.calls("amazon-cloudwatch-agent-ctl"))
 
 
-def test_the_unit_serves_the_application_behind_the_files_that_were_written_for_apache(started: Machine) -> None:
-    plain = urllib3.request("GET", f"http://localhost:{started.ports[80]}/films/1", redirect=False, timeout=30)
-    assert (plain.status, plain.headers["Location"][:8]) == (308, "https://")
-    made = ssl.create_default_context(cafile=started.path("etc/pki/tls/certs/storefront.pem"))
-    made.check_hostname = False  # an instance does not know its site's name
-    with urllib3.PoolManager(ssl_context=made, assert_hostname=False, timeout=30) as visitor:
+def test_the_unit_serves_the_application_behind_the_files_that_were_written_for_apache(
+    started: Machine, outputs: dict[str, str]
+) -> None:
+    site, elsewhere = f"http://localhost:{started.ports[80]}", {"Host": "evil.example"}
+    plain = urllib3.request("GET", f"{site}/films/1", headers=elsewhere, redirect=False, timeout=30)
+    assert (plain.status, plain.headers["Location"]) == (308, f"{outputs['SiteUrl']}films/1")
+    with browser(started) as visitor:
         ready = visitor.request("GET", f"https://localhost:{started.ports[443]}/readyz", retries=False)
     assert ready.json()["database"] == "ok"
     assert ready.headers["Strict-Transport-Security"]
@@ -261,6 +272,22 @@ def test_the_databases_tables_are_there(started: Machine, outputs: dict[str, str
     )
     with connection, connection.cursor() as cursor:
         assert cursor.execute("SHOW TABLES LIKE 'rental'") == 1
+
+
+def test_nothing_that_leaves_the_instance_tells_who_asked_or_for_what(started: Machine) -> None:
+    visitor, words = "127.0.0.77", "cancer-treatment"
+    for scheme, port in (("http", started.ports[80]), ("https", started.ports[443])):
+        with browser(started, source_address=(visitor, 0)) as pool:
+            for path in (f"/?q={words}", f"/{words}", f"/%zz{words}", f"/{words}%2f"):
+                referrer = {"Referer": f"http://localhost/?q={words}"}
+                pool.request("GET", f"{scheme}://localhost:{port}{path}", headers=referrer, redirect=False)
+    agent = json.loads(started.path("opt/storefront/cloudwatch-agent.json").read_text())
+    files = [Path(each["file_path"]) for each in agent["logs"]["logs_collected"]["files"]["collect_list"]]
+    assert {file.name for file in files} == {"storefront_access_log", "error_log", "cloud-init-output.log"}
+    shipped = [started.path("cloud-init-output.log").read_text()]
+    shipped += [started.path(str(file).lstrip("/")).read_text() for file in files if file.parent.name == "httpd"]
+    assert all(shipped)
+    assert not re.search(f"{visitor}|{words}", "".join(shipped))
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from gunicorn.config import Config as GunicornConfig
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import InputError
 from workloads.storefront.assets import STATIC, packaged, static
+from workloads.storefront.gunicorn_settings import AnonymousLogger
 from workloads.storefront.pages.membership import _local
 from workloads.storefront.rentals import late_fee, titled
 from workloads.storefront.schema import UtcTime
@@ -97,16 +99,43 @@ def test_static_files_are_named_after_their_content_and_come_with_the_program() 
     assert packaged()[static("site.css")].content == (STATIC / "site.css").read_bytes()
 
 
-def test_a_line_of_the_log_is_json_with_what_was_added_and_the_traceback() -> None:
-    error = ValueError('quo"te\nand line')
-    details = {"route": "/", "exc_info": (ValueError, error, None)}
+def test_a_line_of_the_log_is_json_with_what_was_added_and_where_an_exception_came_from() -> None:
+    try:
+        fail(ValueError('quo"te\nand what a visitor typed'))
+    except ValueError as error:
+        details = {"route": "/", "exc_info": (type(error), error, error.__traceback__)}
     record = logging.makeLogRecord({"msg": "it %s", "args": ("broke",), "levelname": "ERROR", **details})
     line = JsonLines().format(record)
     assert "\n" not in line
     event = json.loads(line)
     assert (event["message"], event["level"], event["route"]) == ("it broke", "error", "/")
-    assert 'quo"te' in event["exception"]
+    assert "in fail\n" in event["exception"]
+    assert event["exception"].endswith("\nbuiltins.ValueError")
     assert datetime.fromisoformat(event["time"]).tzinfo
+
+
+def fail(error: Exception) -> None:
+    raise error
+
+
+def test_gunicorn_logs_no_request_but_says_why_a_worker_does_not_start(caplog: pytest.LogCaptureFixture) -> None:
+    logger = AnonymousLogger(GunicornConfig())
+    logger.error_log.addHandler(caplog.handler)
+    for known in ("1.2.3.4", "/?q=private", "private words"):
+        refusal = f"Invalid request from ip={known}"  # as gunicorn puts it together
+        logger.warning(refusal)
+        try:
+            fail(ValueError(known))
+        except ValueError:
+            logger.exception("Error handling request %s %s", "GET", known)
+        assert known not in caplog.text
+    assert "in fail\n" in caplog.text
+    try:
+        fail(InputError("not set: STOREFRONT_BUCKET"))
+    except InputError:
+        logger.exception("Exception in worker process")
+    assert "not set: STOREFRONT_BUCKET" in caplog.text
+    logger.error_log.removeHandler(caplog.handler)
 
 
 @given(st.floats(0, 1e6))

@@ -6,36 +6,36 @@ from flask import Blueprint, abort, render_template, request
 
 from workloads.storefront import catalogue
 from workloads.storefront.catalogue import Search
+from workloads.storefront.pages.parameters import number, text
 from workloads.storefront.rentals import open_rentals
 from workloads.storefront.site import signed_in, site
 
 pages = Blueprint("catalogue", __name__)
 
 LONGEST_SEARCH = 100
-_LARGEST_NUMBER = 2**31 - 1
 
 
 @pages.get("/")
 def films() -> str:
     """A page of films: all of them, or those that are looked for."""
-    text = request.args.get("q", "").strip()
-    if len(text) > LONGEST_SEARCH:
+    words = text(request.args, "q")
+    if len(words) > LONGEST_SEARCH:
         abort(400)
-    category_id = _number("category") if request.args.get("category") else None
-    search = Search(text, category_id, available=request.args.get("available") == "yes")
-    number = _number("page") if "page" in request.args else 1
+    category_id = number(request.args, "category") if text(request.args, "category") else None
+    search = Search(words, category_id, available=text(request.args, "available") == "yes")
+    page = number(request.args, "page") if "page" in request.args else 1
     with site().sessions() as database:
         categories = catalogue.categories(database)
         chosen = next((category for category in categories if category.category_id == category_id), None)
         if category_id is not None and not chosen:
             abort(404)
-        found = catalogue.find_films(database, search, number)
-        if number > found.pages:
+        found = catalogue.find_films(database, search, page)
+        if page > found.pages:
             abort(404)
         return render_template("films.html", search=search, found=found, categories=categories, chosen=chosen)
 
 
-@pages.get(f"/films/<int(max={_LARGEST_NUMBER}):film_id>")
+@pages.get("/films/<number:film_id>")
 def film(film_id: int) -> str:
     """A film: story, cast, price, and which store has it."""
     with site().sessions() as database:
@@ -46,11 +46,3 @@ def film(film_id: int) -> str:
         held = [rental.copy.film_id for rental in open_rentals(database, member.member_id)] if member else []
         stores = catalogue.availability(database, film_id)
         return render_template("film.html", film=found, stores=stores, member=member, held=film_id in held)
-
-
-def _number(name: str) -> int:
-    """A whole number from 1 that the address gives."""
-    text = request.args[name]
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:11]) <= _LARGEST_NUMBER):
-        abort(400)
-    return int(text)

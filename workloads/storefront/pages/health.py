@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contract.errors import GroundworkError, UnavailableError
 from workloads.storefront import migrations
+from workloads.storefront.database import reason
 from workloads.storefront.site import Site, site
 
 if TYPE_CHECKING:
@@ -44,6 +45,6 @@ def _works(check: Callable[[Site], None]) -> bool:
     try:
         check(site())
     except (GroundworkError, SQLAlchemyError) as error:
-        site().telemetry.logger.warning("not ready: %s", str(error).split("\n")[0])
+        site().telemetry.logger.warning("not ready: %s", reason(error))
         return False
     return True

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from workloads.storefront import rentals
 from workloads.storefront.database import transact
+from workloads.storefront.pages.parameters import number, text
 from workloads.storefront.rentals import Refused, Unknown, titled
 from workloads.storefront.schema import Member
 from workloads.storefront.site import sign_in as begin_session
@@ -25,21 +26,21 @@ if TYPE_CHECKING:
 pages = Blueprint("membership", __name__)
 
 CARD_DIGITS = 16
-_LARGEST_NUMBER = 2**31 - 1
+LONGEST_PATH = 200
 _WRONG = "We know no card with this number and name. Please check both."
 
 
 @pages.get("/sign-in")
 def sign_in_form() -> ResponseReturnValue:
     """The form to sign in with."""
-    return render_template("sign_in.html", next=_local(request.args.get("next", "")))
+    return render_template("sign_in.html", next=_local(text(request.args, "next")))
 
 
 @pages.post("/sign-in")
 def sign_in() -> ResponseReturnValue:
     """Sign in with the number on the card and the last name; the answer does not tell which of them was wrong."""
-    goal = _local(request.form.get("next", ""))
-    name = request.form.get("last_name", "").strip()
+    goal = _local(text(request.form, "next"))
+    name = text(request.form, "last_name")
     with site().sessions() as database:
         member = database.scalar(select(Member).where(Member.card_number == card_given()))
     if not (member and _same(member.last_name, name)):
@@ -72,23 +73,21 @@ def my_rentals() -> ResponseReturnValue:
         return render_template("rentals.html", member=member, open=here, past=past, count=count, now=now)
 
 
-@pages.post(f"/films/<int(max={_LARGEST_NUMBER}):film_id>/rentals")
+@pages.post("/films/<number:film_id>/rentals")
 def rent(film_id: int) -> ResponseReturnValue:
     """Rent a copy from the store that the form names."""
-    store = request.form.get("store", "")
-    if not (store.isascii() and store.isdecimal() and int(store[:11]) <= _LARGEST_NUMBER):
-        abort(400)
+    store = number(request.form, "store")
 
     def work(database: Session) -> str | None:
         if not (member := signed_in(database)):
             return None
-        rental = rentals.rent(database, member.member_id, film_id, int(store))
+        rental = rentals.rent(database, member.member_id, film_id, store)
         return f"Enjoy {titled(rental.copy.film.title)}! Pick it up at {rental.copy.store.name}."
 
     return _settle(work, refused_at=url_for("catalogue.film", film_id=film_id))
 
 
-@pages.post(f"/rentals/<int(max={_LARGEST_NUMBER}):rental_id>/return")
+@pages.post("/rentals/<number:rental_id>/return")
 def return_film(rental_id: int) -> ResponseReturnValue:
     """Return a film."""
 
@@ -104,7 +103,7 @@ def return_film(rental_id: int) -> ResponseReturnValue:
 
 def card_given() -> str:
     """The number of the card as it was typed, without blanks and hyphens; empty if it is none."""
-    digits = request.form.get("card_number", "").replace(" ", "").replace("-", "")
+    digits = text(request.form, "card_number").replace(" ", "").replace("-", "")
     return digits if digits.isascii() and digits.isdecimal() and len(digits) == CARD_DIGITS else ""
 
 
@@ -129,5 +128,5 @@ def _same(name: str, given: str) -> bool:
 
 def _local(address: str) -> str:
     """The address if it is a path of this site, else nothing: a link must not lead a member elsewhere."""
-    plain = address.isascii() and address.isprintable() and "\\" not in address
+    plain = len(address) <= LONGEST_PATH and address.isascii() and address.isprintable() and "\\" not in address
     return address if plain and address.startswith("/") and not address.startswith("//") else ""
