@@ -73,7 +73,10 @@ templates: setup ## write what comes from code: cloudformation/*.yaml, the table
 	python -m workloads.movie_rental.diagram docs/workloads/movie-rental.md
 
 clean: ## remove what the other targets made
-	rm -rf .venv node_modules cdk.out .groundwork demo build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@for cloud in .groundwork/local/*/; do \
+		[ ! -e "$$cloud/lock" ] || .venv/bin/python -m groundwork local down --folder "$$cloud" || true; done
+	[ ! -e demo/.groundwork-demo ] || rm -rf demo
+	rm -rf .venv node_modules cdk.out .groundwork build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(INSTALLED): requirements.txt requirements-checks.txt pyproject.toml package.json package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit("Groundwork needs Python 3.11 or newer; PYTHON=python3.12 make chooses one." if sys.version_info < (3, 11) else 0)'

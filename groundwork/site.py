@@ -18,6 +18,7 @@ import typer
 
 from contract.stacks import StackName
 from localcloud import LocalCloud, apache, processes
+from localcloud.commands import named
 from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 
@@ -73,8 +74,7 @@ def storefront(
     application, listening = processes.serve(
         [*command, "--database-ca", str(cloud.certificate_authority), "--bind", bind],
         log=folder / "gunicorn.log",
-        environment=os.environ
-        | cloud.environment()
+        environment=cloud.inherited_environment()
         | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         | dict(environment or {}),
         ready=r"Listening at: http://([\d.]+:\d+)",
@@ -109,7 +109,7 @@ def site(
     port: Annotated[int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535)] = 0,
 ) -> None:
     """Serve the storefront of a local cloud as its instance would, until Ctrl-C: Apache in front of gunicorn."""
-    cloud = LocalCloud(Path(".groundwork") / "local" / name)
+    cloud = named(name)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -107,18 +107,18 @@ def destroy(
         raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
     section = sections[stack]
     both_keys = config.allow_data_deletion and getattr(config, section).delete_data
-    keys = f"allow_data_deletion=true {section}.delete_data=true"
+    keys = f"-c allow_data_deletion=true -c {section}.delete_data=true"
     deployed = Deployed(stack)
     if deployed.filled and not both_keys:
         full = ", ".join(f"{bucket} ({number})" for bucket, number in deployed.filled.items())
         raise InputError(
             f"{stack} was deployed so that its data may go, but the settings here do not agree, and there are objects "
-            f"in {full}. Save them, or give both keys: -c {keys.replace(' ', ' -c ')}."
+            f"in {full}. Save them, or give both keys: {keys}."
         )
     console = Console(soft_wrap=True)
     _announce(console, deployed)
     if deployed.kept and both_keys:
-        console.print(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} with {keys}.")
+        console.print(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
     if not yes and not typer.confirm(f"Remove {stack}?"):
         raise typer.Exit(1)
     deployed.empty()

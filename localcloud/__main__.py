@@ -1,8 +1,12 @@
 """``python -m localcloud serve``: the server process itself."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from localcloud.cloud import LocalCloud
+from localcloud.errors import LocalCloudError
+from localcloud.lock import Lock
 from localcloud.server import serve
 
 
@@ -14,9 +18,15 @@ def main() -> None:
     command.add_argument("--folder", type=Path, required=True, help="where state, log and mailbox are")
     command.add_argument("--port", type=int, default=0, help="loopback port (default: a free one)")
     command.add_argument("--attached", action="store_true", help="stop when standard input closes")
+    command.add_argument("--lock", type=int, help="file descriptor of the folder's lock, if the caller has taken it")
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    serve(arguments.folder.resolve(), arguments.port, attached=arguments.attached)
+    cloud = LocalCloud(arguments.folder)
+    try:
+        lock = cloud.take() if arguments.lock is None else Lock(cloud.folder, arguments.lock)
+        serve(cloud.folder, arguments.port, lock, attached=arguments.attached)
+    except LocalCloudError as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 (for whoever reads the log)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

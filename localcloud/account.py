@@ -1,11 +1,13 @@
 """The one account of the local cloud, and how a program reaches it."""
 
+import os
 import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from localcloud.certificates import TRUSTED
@@ -45,7 +47,21 @@ def _connect(service: str, endpoint: str) -> Any:
 
 @cache
 def _session() -> Any:
-    return boto3.session.Session("local", "local", region_name=REGION)
+    # No profile and no file of the caller's is looked for, so none can be missing or damaged.
+    nothing: Any = {
+        "profile": (None, [], None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    session = botocore.session.Session(session_vars=nothing)
+    return boto3.session.Session("local", "local", region_name=REGION, botocore_session=session)
+
+
+def forget_caller() -> None:
+    """Take the caller's settings for AWS out of this process and those that it starts."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 _lock = threading.Lock()

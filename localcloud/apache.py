@@ -4,13 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud import processes
+from localcloud import outside, processes
 from localcloud.certificates import issue
 from localcloud.engines import environment, find
 from localcloud.errors import LocalCloudError
@@ -32,16 +30,20 @@ class Apache:
         port: Its loopback port for HTTP.
         secure_port: Its loopback port for HTTPS, with a certificate of the cloud's authority.
         process: The process.
+        copy: Its copy of the site's pages, where it needs one.
     """
 
     version: str
     port: int
     secure_port: int
     process: subprocess.Popen[bytes]
+    copy: Path | None
 
     def stop(self) -> None:
         """Stop it."""
         processes.end(self.process)
+        if self.copy:
+            outside.remove(self.copy)
 
 
 def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int = 0) -> Apache:
@@ -65,8 +67,9 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
     port, secure_port = port or processes.free_port(), processes.free_port()
     settings = folder / "apache.conf"
     folder.mkdir(parents=True, exist_ok=True)
-    pages = _public(site.resolve().parent)
-    defined = {"SITE_PAGES": str(pages), **definitions}
+    pages = site.resolve().parent
+    copy = _copied(pages)
+    defined = {"SITE_PAGES": str(copy or pages), **definitions}
     settings.write_text(configuration(cloud, folder, site, defined, port, secure_port), encoding="utf-8")
     process, _ = processes.serve(
         [program, "-D", "FOREGROUND", "-f", str(settings)],
@@ -74,17 +77,14 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
         environment=environment(),
         ready="resuming normal operations",
     )
-    if pages != site.resolve().parent:
-        weakref.finalize(process, shutil.rmtree, pages, ignore_errors=True)
-    return Apache(version[0] if version else "Apache", port, secure_port, process)
+    return Apache(version[0] if version else "Apache", port, secure_port, process, copy)
 
 
-def _public(folder: Path) -> Path:
-    """The folder, or a temporary copy of its pages where Apache, which root runs as nobody, could not reach them."""
-    if os.getuid() or processes.open_to_all(folder):
-        return folder
-    copy = Path(tempfile.mkdtemp(prefix="groundwork-pages-"))
-    copy.chmod(0o755)
+def _copied(folder: Path) -> Path | None:
+    """A temporary copy of a folder's pages, where Apache, which root runs as nobody, could not reach them."""
+    if os.getuid() or outside.open_to_all(folder):
+        return None
+    copy = outside.make(public=True)
     for page in folder.glob("*.html"):
         Path(shutil.copyfile(page, copy / page.name)).chmod(0o644)
     return copy

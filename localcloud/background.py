@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.account import connect
+from localcloud.remains import DATA
 
 log = logging.getLogger("localcloud")
 _pool = ThreadPoolExecutor(32, thread_name_prefix="localcloud")
@@ -22,6 +24,15 @@ def endpoint() -> str:
 def folder() -> Path:
     """The folder of this process's cloud."""
     return Path(os.environ["LOCALCLOUD_FOLDER"])
+
+
+def new_folder(kind: str) -> Path:
+    """Make a folder for what a resource holds, which goes with the cloud at the latest.
+
+    Args:
+        kind: What the resource is; it begins the folder's name. The name of a resource must not: it may be a path.
+    """
+    return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=folder() / DATA))
 
 
 def client(service: str) -> Any:

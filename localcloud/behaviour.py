@@ -6,6 +6,7 @@ from localcloud import (  # noqa: F401 (they hook into moto when they are import
     event_sources,
     events,
     functions,
+    identity,
     influxdb,
     instances,
     jobs,

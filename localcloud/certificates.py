@@ -1,5 +1,6 @@
 """TLS on this machine: an authority of the cloud's own, and certificates that it issues to servers on localhost."""
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -44,10 +45,10 @@ def trust(cloud: Path) -> None:
 
 
 def _authority(cloud: Path) -> trustme.CA:
-    """The cloud's authority, made when it is first asked for."""
+    """The cloud's authority, made when it is first asked for, or when its files are damaged."""
     certificate, key = cloud / AUTHORITY, cloud / "certificate-authority.key"
     with _lock:
-        if certificate.exists():
+        with contextlib.suppress(OSError, ValueError):  # there is none, or it is damaged
             return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
         made = trustme.CA(organization_name="Groundwork local cloud")
         _keep(made.private_key_pem, key)

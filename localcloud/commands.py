@@ -1,12 +1,17 @@
 """``groundwork local``: the local cloud from a shell."""
 
+import os
+import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError
 
-from localcloud.cloud import LocalCloud
+from localcloud.cloud import DEFAULT, NAMED, LocalCloud
 from localcloud.errors import LocalCloudError
 from localcloud.inventory import inventory
 from localcloud.server import serve
@@ -14,12 +19,27 @@ from localcloud.server import serve
 app = typer.Typer(help="A cloud on this machine, for the stacks and their jobs.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Option(help="Which cloud; each has its own port, state and mailbox.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option(help="A cloud by its folder, such as that of a demonstration.", show_default=False),
+]
 Stacks = Annotated[list[str] | None, typer.Argument(help="Stacks (default: all of the app's).")]
 Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="CDK context, key=value; may repeat.")]
 
+#: What may lead a shell's programs to an account on AWS; `env` unsets it, and every other AWS_ variable but KEPT.
+ELSEWHERE = {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
+KEPT = {"AWS_PAGER", "AWS_DEFAULT_OUTPUT"}
 
-def _cloud(name: str, port: int = 0) -> LocalCloud:
-    return LocalCloud(Path(".groundwork") / "local" / name, port)
+
+def named(name: str, folder: Path | None = None, port: int = 0) -> LocalCloud:
+    """The cloud of a name, or that of a folder.
+
+    Raises:
+        LocalCloudError: No cloud can have that name.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+        raise LocalCloudError(f"--name {name}: a cloud's name consists of letters, digits, '.', '_' and '-'.")
+    return LocalCloud(folder or NAMED / name, port)
 
 
 def _pairs(context: list[str] | None) -> dict[str, str]:
@@ -29,78 +49,93 @@ def _pairs(context: list[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+@contextmanager
+def _asking(cloud: LocalCloud) -> Iterator[None]:
+    """Say in a line that a cloud does not answer, such as one that is killed meanwhile."""
+    try:
+        yield
+    except BotoCoreError as error:
+        raise LocalCloudError(f"The local cloud in {cloud.folder} does not answer: {error}") from error
+
+
 @app.command()
 def up(
-    name: Name = "default",
+    name: Name = DEFAULT,
+    folder: Folder = None,
     port: Annotated[int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535)] = 0,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
 ) -> None:
     """Start a cloud, in the background unless told otherwise."""
-    cloud = _cloud(name, port)
+    cloud = named(name, folder, port)
     if foreground:
-        if cloud.running:
-            raise LocalCloudError(f"The local cloud {name} is already running at {cloud.endpoint}.")
-        cloud.folder.mkdir(parents=True, exist_ok=True)
-        serve(cloud.folder, port)
+        serve(cloud.folder, port, cloud.take())
     cloud.start(detached=True)
     typer.echo(f"ready {cloud.endpoint}")
-    typer.echo('Use it from this shell: eval "$(groundwork local env)"', err=True)
+    typer.echo(f"Use it from this shell: {cloud.evaluation}", err=True)
 
 
 @app.command()
-def status(name: Name = "default") -> None:
+def status(name: Name = DEFAULT, folder: Folder = None) -> None:
     """Say where a cloud is and what is deployed to it."""
-    cloud = _cloud(name)
+    cloud = named(name, folder)
     typer.echo(f"endpoint  {cloud.endpoint}\nprocess   {cloud.pid}\nlog       {cloud.log}\nmailbox   {cloud.mailbox}")
-    for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]:
-        typer.echo(f"stack     {stack['StackName']} ({stack['StackStatus']})")
+    with _asking(cloud):
+        for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]:
+            typer.echo(f"stack     {stack['StackName']} ({stack['StackStatus']})")
 
 
 @app.command()
-def down(name: Name = "default") -> None:
+def down(name: Name = DEFAULT, folder: Folder = None) -> None:
     """Stop a cloud with everything that it runs; what it held is gone."""
-    cloud = _cloud(name)
-    address = cloud.endpoint
-    cloud.stop()
-    typer.echo(f"stopped {address}")
+    cloud = named(name, folder)
+    try:
+        stopped = f"stopped {cloud.endpoint}"
+    except LocalCloudError:  # it does not answer, or was killed
+        stopped = f"stopped the local cloud in {cloud.folder}, and removed what it left behind"
+    if not cloud.stop():
+        raise cloud.not_running()
+    typer.echo(stopped)
 
 
 @app.command()
-def env(name: Name = "default") -> None:
+def env(name: Name = DEFAULT, folder: Folder = None) -> None:
     """Print what a shell needs: eval "$(groundwork local env)"."""
-    environment = _cloud(name).shell_environment()  # before a line is printed, which a shell would obey
-    typer.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
-    for key, value in environment.items():
-        typer.echo(f"export {key}={shlex.quote(value)}")
+    environment = named(name, folder).shell_environment()  # before a line is printed, which a shell would obey
+    others = {variable for variable in os.environ if re.fullmatch(r"AWS_\w+", variable, re.ASCII)}
+    typer.echo(f"unset {' '.join(sorted((others | ELSEWHERE) - KEPT - environment.keys()))}")
+    for variable, value in environment.items():
+        typer.echo(f"export {variable}={shlex.quote(value)}")
 
 
 @app.command()
-def deploy(stacks: Stacks = None, name: Name = "default", context: Context = None) -> None:
+def deploy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, context: Context = None) -> None:
     """Deploy stacks with the CDK, and print their outputs."""
-    cloud = _cloud(name)
-    cloud.deploy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    named(name, folder).deploy(*(stacks or []), context=_pairs(context), echo=typer.echo)
 
 
 @app.command()
-def destroy(stacks: Stacks = None, name: Name = "default", context: Context = None) -> None:
+def destroy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, context: Context = None) -> None:
     """Delete stacks with the CDK; what their policies retain stays."""
-    _cloud(name).destroy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    named(name, folder).destroy(*(stacks or []), context=_pairs(context), echo=typer.echo)
 
 
 @app.command()
 def reclaim(
     job: Annotated[str, typer.Argument(help="Id of a running Batch job.")],
-    name: Name = "default",
+    name: Name = DEFAULT,
+    folder: Folder = None,
     notice: Annotated[float, typer.Option(help="Seconds from the notice to the end of the host.", min=0)] = 120,
 ) -> None:
     """Take the spot instance of a job back, as EC2 does: a notice in its metadata, and then it is gone."""
-    _cloud(name).reclaim(job, notice)
+    named(name, folder).reclaim(job, notice)
     typer.echo(f"{job}: its host was told, and goes in {notice:.0f} seconds")
 
 
 @app.command()
-def sweep(name: Name = "default") -> None:
+def sweep(name: Name = DEFAULT, folder: Folder = None) -> None:
     """List what there is, of every kind, whoever made it: after a removal, what it left behind."""
-    for kind, names in inventory(_cloud(name).client).items():
-        for each in sorted(names):
-            typer.echo(f"{kind:24}{each}")
+    cloud = named(name, folder)
+    with _asking(cloud):
+        for kind, resources in inventory(cloud.client).items():
+            for resource in sorted(resources):
+                typer.echo(f"{kind:24}{resource}")

@@ -1,5 +1,6 @@
 """What the servers behind RDS have in common."""
 
+import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,12 +18,13 @@ class DatabaseServer(ABC):
     Attributes:
         port: Its loopback port, which it keeps.
         authority: The certificate of who vouches for it.
+        folder: Holds its data, certificate and log.
     """
 
     def __init__(self, folder: Path, certificate: Certificate, username: str, password: str) -> None:
         self.port = processes.free_port()
         self.authority = certificate.authority
-        self._folder, self._certificate = folder, certificate
+        self.folder, self._certificate = folder, certificate
         self._username, self._password = username, password
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -40,6 +42,11 @@ class DatabaseServer(ABC):
         if self._process:
             processes.end(self._process, STOP_SECONDS)
             self._process = None
+
+    def remove(self) -> None:
+        """Stop it, and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder)
 
     def change_password(self, password: str) -> None:
         """Give the master user another password."""

@@ -4,7 +4,7 @@ moto gap: an instance is a record without a database behind it, and without metr
 """
 
 import contextlib
-import shutil
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from moto.rds.models import DBInstance, RDSBackend, rds_backends
 
 from localcloud import mariadb, postgresql
 from localcloud.account import ACCOUNT, REGION
-from localcloud.background import folder
+from localcloud.background import new_folder
 from localcloud.database_server import DatabaseServer
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
@@ -37,10 +37,9 @@ def _create_db_instance(original: Any, self: RDSBackend, db_kwargs: dict[str, An
     made: DBInstance = original(self, db_kwargs)
     if made.engine not in ENGINES or made.db_cluster_identifier:
         return made
-    shutil.rmtree(_folder(made), ignore_errors=True)  # of a deleted instance of that name
     try:
         server = ENGINES[made.engine](
-            _folder(made),
+            new_folder("database"),
             username=made.master_username,
             password=db_kwargs.get("master_user_password", ""),
             database=made.db_name or "",
@@ -80,21 +79,22 @@ def _stop(stopped: DBInstance, *_args: Any, **_kwargs: Any) -> None:
 @after(RDSBackend, "delete_db_instance")
 def _delete(gone: DBInstance, *_args: Any, **_kwargs: Any) -> None:
     if server := _servers.pop(gone.db_instance_arn, None):
-        server.stop()
+        server.remove()
 
 
 def measure_databases() -> None:
     """Write the free storage of each running server, of what its instance was given, and its connections."""
     running = {
-        instance.db_instance_identifier: (instance, _servers[instance.db_instance_arn].port)
+        instance.db_instance_identifier: (instance, _servers[instance.db_instance_arn])
         for instance in list(rds_backends[ACCOUNT][REGION].databases.values())
         if instance.db_instance_arn in _servers and instance.status == "available"
     }
-    for name, (instance, _) in running.items():
+    for name, (instance, server) in running.items():
         used = 0
-        for file in _folder(instance).rglob("*"):
-            with contextlib.suppress(FileNotFoundError):  # a temporary one
-                used += file.stat().st_size
+        for folder, _, files in os.walk(server.folder):
+            for file in files:
+                with contextlib.suppress(FileNotFoundError):  # a temporary one
+                    used += Path(folder, file).stat().st_size
         free = instance.allocated_storage * GIB - used
         measure("AWS/RDS", "FreeStorageSpace", free, {"DBInstanceIdentifier": name})
     if not running:
@@ -102,12 +102,8 @@ def measure_databases() -> None:
     with contextlib.suppress(psutil.AccessDenied):  # not every system tells everybody
         found = psutil.net_connections("tcp4")
         connected = Counter(each.laddr.port for each in found if each.laddr and each.status == psutil.CONN_ESTABLISHED)
-        for name, (_, port) in running.items():
-            measure("AWS/RDS", "DatabaseConnections", connected[port], {"DBInstanceIdentifier": name})
-
-
-def _folder(instance: DBInstance) -> Path:
-    return folder() / "databases" / instance.db_instance_identifier
+        for name, (_, server) in running.items():
+            measure("AWS/RDS", "DatabaseConnections", connected[server.port], {"DBInstanceIdentifier": name})
 
 
 def _parameters(instance: DBInstance) -> dict[str, str]:

@@ -4,6 +4,7 @@ Run as `python -m localcloud.engines`: it fetches what is missing, and says in a
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,8 @@ def find(program: str) -> str:
     if not path:
         packages = " ".join(PACKAGES[program])
         raise LocalCloudError(
-            f"{program} is missing: run `python -m localcloud.engines` (on Debian and Ubuntu; no root "
-            f"needed), or install {packages} so that {program} is on PATH."
+            f"{program} is missing: run `{shlex.quote(sys.executable)} -m localcloud.engines` (on Debian and Ubuntu; "
+            f"no root needed), or install {packages} so that {program} is on PATH."
         )
     return path
 

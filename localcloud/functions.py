@@ -25,6 +25,7 @@ from localcloud.background import background, endpoint, folder
 from localcloud.events import deliver
 from localcloud.hooks import after, instead
 from localcloud.metrics import measure
+from localcloud.remains import DATA
 
 RUNTIME = str(Path(__file__).with_name("function_runtime.py"))
 RETRIES = 2
@@ -62,13 +63,15 @@ def _run(fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
     begin, timeout = time.monotonic(), int(fn.timeout)
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[{fn.version}]{uuid4().hex}"
     values = _environment(fn, request, stream)
-    with tempfile.NamedTemporaryFile("r") as answer, tempfile.TemporaryFile() as body:
+    with tempfile.TemporaryDirectory(prefix="function-") as sandbox, tempfile.TemporaryFile() as body:
         body.write(json.dumps(event).encode())
         body.seek(0)
-        command = [sys.executable, "-Iu", RUNTIME, answer.name]
+        answer, values["TMPDIR"] = Path(sandbox, "answer"), sandbox
+        command = [sys.executable, "-Iu", RUNTIME, str(answer)]
         process = processes.start(command, folder=values["LAMBDA_TASK_ROOT"], environment=values, stdin=body)
         try:
-            output, failed, result = process.communicate(timeout=timeout)[0], process.returncode != 0, answer.read()
+            output, failed = process.communicate(timeout=timeout)[0], process.returncode != 0
+            result = answer.read_text(encoding="utf-8") if answer.exists() else ""
         except subprocess.TimeoutExpired:
             processes.end(process, patience=0)
             message = f"{request} Task timed out after {timeout:.2f} seconds"
@@ -118,7 +121,7 @@ def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str
 
 def _unpacked(archive: bytes, digest: str) -> str:
     """The folder with an archive's content, unpacked once."""
-    store = folder() / "functions"
+    store = folder() / DATA / "functions"
     unpacked = store / digest.replace("/", "_").rstrip("=")
     if not unpacked.exists():
         store.mkdir(exist_ok=True)

@@ -85,7 +85,7 @@ def _run(url: str, statement: str, headers: dict[str, str]) -> None:
 @instead(TimestreamInfluxDBBackend, "create_db_instance")
 def _create_db_instance(original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any) -> DBInstance:
     made: DBInstance = original(self, *args, **kw)
-    folder = background.folder() / "influxdb" / made.id
+    folder = background.new_folder("influxdb")
     access = {"username": made.username or "admin", "password": made.password}
     try:
         _running[made.id], made.port = start(folder, **access, database=made.bucket)

@@ -16,7 +16,7 @@ from moto.batch.models import Job, JobDefinition
 from localcloud import account, background, reclaim
 from localcloud.hooks import after
 
-INHERITED = ("HOME", "LANG", "OMP_NUM_THREADS", "TMPDIR")
+INHERITED = ("HOME", "LANG", "OMP_NUM_THREADS")
 
 
 def get(job: Job, name: str, default: Any) -> Any:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from moto.batch.models import BatchBackend, Job
@@ -174,11 +175,14 @@ def _attempt(job: Job, number: int) -> tuple[int, str]:
 
 
 def _start(job: Job, stream: str, variables: dict[str, str]) -> tuple[subprocess.Popen[bytes], threading.Thread]:
-    """A process in a folder of its own, and the thread that logs what it prints."""
+    """A process in an empty folder, with another for its temporary files, and the thread that logs what it prints."""
     job._log_backend.ensure_log_group(job._log_group)  # noqa: SLF001
     job._log_backend.ensure_log_stream(job._log_group, stream)  # noqa: SLF001
-    folder = tempfile.TemporaryDirectory(prefix="localcloud-job-")
-    process = processes.start(job_containers.command(job), folder=folder.name, environment=variables)
+    folder = tempfile.TemporaryDirectory()
+    work = Path(folder.name, "work")
+    work.mkdir()
+    environment = {**variables, "TMPDIR": folder.name}
+    process = processes.start(job_containers.command(job), folder=work, environment=environment)
     reader = threading.Thread(target=_log, args=(job, stream, process, folder), daemon=True)
     reader.start()
     return process, reader

@@ -31,7 +31,8 @@ class Server(DatabaseServer):
 
     def _start(self, parameters: Mapping[str, str]) -> subprocess.Popen[bytes]:
         options = {
-            "datadir": self._folder / "data",
+            "datadir": self.folder / "data",
+            "tmpdir": self.folder,
             "pid_file": "mariadb.pid",
             "socket": "mariadb.sock",  # in the data folder: a path from the root may be too long for a socket
             "bind_address": "127.0.0.1",
@@ -47,8 +48,8 @@ class Server(DatabaseServer):
         }
         process, _ = processes.serve(
             [*_program(), *(f"--{name}={value}" for name, value in options.items())],
-            log=self._folder / "mariadb.log",
-            environment=environment(),
+            log=self.folder / "mariadb.log",
+            environment=_environment(),
             ready="ready for connections",
         )
         return process
@@ -97,7 +98,7 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
     done = subprocess.run(
         [*program, "--bootstrap", f"--datadir={data}"],
         input="\n".join(script),
-        env=environment(),
+        env=_environment(),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -108,6 +109,11 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
     server = Server(folder, issue(Path(os.environ["LOCALCLOUD_FOLDER"]), folder), username, password)
     server.restart(parameters)
     return server
+
+
+def _environment() -> dict[str, str]:
+    """MariaDB's environment: it has modes of its own for files and folders, whatever the process's mask is."""
+    return environment() | {"UMASK": "0600", "UMASK_DIR": "0700"}
 
 
 def _program() -> list[str]:

@@ -53,8 +53,7 @@ def _create_db_cluster(original: Any, self: RDSBackend, kwargs: dict[str, Any]) 
     made: DBCluster = original(self, kwargs)
     made.iam_auth = authentication
     cloud = background.folder()
-    folder = cloud / "neptune" / made.db_cluster_resource_id
-    folder.mkdir(parents=True)
+    folder = background.new_folder("neptune")
     try:
         _running[made.db_cluster_arn], made.port = start(folder, issue(cloud, folder))
     except LocalCloudError as error:

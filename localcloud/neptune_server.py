@@ -7,8 +7,10 @@ which it listens. ArcadeDB runs the queries in a Java machine, and each query is
 import json
 import os
 import re
+import shlex
 import ssl
 import sys
+import tempfile
 import threading
 import urllib.parse
 import uuid
@@ -16,7 +18,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("ARCADEDB_JVM_ARGS", "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+# Java writes its temporary files, and figures about itself, into the system's folder unless it is told otherwise.
+os.environ.setdefault(
+    "ARCADEDB_JVM_ARGS",
+    "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData "
+    + shlex.quote(f"-Djava.io.tmpdir={tempfile.gettempdir()}"),
+)
 
 import arcadedb_embedded  # type: ignore[import-untyped]
 import jpype  # type: ignore[import-untyped]

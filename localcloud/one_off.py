@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import sys
 import tempfile
 import threading
@@ -26,7 +25,7 @@ from localcloud.background import client, endpoint, folder, log
 from localcloud.hooks import after
 
 PROGRAMS = Path(__file__).with_name("instance_programs.py")
-PATIENCE = 100  # tenths of a second, which is what Docker has with its containers
+GRACE = 10  # seconds, which Docker gives its containers
 MACHINE_FOLDERS = re.compile(r"(?<![\w.:$/])/(etc|var)/")
 
 
@@ -46,7 +45,7 @@ def _live(instance: Instance) -> None:
     """Run the user data until it ends, or the instance is terminated; the script itself says when to switch off."""
     switched_off = True
     try:
-        with tempfile.TemporaryDirectory(prefix=f"localcloud-{instance.id}-") as machine:
+        with tempfile.TemporaryDirectory(prefix="i-") as machine:
             _run_user_data(instance, Path(machine))
             switched_off = (Path(machine) / "poweroff").exists()
     except Exception:  # noqa: BLE001 (whatever it is, the instance must not stay)
@@ -60,23 +59,13 @@ def _run_user_data(instance: Instance, root: Path) -> None:
     (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", text))
     (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
     _programs(root / "bin")
-    process = processes.start(["bash", str(root / "user-data")], folder=root, environment=_environment(root))
+    (root / "tmp").mkdir()
+    command = ["bash", str(root / "user-data")]
+    process = processes.start(command, folder=root, environment=_environment(root), grace=GRACE)
     threading.Thread(target=_log, args=(instance, process), daemon=True).start()
     while process.poll() is None and instance.state != "terminated":
         time.sleep(0.1)
-    _end(process)
-
-
-def _end(process: Popen[bytes]) -> None:
-    """End the script with all that it has started: a training that is told to end writes a checkpoint first."""
-    processes.end(process)
-    for _ in range(PATIENCE):
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
+    processes.end(process, patience=GRACE + 5)  # with all that it has started: a training writes a checkpoint first
 
 
 def _metadata(instance: Instance) -> dict[str, str]:
@@ -90,7 +79,7 @@ def _programs(place: Path) -> None:
     for name in ("curl", "docker", "shutdown"):
         command = shlex.join([sys.executable, "-I", str(PROGRAMS), name])
         (place / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-        (place / name).chmod(0o755)
+        (place / name).chmod(0o700)
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -99,6 +88,7 @@ def _environment(root: Path) -> dict[str, str]:
         "PATH": os.pathsep.join((str(root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])),
         **account.environment(endpoint(), folder()),
         "MACHINE": str(root),
+        "TMPDIR": str(root / "tmp"),
     }
 
 

@@ -49,8 +49,7 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
 def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
     made: OpenSearchDomain = original(self, **options)
     cloud = background.folder()
-    folder = cloud / "opensearch" / made.domain_name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = background.new_folder("opensearch")
     try:
         _running[made.arn], port = start(folder, issue(cloud, folder))
     except LocalCloudError as error:

@@ -1,20 +1,18 @@
 """PostgreSQL with TLS: the server on a socket that only this process uses, and in front of it TLS on a loopback port.
 
-Run by its path, in a process of its own, in the server's folder: `python postgresql_server.py PORT CERTIFICATE KEY
+Run by its path, in a process of its own, in the server's data folder: `python postgresql_server.py PORT CERTIFICATE KEY
 FORCE COMMAND...`. The wheel's PostgreSQL was built without TLS, so the handshake is made here: a client asks for it in
 PostgreSQL's own protocol ("SSL Session Encryption" in its manual), and what follows goes to the server unencrypted.
 """
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import ssl
 import struct
 import sys
-from pathlib import Path
 
-SOCKET = "data/.s.PGSQL.5432"  # relative: a path from the root may be too long for a socket
+SOCKET = ".s.PGSQL.5432"  # relative: a path from the root may be too long for a socket
 TLS_REQUEST, KERBEROS_REQUEST = 80877103, 80877104
 BLOCK = 1 << 18
 
@@ -87,7 +85,4 @@ async def _main() -> int:
 
 
 if __name__ == "__main__":
-    code = asyncio.run(_main())
-    if not Path("kept").exists():
-        shutil.rmtree(Path.cwd(), ignore_errors=True)
-    sys.exit(code)
+    sys.exit(asyncio.run(_main()))

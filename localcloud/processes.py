@@ -13,14 +13,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from localcloud.errors import LocalCloudError
 
 LEASH = str(Path(__file__).with_name("leash.py"))
+#: The environment variable that names the folder of the cloud that a process belongs to.
+CLOUD = "LOCALCLOUD_FOLDER"
+#: Seconds until a leash must have ended that was told to kill everything.
+KILL_SECONDS = 5.0
 
 # Every leash waits for the end of this pipe, whose only writer is this process.
 _held, _alive = os.pipe()
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
+_ending = threading.Event()
 
 
 def start(
@@ -29,12 +36,30 @@ def start(
     folder: str | Path,
     environment: Mapping[str, str],
     stdin: int | IO[Any] = subprocess.DEVNULL,
+    grace: float = 0,
 ) -> subprocess.Popen[bytes]:
-    """Start ``command`` on a leash, in a process group of its own; output and errors come from ``stdout``."""
+    """Start a command on a leash, in a session of its own; output and errors come from ``stdout``.
+
+    Args:
+        command: The program and its arguments.
+        folder: Where it runs.
+        environment: Its environment.
+        stdin: What it reads.
+        grace: Seconds that processes which outlive the command have to end before they are killed.
+
+    Returns:
+        The leash, which ends with the command's exit code when everything that the command has started has ended.
+
+    Raises:
+        LocalCloudError: This process is ending.
+    """
+    if _ending.is_set():
+        raise LocalCloudError(f"{command[0]} is not started, because the local cloud is ending.")
+    cloud = {name: os.environ[name] for name in (CLOUD,) if name in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-IS", LEASH, str(_held), *command],
+        [sys.executable, "-IS", LEASH, str(_held), str(grace), *command],
         cwd=folder,
-        env=dict(environment),
+        env={**environment, **cloud},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -96,35 +121,70 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def open_to_all(folder: Path) -> bool:
-    """Whether whom root runs a program as can reach a folder: not where it, or one above it, is private."""
-    return all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
-
-
 def _read(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 
 def end(process: subprocess.Popen[bytes], patience: float = 5) -> None:
-    """Ask the process group to end (SIGTERM), and make it end (SIGKILL) after ``patience`` seconds."""
-    _send(process, signal.SIGTERM)
-    try:
-        process.wait(patience)
-    except subprocess.TimeoutExpired:
-        _send(process, signal.SIGKILL)
-        process.wait()
+    """Ask a command to end (SIGTERM), and kill it with all its descendants after ``patience`` seconds."""
+    _ask(process)
+    _kill_after(patience, process)
 
 
-def end_all() -> None:
-    """End every process that is still running."""
+def end_all(patience: float = 2) -> None:
+    """End every process that is still running, at the same time; none can be started from now on."""
+    _ending.set()
     with _lock:
         running = [process for process in _running if process.poll() is None]
     for process in running:
-        _send(process, signal.SIGTERM)
+        _ask(process)
+    deadline = time.monotonic() + patience
     for process in running:
-        end(process, patience=2)
+        _kill_after(max(0, deadline - time.monotonic()), process)
 
 
-def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def end_strays(cloud: Path, patience: float = 3) -> bool:
+    """End the processes of a cloud whose server has ended; true if there were any.
+
+    Their leashes are ending them already. What is left after ``patience`` seconds has lost its leash, too, and is
+    killed; the environment of each process says which cloud it belongs to.
+    """
+    strays = _processes_of(cloud)
+    any_stray = bool(strays)
+    deadline = time.monotonic() + patience
+    while strays and time.monotonic() < deadline + patience:
+        if time.monotonic() > deadline:
+            for process in strays:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+        time.sleep(0.05)
+        strays = _processes_of(cloud)
+    return any_stray
+
+
+def _processes_of(cloud: Path) -> set[psutil.Process]:
+    """The processes that a cloud has started, and theirs, except this one and those that it runs in."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended, or is somebody else's
+            if process.environ().get(CLOUD) == str(cloud):
+                found |= {process, *process.children(recursive=True)}
+    this = psutil.Process()
+    return found - {this, *this.parents()}
+
+
+def _ask(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def _kill_after(patience: float, process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGUSR1)
+    try:
+        process.wait(KILL_SECONDS)
+    except subprocess.TimeoutExpired:  # the leash itself does not answer, for example because somebody has stopped it
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

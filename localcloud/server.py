@@ -6,25 +6,41 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
+import time
 from functools import cache, partial
 from pathlib import Path
 
 from botocore.loaders import JSONFileLoader, Loader
 
-from localcloud.account import ACCOUNT
+from localcloud import outside, remains
+from localcloud.account import ACCOUNT, forget_caller
+from localcloud.errors import LocalCloudError
+from localcloud.lock import Lock
+from localcloud.remains import STATE
 
-STATE = "state.json"
+#: The longest path of a folder for temporary files. Programs make sockets below it, whose paths the system limits to
+#: 107 characters; Python's, in a job's folder, end in ``/tmpxxxxxxxx/pymp-xxxxxxxx/listener-xxxxxxxx``.
+LONGEST = 107 - 44
 
 
-def serve(folder: Path, port: int, *, attached: bool = False) -> None:
+def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> None:
     """Serve the cloud whose state is in ``folder`` until SIGTERM or SIGINT.
 
     Args:
         folder: Holds ``state.json`` while the server is ready, and the mailbox.
         port: Loopback port; 0 takes a free one.
+        lock: The folder's lock, which this process keeps until it ends.
         attached: Stop also when standard input closes, so that the cloud never outlives its owner.
+
+    Raises:
+        LocalCloudError: The folder cannot be written.
     """
+    lock.sign()
+    os.umask(0o077)  # what the cloud writes is its owner's to read
+    _keep_temporary_files(remains.make(folder))
+    forget_caller()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     os.environ |= {
@@ -61,13 +77,22 @@ def serve(folder: Path, port: int, *, attached: bool = False) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_follow_folder, args=(lock, stop), daemon=True).start()
     if attached:
         threading.Thread(target=_follow_owner, args=(stop,), daemon=True).start()
     _write_state(folder, server.port)
     print(f"ready http://localhost:{server.port}", flush=True)  # noqa: T201 (the ready line is for whoever waits)
     stop.wait()
-    (folder / STATE).unlink(missing_ok=True)
+    in_place = lock.is_in_place()  # or the folder is another cloud's by now
+    if in_place:
+        (folder / STATE).unlink(missing_ok=True)
     processes.end_all()
+    outside.remove_all()
+    try:
+        if in_place:
+            remains.remove(folder)
+    except LocalCloudError:
+        logging.getLogger(__name__).exception("what the cloud held is not removed")
     os._exit(0)  # threads of the pool may still wait for what has just ended
 
 
@@ -81,6 +106,24 @@ def _remember() -> None:
 
     modules = [*backends.list_of_moto_modules()]
     setattr(backends, "list_of_moto_modules", lambda: modules)  # noqa: B010
+
+
+def _keep_temporary_files(data: Path) -> None:
+    """Let this process and those that it starts write their temporary files into the cloud's folder."""
+    folder = data / "tmp"
+    folder.mkdir()
+    if len(str(folder)) > LONGEST:
+        short = outside.make() / "tmp"
+        short.symlink_to(folder)
+        folder = short
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+def _follow_folder(lock: Lock, stop: threading.Event) -> None:
+    """End when somebody has removed the cloud's folder, without which nobody could end it."""
+    while lock.is_in_place():
+        time.sleep(1)
+    stop.set()
 
 
 def _follow_owner(stop: threading.Event) -> None:

@@ -172,6 +172,10 @@ def generate(
     if offered.generate is None:
         raise InputError(f"{run}: This is a run of {name}, which does not generate anything.")
     images = offered.generate(run, _digits(digits), count, seed)
+    if others := locate(output).different(images):
+        raise InputError(
+            f"{output}: The file {others[0]} is not of such a command. Choose another --output, or remove it."
+        )
     for path, content in images.items():
         (locate(output) / path).write(content)
     typer.echo(f"{len(images):,} files in {output}")

@@ -59,7 +59,7 @@ def _download_mnist() -> Files:
         except (OSError, RuntimeError) as error:
             raise UnavailableError(
                 f"Data set mnist: It cannot be downloaded: {phrase(error)}. Set GROUNDWORK_DATA to a folder that has "
-                "mnist/*.gz, or use the stand-in of `groundwork data sample mnist --to ...`."
+                "mnist/*.gz, or use the stand-in of `groundwork data sample mnist --to FOLDER`."
             ) from error
         return {path.name: path.read_bytes() for path in Path(folder, "MNIST", "raw").glob("*.gz")}
 
@@ -167,5 +167,5 @@ def verify(place: Annotated[str, typer.Argument(help="Folder or s3:// URI.")]) -
     if wrong:
         raise InputError(
             f"{place}: These files are damaged or missing: {', '.join(wrong)}. Bring them there again by "
-            "`groundwork data put ... --again`."
+            f"`groundwork data put SOURCE --to {place} --again`."
         )

@@ -96,6 +96,15 @@ class Location(ABC):
         for path in sorted(paths, key=lambda path: path == folder / last):
             (self / path.relative_to(folder).as_posix()).write(path.read_bytes())
 
+    def different(self, files: Mapping[str, bytes]) -> list[str]:
+        """Which of these files, by their names below here, are there with other content.
+
+        Raises:
+            InputError: One cannot be read.
+        """
+        there = set(self.names())
+        return [name for name in files if name in there and (self / name).read() != files[name]]
+
     def __str__(self) -> str:
         return self.uri
 

@@ -64,10 +64,20 @@ def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], Non
         again: Write those that are there, too: the list of sums says what they were when they arrived.
 
     Raises:
-        InputError: A file cannot be written; those that arrived need not be sent again.
+        InputError: There is another file of one's name, which nobody has sent; then nothing is written. Or a file
+            cannot be written; those that arrived need not be sent again.
     """
     there = read_sums(target)
+    before = dict(there)
     present = set(target.names())
+    unlisted = {name: files[name] for name in files if name in present and name not in there}
+    if others := target.different(unlisted):
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise InputError(
+            f"{target / others[0]}{more}: The file there is another one, which is not in {SUMS}, so it is not replaced. "
+            "Choose another --to, or remove it."
+        )
+    there |= {name: hashlib.sha256(content).hexdigest() for name, content in unlisted.items()}
     writing, written = threading.Lock(), time.monotonic()
 
     def one(name: str) -> bool:
@@ -86,7 +96,6 @@ def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], Non
         tell(f"{target / name}  {len(content):,} bytes")
         return True
 
-    before = dict(there)
     try:
         with ThreadPoolExecutor(_TRANSFERS) as pool:
             return sum(pool.map(one, files))
@@ -104,7 +113,7 @@ def check(place: Location) -> list[Checked]:
     sums = read_sums(place)
     if not sums:
         raise InputError(
-            f"{place}: There is no {SUMS}. Bring the data there by `groundwork data put` or `groundwork data sample`."
+            f"{place}: There is no {SUMS}. Bring the data there by `groundwork data put SOURCE --to {place}`."
         )
     present = {name for name in place.names() if name != SUMS}
 

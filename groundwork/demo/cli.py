@@ -1,6 +1,5 @@
 """Runs the command line against the demonstration's cloud, as a person would in a shell."""
 
-import os
 import subprocess
 import sys
 
@@ -25,7 +24,7 @@ def run(cloud: LocalCloud, report: Checklist, *arguments: str, answer: bool = Fa
         report.fact("$", command)
     done = subprocess.run(
         [sys.executable, "-m", "workloads", *arguments],
-        env=os.environ | cloud.environment(),
+        env=cloud.inherited_environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,7 +7,9 @@ import typer
 
 
 def demo(
-    results: Annotated[Path, typer.Option(help="Folder for what comes out; replaced.")] = Path("demo"),
+    results: Annotated[
+        Path, typer.Option(help="Folder for what comes out; an earlier demonstration's is replaced.")
+    ] = Path("demo"),
     only: Annotated[str, typer.Option(help="Stacks to show, by commas; all by default.")] = "",
     keep: Annotated[bool, typer.Option(help="Leave the local cloud running, to look around in it.")] = False,
 ) -> None:

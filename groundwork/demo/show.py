@@ -1,6 +1,5 @@
 """The demonstration: every stack deployed, each workload run, and a page of what came out."""
 
-import shutil
 import sys
 import webbrowser
 from collections.abc import Callable, Iterable
@@ -19,7 +18,11 @@ from groundwork.demo.monitoring import monitor
 from groundwork.demo.movie_rental import move
 from groundwork.demo.storefront import visit
 from groundwork.demo.training import train
-from localcloud import LocalCloud
+from localcloud import LocalCloud, disposable
+
+#: The file by which a folder of results is known, so that the next demonstration may replace it.
+MARK = ".groundwork-demo"
+EXPLANATION = "`groundwork demo` has made this folder, and replaces it with all that is in it when it runs again."
 
 #: What is shown of each stack once it is deployed, in this order; what one returns is called when all have begun.
 PARTS: dict[str, Callable[[LocalCloud, Checklist, Path], Callable[[], None] | None]] = {
@@ -36,18 +39,19 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
 
     Args:
         stacks: Of `PARTS`.
-        results: Folder for what comes out; replaced.
+        results: Folder for what comes out. One that is not empty is replaced only if it carries `MARK`.
         keep: Leave the local cloud running.
 
     Raises:
-        InputError: The cloud of an earlier demonstration still runs.
+        InputError: The folder holds other files, or the cloud of an earlier demonstration is still running.
         Exit: A promise was broken; what it was, and where the logs are, has been said.
     """
     report = Checklist()
     cloud = LocalCloud(results / "cloud")
     if cloud.running:
-        raise InputError(f"The local cloud of an earlier demonstration still runs. End it with `kill {cloud.pid}`.")
-    shutil.rmtree(results, ignore_errors=True)
+        raise InputError(f"The demonstration's cloud is still running. Stop it with `{cloud.command('down')}`.")
+    cloud.stop()  # one that was killed may have left something running
+    disposable.make(results, MARK, explanation=EXPLANATION)
     try:
         deploy(cloud, report, stacks, detached=keep)
         run(cloud, report, stacks, results)
@@ -73,10 +77,9 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
     if sys.stdout.isatty():
         webbrowser.open((results / "index.html").resolve().as_uri())
     if keep:
-        report.console.print("\nThe local cloud runs on. In a shell:")
-        for name, value in cloud.environment().items():
-            report.console.print(f"  export {name}={value}")
-        report.console.print(f"End it with: kill {cloud.pid}")
+        report.console.print("\nThe local cloud is still running.")
+        report.fact("use it from this shell", cloud.evaluation)
+        report.fact("stop it", cloud.command("down"))
 
 
 def run(cloud: LocalCloud, report: Checklist, stacks: Iterable[str], results: Path) -> None:

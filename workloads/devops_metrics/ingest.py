@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from contract.errors import InputError
 from workloads.devops_metrics.reader import BATCH_ROWS, Fault
+from workloads.replaceable import check_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from workloads.devops_metrics.reader import Batch, Reader
     from workloads.timeseries.store import MetricStore, Written
+
+_COLUMNS = ("line", "reason", "text")
 
 
 @dataclass
@@ -60,9 +63,13 @@ class Quarantine:
 
     Args:
         path: Where it goes.
+
+    Raises:
+        InputError: Another file is there.
     """
 
     def __init__(self, path: Path) -> None:
+        check_table(path, _COLUMNS)
         self._path = path
         self._part = path.with_name(path.name + ".part")
         self._file: TextIO | None = None
@@ -87,7 +94,7 @@ class Quarantine:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._part.open("w", newline="", encoding="utf-8")
-                csv.writer(self._file).writerow(["line", "reason", "text"])
+                csv.writer(self._file).writerow(_COLUMNS)
             csv.writer(self._file).writerows(faults)
             self._file.flush()
         except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from workloads.devops_metrics.settings import SERVICES
+from workloads.replaceable import check_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,11 @@ def simulate(
 
     Returns:
         How many rows there are, and the incidents.
+
+    Raises:
+        InputError: Another file is where the incidents would go.
     """
+    check_table(labels, list(Incident.__annotations__))
     random = np.random.default_rng(settings.seed)
     end = (until or datetime.now(UTC)).replace(second=0, microsecond=0)
     count = settings.days * _DAY // settings.interval

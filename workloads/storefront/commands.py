@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -43,7 +44,7 @@ def init(stack: Stack = "", database_ca: Authorities = "") -> None:
     """Make the tables, or bring them to this version. Running it again changes nothing."""
     from workloads.storefront.migrations import upgrade  # noqa: PLC0415 - SQLAlchemy takes a while to import
 
-    with _database(_settings(stack, database_ca)) as engine:
+    with _database(_settings(stack, database_ca), stack) as engine:
         before, after = upgrade(engine)
     typer.echo(f"tables of version {after}" + (" already" if before == after else f" (before: {before or 'none'})"))
 
@@ -75,7 +76,7 @@ def load(  # noqa: PLR0917 - its options
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         if only != "files":
             rows = bar.add_task("rows", total=sum(company.count(table) for table in tables) + 1)
-            with _database(settings) as engine:
+            with _database(settings, stack) as engine:
                 counts = load_database(engine, company, lambda _, more: bar.advance(rows, more), replace=replace)
             said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
             typer.echo(f"{company.origin} is in the database: {said}")
@@ -117,7 +118,7 @@ def cards(
     """Show the card numbers with which members sign in."""
     from workloads.storefront.load import cards as find  # noqa: PLC0415 - SQLAlchemy takes a while to import
 
-    with _database(_settings(stack, database_ca)) as engine:
+    with _database(_settings(stack, database_ca), stack) as engine:
         for first, last, number in find(engine, limit):
             grouped = " ".join(number[start : start + 4] for start in range(0, len(number), 4))
             typer.echo(f"{grouped}  {first} {last}")
@@ -135,7 +136,7 @@ def _settings(stack: str, database_ca: str) -> Settings:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Engine]:
+def _database(settings: Settings, stack: str) -> Iterator[Engine]:
     """The database of the settings.
 
     Raises:
@@ -153,12 +154,14 @@ def _database(settings: Settings) -> Iterator[Engine]:
         )
     engine = connect(settings, patience=_PATIENCE)
     try:
+        options = f" --stack {stack} --database-ca {shlex.quote(settings.database_ca)}" if stack else ""
+        empty = f"The database has no tables yet. Run `groundwork storefront init{options}` first."
         with asking_database(
             f"Database of secret {settings.database_secret}",
             SQLAlchemyError,
             service="MySQL",
             trust="STOREFRONT_DATABASE_CA",
-            reasons={NO_SUCH_TABLE: "The database has no tables yet. Run `groundwork storefront init` first."},
+            reasons={NO_SUCH_TABLE: empty},
         ):
             yield engine
     finally:

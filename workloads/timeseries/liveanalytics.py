@@ -30,7 +30,7 @@ US_DOLLARS_PER_KIB = 0.50 / 1_000_000
 _SIZES = {"DOUBLE": 8, "BIGINT": 8, "BOOLEAN": 1}  # bytes of a value; a text has its own
 _CLOSED = (
     "Timestream for LiveAnalytics does not take this account: it has been closed to new customers since 2025-06-20. "
-    "Deploy DevOpsMetrics with engine influxdb (cdk deploy -c devops_metrics.engine=influxdb), "
+    "Deploy DevOpsMetrics with engine influxdb (cdk deploy DevOpsMetrics -c devops_metrics.engine=influxdb), "
     "which is open to every account. If the account has LiveAnalytics, its role lacks a permission."
 )
 

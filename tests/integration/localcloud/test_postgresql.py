@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from localcloud import postgresql
+from localcloud import outside, postgresql
 from localcloud.postgresql import Server
 
 ACCESS = {"username": "boss'\"s", "password": 'it\'s \\ "secret"'}
@@ -43,11 +43,30 @@ def test_the_master_user_owns_the_database_and_is_no_superuser(server: Server) -
     assert rights == (False, True, True)
 
 
-def test_programs_below_a_private_folder_run_from_a_copy(tmp_path: Path) -> None:
+def test_the_data_lie_in_a_private_folder_whoever_runs_the_server(server: Server) -> None:
+    assert (server.folder / "data" / "PG_VERSION").read_text() == "18\n"
+    assert server.folder.parent.stat().st_mode & 0o077 == 0  # pytest's, which root's stand-in cannot enter
+    assert (server.folder / "data").stat().st_mode & 0o777 == 0o700
+
+
+def test_programs_below_a_private_folder_run_from_a_copy_that_goes_with_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "open_to_all", lambda _folder: False)
+    made = postgresql.start(tmp_path / "new", **ACCESS, database="rental", parameters={})
+    programs = made._packages
+    assert (programs != postgresql.PACKAGES) == (os.getuid() == 0)  # nobody else needs a copy
+    with connect(made) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    made.remove()
+    assert not made.folder.exists()
+    assert programs.exists() == (programs == postgresql.PACKAGES)
+
+
+def test_a_copy_of_the_programs_is_whole(tmp_path: Path) -> None:
     postgresql._copy_programs(tmp_path)
     for name in ("initdb", "postgres"):
-        program = postgresql._program(tmp_path, name)
-        assert Path(program).is_relative_to(tmp_path)
+        program = tmp_path / postgresql.PROGRAMS / "bin" / name
         done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
         assert done.stdout.startswith(f"{name} (PostgreSQL) 18."), done.stderr
 
@@ -86,18 +105,6 @@ def test_data_outlive_a_restart_which_ends_sessions_and_takes_new_parameters(ser
     with connect(server, **another, sslmode="disable") as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
     server.change_password(ACCESS["password"])
-
-
-def test_what_a_killed_server_left_behind_goes_when_another_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    of_the_dead, of_the_living = (tmp_path / f"{postgresql.TEMPORARY}{pid}-x" for pid in (2**22 + 1, os.getpid()))
-    for folder in (of_the_dead, of_the_living):
-        (folder / "data").mkdir(parents=True)
-    postgresql._sweep()
-    assert not of_the_dead.exists()
-    assert of_the_living.exists()
 
 
 def test_what_does_not_start_says_why(tmp_path: Path) -> None:

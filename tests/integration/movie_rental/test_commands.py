@@ -164,11 +164,7 @@ def _database(servers: Servers, outputs: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["migrate", "--source", "mysql://x/y"], "mysql://x/y: This is not the address of a database"),
-        (
-            ["migrate", "--source", "postgresql://u:secret@localhost:9/x"],
-            "postgresql://u@localhost:9/x: PostgreSQL can",
-        ),
+        (["migrate", "--source", "mysql://x/y"], "mysql://x/y: This is not the address"),
         (
             ["migrate", "--source", "postgresql:///x", "--embeddings", "none"],
             "--embeddings none: Choose local or bedrock",
@@ -189,6 +185,14 @@ def test_bad_input_ends_with_one_line_and_exit_code_2(run: Run, arguments: list[
     assert message in errors
     assert "secret" not in errors
     assert len(errors.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("stack")
+def test_an_old_database_that_is_away_ends_the_migration_with_exit_code_75(run: Run) -> None:
+    code, _, errors = run("migrate", "--source", "postgresql://u:secret@localhost:9/x")
+    assert code == 75
+    assert errors.startswith("Error: postgresql://u@localhost:9/x: PostgreSQL cannot be reached: ")
+    assert "secret" not in errors
 
 
 @pytest.mark.usefixtures("stack")

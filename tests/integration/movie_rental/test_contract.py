@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.errors import InputError
+from contract.errors import InputError, UnavailableError
 from workloads.movie_rental.events import text_of
 from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.memory import (
@@ -404,7 +404,7 @@ class TestLedger:
         one, two = ledger.add_customer(customer()).id, ledger.add_customer(customer()).id
         events = [ledger.rent(one, CASABLANCA, 1), ledger.rent(two, TOKYO, 1), ledger.rent(one, TOKYO, 1)]
         assert [event for _, event in ledger.waiting()] == events[:2]
-        with pytest.raises(InputError, match="The queue does not take"):
+        with pytest.raises(UnavailableError, match="The queue does not take"):
             relay(ledger, MemoryQueue(refused=2))
         queue = MemoryQueue(refused=1)
         assert relay(ledger, queue) == 3

@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 
 import pytest
 
-from contract.errors import InputError
+from contract.errors import GroundworkError, InputError, UnavailableError
 from localcloud import neptune, processes
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import customer, database
@@ -328,8 +328,9 @@ class TestAnEngineStopsInTheMiddle:
         self, old: str, broken: tuple[Engines, Engines, str]
     ) -> None:
         engines, whole, message = broken
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(GroundworkError, match=message) as gone:
             run(old, engines)
+        assert "the same command" in gone.value.advice.lower()
         moved = run(old, whole)
         assert moved["who rented what, and when"] > 200
         assert moved["customers"] == 0 or message.endswith("OpenSearch cannot be reached")  # it was in already
@@ -345,7 +346,7 @@ class TestAnEngineStopsInTheMiddle:
             if count == 1:
                 engines.ledger.close()
 
-        with pytest.raises(InputError, match="PostgreSQL cannot be reached"):
+        with pytest.raises(UnavailableError, match="PostgreSQL cannot be reached"):
             run(old, engines, progress=cut)
         again = type(engines.ledger)(engines.ledger.url)
         servers.opened.append(again)
@@ -363,8 +364,11 @@ class TestAnEngineStopsInTheMiddle:
             if stream.startswith("who rented"):
                 processes.end(process, patience=0)
 
-        with pytest.raises(InputError, match=r"Neptune cannot be reached: .*; what is in stays: the same command goes"):
+        with pytest.raises(UnavailableError, match="Neptune cannot be reached") as killed:
             run(old, engines, progress=kill)
+        assert killed.value.advice.startswith(
+            "What was moved stays. The same command goes on with this stream: who rented"
+        )
         process, port = neptune.start(tmp_path)
         whole = replace(engines, graph=NeptuneGraph(f"http://localhost:{port}"))
         assert run(old, whole)["movies"] == 0
@@ -372,7 +376,10 @@ class TestAnEngineStopsInTheMiddle:
         processes.end(process)
 
     def test_the_old_database(self) -> None:
-        with pytest.raises(InputError, match="PostgreSQL cannot be reached"), Source("postgresql://x@localhost:9/old"):
+        with (
+            pytest.raises(UnavailableError, match="PostgreSQL cannot be reached"),
+            Source("postgresql://x@localhost:9/old"),
+        ):
             pass
 
     def test_another_database_is_no_source(self, servers: Servers) -> None:
@@ -401,7 +408,7 @@ def test_what_dynamodb_leaves_out_when_throttled_is_written_again(servers: Serve
     assert throttled.left_out > 20
     assert len([*library.all()]) == 60
     throttled.nothing = True
-    with pytest.raises(InputError, match="DynamoDB is throttled"):
+    with pytest.raises(UnavailableError, match="DynamoDB is not available now: It throttles requests"):
         library.save([Movie("another", "Title")])
 
 

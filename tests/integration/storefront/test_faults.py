@@ -191,7 +191,7 @@ def test_lines_reach_cloudwatch_in_order_and_those_of_an_outage_later(
     for number in range(3):
         lines.emit(record(number))
         lines.flush()
-    assert capsys.readouterr().err.count("CloudWatch Logs takes no lines (the site goes on)") == 1
+    assert capsys.readouterr().err.count("CloudWatch Logs takes no lines, and the site goes on") == 1
     client.create_log_group(logGroupName="storefront")
     for number in range(3, 2500):
         lines.emit(record(number))
@@ -258,7 +258,7 @@ def test_metrics_that_cannot_be_sent_are_said_once_and_cost_no_request(
     for _ in range(2):
         metrics.count(0.1, failed=False)
         metrics.flush()
-    assert capsys.readouterr().err.count("CloudWatch takes no metrics (the site goes on)") == 1
+    assert capsys.readouterr().err.count("CloudWatch takes no metrics, and the site goes on") == 1
 
 
 def test_a_site_with_a_log_group_sends_its_lines_there(shop: Shop, eventually: Eventually) -> None:

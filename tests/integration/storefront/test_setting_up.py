@@ -1,6 +1,7 @@
 """Tables, catalogue and files: made once, the same again, all or nothing; and the commands that do it."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select, text
 from typer.testing import CliRunner
 
-from contract.errors import InputError
+from contract.errors import InputError, UnavailableError
 from workloads.commands import app
 from workloads.rental_company.generated import GeneratedCompany
 from workloads.storefront import migrations
@@ -58,6 +59,15 @@ def rows(shop: Shop, table: Any) -> int:
 def test_before_init_the_commands_say_what_to_do(empty_shop: Shop) -> None:
     with pytest.raises(InputError, match=r"no tables yet\. Run `groundwork storefront init`"):
         command("load", "--scale", "0.02", "--only", "database")
+
+
+def test_before_init_the_command_that_is_said_has_the_options_that_were_given(
+    empty_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Settings, "from_stack", lambda _stack, _database_ca: empty_shop.settings)
+    expected = f"run `groundwork storefront init --stack Mine --database-ca {empty_shop.settings.database_ca}` first"
+    with pytest.raises(InputError, match=re.escape(expected)):
+        command("cards", "--stack", "Mine", "--database-ca", empty_shop.settings.database_ca)
 
 
 def test_init_makes_the_tables_that_the_code_describes_and_again_nothing(empty_shop: Shop) -> None:
@@ -183,7 +193,6 @@ def test_the_commands_alone_end_with_a_line_when_something_is_wrong(monkeypatch:
         ({"STOREFRONT_DATABASE_SECRET": "session"}, "not a JSON object with username, password, host, port and dbname"),
         ({"STOREFRONT_BUCKET": ""}, "The environment does not set STOREFRONT_BUCKET"),
         ({"STOREFRONT_PROXIES": "one"}, "STOREFRONT_PROXIES=one: This is not a whole number"),
-        ({"AWS_ENDPOINT_URL": "http://localhost:9"}, "Could not connect"),
     ],
 )
 def test_settings_that_lead_nowhere_are_told(
@@ -193,6 +202,20 @@ def test_settings_that_lead_nowhere_are_told(
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=told):
         command("init")
+
+
+def test_a_cloud_that_is_away_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
+    with pytest.raises(UnavailableError, match="Secrets Manager cannot be reached: Could not connect"):
+        command("init")
+
+
+def test_a_database_that_is_away_is_an_outage(empty_shop: Shop) -> None:
+    empty_shop.server.stop()
+    with pytest.raises(UnavailableError, match="MySQL cannot be reached: Can't connect"):
+        command("init")
+    empty_shop.server.restart({"require_secure_transport": "1"})
+    assert "already" in command("init")
 
 
 def test_a_bucket_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

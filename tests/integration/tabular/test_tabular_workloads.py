@@ -265,6 +265,16 @@ def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(folder: Path, 
         assert ("<img" in Path(trial["run"], "report.html").read_text()) == drawn
 
 
+def test_a_file_that_is_no_searchs_is_not_replaced(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tuning.json").write_text("[440]")
+    options = ("--data", folder / "delivery", "--output", tmp_path, "--device", "cpu")
+    assert command("tune", "delivery-time", *options) == 2
+    assert "tuning.json: This file is not of a search" in capsys.readouterr().err
+    assert (tmp_path / "tuning.json").read_text() == "[440]"
+
+
 def test_a_study_is_not_continued_on_other_data(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -274,7 +284,7 @@ def test_a_study_is_not_continued_on_other_data(
     )
     options = ("--data", folder / "delivery", "--output", tmp_path, "--device", "cpu")
     assert command("tune", "delivery-time", *options) == 2
-    assert "the study there is of other data or settings" in capsys.readouterr().err
+    assert "The study there is of other data or settings" in capsys.readouterr().err
 
 
 def change(data: Path) -> None:
@@ -292,7 +302,7 @@ def test_a_study_is_not_continued_when_what_lies_at_the_place_of_its_data_has_ch
     assert command("tune", "delivery-time", "--trials", 1, *options) == 0
     change(data)
     assert command("tune", "delivery-time", "--trials", 2, *options) == 2
-    assert f"{data} holds other data now" in capsys.readouterr().err
+    assert f"{data}: The data has changed" in capsys.readouterr().err
     assert len(json.loads((tmp_path / "study" / "tuning.json").read_text())["trials"]) == 1
     shutil.copytree(folder / "delivery", data, dirs_exist_ok=True)
     assert command("tune", "delivery-time", "--trials", 2, *options) == 0

@@ -139,6 +139,10 @@ def test_generated_files_are_the_digits_asked_for_and_the_same_for_the_same_seed
     contents = {name: [(tmp_path / name / "images" / image).read_bytes() for image in names] for name in "abc"}
     assert contents["a"] == contents["b"]
     assert not set(contents["a"]) & set(contents["c"])
+    assert command("generate", "--model", run, *asked) == 0  # the same images again
+    asked = ("--digits", "1,7-9", "--count", 5, "--seed", 1, "--output", tmp_path / "c")
+    assert command("generate", "--model", run, *asked) == 2  # other images of the same names are not replaced
+    assert contents["c"] == [(tmp_path / "c" / "images" / image).read_bytes() for image in names]
     files = ("--input", tmp_path / "a" / "images", "--output", tmp_path / "verdicts.csv")
     assert command("predict", "digit-classifier", "--model", classifier, *files) == 0
     assert pd.read_csv(tmp_path / "verdicts.csv")["prediction"].tolist() == [int(name[0]) for name in names]
@@ -181,7 +185,7 @@ def test_the_reference_draws_without_a_choice_and_a_classifier_trained_beside_it
     code = command("generate", "--model", tmp_path / "run", "--count", 3, "--output", tmp_path / "images")
     if code:  # after so few steps it may draw some digits only: then it says which it does not
         assert code == 2
-        assert "generated images the classifier takes" in capsys.readouterr().err
+        assert "The classifier takes" in capsys.readouterr().err
         assert not (tmp_path / "images").exists()
     else:
         assert len(list((tmp_path / "images" / "images").iterdir())) == 30

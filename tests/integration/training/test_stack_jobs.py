@@ -157,7 +157,7 @@ def test_a_job_is_submitted_followed_priced_and_listed(
 def test_a_job_that_fails_says_so_and_is_not_tried_again(stack: LocalCloud, groundwork: Groundwork) -> None:
     done = groundwork("submit", "digit-classifier", "--", "--epochs", "0")
     assert done.returncode == 2  # the training's own
-    assert "--epochs 0: input should be greater" in done.stdout
+    assert "--epochs 0: Input should be greater" in done.stdout
     assert "\nfailed, exit code 2 (" in done.stdout
     [job] = stack.client("batch").describe_jobs(jobs=[job_of(done.stdout)])["jobs"]
     assert len(job["attempts"]) == 1
@@ -249,7 +249,7 @@ def test_whoever_interrupts_following_leaves_the_job_running(
     job = job_of(done.stdout)
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == (
-        f"The job runs on. Come back: groundwork logs {job} --follow. End it: groundwork cancel {job}"
+        f"The job runs on. Come back with `groundwork logs {job} --follow`, or end it with `groundwork cancel {job}`."
     )
     [running] = stack.client("batch").describe_jobs(jobs=[job])["jobs"]
     assert (running["status"] in follow.ENDED, running["isTerminated"], running["isCancelled"]) == (False, False, False)

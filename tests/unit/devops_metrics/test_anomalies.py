@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from contract.errors import InputError
 from workloads.devops_metrics.anomalies import Detection, evaluate, find_anomalies
 from workloads.devops_metrics.settings import FleetSettings
 from workloads.devops_metrics.simulate import Incident, load_incidents, simulate
@@ -71,6 +72,16 @@ def test_a_fleet_without_incidents_raises_next_to_no_alarm(tmp_path: Path) -> No
     simulate(settings, tmp_path / "fleet.csv", tmp_path / "labels.csv", UNTIL)
     found = find_anomalies(signals(pd.read_csv(tmp_path / "fleet.csv", parse_dates=["Time_Stamp"])))
     assert len(found) <= 1  # in 126 days of hosts
+
+
+def test_a_file_of_another_kind_where_the_incidents_would_go_is_not_replaced(tmp_path: Path) -> None:
+    settings = FleetSettings(services=1, hosts=1, interval=3600, days=1, incidents=0)
+    (tmp_path / "fleet.incidents.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"fleet\.incidents\.csv: not replaced"):
+        simulate(settings, tmp_path / "fleet.csv", tmp_path / "fleet.incidents.csv", UNTIL)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+    for _ in range(2):
+        simulate(settings, tmp_path / "fleet.csv", tmp_path / "labels.csv", UNTIL)
 
 
 def test_a_short_history_is_judged_without_seasons() -> None:

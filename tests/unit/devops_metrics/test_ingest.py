@@ -110,12 +110,21 @@ def test_the_summary_tells_repeated_lines_from_malformed_ones() -> None:
 
 def test_without_a_bad_line_there_is_no_quarantine_file_and_an_old_one_goes(tmp_path: Path) -> None:
     bad = tmp_path / "bad.csv"
-    bad.write_text("of an earlier run")
+    bad.write_text("line,reason,text\n2,of an earlier run,x\n")
     file = tmp_path / "metrics.csv"
     file.write_text(f"{HEADER}\nweb-1,web,1769860800,1,2,3,200\n")
     with Quarantine(bad) as quarantine:
         ingest(Reader(file, Schema()), Shelf(), quarantine)
     assert not bad.exists()
+
+
+@pytest.mark.parametrize("content", ["my thesis\n", "line,reason\n", "\n\n1,2,3"])
+def test_a_file_that_holds_no_quarantined_lines_is_neither_replaced_nor_removed(tmp_path: Path, content: str) -> None:
+    mine = tmp_path / "thesis.tex"
+    mine.write_text(content)
+    with pytest.raises(InputError, match=r"thesis\.tex: not replaced"):
+        Quarantine(mine)
+    assert mine.read_text() == content
 
 
 def test_a_run_has_one_version_and_a_later_run_a_higher_one(file: Path, tmp_path: Path) -> None:

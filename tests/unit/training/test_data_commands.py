@@ -84,7 +84,7 @@ def test_what_was_damaged_is_named_and_sent_again(data: Data, folder: Path) -> N
     data("put", folder, "--to", "s3://bucket/mine")
     locate("s3://bucket/mine/class-1/4.png").write(b"x" * 1000)
     locate("s3://bucket/mine/class-2/5.png").delete()
-    with pytest.raises(InputError, match=r"missing: class-1/4.png, class-2/5.png\. .* data put \.\.\. --again"):
+    with pytest.raises(InputError, match=r"missing: class-1/4.png, class-2/5.png\. .* data put SOURCE --to .* --again"):
         data("verify", "s3://bucket/mine")
     data("put", folder, "--to", "s3://bucket/mine", "--again")
     assert data("verify", "s3://bucket/mine").count("good ") == 30

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -129,6 +130,18 @@ def test_ctrl_c_leaves_the_instance_running_and_says_how_to_come_back(
     assert f"groundwork logs {instance.name} --follow" in last
     assert f"groundwork cancel {instance.name}" in last
     assert instance.description["State"]["Name"] == "running"
+
+
+def test_the_way_back_to_a_job_of_another_stack_names_the_stack(
+    instance: Instance, between_looks: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    between_looks(interrupt)
+    with pytest.raises(typer.Exit):
+        commands.followed(replace(STACK, name="Mine"), instance.name)
+    assert f"groundwork logs {instance.name} --follow --stack Mine`" in capsys.readouterr().out
 
 
 def test_who_cannot_ask_aws_any_more_is_told_how_to_come_back(

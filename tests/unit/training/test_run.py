@@ -107,6 +107,23 @@ def test_a_run_folder_tells_what_was_run_and_learned(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "report.html", "figures/loss.png"])
+def test_files_that_are_no_runs_are_not_replaced(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("{}")
+    with pytest.raises(InputError, match=f"{name} is there, but no run. Choose another --output"):
+        go(tmp_path / "mine")
+    assert [path for path in (tmp_path / "mine").rglob("*") if path.is_file()] == [mine]
+    assert mine.read_text() == "{}"
+
+
+def test_a_finished_run_is_replaced_by_another(tmp_path: Path) -> None:
+    for epochs in (1, 2):
+        go(tmp_path / "run", settings=Settings(epochs=epochs))
+        assert len(history(tmp_path / "run")) == epochs
+
+
 def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(tmp_path: Path) -> None:
     for name, seed in {"a": 1, "b": 1, "c": 2}.items():
         go(tmp_path / name, settings=Settings(seed=seed))

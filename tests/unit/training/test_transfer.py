@@ -51,6 +51,19 @@ def test_an_interrupted_transfer_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     assert {file.state for file in check(target)} == {"good"}
 
 
+def test_a_file_that_nobody_has_sent_is_not_replaced(target: Location) -> None:
+    (target / "3.csv").write(b"mine")
+    (target / "4.csv").write(FILES["4.csv"])
+    for again in (False, True):
+        with pytest.raises(InputError, match=r"3\.csv: not replaced.* choose another --to, or remove it"):
+            send(FILES, target, quiet, again=again)
+        assert target.names() == ["3.csv", "4.csv"]
+        assert (target / "3.csv").read() == b"mine"
+    (target / "3.csv").delete()
+    assert send(FILES, target, quiet) == len(FILES) - 1
+    assert {file.state for file in check(target)} == {"good"}
+
+
 def test_what_is_damaged_missing_or_unknown_is_named(target: Location) -> None:
     send(FILES, target, quiet)
     (target / "3.csv").write(b"yyy")

@@ -111,7 +111,7 @@ def jobs(stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, h
     found = TrainingStack.find(stack)
     rows = sorted([*_job_rows(found), *_instance_rows(found)], reverse=True)
     if not rows:
-        typer.echo("no jobs yet; groundwork submit makes them", err=True)
+        typer.echo(f"no jobs yet: groundwork submit WORKLOAD{_option(found)} submits one", err=True)
         return
     table = _table("job", "name", "queue", "created", "state", "seconds", "reason")
     for created, job, name, queue, state, seconds, reason in rows[:limit]:
@@ -178,6 +178,11 @@ def runs(
     _show(table)
 
 
+def _option(stack: TrainingStack) -> str:
+    """What a command line needs in order to use the same stack."""
+    return "" if stack.name == DEFAULT else f" --stack {stack.name}"
+
+
 def _table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
@@ -194,9 +199,8 @@ def followed(stack: TrainingStack, job: str) -> Ended:
         UnavailableError: AWS cannot be asked any more.
         typer.Exit: Whoever watched has gone.
     """
-    again = (
-        f"The job runs on. Come back with `groundwork logs {job} --follow`, or end it with `groundwork cancel {job}`."
-    )
+    options = f"{job} --follow{_option(stack)}"
+    again = f"The job runs on. Come back with `groundwork logs {options}`, or end it with `groundwork cancel {job}`."
     follow = follow_instance if job.startswith("i-") else follow_job
     try:
         with asking_aws(f"Job {job}"):

@@ -21,6 +21,7 @@ from workloads.training.runtime.cloudwatch import CloudWatchMetrics
 from workloads.training.runtime.lock import Lock, lock
 from workloads.training.runtime.progress import Display
 from workloads.training.runtime.randomness import make_deterministic, seed_batch, seed_everything, shuffled
+from workloads.training.runtime.run_folder import CHECKPOINTS, check_replaceable
 from workloads.training.runtime.spot import SpotWatch
 from workloads.training.runtime.strategy import Strategy
 from workloads.training.runtime.system import SystemMonitor
@@ -78,7 +79,7 @@ class Run:
         self._check_data = check_data
         self._data_sha256 = ""
         identity = {"workload": workload, "precision": self.precision, **settings.model_dump(mode="json")}
-        self._checkpoints = Checkpoints(output / "checkpoints", identity, self.say)
+        self._checkpoints = Checkpoints(output / CHECKPOINTS, identity, self.say)
         self._cloudwatch = (
             CloudWatchMetrics(workload, self.say) if options.metrics == "cloudwatch" and self.is_main else None
         )
@@ -101,6 +102,7 @@ class Run:
     def __enter__(self) -> Self:
         self._threads = torch.get_num_threads()
         if self.is_main:
+            check_replaceable(self._output)
             self._lock = lock(self._output, self._lose_lock)
         make_deterministic(cuda=self._options.deterministic)
         seed_everything(self._settings.seed)

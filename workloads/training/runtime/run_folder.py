@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from workloads.training.runtime.results import Figure, Results
 
 METRICS = "metrics.json"
+CHECKPOINTS = "checkpoints"
 _WEIGHTS, _MODEL = "model.safetensors", "model.json"
+_NAMES = {METRICS, "history.csv", "MODEL_CARD.md", "report.html", _WEIGHTS, _MODEL}
 
 
 def write_run_folder(
@@ -63,6 +66,24 @@ def write_run_folder(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def check_replaceable(run: Location) -> None:
+    """See that a run may be written to a place: that it would replace nothing but a run.
+
+    Raises:
+        InputError: Files of a run's names are there, without a run's metrics or checkpoints.
+    """
+    names = run.names()
+    if any(name.startswith(f"{CHECKPOINTS}/") for name in names):
+        return
+    with contextlib.suppress(ValueError, TypeError):
+        if METRICS in names and "workload" in json.loads((run / METRICS).read()):
+            return
+    if others := [name for name in names if name in _NAMES or name.startswith("figures/")]:
+        raise InputError(
+            f"{run}: The file {others[0]} is there, but no run. Choose another --output, or remove the file."
+        )
 
 
 def load_metrics(run: Location, workload: str | None = None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def train(
         options: Where and how to run.
         data: A folder or s3:// URI.
         output: A folder or s3:// URI for the run folder. A finished run there is replaced when this one has finished
-            too, an unfinished one is continued.
+            too, an unfinished one is continued; other files of the same names are not replaced.
         check_data: Told the SHA-256 of what the data holds before anything is learned from it; may raise InputError.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
 
+    from workloads.storage import Location
     from workloads.training.runtime.settings import RunOptions
     from workloads.training.runtime.workload import Workload
 
 Sampler = Literal["tpe", "random", "grid"]
+TUNING = "tuning.json"
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Search:
             raise InputError(f"Workload {self.name}: The loss of every trial became NaN. Set a lower learning rate.")
         best = {**study.best_trial.user_attrs, "value": study.best_value}
         tuning = {"workload": self.name, "objective": column, "direction": direction, "best": best, "trials": trials}
-        (locate(self.output) / "tuning.json").write(json.dumps(tuning, indent=2).encode())
+        (locate(self.output) / TUNING).write(json.dumps(tuning, indent=2).encode())
         return best
 
     def _try(self, trial: optuna.Trial) -> float:
@@ -188,6 +191,7 @@ def _tune(search: Search, trials: int, workers: int, storage: str, say: Callable
         raise InputError(
             f"Workload {search.name}: There are no settings to search through with --sampler {search.sampler}."
         )
+    _check_replaceable(locate(search.output) / TUNING)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     opened = _open(storage)
     study = search.study(opened)
@@ -210,6 +214,13 @@ def _tune(search: Search, trials: int, workers: int, storage: str, say: Callable
             for task in tasks:
                 task.result()
     return search.write(study)
+
+
+def _check_replaceable(tuning: Location) -> None:
+    with contextlib.suppress(ValueError, TypeError):
+        if not tuning.is_file() or "objective" in json.loads(tuning.read()):
+            return
+    raise InputError(f"{tuning}: This file is not of a search. Choose another --output, or remove it.")
 
 
 def _array() -> tuple[str, int, int] | None:
