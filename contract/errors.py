@@ -10,7 +10,7 @@
     │   └── RefusedRowError        2  workloads: a database does not take a row, however often it is offered
     ├── TemporaryError            75  The same command may succeed later.
     │   ├── UnavailableError      75  A service cannot be reached, is overloaded, or fails for the moment.
-    │   │   └── ExpiredError      75  workloads: the credentials have expired
+    │   │   └── ExpiredError      75  The credentials have expired.
     │   └── Interrupted           75  workloads: this machine is going away
     ├── TrainingStopped            1  workloads: training ended before its last epoch
     │   └── NonFiniteLossError     1  workloads: the loss became NaN or infinite
@@ -71,6 +71,10 @@ class TemporaryError(GroundworkError):
 
 class UnavailableError(TemporaryError):
     """A service cannot be reached, is overloaded, or fails for the moment."""
+
+
+class ExpiredError(UnavailableError):
+    """The credentials have expired; a client that is made after they are renewed works again."""
 
 
 def report(error: GroundworkError) -> int:

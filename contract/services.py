@@ -5,9 +5,11 @@ Whoever talks to a service asks here, so that the same answer has the same exit 
 
 from __future__ import annotations
 
-from contract.errors import InputError, UnavailableError, phrase
+from contract.errors import ExpiredError, GroundworkError, InputError, UnavailableError, phrase
 
 _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _SERVER_ERROR, _NOT_IMPLEMENTED = 408, 429, 500, 501
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 #: AWS's codes for throttling and for what passes by itself, where the HTTP status does not already say so.
 _PASSING = frozenset(
@@ -56,6 +58,23 @@ def passes(status: int = 0, code: str = "") -> bool:
     return fails or status in {_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS} or code in _PASSING
 
 
+def answered(place: object, service: str, *, status: int, code: str, message: str) -> GroundworkError:
+    """Return the error for an answer of AWS that is an error.
+
+    Args:
+        place: What the request was about.
+        service: The service's name.
+        status: The HTTP status; 0 if there is none.
+        code: The code of AWS.
+        message: AWS's words; empty if there are none.
+    """
+    if code in _EXPIRED:
+        return expired(place)
+    if passes(status, code):
+        return overloaded(place, service, code)
+    return refused(place, service, message or code)
+
+
 def unreachable(place: object, service: str, reason: object, *, trust: str) -> UnavailableError | InputError:
     """Return the error for a service that does not answer.
 
@@ -83,6 +102,11 @@ def overloaded(place: object, service: str, reason: object) -> UnavailableError:
 def refused(place: object, service: str, reason: object, advice: str = "") -> InputError:
     """Return the error for a service that refuses a request for good."""
     return InputError(f"{place}: {service} refuses the request: {phrase(reason)}. {advice}".rstrip())
+
+
+def expired(place: object) -> ExpiredError:
+    """Return the error for a request whose credentials have expired."""
+    return ExpiredError(f"{place}: The credentials have expired. Renew them.")
 
 
 def is_untrusted(reason: object) -> bool:

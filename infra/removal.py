@@ -23,7 +23,7 @@ from botocore.exceptions import (
 )
 
 from contract.errors import GroundworkError, InputError, phrase
-from contract.services import overloaded, passes, refused, unreachable
+from contract.services import answered, unreachable
 from infra.cost.estimate import PRICES, TYPES, Price, UnknownCostError, estimate
 
 SNAPSHOTS = {"AWS::RDS::DBInstance": "rds.backup", "AWS::Neptune::DBCluster": "neptune.backup"}
@@ -40,10 +40,8 @@ def _asking_aws(place: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        details = error.response["Error"]
-        if passes(error.response["ResponseMetadata"].get("HTTPStatusCode", 0), details["Code"]):
-            raise overloaded(place, "AWS", details["Code"]) from error
-        raise refused(place, "AWS", details.get("Message") or details["Code"]) from error
+        details, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+        raise answered(place, "AWS", status=status, code=details["Code"], message=details["Message"]) from error
     except (ConnectionError, HTTPClientError) as error:
         raise unreachable(place, "AWS", error, trust="AWS_CA_BUNDLE") from error
     except BotoCoreError as error:

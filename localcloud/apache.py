@@ -141,5 +141,5 @@ def _modules(prefix: Path) -> Path:
     places = ("lib/apache2/modules", "lib64/httpd/modules", "lib/httpd/modules", "libexec/apache2")
     found = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
     if not found:
-        raise LocalCloudError(f"Apache's modules are not below {prefix} ({', '.join(places)})")
+        raise LocalCloudError(f"Apache's modules are not below {prefix} ({', '.join(places)}).")
     return found

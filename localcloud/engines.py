@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from contract.errors import phrase
 from localcloud.errors import LocalCloudError
 
 FOLDER = Path(__file__).parent.parent / ".groundwork" / "engines"
@@ -38,8 +39,8 @@ def find(program: str) -> str:
     if not path:
         packages = " ".join(PACKAGES[program])
         raise LocalCloudError(
-            f"{program} is missing: run `{shlex.quote(sys.executable)} -m localcloud.engines` (on Debian and Ubuntu; "
-            f"no root needed), or install {packages} so that {program} is on PATH."
+            f"{program} is missing. Run `{shlex.quote(sys.executable)} -m localcloud.engines` (on Debian and Ubuntu; "
+            f"root is not needed), or install {packages} so that {program} is on PATH."
         )
     return path
 
@@ -74,7 +75,7 @@ def fetch(program: str, apt: Path) -> None:
         return
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         raise LocalCloudError(
-            f"{program}: no apt-get here; install {' '.join(PACKAGES[program])} so that it is on PATH."
+            f"{program}: There is no apt-get here. Install {' '.join(PACKAGES[program])} so that it is on PATH."
         )
     # Lists and a cache of our own: root is not needed to bring them up to date, and a fresh machine has none.
     lists, archives = apt / "lists", apt / program
@@ -99,7 +100,7 @@ def fetch(program: str, apt: Path) -> None:
         done = subprocess.run(command, cwd=archives, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise LocalCloudError(f"{program}: {command[0]}: {reason}")
+            raise LocalCloudError(f"{program}: The command {command[0]} failed: {phrase(reason)}.")
 
 
 def main() -> int:

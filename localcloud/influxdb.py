@@ -16,6 +16,7 @@ from typing import Any
 from moto.timestreaminfluxdb.exceptions import ValidationException
 from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, TimestreamInfluxDBBackend
 
+from contract.errors import phrase
 from localcloud import background, processes
 from localcloud.engines import find
 from localcloud.errors import LocalCloudError
@@ -79,7 +80,7 @@ def _run(url: str, statement: str, headers: dict[str, str]) -> None:
     except urllib.error.HTTPError as error:
         said = error.read().decode()
     if '"error"' in said:
-        raise LocalCloudError(f"influxd at {url} refused to be set up: {said.strip()}")
+        raise LocalCloudError(f"InfluxDB at {url} refuses its first statement: {phrase(said)}.")
 
 
 @instead(TimestreamInfluxDBBackend, "create_db_instance")

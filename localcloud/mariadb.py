@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from contract.errors import phrase
 from localcloud import processes
 from localcloud.certificates import issue
 from localcloud.database_server import DatabaseServer
@@ -105,7 +106,7 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
         check=False,
     )
     if done.returncode:
-        raise LocalCloudError(f"mariadbd cannot make its tables: {done.stderr.strip()[-500:]}")
+        raise LocalCloudError(f"MariaDB cannot make its tables: {phrase(done.stderr.strip()[-500:])}.")
     server = Server(folder, issue(Path(os.environ["LOCALCLOUD_FOLDER"]), folder), username, password)
     server.restart(parameters)
     return server
@@ -128,7 +129,7 @@ def _shared_files(program: Path) -> Path:
     folders = [prefix / "share" / name for name in ("mariadb", "mysql")]
     found = next((folder for folder in folders if (folder / "mysql_system_tables.sql").exists()), None)
     if not found:
-        raise LocalCloudError(f"mariadbd's system tables are neither in {folders[0]} nor in {folders[1]}")
+        raise LocalCloudError(f"MariaDB's system tables are neither in {folders[0]} nor in {folders[1]}.")
     return found
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from contract.errors import phrase
 from localcloud import outside, processes
 from localcloud.certificates import Certificate, issue
 from localcloud.database_server import DatabaseServer
@@ -112,7 +113,7 @@ def _run(command: Sequence[str], data: Path, statements: Sequence[str] = ()) -> 
     done = subprocess.run(command, cwd=data, input="\n".join(statements), capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode or "ERROR:" in said:
-        raise LocalCloudError(f"PostgreSQL cannot make its tables: {said.strip()[-500:]}")
+        raise LocalCloudError(f"PostgreSQL cannot make its tables: {phrase(said.strip()[-500:])}.")
 
 
 def _address(data: Path) -> str:

@@ -28,15 +28,14 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from contract.errors import InputError, UnavailableError, phrase
-from contract.services import overloaded, passes, refused, unreachable
+from contract.errors import InputError, phrase
+from contract.services import answered, expired, overloaded, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from contract.errors import GroundworkError
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 _EXPIRED_SIGN_IN = (LoginRefreshRequired, TokenRetrievalError, UnauthorizedSSOTokenError)
 
 #: Errors of a connection. What cannot be parsed comes from a proxy before AWS; an `HTTPError`, from reading a body.
@@ -54,10 +53,6 @@ _UNREACHABLE = (
 )
 _OVERLOADED = (CapacityNotAvailableError, WaiterError)
 _CHOOSE = 'Choose an account and a region (aws configure), or the local cloud (eval "$(groundwork local env)").'
-
-
-class ExpiredError(UnavailableError):
-    """The credentials have expired; a client that is made after they are renewed works again."""
 
 
 @contextmanager
@@ -84,19 +79,16 @@ def asking_aws(
     except RuntimeError as error:  # credentials that were renewed, and have expired again
         if "expired" not in str(error):
             raise
-        raise _expired(place) from error
+        raise expired(place) from error
 
 
 def _answered(place: object, service: str, reasons: Mapping[str, str], error: ClientError) -> GroundworkError:
     details: Any = error.response.get("Error", {})
-    code = str(details.get("Code", ""))
-    if code in _EXPIRED:
-        return _expired(place)
-    if passes(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), code):
-        return overloaded(place, service, code)
-    message = details.get("Message") or code
-    if code not in reasons:
-        return refused(place, service, message)
+    code, message = str(details.get("Code", "")), str(details.get("Message", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    ours = answered(place, service, status=status, code=code, message=message)
+    if code not in reasons or not isinstance(ours, InputError):
+        return ours
     words = f" {service} says: {phrase(message)}." if code.startswith("AccessDenied") else ""  # who may not do what
     return InputError(f"{place}: {reasons[code]}{words}")
 
@@ -105,13 +97,9 @@ def _unanswered(place: object, service: str, error: Exception) -> GroundworkErro
     if isinstance(error, NoCredentialsError | NoRegionError):
         return InputError(f"{place}: {phrase(error)}. {_CHOOSE}")
     if isinstance(error, _EXPIRED_SIGN_IN):
-        return _expired(place)
+        return expired(place)
     if isinstance(error, _OVERLOADED):
         return overloaded(place, service, error)
     if isinstance(error, _UNREACHABLE):
         return unreachable(place, service, error, trust="AWS_CA_BUNDLE")
     return InputError(f"{place}: {phrase(error)}.")
-
-
-def _expired(place: object) -> ExpiredError:
-    return ExpiredError(f"{place}: The credentials have expired. Renew them.")

@@ -22,8 +22,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from contract.errors import InputError
-from workloads.aws import ExpiredError, asking_aws
+from contract.errors import ExpiredError, InputError
+from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

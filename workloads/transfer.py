@@ -74,8 +74,8 @@ def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], Non
     if others := target.different(unlisted):
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise InputError(
-            f"{target / others[0]}{more}: The file there is another one, which is not in {SUMS}, so it is not replaced. "
-            "Choose another --to, or remove it."
+            f"{target / others[0]}{more}: The file there is another one, which is not in {SUMS}, so it is not "
+            "replaced. Choose another --to, or remove it."
         )
     there |= {name: hashlib.sha256(content).hexdigest() for name, content in unlisted.items()}
     writing, written = threading.Lock(), time.monotonic()

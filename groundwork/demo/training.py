@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from contract.errors import TemporaryError
 from contract.metrics import Namespace, TrainingMetric
 from contract.stacks import StackName, TrainingOutput
 from contract.workloads import TRAINING, TrainingWorkload, Trial
@@ -115,7 +116,11 @@ def _follow(cloud: LocalCloud, report: Checklist, job: str, *, reclaimed: bool) 
     if reclaimed:
         report.fact("spot", "its instance got the notice that it goes in two minutes")
         codes = [attempt["container"]["exitCode"] for attempt in ended["attempts"]]
-        report.promise("it saved its work, and the next attempt resumed it", held=codes == [75, 0], seen=codes)
+        report.promise(
+            "it saved its work, and the next attempt resumed it",
+            held=codes == [TemporaryError.exit_code, 0],
+            seen=codes,
+        )
     return ended
 
 

@@ -17,8 +17,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from contract.errors import GroundworkError, InputError, UnavailableError
-from workloads.aws import ExpiredError, asking_aws
+from contract.errors import ExpiredError, GroundworkError, InputError, UnavailableError
+from workloads.aws import asking_aws
 
 
 def refused(code: str, message: str = "no", status: int = 400) -> ClientError:

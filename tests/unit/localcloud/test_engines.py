@@ -46,7 +46,7 @@ def test_a_whole_chromium_does_where_its_shell_is_missing(nowhere: Path) -> None
 
 
 def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
-    with pytest.raises(LocalCloudError, match=r"influxd is missing: run `.*python.* -m localcloud\.engines`") as error:
+    with pytest.raises(LocalCloudError, match=r"influxd is missing\. Run `.*python.* -m localcloud\.engines`") as error:
         engines.find("influxd")
     assert "\n" not in str(error.value)
 
@@ -54,7 +54,7 @@ def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
 def test_without_debians_tools_the_set_up_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert engines.main() == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "influxd: no apt-get here; install influxdb so that it is on PATH."
+    assert said[0] == "influxd: There is no apt-get here. Install influxdb so that it is on PATH."
     assert len(said) == len(engines.PACKAGES)
 
 
@@ -67,7 +67,9 @@ def test_a_download_that_fails_is_said_with_its_reason_and_leaves_nothing(
     monkeypatch.setattr(shutil, "which", lambda name, **_: name if name not in engines.PACKAGES else None)
     monkeypatch.setattr(subprocess, "run", run)
     assert engines.main() == 0
-    assert capsys.readouterr().out.startswith("influxd: apt-get: E: Unable to locate package influxdb\n")
+    assert capsys.readouterr().out.startswith(
+        "influxd: The command apt-get failed: E: Unable to locate package influxdb.\n"
+    )
     assert list(engines.FOLDER.parent.iterdir()) == []
 
 
@@ -109,6 +111,6 @@ def test_a_package_that_cannot_be_unpacked_keeps_no_other_program_from_being(
     )
     assert engines.main() == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "influxd: sh: dpkg-deb: error: not a Debian archive"
+    assert said[0] == "influxd: The command sh failed: dpkg-deb: error: not a Debian archive."
     assert f"wrk: {engines.FOLDER}/usr/bin/wrk" in said
     assert f"shellcheck: {engines.FOLDER}/usr/bin/shellcheck" in said

@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from contract.errors import InputError
+from contract.errors import InputError, UnavailableError
 from workloads.commands import app
 from workloads.storage import locate
 from workloads.transfer import Files, check, send
@@ -131,3 +131,13 @@ def test_a_transfer_that_was_killed_goes_on(folder: Path, tmp_path: Path) -> Non
     send(Files(locate(str(folder))), locate(str(target)), told.append)
     assert sum("already there" in line for line in told) > 0
     assert {file.state for file in check(locate(str(target)))} == {"good"}
+
+
+def test_an_origin_that_is_away_is_an_outage(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\nTried a mirror, got: no route to host\n")
+
+    monkeypatch.delenv("GROUNDWORK_DATA", raising=False)
+    monkeypatch.setattr("torchvision.datasets.MNIST", unreachable)
+    with pytest.raises(UnavailableError, match=r"^Data set mnist: It cannot be downloaded: .* data sample mnist"):
+        data("put", "mnist", "--to", "s3://bucket/digits")

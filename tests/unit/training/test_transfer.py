@@ -55,7 +55,7 @@ def test_a_file_that_nobody_has_sent_is_not_replaced(target: Location) -> None:
     (target / "3.csv").write(b"mine")
     (target / "4.csv").write(FILES["4.csv"])
     for again in (False, True):
-        with pytest.raises(InputError, match=r"3\.csv: not replaced.* choose another --to, or remove it"):
+        with pytest.raises(InputError, match=r"3\.csv: .* it is not replaced. Choose another --to, or remove it"):
             send(FILES, target, quiet, again=again)
         assert target.names() == ["3.csv", "4.csv"]
         assert (target / "3.csv").read() == b"mine"

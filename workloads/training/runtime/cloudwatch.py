@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from contract.errors import GroundworkError
+from contract.errors import ExpiredError, GroundworkError
 from contract.metrics import Namespace, TrainingMetric
-from workloads.aws import ExpiredError, asking_aws
+from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
