@@ -23,6 +23,7 @@ from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 
 STACK = StackName.WEB_APP
+HOSTS = ".localhost,127.0.0.1"  # no name that another site can have, and lead here (DNS rebinding)
 SERVER_FILES = Path(str(files("workloads") / "storefront" / "server"))
 
 
@@ -68,6 +69,7 @@ def storefront(
     """
     cloud.outputs(STACK)  # says so if there is no such stack
     command = [sys.executable, "-m", "workloads", "storefront", "serve", "--stack", STACK, "--workers", str(workers)]
+    command += ["--hosts", HOSTS]
     with_apache = _has_apache()
     bind = f"127.0.0.1:{0 if with_apache else port}"
     folder.mkdir(parents=True, exist_ok=True)

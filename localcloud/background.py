@@ -37,7 +37,7 @@ def new_folder(kind: str) -> Path:
 
 def client(service: str) -> Any:
     """A client of the cloud from inside its own server."""
-    return connect(service, endpoint())
+    return connect(service, endpoint(), folder())
 
 
 def background(work: Callable[..., object], *args: Any) -> None:

@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import ProxyHandler, build_opener
 
 from localcloud import lock, remains
-from localcloud.account import connect, environment
+from localcloud.account import connect, environment, post
 from localcloud.certificates import AUTHORITY
 from localcloud.errors import LocalCloudError
 
@@ -203,7 +203,7 @@ class LocalCloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client of this cloud."""
-        return connect(service, self.endpoint)
+        return connect(service, self.endpoint, self.folder)
 
     def deploy(
         self, *stacks: str, context: Mapping[str, str] | None = None, echo: Callable[[str], None] | None = None
@@ -238,7 +238,7 @@ class LocalCloud:
         """
         asked = urlencode({"job": job, "notice": notice_seconds})
         try:
-            _without_proxy.open(Request(f"{self.endpoint}/moto-api/reclaim?{asked}", method="POST")).close()  # noqa: S310 (loopback)
+            post(f"{self.endpoint}/moto-api/reclaim?{asked}", self.folder)
         except HTTPError as error:
             raise LocalCloudError(f"Job {job} is not running, so it has no host to take back.") from error
 

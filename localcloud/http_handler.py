@@ -2,17 +2,23 @@
 
 import io
 import logging
+from functools import cached_property
 from http import HTTPStatus
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.exceptions import InternalServerError
 from werkzeug.test import run_wsgi_app
 
+from localcloud import authentication
+from localcloud.peer import same_user
+from localcloud.same_origin import SameOriginHandler
+from localcloud.signatures import SignedRequest
+
 _log = logging.getLogger(__name__)
 _WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
-class RequestHandler(MotoRequestHandler):
+class RequestHandler(SameOriginHandler, MotoRequestHandler):
     """Reads a request to its end, as moto does anyway, so that the next one can follow; werkzeug's closes instead."""
 
     protocol_version = "HTTP/1.1"
@@ -29,8 +35,10 @@ class RequestHandler(MotoRequestHandler):
             self.close_connection = True
             return
         environ["wsgi.input"] = io.BytesIO(body)
+        request = SignedRequest(self.command, self.requestline.split()[1], self.headers, body)
         try:
-            parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+            application = authentication.refusal(request, lambda: self._from_owner) or self.server.app
+            parts, status, headers = run_wsgi_app(application, environ, buffered=True)
         except Exception:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
             _log.exception("%s %s", self.command, self.path)
             parts, status, headers = run_wsgi_app(InternalServerError(), environ, buffered=True)
@@ -47,6 +55,11 @@ class RequestHandler(MotoRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
         self.wfile.flush()
+
+    @cached_property
+    def _from_owner(self) -> bool:
+        """Whether a process of the user who runs the cloud is at the other end of the connection."""
+        return same_user(self.client_address, self.connection.getsockname())
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Requests are not logged; what goes wrong in them is."""

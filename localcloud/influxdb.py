@@ -6,7 +6,6 @@ moto gap: an instance is a record without a database behind it.
 import base64
 import os
 import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,12 +16,11 @@ from moto.timestreaminfluxdb.exceptions import ValidationException
 from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, TimestreamInfluxDBBackend
 
 from contract.errors import phrase
-from localcloud import background, processes
+from localcloud import background, front, processes
 from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import instead
 
-SERVER = str(Path(__file__).with_name("influxdb_server.py"))
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
@@ -36,16 +34,14 @@ def start(folder: Path, *, username: str, password: str, database: str) -> tuple
         database: The database.
 
     Returns:
-        The process, and its loopback port.
+        The process, and the loopback port of the front (`influxdb_server.py`).
 
     Raises:
         LocalCloudError: influxd is not installed, or did not start.
     """
+    command, environment = front.command("influxdb_server", find("influxd"))
     process, listening = processes.serve(
-        [sys.executable, "-I", SERVER, find("influxd")],
-        log=folder / "influxd.log",
-        environment=settings(folder),
-        ready=r"(?m)^listening on (\d+)",
+        command, log=folder / "influxd.log", environment=environment | settings(folder), ready=r"listening on (\d+)"
     )
     url = f"http://127.0.0.1:{listening[1]}"
     quoted = password.replace("\\", "\\\\").replace("'", "\\'")
@@ -65,7 +61,7 @@ def settings(folder: Path) -> dict[str, str]:
         "INFLUXDB_DATA_DIR": str(folder / "data"),
         "INFLUXDB_DATA_WAL_DIR": str(folder / "wal"),
         "INFLUXDB_DATA_QUERY_LOG_ENABLED": "false",
-        "INFLUXDB_HTTP_BIND_ADDRESS": "127.0.0.1:0",  # a free port, which the log tells
+        "INFLUXDB_HTTP_BIND_ADDRESS": "127.0.0.1:0",  # a free port, which the log names
         "INFLUXDB_HTTP_AUTH_ENABLED": "true",
         "INFLUXDB_HTTP_LOG_ENABLED": "false",
         "INFLUXDB_HTTP_MAX_BODY_SIZE": "0",

@@ -1,6 +1,7 @@
 """InfluxDB as Timestream offers it: influxd 1.6, behind a front that treats writes as InfluxDB 2 does.
 
-Run by its path, in a process of its own: `python influxdb_server.py INFLUXD`. It prints the port on which it listens.
+Run in a process of its own: `python -m localcloud.influxdb_server INFLUXD`. Its environment is influxd's. It passes on
+what influxd logs, prints the port on which it listens itself, and holds requests to the rule for web pages.
 
 What InfluxDB 2 does otherwise on `/write` (influxdata/influxdb, branch main-2.x: `http/legacy/write_handler.go`,
 `models/points.go`, `tsdb/shard.go`):
@@ -11,102 +12,62 @@ What InfluxDB 2 does otherwise on `/write` (influxdata/influxdb, branch main-2.x
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-LISTENING = re.compile(r"Listening on HTTP.* addr=127\.0\.0\.1:(\d+) https")
+from localcloud.front import OF_THE_CONNECTION, FrontHandler, loopback_address, serve
+
+LISTENING = re.compile(r"Listening on HTTP.* addr=(127[\d.]+:\d+) https")
 PRECISIONS = {"us": "u", "ms": "ms", "s": "s"}  # of InfluxDB 2, as InfluxDB 1 calls them
 PARTIAL = re.compile(r"partial write: .* dropped=[1-9]", re.DOTALL)
-PASSED_ON = ("authorization", "content-type", "content-encoding", "accept")
-HIDDEN = ("content-length", "transfer-encoding", "connection", "date")
-BAD_REQUEST, UNPROCESSABLE, UNAVAILABLE = 400, 422, 503
 
 
-def start(program: str) -> int:
-    """Start influxd, whose log becomes ours; its port."""
-    process = subprocess.Popen([program, "run"], stderr=subprocess.PIPE, text=True)
-    assert process.stderr  # noqa: S101 (it is a pipe)
-    for line in process.stderr:
-        sys.stderr.write(line)
-        if listening := LISTENING.search(line):
-            threading.Thread(target=log, args=[process.stderr], daemon=True).start()
-            return int(listening[1])
-    sys.exit(process.wait() or 1)
-
-
-def log(lines: IO[str]) -> None:
-    """Write lines to our own log."""
-    for line in lines:
-        sys.stderr.write(line)
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(FrontHandler):
     """Passes every request on."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    port: int
+    address: str
 
     def setup(self) -> None:
-        """Open a connection to influxd for those of a client."""
+        """Prepare for the requests of one connection, which become requests of another one."""
         super().setup()
-        self._influxd = http.client.HTTPConnection("127.0.0.1", self.port)
+        self._engine = http.client.HTTPConnection(self.address)
 
     def finish(self) -> None:
-        """Close it."""
-        self._influxd.close()
+        """Close both connections."""
+        self._engine.close()
         super().finish()
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 (http.server's name)
         """Answer one request."""
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length) if length else None
-        headers = {name: value for name, value in self.headers.items() if name.lower() in PASSED_ON}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_THE_CONNECTION}
+        body = self.body() or None
         writes = urlsplit(self.path).path == "/write"
         try:
-            self._influxd.request(self.command, with_precision(self.path) if writes else self.path, body, headers)
-            answer = self._influxd.getresponse()
-            status, content = answer.status, answer.read()
+            self._engine.request(self.command, with_precision(self.path) if writes else self.path, body, headers)
+            response = self._engine.getresponse()
+            status, content = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
-            self._influxd.close()
-            self._send(UNAVAILABLE, [], json.dumps({"error": f"influxd does not answer: {error}"}).encode())
+            self._engine.close()
+            reason = json.dumps({"error": f"influxd does not answer: {error}"}).encode()
+            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, [], reason)
             return
-        if writes and status == BAD_REQUEST and PARTIAL.search(reason := json.loads(content)["error"]):
+        if writes and status == HTTPStatus.BAD_REQUEST and PARTIAL.search(reason := json.loads(content)["error"]):
             message = f"failure writing points to database: {reason}"
-            status, content = UNPROCESSABLE, json.dumps({"code": "unprocessable entity", "message": message}).encode()
-        self._send(status, answer.getheaders(), content)
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+            content = json.dumps({"code": "unprocessable entity", "message": message}).encode()
+        self.answer(status, response.getheaders(), content)
 
-    do_POST = do_HEAD = do_GET  # noqa: N815 (http.server's names)
-
-    def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers:
-            if name.lower() not in HIDDEN:
-                self.send_header(name, value)
-        if status != http.HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *_args: Any) -> None:
-        """Log no requests."""
-
-
-class Server(ThreadingHTTPServer):
-    """Serves as many clients at once as write in parallel."""
-
-    request_queue_size = 128
+    do_POST = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 (http.server's names)
 
 
 def with_precision(path: str) -> str:
-    """The address of a write, with its precision as InfluxDB 2 understands it, in InfluxDB 1's words."""
+    """Write the address of a write, whose precision is InfluxDB 2's, in the words of InfluxDB 1."""
     address = urlsplit(path)
     query = parse_qs(address.query, keep_blank_values=True)
     query["precision"] = [PRECISIONS.get(query.get("precision", [""])[0], "n")]
@@ -114,11 +75,29 @@ def with_precision(path: str) -> str:
 
 
 def main() -> None:
-    """Serve until the process is ended."""
-    Handler.port = start(sys.argv[1])
-    server = Server(("127.0.0.1", 0), Handler)
-    print(f"listening on {server.server_port}", flush=True)  # noqa: T201 (for whoever waits)
-    server.serve_forever()
+    """Serve until the process is ended; end with influxd if that does not start."""
+    settings = os.environ | {"INFLUXDB_HTTP_BIND_ADDRESS": f"{loopback_address()}:0"}
+    engine = subprocess.Popen([sys.argv[1], "run"], env=settings, stderr=subprocess.PIPE)
+    assert engine.stderr  # noqa: S101 (it is a pipe)
+    for line in engine.stderr:
+        _log(line)
+        if listening := LISTENING.search(line.decode(errors="replace")):
+            Handler.address = listening[1]
+            break
+    else:
+        sys.exit(engine.wait())
+    threading.Thread(target=_follow, args=(engine.stderr,), daemon=True).start()
+    serve(Handler, engine=engine)
+
+
+def _follow(log: IO[Any]) -> None:
+    for line in log:
+        _log(line)
+
+
+def _log(line: bytes) -> None:
+    sys.stderr.buffer.write(line)
+    sys.stderr.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -3,21 +3,18 @@
 moto gap: a cluster is a record without a database behind it. The signature of requests (IAM) is not verified.
 """
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBCluster, RDSBackend
 
-from localcloud import background, processes
+from localcloud import background, front, processes
 from localcloud.certificates import Certificate, issue
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
 
-SERVER = str(Path(__file__).with_name("neptune_server.py"))
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
@@ -35,11 +32,9 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
         LocalCloudError: It did not start.
     """
     tls = [str(certificate.certificate), str(certificate.key)] if certificate else []
+    command, environment = front.command("neptune_server", str(folder / "graph"), *tls)
     process, ready = processes.serve(
-        [sys.executable, "-I", SERVER, str(folder / "graph"), *tls],
-        log=folder / "neptune.log",
-        environment=os.environ,
-        ready=r"listening on (\d+)",
+        command, log=folder / "neptune.log", environment=environment, ready=r"listening on (\d+)"
     )
     return process, int(ready[1])
 

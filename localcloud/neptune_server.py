@@ -1,6 +1,6 @@
 """Neptune's openCypher endpoint over an embedded graph database.
 
-Run by its path, in a process of its own: `python neptune_server.py FOLDER [CERTIFICATE KEY]`. It prints the port on
+Run in a process of its own: `python -m localcloud.neptune_server FOLDER [CERTIFICATE KEY]`. It prints the port on
 which it listens. ArcadeDB runs the queries in a Java machine, and each query is one transaction, as in Neptune.
 """
 
@@ -8,13 +8,11 @@ import json
 import os
 import re
 import shlex
-import ssl
 import sys
 import tempfile
 import threading
 import urllib.parse
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,8 @@ os.environ.setdefault(
 
 import arcadedb_embedded  # type: ignore[import-untyped]
 import jpype  # type: ignore[import-untyped]
+
+from localcloud.front import FrontHandler, serve
 
 #: `(name:Label {property:` - where a query finds a node by a property.
 NODE = re.compile(r"\(\s*\w*\s*:\s*`?(\w+)`?\s*\{\s*`?(\w+)`?\s*:")
@@ -126,17 +126,14 @@ def _explained(message: str) -> QueryError:
     return QueryError("InternalFailureException", message, 500)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(FrontHandler):
     """Neptune's HTTP interface: `/openCypher` and `/status`."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
     graph: Graph
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 (http.server's name)
         """Answer one request."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        body = self.body().decode()
         try:
             self._send(200, self._answer(urllib.parse.urlsplit(self.path), body))
         except QueryError as error:
@@ -156,17 +153,8 @@ class Handler(BaseHTTPRequestHandler):
                 raise QueryError("BadRequestException", f"{path} is not offered by the local cloud", 404)
 
     def _send(self, status: int, answer: dict[str, Any]) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if "code" in answer:
-            self.send_header("x-amzn-ErrorType", answer["code"])
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_args: Any) -> None:
-        """Log no requests."""
+        error = [("x-amzn-ErrorType", answer["code"])] if "code" in answer else []
+        self.answer(status, [("Content-Type", "application/json"), *error], json.dumps(answer).encode())
 
 
 def _asked(text: str) -> tuple[str, dict[str, Any]]:
@@ -187,13 +175,7 @@ def main() -> None:
     """Serve until the process is ended."""
     folder, *certificate = sys.argv[1:]
     Handler.graph = Graph(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if certificate:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    print(f"listening on {server.server_port}", flush=True)  # noqa: T201 (for whoever waits)
-    server.serve_forever()
+    serve(Handler, certificate)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 moto gap: a domain is a record without a server behind it. Neither signatures nor passwords of requests are verified.
 """
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,11 @@ from moto.core.exceptions import JsonRESTError
 from moto.opensearch.models import OpenSearchDomain, OpenSearchServiceBackend
 from osmem_server import resolve_binary  # type: ignore[import-untyped]
 
-from localcloud import background, processes
+from localcloud import background, front, processes
 from localcloud.certificates import Certificate, issue
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
 
-SERVER = str(Path(__file__).with_name("opensearch_server.py"))
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
@@ -36,11 +33,9 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
         LocalCloudError: It did not start.
     """
     tls = [str(certificate.certificate), str(certificate.key)] if certificate else []
+    command, environment = front.command("opensearch_server", resolve_binary(), *tls)
     process, ready = processes.serve(
-        [sys.executable, "-I", SERVER, resolve_binary(), *tls],
-        log=folder / "opensearch.log",
-        environment=os.environ,
-        ready=r"listening on (\d+)",
+        command, log=folder / "opensearch.log", environment=environment, ready=r"listening on (\d+)"
     )
     return process, int(ready[1])
 

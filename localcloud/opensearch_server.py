@@ -1,6 +1,6 @@
 """The OpenSearch API with k-NN: osmem, and in front of it the one query that it lacks.
 
-Run by its path, in a process of its own: `python opensearch_server.py OSMEM [CERTIFICATE KEY]`. It prints the port on
+Run in a process of its own: `python -m localcloud.opensearch_server OSMEM [CERTIFICATE KEY]`. It prints the port on
 which it listens. A `knn` query is answered exactly, not approximately: its vectors are compared with all of the index,
 and the nearest go on to osmem as a query for their ids, each with its score.
 """
@@ -8,22 +8,21 @@ and the nearest go on to osmem as a query for their ids, each with its score.
 import http.client
 import json
 import re
-import ssl
 import subprocess
 import sys
 import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from localcloud.front import FrontHandler, loopback_address, serve
+
 SEARCH = re.compile(r"^/(?:([^/?]+)/)?_(?:search|count)(?:\?|$)")
 #: Requests with a body that change nothing.
 READING = re.compile(r"/_(search|count|mget|msearch|analyze|validate|field_caps|explain|refresh)\b")
 PAGE = 1000
-HIDDEN = {"content-length", "transfer-encoding", "connection", "date"}
 Json = dict[str, Any]
 
 
@@ -43,9 +42,11 @@ class Engine:
     """osmem, and what is known of its vectors until the next write."""
 
     def __init__(self, program: str) -> None:
-        self._process = subprocess.Popen([program, "-no-stdin-watch"], stdout=subprocess.PIPE)
-        assert self._process.stdout  # noqa: S101 (it is a pipe)
-        self.port = int(json.loads(self._process.stdout.readline())["url"].rpartition(":")[2])
+        self.process = subprocess.Popen(
+            [program, "-no-stdin-watch", "-addr", f"{loopback_address()}:0"], stdout=subprocess.PIPE
+        )
+        assert self.process.stdout  # noqa: S101 (it is a pipe)
+        self._address = urllib.parse.urlsplit(json.loads(self.process.stdout.readline())["url"]).netloc
         self._local = threading.local()
         self._vectors: dict[tuple[str, str], tuple[int, Vectors]] = {}
         self._written = 0
@@ -54,7 +55,7 @@ class Engine:
         """Hand a request on: status, headers and body of the answer."""
         changes = method not in ("GET", "HEAD") and not READING.search(path)
         if not hasattr(self._local, "connection"):
-            self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port)
+            self._local.connection = http.client.HTTPConnection(self._address)
         try:
             self._local.connection.request(method, path, body, headers)
             answer = self._local.connection.getresponse()
@@ -158,18 +159,14 @@ def _scores(space: str, vector: NDArray[np.float32], rows: NDArray[np.float32]) 
     raise QueryError(f"space_type {space} is not offered by the local cloud")
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(FrontHandler):
     """Passes every request on; searches are looked through for `knn` first."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
     engine: Engine
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 (http.server's name)
         """Answer one request."""
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length) if length else None
+        body = self.body() or None
         headers = {
             name: value
             for name, value in self.headers.items()
@@ -178,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if body and b'"knn"' in body and (search := SEARCH.match(self.path)):
                 body = self._searched(urllib.parse.unquote(search[1] or "_all"), body)
-            self._send(*self.engine.ask(self.command, self.path, body, headers))
+            self.answer(*self.engine.ask(self.command, self.path, body, headers))
         except QueryError as error:
             reason = {"type": "query_shard_exception", "reason": f"failed to create query: {error}"}
             self._refuse(400, reason)
@@ -195,33 +192,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, reason: Json) -> None:
         body = json.dumps({"error": {"root_cause": [reason], **reason}, "status": status}).encode()
-        self._send(status, [("Content-Type", "application/json")], body)
-
-    def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers:
-            if name.lower() not in HIDDEN:
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *_args: Any) -> None:
-        """Log no requests."""
+        self.answer(status, [("Content-Type", "application/json")], body)
 
 
 def main() -> None:
     """Serve until the process is ended."""
     program, *certificate = sys.argv[1:]
     Handler.engine = Engine(program)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if certificate:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    print(f"listening on {server.server_port}", flush=True)  # noqa: T201 (for whoever waits)
-    server.serve_forever()
+    serve(Handler, certificate, Handler.engine.process)
 
 
 if __name__ == "__main__":

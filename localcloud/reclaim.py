@@ -14,13 +14,14 @@ from localcloud import job_hosts
 from localcloud.background import endpoint
 
 NOTICE_SECONDS = 120.0
+METADATA_PATH = "/moto-api/hosts/"
 TOKEN = "local-metadata-token"  # noqa: S105 (answers on loopback alone)
 Answer = tuple[int, dict[str, str], str]
 
 
 def metadata_endpoint(job_id: str) -> str:
     """Where the metadata service of a job's host answers: for AWS_EC2_METADATA_SERVICE_ENDPOINT."""
-    return f"{endpoint()}/moto-api/hosts/{job_id}/"
+    return f"{endpoint()}{METADATA_PATH}{job_id}/"
 
 
 def _reclaim(request: Any, full_url: str, _headers: Any) -> Answer:
@@ -52,7 +53,8 @@ def _instance_action(request: Any, full_url: str, _headers: Any) -> Answer:
 
 ADDRESSES: dict[str, Any] = {
     "{0}/moto-api/reclaim$": _reclaim,
-    "{0}/moto-api/hosts/(?P<job>[^/]+)/latest/api/token$": _token,
-    "{0}/moto-api/hosts/(?P<job>[^/]+)/latest/meta-data/spot/instance-action$": _instance_action,
+    f"{{0}}{METADATA_PATH}(?P<job>[^/]+)/latest/api/token$": _token,
+    f"{{0}}{METADATA_PATH}(?P<job>[^/]+)/latest/meta-data/spot/instance-action$": _instance_action,
 }
+url_paths.clear()  # moto's own: who opens them could empty the cloud, or decide what it answers
 url_paths.update(ADDRESSES)

@@ -15,7 +15,7 @@ from pathlib import Path
 from botocore.loaders import JSONFileLoader, Loader
 
 from localcloud import outside, remains
-from localcloud.account import ACCOUNT, forget_caller
+from localcloud.account import ACCOUNT, forget_caller, make_secret_access_key
 from localcloud.errors import LocalCloudError
 from localcloud.lock import Lock
 from localcloud.remains import STATE
@@ -45,6 +45,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     os.environ |= {
         "LOCALCLOUD_FOLDER": str(folder),
+        "MOTO_DISABLE_GLOBAL_CORS": "true",
         "MOTO_ACCOUNT_ID": ACCOUNT,  # or moto would look for every request's key in all partitions
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     }
@@ -69,6 +70,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     from localcloud import behaviour, certificates, processes, seed  # noqa: PLC0415 (they hook into moto when imported)
 
     certificates.trust(folder)
+    make_secret_access_key(folder)
     behaviour.start()
     seed.seed()
     gc.freeze()

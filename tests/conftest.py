@@ -4,6 +4,7 @@ import atexit
 import functools
 import gc
 import os
+import secrets
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud import LocalCloud
+from localcloud.account import CHOSEN_SECRET
 
 gc.set_threshold(50_000, 50)  # what is imported are a million objects, and none is garbage
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
@@ -24,6 +26,9 @@ if WORKER:
 
 # Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# boto3's default session keeps the first credentials that it finds, and a worker's tests meet several clouds.
+os.environ.setdefault(CHOSEN_SECRET, secrets.token_urlsafe(30))
 
 # botocore reads its models of services anew for each session, of which tests make many hundreds.
 _read = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))

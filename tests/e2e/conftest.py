@@ -15,7 +15,12 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(
             executable_path=engines.find("chromium-headless-shell"),
             env=engines.environment(),  # type: ignore[arg-type] (a Mapping would do)
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP *.example 127.0.0.1",  # a site of somebody else, and DNS rebinding
+            ],
         )
         yield running
         running.close()

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request, url_for
+from flask import Flask, Response, request, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
 
 from workloads.storefront import assets, errors, exchange
 from workloads.storefront.database import connect
@@ -73,14 +74,22 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_env.filters.update(titled=titled, money=_money, day=_day)
     app.jinja_env.globals.update(static=_static, poster=_poster)
     proxied = bool(settings.proxies)
-    app.wsgi_app = ProxyFix(_nameless(app.wsgi_app), x_for=settings.proxies, x_proto=proxied)  # type: ignore[method-assign]
+    hosts = [host for host in settings.hosts.split(",") if host]
+    app.wsgi_app = ProxyFix(_nameless(app.wsgi_app, hosts), x_for=settings.proxies, x_proto=proxied)  # type: ignore[method-assign]
     return app
 
 
-def _nameless(application: WSGIApplication) -> WSGIApplication:
-    """Keep the visitor's Host header from an application, none of whose answers depends on the name of the site."""
+def _nameless(application: WSGIApplication, hosts: list[str]) -> WSGIApplication:
+    """Keep the visitor's Host header from an application, none of whose answers depends on the name of the site.
+
+    Where the names of the site are told, a request for another name is refused: that name was made to lead here (DNS
+    rebinding). Behind Apache the visitor's header is in X-Forwarded-Host.
+    """
 
     def named(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        asked = [environ.get("HTTP_HOST", ""), *environ.get("HTTP_X_FORWARDED_HOST", "").split(",")]
+        if hosts and not all(host_is_trusted(host.strip(), hosts) for host in asked if host.strip()):
+            return Response(status=403)(environ, start_response)
         return application({**environ, "HTTP_HOST": "localhost"}, start_response)
 
     return named

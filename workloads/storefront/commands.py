@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -96,13 +97,16 @@ def serve(
         str, typer.Option(help="Address to listen on; put a web server with TLS in front.")
     ] = "127.0.0.1:8000",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, of 8 threads each.")] = 2,
+    hosts: Annotated[
+        str, typer.Option(help="Host names that the site answers to, with commas between them (default: any).")
+    ] = "",
 ) -> None:
     """Serve the site with gunicorn, until Ctrl-C."""
     from workloads.storefront.secrets import session_secret  # noqa: PLC0415 - boto3 takes a while to import
 
     settings = _settings(stack, database_ca)
     session_secret(settings.session_secret)  # which gunicorn's workers need, and would fail over with a traceback
-    environment = os.environ | settings.environment()
+    environment = os.environ | replace(settings, hosts=hosts or settings.hosts).environment()
     command = ["gunicorn", "--config", "python:workloads.storefront.gunicorn_settings"]
     options = ["--bind", bind, "--workers", str(workers)]
     sys.stdout.flush()

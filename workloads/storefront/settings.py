@@ -35,6 +35,7 @@ class Settings:
         log_group: Log group for structured logs; none when empty.
         proxies: How many proxies stand in front and add to X-Forwarded-For: Apache, and the load balancer if any.
         writes_per_minute: How often an address may send a form.
+        hosts: Host names that the site answers to, with commas between them; any when empty.
     """
 
     database_secret: str
@@ -44,6 +45,7 @@ class Settings:
     log_group: str = ""
     proxies: int = 1
     writes_per_minute: int = 60
+    hosts: str = ""
 
     @classmethod
     def from_environment(cls, given: Mapping[str, str] | None = None) -> Self:
@@ -57,7 +59,7 @@ class Settings:
         needed = ("database_secret", "database_ca", "session_secret", "bucket")
         if missing := [_PREFIX + name.upper() for name in needed if not found[name]]:
             raise InputError(f"The environment does not set {', '.join(missing)}. Set it, or name a stack (--stack).")
-        values: dict[str, Any] = {name: found[name] for name in (*needed, "log_group")}
+        values: dict[str, Any] = {name: found[name] for name in (*needed, "log_group", "hosts")}
         values |= {name: _number(name, found[name]) for name in ("proxies", "writes_per_minute") if found[name]}
         return cls(**values)
 

@@ -37,7 +37,8 @@ class Stack:
 
     @property
     def _access(self) -> dict[str, str]:
-        return {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        environment = self.cloud.environment()
+        return {name: environment[name.upper()] for name in ("aws_access_key_id", "aws_secret_access_key")}
 
     def document(self, movie: str) -> dict[str, Any] | None:
         """What the index holds of a movie."""

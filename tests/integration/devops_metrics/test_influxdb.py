@@ -163,7 +163,7 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         while not (listening := influxdb_server.LISTENING.search(log.read_text())):
             assert process.poll() is None
             time.sleep(0.05)
-        url = f"https://localhost:{listening[1]}"
+        url = f"https://{listening[1]}"
         with pytest.raises(InputError, match="The certificate of InfluxDB is not trusted"):
             InfluxDB(url, "devops").describe()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))

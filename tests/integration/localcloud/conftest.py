@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from localcloud import LocalCloud
 
@@ -14,3 +17,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         patch.setenv("LOCALCLOUD_RETRY_SECONDS", "0.1")
         with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
             yield running
+
+
+def signed(cloud: LocalCloud, method: str, path: str) -> dict[str, str]:
+    """The headers of a request to S3 that is signed with the cloud's key, whatever its body."""
+    environment = cloud.environment()
+    request = AWSRequest(method, f"{cloud.endpoint}{path}", headers={"Host": cloud.endpoint.partition("://")[2]})
+    credentials = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+    request.context["payload_signing_enabled"] = False
+    S3SigV4Auth(credentials, "s3", environment["AWS_REGION"]).add_auth(request)
+    return dict(request.headers)

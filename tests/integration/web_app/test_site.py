@@ -33,6 +33,14 @@ def test_https_has_a_certificate_of_the_clouds_authority(cloud: LocalCloud, serv
         get(f"{served.secure_url}/healthz")
 
 
+def test_on_this_machine_it_answers_to_no_host_name_that_another_site_may_have(served: Site) -> None:
+    port = served.url.rpartition(":")[2]
+    for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "0.0.0.0"):  # noqa: S104 (a header)
+        assert get(f"{served.url}/", Host=host).status == 403
+    for host in ("localhost", "shop.localhost", f"127.0.0.1:{port}"):
+        assert get(f"{served.url}/", Host=host).status == 200
+
+
 def test_a_body_that_is_too_large_is_refused(served: Site) -> None:
     assert get(f"{served.url}/sign-in", data=b"x" * 2_000_000).status == 413
 
