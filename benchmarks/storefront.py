@@ -75,7 +75,7 @@ def groundwork(cloud: LocalCloud, *arguments: str) -> str:
     options = ["--stack", STACK, "--database-ca", str(cloud.certificate_authority)]
     return subprocess.run(
         [sys.executable, "-m", "workloads", "storefront", *arguments, *options],
-        env=os.environ | cloud.environment(),
+        env=cloud.inherited_environment(),
         capture_output=True,
         text=True,
         check=True,

@@ -57,8 +57,8 @@ class Handler(FrontHandler):
             reason = json.dumps({"error": f"influxd does not answer: {error}"}).encode()
             self.answer(HTTPStatus.SERVICE_UNAVAILABLE, [], reason)
             return
-        if writes and status == HTTPStatus.BAD_REQUEST and PARTIAL.search(reason := json.loads(content)["error"]):
-            message = f"failure writing points to database: {reason}"
+        if writes and status == HTTPStatus.BAD_REQUEST and PARTIAL.search(why := str(json.loads(content)["error"])):
+            message = f"failure writing points to database: {why}"
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             content = json.dumps({"code": "unprocessable entity", "message": message}).encode()
         self.answer(status, response.getheaders(), content)

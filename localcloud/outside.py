@@ -5,6 +5,7 @@ short paths into a cloud's folder whose own path is too long. Each folder carrie
 locked, so that a folder whose process has ended, however that happened, can be told and removed.
 """
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -46,6 +47,9 @@ def remove_all() -> None:
     """Remove all of this process's folders."""
     for folder in list(_marks):
         remove(folder)
+
+
+atexit.register(remove_all)
 
 
 def sweep() -> None:

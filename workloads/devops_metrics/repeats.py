@@ -12,7 +12,6 @@ from contract.errors import InputError, phrase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_CACHE_KIB = 8192
 _FIND = "SELECT file, line FROM rows WHERE time = ? AND series = ?"
 
 
@@ -29,7 +28,7 @@ class Repeats:
     def __init__(self) -> None:
         self._file = 0  # log rotation begins another
         self._database = sqlite3.connect("", isolation_level=None)
-        for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -2048"):  # KiB
             self._database.execute(f"PRAGMA {setting}")
         self._database.execute(
             "CREATE TABLE rows (time INTEGER, series INTEGER, file INTEGER, line INTEGER, PRIMARY KEY (time, series)) "

@@ -1,10 +1,7 @@
 """Batch jobs as local processes: states, logs, retries, limits, ends."""
 
-import os
-import signal
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,31 +173,3 @@ def test_a_command_that_does_not_exist_fails_with_its_name(cloud: LocalCloud, su
     job = finish(submit("", definition={"containerProperties": container}))
     assert job["status"] == "FAILED"
     assert "no-such-program" in lines(cloud, job)[0]
-
-
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "crashed"])
-def test_a_job_ends_with_its_cloud(tmp_path: Path, eventually: Any, end: signal.Signals) -> None:
-    pid_file = tmp_path / "pid"
-    with LocalCloud(tmp_path / "cloud") as cloud:
-        batch, iam = cloud.client("batch"), cloud.client("iam")
-        role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        environment = batch.create_compute_environment(
-            computeEnvironmentName="cpu", type="UNMANAGED", state="ENABLED", serviceRole=role
-        )
-        order = [{"order": 1, "computeEnvironment": environment["computeEnvironmentArn"]}]
-        batch.create_job_queue(jobQueueName="queue", state="ENABLED", priority=1, computeEnvironmentOrder=order)
-        command = ["sh", "-c", f"sleep 600 & echo $! > {pid_file}; wait"]
-        container = {"image": "any", "command": command, "vcpus": 1, "memory": 128}
-        batch.register_job_definition(jobDefinitionName="long", type="container", containerProperties=container)
-        batch.submit_job(jobName="long", jobQueue="queue", jobDefinition="long")
-        pid = int(eventually(lambda: pid_file.exists() and pid_file.read_text().strip()))
-        os.kill(cloud.pid, end)
-        assert eventually(lambda: not _alive(pid))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"

@@ -65,7 +65,7 @@ def test_before_init_the_command_that_is_said_has_the_options_that_were_given(
     empty_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Settings, "from_stack", lambda _stack, _database_ca: empty_shop.settings)
-    expected = f"run `groundwork storefront init --stack Mine --database-ca {empty_shop.settings.database_ca}` first"
+    expected = f"Run `groundwork storefront init --stack Mine --database-ca {empty_shop.settings.database_ca}` first"
     with pytest.raises(InputError, match=re.escape(expected)):
         command("cards", "--stack", "Mine", "--database-ca", empty_shop.settings.database_ca)
 

@@ -77,7 +77,7 @@ def test_a_fleet_without_incidents_raises_next_to_no_alarm(tmp_path: Path) -> No
 def test_a_file_of_another_kind_where_the_incidents_would_go_is_not_replaced(tmp_path: Path) -> None:
     settings = FleetSettings(services=1, hosts=1, interval=3600, days=1, incidents=0)
     (tmp_path / "fleet.incidents.csv").write_text("mine")
-    with pytest.raises(InputError, match=r"fleet\.incidents\.csv: not replaced"):
+    with pytest.raises(InputError, match=r"fleet\.incidents\.csv: The file is not replaced"):
         simulate(settings, tmp_path / "fleet.csv", tmp_path / "fleet.incidents.csv", UNTIL)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
     for _ in range(2):

@@ -122,7 +122,7 @@ def test_without_a_bad_line_there_is_no_quarantine_file_and_an_old_one_goes(tmp_
 def test_a_file_that_holds_no_quarantined_lines_is_neither_replaced_nor_removed(tmp_path: Path, content: str) -> None:
     mine = tmp_path / "thesis.tex"
     mine.write_text(content)
-    with pytest.raises(InputError, match=r"thesis\.tex: not replaced"):
+    with pytest.raises(InputError, match=r"thesis\.tex: The file is not replaced"):
         Quarantine(mine)
     assert mine.read_text() == content
 
