@@ -74,7 +74,7 @@ templates: setup ## write what comes from code: cloudformation/*.yaml, the table
 
 clean: ## remove what the other targets made
 	@for cloud in .groundwork/local/*/; do \
-		[ ! -e "$$cloud/lock" ] || .venv/bin/python -m groundwork local down --folder "$$cloud" || true; done
+		[ ! -e "$$cloud/cloud.lock" ] || .venv/bin/python -m groundwork local down --folder "$$cloud" || true; done
 	[ ! -e demo/.groundwork-demo ] || rm -rf demo
 	rm -rf .venv node_modules cdk.out .groundwork build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 

@@ -68,9 +68,9 @@ def drill(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, float]:
     began = time.time()
     cloud.client("ec2").terminate_instances(InstanceIds=[lost])
     mail: Path = wait("the mail", lambda: next((m for m in new_mails(cloud, began) if lost in m.read_text()), None))
-    events = cloud.client("logs").filter_log_events(logGroupName=outputs[TerminationAlarmOutput.LOG_GROUP_NAME])[
-        "events"
-    ]
+    group = outputs[TerminationAlarmOutput.LOG_GROUP_NAME]
+    pages = cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    events = (event for page in pages for event in page["events"])
     line = next(event["timestamp"] for event in events if lost in event["message"] and event["message"].startswith("{"))
     rang = watched(cloud, outputs)["StateUpdatedTimestamp"].timestamp()
     return {"line": line / 1000 - began, "alarm": rang - began, "mail": mail.stat().st_mtime - began}

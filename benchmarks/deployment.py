@@ -92,7 +92,8 @@ def deploy(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
 def made(cloud: LocalCloud) -> Iterable[str]:
     """The resources of every stack."""
     cloudformation = cloud.client("cloudformation")
-    for stack in cloudformation.describe_stacks()["Stacks"]:
+    stacks = (stack for page in cloudformation.get_paginator("describe_stacks").paginate() for stack in page["Stacks"])
+    for stack in stacks:
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
         yield from (each["PhysicalResourceId"] for page in pages for each in page["StackResourceSummaries"])
 

@@ -388,7 +388,8 @@ def members(cloud: LocalCloud, site: Site) -> list[Customer]:
 def restart(cloud: LocalCloud, outputs: Mapping[str, str], watch: Watch) -> dict[str, Any]:
     """Stop the database for some seconds, and start it."""
     rds = cloud.client("rds")
-    instances = rds.describe_db_instances()["DBInstances"]
+    pages = rds.get_paginator("describe_db_instances").paginate()
+    instances = (instance for page in pages for instance in page["DBInstances"])
     name = next(
         each["DBInstanceIdentifier"]
         for each in instances

@@ -25,8 +25,13 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
 
 
 def data_policy(*, delete_data: bool, allow_data_deletion: bool) -> RemovalPolicy:
-    """What happens to data when its stack goes: it stays, unless the stack's key and the global one both turn."""
-    return RemovalPolicy.DESTROY if delete_data and allow_data_deletion else RemovalPolicy.RETAIN
+    """What happens to data when its stack goes: it stays, unless the stack's key and the global one both turn.
+
+    What a failed deployment created goes when the deployment is rolled back (`RetainExceptOnCreate`): it holds no data
+    yet, and would be in the way of the next deployment.
+    """
+    both = delete_data and allow_data_deletion
+    return RemovalPolicy.DESTROY if both else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 def keep_what_it_needs(policy: RemovalPolicy, *needed: IConstruct) -> None:

@@ -99,6 +99,7 @@ class Deployed:
                 each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
                 for page in self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
                 for each in page["StackResourceSummaries"]
+                if each["ResourceStatus"] != "DELETE_COMPLETE"  # by the roll-back of a first deployment
             }
             self.kept = list(self._kept(template))
             self.filled = {bucket: number for bucket in self._going_buckets() if (number := self._objects(bucket))}

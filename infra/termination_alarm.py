@@ -179,6 +179,7 @@ class TerminationAlarm(GroundworkStack):
             failed_events=failed_events,
             log_retention_days=self.settings.log_retention_days,
             policy=self.policy,
+            timeout_seconds=60,  # the scaling activities of a large group fill many pages
         )
         terminations.grant(logger, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         logger.permissions.add_to_policy(

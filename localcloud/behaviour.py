@@ -3,6 +3,7 @@
 from localcloud import (  # noqa: F401 (they hook into moto when they are imported)
     alarms,
     databases,
+    dynamodb,
     event_sources,
     events,
     functions,
@@ -15,6 +16,7 @@ from localcloud import (  # noqa: F401 (they hook into moto when they are import
     neptune,
     one_off,
     opensearch,
+    parameter_groups,
     quirks,
     timestream,
 )

@@ -123,8 +123,13 @@ class LocalCloud:
         """Make the folder where there is none, take its lock, and remove what a server that was killed has left.
 
         Raises:
-            LocalCloudError: Another server has the lock, or the folder cannot be written.
+            LocalCloudError: Another server has the lock, or the folder cannot be written, or holds files of a cloud's
+                names that are not a cloud's.
         """
+        known = any((self.folder / name).exists() for name in (lock.NAME, remains.STATE, AUTHORITY))
+        replaced = [path for path in (self.log, self.mailbox, self.folder / "cdk.out") if path.exists()]
+        if replaced and not known:
+            raise LocalCloudError(f"{replaced[0]} is not a local cloud's: choose another folder, or remove it.")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -189,7 +194,7 @@ class LocalCloud:
         """The command line of a command of ``groundwork local`` for this cloud, to be pasted into a shell here."""
         option = f" --folder {shlex.quote(str(self.folder))}"
         if self.folder.parent == NAMED.resolve():
-            option = "" if self.folder.name == DEFAULT else f" --name {self.folder.name}"
+            option = "" if self.folder.name == DEFAULT else f" --name {shlex.quote(self.folder.name)}"
         return f"{_program()} local {words}{option}"
 
     @property

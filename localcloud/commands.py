@@ -80,8 +80,9 @@ def status(name: Name = DEFAULT, folder: Folder = None) -> None:
     cloud = named(name, folder)
     typer.echo(f"endpoint  {cloud.endpoint}\nprocess   {cloud.pid}\nlog       {cloud.log}\nmailbox   {cloud.mailbox}")
     with _asking(cloud):
-        for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]:
-            typer.echo(f"stack     {stack['StackName']} ({stack['StackStatus']})")
+        for page in cloud.client("cloudformation").get_paginator("describe_stacks").paginate():
+            for stack in page["Stacks"]:
+                typer.echo(f"stack     {stack['StackName']} ({stack['StackStatus']})")
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """RDS: a real database server for every instance that is created; the instance's endpoint is its address.
 
-moto gap: an instance is a record without a database behind it, and without metrics.
+moto gaps: an instance is a record without a database behind it, and without metrics; a new subnet group replaces the
+one that has its name.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from typing import Any
 
 import psutil
 from moto.rds.exceptions import RDSClientError
-from moto.rds.models import DBInstance, RDSBackend, rds_backends
+from moto.rds.models import DBInstance, DBSubnetGroup, RDSBackend, rds_backends
 
 from localcloud import mariadb, postgresql
 from localcloud.account import ACCOUNT, REGION
@@ -20,7 +21,9 @@ from localcloud.background import new_folder
 from localcloud.database_server import DatabaseServer
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
+from localcloud.isolation import alone
 from localcloud.metrics import measure
+from localcloud.parameter_groups import is_formula
 
 GIB = 1024**3
 
@@ -34,7 +37,8 @@ _servers: dict[str, DatabaseServer] = {}
 
 @instead(RDSBackend, "create_db_instance")
 def _create_db_instance(original: Any, self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:
-    made: DBInstance = original(self, db_kwargs)
+    with alone("rds"):
+        made: DBInstance = original(self, db_kwargs)
     if made.engine not in ENGINES or made.db_cluster_identifier:
         return made
     try:
@@ -57,11 +61,20 @@ def _modify_db_instance(
     original: Any, self: RDSBackend, db_instance_identifier: str, db_kwargs: dict[str, Any]
 ) -> DBInstance:
     db_kwargs.pop("db_port_number", None)  # the port is the server's
-    modified: DBInstance = original(self, db_instance_identifier, db_kwargs)
+    with alone("rds"):
+        modified: DBInstance = original(self, db_instance_identifier, db_kwargs)
     server, password = _servers.get(modified.db_instance_arn), db_kwargs.get("master_user_password")
     if server and password:
         server.change_password(password)
     return modified
+
+
+@instead(RDSBackend, "create_subnet_group")
+def _create_subnet_group(original: Any, self: RDSBackend, subnet_name: str, *args: Any, **kwargs: Any) -> DBSubnetGroup:
+    if subnet_name in self.subnet_groups:
+        raise RDSClientError("DBSubnetGroupAlreadyExists", f"The DB subnet group '{subnet_name}' already exists.")
+    group: DBSubnetGroup = original(self, subnet_name, *args, **kwargs)
+    return group
 
 
 @after(RDSBackend, "start_db_instance", "reboot_db_instance")
@@ -107,9 +120,13 @@ def measure_databases() -> None:
 
 
 def _parameters(instance: DBInstance) -> dict[str, str]:
-    """What the parameter group says; RDS applies it, too, when an instance starts."""
+    """What the parameter group says; RDS applies it, too, when an instance starts.
+
+    A formula is about memory that the instance here does not have: the engine's own value stays.
+    """
     groups = instance.db_parameter_groups()
-    return {name: str(each["ParameterValue"]) for group in groups for name, each in group.parameters.items()}
+    values = {name: str(each["ParameterValue"]) for group in groups for name, each in group.parameters.items()}
+    return {name: value for name, value in values.items() if not is_formula(value)}
 
 
 def _address(instance: DBInstance) -> str:

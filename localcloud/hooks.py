@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
 Function = Callable[..., Any]
@@ -28,7 +29,7 @@ def _followed(original: Function, listener: Function) -> Function:
     return call
 
 
-def instead(owner: type, name: str) -> Callable[[Function], Function]:
+def instead(owner: type | ModuleType, name: str) -> Callable[[Function], Function]:
     """Replace ``owner.name`` by the decorated function, which gets the original as its first argument."""
 
     def install(replacement: Function) -> Function:

@@ -20,6 +20,7 @@ from localcloud import background, front, processes
 from localcloud.engines import find
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import instead
+from localcloud.isolation import alone
 
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -81,7 +82,8 @@ def _run(url: str, statement: str, headers: dict[str, str]) -> None:
 
 @instead(TimestreamInfluxDBBackend, "create_db_instance")
 def _create_db_instance(original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any) -> DBInstance:
-    made: DBInstance = original(self, *args, **kw)
+    with alone("timestreaminfluxdb"):
+        made: DBInstance = original(self, *args, **kw)
     folder = background.new_folder("influxdb")
     access = {"username": made.username or "admin", "password": made.password}
     try:

@@ -5,6 +5,7 @@ stands for the instance. A program that is asked for more than it plays ends wit
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -71,8 +72,7 @@ def docker(words: list[str]) -> int:
 def _ship(process: subprocess.Popen[bytes], *, group: str, stream: str) -> None:
     """Every line to CloudWatch Logs; several containers may write one stream, after another."""
     logs = boto3.client("logs")
-    found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
-    if stream not in {each["logStreamName"] for each in found}:
+    with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
     for line in process.stdout or ():
         message = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2] or " "

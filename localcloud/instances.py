@@ -1,7 +1,7 @@
 """EC2 instances tell EventBridge about their states, and Auto Scaling groups say why they act.
 
 moto gaps: no state changes on EventBridge; no scaling activities; an unhealthy instance stays; a group forgets an
-instance that it is told to terminate before EC2 does.
+instance that it is told to terminate before EC2 does; a new group replaces the one that has its name.
 """
 
 from collections import defaultdict
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, TerminateInstanceActivity
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
@@ -21,8 +22,10 @@ from localcloud.account import ACCOUNT, REGION
 from localcloud.background import background
 from localcloud.events import publish
 from localcloud.hooks import after, instead
+from localcloud.isolation import alone
 
 GROUP_TAG = "aws:autoscaling:groupName"
+LARGEST_PAGE = 100  # of scaling activities
 
 _cause: ContextVar[str] = ContextVar("cause", default="")
 _activities: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -95,10 +98,38 @@ def _record(group: str, description: str) -> None:
 
 @instead(AutoScalingResponse, "describe_scaling_activities")
 def _describe_scaling_activities(_: Any, self: AutoScalingResponse) -> ActionResult:
-    name, wanted = self._get_param("AutoScalingGroupName"), self._get_param("ActivityIds", [])
-    found = _activities.get(name, []) if name else [each for group in _activities.values() for each in group]
-    chosen = [activity for activity in found if not wanted or activity["ActivityId"] in wanted]
-    return ActionResult({"Activities": chosen[: int(self._get_param("MaxRecords", 100))]})
+    """A page of activities, the latest first; its token is the id of its last one, whatever begins meanwhile."""
+    name, wanted, token = (self._get_param(key) for key in ("AutoScalingGroupName", "ActivityIds", "NextToken"))
+    size = int(self._get_param("MaxRecords", LARGEST_PAGE))
+    if self._get_param("Filters"):
+        raise ValidationError("Filters of scaling activities are not supported by the local cloud")
+    if size > LARGEST_PAGE:
+        raise ValidationError(
+            f"1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint: Member must "
+            f"have value less than or equal to {LARGEST_PAGE}"
+        )
+    recorded = _activities.get(name, []) if name else [each for group in _activities.values() for each in group]
+    chosen = [activity for activity in recorded if not wanted or activity["ActivityId"] in wanted]
+    identifiers = [activity["ActivityId"] for activity in chosen]
+    if token and token not in identifiers:
+        raise AutoscalingClientError("InvalidNextToken", "The token is not valid.")
+    start = identifiers.index(token) + 1 if token else 0
+    page = chosen[start : start + size]
+    more = {"NextToken": page[-1]["ActivityId"]} if len(chosen) > start + size else {}
+    return ActionResult({"Activities": page, **more})
+
+
+@instead(AutoScalingBackend, "create_auto_scaling_group")
+def _create_auto_scaling_group(
+    original: Any, self: AutoScalingBackend, name: str, *args: Any, **kwargs: Any
+) -> FakeAutoScalingGroup:
+    if name in self.autoscaling_groups:
+        raise AutoscalingClientError(
+            "AlreadyExists",
+            f"AutoScalingGroup by this name already exists - A group with the name {name} already exists",
+        )
+    group: FakeAutoScalingGroup = original(self, name, *args, **kwargs)
+    return group
 
 
 @instead(FakeAutoScalingGroup, "set_desired_capacity")
@@ -160,21 +191,22 @@ def _member(backend: AutoScalingBackend, instance_id: str) -> tuple[FakeAutoScal
 def _replace(
     backend: AutoScalingBackend, group: FakeAutoScalingGroup, state: Any, cause: str, *, launch: bool = True
 ) -> None:
-    group.instance_states.remove(state)
-    with _because(cause):
-        if state.instance.state == "terminated":
-            _record(group.name, f"Terminating EC2 instance: {state.instance.id}")
-        else:
-            backend.ec2_backend.terminate_instances([state.instance.id])
-    size = len(group.active_instances())
-    launched = (
-        f"At {_now()} an instance was launched in response to an unhealthy instance needing to be replaced, "
-        f"increasing the capacity from {size} to {size + 1}."
-    )
-    if launch and size < (group.desired_capacity or 0):
-        with _because(launched):
-            group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
-    backend.update_attached_elbs(group.name)
+    with alone("autoscaling"):
+        group.instance_states.remove(state)
+        with _because(cause):
+            if state.instance.state == "terminated":
+                _record(group.name, f"Terminating EC2 instance: {state.instance.id}")
+            else:
+                backend.ec2_backend.terminate_instances([state.instance.id])
+        size = len(group.active_instances())
+        launched = (
+            f"At {_now()} an instance was launched in response to an unhealthy instance needing to be replaced, "
+            f"increasing the capacity from {size} to {size + 1}."
+        )
+        if launch and size < (group.desired_capacity or 0):
+            with _because(launched):
+                group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
+        backend.update_attached_elbs(group.name)
 
 
 def _now() -> str:

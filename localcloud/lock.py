@@ -16,7 +16,7 @@ import psutil
 
 from localcloud.errors import LocalCloudError
 
-NAME = "lock"
+NAME = "cloud.lock"
 #: Seconds in which whoever only looks at the lock has let go of it again.
 PATIENCE = 0.5
 

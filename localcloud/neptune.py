@@ -14,6 +14,7 @@ from localcloud import background, front, processes
 from localcloud.certificates import Certificate, issue
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
+from localcloud.isolation import alone
 
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -42,10 +43,12 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
 @instead(RDSBackend, "create_db_cluster")
 def _create_db_cluster(original: Any, self: RDSBackend, kwargs: dict[str, Any]) -> DBCluster:
     if kwargs.get("engine") != "neptune":
-        aurora: DBCluster = original(self, kwargs)
+        with alone("rds"):
+            aurora: DBCluster = original(self, kwargs)
         return aurora
     authentication = kwargs.pop("enable_iam_database_authentication", False)  # which moto knows of Aurora alone
-    made: DBCluster = original(self, kwargs)
+    with alone("rds"):
+        made: DBCluster = original(self, kwargs)
     made.iam_auth = authentication
     cloud = background.folder()
     folder = background.new_folder("neptune")

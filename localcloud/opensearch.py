@@ -15,6 +15,7 @@ from localcloud import background, front, processes
 from localcloud.certificates import Certificate, issue
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, instead
+from localcloud.isolation import alone
 
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -42,7 +43,8 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
 
 @instead(OpenSearchServiceBackend, "create_domain")
 def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
-    made: OpenSearchDomain = original(self, **options)
+    with alone("opensearch"):
+        made: OpenSearchDomain = original(self, **options)
     cloud = background.folder()
     folder = background.new_folder("opensearch")
     try:

@@ -186,5 +186,6 @@ def _kill_after(patience: float, process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(KILL_SECONDS)
     except subprocess.TimeoutExpired:  # the leash itself does not answer, for example because somebody has stopped it
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,6 +1,5 @@
 """Corrections of what moto gets wrong for deployed stacks."""
 
-import threading
 from typing import Any
 from uuid import uuid4
 
@@ -9,11 +8,8 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.serialize import BaseJSONSerializer
 from moto.ec2.responses import EC2Response
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
-from moto.s3.responses import S3Response
 
 from localcloud.hooks import instead
-
-_CONDITIONAL = threading.RLock()
 
 
 @instead(IAMPolicyStatement, "is_action_permitted")
@@ -40,15 +36,6 @@ def _serialize_type_structure(original: Any, self: BaseJSONSerializer, *argument
             serialized[key] = {"N": str(number)}
         case _:
             original(self, *arguments)
-
-
-@instead(S3Response, "put_object")
-def _put_object(original: Any, self: S3Response) -> Any:
-    """moto gap: between its look at a condition and its write, another request writes: both would succeed."""  # noqa: D403
-    if not (self.headers.get("If-Match") or self.headers.get("If-None-Match")):
-        return original(self)
-    with _CONDITIONAL:
-        return original(self)
 
 
 def _lookup_events(_self: CloudTrailResponse) -> str:

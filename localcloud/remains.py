@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from localcloud import disposable, outside, processes
+from localcloud.errors import LocalCloudError
 
 STATE = "state.json"
 DATA = "data"
@@ -29,8 +30,12 @@ def remove(cloud: Path) -> bool:
     Raises:
         LocalCloudError: Something cannot be removed.
     """
-    crashed = (cloud / STATE).exists()
-    (cloud / STATE).unlink(missing_ok=True)
+    state = cloud / STATE
+    try:
+        crashed = state.exists()
+        state.unlink(missing_ok=True)
+    except OSError as error:
+        raise LocalCloudError(f"{state} cannot be removed: {error.strerror}.") from error
     crashed |= processes.end_strays(cloud)
     outside.sweep()
     return disposable.remove(cloud / DATA, MARK) or crashed

@@ -58,11 +58,12 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     from localcloud.http_handler import RequestHandler  # noqa: PLC0415
+    from localcloud.isolation import isolated  # noqa: PLC0415
 
     server = make_server(
         "127.0.0.1",
         port,
-        DomainDispatcherApplication(create_backend_app),
+        DomainDispatcherApplication(isolated(create_backend_app)),
         threaded=True,
         request_handler=RequestHandler,
     )

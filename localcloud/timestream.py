@@ -1,7 +1,8 @@
 # ruff: noqa: S608 - statements name tables and columns that this module made
 """Timestream for LiveAnalytics: what is written through moto's API is kept, and questions are answered by DuckDB.
 
-moto gaps: it drops CommonAttributes, accepts everything, forgets versions, and answers no query.
+moto gaps: it drops CommonAttributes, accepts everything, forgets versions, answers no query, and lets a new database
+or table replace the one that has its name.
 """
 
 import functools
@@ -179,6 +180,22 @@ def table(database: str, name: str) -> Table:
     if description not in _tables:
         _tables[description] = Table(description)
     return _tables[description]
+
+
+@instead(TimestreamWriteBackend, "create_database")
+def _create_database(original: Any, self: TimestreamWriteBackend, database_name: str, *args: Any, **kw: Any) -> Any:
+    if database_name in self.databases:
+        raise JsonRESTError("ConflictException", f"The database {database_name} already exists.")
+    return original(self, database_name, *args, **kw)
+
+
+@instead(TimestreamWriteBackend, "create_table")
+def _create_table(
+    original: Any, self: TimestreamWriteBackend, database_name: str, table_name: str, *args: Any, **kw: Any
+) -> Any:
+    if table_name in self.describe_database(database_name).tables:
+        raise JsonRESTError("ConflictException", f"The table {table_name} already exists in database {database_name}.")
+    return original(self, database_name, table_name, *args, **kw)
 
 
 @instead(TimestreamWriteResponse, "write_records")

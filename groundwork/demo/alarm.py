@@ -103,7 +103,8 @@ def _instances(autoscaling: Any, group: str) -> list[str]:
 
 def _log_lines(cloud: LocalCloud, group: str) -> Iterator[dict[str, Any]]:
     """The structured lines of the termination logger."""
-    for event in cloud.client("logs").filter_log_events(logGroupName=group)["events"]:
+    pages = cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    for event in (event for page in pages for event in page["events"]):
         if event["message"].startswith("{"):
             line = json.loads(event["message"])
             if line.get("event") == "instance-terminated":

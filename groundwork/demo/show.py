@@ -78,8 +78,8 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         webbrowser.open((results / "index.html").resolve().as_uri())
     if keep:
         report.console.print("\nThe local cloud is still running.")
-        report.fact("use it from this shell", cloud.evaluation)
-        report.fact("stop it", cloud.command("down"))
+        report.console.print(f"Use it from this shell: {escape(cloud.evaluation)}", soft_wrap=True)
+        report.console.print(f"Stop it: {escape(cloud.command('down'))}", soft_wrap=True)
 
 
 def run(cloud: LocalCloud, report: Checklist, stacks: Iterable[str], results: Path) -> None:

@@ -21,8 +21,10 @@ def visit(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     """Load the catalogue into the deployed stack, serve it, rent a film in a browser, and take pictures."""
     report.step("The catalogue goes into the database, posters go into the bucket")
     outputs = cloud.outputs(STACK)
-    found = cloud.client("rds").describe_db_instances()["DBInstances"]
-    database = next(each for each in found if each["Endpoint"]["Port"] == int(outputs[WebAppOutput.DATABASE_PORT]))
+    pages = cloud.client("rds").get_paginator("describe_db_instances").paginate()
+    instances = (instance for page in pages for instance in page["DBInstances"])
+    port = int(outputs[WebAppOutput.DATABASE_PORT])
+    database = next(instance for instance in instances if instance["Endpoint"]["Port"] == port)
     private = database["StorageEncrypted"] is True and database["PubliclyAccessible"] is False
     report.promise("the database is encrypted, and not public", held=private)
     trusting = ("--stack", STACK, "--database-ca", str(cloud.certificate_authority))

@@ -104,12 +104,12 @@ def _follow(cloud: LocalCloud, report: Checklist, job: str, *, reclaimed: bool) 
         description: dict[str, Any] = batch.describe_jobs(jobs=[job])["jobs"][0]
         for attempt in description["attempts"]:
             stream = attempt["container"]["logStreamName"]
-            answer = logs.filter_log_events(
-                logGroupName=outputs[TrainingOutput.LOG_GROUP_NAME], logStreamNames=[stream]
-            )
-            for event in answer["events"][printed[stream] :]:
-                report.line(event["message"])
-            printed[stream] = len(answer["events"])
+            asked = {"logGroupName": outputs[TrainingOutput.LOG_GROUP_NAME], "logStreamNames": [stream]}
+            pages = logs.get_paginator("filter_log_events").paginate(**asked)
+            messages = [event["message"] for page in pages for event in page["events"]]
+            for message in messages[printed[stream] :]:
+                report.line(message)
+            printed[stream] = len(messages)
         return description if description["status"] in ENDED else None
 
     ended = report.await_promise("the job ended", poll, seconds=1800)
@@ -141,8 +141,9 @@ def _check(
     report.promise("the job succeeded", held=succeeded, seen=f"{ran:.0f} s" if succeeded else job.get("statusReason"))
 
     s3 = cloud.client("s3")
-    listed = s3.list_objects_v2(Bucket=outputs[TrainingOutput.ARTIFACT_BUCKET_NAME], Prefix=f"{workload.name}/")
-    keys = [item["Key"] for item in listed.get("Contents", [])]
+    artifacts = {"Bucket": outputs[TrainingOutput.ARTIFACT_BUCKET_NAME], "Prefix": f"{workload.name}/"}
+    pages = s3.get_paginator("list_objects_v2").paginate(**artifacts)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     for key in keys:
         (results / key).parent.mkdir(parents=True, exist_ok=True)
         s3.download_file(outputs[TrainingOutput.ARTIFACT_BUCKET_NAME], key, str(results / key))

@@ -276,7 +276,7 @@ class Search(Construct):
     def _service_role(self, wanted: bool) -> None:
         """OpenSearch's role of the account; in a console template it is created if the parameter says so."""
         role = aws_iam.CfnServiceLinkedRole(self, "LinkedRole", aws_service_name="opensearchservice.amazonaws.com")
-        role.apply_removal_policy(RemovalPolicy.RETAIN)  # it is the account's
+        role.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)  # it is the account's
         self.domain.node.add_dependency(role)
         if Token.is_unresolved(wanted):
             chosen = Fn.condition_equals(wanted, "true")
@@ -286,5 +286,8 @@ class Search(Construct):
 
 
 def _snapshot(policy: RemovalPolicy) -> RemovalPolicy:
-    """Where data stay, they stay as a final snapshot: an engine left behind would keep its network from going."""
+    """Where data stay, they stay as a final snapshot: an engine left behind would keep its network from going.
+
+    CloudFormation takes the snapshot, too, when it takes a failed first deployment back. It is of an empty engine.
+    """
     return RemovalPolicy.DESTROY if policy is RemovalPolicy.DESTROY else RemovalPolicy.SNAPSHOT

@@ -97,6 +97,12 @@ class WebAppSettings(Settings):
         description="Keep a standby of the database in the other zone, at twice the cost.",
         group="Database",
     )
+    database_deletion_protection: bool = setting(
+        default=False,
+        description="Let RDS refuse every deletion of the database. Turn it on once the stack is deployed: a first "
+        "deployment that fails could not be rolled back.",
+        group="Database",
+    )
     backup_days: int = setting(7, "How long automated backups are kept, in days.", group="Database", ge=1, le=35)
     backup_window: str = setting(
         "03:00-04:00",

@@ -14,7 +14,7 @@ MYSQL = Engine(
     "mysql",
     version=aws_rds.MysqlEngineVersion.VER_8_4_10.mysql_full_version,
     family="mysql8.4",
-    parameters={"require_secure_transport": "ON", "slow_query_log": "1", "long_query_time": "1"},
+    parameters={"require_secure_transport": "1", "slow_query_log": "1", "long_query_time": "1"},
     port=DATABASE_PORT,
 )
 
@@ -38,7 +38,7 @@ class Database(RelationalDatabase):
             policy=policy,
             preferred_backup_window=settings.backup_window,
             preferred_maintenance_window=MAINTENANCE,
-            deletion_protection=policy is not RemovalPolicy.DESTROY,
+            deletion_protection=policy is not RemovalPolicy.DESTROY and settings.database_deletion_protection,
         )
         self.instance.apply_removal_policy(policy)
         vpc = network.vpc
@@ -55,7 +55,9 @@ class Database(RelationalDatabase):
                 "CKV2_AWS_69": "The parameter group requires TLS; the rule knows no MySQL 8.4.",
                 "RDS3": "A standby doubles the cost; the setting database_two_zones adds it.",
                 "RDS11": "A strange port hides nothing: only the instances' security group reaches it.",
-                **({"RDS10": "Both keys to the data were turned."} if policy is RemovalPolicy.DESTROY else {}),
+                "RDS10": "A first deployment that fails could not be rolled back: RDS would refuse to delete the "
+                "database. The setting database_deletion_protection turns it on later; the database stays when the "
+                "stack goes either way.",
             },
         )
         if not settings.password_rotation_days:

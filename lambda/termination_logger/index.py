@@ -14,10 +14,11 @@ Only a run that dies between writing the line and marking it writes it twice; th
 import json
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 GROUP = os.environ["GROUP"]
@@ -25,8 +26,9 @@ WATCH_ALL = os.environ["WATCH"] == "all"
 COUNT_EXPECTED = os.environ["COUNT_EXPECTED"] == "true"
 GROUP_TAG = "aws:autoscaling:groupName"
 EXPECTED_TAG = "groundwork:expected-termination"
-CLAIM_SECONDS = 60  # longer than a run may take
+CLAIM_SECONDS = 90  # longer than a run may take
 KEEP_SECONDS = 15 * 86400  # longer than a failed event waits in the dead-letter queue
+LOOK_BACK = timedelta(days=3)  # longer than lifecycle hooks can delay a termination, which is two days
 
 # What a group says of a termination, in its activity's cause; the first that fits holds.
 CAUSES = (
@@ -50,8 +52,10 @@ EXPECTED = ("scale-in", "refresh")
 
 Json = dict[str, Any]
 
-ec2: Any = boto3.client("ec2")
-autoscaling: Any = boto3.client("autoscaling")
+# When a large group shrinks, many runs ask at once: they wait longer and longer, at random, when AWS throttles them.
+patient = Config(retries={"mode": "standard", "total_max_attempts": 8})
+ec2: Any = boto3.client("ec2", config=patient)
+autoscaling: Any = boto3.client("autoscaling", config=patient)
 table: Any = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
@@ -61,7 +65,7 @@ def handler(event: Json, context: Any) -> str:
     instance = find_instance(instance_id)
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     group = tags.get(GROUP_TAG, "")
-    activities = find_activities(group or GROUP, instance_id)
+    activities = find_activities(group or GROUP, instance_id, at)
     if not (WATCH_ALL or is_ours(instance, group, activities)):
         return "not of the group"
     if not claim(instance_id, context.aws_request_id):
@@ -106,12 +110,24 @@ def find_instance(instance_id: str) -> Json:
     return next((instance for found in answer["Reservations"] for instance in found["Instances"]), {})
 
 
-def find_activities(group: str, instance_id: str) -> list[Json]:
-    """The group's activities that name the instance, latest first."""
-    answer = autoscaling.describe_scaling_activities(
-        AutoScalingGroupName=group, IncludeDeletedGroups=True, MaxRecords=100
-    )
-    return [activity for activity in answer["Activities"] if instance_id in activity.get("Description", "")]
+def find_activities(group: str, instance_id: str, at: str = "") -> list[Json]:
+    """The group's activities that name the instance, latest first; none from long before it was terminated.
+
+    Auto Scaling lists the latest first, a hundred in a page. What comes after the first page that names the instance is
+    from its earlier life, so that page is the last one to read.
+    """
+    oldest = datetime.fromisoformat(at) - LOOK_BACK if at else datetime.min.replace(tzinfo=UTC)
+    page: Json = {}
+    while True:
+        answer = autoscaling.describe_scaling_activities(
+            AutoScalingGroupName=group, IncludeDeletedGroups=True, MaxRecords=100, **page
+        )
+        activities = answer["Activities"]
+        named = [activity for activity in activities if instance_id in activity.get("Description", "")]
+        too_old = bool(activities) and activities[-1].get("StartTime", oldest) < oldest
+        if named or too_old or not answer.get("NextToken"):
+            return named
+        page = {"NextToken": answer["NextToken"]}
 
 
 def is_ours(instance: Json, group: str, activities: list[Json]) -> bool:

@@ -1,7 +1,8 @@
 """Deployments: bring a stack's resources from what is there to what its template says, or back.
 
 A resource whose resolved properties did not change is left alone; one that changed is updated in place,
-or replaced where the schema says so; the old ones go last. When anything fails, everything is undone.
+or replaced where the schema says so; the old ones go last. When anything fails, everything is undone, and what a
+deletion policy retains stays. A resource that cannot be deleted fails the roll-back of a creation.
 """
 
 import logging
@@ -116,7 +117,8 @@ class Deployment:
             cross_stack_resources=self.backend.exports,
         )
         self.map.load()
-        self.undo: list[Callable[[], object]] = []
+        self.undo: list[tuple[Resource, Callable[[], object]]] = []
+        self.created: list[Resource] = []
         self.obsolete: list[Resource] = []
 
     def run(self) -> None:
@@ -177,14 +179,14 @@ class Deployment:
         add_event(*event, current, f"{verb}_IN_PROGRESS")
         if current and not must_replace(current, wanted):
             update(current, wanted)
-            self.undo.append(lambda: update(wanted, current))
+            self.undo.append((wanted, lambda: update(wanted, current)))
         else:
             if current and not _is_explicit(wanted.cf_resource_type, wanted.declared):
                 wanted.generated_name = parsing.generate_resource_name(
                     wanted.cf_resource_type, self.stack.name, wanted.logical_resource_id
                 )
             create(self.stack, wanted)
-            self.undo.append(lambda: delete(self.stack, wanted, "DeletionPolicy", undoing=True))
+            self.created.append(wanted)
             if current:
                 self.obsolete.append(current)
         add_event(*event, wanted, f"{verb}_COMPLETE")
@@ -204,13 +206,25 @@ class Deployment:
         return outputs, exports
 
     def _roll_back(self, verb: str, reason: str) -> None:
+        """Take back what changed, then delete what is new; what an update cannot delete again, it leaves behind."""
         set_status(self.stack, f"{verb}_IN_PROGRESS", reason)
-        for step in reversed(self.undo):
+        failed = []
+        for resource, step in reversed(self.undo):
             try:
                 step()
-            except Exception:
-                log.exception("roll-back of %s", self.stack.name)
-        set_status(self.stack, f"{verb}_COMPLETE", reason)
+            except Exception as error:  # whatever a service's model raises
+                log.info("roll-back of %s failed", resource.logical_resource_id, exc_info=True)
+                event = (self.stack, resource.logical_resource_id, resource.cf_resource_type, resource)
+                add_event(*event, "UPDATE_FAILED", str(error))
+                failed.append(resource.logical_resource_id)
+        left = delete_each(self.stack, self.created, self.template, undoing=True)
+        if verb == "ROLLBACK":
+            self.stack.__dict__["live"] = Live({resource.logical_resource_id: resource for resource in left})
+            failed = [resource.logical_resource_id for resource in left]
+        if failed:
+            what = "delete" if verb == "ROLLBACK" else "update"
+            reason = f"The following resource(s) failed to {what}: [{', '.join(failed)}]. "
+        set_status(self.stack, f"{verb}_{'FAILED' if failed else 'COMPLETE'}", reason)
 
 
 def create(stack: Stack, wanted: Resource) -> None:
@@ -246,6 +260,26 @@ def update(current: Resource, wanted: Resource) -> None:
     )
 
 
+def delete_each(
+    stack: Stack, resources: list[Resource], template: dict[str, Any], *, undoing: bool = False
+) -> list[Resource]:
+    """Delete resources, the newest first; those that are left: what cannot be deleted, and what that depends on.
+
+    Args:
+        stack: Theirs.
+        resources: In the order of their creation.
+        template: Tells what depends on what.
+        undoing: Whether the operation that created them is being rolled back.
+    """
+    needs, needed, left = templates.needs(template.get("Resources", {})), set[str](), list[Resource]()
+    for resource in reversed(resources):
+        name = resource.logical_resource_id
+        if name in needed or not delete(stack, resource, "DeletionPolicy", undoing=undoing):
+            needed |= needs.get(name, set())
+            left.insert(0, resource)
+    return left
+
+
 def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = False) -> bool:
     """Delete a resource unless its policy retains it; whether it is no longer the stack's."""
     event = (stack, resource.logical_resource_id, resource.cf_resource_type, resource)
@@ -274,10 +308,11 @@ def delete_all(stack: Stack) -> None:
     state = live(stack)
     _check_exports(backend, stack, [])
     set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
-    left = [name for name, item in reversed(state.resources.items()) if not delete(stack, item, "DeletionPolicy")]
-    state.resources = {name: item for name, item in state.resources.items() if name in left}
+    left = delete_each(stack, [*state.resources.values()], stack.template_dict)
+    state.resources = {resource.logical_resource_id: resource for resource in left}
     if left:
-        set_status(stack, "DELETE_FAILED", f"The following resource(s) failed to delete: {', '.join(left)}")
+        names = ", ".join(state.resources)
+        set_status(stack, "DELETE_FAILED", f"The following resource(s) failed to delete: [{names}]. ")
         return
     for export in state.exports:
         backend.exports.pop(export.name, None)

@@ -1,9 +1,11 @@
-"""Where moto's CloudFormation API meets our deployments."""
+"""Where moto's CloudFormation API meets our deployments; a stack has one operation at a time."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.parsing import ResourceMap
 from moto.cloudformation.responses import CloudFormationResponse
@@ -17,6 +19,32 @@ from localcloud.hooks import instead
 
 Original = Any
 SSM_TYPE = "AWS::SSM::Parameter::Value<"
+
+#: What can only be deleted.
+DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"}
+
+_operations = threading.Condition()
+_busy: set[str] = set()  # ids of the stacks that have an operation in progress
+_names: set[str] = set()  # of stacks that are being created
+
+
+@contextmanager
+def _operation(stack: Stack, *, deleting: bool = False) -> Iterator[None]:
+    """Let nobody else change the stack meanwhile.
+
+    Raises:
+        ValidationError: Somebody else is changing it, or it can only be deleted.
+    """
+    with _operations:
+        if stack.stack_id in _busy or (stack.status in DEAD and not deleting):
+            raise ValidationError(message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
+        _busy.add(stack.stack_id)
+    try:
+        yield
+    finally:
+        with _operations:
+            _busy.remove(stack.stack_id)
+            _operations.notify_all()
 
 
 @instead(ResourceMap, "load_parameters")
@@ -65,7 +93,8 @@ def _create_output_map(_: Original, _self: Stack) -> None:
 
 @instead(Stack, "create_resources")
 def _create_resources(_: Original, self: Stack) -> None:
-    Deployment(self, self.template_dict, self.parameters).run()
+    with _operation(self):
+        Deployment(self, self.template_dict, self.parameters).run()
 
 
 @instead(Stack, "update")
@@ -81,16 +110,17 @@ def _update(
     parameters = parameters or {}
     if body == self.template_dict and parameters == self.parameters and tags in (None, self.tags):
         raise ValidationError(self.name, message="No updates are to be performed.")
-    self.tags = self.tags if tags is None else tags
-    self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
-    _deploy(self, template, body, parameters)
-    self.role_arn = role_arn
+    with _operation(self):
+        self.tags = self.tags if tags is None else tags
+        self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
+        _deploy(self, template, body, parameters)
+        self.role_arn = role_arn
 
 
 def _deploy(stack: Stack, template: str, body: dict[str, Any], parameters: dict[str, Any]) -> None:
     deployment = Deployment(stack, body, parameters)
     deployment.run()
-    if "ROLLBACK" not in stack.status:
+    if not stack.status.startswith("UPDATE_ROLLBACK"):
         stack.template, stack.template_dict, stack.parameters = template, body, parameters
         stack.resource_map, stack.description = deployment.map, body.get("Description")
 
@@ -100,7 +130,15 @@ def _create_stack(
     original: Original, self: CloudFormationBackend, name: str, template: str, *args: Any, **kw: Any
 ) -> Any:
     validate(templates.parse(template))  # before moto registers the stack
-    return original(self, name, template, *args, **kw)
+    with _operations:
+        if name in _names:
+            raise AlreadyExistsException(f"Stack [{name}] already exists")
+        _names.add(name)
+    try:
+        return original(self, name, template, *args, **kw)
+    finally:
+        with _operations:
+            _names.remove(name)
 
 
 @instead(CloudFormationBackend, "create_change_set")
@@ -120,11 +158,29 @@ def _update_parameters(original: Original, self: CloudFormationBackend, instance
 
 @instead(CloudFormationBackend, "delete_stack")
 def _delete_stack(_: Original, self: CloudFormationBackend, name_or_stack_id: str) -> None:
-    for stack in [s for s in self.stacks.values() if name_or_stack_id in (s.name, s.stack_id)]:
-        delete_all(stack)
+    for stack in [s for s in list(self.stacks.values()) if name_or_stack_id in (s.name, s.stack_id)]:
+        if stack.status == "DELETE_IN_PROGRESS":
+            continue
+        _wait_for_creation(stack)
+        with _operation(stack, deleting=True):
+            delete_all(stack)
         if stack.status == "DELETE_COMPLETE":
             self.change_sets = {key: found for key, found in self.change_sets.items() if found.stack is not stack}
             self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+
+
+def _wait_for_creation(stack: Stack) -> None:
+    """CloudFormation ends a creation when its stack is deleted; here the deletion waits for it.
+
+    Raises:
+        ValidationError: The stack is being updated.
+    """
+    with _operations:
+        while stack.stack_id in _busy:
+            if stack.status.startswith("UPDATE"):
+                message = f"Stack [{stack.stack_id}] cannot be deleted while in status {stack.status}"
+                raise ValidationError(message=message)
+            _operations.wait()
 
 
 # Change sets: moto looks for the name alone, but the CDK gives the change sets of all stacks one name.
@@ -159,8 +215,9 @@ def _delete_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult
 @instead(CloudFormationResponse, "execute_change_set")
 def _execute_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult:
     chosen = _change_set(self)
-    chosen.stack.tags = chosen.tags or {}
-    _deploy(chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
+    with _operation(chosen.stack):
+        chosen.stack.tags = chosen.tags or {}
+        _deploy(chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
     chosen.execution_status = "EXECUTE_COMPLETE"
     return EmptyResult()
 

@@ -121,19 +121,24 @@ def references(node: Any) -> Iterator[str]:
                 yield from references(value)
 
 
+def needs(resources: dict[str, Any]) -> dict[str, set[str]]:
+    """What each resource depends on, by logical name."""
+    graph = {}
+    for name, body in resources.items():
+        depends = body.get("DependsOn", [])
+        explicit = {depends} if isinstance(depends, str) else set(depends)
+        graph[name] = ({*references(body.get("Properties", {}))} | explicit) & resources.keys()
+    return graph
+
+
 def order(resources: dict[str, Any]) -> list[str]:
     """Logical names, each after everything it depends on.
 
     Raises:
         ValidationError: Resources depend on each other in a circle.
     """
-    graph = {}
-    for name, body in resources.items():
-        depends = body.get("DependsOn", [])
-        explicit = {depends} if isinstance(depends, str) else set(depends)
-        graph[name] = ({*references(body.get("Properties", {}))} | explicit) & resources.keys()
     try:
-        return list(TopologicalSorter(graph).static_order())
+        return list(TopologicalSorter(needs(resources)).static_order())
     except CycleError as error:
         raise ValidationError(message=f"Circular dependency between resources: {error.args[1]}") from error
 

@@ -142,3 +142,8 @@ def references(node: Any, resources: Json) -> Iterator[str]:
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def usual(value: Any, template: Json) -> str:
+    """A value as text, or its parameter's default."""
+    return str(template["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value)

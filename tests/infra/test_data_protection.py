@@ -11,8 +11,9 @@ import yaml
 
 import infra
 from infra.console import TEMPLATES
+from localcloud.parameter_groups import check
 
-from .conftest import Json, as_list, of_type
+from .conftest import Json, as_list, of_type, usual
 
 ALL = [*(kind.__name__ for kind, _ in TEMPLATES.values()), *TEMPLATES]
 SUPPORT: dict[str, Any] = yaml.safe_load(Path(infra.__path__[0], "support.yaml").read_text())
@@ -35,11 +36,6 @@ def names(node: Any) -> set[str]:
 def least(number: Any, template: Json) -> int:
     """A number, or the smallest that its parameter may be."""
     return int(template["Parameters"][number["Ref"]]["MinValue"] if isinstance(number, dict) else number)
-
-
-def usual(number: Any, template: Json) -> str:
-    """A number, or its parameter's default."""
-    return str(template["Parameters"][number["Ref"]]["Default"] if isinstance(number, dict) else number)
 
 
 def test_every_bucket_is_private_encrypted_and_reached_through_tls_alone(template: Json) -> None:
@@ -71,9 +67,14 @@ def test_every_relational_database_is_private_encrypted_backed_up_and_has_no_pas
         assert least(database["BackupRetentionPeriod"], template) >= 1, name
         assert "{{resolve:secretsmanager:" in json.dumps(database["MasterUserPassword"]), name
         [parameters] = [template["Resources"][group] for group in names(database["DBParameterGroupName"])]
-        assert {"require_secure_transport": "1", "rds.force_ssl": "1"}.items() & (
-            (key, str(value).replace("ON", "1")) for key, value in parameters["Properties"]["Parameters"].items()
-        ), f"{name}: TLS is not required"
+        required = {"require_secure_transport": "1", "rds.force_ssl": "1"}
+        assert required.items() & parameters["Properties"]["Parameters"].items(), f"{name}: TLS is not required"
+
+
+def test_every_parameter_of_a_database_has_a_value_that_rds_allows(template: Json) -> None:
+    for _, body in of_type(template, "AWS::RDS::DBParameterGroup"):
+        for name, value in body["Properties"]["Parameters"].items():
+            check(body["Properties"]["Family"], name, value)
 
 
 def test_graph_and_search_are_private_encrypted_and_signed_for(template: Json) -> None:

@@ -94,9 +94,9 @@ def template(request: pytest.FixtureRequest, all_templates: dict[str, Json]) -> 
 def test_stateful_resources_say_what_becomes_of_them_and_stay_by_default(template: Json) -> None:
     for name, body in template["Resources"].items():
         if body["Type"] in STATEFUL:
-            policy = "Delete" if name in TRANSIENT else "Retain"
-            policy = "Snapshot" if name in SNAPSHOTS else policy
-            assert (name, body.get("DeletionPolicy"), body.get("UpdateReplacePolicy")) == (name, policy, policy)
+            policies = ("Delete", "Delete") if name in TRANSIENT else ("RetainExceptOnCreate", "Retain")
+            policies = ("Snapshot", "Snapshot") if name in SNAPSHOTS else policies
+            assert (name, body.get("DeletionPolicy"), body.get("UpdateReplacePolicy")) == (name, *policies)
 
 
 def test_every_log_is_kept_for_a_limited_time(template: Json) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from infra.console import TEMPLATES
 
-from .conftest import Json, of_type, references
+from .conftest import Json, of_type, references, usual
 
 #: Types that hold nothing that could be lost. Every other type must say what becomes of it.
 STATELESS = re.compile(
@@ -16,6 +16,7 @@ STATELESS = re.compile(
     r"SQS::QueuePolicy|SecretsManager::(SecretTargetAttachment|RotationSchedule))"
 )
 ALL = [*(kind.__name__ for kind, _ in TEMPLATES.values()), *TEMPLATES]
+STAYS = {"Retain", "RetainExceptOnCreate"}
 BOTH_KEYS = {"allow_data_deletion": "true"}
 
 
@@ -28,16 +29,29 @@ def test_everything_that_holds_data_says_what_becomes_of_it(template: Json) -> N
     for name, body in template["Resources"].items():
         if not STATELESS.fullmatch(body["Type"]):
             assert body.get("DeletionPolicy"), name
-            assert body.get("UpdateReplacePolicy") == body["DeletionPolicy"], name
+            replaced = "Retain" if body["DeletionPolicy"] == "RetainExceptOnCreate" else body["DeletionPolicy"]
+            assert body.get("UpdateReplacePolicy") == replaced, name
+
+
+def test_nothing_that_a_failed_deployment_created_is_left_behind(template: Json) -> None:
+    """`Retain` holds when a creation rolls back, and a protected database cannot be deleted."""
+    for name, body in template["Resources"].items():
+        assert body.get("DeletionPolicy") != "Retain", name
+        properties = body.get("Properties", {})
+        for key in ("DeletionProtection", "DeletionProtectionEnabled"):
+            assert usual(properties.get(key, "false"), template).lower() == "false", name
+        attributes = properties.get("LoadBalancerAttributes", [])
+        protection = [each["Value"] for each in attributes if each["Key"] == "deletion_protection.enabled"]
+        assert "true" not in protection, name
 
 
 def test_what_stays_needs_nothing_that_goes(template: Json) -> None:
     """AWS cannot delete a subnet in which a database stays: the removal would fail half way."""
     resources = template["Resources"]
     for name, body in resources.items():
-        if body.get("DeletionPolicy") == "Retain":
+        if body.get("DeletionPolicy") in STAYS:
             needed = {each for each in references(body.get("Properties", {}), resources) if each != name}
-            assert {each for each in needed if resources[each].get("DeletionPolicy") != "Retain"} == set(), name
+            assert {each for each in needed if resources[each].get("DeletionPolicy") not in STAYS} == set(), name
 
 
 def test_every_log_group_is_the_stacks_own(template: Json) -> None:

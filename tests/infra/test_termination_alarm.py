@@ -211,7 +211,7 @@ def test_both_keys_together_delete_data_with_the_stack(elsewhere: Json) -> None:
 @pytest.mark.parametrize("key", ["allow_data_deletion", "termination_alarm.delete_data"])
 def test_one_key_deletes_nothing(synthesise: Callable[..., Json], key: str) -> None:
     for name, body in of_type(synthesise(FILE, {key: True}), "AWS::Logs::LogGroup"):
-        assert (name, body["DeletionPolicy"], body["UpdateReplacePolicy"]) == (name, "Retain", "Retain")
+        assert (name, body["DeletionPolicy"], body["UpdateReplacePolicy"]) == (name, "RetainExceptOnCreate", "Retain")
 
 
 def test_log_retention_is_a_setting(elsewhere: Json) -> None:

@@ -292,30 +292,38 @@ def test_the_database_is_mysql_private_encrypted_and_speaks_tls_alone(template: 
     assert (database["Engine"], database["EngineVersion"][:4]) == ("mysql", "8.4.")
     assert database["StorageEncrypted"] is True
     assert database["PubliclyAccessible"] is False
-    assert only(template, "AWS::RDS::DBParameterGroup")["Parameters"]["require_secure_transport"] == "ON"
+    assert only(template, "AWS::RDS::DBParameterGroup")["Parameters"]["require_secure_transport"] == "1"
     subnets = [subnet["Ref"] for subnet in only(template, "AWS::RDS::DBSubnetGroup")["SubnetIds"]]
     assert [name.startswith("NetworkVpcDatabase") for name in subnets] == [True, True]
 
 
-def test_the_database_is_backed_up_and_protected_until_both_keys_are_turned(template: Json, deletable: Json) -> None:
+def test_the_database_is_backed_up_and_kept_until_both_keys_are_turned(template: Json, deletable: Json) -> None:
     kept = template["Resources"]["DatabaseInstance"]
     assert (kept["Properties"]["BackupRetentionPeriod"], kept["Properties"]["PreferredBackupWindow"]) == (
         7,
         "03:00-04:00",
     )
-    assert kept["Properties"]["DeletionProtection"] is True
     assert kept["Properties"]["DeleteAutomatedBackups"] is False
-    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    gone = deletable["Resources"]["DatabaseInstance"]
-    assert gone["Properties"]["DeletionProtection"] is False
-    assert gone["DeletionPolicy"] == "Delete"
+    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert deletable["Resources"]["DatabaseInstance"]["DeletionPolicy"] == "Delete"
+
+
+def test_the_database_is_protected_once_the_setting_says_so(template: Json, synthesise: Callable[..., Json]) -> None:
+    """Protected from the start, it could not be deleted when a first deployment rolls back."""
+
+    def protected(context: Json) -> Any:
+        return synthesise("web-app.yaml", context)["Resources"]["DatabaseInstance"]["Properties"]["DeletionProtection"]
+
+    on = {"web_app.database_deletion_protection": True}
+    assert template["Resources"]["DatabaseInstance"]["Properties"]["DeletionProtection"] is False
+    assert protected(on) is True
+    assert protected(on | {"allow_data_deletion": True, "web_app.delete_data": True}) is False
 
 
 def test_one_key_deletes_nothing(synthesise: Callable[..., Json]) -> None:
     for key in ("allow_data_deletion", "web_app.delete_data"):
         database = synthesise("web-app.yaml", {key: True})["Resources"]["DatabaseInstance"]
-        assert database["Properties"]["DeletionProtection"] is True
-        assert database["DeletionPolicy"] == "Retain"
+        assert database["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_the_secret_is_attached_to_the_database(template: Json) -> None:

@@ -188,7 +188,7 @@ def retained(cloud: LocalCloud, stack: str) -> dict[str, str]:
     return {
         physical: kind
         for logical, (kind, physical) in resources(cloud, stack).items()
-        if template["Resources"][logical].get("DeletionPolicy") == "Retain"
+        if template["Resources"][logical].get("DeletionPolicy") == "RetainExceptOnCreate"
     }
 
 

@@ -1,4 +1,4 @@
-"""One running cloud for all modules here that do not look at what others left in it."""
+"""One running cloud for all modules here that do not look at what others left in it, and one that is hasty."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from localcloud import LocalCloud
+
+HASTE = "import sys; sys.setswitchinterval(1e-6)"  # threads take turns some thousand times more often
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,14 @@ def signed(cloud: LocalCloud, method: str, path: str) -> dict[str, str]:
     request.context["payload_signing_enabled"] = False
     S3SigV4Auth(credentials, "s3", environment["AWS_REGION"]).add_auth(request)
     return dict(request.headers)
+
+
+@pytest.fixture(scope="session")
+def hasty_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A local cloud whose threads interrupt each other as often as possible, so that what can go wrong does."""
+    folder = tmp_path_factory.mktemp("haste")
+    (folder / "sitecustomize.py").write_text(HASTE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        with LocalCloud(tmp_path_factory.mktemp("hasty-cloud")) as running:
+            yield running

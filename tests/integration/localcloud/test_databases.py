@@ -22,7 +22,7 @@ Resources:
   Subnets: {Type: 'AWS::RDS::DBSubnetGroup', Properties: {DBSubnetGroupDescription: all, SubnetIds: [!Ref Subnet]}}
   Parameters:
     Type: AWS::RDS::DBParameterGroup
-    Properties: {Family: mysql8.4, Description: TLS, Parameters: {require_secure_transport: 'ON'}}
+    Properties: {Family: mysql8.4, Description: TLS, Parameters: {require_secure_transport: '1'}}
   Database:
     Type: AWS::RDS::DBInstance
     Properties:
@@ -165,7 +165,8 @@ def test_an_updated_secret_keeps_what_the_attachment_wrote(cloud: LocalCloud, de
 def test_a_server_that_cannot_start_fails_the_instance_and_leaves_none(cloud: LocalCloud) -> None:
     rds = cloud.client("rds")
     rds.create_db_parameter_group(DBParameterGroupName="odd", DBParameterGroupFamily="mysql8.4", Description="odd")
-    wrong = {"ParameterName": "innodb_data_home_dir", "ParameterValue": "/none", "ApplyMethod": "pending-reboot"}
+    # Which MySQL has and MariaDB has not.
+    wrong = {"ParameterName": "character_set_server", "ParameterValue": "gb18030", "ApplyMethod": "pending-reboot"}
     rds.modify_db_parameter_group(DBParameterGroupName="odd", Parameters=[wrong])
     with pytest.raises(ClientError, match="did not start"):
         rds.create_db_instance(
@@ -177,3 +178,47 @@ def test_a_server_that_cannot_start_fails_the_instance_and_leaves_none(cloud: Lo
             DBParameterGroupName="odd",
         )
     assert "odd" not in [each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]]
+
+
+def _parameter(name: str, value: str) -> dict[str, str]:
+    return {"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            ("require_secure_transport", "ON"),
+            "Invalid parameter value: ON for: require_secure_transport allowed values are: 0,1",
+        ),
+        (("require_secure_transports", "1"), "Could not find parameter with name: require_secure_transports"),
+    ],
+)
+def test_a_parameter_that_rds_refuses_is_refused_and_none_beside_it_is_set(
+    cloud: LocalCloud, wrong: tuple[str, str], message: str
+) -> None:
+    rds, group = cloud.client("rds"), f"refused-{wrong[1].lower()}"
+    rds.create_db_parameter_group(DBParameterGroupName=group, DBParameterGroupFamily="mysql8.4", Description="d")
+    parameters = [_parameter("slow_query_log", "1"), _parameter(*wrong)]
+    with pytest.raises(ClientError) as caught:
+        rds.modify_db_parameter_group(DBParameterGroupName=group, Parameters=parameters)
+    error = caught.value.response["Error"]
+    assert (error["Code"], error["Message"]) == ("InvalidParameterValue", message)
+    assert rds.describe_db_parameters(DBParameterGroupName=group)["Parameters"] == []
+
+
+def test_a_template_with_a_parameter_that_rds_refuses_does_not_deploy(cloud: LocalCloud) -> None:
+    cloudformation = cloud.client("cloudformation")
+    body = TEMPLATE.replace("require_secure_transport: '1'", "require_secure_transport: 'ON'")
+    cloudformation.create_stack(StackName="Refused", TemplateBody=body)
+    stack = cloudformation.describe_stacks(StackName="Refused")["Stacks"][0]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "Invalid parameter value: ON for: require_secure_transport" in stack["StackStatusReason"]
+
+
+def test_clusters_have_parameters_of_their_own(cloud: LocalCloud) -> None:
+    rds, group = cloud.client("neptune"), {"DBClusterParameterGroupName": "graph"}
+    rds.create_db_cluster_parameter_group(**group, DBParameterGroupFamily="neptune1.4", Description="d")
+    rds.modify_db_cluster_parameter_group(**group, Parameters=[_parameter("neptune_enable_audit_log", "1")])
+    with pytest.raises(ClientError, match="Could not find parameter with name: audit_log"):
+        rds.modify_db_cluster_parameter_group(**group, Parameters=[_parameter("audit_log", "1")])

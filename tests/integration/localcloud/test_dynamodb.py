@@ -1,6 +1,12 @@
-"""DynamoDB's values of every kind come back as they were written: the plain ones take a shorter way than moto's."""
+"""DynamoDB: values come back as they were written, and a request takes effect as a whole or not at all."""
 
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
 
@@ -9,6 +15,11 @@ OTHERS: dict[str, Any] = {"no": {"BOOL": False}, "null": {"NULL": True}, "bytes"
 SETS: dict[str, Any] = {"texts": {"SS": ["a"]}, "numbers": {"NS": ["1"]}, "binaries": {"BS": [b"\x00"]}}
 SCALARS = PLAIN | OTHERS
 ITEM = {"k": {"S": "1"}, **SCALARS, **SETS, "map": {"M": SCALARS}, "list": {"L": [*SCALARS.values(), {"M": SETS}]}}
+
+CLIENTS = 8
+IS_NEW = "attribute_not_exists(k)"
+ONE = {":one": {"N": "1"}}
+Item = dict[str, Any]
 
 
 def test_values_of_every_kind_are_what_they_were(cloud: LocalCloud) -> None:
@@ -31,3 +42,284 @@ def test_values_of_every_kind_are_what_they_were(cloud: LocalCloud) -> None:
         ReturnValues="ALL_NEW",
     )
     assert counted["Attributes"] == {"k": {"S": "2"}, "number": {"N": "1"}}
+
+
+class Table:
+    """A table with a stream, and what its tests ask of it."""
+
+    def __init__(self, cloud: LocalCloud, name: str, *, sort_key: bool) -> None:
+        self.client, self._streams = cloud.client("dynamodb"), cloud.client("dynamodbstreams")
+        self.name, self.sort_key = name, sort_key
+        keys = [("k", "HASH"), *([("s", "RANGE")] if sort_key else [])]
+        description = self.client.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )["TableDescription"]
+        self._stream = description["LatestStreamArn"]
+        shard = self._streams.describe_stream(StreamArn=self._stream)["StreamDescription"]["Shards"][0]["ShardId"]
+        self._iterator = {"StreamArn": self._stream, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+
+    def key(self, name: str) -> Item:
+        return {"k": {"S": name}, **({"s": {"S": "sort"}} if self.sort_key else {})}
+
+    def get(self, name: str) -> Item | None:
+        item: Item | None = self.client.get_item(TableName=self.name, Key=self.key(name)).get("Item")
+        return item and {key: value for key, value in item.items() if key not in "ks"}
+
+    def put(self, name: str, **attributes: Any) -> None:
+        self.client.put_item(TableName=self.name, Item=self.key(name) | attributes)
+
+    def changes(self, name: str) -> list[tuple[str, Item | None, Item | None]]:
+        """What the stream tells of an item: the event, the image before and the image after."""
+        iterator = self._streams.get_shard_iterator(**self._iterator)["ShardIterator"]
+        records = self._streams.get_records(ShardIterator=iterator)["Records"]
+        return [
+            (record["eventName"], record["dynamodb"].get("OldImage"), record["dynamodb"].get("NewImage"))
+            for record in records
+            if record["dynamodb"]["Keys"] == self.key(name)
+        ]
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["hash-key", "sort-key"])
+def table(hasty_cloud: LocalCloud, request: pytest.FixtureRequest) -> Table:
+    return Table(hasty_cloud, f"atomic-{request.param}".lower(), sort_key=request.param)
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        yield pool
+
+
+def _code(call: Callable[[], Any]) -> str:
+    """The code of the error that a call ends with, or `done`."""
+    try:
+        call()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "done"
+
+
+# Many clients at once
+
+TAKE: dict[str, tuple[str, Callable[[Table, str], Any]]] = {
+    "put": (
+        "ConditionalCheckFailedException",
+        lambda table, name: table.client.put_item(
+            TableName=table.name, Item=table.key(name), ConditionExpression=IS_NEW
+        ),
+    ),
+    "update": (
+        "ConditionalCheckFailedException",
+        lambda table, name: table.client.update_item(
+            TableName=table.name,
+            Key=table.key(name),
+            UpdateExpression="SET n = :one",
+            ConditionExpression=IS_NEW,
+            ExpressionAttributeValues=ONE,
+        ),
+    ),
+    "expected": (
+        "ConditionalCheckFailedException",
+        lambda table, name: table.client.put_item(
+            TableName=table.name, Item=table.key(name), Expected={"k": {"Exists": False}}
+        ),
+    ),
+    "transaction": (
+        "TransactionCanceledException",
+        lambda table, name: table.client.transact_write_items(
+            TransactItems=[{"Put": {"TableName": table.name, "Item": table.key(name), "ConditionExpression": IS_NEW}}]
+        ),
+    ),
+    "statement": (
+        "DuplicateItemException",
+        lambda table, name: table.client.execute_statement(Statement=_insert(table, name)),
+    ),
+    "statements": (
+        "TransactionCanceledException",
+        lambda table, name: table.client.execute_transaction(TransactStatements=[{"Statement": _insert(table, name)}]),
+    ),
+}
+
+
+def _insert(table: Table, name: str) -> str:
+    attributes = ", ".join(f"'{key}': '{value['S']}'" for key, value in table.key(name).items())
+    return f'INSERT INTO "{table.name}" VALUE {{{attributes}}}'
+
+
+@pytest.mark.parametrize("way", TAKE)
+def test_one_of_many_takes_a_key_and_the_stream_tells_of_it_once(
+    table: Table, clients: ThreadPoolExecutor, way: str
+) -> None:
+    refusal, take = TAKE[way]
+    for number in range(20):
+        name = f"{way}-{number}"
+        codes = Counter(clients.map(lambda _, name=name: _code(lambda: take(table, name)), range(CLIENTS)))  # type: ignore[misc]
+        assert codes == {"done": 1, refusal: CLIENTS - 1}
+        assert [event for event, _, _ in table.changes(name)] == ["INSERT"]
+
+
+@pytest.mark.parametrize("way", ["update", "transaction", "old way"])
+def test_no_increment_is_lost(table: Table, clients: ThreadPoolExecutor, way: str) -> None:
+    name, target = f"counter-{way}", {"TableName": table.name, "Key": table.key(f"counter-{way}")}
+    expression = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": ONE}
+    old = {"AttributeUpdates": {"n": {"Action": "ADD", "Value": {"N": "1"}}}}
+    calls: dict[str, Callable[[int], Any]] = {
+        "update": lambda _: table.client.update_item(**target, **expression),
+        "old way": lambda _: table.client.update_item(**target, **old),
+        "transaction": lambda _: table.client.transact_write_items(TransactItems=[{"Update": target | expression}]),
+    }
+    [*clients.map(calls[way], range(100))]
+    assert table.get(name) == {"n": {"N": "100"}}
+    counts = [int(new["n"]["N"]) for _, _, new in table.changes(name) if new]
+    assert counts == [*range(1, 101)]
+
+
+def test_each_client_gets_another_value_before_its_change(table: Table, clients: ThreadPoolExecutor) -> None:
+    def exchange(number: int) -> str | None:
+        item = table.key("exchange") | {"n": {"N": str(number)}}
+        old: Item = table.client.put_item(TableName=table.name, Item=item, ReturnValues="ALL_OLD").get("Attributes", {})
+        return old["n"]["N"] if old else None
+
+    given = [*clients.map(exchange, range(100))]
+    last = table.get("exchange")
+    assert last
+    assert Counter([*given, last["n"]["N"]]) == dict.fromkeys([None, *map(str, range(100))], 1)
+
+
+def test_of_statements_that_change_one_version_one_succeeds(table: Table, clients: ThreadPoolExecutor) -> None:
+    table.put("versions", version={"S": "0"})
+    where = " AND ".join(f"{name} = ?" for name in [*table.key(""), "version"])
+    statement = f'UPDATE "{table.name}" SET version = ? WHERE {where}'  # noqa: S608 (the test's own table)
+
+    def change(number: int) -> str:
+        before, after = {"S": str(number // CLIENTS)}, {"S": str(number // CLIENTS + 1)}
+        values = [after, *table.key("versions").values(), before]
+        return _code(lambda: table.client.execute_statement(Statement=statement, Parameters=values))
+
+    for start in range(0, 80, CLIENTS):
+        codes = Counter(clients.map(change, range(start, start + CLIENTS)))
+        assert codes == {"done": 1, "ConditionalCheckFailedException": CLIENTS - 1}
+    assert table.get("versions") == {"version": {"S": "10"}}
+
+
+def test_a_cancelled_transaction_undoes_nothing_of_others(table: Table, clients: ThreadPoolExecutor) -> None:
+    check = {"TableName": table.name, "Key": table.key("nobody"), "ConditionExpression": "attribute_exists(k)"}
+
+    def work(number: int) -> str:
+        if number % 2:
+            return _code(lambda: table.put(f"other-{number}"))
+        steps = [{"Put": {"TableName": table.name, "Item": table.key(f"other-{number}")}}, {"ConditionCheck": check}]
+        return _code(lambda: table.client.transact_write_items(TransactItems=steps))
+
+    assert Counter(clients.map(work, range(80))) == {"done": 40, "TransactionCanceledException": 40}
+    assert [number for number in range(80) if table.get(f"other-{number}") is not None] == [*range(1, 80, 2)]
+
+
+# One request
+
+
+def test_a_cancelled_transaction_leaves_no_trace_and_says_why(table: Table) -> None:
+    table.put("kept", n={"N": "1"})
+    steps = [
+        {"Put": {"TableName": table.name, "Item": table.key("cancelled")}},
+        {
+            "Update": {
+                "TableName": table.name,
+                "Key": table.key("kept"),
+                "UpdateExpression": "ADD n :one",
+                "ExpressionAttributeValues": ONE,
+            }
+        },
+        {"Delete": {"TableName": table.name, "Key": table.key("kept-too")}},
+        {
+            "ConditionCheck": {
+                "TableName": table.name,
+                "Key": table.key("nobody"),
+                "ConditionExpression": "attribute_exists(k)",
+            }
+        },
+    ]
+    table.put("kept-too")
+    with pytest.raises(table.client.exceptions.TransactionCanceledException) as caught:
+        table.client.transact_write_items(TransactItems=steps)
+    codes = [reason["Code"] for reason in caught.value.response["CancellationReasons"]]
+    assert codes == ["None", "None", "None", "ConditionalCheckFailed"]
+    assert (table.get("cancelled"), table.get("kept"), table.get("kept-too")) == (None, {"n": {"N": "1"}}, {})
+    assert table.changes("cancelled") == []
+    assert [event for event, _, _ in (*table.changes("kept"), *table.changes("kept-too"))] == ["INSERT", "INSERT"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_update_that_fails_half_way_changes_nothing(table: Table, is_there: bool) -> None:
+    name = f"half-{is_there}"
+    if is_there:
+        table.put(name, a={"N": "1"})
+    large = {":large": {"S": "x" * 400 * 1024}, ":two": {"N": "2"}}
+    update = {"UpdateExpression": "SET a = :two, b = :large", "ExpressionAttributeValues": large}
+    call = {"TableName": table.name, "Key": table.key(name), **update}
+    assert _code(lambda: table.client.update_item(**call)) == "ValidationException"
+    assert table.get(name) == ({"a": {"N": "1"}} if is_there else None)
+    assert [event for event, _, _ in table.changes(name)] == ["INSERT"] * is_there
+
+
+def test_an_item_that_an_update_creates_enters_the_stream_once_and_whole(table: Table) -> None:
+    table.client.update_item(
+        TableName=table.name,
+        Key=table.key("created"),
+        UpdateExpression="SET n = :one",
+        ExpressionAttributeValues=ONE,
+    )
+    assert table.changes("created") == [("INSERT", None, table.key("created") | {"n": {"N": "1"}})]
+
+
+def test_a_batch_with_a_wrong_item_writes_none(table: Table) -> None:
+    puts = [{"PutRequest": {"Item": item}} for item in (table.key("batch"), {"other": {"S": "no key"}})]
+    assert _code(lambda: table.client.batch_write_item(RequestItems={table.name: puts})) == "ValidationException"
+    assert (table.get("batch"), table.changes("batch")) == (None, [])
+
+
+def test_a_transaction_of_statements_is_done_as_a_whole(table: Table) -> None:
+    table.put("there")
+    statements = [{"Statement": _insert(table, name)} for name in ("statement", "there")]
+    with pytest.raises(table.client.exceptions.TransactionCanceledException) as caught:
+        table.client.execute_transaction(TransactStatements=statements)
+    assert [reason["Code"] for reason in caught.value.response["CancellationReasons"]] == ["None", "DuplicateItem"]
+    assert (table.get("statement"), table.changes("statement")) == (None, [])
+    assert len(table.client.execute_transaction(TransactStatements=statements[:1])["Responses"]) == 1
+    assert table.get("statement") == {}
+
+
+def test_each_statement_of_a_batch_succeeds_or_fails_alone(table: Table) -> None:
+    statements = [{"Statement": _insert(table, name)} for name in ("alone", "alone", "alone-too")]
+    responses = table.client.batch_execute_statement(Statements=statements)["Responses"]
+    assert [response.get("Error", {}).get("Code") for response in responses] == [None, "DuplicateItem", None]
+    assert (table.get("alone"), table.get("alone-too")) == ({}, {})
+
+
+def test_a_transaction_that_is_sent_twice_is_done_once(table: Table) -> None:
+    update = {
+        "TableName": table.name,
+        "Key": table.key("twice"),
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": ONE,
+    }
+    token = f"token-{table.name}"
+    for _ in range(2):
+        table.client.transact_write_items(TransactItems=[{"Update": update}], ClientRequestToken=token)
+    assert table.get("twice") == {"n": {"N": "1"}}
+    other = [{"Update": update | {"UpdateExpression": "SET n = :one"}}]
+    code = _code(lambda: table.client.transact_write_items(TransactItems=other, ClientRequestToken=token))
+    assert code == "IdempotentParameterMismatchException"
+
+
+def test_a_transaction_names_an_item_once(table: Table) -> None:
+    puts = [
+        {"Put": {"TableName": table.name, "Item": table.key("double") | attribute}}
+        for attribute in ({}, {"n": {"N": "1"}})
+    ]
+    assert _code(lambda: table.client.transact_write_items(TransactItems=puts)) == "ValidationException"
+    assert table.get("double") is None

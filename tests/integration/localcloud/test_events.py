@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
 
@@ -150,6 +151,33 @@ def test_a_group_that_scales_in_says_so(cloud: LocalCloud, group: str) -> None:
     (gone,) = before - members(cloud, group)
     (cause,) = causes(cloud, group, gone)
     assert "shrinking the capacity from 2 to 1" in cause
+
+
+def test_the_activities_of_a_large_group_come_in_pages_whatever_begins_meanwhile(cloud: LocalCloud, group: str) -> None:
+    autoscaling = cloud.client("autoscaling")
+    autoscaling.update_auto_scaling_group(AutoScalingGroupName=group, MaxSize=120)
+    for size in (120, 0):
+        autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=size)
+    pages = []
+    for page in autoscaling.get_paginator("describe_scaling_activities").paginate(AutoScalingGroupName=group):
+        pages.append([activity["Description"] for activity in page["Activities"]])
+        autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=len(pages))
+    assert [len(page) for page in pages] == [100, 100, 40]
+    told = [description for page in pages for description in page]
+    assert len({*told}) == 240
+    assert all(description.startswith("Terminating") for description in told[:120])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [({"MaxRecords": 101}, "ValidationError"), ({"NextToken": "none"}, "InvalidNextToken")],
+)
+def test_a_page_of_activities_is_refused_as_auto_scaling_refuses_it(
+    cloud: LocalCloud, group: str, wrong: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        cloud.client("autoscaling").describe_scaling_activities(AutoScalingGroupName=group, **wrong)
+    assert caught.value.response["Error"]["Code"] == code
 
 
 def test_a_group_replaces_an_unhealthy_instance_and_says_why(cloud: LocalCloud, group: str, eventually: Any) -> None:

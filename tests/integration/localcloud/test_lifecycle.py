@@ -374,6 +374,14 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalCloudError, match="file cannot be made: "):
         LocalCloud(tmp_path / "file").start()
+    (tmp_path / "server.log").write_text("mine")
+    with pytest.raises(LocalCloudError, match=r"server\.log is not a local cloud's"):
+        LocalCloud(tmp_path).start()
+    assert (tmp_path / "server.log").read_text() == "mine"
+    (tmp_path / "cloud" / "state.json").mkdir(parents=True)
+    with pytest.raises(LocalCloudError, match=r"state\.json cannot be removed: "):
+        LocalCloud(tmp_path / "cloud").start()
+    (tmp_path / "cloud" / "state.json").rmdir()
     (tmp_path / "cloud" / "data").mkdir(parents=True)
     (tmp_path / "cloud" / "data" / "thesis.tex").touch()
     with pytest.raises(LocalCloudError, match="data holds files that are not Groundwork's"):

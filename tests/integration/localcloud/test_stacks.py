@@ -223,6 +223,77 @@ def test_deletion_keeps_what_its_policy_retains(cloud: LocalCloud, name: str) ->
     assert ("Kept", "DELETE_SKIPPED") in events(cloud, stack)
 
 
+@pytest.mark.parametrize(
+    ("policy", "stays"), [("Delete", False), ("Snapshot", False), ("RetainExceptOnCreate", False), ("Retain", True)]
+)
+def test_a_creation_that_rolls_back_leaves_only_what_its_policy_retains_even_then(
+    cloud: LocalCloud, name: str, policy: str, stays: bool
+) -> None:
+    data = bucket(BucketName=f"{name}-data") | {"DeletionPolicy": policy}
+    stack = create(cloud, name, template(Data=data, Taken=taken(cloud) | {"DependsOn": "Data"}))
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    buckets = {each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"]}
+    assert (f"{name}-data" in buckets) == stays
+    assert (("Data", "DELETE_SKIPPED") in events(cloud, name)) == stays
+
+
+def test_an_update_that_rolls_back_leaves_nothing_that_it_created(cloud: LocalCloud, name: str) -> None:
+    before = template(First=bucket(BucketName=f"{name}-first") | {"DeletionPolicy": "RetainExceptOnCreate"})
+    create(cloud, name, before)
+    second = bucket(BucketName=f"{name}-second") | {"DeletionPolicy": "RetainExceptOnCreate"}
+    after = {**json.loads(before)["Resources"], "Second": second, "Taken": taken(cloud) | {"DependsOn": "Second"}}
+    assert update(cloud, name, template(**after))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    buckets = {each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"]}
+    assert {f"{name}-first", f"{name}-second"} & buckets == {f"{name}-first"}
+    cloud.client("cloudformation").delete_stack(StackName=name)
+    assert f"{name}-first" in {each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"]}
+
+
+def test_a_protected_database_fails_the_roll_back_of_its_creation_and_keeps_what_it_needs(
+    cloud: LocalCloud, name: str
+) -> None:
+    """As on AWS: RDS refuses to delete it, and CloudFormation leaves what it depends on alone."""
+    body = json.loads(
+        template(
+            Vpc={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+            Subnet={"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}},
+            Subnets={
+                "Type": "AWS::RDS::DBSubnetGroup",
+                "Properties": {"DBSubnetGroupDescription": "d", "SubnetIds": [{"Ref": "Subnet"}]},
+            },
+            Database={
+                "Type": "AWS::RDS::DBInstance",
+                "DeletionPolicy": "RetainExceptOnCreate",
+                "Properties": {
+                    "DBInstanceIdentifier": name,
+                    "Engine": "mysql",
+                    "DBInstanceClass": "db.t4g.micro",
+                    "AllocatedStorage": "20",
+                    "MasterUsername": "me",
+                    "MasterUserPassword": "long-enough",
+                    "DBSubnetGroupName": {"Ref": "Subnets"},
+                    "DeletionProtection": True,
+                },
+            },
+            Data=bucket(),
+            Taken=taken(cloud) | {"DependsOn": ["Database", "Data"]},
+        )
+    )
+    stack = create(cloud, name, json.dumps(body))
+    assert stack["StackStatus"] == "ROLLBACK_FAILED"
+    left = ["Database", "Subnet", "Subnets", "Vpc"]
+    assert sorted(ids(cloud, name)) == left
+    assert all(resource in stack["StackStatusReason"] for resource in left)
+    failures = cloud.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    reasons = [event["ResourceStatusReason"] for event in failures if event["ResourceStatus"] == "DELETE_FAILED"]
+    assert len(reasons) == 1
+    assert "Cannot delete protected DB Instance" in reasons[0]
+    with pytest.raises(ClientError, match="is in ROLLBACK_FAILED state and can not be updated"):
+        update(cloud, name, template(Data=bucket()))
+    cloud.client("rds").modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=False)
+    cloud.client("rds").delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
 def test_a_bucket_with_objects_fails_the_deletion_by_name(cloud: LocalCloud, name: str) -> None:
     create(cloud, name, template(Data=bucket()))
     full = ids(cloud, name)["Data"]

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -240,6 +241,89 @@ def test_another_instances_activity_says_nothing(logger: ModuleType, account: Ac
     account.activities = [terminating(SCALE_IN["Cause"], "i-0fedcba9876543210")]
     logger.handler(state_change(), run("1"))
     assert [line["class"] for line in lines()] == ["person-or-program"]
+
+
+class Pages:
+    """A group's activities as Auto Scaling lists them: a hundred in a page, the latest first."""
+
+    def __init__(self, activities: list[Json], *, size: int = 100) -> None:
+        self.activities, self.size, self.read = activities, size, 0
+
+    def describe_scaling_activities(self, MaxRecords: int, NextToken: str = "0", **_: Any) -> Json:  # noqa: N803
+        start, end = int(NextToken), int(NextToken) + min(MaxRecords, self.size)
+        self.read += 1
+        more = {"NextToken": str(end)} if end < len(self.activities) else {}
+        return {"Activities": self.activities[start:end], **more}
+
+
+def named(number: int) -> str:
+    return f"i-{number:017x}"
+
+
+@pytest.mark.parametrize("size", [100, 30])
+def test_of_a_group_that_shrinks_to_nothing_no_termination_is_counted(
+    logger: ModuleType, account: Account, lines: Lines, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    activities = [terminating(SCALE_IN["Cause"], named(number)) for number in range(1000)]
+    monkeypatch.setattr(logger, "autoscaling", Pages(activities, size=size))
+    for number in range(0, 1000, 9):
+        account.instances = [BY_USER | {"InstanceId": named(number)}]
+        logger.handler(state_change(instance_id=named(number)), run("1"))
+    told = lines()
+    assert len(told) == 112
+    assert {(line["class"], line["counted"]) for line in told} == {("scale-in", False)}
+
+
+@pytest.mark.parametrize(("number", "pages"), [(0, 1), (99, 1), (100, 2), (999, 10)])
+def test_activities_are_read_until_they_name_the_instance(
+    logger: ModuleType, monkeypatch: pytest.MonkeyPatch, number: int, pages: int
+) -> None:
+    group = Pages([terminating(SCALE_IN["Cause"], named(other)) for other in range(1000)])
+    monkeypatch.setattr(logger, "autoscaling", group)
+    assert len(logger.find_activities(GROUP, named(number))) == 1
+    assert group.read == pages
+
+
+def test_an_instance_that_no_activity_terminated_is_looked_for_until_its_launch(
+    logger: ModuleType, account: Account, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched = {"Description": f"Launching a new EC2 instance: {INSTANCE}", "Cause": "At ... was launched"}
+    others = [terminating(SCALE_IN["Cause"], named(other)) for other in range(1000)]
+    group = Pages([*others[:150], launched, *others[150:]])
+    monkeypatch.setattr(logger, "autoscaling", group)
+    account.instances = [BY_USER]
+    logger.handler(state_change(), run("1"))
+    assert [(line["class"], line["counted"]) for line in lines()] == [("person-or-program", True)]
+    assert group.read == 2
+
+
+def test_activities_from_long_before_the_termination_are_not_read(
+    logger: ModuleType, account: Account, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminated = datetime(2026, 11, 11, 21, 29, 54, tzinfo=UTC)
+    others = [
+        terminating(SCALE_IN["Cause"], named(other)) | {"StartTime": terminated - timedelta(hours=other)}
+        for other in range(1000)
+    ]
+    group = Pages(others)
+    monkeypatch.setattr(logger, "autoscaling", group)
+    account.instances = [BY_USER]
+    logger.handler(state_change(), run("1"))
+    assert [line["class"] for line in lines()] == ["person-or-program"]
+    assert group.read == 1
+    group.read, account.instances = 0, [BY_USER | {"InstanceId": named(60)}]
+    logger.handler(state_change(instance_id=named(60)), run("1"))  # delayed by a lifecycle hook for two days and a half
+    assert [line["class"] for line in lines()] == ["scale-in"]
+
+
+def test_a_page_without_activities_is_not_the_last_one(
+    logger: ModuleType, account: Account, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([{"Activities": [], "NextToken": "more"}, {"Activities": [SCALE_IN]}])
+    monkeypatch.setattr(logger, "autoscaling", SimpleNamespace(describe_scaling_activities=lambda **_: next(answers)))
+    account.instances = [BY_USER]
+    logger.handler(state_change(), run("1"))
+    assert [line["class"] for line in lines()] == ["scale-in"]
 
 
 def test_a_failing_service_fails_the_run_and_the_next_attempt_succeeds(

@@ -62,5 +62,5 @@ def test_it_is_no_longer_in_place_when_the_folder_was_removed_or_made_again(tmp_
 
 def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / lock.NAME).mkdir()
-    with pytest.raises(LocalCloudError, match=r"lock cannot be written: Is a directory\."):
+    with pytest.raises(LocalCloudError, match=r"cloud\.lock cannot be written: Is a directory\."):
         lock.Lock(tmp_path)

@@ -153,6 +153,18 @@ def test_who_cannot_ask_aws_any_more_is_told_how_to_come_back(
     assert "groundwork logs i-0123456789abcdef0 --follow" in left.value.advice
 
 
+def test_a_log_is_read_to_its_end_though_a_page_before_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {None: (["first"], "1"), "1": ([], "2"), "2": (["last"], "3"), "3": ([], "3")}
+
+    class Logs:
+        def get_log_events(self, nextToken: str | None = None, **_: Any) -> dict[str, Any]:  # noqa: N803
+            messages, token = pages[nextToken]
+            return {"events": [{"message": message} for message in messages], "nextForwardToken": token}
+
+    monkeypatch.setattr(follow, "client", lambda _: Logs())
+    assert list(follow.Log(GROUP).of_instance(Instance.name)) == ["first", "last"]
+
+
 def test_only_instances_of_ours_are_cancelled(instance: Instance) -> None:
     with pytest.raises(InputError, match="i-0000: This is not a one-off instance of the stack"):
         commands.cancel("i-0000")

@@ -227,8 +227,7 @@ class Log:
                     return
                 raise
             yield from (event["message"] for event in page["events"])
-            if page["nextForwardToken"] == self._tokens.get(stream) or not page["events"]:
-                self._tokens[stream] = page["nextForwardToken"]
+            if page["nextForwardToken"] == self._tokens.get(stream):  # the end; a page before it may be empty
                 return
             self._tokens[stream] = page["nextForwardToken"]
 
