@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := .venv/.installed
 
 # The heavy imports of both demonstration and tests, each of which some of their hundred processes repeat.
-IMPORTS := groundwork.__main__, infra.check.__main__, localcloud.server, moto.server, torch._dynamo, torchvision, \
+IMPORTS := groundwork.__main__, infra.check.__main__, localcloud.cloud.server, moto.server, torch._dynamo, torchvision, \
 	workloads.devops_metrics.plots, workloads.movie_rental.commands, workloads.movie_rental.engines, \
 	workloads.storefront.application, workloads.training.models.delivery_time, workloads.training.models.digit_gan
 
@@ -97,7 +97,7 @@ node:
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
 
 programs:
-	.venv/bin/python -m localcloud.engines
+	.venv/bin/python -m localcloud.engines.programs
 
 checkers:
 	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .groundwork/checks

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from measurement import circumstances, record, seconds, spread
 
 from localcloud import LocalCloud
-from localcloud.cloud import CDK_SETTINGS
+from localcloud.cloud.local_cloud import CDK_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -36,7 +36,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from measurement import circumstances, record, recorded
 
-from localcloud import influxdb, processes
+from localcloud.cloud import processes
+from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.devops_metrics.anomalies import evaluate
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.queries import QUERIES, ask

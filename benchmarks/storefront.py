@@ -39,7 +39,8 @@ from measurement import circumstances, record
 
 from contract.stacks import WebAppOutput
 from groundwork.site import STACK, Site, storefront
-from localcloud import LocalCloud, engines
+from localcloud import LocalCloud
+from localcloud.engines import programs as engines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -17,9 +17,11 @@ from typing import Annotated
 import typer
 
 from contract.stacks import StackName
-from localcloud import LocalCloud, apache, processes
+from localcloud import LocalCloud
+from localcloud.cloud import processes
 from localcloud.commands import named
-from localcloud.engines import find
+from localcloud.engines import apache
+from localcloud.engines.programs import find
 from localcloud.errors import LocalCloudError
 
 STACK = StackName.WEB_APP

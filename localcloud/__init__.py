@@ -1,6 +1,6 @@
 """moto, completed: what makes the stacks and their jobs run on a laptop."""
 
-from localcloud.cloud import LocalCloud
+from localcloud.cloud.local_cloud import LocalCloud
 from localcloud.errors import LocalCloudError
 
 __all__ = ["LocalCloud", "LocalCloudError"]

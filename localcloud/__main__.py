@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from localcloud.cloud import LocalCloud
+from localcloud.cloud.local_cloud import LocalCloud
+from localcloud.cloud.lock import Lock
+from localcloud.cloud.server import serve
 from localcloud.errors import LocalCloudError
-from localcloud.lock import Lock
-from localcloud.server import serve
 
 
 def main() -> None:

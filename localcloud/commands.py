@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError
 
-from localcloud.cloud import DEFAULT, NAMED, LocalCloud
+from localcloud.cloud.inventory import inventory
+from localcloud.cloud.local_cloud import DEFAULT, NAMED, LocalCloud
+from localcloud.cloud.server import serve
 from localcloud.errors import LocalCloudError
-from localcloud.inventory import inventory
-from localcloud.server import serve
 
 app = typer.Typer(help="A cloud on this machine, for the stacks and their jobs.", no_args_is_help=True)
 

@@ -17,7 +17,7 @@ from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud import LocalCloud
-from localcloud.account import CHOSEN_SECRET
+from localcloud.cloud.account import CHOSEN_SECRET
 
 gc.set_threshold(50_000, 50)  # what is imported are a million objects, and none is garbage
 WORKER = "PYTEST_XDIST_WORKER" in os.environ

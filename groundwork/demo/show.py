@@ -18,7 +18,8 @@ from groundwork.demo.monitoring import monitor
 from groundwork.demo.movie_rental import move
 from groundwork.demo.storefront import visit
 from groundwork.demo.training import train
-from localcloud import LocalCloud, disposable
+from localcloud import LocalCloud
+from localcloud.cloud import disposable
 
 #: The file by which a folder of results is known, so that the next demonstration may replace it.
 MARK = ".groundwork-demo"

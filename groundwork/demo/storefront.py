@@ -12,7 +12,8 @@ from contract.stacks import WebAppOutput
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from groundwork.site import STACK, Site, storefront
-from localcloud import LocalCloud, engines
+from localcloud import LocalCloud
+from localcloud.engines import programs as engines
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 

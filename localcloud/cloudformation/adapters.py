@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.background import client
+from localcloud.cloud.background import client
 from localcloud.cloudformation.translation import Properties
 
 

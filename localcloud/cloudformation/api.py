@@ -15,7 +15,7 @@ import jmespath  # type: ignore[import-untyped]
 import yaml
 from moto.core.common_models import CloudFormationModel
 
-from localcloud.background import client
+from localcloud.cloud.background import client
 from localcloud.cloudformation import adapters
 from localcloud.cloudformation.translation import Properties, known, member_names
 

@@ -14,7 +14,7 @@ from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, Event, Stack, cloudformation_backends
 from moto.cloudformation.parsing import Export, Output, ResourceMap
 
-from localcloud.account import ACCOUNT, REGION
+from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloudformation import references, schemas, templates
 
 if TYPE_CHECKING:

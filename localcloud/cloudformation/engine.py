@@ -12,7 +12,7 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ssm.models import ssm_backends
 
-from localcloud.account import ACCOUNT, REGION
+from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloudformation import templates
 from localcloud.cloudformation.deployment import Deployment, delete_all, live, validate
 from localcloud.hooks import instead

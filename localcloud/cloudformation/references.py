@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from localcloud.background import client
+from localcloud.cloud.background import client
 
 REFERENCE = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure|ssm):([^}]+)\}\}")
 SECRET = re.compile(r"(?P<secret>.+?)(:SecretString(:(?P<key>[^:]*)(:.*)?)?)?")

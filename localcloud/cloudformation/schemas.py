@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from localcloud.account import REGION
+from localcloud.cloud.account import REGION
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec

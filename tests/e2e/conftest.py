@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from localcloud import engines
+from localcloud.engines import programs as engines
 
 
 @pytest.fixture(scope="module")

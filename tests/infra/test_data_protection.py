@@ -11,7 +11,7 @@ import yaml
 
 import infra
 from infra.console import TEMPLATES
-from localcloud.parameter_groups import check
+from localcloud.services.rds.parameter_groups import check
 
 from .conftest import Json, as_list, of_type, usual
 

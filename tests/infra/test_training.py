@@ -16,7 +16,7 @@ from contract.metrics import Namespace
 from contract.workloads import TRAINING
 from infra.code import LOADER, PACKAGES, PROJECT
 from infra.training.one_off import SCRIPT
-from localcloud import engines
+from localcloud.engines import programs as engines
 from workloads import bootstrap
 from workloads.training.runtime.cloudwatch import PROBLEMS, PUBLISHED
 

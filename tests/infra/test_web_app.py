@@ -11,7 +11,7 @@ import pytest
 
 from infra.config import Config, ConfigError
 from infra.web_app.servers import SCRIPT
-from localcloud.engines import environment, find
+from localcloud.engines.programs import environment, find
 
 from .conftest import Json, Synthesised, as_list, of_type, only, statements
 

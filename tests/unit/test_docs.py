@@ -18,7 +18,7 @@ from botocore import xform_name
 
 from groundwork.__main__ import app
 from infra.config import Config
-from localcloud.engines import PACKAGES
+from localcloud.engines.programs import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]

@@ -18,7 +18,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from playwright.sync_api import Browser, Page
 
-from localcloud import LocalCloud, neptune, processes
+from localcloud import LocalCloud
+from localcloud.cloud import processes
+from localcloud.services.neptune import behaviour as neptune
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, Page, expect
 
-from localcloud import processes
+from localcloud.cloud import processes
 from tests.e2e.accessibility import CONTRAST
 from tests.integration.storefront.conftest import Shop, empty_shop, shop
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from groundwork.__main__ import app, main
 from infra.console import FOLDER, TEMPLATES
 from localcloud import LocalCloud
-from localcloud.inventory import inventory
+from localcloud.cloud.inventory import inventory
 
 Json = dict[str, Any]
 

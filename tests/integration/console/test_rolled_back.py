@@ -8,8 +8,8 @@ import pytest
 
 from infra.console import FOLDER, TEMPLATES
 from localcloud import LocalCloud
+from localcloud.cloud.inventory import inventory
 from localcloud.cloudformation import templates
-from localcloud.inventory import inventory
 
 pytestmark = pytest.mark.timeout(600)
 

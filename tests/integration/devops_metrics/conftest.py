@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import LocalCloud, influxdb, processes
+from localcloud import LocalCloud
+from localcloud.cloud import processes
+from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.settings import FleetSettings

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from contract.errors import InputError, UnavailableError
-from localcloud import influxdb, influxdb_server, processes
-from localcloud.certificates import Certificate, issue
+from localcloud.cloud import processes
+from localcloud.cloud.certificates import Certificate, issue
+from localcloud.engines import influxdb_server
+from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.timeseries.connection import address
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.row import Row

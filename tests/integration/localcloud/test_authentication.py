@@ -20,8 +20,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
-from localcloud.account import CHOSEN_SECRET
-from localcloud.peer import same_user
+from localcloud.access.peer import same_user
+from localcloud.cloud.account import CHOSEN_SECRET
 
 #: Of each kind of protocol one service, an operation that needs no arguments, and the service's names of two errors:
 #: a key that is not known, and a wrong signature.

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from localcloud import influxdb, processes
+from localcloud.cloud import processes
+from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 
 ACCESS = {"username": "admin", "password": "secret"}
 HEADERS = {"Authorization": "Basic " + base64.b64encode(b"admin:secret").decode()}

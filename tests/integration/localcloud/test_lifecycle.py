@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from localcloud import LocalCloud, LocalCloudError, lock, outside
+from localcloud import LocalCloud, LocalCloudError
+from localcloud.cloud import lock, outside
 
 Groundwork = Callable[..., subprocess.CompletedProcess[str]]
 ACCESS = {"MasterUsername": "boss", "MasterUserPassword": "a long password"}
@@ -181,7 +182,7 @@ def test_a_cloud_that_hears_nothing_is_killed(
     cloud = cloud_of(tmp_path)
     assert groundwork("up").returncode == 0
     os.kill(cloud.pid, signal.SIGSTOP)
-    monkeypatch.setattr("localcloud.cloud.STOP_SECONDS", 1)
+    monkeypatch.setattr("localcloud.cloud.local_cloud.STOP_SECONDS", 1)
     assert cloud.stop()
     assert not cloud.running
     assert not (cloud.folder / "state.json").exists()

@@ -8,8 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from localcloud import neptune, processes
-from localcloud.certificates import issue
+from localcloud.cloud import processes
+from localcloud.cloud.certificates import issue
+from localcloud.services.neptune import behaviour as neptune
 
 ACCESS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": "l", "aws_secret_access_key": "l"}
 

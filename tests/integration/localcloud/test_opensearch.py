@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from opensearchpy import ConflictError, OpenSearch, RequestError, helpers
 
-from localcloud import opensearch, processes
-from localcloud.certificates import issue
+from localcloud.cloud import processes
+from localcloud.cloud.certificates import issue
+from localcloud.services.opensearch import behaviour as opensearch
 
 DIMENSION = 8
 FILMS = 200

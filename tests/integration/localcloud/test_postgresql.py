@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from localcloud import outside, postgresql
-from localcloud.postgresql import Server
+from localcloud.cloud import outside
+from localcloud.engines import postgresql
+from localcloud.engines.postgresql import Server
 
 ACCESS = {"username": "boss'\"s", "password": 'it\'s \\ "secret"'}
 

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from localcloud import LocalCloud, influxdb, neptune, opensearch, processes
+from localcloud import LocalCloud
+from localcloud.cloud import processes
+from localcloud.services.neptune import behaviour as neptune
+from localcloud.services.opensearch import behaviour as opensearch
+from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 
 STARTS: dict[str, Callable[..., tuple[object, int]]] = {
     "OpenSearch": opensearch.start,

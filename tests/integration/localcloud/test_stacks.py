@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 import localcloud.cloudformation
 from localcloud import LocalCloud
+from localcloud.cloud.inventory import inventory
 from localcloud.cloudformation import templates
-from localcloud.inventory import inventory
 
 EVERY_TYPE = Path(__file__).with_name("every_type.yaml")
 ROWS = Path(localcloud.cloudformation.__path__[0]) / "types.yaml"

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import LocalCloud, influxdb, neptune, opensearch, postgresql, processes
+from localcloud import LocalCloud
+from localcloud.cloud import processes
+from localcloud.engines import postgresql
+from localcloud.services.neptune import behaviour as neptune
+from localcloud.services.opensearch import behaviour as opensearch
+from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph

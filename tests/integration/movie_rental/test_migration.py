@@ -13,7 +13,8 @@ from typing import Any, LiteralString
 import pytest
 
 from contract.errors import GroundworkError, InputError, UnavailableError
-from localcloud import neptune, processes
+from localcloud.cloud import processes
+from localcloud.services.neptune import behaviour as neptune
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import customer, database
 from workloads.movie_rental.engines import Engines

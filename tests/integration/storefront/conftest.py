@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
-from localcloud import LocalCloud, mariadb
+from localcloud import LocalCloud
+from localcloud.engines import mariadb
 from workloads.rental_company.generated import GeneratedCompany
 from workloads.storefront import application, migrations
 from workloads.storefront.assets import Assets

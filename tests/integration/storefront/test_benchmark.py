@@ -13,7 +13,7 @@ from sqlalchemy import text
 from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 
-from localcloud.certificates import issue
+from localcloud.cloud.certificates import issue
 
 from .conftest import Shop
 

@@ -228,7 +228,7 @@ def test_a_server_that_is_not_the_databases_gets_no_password(
     empty_shop: Shop, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The certificate of another authority: the connection ends before any password travels."""
-    from localcloud.certificates import issue  # noqa: PLC0415 - here alone
+    from localcloud.cloud.certificates import issue  # noqa: PLC0415 - here alone
 
     monkeypatch.setenv("STOREFRONT_DATABASE_CA", str(issue(tmp_path, tmp_path).authority))
     with pytest.raises(InputError, match=r"The certificate of MySQL is not trusted: .*certificate verify failed"):

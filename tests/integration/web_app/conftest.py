@@ -17,8 +17,9 @@ import pytest
 
 from groundwork import site
 from groundwork.site import SERVER_FILES, Site
-from localcloud import LocalCloud, apache
-from localcloud.apache import Apache
+from localcloud import LocalCloud
+from localcloud.engines import apache
+from localcloud.engines.apache import Apache
 
 PROJECT = Path(__file__).parents[3]
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from groundwork.site import SERVER_FILES, Site
-from localcloud import LocalCloud, processes
-from localcloud.apache import Apache
+from localcloud import LocalCloud
+from localcloud.cloud import processes
+from localcloud.engines.apache import Apache
 
 from .conftest import get
 

@@ -10,8 +10,9 @@ import pytest
 
 from groundwork import site
 from groundwork.site import SERVER_FILES, Site
-from localcloud import LocalCloud, processes
-from localcloud.apache import Apache
+from localcloud import LocalCloud
+from localcloud.cloud import processes
+from localcloud.engines.apache import Apache
 from localcloud.errors import LocalCloudError
 
 from .conftest import Echo, get

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from contract.metrics import Namespace
 from localcloud import LocalCloud
-from localcloud.certificates import issue
+from localcloud.cloud.certificates import issue
 
 from .conftest import deploy
 

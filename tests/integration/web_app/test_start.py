@@ -24,8 +24,10 @@ import pymysql
 import pytest
 import urllib3
 
-from localcloud import LocalCloud, apache, processes
-from localcloud.engines import environment, find
+from localcloud import LocalCloud
+from localcloud.cloud import processes
+from localcloud.engines import apache
+from localcloud.engines.programs import environment, find
 
 DOWNLOAD = """\
 import sys, boto3

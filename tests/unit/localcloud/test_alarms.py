@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.alarms import judge
+from localcloud.services.cloudwatch.alarms import judge
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud import engines
+from localcloud.engines import programs as engines
 from localcloud.errors import LocalCloudError
 
 
@@ -46,7 +46,9 @@ def test_a_whole_chromium_does_where_its_shell_is_missing(nowhere: Path) -> None
 
 
 def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
-    with pytest.raises(LocalCloudError, match=r"influxd is missing\. Run `.*python.* -m localcloud\.engines`") as error:
+    with pytest.raises(
+        LocalCloudError, match=r"influxd is missing\. Run `.*python.* -m localcloud\.engines\.programs`"
+    ) as error:
         engines.find("influxd")
     assert "\n" not in str(error.value)
 

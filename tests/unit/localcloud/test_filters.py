@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.filters import PatternError, compile_pattern, select
+from localcloud.services.logs.filter_patterns import PatternError, compile_pattern, select
 
 EVENT = {"event": "sale", "cost": 30, "paid": True, "note": None, "shop": {"id": 1, "tags": ["a", "b"]}, "a b": "x"}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import LocalCloudError, disposable, outside, remains
+from localcloud import LocalCloudError
+from localcloud.cloud import disposable, outside, remains
 
 MARK = ".made-by-a-test"
 
@@ -85,7 +86,7 @@ def test_temporary_folders_of_killed_processes_are_removed_and_no_others(
 ) -> None:
     monkeypatch.setattr(outside, "PLACE", tmp_path)
     code = (
-        "import os, signal, sys; from pathlib import Path; from localcloud import outside\n"
+        "import os, signal, sys; from pathlib import Path; from localcloud.cloud import outside\n"
         "outside.PLACE = Path(sys.argv[1]); print(outside.make()); sys.stdout.flush(); os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)

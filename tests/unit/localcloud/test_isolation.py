@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.isolation import alone, isolated
+from localcloud.cloud.isolation import alone, isolated
 
 FORM = "application/x-www-form-urlencoded"
 

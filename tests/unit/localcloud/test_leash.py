@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from localcloud import processes
+from localcloud.cloud import processes
 
 #: Two generations that leave their parents and their session, and ignore the signals that ask them to end.
 FAMILY = """
@@ -102,7 +102,7 @@ def test_a_leash_that_somebody_has_stopped_still_ends(
 def test_everything_ends_when_its_owner_is_killed(tmp_path: Path, eventually: Callable[..., str]) -> None:
     (tmp_path / "family.py").write_text(FAMILY)
     code = (
-        "import os, sys; from localcloud import processes\n"
+        "import os, sys; from localcloud.cloud import processes\n"
         "command = ['sh', '-c', f'{sys.executable} family.py daemon; sleep 600']\n"
         "processes.start(command, folder='.', environment=os.environ); sys.stdin.read()"
     )

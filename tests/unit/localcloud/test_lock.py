@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import LocalCloudError, lock
+from localcloud import LocalCloudError
+from localcloud.cloud import lock
 
 HOLD = """
-import sys; from pathlib import Path; from localcloud.lock import Lock
+import sys; from pathlib import Path; from localcloud.cloud.lock import Lock
 Lock(Path(sys.argv[1])).sign(); print("held", flush=True); sys.stdin.read()
 """
 
@@ -39,7 +40,7 @@ def test_a_process_that_does_not_hold_it_is_never_named(tmp_path: Path, content:
 
 
 def test_looking_at_it_keeps_nobody_from_taking_it(tmp_path: Path) -> None:
-    look = "import sys; from pathlib import Path; from localcloud.lock import is_held\n"
+    look = "import sys; from pathlib import Path; from localcloud.cloud.lock import is_held\n"
     looking = f"{look}while True: is_held(Path(sys.argv[1]))"
     with lock.Lock(tmp_path):
         pass

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from moto.rds.exceptions import RDSClientError
 
-from localcloud.parameter_groups import ALLOWED, RANGE, check, is_formula
-from localcloud.postgresql import PACKAGES, PROGRAMS
+from localcloud.engines.postgresql import PACKAGES, PROGRAMS
+from localcloud.services.rds.parameter_groups import ALLOWED, RANGE, check, is_formula
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 import groundwork
 import localcloud
-from localcloud import front
-from localcloud.same_origin import refusal
+from localcloud.access.same_origin import refusal
+from localcloud.engines import front
 
 
 def headers(**values: str) -> Message:

@@ -5,8 +5,8 @@ from email.message import Message
 
 import pytest
 
-from localcloud import signatures
-from localcloud.signatures import SignatureError, SignedRequest, read
+from localcloud.access import signatures
+from localcloud.access.signatures import SignatureError, SignedRequest, read
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 (of the documentation)
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

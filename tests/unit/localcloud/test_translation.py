@@ -10,8 +10,8 @@ from moto.cloudformation.exceptions import ValidationError
 
 from localcloud.cloudformation import schemas, templates
 from localcloud.cloudformation.translation import fit, known
-from localcloud.job_containers import substitute
-from localcloud.jobs import retries
+from localcloud.services.batch.behaviour import retries
+from localcloud.services.batch.containers import substitute
 
 
 def shape(service: str, operation: str) -> Any:

@@ -1,0 +1,207 @@
+"""Who sends a request: the holder of the cloud's key, of a user's or of a role's; for a public object, anybody.
+
+moto gap: it checks no signature, so every program that reached the port could do everything, and a request succeeded
+that AWS refuses for its credentials. What an authenticated caller may do is still not limited.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from moto.cognitoidentity.models import CognitoIdentityBackend
+from moto.core.responses import ActionResult
+from moto.core.utils import get_service_model
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.sts.models import AssumedRole, STSBackend
+from moto.sts.responses import TokenResponse
+from werkzeug import Response
+
+from localcloud.access.signatures import S3, Signature, SignatureError, SignedRequest, read
+from localcloud.cloud.account import ACCESS_KEY_ID, ACCOUNT, WELL_KNOWN_SECRET, secret_access_key
+from localcloud.cloud.background import folder
+from localcloud.hooks import after, instead
+from localcloud.services.batch.reclaim import METADATA_PATH
+
+#: What each kind of service calls an error of the query protocol, where the name is another one.
+CODES = {
+    "s3": {"InvalidClientTokenId": "InvalidAccessKeyId", "MissingAuthenticationToken": "AccessDenied"},
+    "ec2": dict.fromkeys(
+        ("InvalidClientTokenId", "SignatureDoesNotMatch", "MissingAuthenticationToken"), "AuthFailure"
+    ),
+    "query": {},
+    "json": {
+        "InvalidClientTokenId": "UnrecognizedClientException",
+        "SignatureDoesNotMatch": "InvalidSignatureException",
+        "RequestTimeTooSkewed": "InvalidSignatureException",
+        "IncompleteSignature": "IncompleteSignatureException",
+        "MissingAuthenticationToken": "MissingAuthenticationTokenException",
+    },
+}
+REST_XML = {"cloudfront", "route53"}  # besides S3
+HINT = "Use the credentials that `groundwork local env` prints."
+#: Services with operations that nobody signs, by the prefix in X-Amz-Target.
+UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
+
+_tokens: dict[str, str] = {}  # of temporary credentials, by access key id
+
+
+def refusal(request: SignedRequest, from_owner: Callable[[], bool]) -> Response | None:
+    """The answer to a request whose signature is missing or wrong; None if it may go on.
+
+    Args:
+        request: The request.
+        from_owner: Whether a process of the cloud's own user sent it.
+    """
+    if request.target.startswith(METADATA_PATH):
+        return None
+    try:
+        _authenticate(request, from_owner)
+    except SignatureError as error:
+        return _refused(request, error)
+    return None
+
+
+def _authenticate(request: SignedRequest, from_owner: Callable[[], bool]) -> None:
+    signature = read(request)
+    if signature is None:
+        if _reads_object(request) or (_is_unsigned_operation(request) and from_owner()):
+            return
+        raise SignatureError("MissingAuthenticationToken", f"The request is not signed. {HINT}")
+    secret, service = _secret(signature.access_key_id), signature.service
+    # A token that comes with the cloud's own key was left in the environment by somebody's session with AWS.
+    has_token = signature.access_key_id == ACCESS_KEY_ID or _tokens.get(signature.access_key_id, "") == signature.token
+    if secret is None or not has_token:
+        message = f"The security token included in the request is invalid. {HINT}"
+        raise SignatureError("InvalidClientTokenId", message, service)
+    if not (signature.made_with(secret) or (_well_known(request, signature) and from_owner())):
+        message = f"The signature was not made with the secret key of {signature.access_key_id}. {HINT}"
+        raise SignatureError("SignatureDoesNotMatch", message, service)
+
+
+def _well_known(request: SignedRequest, signature: Signature) -> bool:
+    """Whether the signature was made with the key that everybody knows, and no web page can have made it.
+
+    Old browsers do not say where a request comes from. Then a page can still not set the Authorization header; a URL
+    may be in any page, so it counts only for S3, where no request changes anything that a page can send by a URL.
+    """
+    if signature.access_key_id != ACCESS_KEY_ID or "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
+        return False
+    in_its_place = signature.in_header or (signature.service in S3 and request.method != "POST")
+    return in_its_place and signature.made_with(WELL_KNOWN_SECRET)
+
+
+def _secret(access_key_id: str) -> str | None:
+    """The secret key of an access key that exists and is active."""
+    if access_key_id == ACCESS_KEY_ID:
+        return _own_secret()
+    for account in [*iam_backends.values()]:
+        for backend in [*account.values()]:
+            key = backend.access_keys.get(access_key_id)
+            if key and key.status == "Active":
+                return str(key.secret_access_key)
+    return None
+
+
+@cache
+def _own_secret() -> str:
+    return secret_access_key(folder())
+
+
+def _reads_object(request: SignedRequest) -> bool:
+    """Whether a request reads an object of S3; without a signature, moto gives only public ones."""
+    host = request.headers["Host"].partition(":")[0].lower()
+    in_host = host.endswith(".localhost") and not host.startswith("s3.")  # the bucket's name
+    bucket, _, key = request.url.path.removeprefix("/").partition("/")
+    names_object = bool(bucket if in_host else bucket and key)
+    return request.method in {"GET", "HEAD"} and names_object and request.parameters.keys() <= {"versionId"}
+
+
+def _is_unsigned_operation(request: SignedRequest) -> bool:
+    """Whether AWS takes this operation without a signature, according to botocore's models.
+
+    Some of them issue credentials for a token that nothing here verifies.
+    """
+    prefix, _, operation = request.headers.get("X-Amz-Target", "").partition(".")
+    service = UNSIGNED_TARGETS.get(prefix)
+    if service is None and request.headers.get_content_type() == "application/x-www-form-urlencoded":
+        service, operation = "sts", parse_qs(request.body.decode("latin-1")).get("Action", [""])[0]
+    model = get_service_model(service) if service else None
+    return bool(model and operation in model.operation_names and model.operation_model(operation).auth_type == "none")
+
+
+def _refused(request: SignedRequest, error: SignatureError) -> Response:
+    """An error in the form in which the service's clients read it."""
+    service = error.service
+    kind = request.headers.get_content_type() if "Content-Type" in request.headers else ""
+    if service == "ec2":
+        protocol = "ec2"
+    elif kind == "application/x-www-form-urlencoded" or service in REST_XML:
+        protocol = "query"
+    elif service in S3 or not (service or "json" in kind or "X-Amz-Target" in request.headers):
+        protocol = "s3"
+    else:
+        protocol = "json"
+    code, message = CODES[protocol].get(error.code, error.code), str(error)
+    if protocol == "json":
+        body = json.dumps({"__type": code, "message": message})
+        headers = {"x-amzn-ErrorType": code}
+        return Response(body, HTTPStatus.FORBIDDEN, headers, content_type=kind or "application/json")
+    inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    bodies = {
+        "s3": f"<Error>{inner}</Error>",
+        "ec2": f"<Response><Errors><Error>{inner}</Error></Errors></Response>",
+        "query": f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error></ErrorResponse>",
+    }
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{bodies[protocol]}'
+    return Response(body, HTTPStatus.FORBIDDEN, content_type="application/xml")
+
+
+@after(STSBackend, "assume_role", "assume_role_with_saml")
+def _assumed(role: AssumedRole, *_args: Any, **_kwargs: Any) -> None:
+    _tokens[role.access_key_id] = role.session_token
+
+
+@after(TokenResponse, "get_session_token", "get_federation_token")
+def _session_token(result: ActionResult, _response: TokenResponse) -> None:
+    """moto gap: these credentials are the same for all, and nothing knows them afterwards."""  # noqa: D403
+    issued: Any = result.result
+    key, token = _issue()
+    issued["Credentials"] |= {
+        "AccessKeyId": key.access_key_id,
+        "SecretAccessKey": key.secret_access_key,
+        "SessionToken": token,
+    }
+
+
+@instead(CognitoIdentityBackend, "get_credentials_for_identity")
+def _get_credentials_for_identity(original: Any, self: CognitoIdentityBackend, identity_id: str) -> str:
+    """moto gap: as with session tokens, these are the same for all."""  # noqa: D403
+    answer = json.loads(original(self, identity_id))
+    key, token = _issue()
+    answer["Credentials"] |= {
+        "AccessKeyId": key.access_key_id,
+        "SecretKey": key.secret_access_key,
+        "SessionToken": token,
+    }
+    return json.dumps(answer)
+
+
+def _issue() -> tuple[Any, str]:
+    """New temporary credentials: a key, and its session token."""
+    key = iam_backends[ACCOUNT]["aws"].create_temp_access_key()
+    token = _tokens[key.access_key_id] = secrets.token_urlsafe(96)
+    return key, token
+
+
+def _no_service(_self: DomainDispatcherApplication, _path: str) -> tuple[None, None]:
+    """moto gap: /SERVICE_REGION/ at the beginning of a path leads to any service without a signature for it."""  # noqa: D403
+    return None, None
+
+
+setattr(DomainDispatcherApplication, "get_service_from_path", _no_service)  # noqa: B010 (mypy takes no such assignment)

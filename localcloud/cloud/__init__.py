@@ -1,0 +1,1 @@
+"""The cloud itself: starting and stopping one, its state on the disk, its processes, its certificates."""

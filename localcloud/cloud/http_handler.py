@@ -1,0 +1,65 @@
+"""Requests over connections that stay open: boto3 keeps its own, and to make a new one takes as long as to answer."""
+
+import io
+import logging
+from functools import cached_property
+from http import HTTPStatus
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.exceptions import InternalServerError
+from werkzeug.test import run_wsgi_app
+
+from localcloud.access import authentication
+from localcloud.access.peer import same_user
+from localcloud.access.same_origin import SameOriginHandler
+from localcloud.access.signatures import SignedRequest
+
+_log = logging.getLogger(__name__)
+_WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+
+
+class RequestHandler(SameOriginHandler, MotoRequestHandler):
+    """Reads a request to its end, as moto does anyway, so that the next one can follow; werkzeug's closes instead."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the end of an answer would wait until its beginning is acknowledged
+    wbufsize = -1  # head and body leave together
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        self.wfile.flush()  # the word to go on, for which a client may wait with the body
+        environ = self.make_environ()
+        length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length)
+        if len(body) < length:  # the client has gone: what it sent is no request
+            self.close_connection = True
+            return
+        environ["wsgi.input"] = io.BytesIO(body)
+        request = SignedRequest(self.command, self.requestline.split()[1], self.headers, body)
+        try:
+            application = authentication.refusal(request, lambda: self._from_owner) or self.server.app
+            parts, status, headers = run_wsgi_app(application, environ, buffered=True)
+        except Exception:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
+            _log.exception("%s %s", self.command, self.path)
+            parts, status, headers = run_wsgi_app(InternalServerError(), environ, buffered=True)
+        content = b"".join(parts)
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        if "Content-Length" not in headers and int(code) not in _WITHOUT_LENGTH:
+            self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+        self.wfile.flush()
+
+    @cached_property
+    def _from_owner(self) -> bool:
+        """Whether a process of the user who runs the cloud is at the other end of the connection."""
+        return same_user(self.client_address, self.connection.getsockname())
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Requests are not logged; what goes wrong in them is."""

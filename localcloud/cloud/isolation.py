@@ -1,0 +1,151 @@
+"""Isolation: within a service, one request after another.
+
+moto gap: its server answers each request in a thread of its own, and its services look before they write. Two requests
+could create one name or get one version number, two conditional writes could both succeed, and a collection changed
+while another request listed it. Here the requests to one service follow each other; services work side by side.
+
+A request that waits, for a message, a function, a program or another service, stays outside, or the service would stand
+still. What it changes there it changes under `alone`, which also serves threads that change a service without a
+request.
+"""
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.events.models import EventsBackend
+from moto.logs.models import LogsBackend, LogStream
+from moto.s3 import notifications
+from moto.sqs.models import Message, Queue, SQSBackend
+
+from localcloud.cloud.background import background
+from localcloud.hooks import instead
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+#: moto's names of the services whose requests follow each other, with the operations that wait and stay outside.
+#: CloudFormation is not one of them: a deployment uses the other services, and is watched meanwhile.
+SERVICES: dict[str, set[str]] = {
+    "autoscaling": set(),
+    "awslambda": {"invocations", "invoke-async"},
+    "batch": set(),
+    "budgets": set(),
+    "cloudwatch": set(),
+    "dynamodb": set(),
+    "ec2": set(),
+    "ecs": set(),
+    "elb": set(),
+    "elbv2": set(),
+    "events": set(),
+    "iam": set(),
+    "kms": set(),
+    "logs": {"PutLogEvents"},  # a subscription's function gets them first
+    "rds": {
+        f"{verb}{kind}"
+        for verb in ("Create", "Delete", "Modify", "Reboot", "Start", "Stop")
+        for kind in ("DBCluster", "DBInstance")
+    },
+    "s3": {"UploadPart"},  # large, and nothing is looked up before it is written
+    "secretsmanager": {"RotateSecret"},
+    "sns": {"Publish", "PublishBatch"},
+    "sqs": {"ReceiveMessage"},
+    "ssm": set(),
+    "timestreaminfluxdb": {"CreateDbInstance", "DeleteDbInstance"},
+    "timestreamwrite": {"Query"},
+}
+#: Services that change each other directly in moto share a lock: two locks would be taken in two orders.
+TOGETHER = dict.fromkeys(("autoscaling", "batch", "ec2", "ecs", "elb", "elbv2"), "compute")
+
+_locks = {TOGETHER.get(service, service): threading.RLock() for service in [*SERVICES, "opensearch"]}
+
+
+def alone(service: str) -> AbstractContextManager[bool]:
+    """The lock of a service, by moto's name of it: a context in which no other request changes the service."""
+    return _locks[TOGETHER.get(service, service)]
+
+
+def isolated(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make moto's function that creates a service's application create one that answers a request at a time."""
+
+    def create_isolated(service: str) -> Application:
+        application: Application = create(service)
+        if service not in SERVICES:
+            return application
+
+        def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            if _operation(service, environ) in SERVICES[service]:
+                return application(environ, start_response)
+            with alone(service):
+                return application(environ, start_response)
+
+        return call
+
+    return create_isolated
+
+
+def _operation(service: str, environ: dict[str, Any]) -> str:
+    """The operation that a request names, in its header, its form or the end of its path."""
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        return str(target).rpartition(".")[2]
+    query = parse_qs(environ.get("QUERY_STRING", ""))
+    if service == "s3":
+        return "UploadPart" if "partNumber" in query else ""
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        form = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(form)
+        query |= parse_qs(form.decode(errors="replace"))
+    return str(query.get("Action", [environ.get("PATH_INFO", "").rpartition("/")[2]])[0])
+
+
+# What other services and threads change without a request.
+
+
+def _in(service: str) -> Callable[..., Any]:
+    def call(original: Any, *args: Any, **kwargs: Any) -> Any:
+        with alone(service):
+            return original(*args, **kwargs)
+
+    return call
+
+
+for _name in ("create_log_group", "create_log_stream", "ensure_log_group", "ensure_log_stream"):
+    instead(LogsBackend, _name)(_in("logs"))
+instead(EventsBackend, "put_events")(_in("events"))
+
+
+@instead(LogStream, "put_log_events")
+def _put_log_events(original: Any, self: LogStream, log_events: list[dict[str, Any]]) -> str:
+    with self.__dict__.setdefault("appending", threading.RLock()):
+        return str(original(self, log_events))
+
+
+@instead(Queue, "add_message")
+def _add_message(original: Any, self: Queue, message: Message) -> None:
+    """Topics and buckets write to queues, too."""
+    with alone("sqs"):
+        original(self, message)
+
+
+@instead(SQSBackend, "receive_message")
+def _receive_message(  # noqa: PLR0917 (moto's parameters)
+    original: Any, self: SQSBackend, name: str, count: int, wait: int, visibility: int, *attributes: Any
+) -> list[Message]:
+    """Take what there is, or wait for it: taking is one step, so that no two receivers take the same message."""
+    end = time.monotonic() + wait
+    while True:
+        with alone("sqs"):
+            messages: list[Message] = original(self, name, count, 0, visibility, *attributes)
+        if messages or time.monotonic() >= end:
+            return messages
+        self.get_queue(name).wait_for_messages(1)
+
+
+@instead(notifications, "send_event")
+def _send_event(original: Any, *event: Any, **key: Any) -> None:
+    """A bucket tells functions and topics what happened after its answer, as on AWS."""
+    background(partial(original, *event, **key))

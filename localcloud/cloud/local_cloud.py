@@ -1,0 +1,415 @@
+"""The local cloud as its users hold it: start, deploy to, ask and stop one."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
+
+from localcloud.cloud import lock, remains
+from localcloud.cloud.account import connect, environment, post
+from localcloud.cloud.certificates import AUTHORITY
+from localcloud.errors import LocalCloudError
+
+START_SECONDS = 60
+STOP_SECONDS = 15
+ANSWER_SECONDS = 10
+#: Where the clouds of the command line are, below the current folder, each in a folder of its name.
+NAMED = Path(".groundwork") / "local"
+DEFAULT = "default"
+CDK_SETTINGS = {
+    "CDK_VALIDATION": "false",  # a deployment to AWS checks the template's schema, and takes twice the time
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "true",
+}
+
+_without_proxy = build_opener(ProxyHandler({}))
+
+
+class LocalCloud:
+    """One local cloud: a server process whose state, log and mailbox are in one folder.
+
+    As a context manager it starts and stops the server. Without, it may hold a cloud that another
+    process has started in the same folder.
+
+    Args:
+        folder: Where state, log, mailbox and the CDK's output go; no two clouds share one.
+        port: Loopback port; 0 takes a free one.
+        project: The CDK app's folder (with ``cdk.json``); the current one by default.
+    """
+
+    def __init__(self, folder: Path, port: int = 0, project: Path | None = None) -> None:
+        self.folder = folder.resolve()
+        self.port = port
+        self.project = (project or Path.cwd()).resolve()
+        self.mailbox = self.folder / "mailbox"
+        self.log = self.folder / "server.log"
+        self.certificate_authority = self.folder / AUTHORITY  # there once a server with TLS runs
+        self._process: subprocess.Popen[bytes] | None = None
+        self._recognised: dict[str, Any] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a server for this folder, also one that is starting or stopping."""
+        return lock.is_held(self.folder)
+
+    @property
+    def pid(self) -> int:
+        """The server's process id.
+
+        Raises:
+            LocalCloudError: The cloud is not running.
+        """
+        return int(self._running_state()["pid"])
+
+    @property
+    def endpoint(self) -> str:
+        """The server's URL, ``http://localhost:PORT``.
+
+        Raises:
+            LocalCloudError: The cloud is not running.
+        """
+        return _address(self._running_state())
+
+    def start(self, *, detached: bool = False) -> None:
+        """Start the server and wait until it is ready.
+
+        Args:
+            detached: Let the server outlive this process; otherwise it ends with it, however that ends.
+
+        Raises:
+            LocalCloudError: The port is taken, this cloud is running already or just being started, or the server
+                failed.
+        """
+        with self.take() as held, os.fdopen(_create(self.log), "wb") as log:
+            command = [sys.executable, "-m", "localcloud", "serve", "--folder", str(self.folder)]
+            command += ["--port", str(self.port), "--lock", str(held.descriptor)]
+            self._process = subprocess.Popen(
+                command if detached else [*command, "--attached"],
+                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[held.descriptor],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            )
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+        if detached:
+            self._process.returncode = 0  # nobody waits for it any more
+            self._process = None
+
+    def take(self) -> lock.Lock:
+        """Make the folder where there is none, take its lock, and remove what a server that was killed has left.
+
+        Raises:
+            LocalCloudError: Another server has the lock, or the folder cannot be written, or holds files of a cloud's
+                names that are not a cloud's.
+        """
+        known = any((self.folder / name).exists() for name in (lock.NAME, remains.STATE, AUTHORITY))
+        replaced = [path for path in (self.log, self.mailbox, self.folder / "cdk.out") if path.exists()]
+        if replaced and not known:
+            raise LocalCloudError(f"{replaced[0]} is not a local cloud's: choose another folder, or remove it.")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalCloudError(f"{self.folder} cannot be made: {error.strerror}.") from error
+        try:
+            taken = lock.Lock(self.folder)
+        except lock.HeldError as error:
+            state = self._state()
+            where = f"already running at {_address(state)}" if state else "just being started, or stopped"
+            raise LocalCloudError(f"The local cloud in {self.folder} is {where}.") from error
+        try:
+            remains.remove(self.folder)
+        except LocalCloudError:
+            os.close(taken.descriptor)
+            raise
+        return taken
+
+    def stop(self) -> bool:
+        """Stop the server and everything that it started, and remove what it held.
+
+        Returns:
+            Whether there was a server, or anything left of one that was killed.
+
+        Raises:
+            LocalCloudError: The server cannot be told from other processes, or does not end.
+        """
+        if self._process:
+            if self._process.stdin:
+                self._process.stdin.close()
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+            stopped = True
+        else:
+            stopped = self._stop_another()
+        self._recognised = None
+        if not any((self.folder / name).exists() for name in (lock.NAME, remains.STATE)):
+            return stopped  # no cloud has been in this folder
+        try:
+            with lock.Lock(self.folder):
+                return remains.remove(self.folder) or stopped
+        except lock.HeldError:  # somebody starts it again already
+            return stopped
+
+    def environment(self) -> dict[str, str]:
+        """What a program needs to use this cloud with any AWS SDK, the CDK or the AWS command line."""
+        return environment(self.endpoint, self.folder)
+
+    def shell_environment(self) -> dict[str, str]:
+        """`environment`, and what makes the CDK's own command line quick and quiet with this cloud."""
+        return self.environment() | CDK_SETTINGS
+
+    def inherited_environment(self) -> dict[str, str]:
+        """This process's environment with this cloud in it instead of all settings for AWS."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | self.environment()
+
+    def command(self, words: str) -> str:
+        """The command line of a command of ``groundwork local`` for this cloud, to be pasted into a shell here."""
+        option = f" --folder {shlex.quote(str(self.folder))}"
+        if self.folder.parent == NAMED.resolve():
+            option = "" if self.folder.name == DEFAULT else f" --name {shlex.quote(self.folder.name)}"
+        return f"{_program()} local {words}{option}"
+
+    @property
+    def evaluation(self) -> str:
+        """What a person types so that a shell uses this cloud."""
+        return f'eval "$({self.command("env")})"'
+
+    def not_running(self) -> LocalCloudError:
+        """The error that says how to start this cloud."""
+        return LocalCloudError(f"No local cloud is running in {self.folder}: start one with `{self.command('up')}`.")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this cloud."""
+        return connect(service, self.endpoint, self.folder)
+
+    def deploy(
+        self, *stacks: str, context: Mapping[str, str] | None = None, echo: Callable[[str], None] | None = None
+    ) -> None:
+        """Deploy stacks (all of the app's when none is named) with the real CDK command line.
+
+        Args:
+            stacks: Names of stacks.
+            context: CDK context, as ``cdk deploy -c key=value`` takes it.
+            echo: Called with each line of the CDK's output.
+
+        Raises:
+            LocalCloudError: Node or the CDK is missing, synthesis failed, or a resource failed (with its name).
+        """
+        self._cdk("deploy", stacks, context, ["--method=direct", "--require-approval=never", "--concurrency=4"], echo)
+
+    def destroy(
+        self, *stacks: str, context: Mapping[str, str] | None = None, echo: Callable[[str], None] | None = None
+    ) -> None:
+        """Delete stacks (all of the app's when none is named); arguments and errors as in `deploy`."""
+        self._cdk("destroy", stacks, context, ["--force"], echo)
+
+    def reclaim(self, job: str, notice_seconds: float = 120) -> None:
+        """Take the host of a running Batch job back, as EC2 does with spot instances: a notice, then it is gone.
+
+        Args:
+            job: The job's id.
+            notice_seconds: Time from the notice to the end.
+
+        Raises:
+            LocalCloudError: That job is not running.
+        """
+        asked = urlencode({"job": job, "notice": notice_seconds})
+        try:
+            post(f"{self.endpoint}/moto-api/reclaim?{asked}", self.folder)
+        except HTTPError as error:
+            raise LocalCloudError(f"Job {job} is not running, so it has no host to take back.") from error
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """The outputs of a deployed stack, by name.
+
+        Raises:
+            LocalCloudError: There is no such stack.
+        """
+        cloudformation = self.client("cloudformation")
+        try:
+            found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        except cloudformation.exceptions.ClientError as error:
+            raise LocalCloudError(f"Stack {stack} is not deployed: run `{self.command(f'deploy {stack}')}`.") from error
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def _cdk(
+        self,
+        command: str,
+        stacks: tuple[str, ...],
+        context: Mapping[str, str] | None,
+        options: list[str],
+        echo: Callable[[str], None] | None,
+    ) -> None:
+        arguments = [self._cdk_program(), command, *(stacks or ["--all"]), *options, "--no-notices"]
+        arguments += ["--output", str(self.folder / "cdk.out"), "--ci", "--no-color"]
+        for key, value in (context or {}).items():
+            arguments += ["--context", f"{key}={value}"]
+        report = self.folder / f"{command}.log"
+        running = subprocess.Popen(
+            arguments,
+            cwd=self.project,
+            env=_with_interpreter(self.inherited_environment() | CDK_SETTINGS),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        lines = []
+        with running as process, report.open("w") as file:
+            for line in process.stdout or ():
+                file.write(line)
+                lines.append(line.rstrip())
+                if echo:
+                    echo(line.rstrip())
+        if process.returncode:
+            raise LocalCloudError(f"cdk {command} failed: {_reason(lines)} (log: {report})")
+
+    def _cdk_program(self) -> str:
+        if not shutil.which("node"):
+            raise LocalCloudError("Node.js is not on PATH: the CDK command line needs it (version 22 or newer).")
+        program = shutil.which("cdk", path=str(self.project / "node_modules" / ".bin")) or shutil.which("cdk")
+        if not program:
+            raise LocalCloudError("The CDK command line is missing: run `npm ci` in the project's folder.")
+        return program
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while self._state() is None:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise LocalCloudError(f"The local cloud did not start: {self._last_words()} (log: {self.log})")
+            time.sleep(0.02)
+
+    def _stop_another(self) -> bool:
+        """Stop the server that another process has started; false if there is none."""
+        if not lock.is_held(self.folder):
+            return False
+        pid = lock.holder(self.folder)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + STOP_SECONDS
+            if pid and lock.holder(self.folder) == pid:
+                os.kill(pid, number)
+                while lock.is_held(self.folder) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+        if lock.is_held(self.folder):
+            raise LocalCloudError(
+                f"The process that holds {self.folder / lock.NAME} cannot be ended: the local cloud is just being "
+                "started, or the file was changed. Try again; if that does not help, end the process yourself."
+            )
+        return True
+
+    def _state(self) -> dict[str, Any] | None:
+        """What the server has written down; None while none is ready.
+
+        Raises:
+            LocalCloudError: The file is damaged.
+        """
+        path = self.folder / remains.STATE
+        if not lock.is_held(self.folder):
+            return None  # whatever a server that was killed has left
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            state = None
+        if not (isinstance(state, dict) and all(isinstance(state.get(name), int) for name in ("pid", "port"))):
+            raise LocalCloudError(f"{path} is damaged: stop the cloud with `{self.command('down')}`.")
+        return state
+
+    def _running_state(self) -> dict[str, Any]:
+        state = self._state()
+        if state is None and self.running:
+            raise LocalCloudError(f"The local cloud in {self.folder} is just being started, or stopped: try again.")
+        if state is None:
+            raise self.not_running()
+        if state != self._recognised:
+            self._recognise(state)
+        return state
+
+    def _recognise(self, state: dict[str, Any]) -> None:
+        """Ask the server who it is.
+
+        Raises:
+            LocalCloudError: It does not answer, or is another one.
+        """
+        try:
+            with _without_proxy.open(f"{_address(state)}/moto-api/cloud", timeout=ANSWER_SECONDS) as response:
+                identity = json.load(response)
+        except (OSError, ValueError) as error:
+            raise LocalCloudError(
+                f"The local cloud in {self.folder} does not answer at {_address(state)} ({error}): "
+                f"stop it with `{self.command('down')}`."
+            ) from error
+        if identity != {"folder": str(self.folder), "pid": state["pid"]}:
+            raise LocalCloudError(
+                f"{_address(state)} is not the local cloud in {self.folder}, although its {remains.STATE} says so: "
+                f"stop that cloud with `{self.command('down')}`, and start it again."
+            )
+        self._recognised = state
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it wrote nothing"
+
+
+def _create(file: Path) -> int:
+    """Open a file to write it from its beginning, readable by its owner only."""
+    try:
+        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise LocalCloudError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+def _address(state: Mapping[str, Any]) -> str:
+    return f"http://localhost:{state['port']}"
+
+
+def _program() -> str:
+    """How this process's program is called from a shell here; `groundwork` where that is the same."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py" and called.parent.name == "groundwork":
+        return f"{shlex.quote(sys.executable)} -m groundwork"
+    on_path = shutil.which("groundwork")
+    if called.name != "groundwork" or (on_path and called.exists() and called.samefile(on_path)):
+        return "groundwork"
+    return shlex.quote(str(called))
+
+
+def _with_interpreter(settings: dict[str, str]) -> dict[str, str]:
+    """An environment in which this interpreter is first on PATH."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**settings, "PATH": path}
+
+
+def _reason(lines: list[str]) -> str:
+    """What the CDK's output says about a failure, in a line or a few."""
+    failed = next((number for number, line in enumerate(lines) if "❌" in line), -3)
+    return " ".join(line.strip(" ❌‣") for line in lines[failed : failed + 4] if line.strip())

@@ -1,0 +1,144 @@
+"""The server process: moto on a loopback port, with the local cloud's behaviour installed."""
+
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from functools import cache, partial
+from pathlib import Path
+
+from botocore.loaders import JSONFileLoader, Loader
+
+from localcloud.cloud import outside, remains
+from localcloud.cloud.account import ACCOUNT, forget_caller, make_secret_access_key
+from localcloud.cloud.lock import Lock
+from localcloud.cloud.remains import STATE
+from localcloud.errors import LocalCloudError
+
+#: The longest path of a folder for temporary files. Programs make sockets below it, whose paths the system limits to
+#: 107 characters; Python's, in a job's folder, end in ``/tmpxxxxxxxx/pymp-xxxxxxxx/listener-xxxxxxxx``.
+LONGEST = 107 - 44
+
+
+def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> None:
+    """Serve the cloud whose state is in ``folder`` until SIGTERM or SIGINT.
+
+    Args:
+        folder: Holds ``state.json`` while the server is ready, and the mailbox.
+        port: Loopback port; 0 takes a free one.
+        lock: The folder's lock, which this process keeps until it ends.
+        attached: Stop also when standard input closes, so that the cloud never outlives its owner.
+
+    Raises:
+        LocalCloudError: The folder cannot be written.
+    """
+    lock.sign()
+    os.umask(0o077)  # what the cloud writes is its owner's to read
+    _keep_temporary_files(remains.make(folder))
+    forget_caller()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    os.environ |= {
+        "LOCALCLOUD_FOLDER": str(folder),
+        "MOTO_DISABLE_GLOBAL_CORS": "true",
+        "MOTO_ACCOUNT_ID": ACCOUNT,  # or moto would look for every request's key in all partitions
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    }
+    gc.disable()  # what is imported stays: to look through it over and over would take a quarter of the start
+    _remember()
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
+        DomainDispatcherApplication,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server  # noqa: PLC0415
+
+    from localcloud.cloud.http_handler import RequestHandler  # noqa: PLC0415
+    from localcloud.cloud.isolation import isolated  # noqa: PLC0415
+
+    server = make_server(
+        "127.0.0.1",
+        port,
+        DomainDispatcherApplication(isolated(create_backend_app)),
+        threaded=True,
+        request_handler=RequestHandler,
+    )
+    os.environ["MOTO_PORT"] = str(server.port)
+    from localcloud import services  # noqa: PLC0415 (importing what follows hooks it into moto)
+    from localcloud.cloud import certificates, identity, processes, seed  # noqa: F401, PLC0415
+    from localcloud.cloudformation import api, engine  # noqa: F401, PLC0415
+
+    certificates.trust(folder)
+    make_secret_access_key(folder)
+    api.install()
+    services.start()
+    seed.seed()
+    gc.freeze()
+    gc.enable()
+    threading.Thread(target=server.serve_forever, daemon=True, name="server").start()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_follow_folder, args=(lock, stop), daemon=True).start()
+    if attached:
+        threading.Thread(target=_follow_owner, args=(stop,), daemon=True).start()
+    _write_state(folder, server.port)
+    print(f"ready http://localhost:{server.port}", flush=True)  # noqa: T201 (the ready line is for whoever waits)
+    stop.wait()
+    in_place = lock.is_in_place()  # or the folder is another cloud's by now
+    if in_place:
+        (folder / STATE).unlink(missing_ok=True)
+    processes.end_all()
+    outside.remove_all()
+    try:
+        if in_place:
+            remains.remove(folder)
+    except LocalCloudError:
+        logging.getLogger(__name__).exception("what the cloud held is not removed")
+    os._exit(0)  # threads of the pool may still wait for what has just ended
+
+
+def _remember() -> None:
+    """Keep what never changes: botocore's files, looked for in every session; moto's, listed for every request."""
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))  # noqa: B010 (mypy takes no such assignment)
+    services = cache(partial(Loader.list_available_services, Loader()))
+    setattr(Loader, "list_available_services", lambda _self, type_name: services(type_name))  # noqa: B010
+    from moto import backends  # noqa: PLC0415 (it makes sessions)
+
+    modules = [*backends.list_of_moto_modules()]
+    setattr(backends, "list_of_moto_modules", lambda: modules)  # noqa: B010
+
+
+def _keep_temporary_files(data: Path) -> None:
+    """Let this process and those that it starts write their temporary files into the cloud's folder."""
+    folder = data / "tmp"
+    folder.mkdir()
+    if len(str(folder)) > LONGEST:
+        short = outside.make() / "tmp"
+        short.symlink_to(folder)
+        folder = short
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+def _follow_folder(lock: Lock, stop: threading.Event) -> None:
+    """End when somebody has removed the cloud's folder, without which nobody could end it."""
+    while lock.is_in_place():
+        time.sleep(1)
+    stop.set()
+
+
+def _follow_owner(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+def _write_state(folder: Path, port: int) -> None:
+    state = {"pid": os.getpid(), "port": port, "endpoint": f"http://localhost:{port}"}
+    fresh = folder / f"{STATE}.new"
+    fresh.write_text(json.dumps(state))
+    fresh.rename(folder / STATE)

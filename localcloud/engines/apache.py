@@ -1,0 +1,145 @@
+"""Apache on loopback ports, in front of a site's application: with the site configuration that an instance has."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.cloud import outside, processes
+from localcloud.cloud.certificates import issue
+from localcloud.engines.programs import environment, find
+from localcloud.errors import LocalCloudError
+
+#: What Amazon Linux loads for httpd and mod_ssl, as far as a site's configuration may need it.
+MODULES = (
+    "mpm_event", "unixd", "authn_core", "authz_core", "authz_host", "log_config", "logio", "env", "setenvif", "mime",
+    "filter", "deflate", "dir", "alias", "headers", "expires", "rewrite", "remoteip", "reqtimeout", "status",
+    "proxy", "proxy_http", "socache_shmcb", "ssl",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Apache:
+    """A running Apache.
+
+    Attributes:
+        version: Of the program, such as Apache/2.4.62.
+        port: Its loopback port for HTTP.
+        secure_port: Its loopback port for HTTPS, with a certificate of the cloud's authority.
+        process: The process.
+        copy: Its copy of the site's pages, where it needs one.
+    """
+
+    version: str
+    port: int
+    secure_port: int
+    process: subprocess.Popen[bytes]
+    copy: Path | None
+
+    def stop(self) -> None:
+        """Stop it."""
+        processes.end(self.process)
+        if self.copy:
+            outside.remove(self.copy)
+
+
+def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int = 0) -> Apache:
+    """Start Apache with a site's configuration, which listens on SITE_PORT and SITE_TLS_PORT.
+
+    The configuration's folder, or what Apache can read of it, is SITE_PAGES. Its access log is SITE_ACCESS_LOG.
+
+    Args:
+        cloud: Folder of the cloud whose authority vouches for the site.
+        folder: Holds its log and the configuration around the site's.
+        site: The site's configuration.
+        definitions: What the site's configuration wants to be defined besides its ports, certificate, pages and log.
+        port: Its port for HTTP; 0 takes a free one.
+
+    Raises:
+        LocalCloudError: Apache is not installed, or refuses the configuration.
+    """
+    program = find("apache2")
+    said = subprocess.run([program, "-v"], env=environment(), capture_output=True, text=True, check=False).stdout
+    version = re.search(r"Apache/[\d.]+", said)
+    port, secure_port = port or processes.free_port(), processes.free_port()
+    settings = folder / "apache.conf"
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = site.resolve().parent
+    copy = _copied(pages)
+    defined = {"SITE_PAGES": str(copy or pages), **definitions}
+    settings.write_text(configuration(cloud, folder, site, defined, port, secure_port), encoding="utf-8")
+    process, _ = processes.serve(
+        [program, "-D", "FOREGROUND", "-f", str(settings)],
+        log=folder / "apache.log",
+        environment=environment(),
+        ready="resuming normal operations",
+    )
+    return Apache(version[0] if version else "Apache", port, secure_port, process, copy)
+
+
+def _copied(folder: Path) -> Path | None:
+    """A temporary copy of a folder's pages, where Apache, which root runs as nobody, could not reach them."""
+    if os.getuid() or outside.open_to_all(folder):
+        return None
+    copy = outside.make(public=True)
+    for page in folder.glob("*.html"):
+        Path(shutil.copyfile(page, copy / page.name)).chmod(0o644)
+    return copy
+
+
+def configuration(  # noqa: PLR0917 - the parts of one text
+    cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int, secure_port: int
+) -> str:
+    """What stands around a site's configuration, and includes it: modules, ports, log, certificate.
+
+    Raises:
+        LocalCloudError: Apache's modules are not where they should be.
+    """
+    certificate = issue(cloud, folder)
+    defined = {
+        **definitions,
+        "SITE_PORT": str(port),
+        "SITE_TLS_PORT": str(secure_port),
+        "SITE_CERTIFICATE": str(certificate.certificate),
+        "SITE_KEY": str(certificate.key),
+        "SITE_ACCESS_LOG": str(folder / "access.log"),
+    }
+    lines = [
+        f'ServerRoot "{folder}"',
+        f'DefaultRuntimeDir "{folder}"',
+        "PidFile apache.pid",
+        "Mutex sem",
+        "TypesConfig /dev/null",
+        *modules(),
+        *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # who may not even read the log
+        f"Listen 127.0.0.1:{port}",
+        f"Listen 127.0.0.1:{secure_port} https",
+        'ErrorLog "apache.log"',
+        *(f'Define {name} "{value}"' for name, value in defined.items()),
+        f'Include "{site.resolve()}"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def modules() -> list[str]:
+    """The lines that load what Amazon Linux loads.
+
+    Raises:
+        LocalCloudError: Apache is not installed, or its modules are not where they should be.
+    """
+    program = find("apache2")
+    said = subprocess.run([program, "-l"], env=environment(), capture_output=True, text=True, check=False).stdout
+    folder = _modules(Path(program).resolve().parent.parent)
+    wanted = (name for name in MODULES if f"mod_{name}.c" not in said)  # the others are built in
+    return [f'LoadModule {name}_module "{folder}/mod_{name}.so"' for name in wanted]
+
+
+def _modules(prefix: Path) -> Path:
+    places = ("lib/apache2/modules", "lib64/httpd/modules", "lib/httpd/modules", "libexec/apache2")
+    found = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
+    if not found:
+        raise LocalCloudError(f"Apache's modules are not below {prefix} ({', '.join(places)}).")
+    return found

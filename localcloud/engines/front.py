@@ -1,0 +1,107 @@
+"""What the HTTP servers that stand in front of engines have in common.
+
+Each runs in a process of its own, as ``python -m localcloud.engines.MODULE``, and prints the port on which it listens.
+"""
+
+import os
+import secrets
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from localcloud.access.same_origin import SameOriginHandler
+
+#: Headers that belong to one connection, or that each server writes itself.
+OF_THE_CONNECTION = {
+    "connection", "content-length", "date", "expect", "keep-alive", "server", "te", "transfer-encoding", "upgrade",
+}  # fmt: skip
+WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+
+
+def command(module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """The command that runs a front, and its environment.
+
+    Args:
+        module: Name of the front's module in this package.
+        arguments: What it is started with.
+    """
+    path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
+    return [sys.executable, "-P", "-m", f"localcloud.engines.{module}", *arguments], os.environ | {"PYTHONPATH": path}
+
+
+def loopback_address() -> str:
+    """A loopback address for an engine behind its front, which no web page can guess.
+
+    On Linux every address of 127.0.0.0/8 is this machine; elsewhere 127.0.0.1 is the only one that is set up.
+    """
+    return (
+        f"127.{'.'.join(str(1 + secrets.randbelow(254)) for _ in range(3))}" if sys.platform == "linux" else "127.0.0.1"
+    )
+
+
+class FrontHandler(SameOriginHandler):
+    """Reads and answers requests over connections that stay open."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def body(self) -> bytes:
+        """The request's body, whether its length is told or it comes in chunks."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # what may follow the last chunk
+        return b"".join(chunks)
+
+    def answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        """Answer the request; the headers that belong to a connection are left out."""
+        self.send_response(status)
+        for name, value in headers:
+            if name.lower() not in OF_THE_CONNECTION:
+                self.send_header(name, value)
+        if status not in WITHOUT_LENGTH:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_args: Any) -> None:
+        """Log no requests."""
+
+
+def serve(
+    handler: type[FrontHandler], certificate: Sequence[str] = (), engine: subprocess.Popen[Any] | None = None
+) -> None:
+    """Serve on a free loopback port until the process is ended; print the port.
+
+    Args:
+        handler: Answers the requests.
+        certificate: Paths of a certificate and its key; with them it serves HTTPS.
+        engine: What is behind; it gets the time to end before this process does.
+    """
+    if engine:
+        signal.signal(signal.SIGTERM, lambda *_: _end(engine))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    print(f"listening on {server.server_port}", flush=True)  # noqa: T201 (for whoever waits)
+    server.serve_forever()
+
+
+def _end(engine: subprocess.Popen[Any]) -> None:
+    engine.terminate()
+    engine.wait()
+    os._exit(0)

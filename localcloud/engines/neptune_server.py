@@ -1,0 +1,186 @@
+"""Neptune's openCypher endpoint over an embedded graph database.
+
+Run in a process of its own:
+
+    python -m localcloud.engines.neptune_server FOLDER [CERTIFICATE KEY]
+
+It prints the port on which it listens. ArcadeDB runs the queries in a Java machine, and each query is one transaction,
+as in Neptune.
+"""
+
+import json
+import os
+import re
+import shlex
+import sys
+import tempfile
+import threading
+import urllib.parse
+import uuid
+from pathlib import Path
+from typing import Any
+
+# Java writes its temporary files, and figures about itself, into the system's folder unless it is told otherwise.
+os.environ.setdefault(
+    "ARCADEDB_JVM_ARGS",
+    "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData "
+    + shlex.quote(f"-Djava.io.tmpdir={tempfile.gettempdir()}"),
+)
+
+import arcadedb_embedded  # type: ignore[import-untyped]
+import jpype  # type: ignore[import-untyped]
+
+from localcloud.engines.front import FrontHandler, serve
+
+#: `(name:Label {property:` - where a query finds a node by a property.
+NODE = re.compile(r"\(\s*\w*\s*:\s*`?(\w+)`?\s*\{\s*`?(\w+)`?\s*:")
+KINDS = {bool: "BOOLEAN", int: "LONG", float: "DOUBLE", str: "STRING"}
+
+
+class QueryError(Exception):
+    """What Neptune answers to a query that it does not run."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(message)
+        self.code, self.status = code, status
+
+
+class Graph:
+    """The database, one query at a time."""
+
+    def __init__(self, folder: str) -> None:
+        known = Path(folder).is_dir()
+        self._database = (arcadedb_embedded.open_database if known else arcadedb_embedded.create_database)(folder)
+        self._vertex = jpype.JClass("com.arcadedb.graph.Vertex")
+        self._edge = jpype.JClass("com.arcadedb.graph.Edge")
+        self._indexed: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def run(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows of a query.
+
+        Raises:
+            QueryError: It cannot be run; nothing of it was done.
+        """
+        if re.search(r"\b(allS|s)hortestPaths?\s*\(", query):
+            raise QueryError("UnsupportedOperationException", "shortestPath is not supported", 400)  # as in Neptune
+        text = re.sub(r"(?<![\w.`])id\(\s*(\w+)\s*\)", r"coalesce(\1.`~id`, elementId(\1))", query)
+        with self._lock:
+            self._index(query)
+            try:
+                with self._database.transaction():
+                    rows = self._database.command("opencypher", text, parameters)
+                    return [{name: self._plain(row.get(name)) for name in row.property_names} for row in rows]
+            except Exception as error:  # Java's and the bindings' alike
+                raise _explained(str(error)) from error
+
+    def _index(self, query: str) -> None:
+        """Index what the query finds nodes by, once there is a node whose value tells the type.
+
+        Neptune indexes every property; without this each MERGE would look at every node.
+        """
+        for label, name in set(NODE.findall(query)) - self._indexed:
+            if not self._database.schema.exists_type(label):
+                continue
+            row = self._database.query("sql", f"SELECT `{name}` AS value FROM `{label}` LIMIT 1").first()  # noqa: S608 (words)
+            kind = KINDS.get(type(self._plain(row.get("value")))) if row else None
+            if kind:
+                for statement in (
+                    f"CREATE PROPERTY `{label}`.`{name}` IF NOT EXISTS {kind}",
+                    f"CREATE INDEX IF NOT EXISTS ON `{label}` (`{name}`) NOTUNIQUE",
+                ):
+                    self._database.command("sql", statement)
+                self._indexed.add((label, name))
+
+    def _plain(self, value: Any) -> Any:  # noqa: PLR0911 (one for each type)
+        """A value in Neptune's JSON."""
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, jpype.JString):
+            return str(value)
+        if isinstance(value, self._vertex):
+            node = {"~entityType": "node", "~labels": sorted(str(value.getTypeName()).split("~"))}
+            return {"~id": _identity(value), **node, "~properties": self._properties(value)}
+        if isinstance(value, self._edge):
+            ends = {"~start": value.getOutVertex(), "~end": value.getInVertex()}
+            edge = {"~entityType": "relationship", "~type": str(value.getTypeName())}
+            edge |= {name: _identity(node.asVertex()) for name, node in ends.items()}
+            return {"~id": _identity(value), **edge, "~properties": self._properties(value)}
+        if isinstance(value, dict) or hasattr(value, "entrySet"):
+            return {str(key): self._plain(item) for key, item in dict(value).items()}
+        try:
+            return [self._plain(item) for item in value]
+        except TypeError:
+            return str(value)  # dates and times
+
+    def _properties(self, element: Any) -> dict[str, Any]:
+        found = {str(name): item for name, item in dict(element.toMap()).items()}
+        return {name: self._plain(item) for name, item in found.items() if name[0] not in "@~"}
+
+
+def _identity(element: Any) -> str:
+    return str(element.get("~id") or element.getIdentity())
+
+
+def _explained(message: str) -> QueryError:
+    if re.search("yntax|pars", message):
+        return QueryError("MalformedQueryException", message, 400)
+    if "oncurrentModification" in message:
+        return QueryError("ConcurrentModificationException", message, 409)
+    return QueryError("InternalFailureException", message, 500)
+
+
+class Handler(FrontHandler):
+    """Neptune's HTTP interface: `/openCypher` and `/status`."""
+
+    graph: Graph
+
+    def do_POST(self) -> None:  # noqa: N802 (http.server's name)
+        """Answer one request."""
+        body = self.body().decode()
+        try:
+            self._send(200, self._answer(urllib.parse.urlsplit(self.path), body))
+        except QueryError as error:
+            message = str(error)[:2000]
+            said = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
+            self._send(error.status, said)
+
+    do_GET = do_POST  # noqa: N815 (http.server's name)
+
+    def _answer(self, url: urllib.parse.SplitResult, body: str) -> dict[str, Any]:
+        match url.path.rstrip("/").lower():
+            case "/status":
+                return {"status": "healthy", "role": "writer", "dbEngineVersion": "local"}
+            case "/opencypher":
+                return {"results": self.graph.run(*_asked(body or url.query))}
+            case path:
+                raise QueryError("BadRequestException", f"{path} is not offered by the local cloud", 404)
+
+    def _send(self, status: int, answer: dict[str, Any]) -> None:
+        error = [("x-amzn-ErrorType", answer["code"])] if "code" in answer else []
+        self.answer(status, [("Content-Type", "application/json"), *error], json.dumps(answer).encode())
+
+
+def _asked(text: str) -> tuple[str, dict[str, Any]]:
+    """Query and parameters of a request, in JSON (boto3) or as a form (curl)."""
+    try:
+        fields = json.loads(text) if text.lstrip().startswith("{") else dict(urllib.parse.parse_qsl(text))
+        parameters = fields.get("parameters") or {}
+        parameters = json.loads(parameters) if isinstance(parameters, str) else parameters
+    except json.JSONDecodeError as error:
+        raise QueryError("InvalidParameterException", f"The parameters are not JSON: {error}", 400) from error
+    query = fields.get("query") or fields.get("openCypherQuery")
+    if not query:
+        raise QueryError("MissingParameterException", "The request has no query", 400)
+    return query, parameters
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    folder, *certificate = sys.argv[1:]
+    Handler.graph = Graph(folder)
+    serve(Handler, certificate)
+
+
+if __name__ == "__main__":
+    main()

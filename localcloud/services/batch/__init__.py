@@ -1,0 +1,1 @@
+"""AWS Batch: jobs run as processes of this machine."""

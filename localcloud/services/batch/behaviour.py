@@ -1,0 +1,306 @@
+"""AWS Batch without containers: a job's command runs as a local process, or one for each of its nodes.
+
+moto gaps: jobs run in Docker alone; a submission's retry strategy, the log configuration, Ref:: in the middle of a
+command's word, state changes on EventBridge, the end of array jobs and jobs over several nodes are missing; so are the
+nodes, as jobs that can be described.
+"""
+
+import fnmatch
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from moto.batch.models import BatchBackend, Job
+from moto.batch.responses import BatchResponse
+from moto.moto_api import state_manager
+
+from localcloud.cloud import processes
+from localcloud.cloud.background import background, log
+from localcloud.hooks import after, instead
+from localcloud.services.batch import containers as job_containers
+from localcloud.services.batch import hosts as job_hosts
+from localcloud.services.batch import queues as job_queues
+from localcloud.services.events.behaviour import publish
+
+EXITED = "Essential container in task exited"
+HOST_GONE = "Host EC2 (instance {}) terminated."
+TIMED_OUT = "Job attempt duration exceeded timeout"
+
+# Only this module changes a job's state; moto would move it on whenever somebody asks.
+state_manager.set_transition("batch::job", {"progression": "manual", "times": sys.maxsize})
+
+_submission: ContextVar[dict[str, Any]] = ContextVar("submission")
+KEPT = ("retryStrategy", "shareIdentifier", "schedulingPriorityOverride", "nodeOverrides")  # what moto drops
+
+
+@instead(BatchResponse, "submitjob")
+def _submitted(original: Any, self: BatchResponse) -> Any:
+    submission = {name: self._get_param(name) for name in KEPT}
+    job_queues.check_share(self.batch_backend.get_job_queue(self._get_param("jobQueue")), submission)
+    token = _submission.set(submission)
+    try:
+        answer = original(self)
+    finally:
+        _submission.reset(token)
+    job = self.batch_backend.get_job_by_id(json.loads(answer)["jobId"])
+    if job and job._child_jobs:  # noqa: SLF001
+        background(_follow_children, job)
+    return answer
+
+
+@after(Job, "__init__")
+def _created(_: None, job: Job, *_args: Any, **_kwargs: Any) -> None:
+    """Keep what moto drops, and log where the definition says."""
+    job.__dict__["submission"] = _submission.get({})
+    job.__dict__["strategy"] = (
+        job.__dict__["submission"].get("retryStrategy") or job.job_definition.retry_strategy or {}
+    )
+    options = job_containers.get(job, "logConfiguration", {}).get("options", {})
+    job._log_group = options.get("awslogs-group", job._log_group)  # noqa: SLF001 (moto's only place for it)
+
+
+@instead(Job, "run")
+def _run(_: Any, self: Job) -> None:
+    try:
+        _live(self)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the job has failed)
+        log.exception("job %s", self.job_id)
+        _finish(self, succeeded=False, reason=str(error))
+
+
+def _live(job: Job) -> None:
+    """From SUBMITTED to SUCCEEDED or FAILED."""
+    if job.depends_on:
+        _enter(job, "PENDING")
+        if problem := _wait_for(job, _dependencies(job)):
+            _finish(job, succeeded=False, reason=problem)
+            return
+    attempts = int(job.__dict__["strategy"].get("attempts", 1))
+    code, reason = 1, EXITED
+    for attempt in range(1, attempts + 1):
+        _enter(job, "RUNNABLE")
+        if (problem := job_queues.wait_for_slot(job)) is not None:
+            _finish(job, succeeded=False, reason=problem)
+            return
+        try:
+            code, reason = _attempt(job, attempt)
+        finally:
+            job_queues.give_slot_back(job)
+        job.exit_code = code
+        if code == 0 or job.stop or reason == TIMED_OUT or not retries(job.__dict__["strategy"], code, reason):
+            break
+    _finish(job, succeeded=code == 0 and not job.stop, reason=(job.stop and job.job_stopped_reason) or reason)
+
+
+def _follow_children(parent: Job) -> None:
+    """An array job ends when all of its children have, and fails when one of them has."""
+    children = parent._child_jobs or []  # noqa: SLF001
+    _enter(parent, "PENDING")
+    while not all(child.job_stopped for child in children):
+        time.sleep(0.1)
+    failed = sum(child.status == "FAILED" for child in children)
+    reason = f"{failed} of {len(children)} children failed" if failed else "Array Child Jobs succeeded"
+    _finish(parent, succeeded=not failed, reason=reason)
+
+
+def _dependencies(job: Job) -> list[str]:
+    """The jobs that one waits for; of arrays, the child of the same index (N_TO_N) or the one before (SEQUENTIAL)."""
+    index = job.array_properties.get("index")
+    found = []
+    for dependency in job.depends_on or []:
+        match dependency.get("type"):
+            case "SEQUENTIAL":
+                found += [f"{job.job_id.rpartition(':')[0]}:{index - 1}"] if index else []
+            case "N_TO_N":
+                found.append(f"{dependency['jobId']}:{index}")
+            case _:
+                found.append(dependency["jobId"])
+    return found
+
+
+def retries(strategy: Mapping[str, Any], code: int, reason: str) -> bool:
+    """Whether a retry strategy repeats an attempt that failed; the first rule that fits decides.
+
+    See https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html.
+    """
+    facts = {"onExitCode": str(code), "onReason": reason, "onStatusReason": reason}
+    for rule in strategy.get("evaluateOnExit", []):
+        if all(fnmatch.fnmatchcase(facts[name], rule[name]) for name in facts if name in rule):
+            return str(rule["action"]).lower() == "retry"
+    return True
+
+
+def _wait_for(job: Job, dependencies: list[str]) -> str | None:
+    """Wait until the jobs have succeeded; why it came otherwise."""
+    while not job.stop:
+        states = {name: job.all_jobs[name].status if name in job.all_jobs else "FAILED" for name in dependencies}
+        if "FAILED" in states.values():
+            return "Dependent Job failed"
+        if all(state == "SUCCEEDED" for state in states.values()):
+            return None
+        time.sleep(0.1)
+    return job.job_stopped_reason
+
+
+def _attempt(job: Job, number: int) -> tuple[int, str]:
+    """Run the command once, on every node: the main node's exit code, and why it ended."""
+    _enter(job, "STARTING")
+    job.job_started_at = datetime.now()  # noqa: DTZ005 (moto's clock)
+    job.log_stream_name = job_containers.stream(job, number, node=0)
+    job._start_attempt()  # noqa: SLF001
+    limit = job._get_attempt_duration()  # noqa: SLF001
+    host = job_hosts.take(job)
+    nodes: list[tuple[subprocess.Popen[bytes], threading.Thread]] = []
+    try:
+        for node, variables in enumerate(job_containers.environments(job, number)):
+            nodes.append(_start(job, job_containers.stream(job, number, node), variables))
+        _enter(job, "RUNNING")
+        reason = _watch(job, host, nodes[0][0], time.monotonic() + float(limit) if limit else None)
+    finally:
+        for process, reader in reversed(nodes):  # the job ends with its main node
+            if process.poll() is None:
+                processes.end(process)
+            reader.join()
+            process.communicate()  # closes the pipe
+        job_hosts.leave(job.job_id)
+    code = nodes[0][0].returncode
+    job.attempts[-1]["container"] |= {"exitCode": code, "reason": reason}
+    job.attempts[-1] |= {"statusReason": reason, "stoppedAt": int(time.time() * 1000)}
+    return code, reason
+
+
+def _start(job: Job, stream: str, variables: dict[str, str]) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+    """A process in an empty folder, with another for its temporary files, and the thread that logs what it prints."""
+    job._log_backend.ensure_log_group(job._log_group)  # noqa: SLF001
+    job._log_backend.ensure_log_stream(job._log_group, stream)  # noqa: SLF001
+    folder = tempfile.TemporaryDirectory()
+    work = Path(folder.name, "work")
+    work.mkdir()
+    environment = {**variables, "TMPDIR": folder.name}
+    process = processes.start(job_containers.command(job), folder=work, environment=environment)
+    reader = threading.Thread(target=_log, args=(job, stream, process, folder), daemon=True)
+    reader.start()
+    return process, reader
+
+
+def _watch(job: Job, host: job_hosts.Host, process: subprocess.Popen[bytes], deadline: float | None) -> str:
+    """Wait for the process, or end it when it is told to stop, takes too long, or its host goes."""
+    while True:
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            if job.stop:
+                processes.end(process)
+                return job.job_stopped_reason or EXITED
+            if deadline and time.monotonic() > deadline:
+                processes.end(process)
+                return TIMED_OUT
+            if host.is_gone:
+                processes.end(process, patience=0)
+                return HOST_GONE.format(host.identifier)
+        else:
+            return EXITED
+
+
+def _log(job: Job, stream: str, process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
+    for line in process.stdout or ():
+        message = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2] or " "
+        event = {"timestamp": int(time.time() * 1000), "message": message}
+        job._log_backend.put_log_events(job._log_group, stream, [event])  # noqa: SLF001
+    folder.cleanup()
+
+
+def _enter(job: Job, status: str) -> None:
+    job.status = status
+    detail = {
+        "jobArn": job.arn,
+        "jobName": job.job_name,
+        "jobId": job.job_id,
+        "jobQueue": job.job_queue.arn,
+        "jobDefinition": job.job_definition.arn,
+        "status": status,
+        "statusReason": job.job_stopped_reason,
+        "attempts": job.attempts,
+        "container": {"exitCode": job.exit_code, "logStreamName": job.log_stream_name},
+    }
+    if "index" in job.array_properties:
+        detail["arrayProperties"] = {"index": job.array_properties["index"]}
+    publish("aws.batch", "Batch Job State Change", detail, [job.arn])
+
+
+def _finish(job: Job, *, succeeded: bool, reason: str) -> None:
+    job.job_stopped_reason = reason
+    job.job_stopped_at = datetime.now()  # noqa: DTZ005 (moto's clock)
+    job.job_stopped = True
+    _enter(job, "SUCCEEDED" if succeeded else "FAILED")
+
+
+@instead(BatchBackend, "cancel_job")
+def _cancel_job(_: Any, self: BatchBackend, job_id: str, reason: str) -> None:
+    """Cancel what has not started; a job that waits goes at once, and an array with its children."""
+    job = self.get_job_by_id(job_id)
+    for each in [job, *(job._child_jobs or [])] if job else []:  # noqa: SLF001
+        if each.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
+            each.__dict__["cancelled"] = True
+            each.terminate(reason)
+
+
+@after(BatchBackend, "terminate_job")
+def _terminated(_: None, backend: BatchBackend, job_id: str, reason: str) -> None:
+    job = backend.get_job_by_id(job_id)
+    for child in (job._child_jobs or []) if job else []:  # noqa: SLF001
+        child.terminate(reason)
+
+
+@instead(BatchBackend, "describe_jobs")
+def _describe_jobs(original: Any, self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
+    """Describe the nodes of a job too, by their names: job#0, job#1, ..."""
+    nodes = [name.split("#") for name in jobs or [] if "#" in name]
+    whole = [name for name in jobs or [] if "#" not in name]
+    found: list[dict[str, Any]] = [] if nodes and not whole else original(self, whole)
+    for name, node in nodes:
+        job = self.get_job_by_id(name)
+        if job and int(node) < job_containers.number_of_nodes(job):
+            found.append(_describe_node(job, int(node)))
+    return found
+
+
+def _describe_node(job: Job, node: int) -> dict[str, Any]:
+    """A node as a job: it has a log of its own, and the states of the whole."""
+    whole = job.describe()
+    del whole["nodeProperties"]
+
+    def own(container: Mapping[str, Any]) -> dict[str, Any]:
+        stream = container.get("logStreamName")
+        return {**container, "logStreamName": f"{stream}-node-{node}"} if stream and node else dict(container)
+
+    return whole | {
+        "jobId": f"{job.job_id}#{node}",
+        "nodeDetails": {"nodeIndex": node, "isMainNode": node == 0},
+        "container": own(whole["container"]),
+        "attempts": [{**attempt, "container": own(attempt["container"])} for attempt in whole["attempts"]],
+    }
+
+
+@after(Job, "describe")
+def _described(result: dict[str, Any], job: Job) -> None:
+    submission = job.__dict__["submission"]
+    result["retryStrategy"] = job.__dict__["strategy"]
+    result["isCancelled"] = bool(job.__dict__.get("cancelled"))
+    result["isTerminated"] = job.stop and not result["isCancelled"]
+    if submission.get("shareIdentifier"):
+        result["shareIdentifier"] = submission["shareIdentifier"]
+    if "index" in job.array_properties:
+        result["arrayProperties"] = {"index": job.array_properties["index"]}
+    if "nodeProperties" in result:
+        result["nodeProperties"] = {**result["nodeProperties"], "numNodes": job_containers.number_of_nodes(job)}
+    if job.exit_code is not None and "container" in result:
+        result["container"] |= {"exitCode": job.exit_code, "reason": job.job_stopped_reason}

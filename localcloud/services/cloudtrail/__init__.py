@@ -1,0 +1,1 @@
+"""AWS CloudTrail: an empty answer for those who ask."""

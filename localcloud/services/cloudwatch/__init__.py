@@ -1,0 +1,1 @@
+"""Amazon CloudWatch: alarms ring, and services send their metrics."""

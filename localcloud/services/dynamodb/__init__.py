@@ -1,0 +1,1 @@
+"""Amazon DynamoDB: each request takes effect as a whole."""

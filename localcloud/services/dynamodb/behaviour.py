@@ -1,0 +1,300 @@
+"""DynamoDB: a request takes effect as a whole, or not at all.
+
+moto gaps: an update that fails leaves its first half behind; a transaction that fails brings back copies of whole
+tables, after its changes may have left through the streams; an item that an update creates enters the stream twice;
+PartiQL overwrites where it inserts, updates nothing without an error, and its transactions stop half way.
+
+Requests follow each other (`isolation`), so no lock is taken here but for the threads that import tables.
+"""
+
+import copy
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.dynamodb.comparisons import get_filter_expression
+from moto.dynamodb.exceptions import (
+    ERROR_TYPE_PREFIX,
+    ConditionalCheckFailed,
+    DynamodbException,
+    MockValidationException,
+    MultipleTransactionsException,
+    TooManyTransactionsException,
+    TransactionCanceledException,
+    TransactWriteSingleOpException,
+)
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import StreamShard, Table
+from moto.dynamodb.responses import DynamoHandler
+
+from localcloud.cloud.isolation import alone
+from localcloud.hooks import instead
+
+Json = dict[str, Any]
+Key = tuple[DynamoType, DynamoType | None]
+Reason = tuple[str | None, str | None, Json | None]  # code, message and item of a cancelled transaction's reason
+
+WRITES = (
+    "put_item", "update_item", "delete_item", "batch_write_item", "transact_write_items", "execute_statement",
+    "execute_transaction",
+)  # fmt: skip
+LARGEST_TRANSACTION = 100
+DONE: Reason = (None, None, None)
+TOKEN_SECONDS = 600  # how long DynamoDB knows a transaction by its token
+
+
+# Errors of PartiQL; `name` is the code by which a batch or a transaction reports them.
+
+
+class DuplicateItemError(DynamodbException):
+    """An INSERT of an item that exists."""
+
+    name = "DuplicateItem"
+
+    def __init__(self) -> None:
+        super().__init__(f"{ERROR_TYPE_PREFIX}DuplicateItemException", "Duplicate primary key exists in table")
+
+
+class StatementConditionError(ConditionalCheckFailed):
+    """An UPDATE whose WHERE clause holds for no item."""
+
+    name = "ConditionalCheckFailed"
+
+
+@dataclass
+class Changes:
+    """What a request, or a step of it, has changed so far.
+
+    Attributes:
+        before: The changed items as they were, None where there was none; by table and key.
+        events: What is to enter the streams: the shard, the item before and the item after.
+    """
+
+    before: dict[tuple[Table, Key], Item | None] = field(default_factory=dict)
+    events: list[tuple[StreamShard, Item | None, Item | None]] = field(default_factory=list)
+
+
+_open: list[Changes] = []  # of the request that has the service to itself, and of the steps within it
+
+
+@contextmanager
+def _whole() -> Iterator[Changes]:
+    """Take all changes back when one fails, and tell the streams of them when none did."""
+    with alone("dynamodb"):
+        changes = Changes()
+        _open.append(changes)
+        try:
+            yield changes
+        except BaseException:
+            for (table, key), item in changes.before.items():
+                _set(table, key, item)
+            raise
+        finally:
+            _open.pop()
+        if _open:
+            _open[-1].before = changes.before | _open[-1].before
+            _open[-1].events += changes.events
+        else:
+            for shard, old, new in changes.events:
+                _publish(shard, old, new)
+
+
+def _set(table: Table, key: Key, item: Item | None) -> None:
+    hash_key, range_key = key
+    items: dict[Any, Any] = table.items[hash_key] if table.has_range_key else table.items
+    place = range_key if table.has_range_key else hash_key
+    if item is None:
+        items.pop(place, None)
+    else:
+        items[place] = item
+
+
+def _key(table: Table, attributes: Json) -> Key | None:
+    """The key of an item; None where attributes are missing, which moto refuses by name."""
+    if not set(table.table_key_attrs) <= attributes.keys():
+        return None
+    range_key = DynamoType(attributes[table.range_key_attr]) if table.range_key_attr else None
+    return DynamoType(attributes[table.hash_key_attr]), range_key
+
+
+def _remember(table: Table, key: Key | None) -> Item | None:
+    """Keep an item as it is, before it changes."""
+    item = table.get_item(*key) if key else None
+    if key:
+        _open[-1].before.setdefault((table, key), item)
+    return item
+
+
+@instead(Table, "put_item")
+def _put_item(original: Any, self: Table, attributes: Json, *args: Any, **kwargs: Any) -> Item:
+    with _whole():
+        _remember(self, _key(self, attributes))
+        item: Item = original(self, attributes, *args, **kwargs)
+        return item
+
+
+@instead(Table, "delete_item")
+def _delete_item(original: Any, self: Table, hash_key: DynamoType, range_key: DynamoType | None) -> Item | None:
+    with _whole():
+        _remember(self, (hash_key, range_key))
+        item: Item | None = original(self, hash_key, range_key)
+        return item
+
+
+@instead(DynamoDBBackend, "update_item")
+def _update_item(original: Any, self: DynamoDBBackend, table_name: str, key: Json, *args: Any, **kwargs: Any) -> Item:
+    """Update a copy, so that the item before is still there; an item that is new enters the stream once."""
+    table = self.get_table(table_name)
+    place = _key(table, key)
+    with _whole() as changes:
+        before = _remember(table, place)
+        if place and before is not None:
+            _set(table, place, copy.deepcopy(before))
+        item: Item = original(self, table_name, key, *args, **kwargs)
+        del changes.events[:-1]
+        return item
+
+
+_publish = StreamShard.add
+
+
+@instead(StreamShard, "add")
+def _add(_: Any, self: StreamShard, old: Item | None, new: Item | None) -> None:
+    """Keep what is to enter a stream until its request has succeeded."""
+    _open[-1].events.append((self, old, new))
+
+
+def _request(original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
+    with _whole():
+        return original(self)
+
+
+for _name in WRITES:
+    instead(DynamoHandler, _name)(_request)
+
+
+# Transactions
+
+
+@instead(DynamoDBBackend, "transact_write_items")
+def _transact_write_items(_: Any, self: DynamoDBBackend, transact_items: list[dict[str, Json]]) -> None:
+    if len(transact_items) > LARGEST_TRANSACTION:
+        raise TooManyTransactionsException
+    if any(len(item) > 1 for item in transact_items):
+        raise TransactWriteSingleOpException
+    steps = [(kind, step) for item in transact_items for kind, step in item.items()]
+    tables = [self.get_table(step["TableName"]) for _, step in steps]
+    keys = [(table, _key(table, _named(step))) for table, (_, step) in zip(tables, steps, strict=True)]
+    if len({*keys}) < len(keys):
+        raise MultipleTransactionsException
+    with _whole():
+        _cancel_unless_done([_attempt(self, kind, step) for kind, step in steps])
+
+
+def _named(step: Json) -> Json:
+    """What names the item of a transaction's step: its key, or the whole item."""
+    attributes: Json = step.get("Key") or step["Item"]
+    return attributes
+
+
+def _attempt(backend: DynamoDBBackend, kind: str, step: Json) -> Reason:
+    """Check a step's condition and write; why it cannot be done."""
+    name, key = step["TableName"], _named(step)
+    names, values = step.get("ExpressionAttributeNames"), step.get("ExpressionAttributeValues")
+    current = backend.get_item(name, key)
+    if not get_filter_expression(step.get("ConditionExpression"), names, values).expr(current):
+        shown = current if step.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else None
+        item = shown.to_json()["Attributes"] if shown else None
+        return "ConditionalCheckFailed", "The conditional request failed", item
+    match kind:
+        case "Put":
+            backend.put_item(name, key)
+        case "Delete":
+            backend.delete_item(name, key)
+        case "Update":
+            backend.update_item(name, key, step["UpdateExpression"], names, values)  # type: ignore[arg-type]
+    return DONE
+
+
+def _cancel_unless_done(reasons: list[Reason]) -> None:
+    if any(reason != DONE for reason in reasons):
+        raise TransactionCanceledException(reasons)
+
+
+@dataclass
+class Transaction:
+    """One that succeeded.
+
+    Attributes:
+        until: When its token is forgotten, by the monotonic clock.
+        digest: Of the request.
+        answer: To the request.
+    """
+
+    until: float
+    digest: bytes
+    answer: ActionResult
+
+
+_transactions: dict[str, Transaction] = {}
+
+
+def _once(original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
+    """Answer a repeated transaction, which its token tells, without doing it again; SDKs repeat what they see fail."""
+    now, request = time.monotonic(), dict(self.body)
+    token = request.pop("ClientRequestToken", None)
+    digest = hashlib.sha256(repr(request).encode()).digest()
+    for name in [name for name, transaction in _transactions.items() if transaction.until < now]:
+        del _transactions[name]
+    if known := _transactions.get(token):
+        if known.digest != digest:
+            raise DynamodbException(
+                f"{ERROR_TYPE_PREFIX}IdempotentParameterMismatchException",
+                "DynamoDB rejected the request because you retried a request with a different payload but with an "
+                "idempotent token that was already used.",
+            )
+        return known.answer
+    answer = original(self)
+    if token:
+        _transactions[token] = Transaction(now + TOKEN_SECONDS, digest, answer)
+    return answer
+
+
+for _name in ("transact_write_items", "execute_transaction"):
+    instead(DynamoHandler, _name)(_once)
+
+
+# PartiQL
+
+
+@instead(DynamoDBBackend, "execute_statement")
+def _execute_statement(_original: Any, self: DynamoDBBackend, statement: str, parameters: list[Json]) -> list[Json]:
+    with _whole() as changes:
+        items: list[Json] = _original(self, statement, parameters)
+        match statement.split(maxsplit=1)[0].upper():
+            case "INSERT" if any(changes.before.values()):
+                raise DuplicateItemError
+            case "UPDATE" if not changes.before:
+                raise StatementConditionError
+        return items
+
+
+@instead(DynamoDBBackend, "execute_transaction")
+def _execute_transaction(_: Any, self: DynamoDBBackend, statements: list[Json]) -> list[Json]:
+    answers: list[Json] = []
+    reasons: list[Reason] = []
+    with _whole():
+        for statement in statements:
+            try:
+                items = self.execute_statement(statement["Statement"], statement.get("Parameters", []))
+                answers.append({"Item": items[0]} if items else {})
+                reasons.append(DONE)
+            except (DuplicateItemError, StatementConditionError, MockValidationException) as error:
+                reasons.append((getattr(type(error), "name", "ValidationError"), error.message, None))
+        _cancel_unless_done(reasons)
+    return answers

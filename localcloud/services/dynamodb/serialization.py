@@ -1,0 +1,20 @@
+"""DynamoDB's answers, written in a tenth of the time."""
+
+from typing import Any
+
+from moto.core.serialize import BaseJSONSerializer
+
+from localcloud.hooks import instead
+
+
+@instead(BaseJSONSerializer, "_serialize_type_structure")
+def _serialize_type_structure(original: Any, self: BaseJSONSerializer, *arguments: Any) -> None:
+    """moto gap: it looks for eleven kinds of content in each of DynamoDB's values, under three names: slow."""  # noqa: D403
+    serialized, value, shape, key = arguments
+    match value:
+        case {"S": str(text)} if shape.name == "AttributeValue":
+            serialized[key] = {"S": text}
+        case {"N": number} if shape.name == "AttributeValue":
+            serialized[key] = {"N": str(number)}
+        case _:
+            original(self, *arguments)

@@ -1,0 +1,213 @@
+"""EC2 instances tell EventBridge about their states, and Auto Scaling groups say why they act.
+
+moto gaps: no state changes on EventBridge; no scaling activities; an unhealthy instance stays; a group forgets an
+instance that it is told to terminate before EC2 does; a new group replaces the one that has its name.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, TerminateInstanceActivity
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
+
+from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.background import background
+from localcloud.cloud.isolation import alone
+from localcloud.hooks import after, instead
+from localcloud.services.events.behaviour import publish
+
+GROUP_TAG = "aws:autoscaling:groupName"
+LARGEST_PAGE = 100  # of scaling activities
+
+_cause: ContextVar[str] = ContextVar("cause", default="")
+_activities: dict[str, list[dict[str, Any]]] = defaultdict(list)
+
+
+def _changed(instance: Instance, *states: str) -> None:
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance.id}"
+    for state in states:
+        detail = {"instance-id": instance.id, "state": state}
+        publish("aws.ec2", "EC2 Instance State-change Notification", detail, [arn])
+
+
+@after(InstanceBackend, "run_instances")
+def _run(reservation: Reservation, *_args: Any, **options: Any) -> None:
+    group = (options.get("tags") or {}).get("instance", {}).get(GROUP_TAG)
+    for instance in reservation.instances:
+        if group:
+            _record(group, f"Launching a new EC2 instance: {instance.id}")
+        _changed(instance, "pending", "running")
+
+
+@after(Instance, "start")
+def _started(previous: InstanceState, instance: Instance) -> None:
+    if previous.name != "running":
+        _changed(instance, "pending", "running")
+
+
+@after(Instance, "stop")
+def _stopped(previous: InstanceState, instance: Instance) -> None:
+    if previous.name not in ("stopped", "terminated"):
+        _changed(instance, "stopping", "stopped")
+
+
+@after(Instance, "terminate")
+def _terminated(previous: InstanceState, instance: Instance) -> None:
+    group = getattr(instance, "autoscaling_group", None)
+    if group and _cause.get():  # the activity stands before anybody can ask for it
+        _record(group.name, f"Terminating EC2 instance: {instance.id}")
+    if previous.name != "terminated":
+        _changed(instance, "shutting-down", "terminated")
+
+
+# Scaling activities, in the words of Auto Scaling.
+
+
+@contextmanager
+def _because(cause: str) -> Iterator[None]:
+    token = _cause.set(cause)
+    try:
+        yield
+    finally:
+        _cause.reset(token)
+
+
+def _record(group: str, description: str) -> None:
+    now = datetime.now(UTC)
+    activity = {
+        "ActivityId": str(uuid4()),
+        "AutoScalingGroupName": group,
+        "Description": description,
+        "Cause": _cause.get(),
+        "StartTime": now,
+        "EndTime": now,
+        "StatusCode": "Successful",
+        "Progress": 100,
+        "Details": "{}",
+    }
+    _activities[group].insert(0, activity)
+
+
+@instead(AutoScalingResponse, "describe_scaling_activities")
+def _describe_scaling_activities(_: Any, self: AutoScalingResponse) -> ActionResult:
+    """A page of activities, the latest first; its token is the id of its last one, whatever begins meanwhile."""
+    name, wanted, token = (self._get_param(key) for key in ("AutoScalingGroupName", "ActivityIds", "NextToken"))
+    size = int(self._get_param("MaxRecords", LARGEST_PAGE))
+    if self._get_param("Filters"):
+        raise ValidationError("Filters of scaling activities are not supported by the local cloud")
+    if size > LARGEST_PAGE:
+        raise ValidationError(
+            f"1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint: Member must "
+            f"have value less than or equal to {LARGEST_PAGE}"
+        )
+    recorded = _activities.get(name, []) if name else [each for group in _activities.values() for each in group]
+    chosen = [activity for activity in recorded if not wanted or activity["ActivityId"] in wanted]
+    identifiers = [activity["ActivityId"] for activity in chosen]
+    if token and token not in identifiers:
+        raise AutoscalingClientError("InvalidNextToken", "The token is not valid.")
+    start = identifiers.index(token) + 1 if token else 0
+    page = chosen[start : start + size]
+    more = {"NextToken": page[-1]["ActivityId"]} if len(chosen) > start + size else {}
+    return ActionResult({"Activities": page, **more})
+
+
+@instead(AutoScalingBackend, "create_auto_scaling_group")
+def _create_auto_scaling_group(
+    original: Any, self: AutoScalingBackend, name: str, *args: Any, **kwargs: Any
+) -> FakeAutoScalingGroup:
+    if name in self.autoscaling_groups:
+        raise AutoscalingClientError(
+            "AlreadyExists",
+            f"AutoScalingGroup by this name already exists - A group with the name {name} already exists",
+        )
+    group: FakeAutoScalingGroup = original(self, name, *args, **kwargs)
+    return group
+
+
+@instead(FakeAutoScalingGroup, "set_desired_capacity")
+def _set_desired_capacity(original: Any, self: FakeAutoScalingGroup, new_capacity: int | None) -> None:
+    now, old = _now(), len(self.active_instances())
+    new = self.min_size if new_capacity is None else new_capacity
+    direction = "shrinking" if (new or 0) < old else "increasing"
+    verb = "taken out of service" if direction == "shrinking" else "started"
+    cause = (
+        f"At {now} a user request update of AutoScalingGroup constraints to min: {self.min_size}, "
+        f"max: {self.max_size}, desired: {new} changing the desired capacity from {old} to {new}. "
+        f"At {now} an instance was {verb} in response to a difference between desired and actual capacity, "
+        f"{direction} the capacity from {old} to {new}."
+    )
+    with _because(cause):
+        original(self, new_capacity)
+
+
+@instead(AutoScalingBackend, "terminate_instance")
+def _terminate_instance(
+    _: Any, self: AutoScalingBackend, instance_id: str, should_decrement: bool
+) -> TerminateInstanceActivity:
+    group, state = _member(self, instance_id)
+    size = group.desired_capacity or 0
+    shrinking = f", shrinking the capacity from {size} to {size - 1}" if should_decrement else ""
+    cause = f"At {_now()} instance {instance_id} was taken out of service in response to a user request{shrinking}."
+    _replace(self, group, state, cause, launch=not should_decrement)
+    group.desired_capacity = size - should_decrement
+    return TerminateInstanceActivity(state.instance, size)
+
+
+@after(AutoScalingBackend, "set_instance_health")
+def _unhealthy(_: None, backend: AutoScalingBackend, instance_id: str, health_status: str) -> None:
+    if health_status == "Unhealthy":
+        cause = f"At {_now()} an instance was taken out of service in response to a user health-check."
+        background(_replace, backend, *_member(backend, instance_id), cause)
+
+
+@instead(AutoScalingBackend, "notify_terminate_instances")
+def _notify_terminate_instances(_: Any, self: AutoScalingBackend, instance_ids: list[str]) -> None:
+    """What EC2 tells the groups when instances were terminated behind their backs."""
+    for instance_id in instance_ids:
+        try:
+            group, state = _member(self, instance_id)
+        except StopIteration:
+            continue
+        cause = (
+            f"At {_now()} an instance was taken out of service in response to an EC2 health check indicating it has "
+            "been terminated or stopped."
+        )
+        _replace(self, group, state, cause)
+
+
+def _member(backend: AutoScalingBackend, instance_id: str) -> tuple[FakeAutoScalingGroup, Any]:
+    groups = backend.autoscaling_groups.values()
+    return next((g, state) for g in groups for state in g.instance_states if state.instance.id == instance_id)
+
+
+def _replace(
+    backend: AutoScalingBackend, group: FakeAutoScalingGroup, state: Any, cause: str, *, launch: bool = True
+) -> None:
+    with alone("autoscaling"):
+        group.instance_states.remove(state)
+        with _because(cause):
+            if state.instance.state == "terminated":
+                _record(group.name, f"Terminating EC2 instance: {state.instance.id}")
+            else:
+                backend.ec2_backend.terminate_instances([state.instance.id])
+        size = len(group.active_instances())
+        launched = (
+            f"At {_now()} an instance was launched in response to an unhealthy instance needing to be replaced, "
+            f"increasing the capacity from {size} to {size + 1}."
+        )
+        if launch and size < (group.desired_capacity or 0):
+            with _because(launched):
+                group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
+        backend.update_attached_elbs(group.name)
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,1 @@
+"""Amazon EventBridge: events reach the targets of rules."""

@@ -1,0 +1,1 @@
+"""AWS IAM: what is judged of policies."""

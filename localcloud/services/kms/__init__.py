@@ -1,0 +1,1 @@
+"""AWS KMS: key policies of encrypted topics and queues are judged."""

@@ -1,0 +1,1 @@
+"""Amazon Neptune: a graph database behind its endpoint."""

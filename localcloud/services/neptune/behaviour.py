@@ -1,0 +1,76 @@
+"""Neptune: an embedded graph database behind its openCypher endpoint, so that boto3's `neptunedata` works unchanged.
+
+moto gap: a cluster is a record without a database behind it. The signature of requests (IAM) is not verified.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from moto.rds.exceptions import RDSClientError
+from moto.rds.models import DBCluster, RDSBackend
+
+from localcloud.cloud import background, processes
+from localcloud.cloud.certificates import Certificate, issue
+from localcloud.cloud.isolation import alone
+from localcloud.engines import front
+from localcloud.errors import LocalCloudError
+from localcloud.hooks import after, instead
+
+_running: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def start(folder: Path, certificate: Certificate | None = None) -> tuple[subprocess.Popen[bytes], int]:
+    """Start an empty graph database, or the one that is in the folder; wait until it serves.
+
+    Args:
+        folder: Holds its data and log.
+        certificate: Serve HTTPS with it; plain HTTP without.
+
+    Returns:
+        The process, and its loopback port.
+
+    Raises:
+        LocalCloudError: It did not start.
+    """
+    tls = [str(certificate.certificate), str(certificate.key)] if certificate else []
+    command, environment = front.command("neptune_server", str(folder / "graph"), *tls)
+    process, ready = processes.serve(
+        command, log=folder / "neptune.log", environment=environment, ready=r"listening on (\d+)"
+    )
+    return process, int(ready[1])
+
+
+@instead(RDSBackend, "create_db_cluster")
+def _create_db_cluster(original: Any, self: RDSBackend, kwargs: dict[str, Any]) -> DBCluster:
+    if kwargs.get("engine") != "neptune":
+        with alone("rds"):
+            aurora: DBCluster = original(self, kwargs)
+        return aurora
+    authentication = kwargs.pop("enable_iam_database_authentication", False)  # which moto knows of Aurora alone
+    with alone("rds"):
+        made: DBCluster = original(self, kwargs)
+    made.iam_auth = authentication
+    cloud = background.folder()
+    folder = background.new_folder("neptune")
+    try:
+        _running[made.db_cluster_arn], made.port = start(folder, issue(cloud, folder))
+    except LocalCloudError as error:
+        del self.clusters[made.db_cluster_identifier]
+        raise RDSClientError("InternalFailure", str(error)) from error
+    return made
+
+
+@after(RDSBackend, "delete_db_cluster")
+def _delete_db_cluster(gone: DBCluster, *_args: Any, **_kwargs: Any) -> None:
+    if process := _running.pop(gone.db_cluster_arn, None):
+        processes.end(process)
+
+
+def _served_here(original: property) -> property:
+    """A cluster's endpoint is its engine's address."""
+    return property(lambda self: "localhost" if self.db_cluster_arn in _running else original.__get__(self))
+
+
+for name in ("endpoint", "reader_endpoint"):
+    setattr(DBCluster, name, _served_here(getattr(DBCluster, name)))

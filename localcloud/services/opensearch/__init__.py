@@ -1,0 +1,1 @@
+"""Amazon OpenSearch Service: a server of its API behind each domain."""

@@ -1,0 +1,66 @@
+"""OpenSearch: an in-memory server of its API, with k-NN.
+
+moto gap: a domain is a record without a server behind it. Neither signatures nor passwords of requests are verified.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.opensearch.models import OpenSearchDomain, OpenSearchServiceBackend
+from osmem_server import resolve_binary  # type: ignore[import-untyped]
+
+from localcloud.cloud import background, processes
+from localcloud.cloud.certificates import Certificate, issue
+from localcloud.cloud.isolation import alone
+from localcloud.engines import front
+from localcloud.errors import LocalCloudError
+from localcloud.hooks import after, instead
+
+_running: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def start(folder: Path, certificate: Certificate | None = None) -> tuple[subprocess.Popen[bytes], int]:
+    """Start an empty server and wait until it serves; what it holds is in memory.
+
+    Args:
+        folder: Holds its log.
+        certificate: Serve HTTPS with it; plain HTTP without.
+
+    Returns:
+        The process, and its loopback port.
+
+    Raises:
+        LocalCloudError: It did not start.
+    """
+    tls = [str(certificate.certificate), str(certificate.key)] if certificate else []
+    command, environment = front.command("opensearch_server", resolve_binary(), *tls)
+    process, ready = processes.serve(
+        command, log=folder / "opensearch.log", environment=environment, ready=r"listening on (\d+)"
+    )
+    return process, int(ready[1])
+
+
+@instead(OpenSearchServiceBackend, "create_domain")
+def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
+    with alone("opensearch"):
+        made: OpenSearchDomain = original(self, **options)
+    cloud = background.folder()
+    folder = background.new_folder("opensearch")
+    try:
+        _running[made.arn], port = start(folder, issue(cloud, folder))
+    except LocalCloudError as error:
+        del self.domains[made.domain_name]
+        raise JsonRESTError("InternalException", str(error)) from error
+    if made.endpoints:
+        made.endpoints = {"vpc": f"localhost:{port}"}
+    else:
+        made.endpoint = f"localhost:{port}"
+    return made
+
+
+@after(OpenSearchServiceBackend, "delete_domain")
+def _delete_domain(gone: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
+    if process := _running.pop(gone.arn, None):
+        processes.end(process)

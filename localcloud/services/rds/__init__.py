@@ -1,0 +1,1 @@
+"""Amazon RDS: a database server behind each instance."""

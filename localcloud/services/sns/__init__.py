@@ -1,0 +1,1 @@
+"""Amazon SNS: e-mails become files in the mailbox."""

@@ -1,0 +1,1 @@
+"""Amazon Timestream for InfluxDB: influxd behind each instance."""
