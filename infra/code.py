@@ -11,7 +11,7 @@ from aws_cdk import Aws, CfnMapping, Fn, IgnoreMode, Stack, aws_iam, aws_s3_asse
 from constructs import Construct
 
 PROJECT = Path(__file__).parent.parent
-PACKAGES = ("contract", "workloads")  # what a container runs, and what that imports
+PACKAGES = ("contract", "terminal", "workloads")  # what a container runs, and what that imports
 
 #: What a container runs first, part of the template: it fetches the bundle, whose `workloads.bootstrap` does the rest.
 LOADER = """\

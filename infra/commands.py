@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from contract.errors import InputError, phrase
 from infra.config import Config
+from terminal.results import Result, results
+from terminal.screen import Table, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from infra.cost.estimate import Estimate
     from infra.removal import Deployed
 
 app = typer.Typer()
@@ -47,55 +50,87 @@ def settings(context: list[str] | None) -> Config:
 
 
 @app.command(rich_help_panel=PANEL)
+@results
 def cost(
     stack: Annotated[str, typer.Argument(help="A stack, in detail.", show_default="all of them, in brief")] = "",
     context: Context = None,
-) -> None:
+) -> Result:
     """Show what stacks cost while idle and by use, at AWS's list prices."""
     config = settings(context)
 
     from infra.cost import page  # noqa: PLC0415 - the CDK takes seconds to import
-    from infra.cost.estimate import DATE, REGION, free  # noqa: PLC0415
 
-    found = {each.stack: each for each in page.estimates(config)}
-    console = Console()
-    title = f"USD in {REGION}, list prices of {DATE}"
+    found = {estimate.stack: estimate for estimate in page.estimates(config)}
     if not stack:
-        table = Table("stack", "idle, a month", title=title)
-        table.columns[1].justify = "right"
-        for each in found.values():
-            table.add_row(each.stack, f"{each.idle:.2f}")
-        beyond = sum(each.free for each in found.values()) - free(found.values())
-        table.add_row("dashboards beyond the three that are free", f"{beyond:.2f}", end_section=True)
-        table.add_row("all in one account", f"{sum(each.idle for each in found.values()) + beyond:.2f}")
-        console.print(table)
-        return
+        return _cost_of_all(found.values())
     if stack not in found:
         raise InputError(f"There is no stack {stack}. There are {', '.join(found)}.")
-    chosen = found[stack]
-    idle = Table("bills while idle", "what", "a month", "why it may", title=f"{stack}: {title}")
-    idle.columns[0].overflow = "fold"  # names are for searching, so never cut
-    idle.columns[2].justify = "right"
-    for charge in chosen.charges:
-        idle.add_row(charge.resource, page.amount(charge), f"{charge.usd:.2f}", page.why(chosen, charge))
-    if chosen.free:
-        idle.add_row("", "free in an account that has no others", f"-{chosen.free:.2f}", "")
-    idle.add_section()
-    idle.add_row("", "", f"{chosen.idle:.2f}", "")
-    console.print(idle)
-    by_use = Table("bills by use", "USD", "for a")
-    for used in chosen.uses:
-        by_use.add_row(used.source, page.figure(used), used.unit)
-    console.print(by_use)
+    return _cost_of(found[stack])
+
+
+def _cost_of_all(estimates: "Iterable[Estimate]") -> Result:
+    """What each stack costs while idle, and all of them in one account."""
+    from infra.cost.estimate import DATE, REGION, free  # noqa: PLC0415
+
+    estimates = [*estimates]
+    idle = {estimate.stack: estimate.idle for estimate in estimates}
+    beyond = sum(estimate.free for estimate in estimates) - free(estimates)
+    total = sum(idle.values()) + beyond
+    rows: list[tuple[str, ...]] = [(stack, f"{usd:.2f}") for stack, usd in idle.items()]
+    rows += [("dashboards beyond the three that are free", f"{beyond:.2f}"), (), ("all in one account", f"{total:.2f}")]
+    title = f"USD in {REGION}, list prices of {DATE}"
+    document = {"region": REGION, "date": DATE, "usd_idle_per_month": idle, "usd_idle_per_month_together": total}
+    return Result(document, Table(["stack", "idle, a month"], rows, numbers=["idle, a month"], title=title))
+
+
+def _cost_of(estimate: "Estimate") -> Result:
+    """What a stack costs while idle, resource by resource, and what it costs by use."""
+    from infra.cost import page  # noqa: PLC0415
+    from infra.cost.estimate import DATE, REGION  # noqa: PLC0415
+
+    rows: list[tuple[str, ...]] = [
+        (charge.resource, page.amount(charge), f"{charge.usd:.2f}", page.why(estimate, charge))
+        for charge in estimate.charges
+    ]
+    if estimate.free:
+        rows.append(("", "free in an account that has no others", f"-{estimate.free:.2f}", ""))
+    rows += [(), ("", "", f"{estimate.idle:.2f}", "")]
+    idle = Table(
+        ["bills while idle", "what", "a month", "why it may"],
+        rows,
+        numbers=["a month"],
+        title=f"{estimate.stack}: USD in {REGION}, list prices of {DATE}",
+    )
+    by_use = [(price.source, page.figure(price), price.unit) for price in estimate.uses]
+    document = {
+        "stack": estimate.stack,
+        "region": REGION,
+        "date": DATE,
+        "usd_idle_per_month": estimate.idle,
+        "usd_free_per_month": estimate.free,
+        "charges": [
+            {
+                "resource": charge.resource,
+                "type": charge.kind,
+                "quantity": charge.quantity,
+                "usd_per_month": charge.usd,
+                "why": page.why(estimate, charge),
+            }
+            for charge in estimate.charges
+        ],
+        "uses": [{"name": price.source, "usd": price.usd, "unit": price.unit} for price in estimate.uses],
+    }
+    return Result(document, idle, "", Table(["bills by use", "USD", "for a"], by_use))
 
 
 @app.command(rich_help_panel=PANEL)
+@results
 def destroy(
     stack: Annotated[str, typer.Argument(help="The stack, as it is deployed.", show_default=False)],
     context: Context = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+) -> Result:
     """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
     config, given = settings(context), pairs(context)
 
@@ -115,29 +150,44 @@ def destroy(
             f"{stack} was deployed so that its data may go, but the settings here do not agree, and there are objects "
             f"in {full}. Save them, or give both keys: {keys}."
         )
-    console = Console(soft_wrap=True)
-    _announce(console, deployed)
+    _announce(deployed)
     if deployed.kept and both_keys:
-        console.print(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
+        typer.echo(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
     if not yes and not typer.confirm(f"Remove {stack}?"):
         raise typer.Exit(1)
     deployed.empty()
-    deployed.destroy(given, console.out)
-    console.print(f"{stack} is removed.")
+    deployed.destroy(given, typer.echo)
+    stays = [
+        {
+            "resource": kept.name,
+            "type": kept.kind,
+            "name": kept.identifier,
+            "is_snapshot": kept.is_snapshot,
+            "usd_per_month": kept.month,
+        }
+        for kept in deployed.kept
+    ]
+    document = {"stack": stack, "kept": stays, "emptied": deployed.filled}
+    return Result(document, f"{stack} is removed.")
 
 
-def _announce(console: Console, deployed: "Deployed") -> None:
+def _announce(deployed: "Deployed") -> None:
     """Say what stays, what it costs, and what goes for good."""
     if deployed.kept:
-        table = Table("stays", "type", "name", "USD a month", "and by what it holds")
-        for kept in deployed.kept:
-            month = "unknown" if kept.month is None else f"{kept.month:.2f}"
-            held = ", ".join(f"{price.usd:g} a {price.unit}" for price in kept.uses)
-            table.add_row(
-                kept.name, kept.kind, "a final snapshot" if kept.is_snapshot else kept.identifier, month, held
+        rows = [
+            (
+                kept.name,
+                kept.kind,
+                "a final snapshot" if kept.is_snapshot else kept.identifier,
+                "unknown" if kept.month is None else f"{kept.month:.2f}",
+                ", ".join(f"{price.usd:g} a {price.unit}" for price in kept.uses),
             )
-        Console(width=max(console.width, 180)).print(table)  # names are for copying, so never cut
+            for kept in deployed.kept
+        ]
+        columns = ["stays", "type", "name", "USD a month", "and by what it holds"]
+        print_table(Table(columns, rows, keys=["stays", "name"], numbers=["USD a month"]))
         total = sum(kept.month or 0 for kept in deployed.kept)
-        console.print(f"What stays bills {total:.2f} USD a month, and by what it holds.")
+        typer.echo(f"What stays bills {total:.2f} USD a month, and by what it holds.")
     for bucket, number in deployed.filled.items():
-        console.print(f"[bold red]Deleted for good:[/] all objects in {bucket}, with all their versions: {number}")
+        deleted = typer.style("Deleted for good:", fg="red", bold=True)
+        typer.echo(f"{deleted} all objects in {bucket}, with all their versions: {number}")

@@ -15,6 +15,8 @@ from localcloud.cloud.inventory import inventory
 from localcloud.cloud.local_cloud import DEFAULT, NAMED, LocalCloud
 from localcloud.cloud.server import serve
 from localcloud.errors import LocalCloudError
+from terminal.results import Result, results
+from terminal.screen import Table
 
 app = typer.Typer(help="A cloud on this machine, for the stacks and their jobs.", no_args_is_help=True)
 
@@ -59,84 +61,109 @@ def _asking(cloud: LocalCloud) -> Iterator[None]:
 
 
 @app.command()
+@results
 def up(
     name: Name = DEFAULT,
     folder: Folder = None,
     port: Annotated[int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535)] = 0,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
-) -> None:
+) -> Result:
     """Start a cloud, in the background unless told otherwise."""
     cloud = named(name, folder, port)
     if foreground:
         serve(cloud.folder, port, cloud.take())
     cloud.start(detached=True)
-    typer.echo(f"ready {cloud.endpoint}")
     typer.echo(f"Use it from this shell: {cloud.evaluation}", err=True)
+    return Result({"name": name, "endpoint": cloud.endpoint, "process": cloud.pid}, f"ready {cloud.endpoint}")
 
 
 @app.command()
-def status(name: Name = DEFAULT, folder: Folder = None) -> None:
+@results
+def status(name: Name = DEFAULT, folder: Folder = None) -> Result:
     """Say where a cloud is and what is deployed to it."""
     cloud = named(name, folder)
-    typer.echo(f"endpoint  {cloud.endpoint}\nprocess   {cloud.pid}\nlog       {cloud.log}\nmailbox   {cloud.mailbox}")
+    places = {"endpoint": cloud.endpoint, "process": cloud.pid, "log": cloud.log, "mailbox": cloud.mailbox}
     with _asking(cloud):
-        for page in cloud.client("cloudformation").get_paginator("describe_stacks").paginate():
-            for stack in page["Stacks"]:
-                typer.echo(f"stack     {stack['StackName']} ({stack['StackStatus']})")
+        pages = cloud.client("cloudformation").get_paginator("describe_stacks").paginate()
+        stacks = {stack["StackName"]: stack["StackStatus"] for page in pages for stack in page["Stacks"]}
+    lines = [f"{place:10}{value}" for place, value in places.items()]
+    lines += [f"stack     {stack} ({state})" for stack, state in stacks.items()]
+    return Result({"name": name, **places, "stacks": stacks}, *lines)
 
 
 @app.command()
-def down(name: Name = DEFAULT, folder: Folder = None) -> None:
+@results
+def down(name: Name = DEFAULT, folder: Folder = None) -> Result:
     """Stop a cloud with everything that it runs; what it held is gone."""
     cloud = named(name, folder)
+    address = None
     try:
-        stopped = f"stopped {cloud.endpoint}"
+        address = cloud.endpoint
+        stopped = f"stopped {address}"
     except LocalCloudError:  # it does not answer, or was killed
         stopped = f"stopped the local cloud in {cloud.folder}, and removed what it left behind"
     if not cloud.stop():
         raise cloud.not_running()
-    typer.echo(stopped)
+    return Result({"name": name, "endpoint": address}, stopped)
 
 
 @app.command()
-def env(name: Name = DEFAULT, folder: Folder = None) -> None:
+@results
+def env(name: Name = DEFAULT, folder: Folder = None) -> Result:
     """Print what a shell needs: eval "$(groundwork local env)"."""
     environment = named(name, folder).shell_environment()  # before a line is printed, which a shell would obey
     others = {variable for variable in os.environ if re.fullmatch(r"AWS_\w+", variable, re.ASCII)}
-    typer.echo(f"unset {' '.join(sorted((others | ELSEWHERE) - KEPT - environment.keys()))}")
-    for variable, value in environment.items():
-        typer.echo(f"export {variable}={shlex.quote(value)}")
+    lines = [f"unset {' '.join(sorted((others | ELSEWHERE) - KEPT - environment.keys()))}"]
+    lines += [f"export {variable}={shlex.quote(value)}" for variable, value in environment.items()]
+    return Result({"environment": environment}, *lines)
 
 
 @app.command()
-def deploy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, context: Context = None) -> None:
+@results
+def deploy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, context: Context = None) -> Result:
     """Deploy stacks with the CDK, and print their outputs."""
-    named(name, folder).deploy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    cloud = named(name, folder)
+    cloud.deploy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    return Result({"name": name, "stacks": {stack: cloud.outputs(stack) for stack in stacks or _deployed(cloud)}})
+
+
+def _deployed(cloud: LocalCloud) -> list[str]:
+    """The names of the stacks in a cloud."""
+    pages = cloud.client("cloudformation").get_paginator("describe_stacks").paginate()
+    return [stack["StackName"] for page in pages for stack in page["Stacks"]]
 
 
 @app.command()
-def destroy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, context: Context = None) -> None:
+@results
+def destroy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, context: Context = None) -> Result:
     """Delete stacks with the CDK; what their policies retain stays."""
-    named(name, folder).destroy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    cloud = named(name, folder)
+    before = _deployed(cloud)
+    cloud.destroy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    left = _deployed(cloud)
+    return Result({"name": name, "destroyed": [stack for stack in before if stack not in left], "stacks": left})
 
 
 @app.command()
+@results
 def reclaim(
     job: Annotated[str, typer.Argument(help="Id of a running Batch job.")],
     name: Name = DEFAULT,
     folder: Folder = None,
     notice: Annotated[float, typer.Option(help="Seconds from the notice to the end of the host.", min=0)] = 120,
-) -> None:
+) -> Result:
     """Take the spot instance of a job back, as EC2 does: a notice in its metadata, and then it is gone."""
     named(name, folder).reclaim(job, notice)
-    typer.echo(f"{job}: its host was told, and goes in {notice:.0f} seconds")
+    told = f"{job}: its host was told, and goes in {notice:.0f} seconds"
+    return Result({"job": job, "notice_seconds": notice}, told)
 
 
 @app.command()
-def sweep(name: Name = DEFAULT, folder: Folder = None) -> None:
+@results
+def sweep(name: Name = DEFAULT, folder: Folder = None) -> Result:
     """List what there is, of every kind, whoever made it: after a removal, what it left behind."""
     cloud = named(name, folder)
     with _asking(cloud):
-        for kind, resources in inventory(cloud.client).items():
-            for resource in sorted(resources):
-                typer.echo(f"{kind:24}{resource}")
+        resources = {kind: sorted(names) for kind, names in inventory(cloud.client).items()}
+    rows = [(kind, resource) for kind, names in resources.items() for resource in names]
+    return Result({"name": name, "resources": resources}, Table(["kind", "resource"], rows, keys=["kind", "resource"]))

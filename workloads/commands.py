@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from contract.errors import InputError
 from contract.workloads import TRAINING
+from terminal.results import Result, results
 from workloads import data
 from workloads.devops_metrics.commands import app as devops_metrics
 from workloads.movie_rental.commands import app as movie_rental
@@ -113,7 +114,10 @@ def _tune(name: str) -> Callable[..., None]:
         if on == "batch":
             options = _words({"data": data, "output": output, "trials": trials, "sampler": sampler, **given})
             request = Request(name, options, task="tune", workers=workers)
-            training_jobs.send(TrainingStack.find(DEFAULT), request, on="batch", wait=True, price_per_hour=None)
+            sent = training_jobs.send(TrainingStack.find(DEFAULT), request, on="batch", wait=True, price_per_hour=None)
+            sent.print()
+            if sent.ends:
+                raise sent.ends
             return
         if data is None:
             raise InputError(
@@ -138,12 +142,13 @@ training_jobs.register(app, PANEL)
 
 
 @app.command(rich_help_panel=PANEL)
+@results
 def predict(
     workload: WorkloadName,
     model: Model,
     inputs: Annotated[str, typer.Option("--input", help="File, folder or s3:// URI of what to predict from.")],
     output: Annotated[str, typer.Option(help="CSV file or s3:// URI to write.")],
-) -> None:
+) -> Result:
     """Predict with a finished run: one line an input row, in order, the prediction first."""
     offered = load(workload)
     if offered.predict is None:
@@ -152,17 +157,19 @@ def predict(
     for note in predictions.notes:
         typer.echo(f"Note: {note}", err=True)
     locate(output).write(predictions.table.to_csv(index=False).encode())
-    typer.echo(f"{len(predictions.table):,} predictions in {output}")
+    document = {"predictions": len(predictions.table), "output": locate(output).uri, "notes": predictions.notes}
+    return Result(document, f"{len(predictions.table):,} predictions in {output}")
 
 
 @app.command(rich_help_panel=PANEL)
+@results
 def generate(
     model: Model,
     output: Annotated[str, typer.Option(help="Folder or s3:// URI to write the images to.")],
     digits: Annotated[str, typer.Option(help="Which digits: 0-9, or 3,5,7.")] = "0-9",
     count: Annotated[int, typer.Option(min=1, help="Images of each digit.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the images.")] = 0,
-) -> None:
+) -> Result:
     """Generate images of digits with a finished run."""
     from workloads.training.runtime.run_folder import load_metrics  # noqa: PLC0415 - PyTorch takes seconds to import
 
@@ -178,7 +185,8 @@ def generate(
         )
     for path, content in images.items():
         (locate(output) / path).write(content)
-    typer.echo(f"{len(images):,} files in {output}")
+    document = {"files": [(locate(output) / path).uri for path in images], "output": locate(output).uri}
+    return Result(document, f"{len(images):,} files in {output}")
 
 
 def default_output(name: str) -> str:

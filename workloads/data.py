@@ -12,6 +12,8 @@ import typer
 
 from contract.errors import InputError, UnavailableError, phrase
 from contract.stacks import TrainingOutput
+from terminal.results import Result, results
+from terminal.screen import Table
 from workloads import transfer
 from workloads.storage import locate
 from workloads.training.jobs.commands import StackName  # noqa: TC001 - typer reads it
@@ -97,14 +99,20 @@ Again = Annotated[bool, typer.Option("--again", help="Send what is there already
 
 
 @app.command()
-def put(source: Source, to: To = None, again: Again = False, stack: StackName = DEFAULT) -> None:
+@results
+def put(source: Source, to: To = None, again: Again = False, stack: StackName = DEFAULT) -> Result:
     """Copy a data set to a folder or S3: from GROUNDWORK_DATA, or else from its origin. Sends what is not there yet."""
     target = _target(source, to, stack)
     if source in DATASETS:
         files = _files_of(DATASETS[source])
     elif not (files := transfer.Files(locate(source))):
         raise InputError(f"{source}: This is neither a data set ({_KNOWN}) nor a place that has files.")
-    transfer.send(files, target, typer.echo, again=again)
+    return _sent(files, target, again=again)
+
+
+def _sent(files: Mapping[str, bytes], target: Location, *, again: bool = False) -> Result:
+    count = transfer.send(files, target, typer.echo, again=again)
+    return Result({"place": target.uri, "files": len(files), "sent": count})
 
 
 def _target(source: str, to: str | None, stack: str) -> Location:
@@ -135,37 +143,45 @@ def _files_of(dataset: Dataset) -> Mapping[str, bytes]:
 
 
 @app.command()
-def sample(name: Name, to: To = None, stack: StackName = DEFAULT) -> None:
+@results
+def sample(name: Name, to: To = None, stack: StackName = DEFAULT) -> Result:
     """Write a small stand-in for a data set, which needs no download, to a folder or S3."""
     if name not in DATASETS:
         raise InputError(f"There is no data set {name}. Choose from {_KNOWN}.")
-    transfer.send(DATASETS[name].sample(), _target(name, to, stack), typer.echo)
+    return _sent(DATASETS[name].sample(), _target(name, to, stack))
 
 
 @app.command(name="list")
-def show(place: Annotated[str | None, typer.Argument(help="Folder or s3:// URI.", show_default=False)] = None) -> None:
+@results
+def show(
+    place: Annotated[str | None, typer.Argument(help="Folder or s3:// URI.", show_default=False)] = None,
+) -> Result:
     """List the data sets that the workloads know, or the files at a place."""
     if place is None:
-        for name, dataset in DATASETS.items():
-            typer.echo(f"{name:10} {dataset.origin}")
-        return
+        known = [{"name": name, "origin": dataset.origin} for name, dataset in DATASETS.items()]
+        return Result({"data_sets": known}, Table(["data set", "origin"], [[*row.values()] for row in known]))
     where = locate(place)
     sums, files = transfer.read_sums(where), transfer.Files(where)
     if not files:
         raise InputError(f"{place}: There are no files.")
-    for name in files:
-        typer.echo(f"{sums.get(name, '-'):64}  {name}")
+    listed = [{"name": name, "sha256": sums.get(name)} for name in files]
+    lines = [f"{row['sha256'] or '-':64}  {row['name']}" for row in listed]  # as sha256sum has them
+    return Result({"place": where.uri, "files": listed}, *lines)
 
 
 @app.command()
-def verify(place: Annotated[str, typer.Argument(help="Folder or s3:// URI.")]) -> None:
+@results
+def verify(place: Annotated[str, typer.Argument(help="Folder or s3:// URI.")]) -> Result:
     """Read every file at a place and compare it with its SHA-256."""
     checked = transfer.check(locate(place))
-    for file in checked:
-        typer.echo(f"{file.state:8} {file.size:>13,} bytes  {file.name}")
     wrong = [file.name for file in checked if file.state in ("damaged", "missing")]
-    if wrong:
-        raise InputError(
-            f"{place}: These files are damaged or missing: {', '.join(wrong)}. Bring them there again by "
-            f"`groundwork data put SOURCE --to {place} --again`."
-        )
+    damaged = InputError(
+        f"{place}: These files are damaged or missing: {', '.join(wrong)}. Bring them there again by "
+        f"`groundwork data put SOURCE --to {place} --again`."
+    )
+    rows = [(file.state, f"{file.size:,}", file.name) for file in checked]
+    return Result(
+        {"place": locate(place).uri, "files": checked, "good": not wrong},
+        Table(["state", "bytes", "file"], rows, keys=["file"], numbers=["bytes"]),
+        ends=damaged if wrong else None,
+    )

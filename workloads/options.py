@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 Model = TypeVar("Model", bound=BaseModel)
+Returned = TypeVar("Returned")
 
 
 def add_options(
-    command: Callable[..., None], *models: type[BaseModel], presets: Mapping[str, Mapping[str, Any]] | None = None
-) -> Callable[..., None]:
+    command: Callable[..., Returned], *models: type[BaseModel], presets: Mapping[str, Mapping[str, Any]] | None = None
+) -> Callable[..., Returned]:
     """A command with the fields of some models as options, after its own.
 
     Args:
@@ -37,14 +38,14 @@ def add_options(
         help_text = "Settings that go together: " + ", ".join(presets) + ". Other options win over it."
         added.append(_parameter("preset", Annotated[str | None, typer.Option(help=help_text, show_default=False)]))
 
-    def with_options(**values: Any) -> None:
+    def with_options(**values: Any) -> Returned:
         given = {name: values.pop(name) for name in fields}
         chosen = values.pop("preset", None)
         if chosen and presets and chosen not in presets:
             raise InputError(f"--preset {chosen}: There is no such preset. Choose from {', '.join(presets)}.")
         settings = dict(presets[chosen]) if chosen and presets else {}
         settings |= {name: value for name, value in given.items() if value is not None}
-        command(**values, given=settings)
+        return command(**values, given=settings)
 
     with_options.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
     with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}

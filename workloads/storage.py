@@ -10,8 +10,6 @@ throttling and short outages of S3.
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -23,14 +21,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from contract.errors import ExpiredError, InputError
+from terminal import files
 from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
-
-_PARTIAL = ".part"
 
 
 class Location(ABC):
@@ -144,7 +141,7 @@ class Folder(Location):
 
     def names(self) -> list[str]:
         """Paths of all files below, relative to here, sorted; none that a killed process had not finished."""
-        paths = (path for path in self.path.rglob("*") if path.is_file() and not path.match(f".*{_PARTIAL}"))
+        paths = (path for path in self.path.rglob("*") if path.is_file() and not path.match(f".*{files.PARTIAL}"))
         return sorted(path.relative_to(self.path).as_posix() for path in paths)
 
     def read(self) -> bytes:
@@ -155,21 +152,8 @@ class Folder(Location):
             raise InputError(f"{self}: The file cannot be read: {error.strerror}.") from error
 
     def write(self, content: bytes) -> None:
-        """Write to a temporary name beside it, flush to the disk, rename."""
-        temporary = None
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=".", suffix=_PARTIAL, delete=False) as file:
-                temporary = Path(file.name)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(self.path)
-        except OSError as error:
-            if temporary:
-                temporary.unlink(missing_ok=True)
-            raise InputError(f"{self}: The file cannot be written: {error.strerror}.") from error
+        """Write the file so that nobody sees a part of it."""
+        files.write(self.path, content)
 
     def delete(self) -> None:
         """Remove the file, if it is there, and its folder when that is empty then: S3 has no empty folders either."""

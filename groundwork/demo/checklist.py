@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from contract.errors import GroundworkError
+from terminal.screen import Console, Progress, console, escape, progress
 
 Found = TypeVar("Found")
 
@@ -86,7 +84,7 @@ class Checklist:
         steps: The record.
     """
 
-    console: Console = field(default_factory=lambda: Console(highlight=False, emoji=False))
+    console: Console = field(default_factory=console)
     part: str = ""
     steps: list[Step] = field(default_factory=list)
     _began: float = 0
@@ -103,8 +101,7 @@ class Checklist:
         self.steps.append(Step(self.part, title))
         self.console.print(f"\n[bold]{len(self.steps)}. {escape(title)}[/]")
         # The last line of a terminal says that the step goes on, and how long it has taken.
-        columns = SpinnerColumn(), TextColumn("[dim]{task.description}"), TimeElapsedColumn()
-        self._working = Progress(*columns, console=self.console, transient=True)
+        self._working = progress("wait", self.console)
         self._working.add_task(escape(title), total=None)
         self._working.start()
         self._began = time.monotonic()

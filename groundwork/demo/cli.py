@@ -1,39 +1,58 @@
 """Runs the command line against the demonstration's cloud, as a person would in a shell."""
 
+import json
 import subprocess
 import sys
+import tempfile
+from threading import Timer
+from typing import Any
 
 from groundwork.demo.checklist import Checklist
 from localcloud import LocalCloud
 
+_LIMIT_SECONDS = 1800  # of one command
 
-def run(cloud: LocalCloud, report: Checklist, *arguments: str, answer: bool = False) -> str:
-    """Run `groundwork ARGUMENTS` and show what it prints; its output.
+
+def run(cloud: LocalCloud, report: Checklist, *arguments: str, answer: bool = False) -> dict[str, Any]:
+    """Run `groundwork ARGUMENTS --json`, show what it prints for people, and return its document.
 
     Args:
         cloud: What the command talks to.
-        report: Where it is shown.
+        report: Where what it prints is shown, line by line.
         arguments: The command.
         answer: Whether what it prints is worth reading on the page.
 
     Raises:
-        CalledProcessError: It failed.
+        CalledProcessError: It failed, or did not end within half an hour.
     """
     command = " ".join(["groundwork", *arguments])
     if not answer:
         report.fact("$", command)
-    done = subprocess.run(
-        [sys.executable, "-m", "workloads", *arguments],
-        env=cloud.inherited_environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
+    own = arguments.index("--") if "--" in arguments else len(arguments)  # behind it are options of another command
+    lines = []
+    with (
+        tempfile.TemporaryFile() as document,  # a pipe that nobody reads meanwhile would fill up
+        subprocess.Popen(
+            [sys.executable, "-m", "groundwork", *arguments[:own], "--json", *arguments[own:]],
+            env=cloud.inherited_environment(),
+            text=True,
+            stdout=document,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        limit = Timer(_LIMIT_SECONDS, process.kill)
+        limit.start()
+        for line in process.stderr or ():
+            lines.append(line.rstrip("\n"))
+            if not answer:
+                report.line(lines[-1])
+        process.wait()
+        limit.cancel()
+        document.seek(0)
+        content = document.read()
     if answer:
-        report.answer(command, done.stdout)
-    else:
-        for text in done.stdout.splitlines():
-            report.line(text)
-    done.check_returncode()
-    return done.stdout
+        report.answer(command, "\n".join(lines))
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, content, "\n".join(lines))
+    result: dict[str, Any] = json.loads(content)
+    return result

@@ -7,7 +7,6 @@ from pathlib import Path
 from subprocess import CalledProcessError
 
 import typer
-from rich.markup import escape
 
 from contract.errors import GroundworkError, InputError
 from contract.stacks import StackName
@@ -20,6 +19,7 @@ from groundwork.demo.storefront import visit
 from groundwork.demo.training import train
 from localcloud import LocalCloud
 from localcloud.cloud import disposable
+from terminal.screen import escape
 
 #: The file by which a folder of results is known, so that the next demonstration may replace it.
 MARK = ".groundwork-demo"

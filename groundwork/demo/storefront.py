@@ -31,7 +31,7 @@ def visit(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     trusting = ("--stack", STACK, "--database-ca", str(cloud.certificate_authority))
     run(cloud, report, "storefront", "init", *trusting)
     run(cloud, report, "storefront", "load", *trusting)
-    card, _, name = run(cloud, report, "storefront", "cards", "--limit", "1", *trusting).strip().partition("  ")
+    [member] = run(cloud, report, "storefront", "cards", "--limit", "1", *trusting)["cards"]
     listed = (
         cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=outputs[WebAppOutput.ASSETS_BUCKET_NAME])
     )
@@ -48,7 +48,7 @@ def visit(cloud: LocalCloud, report: Checklist, results: Path) -> None:
         report.promise("database and bucket answer", held=ready["status"] == "ok", seen=ready)
         _look_around(report, site, folder)
         report.step("A member rents a film, and brings it back")
-        _rent(report, site, folder, card, name.split()[-1])
+        _rent(report, site, folder, member["card"], member["last_name"])
 
 
 def _look_around(report: Checklist, site: Site, folder: Path) -> None:

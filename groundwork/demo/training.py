@@ -3,8 +3,7 @@
 import json
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -20,9 +19,8 @@ from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from groundwork.demo.metrics import count_datapoints
 from localcloud import LocalCloud
-from workloads.training.jobs.submit import command_of
 
-ENDED = ("SUCCEEDED", "FAILED")
+ENDED = ("succeeded", "failed")
 ARTIFACTS = {"metrics.json", "history.csv", "model.safetensors", "MODEL_CARD.md", "report.html"}
 
 
@@ -41,17 +39,20 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> Callable[[], N
     trials = {workload: workload.real if real[workload.data_set] else workload.sample for workload in TRAINING.values()}
     report.step("All four workloads into the queue")
     began = datetime.now(UTC)
+    artifacts = outputs[TrainingOutput.ARTIFACT_BUCKET_NAME]
     jobs: dict[TrainingWorkload, str] = {}
     for workload, trial in trials.items():
-        jobs[workload] = _submit(cloud, workload, trial, after=[*jobs.values()])
-        report.fact(workload.name, f"job {jobs[workload]}")
+        # Each waits for the one before it: two cores train no faster when they share.
+        order = [word for job in [*jobs.values()][-1:] for word in ("--after", job)]
+        options = ["--output", f"s3://{artifacts}/{workload.name}", *_options(trial, artifacts)]
+        submission = run(cloud, report, "submit", workload.name, "--no-follow", *order, "--", *options)
+        jobs[workload] = submission["job"]
         if workload.reclaimed:
             Thread(target=_reclaim, args=(cloud, jobs[workload]), daemon=True).start()
 
     def collect() -> None:
         for workload, trial in trials.items():
-            options = " ".join(trial.options).format(artifacts=outputs[TrainingOutput.ARTIFACT_BUCKET_NAME])
-            report.step(f"A Batch job: groundwork train {workload.name} {options}")
+            report.step(f"A Batch job: groundwork train {workload.name} {' '.join(_options(trial, artifacts))}")
             job = _follow(cloud, report, jobs[workload], reclaimed=workload.reclaimed)
             _check(cloud, report, results, workload, trial, job=job, began=began)
         report.fact("dashboard", outputs[TrainingOutput.DASHBOARD_NAME])
@@ -59,11 +60,16 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> Callable[[], N
     return collect
 
 
+def _options(trial: Trial, artifacts: str) -> list[str]:
+    """The options of a trial, with the bucket of earlier results filled in."""
+    return [option.format(artifacts=artifacts) for option in trial.options]
+
+
 def _reclaim(cloud: LocalCloud, job: str) -> None:
     """Take a job's host back once it runs; that it did is seen by how its attempts end."""
     batch = cloud.client("batch")
     while (status := batch.describe_jobs(jobs=[job])["jobs"][0]["status"]) != "RUNNING":
-        if status in ENDED:
+        if status.lower() in ENDED:
             return
         time.sleep(0.25)
     cloud.reclaim(job)
@@ -78,44 +84,13 @@ def _bring(cloud: LocalCloud, report: Checklist, dataset: str, target: str) -> b
     return real
 
 
-def _submit(cloud: LocalCloud, workload: TrainingWorkload, trial: Trial, after: Sequence[str]) -> str:
-    """Submit the job with options; its id. It waits for the one before it: two cores train no faster by sharing."""
-    outputs, batch = cloud.outputs(StackName.TRAINING), cloud.client("batch")
-    definition = outputs[workload.job_output()]
-    [found] = batch.describe_job_definitions(jobDefinitions=[definition])["jobDefinitions"]
-    options = [option.format(artifacts=outputs[TrainingOutput.ARTIFACT_BUCKET_NAME]) for option in trial.options]
-    job = batch.submit_job(
-        jobName=workload.name,
-        jobQueue=outputs[TrainingOutput.CPU_QUEUE_ARN],
-        shareIdentifier=workload.share,
-        jobDefinition=definition,
-        containerOverrides={"command": command_of(found, {}, options)},
-        dependsOn=[{"jobId": job} for job in after[-1:]],
-    )
-    return str(job["jobId"])
-
-
 def _follow(cloud: LocalCloud, report: Checklist, job: str, *, reclaimed: bool) -> dict[str, Any]:
-    """Print a job's log until it ends; its description."""
-    outputs, batch, logs = cloud.outputs(StackName.TRAINING), cloud.client("batch"), cloud.client("logs")
-    printed: Counter[str] = Counter()
-
-    def poll() -> dict[str, Any] | None:
-        description: dict[str, Any] = batch.describe_jobs(jobs=[job])["jobs"][0]
-        for attempt in description["attempts"]:
-            stream = attempt["container"]["logStreamName"]
-            asked = {"logGroupName": outputs[TrainingOutput.LOG_GROUP_NAME], "logStreamNames": [stream]}
-            pages = logs.get_paginator("filter_log_events").paginate(**asked)
-            messages = [event["message"] for page in pages for event in page["events"]]
-            for message in messages[printed[stream] :]:
-                report.line(message)
-            printed[stream] = len(messages)
-        return description if description["status"] in ENDED else None
-
-    ended = report.await_promise("the job ended", poll, seconds=1800)
+    """Print a job's log until it ends, and return what `groundwork logs` says of it."""
+    ended = run(cloud, report, "logs", job, "--follow")
+    report.promise("the job ended", held=ended["state"] in ENDED, seen=ended["state"])
     if reclaimed:
         report.fact("spot", "its instance got the notice that it goes in two minutes")
-        codes = [attempt["container"]["exitCode"] for attempt in ended["attempts"]]
+        codes = ended["exit_codes"]
         report.promise(
             "it saved its work, and the next attempt resumed it",
             held=codes == [TemporaryError.exit_code, 0],
@@ -136,9 +111,8 @@ def _check(
 ) -> None:
     """Fetch what a job left, and check it."""
     outputs = cloud.outputs(StackName.TRAINING)
-    ran = sum(attempt["stoppedAt"] - attempt["startedAt"] for attempt in job["attempts"]) / 1000
-    succeeded = job["status"] == "SUCCEEDED"
-    report.promise("the job succeeded", held=succeeded, seen=f"{ran:.0f} s" if succeeded else job.get("statusReason"))
+    succeeded = job["state"] == "succeeded"
+    report.promise("the job succeeded", held=succeeded, seen=f"{job['seconds']:.0f} s" if succeeded else job["reason"])
 
     s3 = cloud.client("s3")
     artifacts = {"Bucket": outputs[TrainingOutput.ARTIFACT_BUCKET_NAME], "Prefix": f"{workload.name}/"}

@@ -113,7 +113,7 @@ class DataEcosystemSettings(Settings):
     )
     code: str = setting(
         "",
-        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract and workloads.",
+        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract, terminal and workloads.",
         empty="the CDK packs and uploads the folders itself",
         group="Jobs",
         pattern=r"^(s3://[a-z0-9.-]+/\S+\.zip)?$",

@@ -56,7 +56,7 @@ class WebAppSettings(Settings):
     )
     code: str = setting(
         "",
-        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract and workloads.",
+        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract, terminal and workloads.",
         empty="the CDK packs and uploads the folders itself",
         group="Instances",
         pattern=r"^(s3://[a-z0-9.-]+/[\w./=+@-]+\.zip)?$",

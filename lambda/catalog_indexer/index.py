@@ -26,6 +26,8 @@ import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from contract.documents import document
+
 ENDPOINT = os.environ["SEARCH_ENDPOINT"]
 INDEX = os.environ["SEARCH_INDEX"]
 PATIENCE_SECONDS = int(os.environ["PATIENCE_SECONDS"])
@@ -78,7 +80,7 @@ def action(record: Json) -> list[Json]:
     deleted = record["eventName"] == "REMOVE"
     image = change.get("OldImage" if deleted else "NewImage")
     try:
-        item = {name: plain(value, name) for name, value in image.items()}
+        item = document({name: plain(value) for name, value in image.items()})
         key, version = identity(item)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, struct.error) as error:
         raise RefusedError(f"not a movie: {type(error).__name__}: {error}") from error
@@ -96,22 +98,22 @@ def identity(item: Json) -> tuple[str, int]:
     return key, version
 
 
-def plain(value: Json, name: str = "") -> Any:  # noqa: PLR0911 (one for each type)
-    """An attribute of a stream record as the document has it; the embedding's bytes are 32-bit numbers."""
+def plain(value: Json) -> Any:  # noqa: PLR0911 (one for each type)
+    """The value of an attribute of a stream record, as boto3 would give it."""
     [(kind, content)] = value.items()
     match kind:
         case "N":
-            number = Decimal(content)
-            return int(number) if number == number.to_integral_value() else float(number)
+            return Decimal(content)
         case "B":
-            data = base64.b64decode(content)
-            return list(struct.unpack(f"<{len(data) // 4}f", data)) if name == "Embedding" else content
+            return base64.b64decode(content)
         case "L":
             return [plain(item) for item in content]
         case "M":
             return {key: plain(item) for key, item in content.items()}
         case "NS":
-            return [plain({"N": item}) for item in content]
+            return {Decimal(item) for item in content}
+        case "BS":
+            return {base64.b64decode(item) for item in content}
         case "NULL":
             return None
         case _:

@@ -11,7 +11,6 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 from moto.cognitoidentity.models import CognitoIdentityBackend
 from moto.core.responses import ActionResult
@@ -23,13 +22,14 @@ from moto.sts.responses import TokenResponse
 from werkzeug import Response
 
 from localcloud.access.signatures import S3, Signature, SignatureError, SignedRequest, read
-from localcloud.cloud.account import ACCESS_KEY_ID, ACCOUNT, WELL_KNOWN_SECRET, secret_access_key
+from localcloud.cloud.account import ACCESS_KEY_ID, ACCOUNT, REGION, WELL_KNOWN_SECRET, secret_access_key
 from localcloud.cloud.background import folder
+from localcloud.cloud.error_responses import error_response, protocol
 from localcloud.hooks import after, instead
 from localcloud.services.batch.reclaim import METADATA_PATH
 
 #: What each kind of service calls an error of the query protocol, where the name is another one.
-CODES = {
+CODES: dict[str, dict[str, str]] = {
     "s3": {"InvalidClientTokenId": "InvalidAccessKeyId", "MissingAuthenticationToken": "AccessDenied"},
     "ec2": dict.fromkeys(
         ("InvalidClientTokenId", "SignatureDoesNotMatch", "MissingAuthenticationToken"), "AuthFailure"
@@ -43,7 +43,11 @@ CODES = {
         "MissingAuthenticationToken": "MissingAuthenticationTokenException",
     },
 }
-REST_XML = {"cloudfront", "route53"}  # besides S3
+CODES["cbor"] = CODES["json"]
+#: Services that have no regions (those that botocore's endpoints.json calls not regionalized), by their signing names.
+#: A client with an endpoint of its own signs for them with whatever region it has.
+GLOBAL = {"account", "budgets", "ce", "cloudfront", "health", "iam", "networkmanager", "organizations", "route53"}
+GLOBAL |= {"savingsplans", "shield", "tax", "waf"}
 HINT = "Use the credentials that `groundwork local env` prints."
 #: Services with operations that nobody signs, by the prefix in X-Amz-Target.
 UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
@@ -74,6 +78,10 @@ def _authenticate(request: SignedRequest, from_owner: Callable[[], bool]) -> Non
             return
         raise SignatureError("MissingAuthenticationToken", f"The request is not signed. {HINT}")
     secret, service = _secret(signature.access_key_id), signature.service
+    if signature.region not in {"", REGION} and service not in GLOBAL:
+        message = f"The local cloud is in the region {REGION} and in no other, but the credential is scoped to "
+        message += f"{signature.region}. Set AWS_REGION and AWS_DEFAULT_REGION to {REGION}, or leave out the region."
+        raise SignatureError("SignatureDoesNotMatch", message, service)
     # A token that comes with the cloud's own key was left in the environment by somebody's session with AWS.
     has_token = signature.access_key_id == ACCESS_KEY_ID or _tokens.get(signature.access_key_id, "") == signature.token
     if secret is None or not has_token:
@@ -136,30 +144,8 @@ def _is_unsigned_operation(request: SignedRequest) -> bool:
 
 
 def _refused(request: SignedRequest, error: SignatureError) -> Response:
-    """An error in the form in which the service's clients read it."""
-    service = error.service
-    kind = request.headers.get_content_type() if "Content-Type" in request.headers else ""
-    if service == "ec2":
-        protocol = "ec2"
-    elif kind == "application/x-www-form-urlencoded" or service in REST_XML:
-        protocol = "query"
-    elif service in S3 or not (service or "json" in kind or "X-Amz-Target" in request.headers):
-        protocol = "s3"
-    else:
-        protocol = "json"
-    code, message = CODES[protocol].get(error.code, error.code), str(error)
-    if protocol == "json":
-        body = json.dumps({"__type": code, "message": message})
-        headers = {"x-amzn-ErrorType": code}
-        return Response(body, HTTPStatus.FORBIDDEN, headers, content_type=kind or "application/json")
-    inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
-    bodies = {
-        "s3": f"<Error>{inner}</Error>",
-        "ec2": f"<Response><Errors><Error>{inner}</Error></Errors></Response>",
-        "query": f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error></ErrorResponse>",
-    }
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{bodies[protocol]}'
-    return Response(body, HTTPStatus.FORBIDDEN, content_type="application/xml")
+    code = CODES[protocol(request, error.service)].get(error.code, error.code)
+    return error_response(request, error.service, code, str(error), HTTPStatus.FORBIDDEN)
 
 
 @after(STSBackend, "assume_role", "assume_role_with_saml")

@@ -86,6 +86,7 @@ class Signature:
         value: The signature.
         compute: Computes what it must be, given the secret key.
         in_header: Whether it is in the Authorization header, which no web page can set without asking first.
+        region: The region that it was made for; empty in version 2, which names none.
     """
 
     access_key_id: str
@@ -94,6 +95,7 @@ class Signature:
     value: str
     compute: Callable[[str], str]
     in_header: bool = False
+    region: str = ""
 
     def made_with(self, secret_access_key: str) -> bool:
         """Whether this secret key made it."""
@@ -173,7 +175,7 @@ def _version_4(  # noqa: PLR0917 (what a signature consists of)
     canonical = _canonical_request(request, service, names, in_header=in_header)
     text = "\n".join([ALGORITHM, moment, "/".join(scope), hashlib.sha256(canonical).hexdigest()])
     compute = partial(_sign, tuple(scope), text)
-    return Signature(access_key_id, service, token, value, compute, in_header=in_header)
+    return Signature(access_key_id, service, token, value, compute, in_header=in_header, region=scope[1])
 
 
 def _canonical_request(request: SignedRequest, service: str, names: list[str], *, in_header: bool) -> bytes:
@@ -265,8 +267,10 @@ def _in_form(request: SignedRequest) -> Signature | None:
         raise SignatureError("InvalidPolicyDocument", f"The form's policy cannot be read: {error}") from error
     if "x-amz-signature" in fields:
         access_key_id, *scope = fields.get("x-amz-credential", "").rsplit("/", 4)
+        if len(scope) != 4:  # noqa: PLR2004 (date, region, service, aws4_request)
+            raise SignatureError("IncompleteSignature", "The form's x-amz-credential has no valid scope.", "s3")
         compute = partial(_sign, tuple(scope), policy)
-        return Signature(access_key_id, "s3", token, fields["x-amz-signature"], compute)
+        return Signature(access_key_id, "s3", token, fields["x-amz-signature"], compute, region=scope[1])
 
     def version_2(secret_access_key: str) -> str:
         return base64.b64encode(hmac.digest(secret_access_key.encode(), policy.encode(), "sha1")).decode()

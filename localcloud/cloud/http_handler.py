@@ -13,6 +13,7 @@ from localcloud.access import authentication
 from localcloud.access.peer import same_user
 from localcloud.access.same_origin import SameOriginHandler
 from localcloud.access.signatures import SignedRequest
+from localcloud.cloud import operations
 
 _log = logging.getLogger(__name__)
 _WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -39,6 +40,9 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
         try:
             application = authentication.refusal(request, lambda: self._from_owner) or self.server.app
             parts, status, headers = run_wsgi_app(application, environ, buffered=True)
+        except NotImplementedError as error:
+            _log.info("%s %s is not there", self.command, self.path, exc_info=True)
+            parts, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
         except Exception:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
             _log.exception("%s %s", self.command, self.path)
             parts, status, headers = run_wsgi_app(InternalServerError(), environ, buffered=True)

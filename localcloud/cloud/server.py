@@ -19,6 +19,7 @@ from localcloud.cloud.account import ACCOUNT, forget_caller, make_secret_access_
 from localcloud.cloud.lock import Lock
 from localcloud.cloud.remains import STATE
 from localcloud.errors import LocalCloudError
+from terminal import files
 
 #: The longest path of a folder for temporary files. Programs make sockets below it, whose paths the system limits to
 #: 107 characters; Python's, in a job's folder, end in ``/tmpxxxxxxxx/pymp-xxxxxxxx/listener-xxxxxxxx``.
@@ -59,18 +60,19 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
 
     from localcloud.cloud.http_handler import RequestHandler  # noqa: PLC0415
     from localcloud.cloud.isolation import isolated  # noqa: PLC0415
+    from localcloud.cloud.operations import routed  # noqa: PLC0415
 
     server = make_server(
         "127.0.0.1",
         port,
-        DomainDispatcherApplication(isolated(create_backend_app)),
+        DomainDispatcherApplication(isolated(routed(create_backend_app))),
         threaded=True,
         request_handler=RequestHandler,
     )
     os.environ["MOTO_PORT"] = str(server.port)
     from localcloud import services  # noqa: PLC0415 (importing what follows hooks it into moto)
     from localcloud.cloud import certificates, identity, processes, seed  # noqa: F401, PLC0415
-    from localcloud.cloudformation import api, engine  # noqa: F401, PLC0415
+    from localcloud.cloudformation import api, engine, nested  # noqa: F401, PLC0415
 
     certificates.trust(folder)
     make_secret_access_key(folder)
@@ -139,6 +141,4 @@ def _follow_owner(stop: threading.Event) -> None:
 
 def _write_state(folder: Path, port: int) -> None:
     state = {"pid": os.getpid(), "port": port, "endpoint": f"http://localhost:{port}"}
-    fresh = folder / f"{STATE}.new"
-    fresh.write_text(json.dumps(state))
-    fresh.rename(folder / STATE)
+    files.write(folder / STATE, json.dumps(state).encode())

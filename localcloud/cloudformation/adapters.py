@@ -46,6 +46,12 @@ def address(values: Properties) -> Properties:
     return values | _given(TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}] if tags else None)
 
 
+def scaling_group(values: Properties) -> Properties:
+    """Tags say whose they are."""
+    owner = {"ResourceId": values["AutoScalingGroupName"], "ResourceType": "auto-scaling-group"}
+    return values | _given(Tags=[{**tag, **owner} for tag in values.get("Tags", [])])
+
+
 def role(values: Properties) -> Properties:
     """Who may assume it has another name in an update."""
     return {**values, "PolicyDocument": values["AssumeRolePolicyDocument"]}
@@ -58,9 +64,11 @@ def inline_policy(values: Properties) -> Properties:
 
 
 def rule(values: Properties) -> Properties:
-    """Targets are taken away by their ids."""
-    targets = values.get("Targets", [])
-    return values | _given(Targets=targets, Ids=[target["Id"] for target in targets])
+    """Targets are put and removed by calls of their own, which name the rule's event bus, too."""
+    targets = values.pop("Targets", [])
+    bus = _given(EventBusName=values.get("EventBusName"))
+    call = {**bus, "Targets": targets, "Ids": [target["Id"] for target in targets]}
+    return values | _given(TargetCalls=[call] if targets else None)
 
 
 def function(values: Properties) -> Properties:
@@ -205,7 +213,8 @@ def compute_environment(values: Properties) -> Properties:
 def parameter(values: Properties) -> Properties:
     """Tags are a call of their own: overwriting does not take them."""
     tags = values.pop("Tags", None)
-    tagging = {"ResourceType": "Parameter", "ResourceId": values["Name"], "Tags": tags}
+    keys = [tag["Key"] for tag in tags] if isinstance(tags, list) else [*(tags or {})]
+    tagging = {"ResourceType": "Parameter", "ResourceId": values["Name"], "Tags": tags, "TagKeys": keys}
     return values | _given(Tagging=tagging if tags else None)
 
 

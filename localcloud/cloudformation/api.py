@@ -19,6 +19,21 @@ from localcloud.cloud.background import client
 from localcloud.cloudformation import adapters
 from localcloud.cloudformation.translation import Properties, known, member_names
 
+#: Operations whose names begin so keep what a call does not mention; others, as ``put_``, replace everything.
+MERGING = ("modify_", "set_", "update_")
+
+#: What takes tags away, by what adds them.
+UNTAGGING = {
+    "add_tags_to_resource": "remove_tags_from_resource",
+    "create_or_update_tags": "delete_tags",
+    "create_tags": "delete_tags",
+    "tag_queue": "untag_queue",
+    "tag_resource": "untag_resource",
+}
+
+#: What tells one item of a list from the others, where it is not the whole item.
+IDENTITIES = ("Key", "AttributeName", "ParameterName", "TopicArn", "QueueUrl")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -39,6 +54,11 @@ class Row:
         then: Operations by the parameter that each carries, after ``create``; once an item where the parameter
             is a list of calls.
         undo: Operations that take back what ``then`` did.
+        unset: Operations that an update calls for parameters of ``then`` that the template no longer has.
+        resets: The service's defaults by property, for updates that no longer have the property: a map is laid over
+            what it was; null where nothing has to be said.
+        when_changed: Parameters that ``update`` only takes when they change.
+        merged: Parameters whose members the service keeps where an update does not mention them.
         each: Parameters of the calls for lists of plain items: ``{Roles: RoleName}`` calls once a role, by its name.
         attributes: ``Fn::GetAtt``'s names as JMESPath expressions, where the answer has another name.
         ignored: Properties without a local meaning.
@@ -63,6 +83,10 @@ class Row:
     defaults: Properties = field(default_factory=dict)
     then: dict[str, str] = field(default_factory=dict)
     undo: dict[str, str] = field(default_factory=dict)
+    unset: dict[str, str] = field(default_factory=dict)
+    resets: Properties = field(default_factory=dict)
+    when_changed: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
     each: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
@@ -92,6 +116,37 @@ class Row:
         """The name as the service takes it; what tells a long one from others is at its end."""
         name = name.lower() if self.lowercase else name
         return name if len(name) <= self.longest else f"{name[: self.longest - 13]}-{name[-12:]}"
+
+    def with_resets(self, before: Properties, now: Properties) -> Properties:
+        """The properties of an update, with the service's defaults for those that only were there before."""
+        defaults = {key: self.resets[key] for key in before if key not in now and self.resets.get(key) is not None}
+        for key, default in defaults.items():
+            if isinstance(default, dict):
+                defaults[key] = {**before[key], **default}
+        return {**defaults, **now}
+
+    def check_removals(self, before: Properties, now: Properties) -> None:
+        """Refuse an update that would leave behind what ``now`` no longer says.
+
+        Raises:
+            ValueError: Names the parameter that no operation of the row takes back.
+        """
+        for key in before.keys() - {*self.mirrored, *self.undo, *self.resets, "Tags"}:
+            if key in now:
+                called_each = key in self.then and key not in self.unset and isinstance(now[key], list)
+                apart = called_each or key in self.merged
+                lost = _lost(before[key], now[key]) if apart else []
+                name = f"{key}.{lost[0]}" if lost and isinstance(lost[0], str) else key
+            else:
+                lost = [] if key in self.unset or self._replaces(key) else [key]
+                name = key
+            if lost:
+                raise ValueError(f"the local cloud cannot reset {name}, which the template no longer has, in place")
+
+    def _replaces(self, name: str) -> bool:
+        """Whether the update operation that takes this parameter drops it when it is not mentioned."""
+        takers = [operation for operation in self.update if name.lower() in member_names(self._shape(operation))]
+        return bool(takers) and not any(operation.startswith(MERGING) for operation in takers)
 
     def covers(self, name: str) -> bool:
         """Whether an update operation takes this parameter."""
@@ -129,6 +184,21 @@ class Row:
         return _input_shape(self.service, operation) if operation else None
 
 
+def _lost(before: Any, now: Any) -> list[Any]:
+    """What identifies the members or items of ``before`` that ``now`` has not."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [key for key in before if key not in now]
+    if isinstance(before, list) and isinstance(now, list):
+        kept = [_identity(item) for item in now]
+        return [identity for identity in map(_identity, before) if identity not in kept]
+    return []
+
+
+def _identity(item: Any) -> Any:
+    keys = [item[key] for key in IDENTITIES if key in item] if isinstance(item, dict) else []
+    return keys[0] if keys else item
+
+
 @functools.cache
 def _input_shape(service: str, operation: str) -> Any:
     meta = client(service).meta
@@ -142,7 +212,8 @@ class ApiResource:
     kind: str
     always_replaced: bool
 
-    def __init__(self, parameters: Properties, state: Properties) -> None:
+    def __init__(self, properties: Properties, parameters: Properties, state: Properties) -> None:
+        self.properties = properties
         self.parameters = parameters
         self.state = state
         self.physical_resource_id = str(self._search(self.row.ref))
@@ -165,7 +236,7 @@ class ApiResource:
         """Create the resource."""
         values = cls.row.parameters(body["Properties"], name)
         now = {key: item for key, item in values.items() if key not in cls.row.then}
-        created = cls(values, {**values, **cls.row.call(cls.row.create, now)})
+        created = cls(body["Properties"], values, {**values, **cls.row.call(cls.row.create, now)})
         try:
             cls.row.follow(cls.row.then, values, values, created.physical_resource_id)
         except Exception:
@@ -179,32 +250,50 @@ class ApiResource:
     def update_from_cloudformation_json(
         cls, original: "ApiResource", name: str, body: Properties, _account: str, _region: str
     ) -> "ApiResource":
-        """Change the resource in place.
+        """Change the resource in place; properties that it no longer has get the service's defaults.
 
         Raises:
-            ValueError: No operation of the row changes the property.
+            ValueError: No operation of the row changes the property, or takes it back.
         """
         row, before, identifier = cls.row, original.parameters, original.physical_resource_id
-        values = row.parameters(body["Properties"], name)
+        properties = body["Properties"]
+        values = row.parameters(row.with_resets(original.properties, properties), name)
         changed = {key for key in before.keys() | values.keys() if before.get(key) != values.get(key)}
         for key in changed - row.then.keys() - {*row.mirrored}:
             if not row.covers(key) and not (key == "Tags" and row.tag):
                 raise ValueError(f"the local cloud cannot change {key} in place")
+        row.check_removals(before, values)
         state = {**original.state, **values}
-        now = {key: item for key, item in values.items() if key not in row.then}
+        left_out = row.then.keys() | ({*row.when_changed} - changed)
+        now = {key: item for key, item in values.items() if key not in left_out}
         row.follow(row.undo, changed, before, identifier)
+        row.follow(row.unset, before.keys() - values.keys(), before, identifier)
         for operation in row.update:
-            if changed & {key for key in now if key.lower() in member_names(_input_shape(row.service, operation))}:
+            if {key.lower() for key in changed} & member_names(_input_shape(row.service, operation)).keys():
                 state |= row.call(operation, now, identifier)
         row.follow(row.then, changed, values, identifier)
-        updated = cls(values, state)
-        if "Tags" in changed and row.tag:
-            row.call(row.tag, {"Tags": values.get("Tags", [])}, updated.tagged_by)
+        updated = cls(properties, values, state)
+        if "Tags" in changed:
+            updated.tag(before.get("Tags") or [])
         return updated
+
+    def tag(self, before: Any) -> None:
+        """Give the resource its tags, and take away those that it only had before."""
+        row, tags = self.row, self.parameters.get("Tags") or []
+        adding = row.tag or row.then.get("Tags", "")
+        kept = {_tag_key(tag) for tag in _tags(tags)}
+        lost = [tag for tag in _tags(before) if _tag_key(tag) not in kept]
+        identifier = self.tagged_by if row.tag else self.physical_resource_id
+        if lost:
+            row.call(UNTAGGING[adding], {"TagKeys": [*map(_tag_key, lost)], "Tags": lost}, identifier)
+        if row.tag and tags:
+            row.call(row.tag, {"Tags": tags}, identifier)
 
     @property
     def tagged_by(self) -> str:
-        """What the service's tagging operation wants: an ARN where there is one."""
+        """What the service's tagging operation wants: an ARN where there is one, but a queue's URL."""
+        if self.row.tag == "tag_queue":
+            return self.physical_resource_id
         return str(jmespath.search(self.row.attributes.get("Arn", self.row.ref), self.state))
 
     def delete(self, _account: str = "", _region: str = "") -> None:
@@ -233,11 +322,24 @@ class ApiResource:
         return found
 
 
+def _tags(tags: Any) -> list[Properties]:
+    """Tags as a list, which some types declare as a map."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()] if isinstance(tags, dict) else tags
+
+
+def _tag_key(tag: Properties) -> str:
+    return str(tag["Key"] if "Key" in tag else tag["TagKey"])  # KMS has names of its own
+
+
 def install() -> None:
     """Make a ``CloudFormationModel`` of every row, where moto looks for its own."""
     rows = yaml.load(files(__package__).joinpath("types.yaml").read_text(), yaml.CSafeLoader)
     for kind, columns in rows.items():
-        lists = {name: tuple(columns[name]) for name in ("update", "ignored", "mirrored") if name in columns}
+        lists = {
+            name: tuple(columns[name])
+            for name in ("update", "ignored", "merged", "mirrored", "when_changed")
+            if name in columns
+        }
         functions = {"adapt": getattr(adapters, columns["adapt"])} if "adapt" in columns else {}
         row = Row(**{**columns, **lists, **functions})
         name = kind.replace("::", "")

@@ -24,6 +24,9 @@ log = logging.getLogger("localcloud.cloudformation")
 
 RETENTION = ("DeletionPolicy", "UpdateReplacePolicy")
 
+#: What a stack is before its first deployment.
+NEW = {"CREATE_PENDING", "REVIEW_IN_PROGRESS"}
+
 # They mean nothing outside the CDK and CloudFormation's own machinery.
 WITHOUT_EFFECT = {"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"}
 
@@ -123,7 +126,7 @@ class Deployment:
 
     def run(self) -> None:
         """Deploy; the stack's status and events tell how it went."""
-        verb = "UPDATE" if self.before.resources else "CREATE"
+        verb = "CREATE" if self.stack.status in NEW else "UPDATE"
         self.stack.status = f"{verb}_IN_PROGRESS"
         try:
             order = [name for name in templates.order(self.template["Resources"]) if self._wanted(name)]
@@ -154,7 +157,7 @@ class Deployment:
         body = self.template["Resources"][name]
         try:
             wanted = self._resolve(name, body, current)
-            if current and (current.cf_resource_type, current.declared) == (wanted.cf_resource_type, wanted.declared):
+            if current and _is_same(current, wanted):
                 wanted.model = current.model
             else:
                 self._change(current, wanted)
@@ -179,7 +182,8 @@ class Deployment:
         add_event(*event, current, f"{verb}_IN_PROGRESS")
         if current and not must_replace(current, wanted):
             update(current, wanted)
-            self.undo.append((wanted, lambda: update(wanted, current)))
+            restore = getattr(current.model, "restore", lambda: update(wanted, current))
+            self.undo.append((wanted, restore))
         else:
             if current and not _is_explicit(wanted.cf_resource_type, wanted.declared):
                 wanted.generated_name = parsing.generate_resource_name(
@@ -251,6 +255,12 @@ def must_replace(current: Resource, wanted: Resource) -> bool:
         or getattr(model, "always_replaced", False)
         or hasattr(model.update_from_cloudformation_json, "__isabstractmethod__")
     )
+
+
+def _is_same(current: Resource, wanted: Resource) -> bool:
+    """Whether nothing is to be done; a nested stack's template may have changed where its URL is."""
+    before, after = ((one.cf_resource_type, one.declared) for one in (current, wanted))
+    return before == after and not hasattr(current.model, "always_updated")
 
 
 def update(current: Resource, wanted: Resource) -> None:

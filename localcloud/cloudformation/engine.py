@@ -9,12 +9,13 @@ from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormatio
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.parsing import ResourceMap
 from moto.cloudformation.responses import CloudFormationResponse
+from moto.cloudformation.utils import generate_changeset_id, generate_stack_id, validate_create_change_set
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ssm.models import ssm_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloudformation import templates
-from localcloud.cloudformation.deployment import Deployment, delete_all, live, validate
+from localcloud.cloudformation.deployment import Deployment, delete_all, live, set_status, validate
 from localcloud.hooks import instead
 
 Original = Any
@@ -108,7 +109,8 @@ def _update(
 ) -> None:
     body = templates.parse(template)
     parameters = parameters or {}
-    if body == self.template_dict and parameters == self.parameters and tags in (None, self.tags):
+    validate(body)
+    if is_unchanged(self, body, parameters, tags):
         raise ValidationError(self.name, message="No updates are to be performed.")
     with _operation(self):
         self.tags = self.tags if tags is None else tags
@@ -117,12 +119,29 @@ def _update(
         self.role_arn = role_arn
 
 
+@instead(CloudFormationResponse, "_validate_different_update")
+def _validate_different_update(_: Original, *_args: Any) -> None:
+    """Leave it to the stack: moto's check looks at neither tags nor default values."""
+
+
+def is_unchanged(stack: Stack, body: dict[str, Any], parameters: dict[str, Any], tags: dict[str, str] | None) -> bool:
+    """Whether an update would change neither template, nor a parameter's value, nor tags."""
+    values = _parameters(body, parameters)
+    same = body == stack.template_dict and values == stack.resource_map.resolved_parameters
+    return same and tags in (None, stack.tags)
+
+
 def _deploy(stack: Stack, template: str, body: dict[str, Any], parameters: dict[str, Any]) -> None:
     deployment = Deployment(stack, body, parameters)
     deployment.run()
     if not stack.status.startswith("UPDATE_ROLLBACK"):
         stack.template, stack.template_dict, stack.parameters = template, body, parameters
         stack.resource_map, stack.description = deployment.map, body.get("Description")
+
+
+@instead(CloudFormationResponse, "_get_stack_from_s3_url")
+def _get_stack_from_s3_url(_: Original, _self: CloudFormationResponse, template_url: str) -> str:
+    return templates.read(template_url)
 
 
 @instead(CloudFormationBackend, "create_stack")
@@ -141,19 +160,20 @@ def _create_stack(
             _names.remove(name)
 
 
-@instead(CloudFormationBackend, "create_change_set")
-def _create_change_set(original: Original, self: CloudFormationBackend, **change: Any) -> Any:
-    body = templates.parse(change["template"])
-    validate(body)
-    _parameters(body, change["parameters"])
-    return original(self, **change)
-
-
 @instead(CloudFormationBackend, "_resolve_update_parameters")
-def _update_parameters(original: Original, self: CloudFormationBackend, instance: Stack, incoming_params: Any) -> Any:
-    """The previous value of a parameter that nobody gave is its default, which moto does not find."""
-    given = [one for one in incoming_params if "ParameterValue" in one or one["ParameterKey"] in instance.parameters]
-    return original(self, instance, given)
+def _update_parameters(
+    _: Original, _self: CloudFormationBackend, instance: Any, incoming_params: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Take the previous value where it is asked for: the one given then or, which moto does not find, the default."""
+    declared = getattr(instance, "template_dict", {}).get("Parameters") or {}
+    previous = {name: body["Default"] for name, body in declared.items() if "Default" in body} | instance.parameters
+    values = {parameter["ParameterKey"]: parameter.get("ParameterValue") for parameter in incoming_params}
+    values |= {
+        parameter["ParameterKey"]: previous.get(parameter["ParameterKey"])
+        for parameter in incoming_params
+        if parameter.get("UsePreviousValue")
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 @instead(CloudFormationBackend, "delete_stack")
@@ -185,19 +205,96 @@ def _wait_for_creation(stack: Stack) -> None:
 
 # Change sets: moto looks for the name alone, but the CDK gives the change sets of all stacks one name.
 
+NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
+
 
 class ChangeSetNotFoundError(CloudFormationError):
-    """What the CDK expects when it cleans up before it starts."""
+    """What the CDK expects when it looks for a change set that is not there."""
 
     code = "ChangeSetNotFound"
 
 
+class InvalidChangeSetStatusError(CloudFormationError):
+    """A change set that has no changes, or was executed before."""
+
+    code = "InvalidChangeSetStatus"
+
+
+@instead(CloudFormationResponse, "create_change_set")
+def _create_change_set(_: Original, self: CloudFormationResponse) -> ActionResult:
+    backend, request = self.cloudformation_backend, self._get_param
+    name, kind = request("ChangeSetName"), request("ChangeSetType", "UPDATE")
+    validate_create_change_set(name)
+    self.validate_template_and_stack_body()
+    stack = _stack_to_change(backend, request("StackName"), name, kind)
+    url = request("TemplateURL")
+    template = request("TemplateBody") or (self._get_stack_from_s3_url(url) if url else str(stack.template))
+    body = templates.parse(template)
+    validate(body)
+    parameters = backend._resolve_update_parameters(stack, request("Parameters", []))  # noqa: SLF001
+    tags = {tag["Key"]: tag["Value"] for tag in request("Tags", [])} or None
+    _parameters(body, parameters)
+    change_set = ChangeSet(
+        change_set_type=kind,
+        change_set_id=generate_changeset_id(name, REGION, ACCOUNT),
+        change_set_name=name,
+        stack=stack,
+        template=template,
+        parameters=parameters,
+        description=request("Description"),
+        notification_arns=request("NotificationARNs", []),
+        tags=stack.tags if tags is None else tags,
+        role_arn=request("RoleARN"),
+    )
+    if kind == "UPDATE" and is_unchanged(stack, body, parameters, tags):
+        change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", NO_CHANGES
+    else:
+        change_set.status, change_set.execution_status = "CREATE_COMPLETE", "AVAILABLE"
+    if stack.stack_id not in backend.stacks:
+        backend.stacks[stack.stack_id] = stack
+        set_status(stack, "REVIEW_IN_PROGRESS", "User Initiated")
+    backend.change_sets[change_set.change_set_id] = change_set
+    return ActionResult({"Id": change_set.change_set_id, "StackId": stack.stack_id})
+
+
+def _stack_to_change(backend: CloudFormationBackend, stack_name: str, name: str, kind: str) -> Stack:
+    """The stack that a new change set is for; one that a change set creates is under review until then.
+
+    Raises:
+        ValidationError: The stack is there and should not be, or is not and should, or can only be deleted.
+        AlreadyExistsException: It has a change set of this name.
+    """
+    if kind not in ("CREATE", "UPDATE"):
+        raise ValidationError(message=f"Change sets of the type {kind} are not supported by the local cloud")
+    stack = _existing(backend, stack_name)
+    under_review = stack is not None and stack.status == "REVIEW_IN_PROGRESS"
+    if stack and kind == "CREATE" and not under_review:
+        message = f"Stack [{stack_name}] already exists and cannot be created again with the changeSet [{name}]"
+        raise ValidationError(message=message)
+    if kind == "UPDATE" and stack is None:
+        raise ValidationError(message=f"Stack [{stack_name}] does not exist")
+    if stack and ((kind == "UPDATE" and under_review) or stack.status in DEAD):
+        raise ValidationError(message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
+    for change_set in list(backend.change_sets.values()):
+        if change_set.stack is stack and change_set.change_set_name == name:
+            if change_set.execution_status == "AVAILABLE":
+                raise AlreadyExistsException(f"ChangeSet {name} already exists")
+            # The AWS CLI names a change set by the second, and deploys here twice in one.
+            backend.change_sets.pop(change_set.change_set_id)
+    identifier = generate_stack_id(stack_name, REGION, ACCOUNT)
+    return stack or Stack(identifier, stack_name, {}, {}, account_id=ACCOUNT, region_name=REGION)  # type: ignore[abstract]
+
+
+def _existing(backend: CloudFormationBackend, name: str | None) -> Stack | None:
+    return next((stack for stack in list(backend.stacks.values()) if name in (stack.name, stack.stack_id)), None)
+
+
 def _change_set(self: CloudFormationResponse) -> ChangeSet:
     name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
-    for found in reversed(self.cloudformation_backend.change_sets.values()):
-        of_stack = stack in (None, found.stack_name, found.stack_id)
-        if name == found.change_set_id or (name == found.change_set_name and of_stack):
-            return found
+    for change_set in reversed(self.cloudformation_backend.change_sets.values()):
+        of_stack = stack in (None, change_set.stack_name, change_set.stack_id)
+        if name == change_set.change_set_id or (name == change_set.change_set_name and of_stack):
+            return change_set
     raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
 
 
@@ -208,7 +305,12 @@ def _describe_change_set(_: Original, self: CloudFormationResponse) -> ActionRes
 
 @instead(CloudFormationResponse, "delete_change_set")
 def _delete_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult:
-    self.cloudformation_backend.change_sets.pop(_change_set(self).change_set_id)
+    """Delete it; as AWS, succeed where the stack is there and the change set is not."""
+    try:
+        self.cloudformation_backend.change_sets.pop(_change_set(self).change_set_id)
+    except ChangeSetNotFoundError:
+        if _existing(self.cloudformation_backend, self._get_param("StackName")) is None:
+            raise
     return EmptyResult()
 
 
@@ -216,9 +318,17 @@ def _delete_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult
 def _execute_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult:
     chosen = _change_set(self)
     with _operation(chosen.stack):
+        if chosen.execution_status != "AVAILABLE":
+            message = f"ChangeSet [{chosen.change_set_id}] cannot be executed in its current status of "
+            status = chosen.status if chosen.status == "FAILED" else chosen.execution_status
+            raise InvalidChangeSetStatusError(f"{message}[{status}]")
         chosen.stack.tags = chosen.tags or {}
         _deploy(chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
-    chosen.execution_status = "EXECUTE_COMPLETE"
+        failed = "ROLLBACK" in chosen.stack.status
+        chosen.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
+        sets = self.cloudformation_backend.change_sets  # the stack's others are made for what it was
+        for other in [one for one in sets.values() if one.stack is chosen.stack and one is not chosen]:
+            sets.pop(other.change_set_id)
     return EmptyResult()
 
 

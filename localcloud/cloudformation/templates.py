@@ -9,9 +9,13 @@ import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import yaml
+from botocore.exceptions import ParamValidationError
 from moto.cloudformation.exceptions import ValidationError
+
+from localcloud.cloud.background import client
 
 PLACEHOLDER = re.compile(r"\$\{([^!}][^}]*)\}")
 FUNCTIONS = {
@@ -63,6 +67,26 @@ def parse(text: str) -> dict[str, Any]:
     body["Conditions"] = _texts(body.get("Conditions") or {})
     normalised: dict[str, Any] = _normalised(body)
     return normalised
+
+
+def read(url: str) -> str:
+    """The template that an S3 URL gives, with the bucket in its path or in its host name.
+
+    Raises:
+        ValidationError: There is no such object.
+    """
+    place = urlsplit(url)
+    host, key = place.hostname or "", unquote(place.path.lstrip("/"))
+    if host.endswith(".amazonaws.com") and not host.startswith(("s3.", "s3-")):
+        bucket = re.split(r"\.s3[.-]", host)[0]
+    else:
+        bucket, _, key = key.partition("/")
+    s3 = client("s3")
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (s3.exceptions.ClientError, ParamValidationError) as error:
+        raise ValidationError(message=f"TemplateURL {url} cannot be read: {error}") from error
+    return body.decode()
 
 
 def _normalised(node: Any) -> Any:
@@ -152,16 +176,22 @@ def parameter(name: str, declared: dict[str, Any], given: Any) -> Any:
     value = declared.get("Default") if given is None else given
     if value is None:
         raise ValidationError(message=f"Parameters: [{name}] must have values")
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    text = text.lower() if isinstance(value, bool) else text
+    words = text(value)
     kind = declared.get("Type", "String")
     is_list = kind == "CommaDelimitedList" or "List<" in kind
-    items = [item.strip() for item in text.split(",") if item.strip()] if is_list else [text]
+    items = [item.strip() for item in words.split(",") if item.strip()] if is_list else [words]
     for item in items:
         if problem := _broken(declared, kind, item):
             hint = declared.get("ConstraintDescription", problem)
             raise ValidationError(message=f"Parameter {name} failed to satisfy constraint: {hint}")
-    return items if is_list else text
+    return items if is_list else words
+
+
+def text(value: Any) -> str:
+    """A parameter's value as its template takes it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _broken(declared: dict[str, Any], kind: str, value: str) -> str | None:

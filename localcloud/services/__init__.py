@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 
 GROUP = "localcloud.services"
 ROOMS = (
+    "autoscaling",
     "awslambda",
     "batch",
     "cloudtrail",
@@ -22,6 +23,7 @@ ROOMS = (
     "neptune",
     "opensearch",
     "rds",
+    "s3",
     "sns",
     "timestream",
     "timestreaminfluxdb",

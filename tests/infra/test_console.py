@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +140,25 @@ def test_function_code_is_the_files_own_text() -> None:
     for name, folder in (("TerminationLogger", "termination_logger"), ("TerminationReport", "termination_report")):
         source = (FOLDER.parent / "lambda" / folder / "index.py").read_text()
         assert template["Resources"][name]["Properties"]["Code"]["ZipFile"] == source
+
+
+def test_function_code_has_the_contract_in_it(tmp_path: Path) -> None:
+    template = read_yaml((FOLDER / "data-ecosystem.yaml").read_text())
+    code = template["Resources"]["CatalogIndexer"]["Properties"]["Code"]["ZipFile"]
+    (tmp_path / "index.py").write_text(code)
+    assert "import contract" not in code
+    assert "from contract" not in code
+    script = "import index; print(index.document({'Embedding': bytes(4), 'Notes': b'a'}))"
+    settings = dict.fromkeys(("SEARCH_ENDPOINT", "SEARCH_INDEX", "PATIENCE_SECONDS"), "1")
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"AWS_DEFAULT_REGION": "us-east-1", **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "{'Embedding': [0.0], 'Notes': 'YQ=='}\n"
 
 
 def test_the_email_is_optional() -> None:

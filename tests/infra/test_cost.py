@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from contract.errors import InputError
+from infra.commands import app
 from infra.console import TEMPLATES
 from infra.cost import page
 from infra.cost.estimate import (
@@ -20,6 +22,7 @@ from infra.cost.estimate import (
     free,
     not_opted_into,
 )
+from tests.documents import document
 
 from .conftest import Json, Synthesised, of_type
 
@@ -36,6 +39,13 @@ def add(template: Json, **resources: Json) -> Json:
     changed = copy.deepcopy(template)
     changed["Resources"].update(resources)
     return changed
+
+
+def test_documents_say_what_the_page_promises(estimates: dict[str, Estimate]) -> None:
+    every = document(CliRunner().invoke(app, ["cost", "--json"]).stdout, "cost")
+    assert every["usd_idle_per_month"] == pytest.approx({name: stack.idle for name, stack in estimates.items()})
+    one = document(CliRunner().invoke(app, ["cost", "WebApp", "--json"]).stdout, "cost STACK")
+    assert [charge["resource"] for charge in one["charges"]] == [one.resource for one in estimates["WebApp"].charges]
 
 
 def test_nothing_bills_while_idle_that_nobody_opted_into(estimates: dict[str, Estimate]) -> None:

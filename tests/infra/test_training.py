@@ -23,7 +23,7 @@ from workloads.training.runtime.cloudwatch import PROBLEMS, PUBLISHED
 from .conftest import Json, Synthesised, as_list, of_type, only, statements
 
 PAGES = PROJECT / "docs" / "stacks"
-PROJECT_PACKAGES = {"contract", "groundwork", "infra", "lambda", "localcloud", "workloads"}
+PROJECT_PACKAGES = {"contract", "groundwork", "infra", "lambda", "localcloud", "terminal", "workloads"}
 EXPECTED_TAG = "groundwork:expected-termination"
 
 
@@ -357,7 +357,7 @@ def test_the_code_bundle_holds_the_workloads_what_they_import_and_no_caches(
     assert len(bundles) == 1  # of all stacks: by its content
     files = {str(path.relative_to(bundles[0])) for path in bundles[0].rglob("*") if path.is_file()}
     assert {"workloads/__main__.py", "contract/errors.py"} <= files
-    assert {file.split("/")[0] for file in files} == {"contract", "workloads"}
+    assert {file.split("/")[0] for file in files} == {"contract", "terminal", "workloads"}
     assert not [file for file in files if "__pycache__" in file]
     assert not [file for file in bundles[0].rglob("*.py") if imported(file) & PROJECT_PACKAGES - set(PACKAGES)]
 

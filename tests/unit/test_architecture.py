@@ -1,4 +1,7 @@
-"""Dependencies point one way: `groundwork` composes packages that never import each other; all import `contract`."""
+"""Dependencies point one way: `groundwork` composes packages that never import each other.
+
+All of them import `contract` and `terminal`.
+"""
 
 import ast
 import re
@@ -14,9 +17,11 @@ from contract import metrics, stacks, tags
 from contract.workloads import TRAINING, Machine
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"contract", "infra", "localcloud", "workloads", "groundwork"}
+PACKAGES = {"contract", "infra", "localcloud", "terminal", "workloads", "groundwork"}
 #: What each package may import; the command line composes all of them.
-BELOW = {"contract": set(), "infra": {"contract"}, "localcloud": {"contract"}, "workloads": {"contract"}}
+BELOW = {"contract": set(), "terminal": {"contract"}} | {
+    package: {"contract", "terminal"} for package in ("infra", "localcloud", "workloads")
+}
 
 #: Parameters and properties of AWS, and our class, that have the same name as something in the contract.
 OTHER_MEANINGS = {
@@ -52,6 +57,27 @@ def test_a_package_imports_only_what_is_below_it(package: str) -> None:
     assert {path: names for path, names in wrong.items() if names} == {}
 
 
+def test_only_the_terminal_prints_tables_and_draws_bars() -> None:
+    drawing = {
+        path.relative_to(ROOT).parts[0]
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if "rich" in imported(path)
+    }
+    assert drawing == {"terminal"}
+
+
+def test_only_the_terminal_replaces_files() -> None:
+    replacing = re.compile(r"NamedTemporaryFile\(.*delete=False|\b(?:os\.replace|os\.rename)\(|\.with_name\(.*\.part")
+    wrong = [
+        str(path.relative_to(ROOT))
+        for package in PACKAGES - {"terminal"}
+        for path in (ROOT / package).rglob("*.py")
+        if replacing.search(path.read_text())
+    ]
+    assert wrong == []
+
+
 def test_the_contract_needs_nothing_but_python() -> None:
     for path in sorted((ROOT / "contract").rglob("*.py")):
         assert imported(path) <= set(sys.stdlib_module_names) | {"contract"}, path
@@ -80,9 +106,8 @@ def test_the_runtime_of_the_training_imports_no_model() -> None:
         assert "workloads.training.models" not in path.read_text(), path
 
 
-def test_functions_need_nothing_but_python_and_boto3() -> None:
-
-    allowed = set(sys.stdlib_module_names) | {"boto3", "botocore"}
+def test_functions_need_nothing_but_python_boto3_and_the_contract() -> None:
+    allowed = set(sys.stdlib_module_names) | {"boto3", "botocore", "contract"}
     for path in sorted((ROOT / "lambda").glob("*/*.py")):
         assert imported(path) <= allowed, path
 

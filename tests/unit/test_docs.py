@@ -31,6 +31,7 @@ FOLDERS = (
     "infra",
     "lambda",
     "localcloud",
+    "terminal",
     "tests",
     "workloads",
 )
@@ -140,7 +141,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_diagram_of_packages_is_what_they_import() -> None:
-    packages = {"contract", "groundwork", "infra", "localcloud", "workloads"}
+    packages = {"contract", "groundwork", "infra", "localcloud", "terminal", "workloads"}
     imported = {
         (package, other)
         for package in packages

@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 MODULES = ("groundwork.demo.checklist", "infra.config", "infra.cost.estimate", "infra.removal", "localcloud.errors")
 MODULES += ("workloads.errors",)
 SOURCES = [
-    path for package in ("contract", "groundwork", "infra", "workloads") for path in (ROOT / package).rglob("*.py")
+    path
+    for package in ("contract", "groundwork", "infra", "terminal", "workloads")
+    for path in (ROOT / package).rglob("*.py")
 ]
 
 

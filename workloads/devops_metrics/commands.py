@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from contract.errors import InputError
 from contract.stacks import StackName
+from terminal import files
+from terminal.results import Result, results
+from terminal.screen import Table, progress
 from workloads.devops_metrics.settings import FleetSettings
 from workloads.options import add_options, validated
 from workloads.timeseries.schema import Schema
@@ -37,20 +36,22 @@ Mapping = Annotated[
 ]
 
 
-def _simulate(output: Annotated[Path, typer.Option(help="CSV file to write.")], given: dict[str, Any]) -> None:
+def _simulate(output: Annotated[Path, typer.Option(help="CSV file to write.")], given: dict[str, Any]) -> Result:
     from workloads.devops_metrics.simulate import simulate  # noqa: PLC0415 - pandas takes a second to import
 
     labels = output.with_suffix(".incidents.csv")
     rows, incidents = simulate(validated(FleetSettings, given), output, labels)
-    typer.echo(f"{rows:,} rows in {output}, {len(incidents)} incidents in {labels}")
+    document = {"rows": rows, "file": output, "incidents": len(incidents), "incidents_file": labels}
+    return Result(document, f"{rows:,} rows in {output}, {len(incidents)} incidents in {labels}")
 
 
 app.command("simulate", help="Write a CSV file of a simulated fleet, and one that tells its incidents.")(
-    add_options(_simulate, FleetSettings)
+    results(add_options(_simulate, FleetSettings))
 )
 
 
 @app.command()
+@results
 def ingest(  # noqa: PLR0917 - its options
     file: Annotated[Path, typer.Argument(help="CSV file.", show_default=False)],
     stack: Stack = StackName.DEVOPS_METRICS,
@@ -61,7 +62,7 @@ def ingest(  # noqa: PLR0917 - its options
     ] = None,
     watch: Annotated[bool, typer.Option(help="Go on as the file grows, until Ctrl-C.")] = False,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Batches written at the same time.")] = 4,
-) -> None:
+) -> Result:
     """Write a CSV file into the database. Running it again changes nothing."""
     from workloads.devops_metrics.heartbeat import Heartbeat  # noqa: PLC0415
     from workloads.devops_metrics.ingest import Quarantine  # noqa: PLC0415
@@ -78,18 +79,20 @@ def ingest(  # noqa: PLR0917 - its options
     store = connect(stack, schema)
     bad = quarantine or file.with_name(file.name + ".quarantine.csv")
     heartbeat = Heartbeat(stack, lambda text: typer.echo(text, err=True))
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Quarantine(bad) as lines, Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
+    with Quarantine(bad) as lines, progress("bytes") as bar:
         task = bar.add_task(file.name, total=None if watch else file.stat().st_size)
 
-        def progress(tally: Tally) -> None:
+        def show(tally: Tally) -> None:
             heartbeat.beat(tally)
             bar.update(task, completed=tally.position, description=f"{tally.lines:,} lines, {tally.rate:,.0f}/s")
 
-        tally = run(reader, store, lines, writers=writers, progress=progress)
+        tally = run(reader, store, lines, writers=writers, progress=show)
         heartbeat.send(tally)
-    typer.echo(_summary(tally, bad))
+    document = {name: getattr(tally, name) for name in _TOTALS}
+    return Result(document | {"quarantine": bad if tally.quarantined else None}, _summary(tally, bad))
+
+
+_TOTALS = ("lines", "written", "quarantined", "repeated", "requests", "metered_kib", "seconds")
 
 
 def _summary(tally: Tally, quarantine: Path) -> str:
@@ -108,6 +111,7 @@ def _summary(tally: Tally, quarantine: Path) -> str:
 
 
 @app.command()
+@results
 def query(  # noqa: PLR0917 - its options
     name: Annotated[str, typer.Argument(help="A question; `queries` lists them.", show_default=False)],
     stack: Stack = StackName.DEVOPS_METRICS,
@@ -128,7 +132,7 @@ def query(  # noqa: PLR0917 - its options
     ] = None,
     explain: Annotated[bool, typer.Option(help="Show the statements that the database gets, and ask nothing.")] = False,
     mapping: Mapping = None,
-) -> None:
+) -> Result:
     """Answer a named question: a table, a figure, or both."""
     from workloads.devops_metrics.queries import find  # noqa: PLC0415
     from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
@@ -143,57 +147,62 @@ def query(  # noqa: PLR0917 - its options
     store = AskedOnce(connect(stack, Schema.load(mapping)))
     if explain:
         statements = store.statements(chosen.asked, period) if chosen.asked else ["(the description of the table)"]
-        typer.echo("\n;\n".join(statements))
-        return
+        return Result({"query": name, "statements": statements}, "\n;\n".join(statements))
     table = chosen.answer(store, period)
+    shown: list[str | Table] = []
+    document: dict[str, Any] = {"query": name, "from": period.start, "to": period.end}
+    document |= {"rows": table.to_dict("records"), "evaluation": None}
     if table.empty:
         newest = store.describe().newest
         held = f"the newest row is of {newest:%Y-%m-%d %H:%M}" if newest else "the database is empty"
-        typer.echo(f"nothing between {period.start:%Y-%m-%d %H:%M} and {period.end:%Y-%m-%d %H:%M} UTC; {held}")
+        shown.append(f"nothing between {period.start:%Y-%m-%d %H:%M} and {period.end:%Y-%m-%d %H:%M} UTC; {held}")
     else:
-        _show(table)
+        shown += _shown(table)
     if incidents:
         from workloads.devops_metrics.anomalies import evaluate  # noqa: PLC0415
         from workloads.devops_metrics.simulate import load_incidents  # noqa: PLC0415
 
         result = evaluate(table, load_incidents(incidents))
-        typer.echo(
+        document["evaluation"] = {name: getattr(result, name) for name in ("incidents", "found", "precision", "recall")}
+        shown.append(
             f"{result.incidents} incidents, {result.found} found: "
             f"precision {result.precision:.2f}, recall {result.recall:.2f}"
         )
     if csv:
-        part = csv.with_name(csv.name + ".part")
-        table.to_csv(part, index=False)
-        part.replace(csv)
-        typer.echo(f"{len(table):,} rows in {csv}")
+        files.write(csv, table.to_csv(index=False).encode())
+        shown.append(f"{len(table):,} rows in {csv}")
     if plot:
         from workloads.devops_metrics.plots import plot as draw  # noqa: PLC0415 - matplotlib takes a second to import
 
-        draw(name, table, store, period).savefig(plot, dpi=120)
-        typer.echo(f"figure in {plot}")
+        with files.replacing(plot) as file:
+            draw(name, table, store, period).savefig(file, format=plot.suffix[1:], dpi=120)
+        shown.append(f"figure in {plot}")
+    return Result(document, *shown)
 
 
 @app.command()
-def queries() -> None:
+@results
+def queries() -> Result:
     """List the named questions."""
     from workloads.devops_metrics.queries import QUERIES  # noqa: PLC0415 - pandas takes a second to import
 
-    for name, one in QUERIES.items():
-        typer.echo(f"{name:16} {one.summary}")
+    listed = [{"name": name, "summary": query.summary} for name, query in QUERIES.items()]
+    return Result({"queries": listed}, Table(["query", "what it answers"], [[*row.values()] for row in listed]))
 
 
 @app.command()
-def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -> None:
+@results
+def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -> Result:
     """Show what the database holds: rows, oldest and newest, retention."""
     from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
 
     held = connect(stack, Schema.load(mapping)).describe()
     kept = f"{held.retention / timedelta(days=1):g} days" if held.retention else "for ever"
-    typer.echo(f"{held.engine}, {held.place}: {held.rows:,} rows, kept {kept}")
+    lines = [f"{held.engine}, {held.place}: {held.rows:,} rows, kept {kept}"]
     if held.oldest and held.newest:
-        typer.echo(f"from {held.oldest:%Y-%m-%d %H:%M:%S} to {held.newest:%Y-%m-%d %H:%M:%S} UTC")
-    for note in held.notes:
-        typer.echo(note)
+        lines.append(f"from {held.oldest:%Y-%m-%d %H:%M:%S} to {held.newest:%Y-%m-%d %H:%M:%S} UTC")
+    document = {name: getattr(held, name) for name in ("engine", "place", "rows", "oldest", "newest", "notes")}
+    return Result(document | {"retention_seconds": held.retention}, *lines, *held.notes)
 
 
 def _period(last: str, until: str, usual: timedelta) -> Period:
@@ -219,15 +228,13 @@ def _period(last: str, until: str, usual: timedelta) -> Period:
 _ROWS_SHOWN = 20
 
 
-def _show(table: pd.DataFrame) -> None:
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    for column in table:
-        shown.add_column(str(column), justify="right" if table[column].dtype.kind in "if" else "left")
-    for row in table.head(_ROWS_SHOWN).itertuples(index=False):
-        shown.add_row(*(_cell(value) for value in row))
-    Console(width=None if sys.stdout.isatty() else 200).print(shown)
-    if len(table) > _ROWS_SHOWN:
-        typer.echo(f"… {len(table) - _ROWS_SHOWN:,} more rows (--csv writes them all)")
+def _shown(table: pd.DataFrame) -> list[str | Table]:
+    """The first rows as a table, and how many more there are."""
+    numbers = [str(column) for column in table if table[column].dtype.kind in "if"]
+    rows = [[_cell(value) for value in row] for row in table.head(_ROWS_SHOWN).itertuples(index=False)]
+    shown = Table([str(column) for column in table], rows, numbers=numbers)
+    more = len(table) - _ROWS_SHOWN
+    return [shown, f"… {more:,} more rows (--csv writes them all)"] if more > 0 else [shown]
 
 
 def _cell(value: object) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Self
 
 from contract.errors import InputError
+from terminal import files
 from workloads.devops_metrics.reader import BATCH_ROWS, Fault
 from workloads.replaceable import check_table
 
@@ -71,8 +74,8 @@ class Quarantine:
     def __init__(self, path: Path) -> None:
         check_table(path, _COLUMNS)
         self._path = path
-        self._part = path.with_name(path.name + ".part")
-        self._file: TextIO | None = None
+        self._file: io.TextIOWrapper | None = None
+        self._writing = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +84,8 @@ class Quarantine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._file:
-            self._file.close()
-            self._part.replace(self._path)
+            self._file.detach()
+            self._writing.close()  # also after an error: what is known of the lines until then is worth reading
         elif kind is None:
             self._path.unlink(missing_ok=True)
 
@@ -92,8 +95,8 @@ class Quarantine:
             return
         try:
             if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._part.open("w", newline="", encoding="utf-8")
+                binary = self._writing.enter_context(files.replacing(self._path))
+                self._file = io.TextIOWrapper(binary, encoding="utf-8", newline="", write_through=True)
                 csv.writer(self._file).writerow(_COLUMNS)
             csv.writer(self._file).writerows(faults)
             self._file.flush()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from terminal import files
 from workloads.devops_metrics.settings import SERVICES
 from workloads.replaceable import check_table
 
@@ -115,10 +116,8 @@ def load_incidents(labels: Path) -> list[Incident]:
 
 
 def _save(table: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    table.to_csv(part, index=False)
-    part.replace(path)
+    with files.replacing(path) as file:
+        table.to_csv(file, index=False)
 
 
 def _plan(

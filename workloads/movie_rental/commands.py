@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from contract.errors import GroundworkError, InputError, TemporaryError, phrase
 from contract.stacks import StackName
+from terminal import files
+from terminal.results import Result, results
+from terminal.screen import progress as progress_bar
 
 if TYPE_CHECKING:
     from workloads.movie_rental.source import Source
@@ -35,13 +36,14 @@ DEFAULT = StackName.DATA_ECOSYSTEM
 
 
 @app.command("load-source")
+@results
 def load_source(
     into: Annotated[str, typer.Option(help="The database to fill, named as migrate's --source.")],
     stack: Stack = DEFAULT,
     scale: Annotated[float, typer.Option(help="Size; 1 is Pagila's, and Pagila where GROUNDWORK_DATA has it.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Seed of a generated company.")] = 0,
     replace: Annotated[bool, typer.Option(help="Drop the tables that are there.")] = False,
-) -> None:
+) -> Result:
     """Load Pagila, or a generated company, into a database that can be migrated."""
     from workloads.movie_rental import database  # noqa: PLC0415 - psycopg and boto3 take a second to import, as below
     from workloads.movie_rental.load import create_database, load  # noqa: PLC0415
@@ -52,7 +54,7 @@ def load_source(
     if (name := _own_database(into)) is not None:
         with _stack(stack) as found:
             url = create_database(found.database_url, name)
-    with _progress() as bar:
+    with progress_bar() as bar:
         task = bar.add_task(company.origin, total=None)
         rows = load(
             company,
@@ -61,22 +63,26 @@ def load_source(
             progress=lambda table, count: bar.update(task, description=table, completed=count),
         )
     counted = ", ".join(f"{rows[name]:,} {name}s" for name in ("film", "customer", "rental", "payment"))
-    typer.echo(f"{company.origin}: {counted} in {database.shown(url)}")
+    shown = database.shown(url)
+    return Result(
+        {"company": company.origin, "database": shown, "rows": rows}, f"{company.origin}: {counted} in {shown}"
+    )
 
 
 @app.command()
+@results
 def migrate(
     source: SourceUrl,
     stack: Stack = DEFAULT,
     embeddings: Annotated[str, typer.Option(help="local, or bedrock: what makes the movies' vectors.")] = "local",
     restart: Annotated[bool, typer.Option(help="Start from the first row if one was interrupted.")] = False,
-) -> None:
+) -> Result:
     """Bring an old database into every engine. Running it again changes nothing; interrupted, it goes on."""
     from workloads.movie_rental.migrate import migrate as run  # noqa: PLC0415
 
     if embeddings not in {"local", "bedrock"}:
         raise InputError(f"--embeddings {embeddings}: Choose local or bedrock.")
-    with _stack(stack) as found, _open_source(source, found) as old, _progress() as bar:
+    with _stack(stack) as found, _open_source(source, found) as old, progress_bar() as bar:
         began = datetime.now(UTC)
         tasks: dict[str, Any] = {}
 
@@ -87,102 +93,100 @@ def migrate(
 
         moved = run(
             old,
-            found.engines(),
+            found,
             embeddings="bedrock" if embeddings == "bedrock" else "local",
             restart=restart,
             progress=progress,
         )
         found.index.let_write(found.search_writer)
         seconds = (datetime.now(UTC) - began).total_seconds()
-    typer.echo(f"{sum(moved.values()):,} rows in {seconds:.1f} s: " + ", ".join(f"{n:,} {k}" for k, n in moved.items()))
+    counts = ", ".join(f"{count:,} {stream}" for stream, count in moved.items())
+    return Result({"rows": moved, "seconds": seconds}, f"{sum(moved.values()):,} rows in {seconds:.1f} s: {counts}")
 
 
 @app.command()
-def verify(source: SourceUrl, stack: Stack = DEFAULT) -> None:
+@results
+def verify(source: SourceUrl, stack: Stack = DEFAULT) -> Result:
     """Compare the old database with every engine: counts and content; exit code 1 if anything differs."""
     from workloads.movie_rental.verify import verify as run  # noqa: PLC0415
-    from workloads.movie_rental.views import show_comparisons  # noqa: PLC0415
+    from workloads.movie_rental.views import comparisons  # noqa: PLC0415
 
-    with _stack(stack) as found, _open_source(source, found) as old, Console(stderr=True).status("comparing") as status:
-        compared = [*run(old, found.engines(), lambda what: status.update(f"comparing {what}"))]
-    show_comparisons(compared)
-    if not all(one.equal for one in compared):
-        raise typer.Exit(1)
+    with _stack(stack) as found, _open_source(source, found) as old, progress_bar("wait") as bar:
+        task = bar.add_task("comparing", total=None)
+        compared = [*run(old, found, lambda what: bar.update(task, description=f"comparing {what}"))]
+    return comparisons(compared)
 
 
 @app.command()
+@results
 def search(
     text: Annotated[str, typer.Argument(help="What is searched.", show_default=False)],
     mode: Annotated[str, typer.Option(help="text, meaning, or both.")] = "both",
     genre: Annotated[str | None, typer.Option(help="Only movies of this genre.", show_default=False)] = None,
     limit: Limit = 10,
     stack: Stack = DEFAULT,
-) -> None:
+) -> Result:
     """Find movies by words (a letter or two may be wrong), by meaning, or by both."""
     from workloads.movie_rental.search import search as run  # noqa: PLC0415
-    from workloads.movie_rental.views import show_answer  # noqa: PLC0415
+    from workloads.movie_rental.views import hits  # noqa: PLC0415
 
     if mode not in {"text", "meaning", "both"}:
         raise InputError(f"--mode {mode}: Choose text, meaning or both.")
     with _stack(stack) as found:
-        embedder = None if mode == "text" else found.engines().embedder()
+        embedder = None if mode == "text" else found.embedder()
         chosen: Any = mode
-        show_answer(run(found.index, embedder, text, mode=chosen, genre=genre, limit=limit))
+        return hits(run(found.index, embedder, text, mode=chosen, genre=genre, limit=limit))
 
 
 @app.command()
-def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> None:
+@results
+def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> Result:
     """Recommend movies to a customer: what people rented who rented the same."""
-    from workloads.movie_rental.views import show_recommendations  # noqa: PLC0415
+    from workloads.movie_rental.views import recommendations  # noqa: PLC0415
 
     with _stack(stack) as found:
         if not found.graph.has_customer(customer):
             raise InputError(f"Customer {customer}: The graph has no customer of that number.")
-        show_recommendations(found.graph.recommend(customer, limit))
+        return recommendations(customer, found.graph.recommend(customer, limit))
 
 
 @app.command()
+@results
 def trends(
     weeks: Annotated[int, typer.Option(min=4, max=520, help="How many to look back.")] = 26,
     csv: Annotated[Path | None, typer.Option(help="Write the whole table into this file.", show_default=False)] = None,
     stack: Stack = DEFAULT,
-) -> None:
+) -> Result:
     """Show rentals by category and week: counts, moving average, what stands out, what may come."""
+    from workloads.movie_rental import views  # noqa: PLC0415
     from workloads.movie_rental.trends import weekly  # noqa: PLC0415
-    from workloads.movie_rental.views import show_trends  # noqa: PLC0415
 
     with _stack(stack) as found:
         table = weekly(found.series, weeks)
-    show_trends(table)
     if csv:
-        part = csv.with_name(csv.name + ".part")
-        table.to_csv(part)
-        part.replace(csv)
-        typer.echo(f"{len(table):,} weeks in {csv}")
+        files.write(csv, table.to_csv().encode())
+    return views.trends(table, csv)
 
 
 @app.command()
+@results
 def customer(
     customer: Number,
     erase: Annotated[bool, typer.Option("--erase", help="Remove them from every engine, for good.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON, to hand out to them.")] = False,
     stack: Stack = DEFAULT,
-) -> None:
+) -> Result:
     """Show all that is known of a customer, or erase them; exit code 1 if anything is left of them."""
     from workloads.movie_rental import customer as about  # noqa: PLC0415
-    from workloads.movie_rental.views import show_customer, show_traces  # noqa: PLC0415
+    from workloads.movie_rental.views import erasure, personal_data  # noqa: PLC0415
 
     with _stack(stack) as found:
         if not erase:
-            show_customer(about.known(found.engines(), customer), as_json=as_json)
-            return
-        traces = about.erase(found.engines(), customer)
-    show_traces(traces)
-    if any(trace.left for trace in traces):
-        raise typer.Exit(1)
+            return personal_data(about.known(found, customer))
+        return erasure(customer, about.erase(found, customer))
 
 
 @app.command()
+@results
 def movie(
     movie: Annotated[str, typer.Argument(help="The movie's MovieID.", show_default=False)],
     put: Annotated[
@@ -190,34 +194,34 @@ def movie(
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove it from library, search and graph.")] = False,
     stack: Stack = DEFAULT,
-) -> None:
+) -> Result:
     """Show a movie of the library; create, change or remove it. Search follows by the library's stream."""
     from workloads.movie_rental import catalogue  # noqa: PLC0415
 
     with _stack(stack) as found:
         if remove:
-            if not catalogue.remove(found.engines(), movie):
+            if not catalogue.remove(found, movie):
                 raise InputError(f"Movie {movie}: The library has no movie of that id.")
-            typer.echo(f"movie {movie} is removed")
-            return
+            return Result({"movie": movie, "attributes": None}, f"movie {movie} is removed")
         if put:
-            shown = catalogue.put(found.engines(), movie, put)
+            shown = catalogue.put(found, movie, put)
         elif not (known := found.library.get(movie)):
             raise InputError(f"Movie {movie}: The library has no movie of that id.")
         else:
             shown = known
     document = shown.document()
     document.pop("Embedding", None)
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    return Result({"movie": movie, "attributes": document}, json.dumps(document, indent=2, ensure_ascii=False))
 
 
 @app.command()
+@results
 def rent(
     customer: Number,
     movie: Annotated[str, typer.Argument(help="The movie's MovieID.", show_default=False)],
     store: Annotated[int, typer.Option(help="The store's number.")] = 1,
     stack: Stack = DEFAULT,
-) -> None:
+) -> Result:
     """Lend a copy of a movie: rental, payment and event in one transaction; the event is sent at once."""
     with _stack(stack) as found:
         chosen = found.library.get(movie)
@@ -226,58 +230,67 @@ def rent(
         event = found.ledger.rent(customer, chosen, store)
         typer.echo(f"rental {event.rental_id}: {event.title} for {event.amount}")
         _send_events(found)
+    return Result({"rental": event.rental_id, "movie": movie, "title": event.title, "amount": event.amount})
 
 
 @app.command("return")
+@results
 def give_back(
     rental: Annotated[int, typer.Argument(help="The rental's number.", show_default=False)], stack: Stack = DEFAULT
-) -> None:
+) -> Result:
     """Take a copy back."""
     with _stack(stack) as found:
         event = found.ledger.give_back(rental)
         typer.echo(f"rental {rental} is back" if event else f"rental {rental} was back already")
         _send_events(found)
+    return Result({"rental": rental, "was_out": event is not None})
 
 
 @app.command()
-def relay(stack: Stack = DEFAULT) -> None:
+@results
+def relay(stack: Stack = DEFAULT) -> Result:
     """Send the events that wait in the outbox."""
     from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
 
     with _stack(stack) as found:
-        typer.echo(f"{run(found.ledger, found.queue):,} events sent")
+        sent = run(found.ledger, found.queue)
+    return Result({"events": sent}, f"{sent:,} events sent")
 
 
 @app.command()
-def rebuild(stack: Stack = DEFAULT) -> None:
+@results
+def rebuild(stack: Stack = DEFAULT) -> Result:
     """Make search index, graph and time series anew from library and ledger, or write what they lack."""
     from workloads.movie_rental.rebuild import rebuild as run  # noqa: PLC0415
 
-    with _stack(stack) as found, _progress() as bar:
+    with _stack(stack) as found, progress_bar() as bar:
         task = bar.add_task("movies", total=None)
-        done = run(found.engines(), lambda what, count: bar.update(task, description=what, completed=count))
+        done = run(found, lambda what, count: bar.update(task, description=what, completed=count))
         found.index.let_write(found.search_writer)
-    typer.echo(", ".join(f"{count:,} {what}" for what, count in done.items()))
+    return Result({"rows": done}, ", ".join(f"{count:,} {what}" for what, count in done.items()))
 
 
 @app.command()
-def quality(stack: Stack = DEFAULT) -> None:
+@results
+def quality(stack: Stack = DEFAULT) -> Result:
     """Measure how good recommendations and search are, on what is there."""
+    from workloads.movie_rental import views  # noqa: PLC0415
     from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality  # noqa: PLC0415
-    from workloads.movie_rental.views import show_quality  # noqa: PLC0415
 
     with _stack(stack) as found:
         rates = recommendation_quality(found.graph)
         judged = judgements([*found.library.all()])
-        show_quality(rates, search_quality(found.index, found.engines().embedder(), judged), judged)
+        return views.quality(rates, search_quality(found.index, found.embedder(), judged), judged)
 
 
 @app.command()
-def diagram() -> None:
+@results
+def diagram() -> Result:
     """Print the entity relationship diagram of the relational schema, made from its statements."""
     from workloads.movie_rental.diagram import entity_relationships  # noqa: PLC0415
 
-    typer.echo(entity_relationships())
+    mermaid = entity_relationships()
+    return Result({"mermaid": mermaid}, mermaid)
 
 
 def _send_events(stack: Any) -> None:
@@ -311,10 +324,3 @@ def _open_source(url: str, stack: Any) -> Source:
 
     name = _own_database(url)
     return Source(url if name is None else on_server(stack.database_url, name))
-
-
-def _progress() -> Any:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())

@@ -23,12 +23,20 @@ from workloads.timeseries.connection import database_access, store_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workloads.movie_rental.ports import Embedder, Graph, Library, Queue, SearchIndex, TimeSeries
+    from workloads.movie_rental.ports import (
+        Embedder,
+        Graph,
+        Library,
+        Queue,
+        RelationalLedger,
+        SearchIndex,
+        TimeSeries,
+    )
 
 STACK = StackName.DATA_ECOSYSTEM
 
 
-@dataclass
+@dataclass(frozen=True)
 class Engines:
     """Every engine behind its port.
 
@@ -41,7 +49,7 @@ class Engines:
         queue: SQS.
     """
 
-    ledger: PostgresLedger
+    ledger: RelationalLedger
     library: Library
     index: SearchIndex
     graph: Graph
@@ -60,8 +68,8 @@ class Engines:
         return restored(**found[0])
 
 
-class Stack:
-    """A deployed stack: each engine is connected to when it is first asked for.
+class Stack(Engines):
+    """The engines of a deployed stack: each is connected to when it is first used.
 
     Args:
         name: Of the stack.
@@ -136,7 +144,3 @@ class Stack:
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if "ledger" in self.__dict__:
             self.ledger.close()
-
-    def engines(self) -> Engines:
-        """All of them."""
-        return Engines(self.ledger, self.library, self.index, self.graph, self.series, self.queue)

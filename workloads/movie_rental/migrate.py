@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from psycopg import sql
 
-from contract.errors import TemporaryError, phrase
+from contract.errors import GroundworkError, phrase
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import database
 from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder, restored
@@ -138,7 +138,7 @@ def migrate(
                     f"goes on with this stream: {stream.name}."
                 )
                 raise
-            except TemporaryError as error:
+            except GroundworkError as error:
                 error.advice = f"What was moved stays. The same command goes on with this stream: {stream.name}."
                 raise
     with database.asking(engines.ledger.url):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from contract.documents import document
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
@@ -124,11 +126,8 @@ class Movie:
         return cls(**values, more={key: value for key, value in item.items() if key not in known})
 
     def document(self) -> dict[str, Any]:
-        """The movie as a document of the search index: the item's attributes as JSON knows them."""
-        item = self.item()
-        if self.embedding:
-            item["Embedding"] = self.vector.tolist()
-        return {key: _plain(value) for key, value in item.items()}
+        """Return the movie as a document of the search index: the item's attributes as JSON knows them."""
+        return document(self.item())
 
     @property
     def vector(self) -> NDArray[np.float32]:
@@ -145,16 +144,6 @@ class Movie:
     def embedded(self, vector: NDArray[np.float32]) -> Self:
         """The movie with a vector; one of zeros is none."""
         return replace(self, embedding=vector.astype("<f4").tobytes() if np.any(vector) else b"")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return value
 
 
 @dataclass(frozen=True)

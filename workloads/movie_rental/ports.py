@@ -1,4 +1,4 @@
-"""What the workload asks of its engines: one small interface for each, with an in-memory fake (`memory.py`).
+"""What the workload asks of its engines: one small interface for each.
 
 Every method raises `InputError` when its engine refuses, and `UnavailableError` when the engine cannot be reached or
 cannot do it now; what was written before stays.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from workloads.movie_rental.database import Connection
     from workloads.movie_rental.events import Event
     from workloads.movie_rental.model import Answer, Customer, Movie, Recommendation, Rental
 
@@ -169,6 +170,23 @@ class Ledger(Protocol):
 
     def sent(self, places: Sequence[int]) -> None:
         """Forget events of the outbox."""
+
+
+class RelationalLedger(Ledger, Protocol):
+    """A ledger that is a database of its own, for whoever asks in SQL: migration, comparison, and reports.
+
+    Attributes:
+        url: Where the database is, for messages.
+    """
+
+    url: str
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, for whoever moves rows by the thousand."""
+
+    def ask(self, query: str, **values: object) -> list[dict[str, Any]]:
+        """Answer a query of `queries/`: a dictionary by column for each row."""
 
 
 class Queue(Protocol):

@@ -7,13 +7,10 @@ import random
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from workloads.movie_rental.memory import MemoryGraph
-from workloads.movie_rental.model import Rental
 from workloads.movie_rental.search import search
+from workloads.movie_rental.tastes import Tastes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from workloads.movie_rental.search import Mode
 
 LEFT_OUT = 3  # films of each customer, the last ones
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # nobody asks for it
 _LEAST = 8  # films a customer must have rented to be asked about
 TOP = 10
 _QUERIES = 40  # of each kind
@@ -60,36 +56,28 @@ def recommendation_quality(graph: Graph) -> HitRates:
     histories: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for customer, movie, _, at in graph.facts("rentals"):
         histories[customer].append((at, movie))
-    train, held = MemoryGraph(), dict[str, set[str]]()
-    kept: list[Rental] = []
+    kept, held = dict[str, set[str]](), dict[str, set[str]]()
     for customer, history in histories.items():
         order = [*dict.fromkeys(movie for _, movie in sorted(history))]  # by the first time
         last = set(order[-LEFT_OUT:]) if len(order) >= _LEAST else set()
         if last:
             held[customer] = last
-        kept += [_rental(len(kept) + n, customer, movie) for n, movie in enumerate(order) if movie not in last]
-    train.save_rentals(kept)
-    counts = Counter(rental.movie_id for rental in kept)
+        kept[customer] = set(order) - last
+    tastes = Tastes(kept)
+    counts = Counter(movie for movies in kept.values() for movie in movies)
     ranked = sorted(counts, key=lambda movie: (-counts[movie], movie))
-    seen: dict[str, set[str]] = defaultdict(set)
-    for rental in kept:
-        seen[str(rental.customer_id)].add(rental.movie_id)
     films = sum(1 for _ in graph.facts("movies"))
     hits, popular_hits, chance = 0, 0, 0.0
     for customer, last in held.items():
-        hits += any(one.movie_id in last for one in train.recommend(int(customer), TOP))
-        popular = [movie for movie in ranked if movie not in seen[customer]][:TOP]
+        hits += any(liked.movie_id in last for liked in tastes.recommend(customer, TOP))
+        popular = [movie for movie in ranked if movie not in kept[customer]][:TOP]
         popular_hits += bool(last & set(popular))
-        left = films - len(seen[customer])
+        left = films - len(kept[customer])
         chance += 1 - math.comb(left - len(last), TOP) / math.comb(left, TOP) if left >= TOP else 1.0
     many = max(1, len(held))
     rate = hits / many
     margin = 1.96 * math.sqrt(rate * (1 - rate) / many)
     return HitRates(len(held), films, rate, popular_hits / many, chance / many, margin)
-
-
-def _rental(number: int, customer: str, movie: str) -> Rental:
-    return Rental(number, _ANY_TIME, int(customer), movie, movie, 0, None, Decimal())
 
 
 @dataclass(frozen=True)

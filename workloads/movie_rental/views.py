@@ -1,21 +1,20 @@
-"""Answers as tables, for people."""
+"""Answers as results: documents for programs, tables for people."""
 
 from __future__ import annotations
 
-import json
-import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from terminal.results import Result
+from terminal.screen import Table, Text
 from workloads.movie_rental.quality import MODES
 from workloads.movie_rental.trends import AVERAGE_WEEKS, anomalies, forecast, moving_average
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -30,17 +29,8 @@ _WEEKS_SHOWN = 8
 _CATEGORIES_SHOWN = 8
 
 
-def _print(names: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in names:
-        table.add_column(name, justify="right" if name in right else "left")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
-
-
-def show_comparisons(compared: Sequence[Comparison]) -> None:
-    """The table of `verify`."""
+def comparisons(compared: Sequence[Comparison]) -> Result:
+    """Give the result of `verify`; it ends with exit code 1 where anything differs."""
     rows = [
         (
             one.engine,
@@ -53,109 +43,146 @@ def show_comparisons(compared: Sequence[Comparison]) -> None:
         )
         for one in compared
     ]
-    _print(["engine", "what", "source", "there", "hash of source", "hash", ""], rows, ["source", "there"])
+    columns = ["engine", "what", "source", "there", "hash of source", "hash", ""]
     different = [f"{one.engine}: {one.what}" for one in compared if not one.equal]
-    typer.echo(f"different: {'; '.join(different)}" if different else "everything is equal")
+    documents = [
+        {
+            "engine": one.engine,
+            "what": one.what,
+            "rows_in_source": one.source.rows,
+            "rows": one.target.rows,
+            "equal": one.equal,
+        }
+        for one in compared
+    ]
+    return Result(
+        {"equal": not different, "comparisons": documents},
+        Table(columns, rows, numbers=["source", "there"]),
+        f"different: {'; '.join(different)}" if different else "everything is equal",
+        ends=typer.Exit(1) if different else None,
+    )
 
 
-def show_answer(answer: Answer) -> None:
-    """What a search found."""
+def hits(answer: Answer) -> Result:
+    """Give what a search found."""
     rows = [
-        (hit.movie_id, escape(hit.title), hit.genre, hit.year, f"{hit.score:.4f}", _highlight(hit.highlights))
+        (hit.movie_id, hit.title, hit.genre, hit.year, f"{hit.score:.4f}", _highlight(hit.highlights))
         for hit in answer.hits
     ]
-    _print(["id", "title", "genre", "year", "score", "where"], rows, ["id", "year", "score"])
-    typer.echo(f"{answer.total:,} movies")
-    for name, counts in answer.facets.items():
-        typer.echo(f"{name}: " + ", ".join(f"{value} {count}" for value, count in counts.items()))
+    columns = ["id", "title", "genre", "year", "score", "where"]
+    facets = [
+        f"{name}: " + ", ".join(f"{value} {count}" for value, count in counts.items())
+        for name, counts in answer.facets.items()
+    ]
+    document = {"total": answer.total, "movies": [asdict(hit) for hit in answer.hits], "facets": answer.facets}
+    table = Table(columns, rows, numbers=["id", "year", "score"])
+    return Result(document, table, f"{answer.total:,} movies", *facets)
 
 
-def _highlight(highlights: Mapping[str, Sequence[str]]) -> str:
+def _highlight(highlights: Mapping[str, Sequence[str]]) -> Text:
+    """The first piece of a text that was found, with the words that were searched in bold."""
     pieces = [piece for found in highlights.values() for piece in found]
-    marked = escape(pieces[0]) if pieces else ""
-    return marked.replace("<em>", "[bold]").replace("</em>", "[/bold]")
+    marked = Text()
+    for index, piece in enumerate(pieces[0].split("<em>") if pieces else ()):
+        word, end, rest = piece.rpartition("</em>") if index else ("", "", piece)
+        marked.append(word, "bold" if end else "").append(rest)
+    return marked
 
 
-def show_recommendations(found: Sequence[Recommendation]) -> None:
-    """What a customer may like."""
-    rows = [(one.movie_id, escape(one.title), f"{one.score:.3f}", one.people) for one in found]
-    _print(["id", "title", "score", "people like them who rented it"], rows, ["id", "score"])
+def recommendations(customer: int, found: Sequence[Recommendation]) -> Result:
+    """Give what a customer may like."""
+    rows = [(one.movie_id, one.title, f"{one.score:.3f}", one.people) for one in found]
+    columns = ["id", "title", "score", "people like them who rented it"]
+    document = {"customer": customer, "movies": [asdict(one) for one in found]}
+    return Result(document, Table(columns, rows, numbers=["id", "score"]))
 
 
-def show_trends(table: pd.DataFrame) -> None:
-    """Counts, moving averages, anomalies and the forecast."""
+def trends(table: pd.DataFrame, csv: Path | None) -> Result:
+    """Give counts, moving averages, anomalies and the forecast, and the file that has the whole table."""
+    counts = [{"week": week, "rentals": row.to_dict()} for week, row in table.iterrows()]
+    coming, stand_out = forecast(table["all"].tolist()), anomalies(table)
+    document = {
+        "weeks": counts,
+        "anomalies": stand_out.to_dict("records"),
+        "forecast": asdict(coming) if coming else None,
+        "file": csv,
+    }
+    written = [f"{len(table):,} weeks in {csv}"] if csv else []
     if table["all"].sum() == 0:
-        typer.echo("there are no rentals")
-        return
+        return Result(document, "there are no rentals", *written)
     totals = table.drop(columns="all").sum().sort_values(ascending=False)
     shown = ["all", *totals.index[:_CATEGORIES_SHOWN]]
     recent = table[shown].tail(_WEEKS_SHOWN)
     rows = [[f"{week:%Y-%m-%d}", *row] for week, row in zip(recent.index, recent.to_numpy().tolist(), strict=True)]
     average = moving_average(table)[shown].iloc[-1]
     rows.append([f"mean of {AVERAGE_WEEKS}", *(f"{value:,.1f}" for value in average)])
-    _print(["week of", *shown], rows, shown)
-    found = anomalies(table)
-    typer.echo(f"{len(found)} weeks stand out")
-    for one in found.tail(_ROWS).to_dict("records"):
-        typer.echo(f"  {one['week']:%Y-%m-%d} {one['category']}: {one['rentals']}, usually {one['usual']:g}")
-    coming = forecast(table["all"].tolist())
+    lines = [f"{len(stand_out)} weeks stand out"]
+    lines += [
+        f"  {one['week']:%Y-%m-%d} {one['category']}: {one['rentals']}, usually {one['usual']:g}"
+        for one in stand_out.tail(_ROWS).to_dict("records")
+    ]
     if coming:
         expected = ", ".join(
             f"{middle:,.0f} ({low:,.0f} to {high:,.0f})"
             for middle, low, high in zip(coming.expected, coming.low, coming.high, strict=True)
         )
-        typer.echo(f"the weeks to come: {expected}; in brackets what four of five weeks keep to")
-        typer.echo(
+        lines.append(f"the weeks to come: {expected}; in brackets what four of five weeks keep to")
+        lines.append(
             f"one week ahead the forecast was {coming.error:,.0f} off; "
             f"to expect the week before again, {coming.naive_error:,.0f}"
         )
+    return Result(document, Table(["week of", *shown], rows, numbers=shown), *lines, *written)
 
 
-def show_customer(known: Known, *, as_json: bool) -> None:
-    """All that is known of a customer."""
-    if as_json:
-        content: Any = {"person": known.person, "rentals": known.rentals, "events_waiting": known.waiting}
-        typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=False))
-        return
-    for name, value in known.person.items():
-        if value not in (None, ""):
-            typer.echo(f"{name:14} {value}")
+def personal_data(known: Known) -> Result:
+    """Give all that is known of a customer."""
+    document: dict[str, Any] = {"person": known.person, "rentals": known.rentals}
+    document |= {"rentals_in_graph": known.graph, "events_waiting": known.waiting}
+    lines = [f"{name:14} {value}" for name, value in known.person.items() if value not in (None, "")]
     rows = [
         (
             rental["rental_id"],
-            escape(rental["title"]),
+            rental["title"],
             f"{rental['rented_at']:%Y-%m-%d}",
             f"{rental['returned_at']:%Y-%m-%d}" if rental["returned_at"] else "not yet",
             rental["paid"],
         )
         for rental in known.rentals[:_ROWS]
     ]
-    _print(["rental", "title", "rented", "returned", "paid"], rows, ["rental", "paid"])
-    typer.echo(
+    lent = Table(["rental", "title", "rented", "returned", "paid"], rows, numbers=["rental", "paid"])
+    counts = (
         f"{len(known.rentals):,} rentals ({_ROWS} shown at most), {known.graph:,} in the graph, "
         f"{known.waiting:,} events wait to be sent"
     )
+    return Result(document, *lines, lent, counts)
 
 
-def show_traces(traces: Sequence[Trace]) -> None:
-    """What an erasure left."""
+def erasure(customer: int, traces: Sequence[Trace]) -> Result:
+    """Give what an erasure left; it ends with exit code 1 where it left anything."""
     rows = [(trace.engine, trace.what, trace.before, trace.left) for trace in traces]
-    _print(["engine", "what", "before", "left"], rows, ["before", "left"])
     left = sum(trace.left for trace in traces)
-    typer.echo(f"{left:,} traces are left" if left else "nothing is left of them")
+    return Result(
+        {"customer": customer, "left": left, "traces": [asdict(trace) for trace in traces]},
+        Table(["engine", "what", "before", "left"], rows, numbers=["before", "left"]),
+        f"{left:,} traces are left" if left else "nothing is left of them",
+        ends=typer.Exit(1) if left else None,
+    )
 
 
-def show_quality(rates: HitRates, search: Mapping[str, Mapping[Mode, float]], judged: Sequence[Judged]) -> None:
-    """How good recommendations and search are."""
-    typer.echo(f"recommendations: hit rate@10 over {rates.customers:,} customers, their last films left out")
+def quality(rates: HitRates, search: Mapping[str, Mapping[Mode, float]], judged: Sequence[Judged]) -> Result:
+    """Give how good recommendations and search are."""
     rows = [
         ("people who rented the same", f"{rates.graph:.3f} ± {rates.margin:.3f}"),
         ("popular", f"{rates.popular:.3f}"),
         ("random", f"{rates.random:.3f}"),
     ]
-    _print(["way", "hit rate"], rows)
-    typer.echo("search: nDCG@10")
     counts = {kind: sum(one.kind == kind for one in judged) for kind in search} | {"all": len(judged)}
     ordered = sorted(search, key=lambda kind: kind == "all")  # which comes last
     found = [(kind, counts[kind], *(f"{search[kind][mode]:.3f}" for mode in MODES)) for kind in ordered]
-    _print(["kind of query", "queries", *MODES], found, ["queries", *MODES])
+    return Result(
+        {"recommendations": asdict(rates), "search": search, "queries": counts},
+        f"recommendations: hit rate@10 over {rates.customers:,} customers, their last films left out",
+        Table(["way", "hit rate"], rows),
+        "search: nDCG@10",
+        Table(["kind of query", "queries", *MODES], found, numbers=["queries", *MODES]),
+    )

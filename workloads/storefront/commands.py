@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from contract.errors import InputError
+from terminal.results import Result, results
+from terminal.screen import Table, progress
 from workloads.databases import NO_SUCH_TABLE, asking_database
 from workloads.rental_company import open_company
 from workloads.storefront.settings import Settings
@@ -41,16 +41,19 @@ Authorities = Annotated[
 
 
 @app.command()
-def init(stack: Stack = "", database_ca: Authorities = "") -> None:
+@results
+def init(stack: Stack = "", database_ca: Authorities = "") -> Result:
     """Make the tables, or bring them to this version. Running it again changes nothing."""
     from workloads.storefront.migrations import upgrade  # noqa: PLC0415 - SQLAlchemy takes a while to import
 
     with _database(_settings(stack, database_ca), stack) as engine:
         before, after = upgrade(engine)
-    typer.echo(f"tables of version {after}" + (" already" if before == after else f" (before: {before or 'none'})"))
+    change = " already" if before == after else f" (before: {before or 'none'})"
+    return Result({"version": after, "version_before": before or None}, f"tables of version {after}{change}")
 
 
 @app.command()
+@results
 def load(  # noqa: PLR0917 - its options
     stack: Stack = "",
     database_ca: Authorities = "",
@@ -63,7 +66,7 @@ def load(  # noqa: PLR0917 - its options
     ] = 1,
     seed: Annotated[int, typer.Option(help="Another seed generates another company.")] = 0,
     replace: Annotated[bool, typer.Option(help="Remove another company's data first, with all rentals.")] = False,
-) -> None:
+) -> Result:
     """Load the catalogue, members and rentals into the database, posters and style into the bucket.
 
     Running it again changes nothing.
@@ -73,20 +76,23 @@ def load(  # noqa: PLR0917 - its options
 
     settings, company = _settings(stack, database_ca), open_company(scale, seed)
     tables = ("category", "actor", "film", "film_category", "film_actor", "store", "inventory", "customer", "rental")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+    document: dict[str, object] = {"company": company.origin, "rows": None, "bucket": None, "files": None}
+    with progress() as bar:
         if only != "files":
             rows = bar.add_task("rows", total=sum(company.count(table) for table in tables) + 1)
             with _database(settings, stack) as engine:
                 counts = load_database(engine, company, lambda _, more: bar.advance(rows, more), replace=replace)
             said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
             typer.echo(f"{company.origin} is in the database: {said}")
+            document["rows"] = counts
         if only != "database":
             task = bar.add_task("files", total=company.count("film") + 2)
             count = 0
             for count, _ in enumerate(Assets(settings.bucket).write(files(company)), 1):  # noqa: B007 - the last counts
                 bar.advance(task)
             typer.echo(f"{count:,} posters and static files are in the bucket {settings.bucket}")
+            document |= {"bucket": settings.bucket, "files": count}
+    return Result(document)
 
 
 @app.command()
@@ -114,18 +120,25 @@ def serve(
 
 
 @app.command()
+@results
 def cards(
     stack: Stack = "",
     database_ca: Authorities = "",
     limit: Annotated[int, typer.Option(min=1, help="How many members.")] = 10,
-) -> None:
+) -> Result:
     """Show the card numbers with which members sign in."""
     from workloads.storefront.load import cards as find  # noqa: PLC0415 - SQLAlchemy takes a while to import
 
     with _database(_settings(stack, database_ca), stack) as engine:
-        for first, last, number in find(engine, limit):
-            grouped = " ".join(number[start : start + 4] for start in range(0, len(number), 4))
-            typer.echo(f"{grouped}  {first} {last}")
+        members = find(engine, limit)
+    documents = [{"card": number, "first_name": first, "last_name": last} for first, last, number in members]
+    rows = [(_grouped(number), f"{first} {last}") for first, last, number in members]
+    return Result({"cards": documents}, Table(["card", "member"], rows))
+
+
+def _grouped(number: str) -> str:
+    """A card number as it is printed on a card: groups of four digits."""
+    return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 
 def _settings(stack: str, database_ca: str) -> Settings:

@@ -1,6 +1,6 @@
 """AWS Lambda without containers: a function's code runs in a process of its own.
 
-moto gaps: it runs functions in Docker alone, drops their log group and dead-letter queue, and never retries.
+moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries.
 """
 
 import json
@@ -24,6 +24,7 @@ from localcloud.cloud.account import ACCOUNT, REGION, environment
 from localcloud.cloud.background import background, endpoint, folder
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, instead
+from localcloud.services.awslambda import log_format
 from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.events.behaviour import deliver
 
@@ -31,14 +32,33 @@ RUNTIME = str(Path(__file__).with_name("runtime.py"))
 RETRIES = 2
 
 
-@after(LambdaFunction, "__init__", "update_configuration")
-def _configured(_: Any, fn: LambdaFunction, *args: Any, **kwargs: Any) -> None:
-    """Keep what moto drops: where to log, and where failed events go."""
+@after(LambdaFunction, "__init__")
+def _created(_: Any, fn: LambdaFunction, *args: Any, **kwargs: Any) -> None:
     spec = next(argument for argument in (*args, *kwargs.values()) if isinstance(argument, dict))
-    if group := (spec.get("LoggingConfig") or {}).get("LogGroup"):
-        fn.logs_group_name = group
+    fn.__dict__["logging"] = log_format.configuration({}, fn.logs_group_name)
+    _configure(fn, spec)
+
+
+@instead(LambdaFunction, "update_configuration")
+def _update_configuration(original: Any, self: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
+    _configure(self, config_updates)
+    updated: dict[str, Any] = original(self, config_updates)
+    return updated
+
+
+def _configure(fn: LambdaFunction, spec: dict[str, Any]) -> None:
+    """Keep what moto drops: how and where to log, and where failed events go."""
+    if "LoggingConfig" in spec:
+        group = f"/aws/lambda/{fn.function_name}"
+        fn.__dict__["logging"] = log_format.configuration(spec["LoggingConfig"] or {}, group)
+        fn.logs_group_name = fn.__dict__["logging"]["LogGroup"]
     if "DeadLetterConfig" in spec:
         fn.__dict__["dead_letter"] = spec["DeadLetterConfig"].get("TargetArn")
+
+
+@after(LambdaFunction, "get_configuration")
+def _described(configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
+    configuration["LoggingConfig"] = fn.__dict__["logging"]
 
 
 @instead(LambdaFunction, "_invoke_lambda")
@@ -60,7 +80,7 @@ def retry_seconds() -> float:
 
 def _run(fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
     """Run the handler once: its answer, whether it failed, what it logged."""
-    begin, timeout = time.monotonic(), int(fn.timeout)
+    begin, timeout, logging = time.monotonic(), int(fn.timeout), fn.__dict__["logging"]
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[{fn.version}]{uuid4().hex}"
     values = _environment(fn, request, stream)
     with tempfile.TemporaryDirectory(prefix="function-") as sandbox, tempfile.TemporaryFile() as body:
@@ -70,19 +90,22 @@ def _run(fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
         command = [sys.executable, "-Iu", RUNTIME, str(answer)]
         process = processes.start(command, folder=values["LAMBDA_TASK_ROOT"], environment=values, stdin=body)
         try:
-            output, failed = process.communicate(timeout=timeout)[0], process.returncode != 0
+            output = process.communicate(timeout=timeout)[0]
+            status = "error" if process.returncode else "success"
             result = answer.read_text(encoding="utf-8") if answer.exists() else ""
         except subprocess.TimeoutExpired:
             processes.end(process, patience=0)
             message = f"{request} Task timed out after {timeout:.2f} seconds"
-            output, failed = process.communicate()[0] + message.encode(), True
+            output, status = process.communicate()[0], "timeout"
+            if logging["LogFormat"] == "Text":  # in JSON, the platform's events have it as their status
+                output += message.encode()
             result = json.dumps({"errorMessage": message, "errorType": "Sandbox.Timedout"})
-    duration = (time.monotonic() - begin) * 1000
+    duration, failed = (time.monotonic() - begin) * 1000, status != "success"
+    invocation = log_format.Invocation(request, str(fn.version), duration, int(fn.memory_size), status)
     lines = [
-        f"START RequestId: {request} Version: {fn.version}",
-        *(line for line in output.decode(errors="replace").splitlines() if line),
-        f"END RequestId: {request}",
-        f"REPORT RequestId: {request}\tDuration: {duration:.2f} ms\tMemory Size: {fn.memory_size} MB",
+        *log_format.before(logging, invocation),
+        *_lines(output.decode(errors="replace")),
+        *log_format.after(logging, invocation),
     ]
     now = int(time.time() * 1000)
     fn.logs_backend.ensure_log_group(fn.logs_group_name)
@@ -94,8 +117,15 @@ def _run(fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
     return result, failed, "\n".join(lines)
 
 
+def _lines(output: str) -> list[str]:
+    """The events that a function's output makes; a carriage return keeps the lines of one event together."""
+    lines = [line.strip("\r") for line in output.split("\n")]
+    return [line.replace("\r", "\n") for line in lines if line]
+
+
 def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str]:
     layers = [get_backend(fn.account_id, fn.region).layers_versions_by_arn(layer["Arn"]) for layer in fn.layers]
+    logging = fn.__dict__["logging"]
     code = _unpacked(fn.code_bytes, fn.code_sha_256)
     path = [code, *(f"{_unpacked(layer.code_bytes, layer.code_sha_256)}/python" for layer in layers if layer)]
     return {
@@ -115,6 +145,8 @@ def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(fn.memory_size),
         "AWS_LAMBDA_LOG_GROUP_NAME": fn.logs_group_name,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
+        **({"AWS_LAMBDA_LOG_LEVEL": logging["ApplicationLogLevel"]} if logging["LogFormat"] == "JSON" else {}),
         "TZ": ":UTC",
     }
 

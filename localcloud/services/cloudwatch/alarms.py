@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moto.cloudwatch.exceptions import InvalidParameterCombination
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import background, client
+from localcloud.cloud.background import background, client, log
 from localcloud.hooks import after, instead
+from localcloud.services.cloudwatch import actions, alarm_settings
 from localcloud.services.events.behaviour import deliver, publish
 from localcloud.services.kms import key_policies
 
@@ -25,8 +25,8 @@ BREACHES: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
-#: Settings of alarms that are refused rather than misjudged; no stack of ours has them.
-BEYOND = {"metric_data_queries": "several metrics", "extended_statistic": "percentiles"}
+
+_failing: set[str] = set()  # names of alarms whose last evaluation failed, which is logged once
 
 
 def judge(
@@ -68,7 +68,14 @@ def evaluate_alarms() -> None:
     for datum in list(backend.metric_data):
         metrics[datum.namespace, datum.name].append(datum)
     for alarm in list(backend.alarms.values()):
-        _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
+        try:
+            _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
+        except Exception:  # noqa: BLE001 (an alarm that cannot be evaluated must not keep the others from it)
+            if alarm.name not in _failing:
+                log.exception("alarm %s cannot be evaluated", alarm.name)
+            _failing.add(alarm.name)
+        else:
+            _failing.discard(alarm.name)
 
 
 def _evaluate(alarm: Alarm, metric: list[Any], now: datetime) -> None:
@@ -123,9 +130,7 @@ def _created(_: None, alarm: Alarm, *_args: Any, **_kwargs: Any) -> None:
 @instead(CloudWatchBackend, "put_metric_alarm")
 def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
     """A change of an alarm keeps its state."""
-    for setting, meant in BEYOND.items():
-        if settings.get(setting):
-            raise InvalidParameterCombination(f"Alarm {name}: the local cloud does not evaluate {meant}")
+    alarm_settings.check(name, settings)
     before = self.alarms.get(name)
     alarm: Alarm = original(self, name, **settings)
     if before:
@@ -140,8 +145,8 @@ def _update_state(original: Any, self: Alarm, reason: str, reason_data: str, sta
     original(self, reason, reason_data, state_value)
     if before == state_value:
         return
-    actions = {"ALARM": self.alarm_actions, "OK": self.ok_actions, "INSUFFICIENT_DATA": self.insufficient_data_actions}
-    for action in actions[state_value] if self.actions_enabled else []:
+    of_state = {"ALARM": self.alarm_actions, "OK": self.ok_actions, "INSUFFICIENT_DATA": self.insufficient_data_actions}
+    for action in of_state[state_value] if self.actions_enabled else []:
         background(_act, action, self, before, reason)
     publish("aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, before, reason), [self.alarm_arn])
 
@@ -164,7 +169,7 @@ def _act(action: str, alarm: Alarm, before: str, reason: str) -> None:
         }
         deliver(action, json.dumps(event))
     else:
-        raise NotImplementedError(f"alarm {alarm.name}: the local cloud has no action {action}")
+        actions.perform(action, alarm)
 
 
 def _described(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ instance that it is told to terminate before EC2 does; a new group replaces the 
 
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ GROUP_TAG = "aws:autoscaling:groupName"
 LARGEST_PAGE = 100  # of scaling activities
 
 _cause: ContextVar[str] = ContextVar("cause", default="")
+_trigger: ContextVar[str] = ContextVar("trigger", default="")
 _activities: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
 
@@ -72,12 +73,21 @@ def _terminated(previous: InstanceState, instance: Instance) -> None:
 
 
 @contextmanager
-def _because(cause: str) -> Iterator[None]:
-    token = _cause.set(cause)
+def _bound(variable: ContextVar[str], value: str) -> Iterator[None]:
+    token = variable.set(value)
     try:
         yield
     finally:
-        _cause.reset(token)
+        variable.reset(token)
+
+
+def triggered(reason: str) -> AbstractContextManager[None]:
+    """Let the causes of activities in this context name what resizes a group, where it is not a user."""
+    return _bound(_trigger, reason)
+
+
+def _because(cause: str) -> AbstractContextManager[None]:
+    return _bound(_cause, cause)
 
 
 def _record(group: str, description: str) -> None:
@@ -138,9 +148,10 @@ def _set_desired_capacity(original: Any, self: FakeAutoScalingGroup, new_capacit
     new = self.min_size if new_capacity is None else new_capacity
     direction = "shrinking" if (new or 0) < old else "increasing"
     verb = "taken out of service" if direction == "shrinking" else "started"
+    limits = f"min: {self.min_size}, max: {self.max_size}, desired: {new}"
+    reason = _trigger.get() or f"a user request update of AutoScalingGroup constraints to {limits}"
     cause = (
-        f"At {now} a user request update of AutoScalingGroup constraints to min: {self.min_size}, "
-        f"max: {self.max_size}, desired: {new} changing the desired capacity from {old} to {new}. "
+        f"At {now} {reason} changing the desired capacity from {old} to {new}. "
         f"At {now} an instance was {verb} in response to a difference between desired and actual capacity, "
         f"{direction} the capacity from {old} to {new}."
     )

@@ -21,6 +21,8 @@ from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.kms import key_policies
 
 SERVICE = "events.amazonaws.com"
+#: The target by which the rule of an archive fills it.
+ARCHIVES = f"arn:aws:events:{REGION}:::"
 
 
 def publish(source: str, kind: str, detail: dict[str, Any], resources: Iterable[str]) -> None:
@@ -46,8 +48,22 @@ def deliver(arn: str, payload: str, target: dict[str, Any] | None = None) -> Non
             client("sqs").send_message(QueueUrl=url, MessageBody=payload, **target.get("SqsParameters", {}))
         case "logs":
             log_lines(arn.split(":log-group:")[1].removesuffix(":*"), str(uuid4()), [payload])
+        case "events" if ":event-bus/" in arn:
+            client("events").put_events(Entries=[_entry(json.loads(payload), arn)])
         case service:
             raise NotImplementedError(f"the local cloud does not deliver to {service}: {arn}")
+
+
+def _entry(event: dict[str, Any], bus: str) -> dict[str, Any]:
+    """An event as `PutEvents` takes it, for another event bus. It keeps its source, time and resources."""
+    return {
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+        "Resources": event["resources"],
+        "Time": datetime.fromisoformat(event["time"]),
+        "EventBusName": bus,
+    }
 
 
 def log_lines(group: str, stream: str, lines: list[str]) -> None:
@@ -64,7 +80,15 @@ def _send_to_targets(_: Any, self: Rule, event: Any, transform_input: bool = Tru
     if self.state != "ENABLED" or not pattern.get_pattern() or not pattern.matches_event(event):
         return
     for target in list(self.targets):
+        if target["Arn"] == ARCHIVES:
+            _archive(self.name, event)
+            continue
         background(_send, self.name, target, {**event, "time": _iso(event["time"])})
+
+
+def _archive(rule: str, event: Any) -> None:
+    archives = events_backends[ACCOUNT][REGION].archives.values()
+    next(archive for archive in archives if archive.rule and archive.rule.name == rule).events.append(event)
 
 
 def _send(rule: str, target: dict[str, Any], event: Any) -> None:

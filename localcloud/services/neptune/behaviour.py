@@ -15,7 +15,7 @@ from localcloud.cloud.certificates import Certificate, issue
 from localcloud.cloud.isolation import alone
 from localcloud.engines import front
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import after, instead
+from localcloud.hooks import instead
 
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -61,10 +61,13 @@ def _create_db_cluster(original: Any, self: RDSBackend, kwargs: dict[str, Any]) 
     return made
 
 
-@after(RDSBackend, "delete_db_cluster")
-def _delete_db_cluster(gone: DBCluster, *_args: Any, **_kwargs: Any) -> None:
+@instead(RDSBackend, "delete_db_cluster")
+def _delete_db_cluster(original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBCluster:
+    with alone("rds"):
+        gone: DBCluster = original(self, *args, **kwargs)
     if process := _running.pop(gone.db_cluster_arn, None):
         processes.end(process)
+    return gone
 
 
 def _served_here(original: property) -> property:

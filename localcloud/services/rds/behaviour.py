@@ -89,10 +89,13 @@ def _stop(stopped: DBInstance, *_args: Any, **_kwargs: Any) -> None:
         server.stop()
 
 
-@after(RDSBackend, "delete_db_instance")
-def _delete(gone: DBInstance, *_args: Any, **_kwargs: Any) -> None:
+@instead(RDSBackend, "delete_db_instance")
+def _delete_db_instance(original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBInstance:
+    with alone("rds"):
+        gone: DBInstance = original(self, *args, **kwargs)
     if server := _servers.pop(gone.db_instance_arn, None):
         server.remove()
+    return gone
 
 
 def measure_databases() -> None:

@@ -12,6 +12,7 @@ from moto.sns.models import Subscription
 
 from localcloud.cloud.background import folder
 from localcloud.hooks import after
+from terminal import files
 
 _numbers = count(1)
 
@@ -22,11 +23,7 @@ def post(sender: str, recipient: str, subject: str, body: str) -> None:
     mail["From"], mail["To"], mail["Subject"] = sender, recipient, subject
     mail["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
     mail.set_content(body)
-    mailbox = folder() / "mailbox"
-    mailbox.mkdir(exist_ok=True)
-    fresh = mailbox / f".{time.time_ns()}-{next(_numbers)}"
-    fresh.write_bytes(bytes(mail))
-    fresh.rename(mailbox / f"{fresh.name[1:]}.eml")
+    files.write(folder() / "mailbox" / f"{time.time_ns()}-{next(_numbers)}.eml", bytes(mail))
 
 
 @after(Subscription, "publish")

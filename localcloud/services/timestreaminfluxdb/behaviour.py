@@ -98,7 +98,8 @@ def _create_db_instance(original: Any, self: TimestreamInfluxDBBackend, *args: A
 
 @instead(TimestreamInfluxDBBackend, "delete_db_instance")
 def _delete_db_instance(original: Any, self: TimestreamInfluxDBBackend, id: str) -> DBInstance:  # noqa: A002 - moto's
-    gone: DBInstance = original(self, id)
+    with alone("timestreaminfluxdb"):
+        gone: DBInstance = original(self, id)
     if process := _running.pop(gone.id, None):
         processes.end(process)
     return gone

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from tests.documents import document
 from workloads.__main__ import main
 
 from .conftest import ENGINES, environment
@@ -75,6 +76,15 @@ def test_a_fleet_is_ingested_asked_drawn_and_watched(
     assert code == 0, errors
     assert "4 incidents" in out
     assert figure.read_bytes().startswith(b"\x89PNG")
+    totals = document(run("ingest", fleet, "--stack", stack, "--json")[1], "devops-metrics ingest")
+    assert (totals["lines"], totals["written"], totals["quarantined"]) == (lines, lines - 1, 1)
+    held = document(run("describe", "--stack", stack, "--json")[1], "devops-metrics describe")
+    assert held["rows"] == lines - 1
+    answer = run("query", "anomalies", "--stack", stack, "--incidents", labels, "--json")[1]
+    answer = document(answer, "devops-metrics query")
+    assert (answer["evaluation"]["incidents"], bool(answer["rows"])) == (4, True)
+    explained = run("query", "anomalies", "--stack", stack, "--explain", "--json")[1]
+    assert document(explained, "devops-metrics query NAME --explain")["statements"]
     alarms = cloud.client("cloudwatch")
 
     def ringing() -> bool:

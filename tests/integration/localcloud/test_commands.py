@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from localcloud import LocalCloud, LocalCloudError
 from localcloud.commands import app
+from tests.documents import document
 
 ROOT = Path(__file__).parents[3]
 BUCKET = {"Type": "AWS::S3::Bucket", "Properties": {}}
@@ -67,6 +68,15 @@ def test_says_where_it_is(running: LocalCloud) -> None:
     assert str(running.mailbox) in run("status")
 
 
+def test_documents_say_what_the_page_promises(running: LocalCloud) -> None:
+    status = document(run("status", "--json"), "local status")
+    assert (status["endpoint"], status["mailbox"]) == (running.endpoint, str(running.mailbox))
+    assert document(run("env", "--json"), "local env")["environment"]["AWS_ENDPOINT_URL"] == running.endpoint
+    running.client("s3").create_bucket(Bucket="somebodys")
+    assert "somebodys" in document(run("sweep", "--json"), "local sweep")["resources"]["buckets"]
+    running.client("s3").delete_bucket(Bucket="somebodys")
+
+
 def test_a_shell_that_evaluates_the_environment_reaches_it(running: LocalCloud) -> None:
     script = "eval \"$1\"; python -c \"import boto3; print(boto3.client('sts').get_caller_identity()['Account'])\""
     shell = subprocess.run(["sh", "-c", script, "sh", run("env")], capture_output=True, text=True, check=True)
@@ -100,11 +110,11 @@ def test_the_cdk_deploys_updates_fails_and_destroys(running: LocalCloud, project
     assert running.outputs("Shop") == {"Name": bucket}
 
     write(project, Data={**BUCKET, "Properties": {"VersioningConfiguration": {"Status": "Enabled"}}})
-    running.deploy("Shop")
-    assert running.outputs("Shop") == {"Name": bucket}
+    assert document(run("deploy", "Shop", "--json"), "local deploy")["stacks"] == {"Shop": {"Name": bucket}}
     assert running.client("s3").get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
 
-    run("destroy", "Shop")
+    destroyed = document(run("destroy", "Shop", "--json"), "local destroy")
+    assert ("Shop" in destroyed["destroyed"], "Shop" in destroyed["stacks"]) == (True, False)
     with pytest.raises(LocalCloudError, match="not deployed"):
         running.outputs("Shop")
     assert bucket not in [found["Name"] for found in running.client("s3").list_buckets()["Buckets"]]

@@ -62,6 +62,16 @@ def bucket(**properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::S3::Bucket", "Properties": properties}
 
 
+def queue(**properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::SQS::Queue", "Properties": properties}
+
+
+def physical(cloud: LocalCloud, stack: str, logical: str) -> str:
+    """The name or id of one of a stack's resources."""
+    detail = cloud.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=logical)
+    return str(detail["StackResourceDetail"]["PhysicalResourceId"])
+
+
 def taken(cloud: LocalCloud) -> dict[str, Any]:
     """A resource that cannot be created: its name is taken."""
     name = uuid.uuid4().hex
@@ -346,6 +356,247 @@ def test_a_change_set_gives_a_new_stack_its_parameters(cloud: LocalCloud, name: 
     cloudformation.execute_change_set(StackName=name, ChangeSetName="first")
     made = cloud.outputs(name)["Name"]
     assert cloud.client("s3").get_bucket_versioning(Bucket=made)["Status"] == "Enabled"
+
+
+# Updates take back what the template no longer says
+
+
+def alarm(**properties: Any) -> dict[str, Any]:
+    needed = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    threshold = {"Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
+    return {"Type": "AWS::CloudWatch::Alarm", "Properties": needed | threshold | properties}
+
+
+def test_an_update_without_a_property_gives_it_the_services_default(cloud: LocalCloud, name: str) -> None:
+    """Services whose update replaces everything, merges, has one call for each aspect, or keeps a list of calls."""
+    table = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "a", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
+        "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
+    }
+    protection = {"DeletionProtectionEnabled": True}
+    expiry = {"TimeToLiveSpecification": {"AttributeName": "t", "Enabled": True}}
+    lifecycle = {"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "ExpirationInDays": 3}]}}
+    pattern = {"EventPattern": {"source": ["a"]}}
+    full = template(
+        Jobs=queue(VisibilityTimeout=77, DelaySeconds=9),
+        Alarm=alarm(AlarmActions=["arn:aws:sns:us-east-1:123456789012:ops"]),
+        Rule={"Type": "AWS::Events::Rule", "Properties": {**pattern, "State": "DISABLED"}},
+        Table={"Type": "AWS::DynamoDB::Table", "Properties": {**table, **expiry, **protection}},
+        Topic={"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "Ops"}},
+        Data=bucket(**lifecycle, VersioningConfiguration={"Status": "Enabled"}),
+    )
+    bare = template(
+        Jobs=queue(DelaySeconds=9),
+        Alarm=alarm(),
+        Rule={"Type": "AWS::Events::Rule", "Properties": pattern},
+        Table={"Type": "AWS::DynamoDB::Table", "Properties": table},
+        Topic={"Type": "AWS::SNS::Topic"},
+        Data=bucket(),
+    )
+    sqs, dynamodb, s3 = (cloud.client(service) for service in ("sqs", "dynamodb", "s3"))
+    create(cloud, name, full)
+    for _ in range(2):  # from full to bare, and again after it was put back
+        assert update(cloud, name, bare)["StackStatus"] == "UPDATE_COMPLETE"
+        ids = {logical: physical(cloud, name, logical) for logical in json.loads(bare)["Resources"]}
+        attributes = sqs.get_queue_attributes(QueueUrl=ids["Jobs"], AttributeNames=["All"])["Attributes"]
+        assert (attributes["VisibilityTimeout"], attributes["DelaySeconds"]) == ("30", "9")
+        alarms = cloud.client("cloudwatch").describe_alarms(AlarmNames=[ids["Alarm"]])["MetricAlarms"]
+        assert not alarms[0]["AlarmActions"]
+        assert cloud.client("events").describe_rule(Name=ids["Rule"])["State"] == "ENABLED"
+        time_to_live = dynamodb.describe_time_to_live(TableName=ids["Table"])["TimeToLiveDescription"]
+        assert time_to_live["TimeToLiveStatus"] == "DISABLED"
+        described = dynamodb.describe_table(TableName=ids["Table"])["Table"]
+        assert not described["DeletionProtectionEnabled"]
+        assert described["StreamSpecification"]["StreamEnabled"]
+        assert not cloud.client("sns").get_topic_attributes(TopicArn=ids["Topic"])["Attributes"]["DisplayName"]
+        assert s3.get_bucket_versioning(Bucket=ids["Data"])["Status"] == "Suspended"
+        with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+            s3.get_bucket_lifecycle_configuration(Bucket=ids["Data"])
+        assert update(cloud, name, full)["StackStatus"] == "UPDATE_COMPLETE"
+        assert wait_of(cloud, ids["Jobs"]) == "77"
+
+
+def wait_of(cloud: LocalCloud, url: str) -> str:
+    """A queue's visibility timeout in seconds."""
+    attributes = cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+    return str(attributes["Attributes"]["VisibilityTimeout"])
+
+
+def test_an_update_that_cannot_take_a_property_back_names_it(cloud: LocalCloud, name: str) -> None:
+    group = {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup"}
+    network = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
+    setting = {"TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}]}
+    needed = {"VpcId": {"Ref": "Net"}, "Port": 80, "Protocol": "HTTP"}
+    create(cloud, name, template(Net=network, Group={**group, "Properties": {**needed, **setting}}))
+    status = update(cloud, name, template(Net=network, Group={**group, "Properties": needed}))["StackStatus"]
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    events = cloud.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    assert "cannot reset Attributes" in " ".join(event.get("ResourceStatusReason", "") for event in events)
+
+
+def test_an_update_takes_away_tags(cloud: LocalCloud, name: str) -> None:
+    def tagged(*keys: str) -> str:
+        tags = {"Tags": [{"Key": key, "Value": "x"} for key in keys]}
+        network = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16", **tags}}
+        policy = {"Version": "2012-10-17", "Statement": []}
+        key = {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": policy, **tags}}
+        return template(Jobs=queue(**tags), Net=network, Key=key)
+
+    create(cloud, name, tagged("a", "b"))
+    for keys in (("b", "c"), ()):
+        assert update(cloud, name, tagged(*keys))["StackStatus"] == "UPDATE_COMPLETE"
+        url, network = physical(cloud, name, "Jobs"), physical(cloud, name, "Net")
+        assert cloud.client("sqs").list_queue_tags(QueueUrl=url).get("Tags", {}).keys() == {*keys}
+        vpc = cloud.client("ec2").describe_vpcs(VpcIds=[network])["Vpcs"][0]
+        assert {tag["Key"] for tag in vpc.get("Tags", [])} == {*keys}
+        key_tags = cloud.client("kms").list_resource_tags(KeyId=physical(cloud, name, "Key"))["Tags"]
+        assert {tag["TagKey"] for tag in key_tags} == {*keys}
+
+
+# Nested stacks
+
+
+@pytest.fixture
+def parent(cloud: LocalCloud, name: str) -> Any:
+    """Writes a child's template, and gives its parent's."""
+    s3, bucket_name = cloud.client("s3"), f"{name}-templates"
+    s3.create_bucket(Bucket=bucket_name)
+
+    def write(wait: int, **more: Any) -> dict[str, Any]:
+        body = {
+            "Parameters": {"Wait": {"Type": "Number"}},
+            "Resources": {"Jobs": queue(VisibilityTimeout={"Ref": "Wait"}), **more},
+            "Outputs": {"Url": {"Value": {"Ref": "Jobs"}}},
+        }
+        s3.put_object(Bucket=bucket_name, Key="child.json", Body=json.dumps(body))
+        url = f"https://{bucket_name}.s3.us-east-1.amazonaws.com/child.json"
+        properties = {"TemplateURL": url, "Parameters": {"Wait": wait}}
+        nested = {"Type": "AWS::CloudFormation::Stack", "Properties": properties}
+        url_of_child = {"Value": {"Fn::GetAtt": ["Child", "Outputs.Url"]}}
+        return {"Resources": {"Child": nested}, "Outputs": {"Url": url_of_child}}
+
+    return write
+
+
+def test_a_nested_stack_gives_outputs_and_is_updated_in_place_and_deleted(
+    cloud: LocalCloud, name: str, parent: Any
+) -> None:
+    create(cloud, name, json.dumps(parent(45)))
+    url, child = cloud.outputs(name)["Url"], physical(cloud, name, "Child")
+    assert wait_of(cloud, url) == "45"
+    assert describe(cloud, child)["ParentId"] == describe(cloud, name)["StackId"]
+    assert update(cloud, name, json.dumps(parent(50)))["StackStatus"] == "UPDATE_COMPLETE"
+    assert (wait_of(cloud, url), physical(cloud, name, "Child")) == ("50", child)
+    body = parent(50, More=queue())  # another template at the same place
+    assert update(cloud, name, json.dumps({**body, "Description": "new"}))["StackStatus"] == "UPDATE_COMPLETE"
+    assert physical(cloud, child, "More")
+    cloud.client("cloudformation").delete_stack(StackName=name)
+    assert describe(cloud, child)["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_failed_parent_leaves_no_child(cloud: LocalCloud, name: str, parent: Any) -> None:
+    body = parent(45)
+    body["Resources"]["Late"] = {**taken(cloud), "DependsOn": "Child"}
+    assert create(cloud, name, json.dumps(body))["StackStatus"] == "ROLLBACK_COMPLETE"
+    failing = json.dumps(parent(45, Taken=taken(cloud)))
+    failed = create(cloud, f"{name}-2", failing)
+    assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "was not successfully created" in failed["StackStatusReason"]
+    stacks = {stack["StackName"] for stack in cloud.client("cloudformation").describe_stacks()["Stacks"]}
+    assert {stack for stack in stacks if stack.startswith(name)} == {name, f"{name}-2"}
+
+
+def test_a_failed_update_brings_the_child_back(cloud: LocalCloud, name: str, parent: Any) -> None:
+    create(cloud, name, json.dumps(parent(45)))
+    url = cloud.outputs(name)["Url"]
+    body = parent(50, More=queue())
+    body["Resources"]["Late"] = {**taken(cloud), "DependsOn": "Child"}
+    assert update(cloud, name, json.dumps(body))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert wait_of(cloud, url) == "45"
+    with pytest.raises(ClientError, match="More does not exist"):
+        physical(cloud, physical(cloud, name, "Child"), "More")
+
+
+# Change sets
+
+
+def change(cloud: LocalCloud, stack: str, name: str, body: str, **more: Any) -> dict[str, Any]:
+    """The description of a new change set."""
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_change_set(StackName=stack, ChangeSetName=name, TemplateBody=body, **more)
+    described: dict[str, Any] = cloudformation.describe_change_set(StackName=stack, ChangeSetName=name)
+    return described
+
+
+def test_deleting_an_absent_change_set_succeeds_only_where_the_stack_exists(cloud: LocalCloud, name: str) -> None:
+    cloudformation = cloud.client("cloudformation")
+    with pytest.raises(ClientError, match="ChangeSetNotFound"):
+        cloudformation.delete_change_set(StackName=name, ChangeSetName="never")
+    create(cloud, name, template(Data=bucket()))
+    cloudformation.delete_change_set(StackName=name, ChangeSetName="never")
+    with pytest.raises(ClientError, match="ChangeSetNotFound"):
+        cloudformation.describe_change_set(StackName=name, ChangeSetName="never")
+
+
+def test_a_change_set_without_changes_fails_and_cannot_be_executed(cloud: LocalCloud, name: str) -> None:
+    parameters = {"Size": {"Type": "Number", "Default": 30}}
+    body = json.dumps({**json.loads(template(Data=bucket())), "Parameters": parameters})
+    create(cloud, name, body)
+    explicit = [{"ParameterKey": "Size", "ParameterValue": "30"}]
+    previous = [{"ParameterKey": "Size", "UsePreviousValue": True}]
+    for number, values in enumerate(([], explicit, previous)):
+        empty = change(cloud, name, f"empty-{number}", body, Parameters=values)
+        assert (empty["Status"], empty["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+        assert empty["StatusReason"].startswith("The submitted information didn't contain changes.")
+    with pytest.raises(ClientError, match="InvalidChangeSetStatus"):
+        cloud.client("cloudformation").execute_change_set(StackName=name, ChangeSetName="empty-0")
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        cloud.client("cloudformation").update_stack(StackName=name, TemplateBody=body, Parameters=explicit)
+    assert describe(cloud, name)["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_new_tags_alone_are_an_update(cloud: LocalCloud, name: str) -> None:
+    body = template(Data=bucket())
+    create(cloud, name, body)
+    tags = [{"Key": "team", "Value": "data"}]
+    assert change(cloud, name, "tags", body, Tags=tags)["Status"] == "CREATE_COMPLETE"
+    cloud.client("cloudformation").execute_change_set(StackName=name, ChangeSetName="tags")
+    described = describe(cloud, name)
+    assert (described["StackStatus"], described["Tags"]) == ("UPDATE_COMPLETE", tags)
+    assert change(cloud, name, "again", body, Tags=tags)["Status"] == "FAILED"
+    again = change(cloud, name, "again", body, Tags=[{"Key": "team", "Value": "web"}])  # a failed one's name is free
+    assert again["Status"] == "CREATE_COMPLETE"
+
+
+def test_a_change_set_fits_the_stack_that_it_is_for(cloud: LocalCloud, name: str) -> None:
+    body = template(Data=bucket())
+    with pytest.raises(ClientError, match="does not exist"):  # the default type is an update
+        change(cloud, name, "first", body)
+    stack = change(cloud, name, "first", body, ChangeSetType="CREATE")["StackId"]
+    assert change(cloud, name, "second", body, ChangeSetType="CREATE")["StackId"] == stack
+    with pytest.raises(ClientError, match="AlreadyExists"):
+        change(cloud, name, "second", body, ChangeSetType="CREATE")
+    cloud.client("cloudformation").execute_change_set(StackName=name, ChangeSetName="second")
+    with pytest.raises(ClientError, match="ChangeSetNotFound"):
+        cloud.client("cloudformation").describe_change_set(StackName=name, ChangeSetName="first")
+    with pytest.raises(ClientError, match="already exists and cannot be created again"):
+        change(cloud, name, "third", body, ChangeSetType="CREATE")
+    with pytest.raises(ClientError, match="IMPORT are not supported"):
+        change(cloud, name, "third", body, ChangeSetType="IMPORT")
+
+
+def test_change_sets_of_one_name_update_a_stack_again_and_again(cloud: LocalCloud, name: str) -> None:
+    """As plain `cdk deploy` does."""
+    create(cloud, name, template(Jobs=queue(VisibilityTimeout=30)))
+    for seconds in (40, 50):
+        cloud.client("cloudformation").delete_change_set(StackName=name, ChangeSetName="cdk-deploy-change-set")
+        change(cloud, name, "cdk-deploy-change-set", template(Jobs=queue(VisibilityTimeout=seconds)))
+        cloud.client("cloudformation").execute_change_set(StackName=name, ChangeSetName="cdk-deploy-change-set")
+        url = physical(cloud, name, "Jobs")
+        attributes = cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        assert attributes["VisibilityTimeout"] == str(seconds)
 
 
 def test_a_stack_that_is_not_deployed_has_no_outputs(cloud: LocalCloud) -> None:

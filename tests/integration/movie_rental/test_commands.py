@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.documents import document
 from workloads.__main__ import main
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
@@ -153,6 +155,41 @@ def test_a_customer_rents_returns_and_is_forgotten(migrated: Run, servers: Serve
     code, out, _ = migrated("customer", "5", "--erase")
     assert (code, "nothing is left of them" in out) == (0, True), out
     assert migrated("customer", "5")[0] == 2
+
+
+def test_documents_say_what_the_page_promises(migrated: Run, tmp_path: Path) -> None:
+    def ask(command: str, *arguments: str | Path, page: str = "", code: int = 0) -> dict[str, Any]:
+        ended, out, errors = migrated(command, *arguments, "--json")
+        assert ended == code, errors
+        return document(out, f"movie-rental {page or command}")
+
+    source = ("--source", "postgresql:///legacy")
+    loaded = ask("load-source", "--into", source[1], "--scale", "0.02", "--replace")
+    assert loaded["rows"]["film"] == ask("migrate", *source)["rows"]["movies"] == 20
+    code, out, _ = migrated("verify", *source, "--json")  # what other tests rented may be different
+    compared = document(out, "movie-rental verify")
+    assert compared["equal"] == all(row["equal"] for row in compared["comparisons"]) == (code == 0)
+    movie = ask("movie", "7")
+    title = movie["attributes"]["MovieTitle"]
+    [found, *_] = ask("search", title, "--mode", "text")["movies"]
+    assert (found["movie_id"], found["title"]) == ("7", title)
+    assert len(ask("recommend", "2", "--limit", "4")["movies"]) == 4
+    trends = ask("trends", "--csv", tmp_path / "weeks.csv")
+    assert (len(trends["weeks"]), len(trends["forecast"]["expected"])) == (26, 4)
+    assert set(ask("quality")["search"]["all"]) == {"text", "meaning", "both"}
+    assert ask("rebuild")["rows"]["movies"] == 20
+    ask("relay")
+    assert ask("relay")["events"] == 0  # all are sent
+    file = tmp_path / "movie.json"
+    file.write_text('{"MovieTitle": "Groundwork"}')
+    assert ask("movie", "json", "--put", file)["attributes"]["MovieTitle"] == "Groundwork"
+    assert ask("movie", "json", "--remove")["attributes"] is None
+    lent = next(rent for film in range(1, 20) if (rent := migrated("rent", "6", str(film), "--json"))[0] == 0)
+    rental = document(lent[1], "movie-rental rent")["rental"]
+    assert ask("return", str(rental))["was_out"]
+    assert not ask("return", str(rental))["was_out"]
+    assert ask("customer", "6")["rentals"][0]["rental_id"] == rental
+    assert ask("customer", "6", "--erase", page="customer N --erase")["left"] == 0
 
 
 def _database(servers: Servers, outputs: dict[str, str]) -> str:

@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 from contract.errors import InputError, UnavailableError
-from workloads.movie_rental.events import text_of
-from workloads.movie_rental.ledger import PostgresLedger
-from workloads.movie_rental.memory import (
+from tests.engines_in_memory import (
     MemoryGraph,
     MemoryLedger,
     MemoryLibrary,
@@ -21,6 +19,8 @@ from workloads.movie_rental.memory import (
     MemorySearchIndex,
     MemorySeries,
 )
+from workloads.movie_rental.events import text_of
+from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.model import Customer, Movie, Rental
 from workloads.movie_rental.outbox import relay
 from workloads.movie_rental.ports import Graph, Ledger, Library, SearchIndex, TimeSeries

@@ -32,7 +32,12 @@ MOVIE = Movie(
     rental_rate=Decimal("2.90"),
     length=90,
     version=3,
-    more={"Awards": ["Best Fog"], "Notes": {"reel": 3, "worn": True}},
+    more={
+        "Awards": ["Best Fog"],
+        "Notes": {"reel": 3, "worn": True},
+        "Reels": {Decimal(1), Decimal("2.5")},
+        "Logo": b"a",
+    },
 ).embedded(np.array([0.1, -0.7], np.float32))
 
 
@@ -68,6 +73,7 @@ def test_the_indexer_makes_the_same_document(servers: Servers, environment: pyte
     record = {"eventName": "INSERT", "dynamodb": {"NewImage": image}}
     target, document = indexer.action(record)
     assert document == MOVIE.document()
+    assert (document["Reels"], document["Logo"]) == ([1, 2.5], "YQ==")
     assert target == {"index": {"_index": "movies", "_id": "7", "version": 3, "version_type": "external_gte"}}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from groundwork.__main__ import main as groundwork
+from tests.engines_in_memory import MemoryLedger, MemoryLibrary
 from workloads.movie_rental import engines
-from workloads.movie_rental.memory import MemoryLedger, MemoryLibrary
 from workloads.movie_rental.model import Customer, Movie
 
 from .conftest import OUTAGES, REFUSALS, Services, Weather

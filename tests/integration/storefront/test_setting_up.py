@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from typer.testing import CliRunner
 
 from contract.errors import InputError, UnavailableError
+from tests.documents import document
 from workloads.commands import app
 from workloads.rental_company.generated import GeneratedCompany
 from workloads.storefront import migrations
@@ -156,7 +157,7 @@ def test_rows_that_should_not_be_there_are_told_and_nothing_changes(empty_shop: 
 
 def test_cards_shows_whom_to_sign_in_as(empty_shop: Shop) -> None:
     member = empty_shop.member()
-    first = command("cards", "--limit", "3").splitlines()[0]
+    _, first, *_ = command("cards", "--limit", "3").splitlines()
     assert first.replace(" ", "").startswith(member.card_number)
     assert first.upper().endswith(f"{member.first_name} {member.last_name}")
 
@@ -233,3 +234,12 @@ def test_a_server_that_is_not_the_databases_gets_no_password(
     monkeypatch.setenv("STOREFRONT_DATABASE_CA", str(issue(tmp_path, tmp_path).authority))
     with pytest.raises(InputError, match=r"The certificate of MySQL is not trusted: .*certificate verify failed"):
         command("init")
+
+
+def test_documents_say_what_the_page_promises(empty_shop: Shop) -> None:
+    made = document(command("init", "--json"), "storefront init")
+    assert made["version"] == document(command("init", "--json"), "storefront init")["version_before"]
+    loaded = document(command("load", "--scale", "0.02", "--json", "--replace"), "storefront load")
+    assert loaded["rows"]["films"] == rows(empty_shop, Film)
+    [card] = document(command("cards", "--limit", "1", "--json"), "storefront cards")["cards"]
+    assert len(card["card"]) == 16

@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from localcloud import LocalCloud
+from tests.documents import document
 from workloads import storage
 from workloads.__main__ import main
 from workloads.training.jobs import follow
@@ -154,6 +155,33 @@ def test_a_job_is_submitted_followed_priced_and_listed(
     assert "epoch 1/6" in groundwork("logs", job).stdout
 
 
+def test_a_job_starts_when_another_has_succeeded(
+    stack: LocalCloud, groundwork: Groundwork, background: dict[str, str]
+) -> None:
+    done = groundwork("submit", "digit-classifier", "--no-follow", "--after", background["nodes"], "--json", *TRAINING)
+    assert done.returncode == 0, done.stderr
+    submission = document(done.stdout, "submit")
+    [job] = stack.client("batch").describe_jobs(jobs=[submission["job"]])["jobs"]
+    assert job["dependsOn"] == [{"jobId": background["nodes"]}]
+    assert (submission["name"], submission["exit_code"]) == ("digit-classifier-train", None)
+    assert document(groundwork("cancel", submission["job"], "--json").stdout, "cancel")["job"] == submission["job"]
+
+
+def test_documents_say_what_the_page_promises(groundwork: Groundwork, followed: Done) -> None:
+    job = job_of(followed.stdout)
+    [row] = [row for row in document(groundwork("jobs", "--json").stdout, "jobs")["jobs"] if row["job"] == job]
+    assert (row["state"], row["queue"], row["reason"]) == ("succeeded", "cpu", "")
+    for option in ((), ("--follow",)):
+        log = document(groundwork("logs", job, "--json", *option).stdout, "logs")
+        assert (log["state"], log["exit_codes"], log["seconds"]) == ("succeeded", [0], row["seconds"])
+        assert any("epoch 1/6" in line for line in log["lines"])
+    runs = document(groundwork("runs", "--json").stdout, "runs")["runs"]
+    [run] = [run for run in runs if run["run"] == output_of(followed.stdout)]
+    assert run["test"]["accuracy"] > 0
+    failed = groundwork("submit", "digit-classifier", "--json", "--", "--epochs", "0")
+    assert (failed.returncode, document(failed.stdout, "submit")["exit_code"]) == (2, 2)
+
+
 def test_a_job_that_fails_says_so_and_is_not_tried_again(stack: LocalCloud, groundwork: Groundwork) -> None:
     done = groundwork("submit", "digit-classifier", "--", "--epochs", "0")
     assert done.returncode == 2  # the training's own
@@ -217,8 +245,8 @@ def test_a_job_over_two_nodes_learns_what_one_node_learns(
     nodes = [f"{background['nodes']}#{node}" for node in range(2)]
     attempts = [job["attempts"][0] for job in stack.client("batch").describe_jobs(jobs=nodes)["jobs"]]
     seconds = sum(attempt["stoppedAt"] - attempt["startedAt"] for attempt in attempts) / 1000
-    [row] = [line for line in groundwork("jobs").stdout.splitlines() if background["nodes"] in line]
-    assert f" {seconds:,.0f} " in row
+    listed = document(groundwork("jobs", "--json").stdout, "jobs")["jobs"]
+    assert [row["seconds"] for row in listed if row["job"] == background["nodes"]] == [pytest.approx(seconds)]
 
 
 def test_a_reclaimed_job_resumes_and_ends_with_the_same_weights(
@@ -288,6 +316,8 @@ def test_a_one_off_instance_trains_is_followed_and_priced_and_ends_itself(
         (("submit", "delivery-time", "--queue", "gpu"), "Workload delivery-time: It does not run on a GPU"),
         (("submit", "player-position", "--nodes", "2"), "Workload player-position: It does not run on 2 nodes"),
         (("submit", "digit-gan", "--workers", "2"), "Only --task tune shares work"),
+        (("submit", "digit-gan", "--on", "ec2", "--after", "x"), "--after: An instance of its own starts at once"),
+        (("submit", "digit-gan", "--after", "absent"), "Job absent: There is no such job"),
         (("submit", "digit-gan", "--stack", "Absent"), "Stack Absent: "),
         (("logs", "absent"), "Job absent: There is no such job"),
         (("logs", "i-0123456789abcdef0", "--follow"), "Instance i-0123456789abcdef0: There is no such instance"),

@@ -53,7 +53,7 @@ def port_of(url: str) -> int:
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script_Name", "PATH_INFO", "REMOTE_USER", "X-Forwarded-Prefix"])
 @pytest.mark.parametrize("value", ["/rentals", "/x", "//evil.example", "/", ""])
 def test_no_header_moves_the_site_elsewhere(served: Site, name: str, value: str) -> None:
-    status, headers, _ = ask(port_of(served.url), "GET /rentals HTTP/1.1", "Host: evil.example", f"{name}: {value}")
+    status, headers, _ = ask(port_of(served.url), "GET /rentals HTTP/1.1", "Host: localhost", f"{name}: {value}")
     assert (status, headers["Location"]) == (303, "/sign-in?next=/rentals")
 
 
@@ -61,7 +61,7 @@ def test_no_header_moves_the_site_elsewhere(served: Site, name: str, value: str)
 def test_gunicorn_takes_no_variable_from_a_header_even_without_apache(served: Site, name: str) -> None:
     listening = re.search(r"Listening at: http://[\d.]+:(\d+)", (served.logs / "gunicorn.log").read_text())
     assert listening
-    lines = ("GET /rentals HTTP/1.1", "Host: evil.example", f"{name}: https", "X-Forwarded-Ssl: on")
+    lines = ("GET /rentals HTTP/1.1", "Host: localhost", f"{name}: https", "X-Forwarded-Ssl: on")
     status, headers, _ = ask(int(listening[1]), *lines)
     assert (status, headers["Location"]) == (303, "/sign-in?next=/rentals")
     assert "Strict-Transport-Security" not in headers
@@ -78,7 +78,7 @@ def test_no_answer_leads_to_the_host_that_a_visitor_names(served: Site, path: st
         "Forwarded: host=evil.example",
     )
     status, headers, body = ask(port_of(served.url), *lines)
-    assert status in {200, 303, 400, 404}
+    assert status in {200, 303, 400, 403, 404}
     assert "evil.example" not in headers.get("Location", "")
     assert "evil.example" not in body
 
@@ -88,7 +88,7 @@ def test_no_answer_leads_to_the_host_that_a_visitor_names(served: Site, path: st
 )
 def test_an_odd_host_is_no_server_error(served: Site, host: str) -> None:
     status, _, _ = ask(port_of(served.url), "GET / HTTP/1.1", f"Host: {host}")
-    assert status in {200, 400}
+    assert status in {200, 400, 403}
 
 
 def test_http_leads_to_https_on_the_sites_own_name(front: Callable[..., Apache]) -> None:
@@ -175,7 +175,7 @@ def test_who_is_not_the_load_balancer_is_not_believed(front: Callable[..., Apach
 )
 def test_no_path_leads_out_of_the_site(served: Site, path: str) -> None:
     status, _, body = ask(port_of(served.url), f"GET {path} HTTP/1.1", "Host: a")
-    assert status in {400, 404}
+    assert status in {400, 403, 404}
     assert not re.search("root:|ServerName|RequestReadTimeout|SECRET_KEY", body)
 
 
@@ -285,27 +285,27 @@ def test_whoever_does_not_finish_the_tls_handshake_is_sent_away(front: Callable[
 VISITOR = "127.0.0.77"  # another address of this machine, which no server has
 WORDS = "cancer-treatment"
 WAYS = [  # what goes through, what the application refuses, what gunicorn refuses, and what Apache refuses
-    f"GET /?q={WORDS} HTTP/1.1\r\nHost: a",
-    f"GET /{WORDS} HTTP/1.1\r\nHost: a",
-    f"GET /?page={WORDS} HTTP/1.1\r\nHost: a\r\nReferer: http://a/?q={WORDS}",
-    f"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {WORDS}\r\nUser-Agent: {WORDS}\r\nCookie: __Host-session={WORDS}",
-    f"POST /sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: {len(WORDS) + 10}\r\n\r\nlast_name={WORDS}",
-    f"{WORDS} / HTTP/1.1\r\nHost: a",
-    f"GET /?q={WORDS} HTTP/3.0\r\nHost: a",
-    f"GET /?q={WORDS}%zz{WORDS}\x01 HTTP/1.1\r\nHost: a",
-    f"GET /%zz?q={WORDS} HTTP/1.1\r\nHost: a",
-    f"GET /../{WORDS} HTTP/1.1\r\nHost: a",
-    f"GET /unavailable.html/{WORDS} HTTP/1.1\r\nHost: a",
-    f"GET /unavailable.html%00{WORDS} HTTP/1.1\r\nHost: a",
-    f"GET /{WORDS}%2f HTTP/1.1\r\nHost: a",
-    f"GET /?q={WORDS * 200} HTTP/1.1\r\nHost: a",
-    f"GET / HTTP/1.1\r\nHost: a\r\n{WORDS}: {'x' * 9000}",
-    f"GET / HTTP/1.1\r\nHost: a\r\n{WORDS}",
+    f"GET /?q={WORDS} HTTP/1.1\r\nHost: localhost",
+    f"GET /{WORDS} HTTP/1.1\r\nHost: localhost",
+    f"GET /?page={WORDS} HTTP/1.1\r\nHost: localhost\r\nReferer: http://a/?q={WORDS}",
+    f"GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {WORDS}\r\nUser-Agent: {WORDS}\r\nCookie: session={WORDS}",
+    f"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(WORDS) + 10}\r\n\r\nlast_name={WORDS}",
+    f"{WORDS} / HTTP/1.1\r\nHost: localhost",
+    f"GET /?q={WORDS} HTTP/3.0\r\nHost: localhost",
+    f"GET /?q={WORDS}%zz{WORDS}\x01 HTTP/1.1\r\nHost: localhost",
+    f"GET /%zz?q={WORDS} HTTP/1.1\r\nHost: localhost",
+    f"GET /../{WORDS} HTTP/1.1\r\nHost: localhost",
+    f"GET /unavailable.html/{WORDS} HTTP/1.1\r\nHost: localhost",
+    f"GET /unavailable.html%00{WORDS} HTTP/1.1\r\nHost: localhost",
+    f"GET /{WORDS}%2f HTTP/1.1\r\nHost: localhost",
+    f"GET /?q={WORDS * 200} HTTP/1.1\r\nHost: localhost",
+    f"GET / HTTP/1.1\r\nHost: localhost\r\n{WORDS}: {'x' * 9000}",
+    f"GET / HTTP/1.1\r\nHost: localhost\r\n{WORDS}",
     f"GET / HTTP/1.1\r\nHost: {WORDS} x",
-    f"TRACE /{WORDS} HTTP/1.1\r\nHost: a",
-    f"POST /{WORDS} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",  # and nothing more, for which Apache waits
-    f"POST /{WORDS} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{WORDS}\r\n",
-    f"GET /{WORDS} HTTP/1.1\r\nHost: a\r\nX-Slow: ",
+    f"TRACE /{WORDS} HTTP/1.1\r\nHost: localhost",
+    f"POST /{WORDS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",  # and nothing more: Apache waits
+    f"POST /{WORDS} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{WORDS}\r\n",
+    f"GET /{WORDS} HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
 ]
 
 

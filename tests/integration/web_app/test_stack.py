@@ -21,11 +21,25 @@ from .conftest import deploy
 Eventually = Callable[[Callable[[], Any]], Any]
 
 
-def test_the_database_is_there_encrypted_private_and_protected(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+def test_the_database_is_there_encrypted_and_private(cloud: LocalCloud, outputs: dict[str, str]) -> None:
     [database] = cloud.client("rds").describe_db_instances()["DBInstances"]
     assert str(database["Endpoint"]["Port"]) == outputs["DatabasePort"]
     assert (database["StorageEncrypted"], database["PubliclyAccessible"]) == (True, False)
     assert database["BackupRetentionPeriod"] == 7
+
+
+def test_the_database_can_be_protected_once_the_stack_is_deployed(cloud: LocalCloud, outputs: dict[str, str]) -> None:
+    [database] = cloud.client("rds").describe_db_instances()["DBInstances"]
+    assert database["DeletionProtection"] is False
+    cloud.client("cloudformation").update_stack(
+        StackName="WebApp",
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[
+            {"ParameterKey": "DatabaseDeletionProtection", "ParameterValue": "true"},
+            *({"ParameterKey": name, "UsePreviousValue": True} for name in ("Code", "Email")),
+        ],
+    )
     with pytest.raises(ClientError, match="Cannot delete protected DB Instance"):
         cloud.client("rds").delete_db_instance(
             DBInstanceIdentifier=database["DBInstanceIdentifier"], SkipFinalSnapshot=True

@@ -223,7 +223,7 @@ def test_a_start_that_works_is_signalled_for_the_instance_of_the_stack(started: 
 
 def test_everything_is_in_its_place(started: Machine, outputs: dict[str, str]) -> None:
     bundle = started.path("opt/storefront/code")
-    assert sorted(entry.name for entry in bundle.iterdir()) == ["contract", "workloads"]
+    assert sorted(entry.name for entry in bundle.iterdir()) == ["contract", "terminal", "workloads"]
     server = bundle / "workloads/storefront/server"
     conf = started.path("etc/httpd/conf.d")
     assert sorted(file.name for file in conf.iterdir()) == ["00-storefront-settings.conf", "storefront.conf"]

@@ -136,9 +136,17 @@ def test_bytes_that_are_no_vector_are_no_accident(indexer: ModuleType, data: byt
     import base64  # noqa: PLC0415
 
     with pytest.raises(Exception, match="unpack"):
-        indexer.plain({"B": base64.b64encode(data).decode()}, "Embedding")
+        indexer.document({"Embedding": indexer.plain({"B": base64.b64encode(data).decode()})})
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9), max_value=10**9))
 def test_prices_keep_their_cents(indexer: ModuleType, price: Any) -> None:
-    assert f"{indexer.plain({'N': str(price)}):.2f}" == f"{price + 0:.2f}"
+    document = indexer.document({"RentalRate": indexer.plain({"N": str(price)})})
+    assert f"{document['RentalRate']:.2f}" == f"{price + 0:.2f}"
+
+
+def test_sets_and_bytes_become_what_json_can_say(indexer: ModuleType) -> None:
+    image = {"Reels": {"NS": ["2.5", "1"]}, "Logo": {"B": "YQ=="}, "Parts": {"BS": ["Yg==", "YQ=="]}}
+    document = indexer.document({name: indexer.plain(value) for name, value in image.items()})
+    assert document == {"Reels": [1, 2.5], "Logo": "YQ==", "Parts": ["YQ==", "Yg=="]}
+    assert json.dumps(document)

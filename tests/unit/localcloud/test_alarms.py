@@ -1,11 +1,27 @@
 """Alarms' judgement."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from moto.cloudwatch.exceptions import InvalidParameterCombination, ValidationError
+from moto.cloudwatch.models import cloudwatch_backends
 
-from localcloud.services.cloudwatch.alarms import judge
+from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.services.cloudwatch import alarm_settings
+from localcloud.services.cloudwatch.alarms import evaluate_alarms, judge
 
+#: An alarm by the names of moto's ``put_metric_alarm``.
+SETTINGS: dict[str, Any] = {
+    "namespace": "N",
+    "metric_name": "m",
+    "comparison_operator": "GreaterThanThreshold",
+    "evaluation_periods": 1,
+    "period": 60,
+    "threshold": 1.0,
+    "statistic": "Sum",
+}
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 
 
@@ -60,3 +76,61 @@ def test_without_missing_data_m_of_n_decides_alone(values: list[float], data: st
             values, lambda value: value > 1, evaluated=len(values), needed=needed, missing=treatment, state="KEPT"
         )
         assert state == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"comparison_operator": "GreaterThan"}, "Value 'GreaterThan' at 'comparisonOperator' failed to satisfy"),
+        ({"comparison_operator": "LessThanLowerThreshold"}, "needs an anomaly detection band"),
+        (
+            {"statistic": "Median"},
+            r"enum value set: \[SampleCount, Average, Sum, Minimum, Maximum\]",
+        ),
+        ({"unit": "Apples"}, "Value 'Apples' at 'unit'"),
+        ({"metric_name": None, "threshold": None}, "needs MetricName, Threshold"),
+        ({"statistic": None}, "needs Statistic"),
+        ({"treat_missing_data": "fine"}, "Option fine is not supported"),
+        ({"period": 15}, "Period is 15"),
+        ({"period": 90}, "Period is 90"),
+        ({"period": 0}, "Period is 0"),
+        ({"evaluation_periods": 0}, "EvaluationPeriods is 0"),
+        ({"evaluation_periods": 2, "datapoints_to_alarm": 3}, "DatapointsToAlarm is 3"),
+        ({"period": 60, "evaluation_periods": 1441}, "more than a day .* <= 86400"),
+        ({"period": 3600, "evaluation_periods": 169}, "more than a week .* <= 604800"),
+    ],
+)
+def test_an_alarm_that_cloudwatch_would_not_take_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        alarm_settings.check("queue", SETTINGS | changes)
+
+
+def test_an_alarm_on_an_anomaly_detection_band_is_refused_rather_than_misjudged() -> None:
+    with pytest.raises(InvalidParameterCombination, match="does not evaluate anomaly detection bands"):
+        alarm_settings.check("queue", SETTINGS | {"threshold_metric_id": "band"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"period": 10},
+        {"period": 60, "evaluation_periods": 1440},
+        {"period": 3600, "evaluation_periods": 168, "datapoints_to_alarm": 168},
+        {"unit": "Count/Second", "treat_missing_data": "notBreaching"},
+    ],
+)
+def test_an_alarm_within_the_limits_is_taken(changes: dict[str, Any]) -> None:
+    alarm_settings.check("queue", SETTINGS | changes)
+
+
+def test_an_alarm_that_cannot_be_evaluated_does_not_keep_the_others_from_it(caplog: pytest.LogCaptureFixture) -> None:
+    backend = cloudwatch_backends[ACCOUNT][REGION]
+    for name in ("bad", "good"):
+        backend.put_metric_alarm(name, description="", dimensions=[], alarm_actions=[], ok_actions=[], **SETTINGS)
+    backend.alarms["bad"].comparison_operator = "GreaterThan"
+    backend.put_metric_data("N", [{"MetricName": "m", "Value": 5}])
+    evaluate_alarms()
+    evaluate_alarms()
+    assert backend.alarms["good"].state_value == "ALARM"
+    assert [record.getMessage() for record in caplog.records].count("alarm bad cannot be evaluated") == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workloads.movie_rental.memory import MemorySeries
+from tests.engines_in_memory import MemorySeries
 from workloads.movie_rental.model import Rental
 from workloads.movie_rental.trends import anomalies, forecast, moving_average, weekly
 

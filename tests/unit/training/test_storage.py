@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(tmp_path: Path, mon
 
 
 def test_what_a_killed_process_had_not_finished_is_no_file(tmp_path: Path) -> None:
-    written = "from workloads.storage import *; os.fsync = lambda _: os.kill(os.getpid(), 9)"
+    written = "import os; from workloads.storage import *; os.fsync = lambda _: os.kill(os.getpid(), 9)"
     program = f"{written}; Folder(Path({str(tmp_path / 'file')!r})).write(b'new')"
     subprocess.run([sys.executable, "-c", program], check=False)
     assert len(list(tmp_path.iterdir())) == 1

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from contract.errors import InputError, UnavailableError
 from contract.stacks import TrainingOutput
 from contract.tags import RUN
 from contract.workloads import TRAINING
+from terminal.results import Result, results
+from terminal.screen import Table
 from workloads.aws import asking_aws
 from workloads.storage import locate
 from workloads.training.jobs import prices
@@ -24,6 +24,7 @@ from workloads.training.jobs.follow import (
     Log,
     describe,
     describe_instance,
+    exit_codes,
     follow_instance,
     follow_job,
     instance_seconds,
@@ -46,15 +47,14 @@ PerHour = Annotated[
     float | None, typer.Option(help="USD an hour of one instance (default: list prices)", show_default=False)
 ]
 JobId = Annotated[str, typer.Argument(help="A job's id, or that of a one-off instance (i-...).")]
-_WIDEST = 1000
 _STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 
 
 def register(app: typer.Typer, panel: str) -> None:
     """Add the commands to a panel of a command line."""
-    app.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=panel)(submit)
+    app.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=panel)(results(submit))
     for command in (jobs, logs, cancel, runs):
-        app.command(rich_help_panel=panel)(asking_aws(f"groundwork {command.__name__}")(command))
+        app.command(rich_help_panel=panel)(results(asking_aws(f"groundwork {command.__name__}")(command)))
 
 
 def submit(
@@ -72,10 +72,14 @@ def submit(
     ] = "train",
     nodes: Annotated[int, typer.Option(min=1, help="Instances that train together.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Jobs that search together.")] = 1,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(metavar="JOB", help="Start when this job has succeeded; may repeat.", show_default=False),
+    ] = None,
     follow: Follow = True,
     price_per_hour: PerHour = None,
     stack: StackName = DEFAULT,
-) -> None:
+) -> Result:
     """Train or tune a workload on the stack, follow it, and tell what it costs."""
     if workload not in TRAINING:
         raise InputError(f"There is no workload {workload}. Choose from {', '.join(TRAINING)}.")
@@ -85,61 +89,94 @@ def submit(
         )
     if on == "ec2" and (nodes > 1 or workers > 1):
         raise InputError("--on ec2: This starts one instance. Use --on batch for several nodes or workers.")
-    request = Request(workload, options or [], task, "gpu" if on == "ec2" else queue, nodes, workers)
-    send(TrainingStack.find(stack), request, on=on, wait=follow, price_per_hour=price_per_hour)
+    if on == "ec2" and after:
+        raise InputError("--after: An instance of its own starts at once. Use --on batch to wait for another job.")
+    request = Request(workload, options or [], task, "gpu" if on == "ec2" else queue, nodes, workers, after or [])
+    return send(TrainingStack.find(stack), request, on=on, wait=follow, price_per_hour=price_per_hour)
 
 
-def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_per_hour: float | None) -> None:
-    """Submit a request, tell what it may cost, and follow it where that is wanted."""
+def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_per_hour: float | None) -> Result:
+    """Submit a request, print what it may cost, and follow it where that is wanted."""
     machines = "gpu" if request.nodes > 1 else request.queue
     hourly = prices.price(machines, per_hour=price_per_hour)
     with asking_aws(f"Job {request.job_name}"):
+        for earlier in request.after:
+            describe(earlier)  # or else the job would fail as soon as it is submitted
         limit = int(describe_definition(stack, request)["timeout"]["attemptDurationSeconds"])
         spot = on == "batch" and request.nodes == 1
-        typer.echo(prices.estimate(hourly, max(request.nodes, request.workers), limit, spot=spot))
+        instances = max(request.nodes, request.workers)
+        typer.echo(prices.estimate(hourly, instances, limit, spot=spot))
         job = launch_instance(stack, request) if on == "ec2" else submit_to_batch(stack, request)
     typer.echo(f"{'instance' if on == 'ec2' else 'job'} {job}")
-    if wait:
-        ended = followed(stack, job)
-        typer.echo(prices.cost(hourly, ended.seconds))
-        if ended.code:
-            raise typer.Exit(ended.code)
+    document = {
+        "job": job,
+        "name": request.job_name,
+        "on": on,
+        "instances": instances,
+        "usd_per_hour": hourly * instances,
+        "usd_per_attempt_at_most": hourly * instances * limit / 3600,
+    }
+    ended = followed(stack, job) if wait else None
+    if not ended:
+        return Result(document | _ended(None))
+    ends = typer.Exit(ended.code) if ended.code else None
+    return Result(document | _ended(ended, hourly), prices.cost(hourly, ended.seconds), ends=ends)
 
 
-def jobs(stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20) -> None:
+def _ended(ended: Ended | None, hourly: float | None = None) -> dict[str, object]:
+    """How a job ended, for programs: nulls where nobody waited for it."""
+    seconds = sum(ended.seconds) if ended else None
+    cost = None if seconds is None or hourly is None else hourly * seconds / 3600
+    return {"exit_code": ended.code if ended else None, "seconds": seconds, "usd_at_most": cost}
+
+
+def jobs(
+    stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20
+) -> Result:
     """List the stack's jobs and one-off instances, the newest first: state, why it waits or failed, time."""
     found = TrainingStack.find(stack)
     rows = sorted([*_job_rows(found), *_instance_rows(found)], reverse=True)
     if not rows:
-        typer.echo(f"no jobs yet: groundwork submit WORKLOAD{_option(found)} submits one", err=True)
-        return
-    table = _table("job", "name", "queue", "created", "state", "seconds", "reason")
-    for created, job, name, queue, state, seconds, reason in rows[:limit]:
-        took = "" if seconds is None else f"{seconds:,.0f}"
-        table.add_row(job, name, queue, f"{created:%Y-%m-%d %H:%M}", state, took, reason)
-    _show(table)
+        typer.echo(f"There are no jobs yet. `groundwork submit WORKLOAD{_option(found)}` submits one.", err=True)
+        return Result({"jobs": []})
+    names = ("created", "job", "name", "queue", "state", "seconds", "reason")
+    cells = [
+        (job, name, queue, f"{created:%Y-%m-%d %H:%M}", state, "" if took is None else f"{took:,.0f}", reason)
+        for created, job, name, queue, state, took, reason in rows[:limit]
+    ]
+    columns = ("job", "name", "queue", "created", "state", "seconds", "reason")
+    documents = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
+    return Result({"jobs": documents}, Table(columns, cells, numbers=["seconds"]))
 
 
-def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> None:
+def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> Result:
     """Print what a job, or a one-off instance, has printed; with --follow its states too, until it ends."""
     found = TrainingStack.find(stack)
     if follow:
         followed(found, job)
-        return
+    is_instance = job.startswith("i-")
+    description = describe_instance(job) if is_instance else describe(job)
     log = Log(found[TrainingOutput.LOG_GROUP_NAME])
-    lines = list(log.of_instance(job) if job.startswith("i-") else log.new_lines(describe(job)))
-    for line in lines:
-        typer.echo(line)
-    if job.startswith("i-") and not lines:
-        state = describe_instance(job)["State"]["Name"]
+    lines = list(log.of_instance(job) if is_instance else log.new_lines(description))
+    state = description["State"]["Name"] if is_instance else description["status"].lower()
+    if is_instance and not lines:
         if state == FORGOTTEN:
             raise unknown(job)
-        typer.echo(f"no log of {job}, which is {state}", err=True)
+        typer.echo(f"There is no log of {job}, which is {state}.", err=True)
+    document = {
+        "job": job,
+        "state": state,
+        "reason": why(description) if is_instance else reason_of(description),
+        "seconds": instance_seconds(description) if is_instance else sum(map(seconds_run, parts(description))),
+        "exit_codes": [] if is_instance else exit_codes(description),
+        "lines": lines,
+    }
+    return Result(document, *([] if follow else lines))
 
 
 def cancel(
     job: JobId, reason: Annotated[str, typer.Option(help="Why, for whoever looks later.")] = "cancelled by its owner"
-) -> None:
+) -> Result:
     """End a job: it saves a checkpoint, and is not tried again."""
     if job.startswith("i-"):
         if RUN not in {tag["Key"] for tag in describe_instance(job).get("Tags", [])}:
@@ -149,7 +186,7 @@ def cancel(
         if (state := describe(job)["status"]) in ENDED:
             raise InputError(f"Job {job}: The job has ended already ({state.lower()}).")
         client("batch").terminate_job(jobId=job, reason=reason)
-    typer.echo(f"{job} is told to end")
+    return Result({"job": job, "reason": reason}, f"{job} was asked to end.")
 
 
 def runs(
@@ -158,24 +195,33 @@ def runs(
     ] = None,
     stack: StackName = DEFAULT,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 30,
-) -> None:
+) -> Result:
     """List finished runs with their figures, the newest first."""
     from workloads.training.jobs.runs import finished_runs, headline  # noqa: PLC0415 - PyTorch takes seconds to import
 
     where = locate(place or f"s3://{TrainingStack.find(stack)[TrainingOutput.ARTIFACT_BUCKET_NAME]}")
-    table = _table("workload", "started", "epochs", "seconds", "on the test set", "device", "run")
     found = finished_runs(where)
     if not found:
         raise InputError(f"{where}: There is no finished run. `groundwork train` and `groundwork submit` make them.")
-    for run in found[:limit]:
-        cells = (
+    rows = [
+        (
             run["workload"],
             str(run["started"])[:16].replace("T", " "),
-            str(run["epochs"]),
+            run["epochs"],
             f"{run['seconds']:,.0f}",
+            headline(run),
+            run["machine"]["device"],
+            run["run"],
         )
-        table.add_row(*cells, headline(run), run["machine"]["device"], run["run"])
-    _show(table)
+        for run in found[:limit]
+    ]
+    columns = ("workload", "started", "epochs", "seconds", "on the test set", "device", "run")
+    documents = [
+        {name: run.get(name) for name in ("run", "workload", "started", "epochs", "seconds", "test")}
+        | {"device": run["machine"]["device"]}
+        for run in found[:limit]
+    ]
+    return Result({"runs": documents}, Table(columns, rows, keys=["run"], numbers=["epochs", "seconds"]))
 
 
 def _option(stack: TrainingStack) -> str:
@@ -183,21 +229,11 @@ def _option(stack: TrainingStack) -> str:
     return "" if stack.name == DEFAULT else f" --stack {stack.name}"
 
 
-def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-
-
-def _show(table: Table) -> None:
-    """As wide as it is, whatever the terminal: a name that is cut off cannot be copied."""
-    Console(width=_WIDEST, highlight=False).print(table, crop=False)
-
-
-def followed(stack: TrainingStack, job: str) -> Ended:
-    """How a job or an instance ended.
+def followed(stack: TrainingStack, job: str) -> Ended | None:
+    """Follow a job or an instance to its end, and return how it ended; None once the person presses Ctrl-C.
 
     Raises:
         UnavailableError: AWS cannot be asked any more.
-        typer.Exit: Whoever watched has gone.
     """
     options = f"{job} --follow{_option(stack)}"
     again = f"The job runs on. Come back with `groundwork logs {options}`, or end it with `groundwork cancel {job}`."
@@ -207,7 +243,7 @@ def followed(stack: TrainingStack, job: str) -> Ended:
             return follow(stack, job, typer.echo)
     except KeyboardInterrupt:
         typer.echo(f"\n{again}")
-        raise typer.Exit(0) from None
+        return None
     except UnavailableError as error:
         error.advice = again  # the same command could submit the job a second time
         raise

@@ -180,11 +180,15 @@ def state_of(description: dict[str, Any]) -> str:
     return ", ".join([description["status"].lower(), *parts, *([f"exit code {code}"] if code else [])])
 
 
+def exit_codes(description: dict[str, Any]) -> list[int | None]:
+    """The exit code of each attempt of a job; None where an attempt has none, such as one whose host went away."""
+    return [attempt.get("container", {}).get("exitCode") for attempt in description.get("attempts", [])]
+
+
 def _exit_code(description: dict[str, Any]) -> int | None:
     """The exit code of a job's last attempt; None where there is none: an array, a host that went."""
-    attempts = description.get("attempts", [])
-    code: int | None = attempts[-1].get("container", {}).get("exitCode") if attempts else None
-    return code
+    codes = exit_codes(description)
+    return codes[-1] if codes else None
 
 
 class Log:

@@ -36,6 +36,7 @@ class Request:
         queue: Which machines.
         nodes: How many instances train together.
         workers: How many search together, each a job of an array.
+        after: Ids of the jobs that must succeed before this one starts.
     """
 
     workload: str
@@ -44,6 +45,7 @@ class Request:
     queue: Queue = "cpu"
     nodes: int = 1
     workers: int = 1
+    after: Sequence[str] = ()
 
     @property
     def job_name(self) -> str:
@@ -132,6 +134,8 @@ def submit_to_batch(stack: TrainingStack, request: Request) -> str:
         submission["containerOverrides"] = override
     if request.workers > 1:
         submission["arrayProperties"] = {"size": request.workers}
+    if request.after:
+        submission["dependsOn"] = [{"jobId": job} for job in request.after]
     return str(client("batch").submit_job(**submission)["jobId"])
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from terminal.screen import console, progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from terminal.screen import Progress
 
 _SHOWN = ("training_loss", "validation_loss", "validation_accuracy", "samples_per_second", "epoch_seconds")
 
@@ -21,8 +22,7 @@ class Display:
         self._quiet = quiet
         self._bar: Progress | None = None
         if sys.stdout.isatty() and not quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(), transient=True)
+            self._bar = progress(to=console())
 
     def epoch_started(self, epoch: int, total: int, batches: int) -> None:
         """A new epoch (counted from 1) of so many batches."""

@@ -1,4 +1,4 @@
-"""Every engine in memory: what tests run on without a server, and what the quality of recommendations is measured on.
+"""The film rental company's engines in memory, for tests that run without a server.
 
 They keep the promises of `ports.py`, and the same contract tests hold them and the real engines to it.
 """
@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +21,7 @@ import pandas as pd
 from contract.errors import InputError, UnavailableError
 from workloads.movie_rental.events import Event, category_dimension, cents, point_time, text_of
 from workloads.movie_rental.model import Answer, Customer, Hit, Recommendation
+from workloads.movie_rental.tastes import Tastes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -180,13 +181,13 @@ def _marked(word: str, wanted: Sequence[str]) -> str:
 
 def _allowed(word: str) -> int:
     """Wrong letters that are forgiven: OpenSearch's `fuzziness: AUTO`."""
-    return 0 if len(word) < 3 else 1 if len(word) < 6 else 2  # noqa: PLR2004 - AUTO:3,6
+    return 0 if len(word) < 3 else 1 if len(word) < 6 else 2
 
 
 @lru_cache(maxsize=1 << 16)
 def _distance(one: str, other: str) -> int:
     """Levenshtein's edit distance."""
-    if abs(len(one) - len(other)) > 2:  # noqa: PLR2004 - more is never forgiven
+    if abs(len(one) - len(other)) > 2:
         return 3
     row = list(range(len(other) + 1))
     for at, letter in enumerate(one, 1):
@@ -203,8 +204,6 @@ class MemoryGraph:
         self._movies: dict[str, Movie | None] = {}
         self._titles: dict[str, str] = {}
         self._rentals: dict[str, dict[int, tuple[str, str]]] = {}  # by customer and number: movie, time
-        self._tastes: dict[str, set[str]] = {}  # movies by customer; empty: to be made again, as the next
-        self._renters: dict[str, set[str]] = {}  # customers by movie
 
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""
@@ -222,7 +221,6 @@ class MemoryGraph:
             self._titles.setdefault(rental.movie_id, rental.title)
             self._movies.setdefault(rental.movie_id, None)
             self._rentals.setdefault(str(rental.customer_id), {})[rental.id] = (rental.movie_id, text_of(rental.at))
-        self._tastes = {}
 
     def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
         """Number, MovieID and title of what a customer rented, by number."""
@@ -235,44 +233,21 @@ class MemoryGraph:
 
     def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
         """What people rented who rented what the customer rented; the popular ones for a new customer."""
-        tastes, renters = self._neighbours()
-        seen = tastes.get(str(customer_id), set())
-        if not seen:
-            best = {movie: (float(len(people)), len(people)) for movie, people in renters.items()}
-            return self._best(best, limit)
-        shared = Counter(other for movie in seen for other in renters[movie] if other != str(customer_id))
-        scores: dict[str, tuple[float, int]] = {}
-        for other, count in shared.items():
-            likeness = count / math.sqrt(len(seen) * len(tastes[other]))
-            for movie in tastes[other] - seen:
-                score, people = scores.get(movie, (0.0, 0))
-                scores[movie] = (score + likeness, people + 1)
-        return self._best(scores, limit)
-
-    def _neighbours(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-        if not self._tastes:
-            self._tastes = {who: {movie for movie, _ in rentals.values()} for who, rentals in self._rentals.items()}
-            self._renters = defaultdict(set)
-            for customer, movies in self._tastes.items():
-                for movie in movies:
-                    self._renters[movie].add(customer)
-        return self._tastes, self._renters
-
-    def _best(self, scores: Mapping[str, tuple[float, int]], limit: int) -> list[Recommendation]:
-        ranked = sorted(scores, key=lambda movie: (-scores[movie][0], movie))[:limit]
-        return [Recommendation(movie, self._titles[movie], *scores[movie]) for movie in ranked]
+        tastes = Tastes({who: {movie for movie, _ in rentals.values()} for who, rentals in self._rentals.items()})
+        return [
+            Recommendation(liked.movie_id, self._titles[liked.movie_id], liked.score, liked.people)
+            for liked in tastes.recommend(str(customer_id), limit)
+        ]
 
     def remove_movie(self, movie_id: str) -> None:
         """Remove a movie and who rented it."""
         self._movies.pop(movie_id, None)
         for customer, rentals in self._rentals.items():
             self._rentals[customer] = {number: one for number, one in rentals.items() if one[0] != movie_id}
-        self._tastes = {}
 
     def erase_customer(self, customer_id: int) -> None:
         """Remove a customer and what they rented."""
         self._rentals.pop(str(customer_id), None)
-        self._tastes = {}
 
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
         """All that the graph holds of a kind, in no order."""

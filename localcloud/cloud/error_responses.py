@@ -1,0 +1,73 @@
+"""Errors in the form in which the clients of each service read them."""
+
+import json
+from http import HTTPStatus
+from xml.sax.saxutils import escape
+
+from werkzeug import Response
+
+from localcloud.access.signatures import S3, SignedRequest
+
+REST_XML = {"cloudfront", "route53"}  # besides S3
+FORM = "application/x-www-form-urlencoded"
+CBOR = "rpc-v2-cbor"
+
+
+def protocol(request: SignedRequest, service: str) -> str:
+    """The kind of protocol that a request speaks: ``s3``, ``ec2``, ``query``, ``json`` or ``cbor``.
+
+    Args:
+        request: The request.
+        service: The service that it is signed for, by its signing name; may be empty.
+    """
+    kind = _content_type(request)
+    if request.headers.get("Smithy-Protocol") == CBOR:
+        return "cbor"
+    if service == "ec2":
+        return "ec2"
+    if kind == FORM or service in REST_XML:
+        return "query"
+    if service in S3 or not (service or "json" in kind or "X-Amz-Target" in request.headers):
+        return "s3"
+    return "json"
+
+
+def error_response(request: SignedRequest, service: str, code: str, message: str, status: HTTPStatus) -> Response:
+    """An error in the form of the request's `protocol`.
+
+    Args:
+        request: The request.
+        service: The service that it is signed for.
+        code: The name of the error.
+        message: What is wrong.
+        status: HTTP's status.
+    """
+    form = protocol(request, service)
+    if form == "cbor":
+        body = _cbor({"__type": code, "message": message})
+        return Response(body, status, {"Smithy-Protocol": CBOR}, content_type="application/cbor")
+    if form == "json":
+        json_type = _content_type(request) if "json" in _content_type(request) else "application/json"
+        body = json.dumps({"__type": code, "message": message}).encode()
+        return Response(body, status, {"x-amzn-ErrorType": code}, content_type=json_type)
+    inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    bodies = {
+        "s3": f"<Error>{inner}</Error>",
+        "ec2": f"<Response><Errors><Error>{inner}</Error></Errors></Response>",
+        "query": f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error></ErrorResponse>",
+    }
+    document = f'<?xml version="1.0" encoding="UTF-8"?>\n{bodies[form]}'
+    return Response(document, status, content_type="application/xml")
+
+
+def _content_type(request: SignedRequest) -> str:
+    return request.headers.get_content_type() if "Content-Type" in request.headers else ""
+
+
+def _cbor(strings: dict[str, str]) -> bytes:
+    """A map of up to 23 strings as CBOR (RFC 8949, section 3)."""
+    encoded = bytes([0xA0 | len(strings)])
+    for text in [text for pair in strings.items() for text in pair]:
+        content = text.encode()
+        encoded += b"\x79" + len(content).to_bytes(2) + content
+    return encoded

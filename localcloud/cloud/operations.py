@@ -1,0 +1,137 @@
+"""Operations that the local cloud lacks are refused by name, with an error of the client's, which no SDK tries again.
+
+moto gap: an operation that it lacks ended with status 500 and a page of HTML, or with an empty 404.
+"""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+
+import flask
+from botocore.exceptions import UnknownServiceError
+from moto.core.request import Request
+from moto.core.responses import BaseResponse
+from moto.core.routing import get_service_router
+from moto.moto_server.werkzeug_app import SIGNING_ALIASES
+from werkzeug import Response
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from localcloud.access.signatures import SignatureError, SignedRequest, read
+from localcloud.cloud.error_responses import FORM, error_response, protocol
+from localcloud.hooks import instead
+
+#: What AWS calls an operation that a service does not have.
+CODES = {
+    "s3": "MethodNotAllowed",
+    "ec2": "InvalidAction",
+    "query": "InvalidAction",
+    "json": "UnknownOperationException",
+    "cbor": "UnknownOperationException",
+}
+#: botocore's names of services that it does not call by their signing names, or that share one with another service.
+MODELS = SIGNING_ALIASES | {
+    "aps": "amp",
+    "elasticfilesystem": "efs",
+    "es": "opensearch",
+    "ses": "sesv2",
+}
+#: Parts of buckets and objects that moto does not have, as the query names them.
+S3_LACKS = {
+    "abac",
+    "analytics",
+    "annotation",
+    "intelligent-tiering",
+    "metadataAnnotationTable",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "metrics",
+    "renameObject",
+    "requestPayment",
+    "session",
+    "torrent",
+}
+
+
+def missing(request: SignedRequest, environ: dict[str, Any], error: NotImplementedError) -> Response:
+    """Refuse the operation that a request asks for.
+
+    Args:
+        request: The request.
+        environ: The same, as WSGI has it.
+        error: What moto raised; its message says what it lacks.
+    """
+    try:
+        signature = read(request)
+    except SignatureError:
+        signature = None
+    service = signature.service if signature else ""
+    reason = f": {error}" if str(error) else ""
+    operation = _operation(request, service, environ)
+    message = f"{operation or f'{request.method} {request.url.path}'} is not there in the local cloud{reason}"
+    status = HTTPStatus.BAD_REQUEST if operation else HTTPStatus.NOT_FOUND
+    return error_response(request, service, CODES[protocol(request, service)], message, status)
+
+
+def _operation(request: SignedRequest, service: str, environ: dict[str, Any]) -> str | None:
+    """The operation's name; None for a path that is no operation of the service, as far as botocore knows."""
+    if target := request.headers.get("X-Amz-Target"):
+        return str(target).rpartition(".")[2]
+    if match := re.fullmatch(r"/service/\w+/operation/(\w+)", request.url.path):
+        return f"{match[1]} over CBOR"
+    query = parse_qs(request.url.query)
+    if request.headers.get("Content-Type", "").startswith(FORM):
+        query |= parse_qs(request.body.decode(errors="replace"))
+    if "Action" in query:
+        return query["Action"][0]
+    for name in dict.fromkeys((service, MODELS.get(service, service))):
+        try:
+            operation, _ = get_service_router(name).match(Request(environ))
+        except (NotFound, MethodNotAllowed, NotImplementedError, UnknownServiceError):
+            continue
+        return str(operation.name)
+    return None
+
+
+def routed(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make moto's function that creates a service's application raise where it has no route.
+
+    What it creates raises NotImplementedError for a path or method that moto does not have, instead of answering HTML.
+    """
+
+    def create_routed(service: Any) -> Any:
+        if service is None:
+            raise NotImplementedError("moto does not have this service.")
+        application = create(service)
+        for error in (NotFound, MethodNotAllowed):
+            application.register_error_handler(error, _no_route)
+        if service == "s3":
+            application.before_request(_check_subresource)
+        return application
+
+    return create_routed
+
+
+def _check_subresource() -> None:
+    """Refuse what moto's S3 would take for a request for the bucket or the object itself."""
+    if lacking := S3_LACKS & flask.request.args.keys():
+        raise NotImplementedError(f"moto does not have S3's {', '.join(sorted(lacking))}.")
+    if "/s3express/" in flask.request.headers.get("Authorization", ""):
+        raise NotImplementedError("moto does not have S3's directory buckets.")
+
+
+def _no_route(error: NotFound | MethodNotAllowed) -> NotFound | MethodNotAllowed:
+    """Errors of moto's own go on to the client."""
+    if type(error) in {NotFound, MethodNotAllowed}:
+        raise NotImplementedError("moto does not have this path.") from error
+    return error
+
+
+@instead(BaseResponse, "call_action")
+def _call_action(original: Any, self: BaseResponse) -> Any:
+    if not self._get_action():
+        raise NotImplementedError("moto does not have this operation.")
+    return original(self)

@@ -1,0 +1,122 @@
+"""Nested stacks: a stack that is a resource of another.
+
+moto gap: ``Ref`` gives the name, outputs cannot be read, an update deletes the stack and creates another, and a stack
+that could not be created counts as created.
+"""
+
+from typing import Any
+
+from moto.cloudformation.models import CloudFormationBackend, Stack, cloudformation_backends
+from moto.core.common_models import CloudFormationModel
+
+from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloudformation import templates
+from localcloud.cloudformation.deployment import live
+from localcloud.cloudformation.engine import is_unchanged
+
+
+class NestedStack(CloudFormationModel):
+    """What a parent's deployment knows of its child: the stack, and what it was deployed from."""
+
+    always_updated = True  # what the URL of the template gives may have changed
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.template, self.parameters, self.tags = str(stack.template), stack.parameters, stack.tags
+
+    @property
+    def physical_resource_id(self) -> str:
+        """The child's ARN."""
+        return self.stack.stack_id
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        """The type's name."""
+        return "AWS::CloudFormation::Stack"
+
+    @classmethod
+    def cloudformation_name_type(cls) -> str:
+        """No property names a nested stack."""
+        return ""
+
+    @classmethod
+    def create_from_cloudformation_json(  # type: ignore[override]  # moto gives them by place
+        cls, name: str, body: dict[str, Any], _account: str, _region: str, **context: Any
+    ) -> "NestedStack":
+        """Create the child.
+
+        Raises:
+            ValueError: It was rolled back; it is deleted then.
+        """
+        backend, wanted = _backend(), _wanted(body["Properties"])
+        parent = backend.get_stack(context["StackId"])
+        arns = body["Properties"].get("NotificationARNs")
+        stack = backend.create_stack(name=name, notification_arns=arns, **wanted)
+        root = parent.__dict__.get("root_id", parent.stack_id)
+        stack.__dict__.update(parent_id=parent.stack_id, root_id=root)
+        if stack.status != "CREATE_COMPLETE":
+            reason = _reason(stack)
+            backend.delete_stack(stack.stack_id)
+            raise ValueError(f"Embedded stack {stack.stack_id} was not successfully created: {reason}")
+        return cls(stack)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original: "NestedStack", _name: str, body: dict[str, Any], _account: str, _region: str
+    ) -> "NestedStack":
+        """Update the child, if anything about it changed."""
+        _update(original.stack, **_wanted(body["Properties"]))
+        return cls(original.stack)
+
+    def restore(self) -> None:
+        """Bring the child back to what it was."""
+        _update(self.stack, self.template, self.parameters, self.tags)
+
+    def delete(self, _account: str = "", _region: str = "") -> None:
+        """Delete the child.
+
+        Raises:
+            ValueError: Something in it cannot be deleted.
+        """
+        _backend().delete_stack(self.stack.stack_id)
+        if self.stack.status != "DELETE_COMPLETE":
+            reason = _reason(self.stack)
+            raise ValueError(f"Embedded stack {self.stack.stack_id} was not successfully deleted: {reason}")
+
+    def get_cfn_attribute(self, name: str) -> str:
+        """The child's output that ``Outputs.Name`` names.
+
+        Raises:
+            ValueError: It has no such output.
+        """
+        for output in live(self.stack).outputs:
+            if name == f"Outputs.{output.key}":
+                return str(output.value)
+        raise ValueError(f"{self.stack.name} has no {name}")
+
+
+def _update(stack: Stack, template: str, parameters: dict[str, Any], tags: dict[str, str]) -> None:
+    """Update a child, if anything changed.
+
+    Raises:
+        ValueError: It was rolled back.
+    """
+    if not is_unchanged(stack, templates.parse(template), parameters, tags):
+        stack.update(template, parameters=parameters, tags=tags)
+        if stack.status != "UPDATE_COMPLETE":
+            raise ValueError(f"Embedded stack {stack.stack_id} was not successfully updated: {_reason(stack)}")
+
+
+def _wanted(properties: dict[str, Any]) -> dict[str, Any]:
+    values = {key: templates.text(value) for key, value in properties.get("Parameters", {}).items()}
+    tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+    return {"template": templates.read(properties["TemplateURL"]), "parameters": values, "tags": tags}
+
+
+def _reason(stack: Stack) -> str:
+    return stack.__dict__.get("stack_status_reason") or stack.status
+
+
+def _backend() -> CloudFormationBackend:
+    backend: CloudFormationBackend = cloudformation_backends[ACCOUNT][REGION]
+    return backend

@@ -1,0 +1,326 @@
+"""Scaling policies of Auto Scaling groups: an alarm or `ExecutePolicy` changes the size of a group by them.
+
+moto gaps: policies of two groups share their names; step adjustments, minimum adjustments, limits of the group,
+cooldowns and warm-up times are ignored; target tracking does nothing; `PutScalingPolicy` does not say the ARN.
+"""
+
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
+from moto.autoscaling.models import (
+    AutoScalingBackend,
+    FakeAutoScalingGroup,
+    FakeScalingPolicy,
+    autoscaling_backends,
+)
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult, EmptyResult
+
+from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.background import client
+from localcloud.cloud.isolation import alone
+from localcloud.hooks import instead
+from localcloud.services.ec2.behaviour import triggered
+
+ADJUSTMENTS = ("ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity")
+DEFAULT_WARMUP = 300  # seconds, Auto Scaling's default cooldown
+#: Below this fraction of its target, target tracking shrinks a group. AWS does not document the fraction that it uses.
+MARGIN = 0.9
+#: Namespace, metric and statistic of target tracking's predefined metrics.
+PREDEFINED = {
+    "ASGAverageCPUUtilization": ("AWS/EC2", "CPUUtilization", "Average"),
+    "ASGAverageNetworkIn": ("AWS/EC2", "NetworkIn", "Average"),
+    "ASGAverageNetworkOut": ("AWS/EC2", "NetworkOut", "Average"),
+    "ALBRequestCountPerTarget": ("AWS/ApplicationELB", "RequestCountPerTarget", "Sum"),
+}
+
+
+def find(arn: str) -> FakeScalingPolicy | None:
+    """The scaling policy with this ARN."""
+    policies: dict[str, FakeScalingPolicy] = autoscaling_backends[ACCOUNT][REGION].policies
+    return policies.get(arn)
+
+
+def trigger(arn: str, *, alarm: str, state: str, threshold: float, value: float | None) -> None:
+    """Change a group's size as its policy says, because of an alarm.
+
+    A simple policy does nothing during a cooldown, and one of steps nothing that instances which warm up already do.
+
+    Args:
+        arn: The policy.
+        alarm: The alarm's name.
+        state: The alarm's state.
+        threshold: The alarm's threshold.
+        value: The metric's latest value; at the threshold if the alarm was set by hand.
+
+    Raises:
+        LookupError: There is no such policy any more.
+    """
+    with alone("autoscaling"):
+        policy = find(arn)
+        if policy is None:
+            raise LookupError(f"alarm {alarm}: There is no scaling policy {arn}. Change the alarm's actions.")
+        group = policy.autoscaling_backend.autoscaling_groups[policy.auto_scaling_group_name]
+        metric = threshold if value is None else value
+        reason = f"a monitor alarm {alarm} in state {state} triggered policy {policy.name}"
+        if policy.policy_type == "SimpleScaling":
+            if not _cooling(group):
+                wanted = _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment)
+                _resize(policy, group, wanted, reason)
+        elif policy.policy_type == "StepScaling":
+            _step(policy, group, metric - threshold, reason)
+        else:
+            _track(policy, group, metric, reason)
+
+
+def _step(policy: FakeScalingPolicy, group: FakeAutoScalingGroup, breach: float, reason: str) -> None:
+    adjustment = _adjustment(policy, breach)
+    if adjustment is None:
+        return
+    size, settled = group.desired_capacity or 0, _settled(group)
+    wanted = _adjusted(policy, settled, adjustment)
+    # Instances that warm up count as a part of the step that launched them, and keep the group from shrinking.
+    if settled == size or wanted > size:
+        _resize(policy, group, wanted, reason)
+
+
+def _track(policy: FakeScalingPolicy, group: FakeAutoScalingGroup, value: float, reason: str) -> None:
+    tracking: Any = policy.target_tracking_configuration
+    settled, size = _settled(group), group.desired_capacity or 0
+    wanted = math.ceil(settled * value / float(tracking.TargetValue))
+    if wanted > size or (wanted < size and settled == size):
+        _resize(policy, group, wanted, reason)
+
+
+def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
+    """The adjustment of the step that a breach of the threshold by this much falls into.
+
+    Bounds lie on the side of the breach: the lower one belongs to a step above the threshold, the upper one to a step
+    below it.
+    """
+    steps: Any = policy.step_adjustments
+    for step in steps:
+        lower = float(step.get("MetricIntervalLowerBound", -math.inf))
+        upper = float(step.get("MetricIntervalUpperBound", math.inf))
+        if lower <= breach < upper if breach >= 0 and upper > 0 else lower < breach <= upper:
+            return int(step["ScalingAdjustment"])
+    return None
+
+
+def _adjusted(policy: FakeScalingPolicy, size: int, asked: int | None) -> int:
+    """The size of a group after an adjustment, before its limits; percentages round as Auto Scaling documents it."""
+    adjustment = int(asked or 0)
+    if policy.adjustment_type == "ExactCapacity":
+        return adjustment
+    if policy.adjustment_type == "ChangeInCapacity":
+        return size + adjustment
+    change = math.trunc(size * adjustment / 100)
+    magnitude = max(int(policy.min_adjustment_magnitude or 0), 1 if size * adjustment else 0)
+    return size + int(math.copysign(max(abs(change), magnitude), adjustment))
+
+
+def _resize(policy: FakeScalingPolicy, group: FakeAutoScalingGroup, wanted: int, reason: str) -> None:
+    size, settled, now = group.desired_capacity or 0, _settled(group), time.monotonic()
+    new = min(max(wanted, group.min_size or 0), group.max_size or 0)
+    if new == size:
+        return
+    with triggered(reason):
+        policy.autoscaling_backend.set_desired_capacity(group.name, new)
+    if policy.policy_type == "SimpleScaling":
+        cooldown = group.default_cooldown if policy.cooldown is None else policy.cooldown
+        group.__dict__["cooling_until"] = now + float(cooldown)
+    else:
+        warmup = DEFAULT_WARMUP if policy.estimated_instance_warmup is None else float(policy.estimated_instance_warmup)
+        group.__dict__["settled"] = min(settled, new)
+        group.__dict__["warm_at"] = now + (warmup if new > size else 0)
+
+
+def _cooling(group: FakeAutoScalingGroup) -> bool:
+    return time.monotonic() < float(group.__dict__.get("cooling_until", 0))
+
+
+def _settled(group: FakeAutoScalingGroup) -> int:
+    """The size of a group without the instances that warm up."""
+    size = group.desired_capacity or 0
+    warming = time.monotonic() < float(group.__dict__.get("warm_at", 0))
+    return min(int(group.__dict__["settled"]), size) if warming else size
+
+
+# The API.
+
+
+@instead(AutoScalingBackend, "put_scaling_policy")
+def _put_scaling_policy(original: Any, self: AutoScalingBackend, **settings: Any) -> FakeScalingPolicy:
+    _check(self, settings)
+    before = dict(self.policies)
+    policy: FakeScalingPolicy = original(self, **settings)
+    self.policies = {**before, policy.arn: policy}  # moto finds them by name, which two groups may share
+    if settings["cooldown"] is None:
+        policy.cooldown = None  # the group's
+    if policy.arn in before:
+        _delete_alarms([before[policy.arn]])
+    policy.__dict__["alarms"] = _put_alarms(policy) if policy.policy_type == "TargetTrackingScaling" else []
+    return policy
+
+
+def _check(backend: AutoScalingBackend, settings: dict[str, Any]) -> None:
+    """Refuse a policy that could never act.
+
+    Raises:
+        ValidationError: Names the setting.
+    """
+    name, kind = settings["name"], settings["policy_type"]
+    if settings["as_name"] not in backend.autoscaling_groups:
+        raise ValidationError(f"Group {settings['as_name']} not found")
+    needed = {
+        "SimpleScaling": ("adjustment_type", "scaling_adjustment"),
+        "StepScaling": ("adjustment_type", "step_adjustments"),
+        "TargetTrackingScaling": ("target_tracking_config",),
+    }
+    if kind not in needed:
+        raise ValidationError(
+            f"Policy {name}: The local cloud does not act on policies of the type {kind}. Use {', '.join(needed)}."
+        )
+    for setting in needed[kind]:
+        if settings[setting] in (None, [], {}):
+            raise ValidationError(f"Policy {name}: A policy of the type {kind} needs a value for {_spelt(setting)}.")
+    if kind != "TargetTrackingScaling" and settings["adjustment_type"] not in ADJUSTMENTS:
+        raise ValidationError(f"Policy {name}: AdjustmentType must be one of {', '.join(ADJUSTMENTS)}.")
+    if kind == "TargetTrackingScaling":
+        _metric(name, settings["target_tracking_config"])
+
+
+def _spelt(setting: str) -> str:
+    name = "".join(word.capitalize() for word in setting.split("_"))
+    return "TargetTrackingConfiguration" if name == "TargetTrackingConfig" else name
+
+
+def _metric(name: str, tracking: dict[str, Any]) -> dict[str, Any]:
+    """The metric that a target tracking policy follows, as `PutMetricAlarm` takes it; without its group.
+
+    Raises:
+        ValidationError: The local cloud has no such metric.
+    """
+    if custom := tracking.get("CustomizedMetricSpecification"):
+        if custom.get("Metrics"):
+            raise ValidationError(f"Policy {name}: The local cloud does not track several metrics. Choose one metric.")
+        return {key: custom[key] for key in ("Namespace", "MetricName", "Statistic", "Dimensions") if custom.get(key)}
+    chosen = tracking.get("PredefinedMetricSpecification") or {}
+    kind, label = chosen.get("PredefinedMetricType"), str(chosen.get("ResourceLabel", ""))
+    if kind not in PREDEFINED:
+        raise ValidationError(f"Policy {name}: PredefinedMetricType must be one of {', '.join(PREDEFINED)}.")
+    namespace, metric, statistic = PREDEFINED[kind]
+    described: dict[str, Any] = {"Namespace": namespace, "MetricName": metric, "Statistic": statistic}
+    if kind == "ALBRequestCountPerTarget":
+        balancer, _, group = label.partition("/targetgroup/")
+        if not group:
+            raise ValidationError(f"Policy {name}: ALBRequestCountPerTarget needs the ResourceLabel of a target group.")
+        dimensions = {"LoadBalancer": balancer, "TargetGroup": f"targetgroup/{group}"}
+        described["Dimensions"] = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    return described
+
+
+def _put_alarms(policy: FakeScalingPolicy) -> list[dict[str, str]]:
+    """Make the alarms by which target tracking acts: one above the target, one well below it."""
+    group, tracking = policy.auto_scaling_group_name, vars(policy.target_tracking_configuration)
+    target = float(tracking["TargetValue"])
+    metric = _metric(policy.name, tracking)
+    if "PredefinedMetricSpecification" in tracking and "Dimensions" not in metric:
+        metric["Dimensions"] = [{"Name": "AutoScalingGroupName", "Value": group}]
+    bounds = [("AlarmHigh", "GreaterThanThreshold", target, 3)]
+    if str(tracking.get("DisableScaleIn", False)).lower() != "true":
+        bounds.append(("AlarmLow", "LessThanThreshold", MARGIN * target, 15))
+    alarms = []
+    for side, comparison, threshold, periods in bounds:
+        name = f"TargetTracking-{group}-{side}-{policy.name}"
+        client("cloudwatch").put_metric_alarm(
+            AlarmName=name,
+            AlarmDescription=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.",
+            AlarmActions=[policy.arn],
+            Period=60,
+            EvaluationPeriods=periods,
+            Threshold=threshold,
+            ComparisonOperator=comparison,
+            **metric,
+        )
+        arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
+        alarms.append({"AlarmName": name, "AlarmARN": arn})
+    return alarms
+
+
+def _delete_alarms(policies: Iterable[FakeScalingPolicy]) -> None:
+    for name in [alarm["AlarmName"] for policy in policies for alarm in policy.__dict__["alarms"]]:
+        client("cloudwatch").delete_alarms(AlarmNames=[name])
+
+
+@instead(AutoScalingResponse, "put_scaling_policy")
+def _answer_put_scaling_policy(original: Any, self: AutoScalingResponse) -> ActionResult:
+    arn = original(self).result["PolicyArn"]
+    policy = self.autoscaling_backend.policies[arn]
+    return ActionResult({"PolicyARN": arn, "Alarms": policy.__dict__["alarms"]})
+
+
+@instead(AutoScalingBackend, "describe_policies")
+def _describe_policies(
+    original: Any,
+    self: AutoScalingBackend,
+    autoscaling_group_name: str | None = None,
+    policy_names: list[str] | None = None,
+    policy_types: list[str] | None = None,
+) -> list[FakeScalingPolicy]:
+    policies: list[FakeScalingPolicy] = original(self, autoscaling_group_name, None, policy_types)
+    return [policy for policy in policies if not policy_names or {policy.name, policy.arn} & {*policy_names}]
+
+
+@instead(AutoScalingResponse, "delete_policy")
+def _delete_policy(_: Any, self: AutoScalingResponse) -> ActionResult:
+    policy = _named(self)
+    _delete_alarms([policy])
+    del self.autoscaling_backend.policies[policy.arn]
+    return EmptyResult()
+
+
+@instead(AutoScalingResponse, "execute_policy")
+def _execute_policy(_: Any, self: AutoScalingResponse) -> ActionResult:
+    policy = _named(self)
+    group, reason = self.autoscaling_backend.autoscaling_groups[policy.auto_scaling_group_name], "a user request"
+    reason += f" executed policy {policy.name}"
+    if policy.policy_type == "SimpleScaling":
+        if str(self._get_param("HonorCooldown", "false")).lower() == "true" and _cooling(group):
+            message = f"The group {group.name} cools down. Try again later, or do not ask to honor the cooldown."
+            raise AutoscalingClientError("ScalingActivityInProgress", message)
+        _resize(policy, group, _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment), reason)
+    elif policy.policy_type == "StepScaling":
+        value, threshold = self._get_param("MetricValue"), self._get_param("BreachThreshold")
+        if value is None or threshold is None:
+            raise ValidationError("MetricValue and BreachThreshold are required for a policy of the type StepScaling.")
+        _step(policy, group, float(value) - float(threshold), reason)
+    else:
+        raise ValidationError(f"Policy {policy.name}: A policy of the type {policy.policy_type} cannot be executed.")
+    return EmptyResult()
+
+
+def _named(self: AutoScalingResponse) -> FakeScalingPolicy:
+    """The policy that a request names, by its ARN or by its name and group.
+
+    Raises:
+        ValidationError: There is no such policy, or several have the name.
+    """
+    name, group = self._get_param("PolicyName"), self._get_param("AutoScalingGroupName")
+    policies = self.autoscaling_backend.describe_policies(group, [name])
+    if len(policies) != 1:
+        raise ValidationError(f"There is {'no' if not policies else 'more than one'} scaling policy {name}.")
+    return policies[0]
+
+
+@instead(AutoScalingBackend, "delete_auto_scaling_group")
+def _delete_auto_scaling_group(original: Any, self: AutoScalingBackend, group_name: str) -> None:
+    """A group's policies go with it."""
+    original(self, group_name)
+    gone = self.describe_policies(group_name)
+    _delete_alarms(gone)
+    for policy in gone:
+        del self.policies[policy.arn]

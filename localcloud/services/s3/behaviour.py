@@ -1,0 +1,18 @@
+"""Amazon S3: buckets are in the cloud's region, as everything else is."""
+
+from typing import Any
+
+from moto.s3.exceptions import IncompatibleLocationConstraintException
+from moto.s3.responses import S3Response
+
+from localcloud.cloud.account import REGION
+from localcloud.hooks import instead
+
+
+@instead(S3Response, "_get_location_constraint")
+def _get_location_constraint(original: Any, self: S3Response) -> str | None:
+    """Refuse a bucket in another region, as AWS does everywhere but in us-east-1."""
+    location: str | None = original(self)
+    if location not in {None, REGION}:
+        raise IncompatibleLocationConstraintException(str(location))
+    return location

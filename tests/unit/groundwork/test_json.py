@@ -1,0 +1,81 @@
+"""`--json`: every command that finds or does something has it, and its keys are those of docs/command-line.md."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from groundwork.__main__ import app, main
+from tests.documents import document, promised
+
+Ask = Callable[..., dict[str, Any]]
+#: Commands without a document: they run until they are ended, or leave a folder with their results.
+WITHOUT = {"demo", "site", "storefront serve", "train", "tune"}
+
+
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """All commands of the command line, by their words; `train` and `tune` as one each."""
+    below = {} if words in {("train",), ("tune",)} else getattr(command, "commands", {})
+    if not below:
+        yield " ".join(words), command
+    for name, child in below.items():
+        yield from commands(child, (*words, name))
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def test_every_command_with_a_result_speaks_json() -> None:
+    speaking = {name for name, command in COMMANDS.items() if any("--json" in option.opts for option in command.params)}
+    assert set(COMMANDS) - speaking == WITHOUT
+
+
+def test_the_page_lists_every_document() -> None:
+    written = {name for name in COMMANDS for promise in promised() if promise == name or promise.startswith(f"{name} ")}
+    assert written == set(COMMANDS) - WITHOUT
+    assert all(promised().values())
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    """Runs a command with `--json`: its document, whose keys must be those promised under `page`."""
+
+    def command(*words: str | Path, page: str, code: int = 0) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["groundwork", *map(str, words), "--json"])
+        assert main() == code
+        return document(capsys.readouterr().out, page)
+
+    return command
+
+
+def test_data(ask: Ask, tmp_path: Path) -> None:
+    assert len(ask("data", "list", page="data list")["data_sets"]) == 3
+    place = tmp_path / "place"
+    made = ask("data", "sample", "delivery", "--to", place, page="data sample")
+    assert made["files"] == made["sent"] == 1
+    shutil.copytree(place, tmp_path / "copied")
+    assert ask("data", "put", tmp_path / "copied", "--to", place, page="data put")["sent"] == 0
+    [file] = ask("data", "list", place, page="data list PLACE")["files"]
+    assert len(file["sha256"]) == 64
+    assert ask("data", "verify", place, page="data verify")["good"]
+    (place / file["name"]).write_bytes(b"damaged")
+    damaged = ask("data", "verify", place, page="data verify", code=2)
+    assert (damaged["good"], damaged["files"][0]["state"]) == (False, "damaged")
+
+
+def test_devops_metrics(ask: Ask, tmp_path: Path) -> None:
+    assert "anomalies" in [
+        query["name"] for query in ask("devops-metrics", "queries", page="devops-metrics queries")["queries"]
+    ]
+    fleet = tmp_path / "fleet.csv"
+    words = ("devops-metrics", "simulate", "--output", fleet, "--days", "1", "--services", "1", "--interval", "3600")
+    made = ask(*words, page="devops-metrics simulate")
+    assert made["rows"] == len(fleet.read_text().splitlines()) - 1
+
+
+def test_the_diagram(ask: Ask) -> None:
+    assert ask("movie-rental", "diagram", page="movie-rental diagram")["mermaid"].startswith("erDiagram")

@@ -1,0 +1,29 @@
+"""Actions of alarms on instances."""
+
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock, call
+
+import pytest
+
+from localcloud.services.cloudwatch import actions
+
+
+@pytest.mark.parametrize(
+    ("action", "operation"),
+    [
+        ("arn:aws:automate:us-east-1:ec2:recover", "reboot_instances"),
+        ("arn:aws:automate:us-east-1:ec2:reboot", "reboot_instances"),
+        ("arn:aws:swf:us-east-1:123456789012:action/actions/AWS_EC2.InstanceId.Reboot/1.0", "reboot_instances"),
+        ("arn:aws:automate:us-east-1:ec2:stop", "stop_instances"),
+        ("arn:aws:automate:us-east-1:ec2:terminate", "terminate_instances"),
+    ],
+)
+def test_an_action_on_an_instance_calls_ec2_for_the_alarm_s_instance(
+    monkeypatch: pytest.MonkeyPatch, action: str, operation: str
+) -> None:
+    ec2 = MagicMock()
+    monkeypatch.setattr(actions, "client", lambda _service: ec2)
+    alarm: Any = SimpleNamespace(dimensions=[SimpleNamespace(name="InstanceId", value="i-1")])
+    actions.perform(action, alarm)
+    assert ec2.mock_calls == [getattr(call, operation)(InstanceIds=["i-1"])]
