@@ -42,7 +42,7 @@ check: setup ## lint, types, templates, security rules
 	python -m infra.check
 
 bench: export PYTHONPATH := .
-bench: setup ## measure what the README says; needs GROUNDWORK_DATA, an idle machine and some hours
+bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SERIES, an idle machine and some hours
 	python benchmarks/deployment.py synth
 	python benchmarks/deployment.py deploy
 	python benchmarks/alarm.py
@@ -55,6 +55,7 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, an idle mac
 	python benchmarks/devops_metrics.py memory
 	python benchmarks/devops_metrics.py databases
 	python benchmarks/devops_metrics.py detection
+	python benchmarks/incidents.py $(LABELLED_SERIES)
 	python benchmarks/devops_metrics.py page
 	python benchmarks/movie_rental.py migrate --scales 1 10 100
 	python benchmarks/movie_rental.py bulk

@@ -1,4 +1,4 @@
-"""`groundwork devops-metrics`: simulate, ingest, query."""
+"""`groundwork devops-metrics`: simulate, ingest, query, detect."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ Mapping = Annotated[
     typer.Option(help="TOML file that says what the columns mean, if not the standard ones.", show_default=False),
 ]
 
+Dimensions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dimension",
+        help="NAME=VALUE: a dimension that has this value in every row, as host=web-1. Can be given several times.",
+        show_default=False,
+    ),
+]
+AlarmsPerDay = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="At most so many incidents a day for each host, as a mean; the furthest out are kept (default: 0.15).",
+        show_default=False,
+    ),
+]
+
 
 def _simulate(output: Annotated[Path, typer.Option(help="CSV file to write.")], given: dict[str, Any]) -> Result:
     from workloads.devops_metrics.simulate import simulate  # noqa: PLC0415 - pandas takes a second to import
@@ -56,6 +73,7 @@ def ingest(  # noqa: PLR0917 - its options
     file: Annotated[Path, typer.Argument(help="CSV file.", show_default=False)],
     stack: Stack = StackName.DEVOPS_METRICS,
     mapping: Mapping = None,
+    dimension: Dimensions = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(help="Where lines go that cannot be written (default: FILE.quarantine.csv).", show_default=False),
@@ -74,7 +92,7 @@ def ingest(  # noqa: PLR0917 - its options
     if watch:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-    schema = Schema.load(mapping)
+    schema = Schema.load(mapping, _fixed(dimension))
     reader = Reader(file, schema, follow=watch, stop=stop.is_set)
     store = connect(stack, schema)
     bad = quarantine or file.with_name(file.name + ".quarantine.csv")
@@ -130,25 +148,28 @@ def query(  # noqa: PLR0917 - its options
             show_default=False,
         ),
     ] = None,
+    alarms_per_day: AlarmsPerDay = None,
     explain: Annotated[bool, typer.Option(help="Show the statements that the database gets, and ask nothing.")] = False,
     mapping: Mapping = None,
 ) -> Result:
     """Answer a named question: a table, a figure, or both."""
-    from workloads.devops_metrics.queries import find  # noqa: PLC0415
+    from workloads.devops_metrics.anomalies import Alarms  # noqa: PLC0415 - boto3 and pandas take a second to import
+    from workloads.devops_metrics.queries import anomalies, find  # noqa: PLC0415
     from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
     from workloads.timeseries.store import AskedOnce  # noqa: PLC0415
 
     chosen = find(name)
     period = _period(last, until, chosen.period)
-    if incidents and name != "anomalies":
-        raise InputError("--incidents: The option goes with the question anomalies only.")
+    for option, value in (("--incidents", incidents), ("--alarms-per-day", alarms_per_day)):
+        if value is not None and name != "anomalies":
+            raise InputError(f"{option}: The option goes with the question anomalies only.")
     if plot and plot.suffix not in (".png", ".svg", ".pdf"):
         raise InputError(f"--plot {plot}: A figure's name ends in .png, .svg or .pdf.")
     store = AskedOnce(connect(stack, Schema.load(mapping)))
     if explain:
         statements = store.statements(chosen.asked, period) if chosen.asked else ["(the description of the table)"]
         return Result({"query": name, "statements": statements}, "\n;\n".join(statements))
-    table = chosen.answer(store, period)
+    table = chosen.answer(store, period) if alarms_per_day is None else anomalies(store, period, Alarms(alarms_per_day))
     shown: list[str | Table] = []
     document: dict[str, Any] = {"query": name, "from": period.start, "to": period.end}
     document |= {"rows": table.to_dict("records"), "evaluation": None}
@@ -182,6 +203,49 @@ def query(  # noqa: PLR0917 - its options
 
 @app.command()
 @results
+def detect(
+    file: Annotated[Path, typer.Argument(help="CSV file: timestamp,value, or a column a signal.", show_default=False)],
+    mapping: Mapping = None,
+    dimension: Dimensions = None,
+    alarms_per_day: AlarmsPerDay = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write the incidents into this CSV file.", show_default=False)
+    ] = None,
+) -> Result:
+    """Find the incidents in a CSV file of metrics. This needs neither a database nor AWS."""
+    from workloads.devops_metrics.anomalies import (  # noqa: PLC0415 - pandas takes a second to import
+        LEAST_WINDOWS,
+        Alarms,
+        find_incidents,
+    )
+    from workloads.devops_metrics.series import read_series  # noqa: PLC0415
+
+    series = read_series(file, mapping, _fixed(dimension))
+    table = find_incidents(series.hosts, Alarms() if alarms_per_day is None else Alarms(alarms_per_day))
+    counts = [count for signals in series.hosts.values() for count in signals.count() if count]
+    shown: list[str | Table] = [] if table.empty else _shown(table)
+    shown.append(
+        f"incidents: {len(table):,} (hosts: {len(series.hosts):,}, signals: {len(counts):,}, lines: {series.lines:,})"
+    )
+    if short := sum(count < LEAST_WINDOWS for count in counts):
+        shown.append(f"signals with fewer than {LEAST_WINDOWS} values, too few to say what is usual: {short:,}")
+    if series.faults:
+        first = series.faults[0]
+        typer.echo(
+            f"lines that could not be read and were left out: {len(series.faults):,}; the first is line {first.line}: "
+            f"{first.reason}",
+            err=True,
+        )
+    if csv:
+        files.write(csv, table.to_csv(index=False).encode())
+        shown.append(f"{len(table):,} rows in {csv}")
+    document = {"incidents": table.to_dict("records"), "hosts": len(series.hosts), "signals": len(counts)}
+    document |= {"short_signals": short, "lines": series.lines, "lines_left_out": len(series.faults)}
+    return Result(document, *shown)
+
+
+@app.command()
+@results
 def queries() -> Result:
     """List the named questions."""
     from workloads.devops_metrics.queries import QUERIES  # noqa: PLC0415 - pandas takes a second to import
@@ -203,6 +267,18 @@ def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -
         lines.append(f"from {held.oldest:%Y-%m-%d %H:%M:%S} to {held.newest:%Y-%m-%d %H:%M:%S} UTC")
     document = {name: getattr(held, name) for name in ("engine", "place", "rows", "oldest", "newest", "notes")}
     return Result(document | {"retention_seconds": held.retention}, *lines, *held.notes)
+
+
+def _fixed(dimensions: list[str] | None) -> dict[str, str]:
+    """The dimensions that options NAME=VALUE give."""
+    fixed: dict[str, str] = {}
+    for text in dimensions or []:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"--dimension {text}: A dimension has a name and a value, as in host=web-1.")
+        if fixed.setdefault(name, value) != value:
+            raise InputError(f"--dimension {name}: The dimension is given twice, as {fixed[name]} and {value}.")
+    return fixed
 
 
 def _period(last: str, until: str, usual: timedelta) -> Period:

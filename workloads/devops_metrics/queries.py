@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from contract.errors import InputError
-from workloads.devops_metrics.anomalies import WINDOW, find_anomalies
+from workloads.devops_metrics.anomalies import WINDOW, Alarms, find_anomalies
 from workloads.timeseries.store import Aggregation, Column, Period
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ def deviating_hosts(store: MetricStore, period: Period) -> pd.DataFrame:
     return chosen.sort_values(["far", "Application_ID"], ascending=[False, True], ignore_index=True)[columns]
 
 
-def anomalies(store: MetricStore, period: Period) -> pd.DataFrame:
+def anomalies(store: MetricStore, period: Period, alarms: Alarms | None = None) -> pd.DataFrame:
     """Incidents: stretches in which a measure of an application left its usual course."""
-    return find_anomalies(store.aggregate(SIGNALS, period))
+    return find_anomalies(store.aggregate(SIGNALS, period), alarms, pd.Timestamp(period.start))
 
 
 def retention(store: MetricStore, _period: Period) -> pd.DataFrame:

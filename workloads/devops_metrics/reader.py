@@ -186,8 +186,8 @@ class Reader:
                 raise ValueError(f"longer than {_LONGEST_LINE:,} bytes")  # noqa: TRY301
             cells = _cells(raw.decode(), self._width)
             moment = self._microseconds(cells[self._positions[0]].strip())
-            last_dimension = len(self._schema.dimensions)
-            dimensions = tuple([cells[at].strip() for at in self._positions[1 : last_dimension + 1]])
+            last_dimension = len(self._schema.dimensions) - len(self._schema.fixed)
+            dimensions = self._schema.with_fixed([cells[at].strip() for at in self._positions[1 : last_dimension + 1]])
             measures = self._measures([cells[at].strip() for at in self._positions[last_dimension + 1 :]])
             self._check(dimensions)
             if moment > latest:

@@ -3,7 +3,8 @@
 Methods, chosen for short series of counts: a trailing moving average; anomalies by robust z-scores of square roots
 (the square root of a Poisson count has a standard deviation of one half, whatever its level: Anscombe, 1948); a
 forecast by Holt's linear trend, damped (Gardner and McKenzie, 1985), whose constants are those that would have
-forecast the weeks before best.
+forecast the weeks before best. How good it is, is measured on weeks that had no part in the choice of the constants,
+beside the forecast that needs no method: last week again.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from workloads.movie_rental.ports import TimeSeries
 
 WEEK = timedelta(days=7)
 AVERAGE_WEEKS = 4
 _FAR = 3.5  # Iglewicz and Hoaglin (1993): How to Detect and Handle Outliers
 _SMALLEST_HISTORY = 4  # weeks: of fewer nobody knows what is usual
+_LEARNED = 4  # forecasts that choose the first constants; the later weeks measure how good such a choice is
+_MEASURED = 4  # weeks that measure it, at least
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 _POISSON = 0.5  # standard deviation of the square root of a count
 _DAMPING = 0.9
@@ -41,8 +46,8 @@ class Forecast:
         expected: Rentals of each week to come.
         low: Four of five outcomes are above it and below `high`, if the errors stay what they were.
         high: See `low`.
-        error: Mean absolute error of the forecasts one week ahead of the weeks before.
-        naive_error: The same of forecasting the week before.
+        error: Mean absolute error of forecasts one week ahead, of weeks that had no part in choosing the constants.
+        naive_error: The same, for the same weeks, of expecting the week before again.
     """
 
     expected: tuple[float, ...]
@@ -50,6 +55,11 @@ class Forecast:
     high: tuple[float, ...]
     error: float
     naive_error: float
+
+    @property
+    def pays(self) -> bool:
+        """Whether it was better than expecting the week before again."""
+        return self.error < self.naive_error
 
 
 def weekly(series: TimeSeries, weeks: int = 26, until: datetime | None = None) -> pd.DataFrame:
@@ -61,25 +71,31 @@ def weekly(series: TimeSeries, weeks: int = 26, until: datetime | None = None) -
         until: The end; by default that of the last rental.
 
     Returns:
-        One row a week, one column a category, and `all`; empty if there are no rentals. The last week is whole: the
-        one that is under way is left out unless the last rental is of its Sunday.
+        One row a week, one column a category, and `all`; empty if no whole week has a rental. All weeks are whole: the
+        one that is under way is left out unless the last rental is of its Sunday, and so is the one in which rentals
+        begin after a week without any, unless they begin on its Monday.
     """
+    nothing = pd.DataFrame({"all": pd.Series(dtype="int64")})
     newest = until or series.newest()
     if newest is None:
-        return pd.DataFrame({"all": pd.Series(dtype="int64")})
+        return nothing
     day = newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     end = _monday(day + timedelta(days=1))
     start = end - weeks * WEEK
-    daily = series.daily(start, end)
-    index = pd.date_range(start, periods=weeks, freq="7D", name="week")
-    if daily.empty:
-        return pd.DataFrame({"all": 0}, index=index)
+    daily = series.daily(start - WEEK, end)  # the week before tells whether rentals began in the first one
     daily["week"] = daily["day"] - pd.to_timedelta(daily["day"].dt.day_of_week, unit="D")
-    table = daily.pivot_table(index="week", columns="category", values="rentals", aggfunc="sum", fill_value=0)
+    inside = daily[daily["day"] >= start]
+    if inside.empty:
+        return nothing
+    week = inside["week"].min()
+    if inside["day"].min() > week and not (daily["week"] == week - WEEK).any():
+        week += WEEK
+    index = pd.date_range(week, end, freq="7D", inclusive="left", name="week")
+    table = inside[inside["week"].isin(index)].pivot_table(
+        index="week", columns="category", values="rentals", aggfunc="sum", fill_value=0
+    )
     table.columns.name = None
     table = table.reindex(index, fill_value=0).astype("int64")
-    first = int(np.argmax(table.to_numpy().sum(axis=1) > 0))
-    table = table.iloc[first:]  # before the first rental there was nothing to be counted
     table.insert(0, "all", table.sum(axis=1))
     return table
 
@@ -116,21 +132,27 @@ def anomalies(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def forecast(counts: Sequence[float], weeks: int = 4) -> Forecast | None:
-    """The weeks to come; None where there are fewer than four to learn from."""
-    if len(counts) < _SMALLEST_HISTORY:
+    """Forecast the weeks to come; None where fewer than nine are known, too few to say how good a forecast is."""
+    if len(counts) <= _LEARNED + _MEASURED:
         return None
-    pairs = itertools.product(_STEPS, _STEPS)
-    best = min((_holt(counts, weeks, *pair) for pair in pairs), key=lambda run: float(np.mean(np.square(run[1]))))
-    ahead, errors = best
-    deviation = float(np.sqrt(np.mean(np.square(errors))))
+    runs = [_holt(counts, weeks, *steps) for steps in itertools.product(_STEPS, _STEPS)]
+    errors = np.array([run[1] for run in runs])
+    ahead, known = runs[_best(errors)]
+    deviation = float(np.sqrt(np.mean(np.square(known))))
     widths = [_WIDE * deviation * math.sqrt(step) for step in range(1, weeks + 1)]
+    measured = [errors[_best(errors[:, :week]), week] for week in range(_LEARNED, errors.shape[1])]
     return Forecast(
         tuple(max(0.0, value) for value in ahead),
         tuple(max(0.0, value - width) for value, width in zip(ahead, widths, strict=True)),
         tuple(max(0.0, value + width) for value, width in zip(ahead, widths, strict=True)),
-        float(np.mean(np.abs(errors))),
-        float(np.mean(np.abs(np.diff(counts)))),
+        float(np.mean(np.abs(measured))),
+        float(np.mean(np.abs(np.diff(counts)[_LEARNED:]))),
     )
+
+
+def _best(errors: NDArray[np.float64]) -> int:
+    """Which row has the smallest mean square."""
+    return int(np.argmin(np.mean(np.square(errors), axis=1)))
 
 
 def _holt(counts: Sequence[float], weeks: int, level_step: float, trend_step: float) -> tuple[list[float], list[float]]:

@@ -10,7 +10,7 @@ import typer
 from terminal.results import Result
 from terminal.screen import Table, Text
 from workloads.movie_rental.quality import MODES
-from workloads.movie_rental.trends import AVERAGE_WEEKS, anomalies, forecast, moving_average
+from workloads.movie_rental.trends import AVERAGE_WEEKS, Forecast, anomalies, forecast, moving_average
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,12 +104,12 @@ def trends(table: pd.DataFrame, csv: Path | None) -> Result:
     document = {
         "weeks": counts,
         "anomalies": stand_out.to_dict("records"),
-        "forecast": asdict(coming) if coming else None,
+        "forecast": asdict(coming) | {"pays": coming.pays} if coming else None,
         "file": csv,
     }
     written = [f"{len(table):,} weeks in {csv}"] if csv else []
     if table["all"].sum() == 0:
-        return Result(document, "there are no rentals", *written)
+        return Result(document, "there is no whole week with rentals", *written)
     totals = table.drop(columns="all").sum().sort_values(ascending=False)
     shown = ["all", *totals.index[:_CATEGORIES_SHOWN]]
     recent = table[shown].tail(_WEEKS_SHOWN)
@@ -121,17 +121,27 @@ def trends(table: pd.DataFrame, csv: Path | None) -> Result:
         f"  {one['week']:%Y-%m-%d} {one['category']}: {one['rentals']}, usually {one['usual']:g}"
         for one in stand_out.tail(_ROWS).to_dict("records")
     ]
-    if coming:
-        expected = ", ".join(
-            f"{middle:,.0f} ({low:,.0f} to {high:,.0f})"
-            for middle, low, high in zip(coming.expected, coming.low, coming.high, strict=True)
-        )
-        lines.append(f"the weeks to come: {expected}; in brackets what four of five weeks keep to")
-        lines.append(
-            f"one week ahead the forecast was {coming.error:,.0f} off; "
-            f"to expect the week before again, {coming.naive_error:,.0f}"
-        )
-    return Result(document, Table(["week of", *shown], rows, numbers=shown), *lines, *written)
+    return Result(document, Table(["week of", *shown], rows, numbers=shown), *lines, *_outlook(coming), *written)
+
+
+def _outlook(coming: Forecast | None) -> list[str]:
+    """What a person reads of a forecast: the weeks to come, or why there is none."""
+    if coming is None:
+        return ["there are too few weeks for a forecast"]
+    errors = (
+        f"one week ahead it was {coming.error:,.0f} off on average, and expecting the week before again "
+        f"{coming.naive_error:,.0f}"
+    )
+    if not coming.pays:
+        return [f"there is no forecast, as it would be no better than expecting last week again: {errors}"]
+    expected = ", ".join(
+        f"{middle:,.0f} ({low:,.0f} to {high:,.0f})"
+        for middle, low, high in zip(coming.expected, coming.low, coming.high, strict=True)
+    )
+    return [
+        f"the weeks to come: {expected}; four of five weeks should lie within the brackets",
+        f"how good the forecast is: {errors}",
+    ]
 
 
 def personal_data(known: Known) -> Result:

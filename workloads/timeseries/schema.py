@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 MeasureType = Literal["DOUBLE", "BIGINT", "BOOLEAN", "VARCHAR"]
@@ -33,6 +33,7 @@ def _known_zone(name: str) -> str:
 
 #: Both engines take these in any position without quoting rules of their own.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+_FixedValue = Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Schema(BaseModel):
@@ -54,6 +55,9 @@ class Schema(BaseModel):
         max_length=256,
     )
     columns: dict[Name, str] = Field({}, description="The file's own header of a column, where it differs.")
+    fixed: dict[Name, _FixedValue] = Field(
+        {}, description="Dimensions with one value in all rows; they need no column."
+    )
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:
@@ -64,37 +68,57 @@ class Schema(BaseModel):
             raise ValueError(f"The name {reserved.pop()} is one that the stores keep for themselves.")
         if strange := sorted(set(self.columns) - set(names)):
             raise ValueError(f"The table columns names {strange[0]}, which is neither a dimension nor a measure.")
+        if strange := sorted(set(self.fixed) - set(self.dimensions)):
+            raise ValueError(f"The table fixed names {strange[0]}, which is not one of the dimensions.")
         return self
 
     @classmethod
-    def load(cls, mapping: Path | None) -> Self:
-        """The schema of a mapping file (TOML); the standard one without.
+    def load(cls, mapping: Path | None = None, fixed: Mapping[str, str] | None = None) -> Self:
+        """Load the schema of a mapping file (TOML), or the standard one.
+
+        Args:
+            mapping: The file; None for the standard schema.
+            fixed: Dimensions with one value in all rows. They are added to those of the schema, or replace its columns.
 
         Raises:
-            InputError: The file cannot be read or says something that is not allowed.
+            InputError: The file cannot be read, or it or `fixed` says something that is not allowed.
         """
-        if mapping is None:
-            return cls()
         try:
-            return cls(**tomllib.loads(mapping.read_text(encoding="utf-8")))
+            fields = tomllib.loads(mapping.read_text(encoding="utf-8")) if mapping else {}
         except OSError as error:
             raise InputError(f"{mapping}: The file cannot be read: {error.strerror}.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{mapping}: The file is not TOML: {phrase(error)}.") from error
+        schema = cls.checked(str(mapping), **fields)
+        if not fixed:
+            return schema
+        dimensions = (*schema.dimensions, *(name for name in fixed if name not in schema.dimensions))
+        return cls.checked("--dimension", **{**fields, "dimensions": dimensions, "fixed": {**schema.fixed, **fixed}})
+
+    @classmethod
+    def checked(cls, source: str, **fields: Any) -> Self:
+        """Make a schema of fields that a person wrote.
+
+        Raises:
+            InputError: A field is not allowed; the message names the source and the field.
+        """
+        try:
+            return cls(**fields)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             message = first["msg"].removeprefix("Value error, ")
-            raise InputError(f"{mapping}{', ' + place if place else ''}: {phrase(message)}.") from error
+            raise InputError(f"{source}{', ' + place if place else ''}: {phrase(message)}.") from error
 
     def positions(self, header: Sequence[str]) -> list[int]:
-        """Where time, dimensions and measures stand in a header, in this order.
+        """Where time, dimensions that are not fixed, and measures stand in a header, in this order.
 
         Raises:
             InputError: A column is missing or stands twice.
         """
         cleaned = [name.strip().lower() for name in header]
-        wanted = [self.columns.get(name, name) for name in (self.time, *self.dimensions, *self.measures)]
+        dimensions = [name for name in self.dimensions if name not in self.fixed]
+        wanted = [self.columns.get(name, name) for name in (self.time, *dimensions, *self.measures)]
         strange = [name for name in cleaned if name not in {name.lower() for name in wanted}]
         for name in wanted:
             if cleaned.count(name.lower()) > 1:
@@ -107,3 +131,10 @@ class Schema(BaseModel):
                     f"line 1: There is no column {name}; the header has {', '.join(header)}. {meant}".rstrip()
                 )
         return [cleaned.index(name.lower()) for name in wanted]
+
+    def with_fixed(self, values: Sequence[str]) -> tuple[str, ...]:
+        """All dimensions of a row, in their order, from the values of those that have a column."""
+        if not self.fixed:
+            return tuple(values)
+        others = iter(values)
+        return tuple([self.fixed[name] if name in self.fixed else next(others) for name in self.dimensions])

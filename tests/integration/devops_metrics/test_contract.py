@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -149,6 +150,33 @@ def test_empty_windows_are_filled_between_neighbours_only(store: MetricStore) ->
     filled = cpu(store, window=timedelta(minutes=10), interpolate=True, by=("Application_ID",))
     assert filled["cpu"].tolist() == [10.0, 20.0, 30.0, 40.0]
     assert cpu(store, window=timedelta(minutes=10))["cpu"].tolist() == [10.0, 40.0]
+
+
+def test_a_host_that_is_busy_several_times_a_day_has_no_incident_until_it_is_ten_times_as_busy(
+    store: MetricStore,
+) -> None:
+    chance = np.random.default_rng(5)
+    first = NOW - timedelta(days=14)
+    throughput = [0.0] * 14 * 288
+    for day in range(14):
+        for start in (day * 288 + int(start) for start in chance.integers(0, 280, 4)):
+            throughput[start : start + 5] = [1e6 * chance.uniform(0.95, 1.05) for _ in range(5)]
+
+    def written(version: int) -> pd.DataFrame:
+        moments = (first + timedelta(minutes=5 * number) for number in range(len(throughput)))
+        rows = [
+            Row(2, round(moment.timestamp() * 10**6), ("batch-01", "batch"), (1.0, 2.0, value, 200), "text")
+            for moment, value in zip(moments, throughput, strict=True)
+        ]
+        store.write(rows, version)
+        return ask(store, "anomalies", PERIOD)
+
+    assert written(1).empty
+    throughput[2500:2505] = [1e7] * 5
+    [incident] = written(2).itertuples()
+    assert (incident.Application_ID, incident.signal) == ("batch-01", "throughput")
+    assert abs(incident.start - (first + timedelta(minutes=5 * 2500))) <= timedelta(minutes=10)
+    assert 2 < incident.score < 100
 
 
 def test_an_empty_store_answers_every_question_with_nothing(store: MetricStore) -> None:

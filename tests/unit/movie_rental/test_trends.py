@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.engines_in_memory import MemorySeries
 from workloads.movie_rental.model import Rental
 from workloads.movie_rental.trends import anomalies, forecast, moving_average, weekly
+from workloads.movie_rental.views import trends
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -25,6 +26,11 @@ def series(*days: tuple[int, str | None], start: datetime = MONDAY) -> MemorySer
         ]
     )
     return made
+
+
+def shown(values: list[int]) -> str:
+    """What a person reads of trends, without the table."""
+    return "\n".join(line for line in trends(counts(values), None).shown if isinstance(line, str))
 
 
 def counts(values: list[int]) -> pd.DataFrame:
@@ -43,6 +49,20 @@ class TestWeeks:
         table = weekly(series((0, "Drama"), (27, "Drama")), weeks=10)
         assert table["all"].tolist() == [1, 0, 0, 1]
 
+    def test_leave_out_the_one_in_which_rentals_began(self) -> None:
+        daily = [(day, "Drama") for day in range(2, 56) for _ in range(10)]
+        table = weekly(series(*daily), weeks=26)
+        assert table["all"].tolist() == [70] * 7
+        assert anomalies(table).empty
+
+    def test_keep_the_first_one_asked_for_if_there_were_rentals_before_it(self) -> None:
+        table = weekly(series((4, "Drama"), (9, "Drama"), (20, "Drama")), weeks=2)
+        assert [f"{week:%m-%d}" for week in table.index] == ["03-09", "03-16"]
+        assert table["all"].tolist() == [1, 1]
+
+    def test_are_none_before_one_is_over(self) -> None:
+        assert weekly(series((2, "Drama"), (6, "Drama"), (8, "Drama"))).empty
+
     def test_of_nobody_are_none(self) -> None:
         assert weekly(MemorySeries()).empty
 
@@ -50,9 +70,9 @@ class TestWeeks:
     @given(st.lists(st.integers(0, 200), min_size=1, max_size=60))
     def test_hold_every_rental_of_the_whole_weeks(self, days: list[int]) -> None:
         table = weekly(series(*((day, f"c{day % 3}") for day in days)), weeks=40)
-        last = max(days)
-        whole = (last + 1) // 7 * 7  # days before the first that no whole week has
-        assert table["all"].sum() == sum(day < whole for day in days)
+        begin, end = -(-min(days) // 7) * 7, (max(days) + 1) // 7 * 7  # the first and the last Monday
+        assert table["all"].sum() == sum(begin <= day < end for day in days)
+        assert len(table) == max(0, end - begin) // 7
         assert (table.drop(columns="all").sum(axis=1) == table["all"]).all()
 
 
@@ -108,5 +128,29 @@ class TestForecast:
             inside += found.low[0] <= weeks[-1] <= found.high[0]
         assert 0.7 < inside / 300 < 0.9
 
-    def test_of_three_weeks_there_is_none(self) -> None:
+    def test_of_few_weeks_there_is_none(self) -> None:
         assert forecast([1, 2, 3]) is None
+        assert forecast(list(range(8))) is None
+        assert forecast(list(range(9)))
+
+    def test_pays_on_noise_around_a_level_and_not_on_a_random_walk(self) -> None:
+        chance = np.random.default_rng(3)
+        levels = [forecast(chance.poisson(50, 40).tolist()) for _ in range(40)]
+        walks = [forecast((500 + np.cumsum(chance.normal(0, 20, 40))).tolist()) for _ in range(40)]
+        assert sum(coming.pays for coming in levels if coming) >= 36
+        assert sum(coming.pays for coming in walks if coming) <= 12
+
+
+class TestShown:
+    def test_a_forecast_that_is_no_better_than_last_week_again_is_not_given(self) -> None:
+        chance = np.random.default_rng(3)
+        steps = [int(value) for value in 500 + np.cumsum(chance.normal(0, 20, 40))]
+        assert not forecast(steps).pays  # type: ignore[union-attr]
+        told = shown(steps)
+        assert "no better than expecting last week again" in told
+        assert "the weeks to come" not in told
+
+    def test_one_that_is_better_is_given_with_its_error(self) -> None:
+        told = shown(np.random.default_rng(0).poisson(50, 40).tolist())
+        assert "the weeks to come: 5" in told or "the weeks to come: 4" in told
+        assert "expecting the week before again" in told

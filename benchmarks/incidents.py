@@ -1,0 +1,395 @@
+"""Incidents in real series that people have labelled: our detector beside baselines and libraries.
+
+    python benchmarks/incidents.py FOLDER [FOLDER ...]
+
+A folder is a checkout of https://github.com/numenta/NAB, of https://github.com/microsoft/cloud-monitoring-dataset, or
+any other with CSV files of timestamp, value and label (0 or 1). The files of one folder are a family. NAB's family
+realAWSCloudwatch is left out: it is kept for checks by people who did not write the detector.
+
+A labelled window is found if an incident overlaps it; an incident outside all windows is a false alarm. Labelled rows
+at most an hour or two rows apart are one window. A method gives each row a score; rows above a threshold and at most an
+hour apart are one incident. Each method is measured three times: with the threshold that people usually set; with the
+one that has the highest F1 on the other families of the same folder; and with this and our probation and budget of
+alarms. stumpy takes part if it is installed (pip install stumpy).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from dataclasses import astuple, dataclass
+from datetime import timedelta
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from measurement import circumstances, record
+from sklearn.ensemble import IsolationForest
+
+from workloads.devops_metrics.anomalies import WINDOW, Alarms, find_incidents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    Series = pd.Series[float]
+    Stretch = tuple[pd.Timestamp, pd.Timestamp]
+
+KEPT_BACK = "realAWSCloudwatch"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+THRESHOLDS = (2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 12, 15, 20, 30)
+OUR_THRESHOLDS = (1.5, 1.75, 2, 2.25, 2.5, 3)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A series, and the windows in which people saw something unusual."""
+
+    source: str
+    family: str
+    name: str
+    course: Series
+    windows: list[Stretch]
+
+    @property
+    def days(self) -> float:
+        """Length of the series."""
+        return float((self.course.index[-1] - self.course.index[0]) / DAY)
+
+
+@dataclass(frozen=True)
+class Count:
+    """Incidents and windows, added up over series."""
+
+    incidents: int = 0
+    right: int = 0
+    windows: int = 0
+    found: int = 0
+    days: float = 0.0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall by windows."""
+        precision, recall = self.right / max(1, self.incidents), self.found / max(1, self.windows)
+        return 2 * precision * recall / (precision + recall) if self.found else 0.0
+
+    def figures(self) -> dict[str, float]:
+        """What is kept of it."""
+        return {
+            "incidents": self.incidents,
+            "precision": round(self.right / max(1, self.incidents), 3),
+            "recall": round(self.found / max(1, self.windows), 3),
+            "f1": round(self.f1, 3),
+            "false_alarms_per_day": round((self.incidents - self.right) / self.days, 3),
+        }
+
+
+def main() -> None:
+    """Measure all methods on all folders, and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    series = [one for folder in parser.parse_args().folders for one in read(folder.resolve())]
+    sources = list(dict.fromkeys(one.source for one in series))
+    result: dict[str, Any] = {
+        source: {
+            "series": sum(one.source == source for one in series),
+            "windows": sum(len(one.windows) for one in series if one.source == source),
+            "days": round(sum(one.days for one in series if one.source == source)),
+            "methods": {},
+        }
+        for source in sources
+    }
+    for name, method in methods().items():
+        for source, figures in measured(method, series).items():
+            result[source]["methods"][name] = figures
+    packages = ["numpy", "pandas", "scikit-learn", *(["stumpy"] if util.find_spec("stumpy") else [])]
+    record("incidents", {**circumstances(*packages), "sources": result})
+
+
+# Measuring
+
+
+def measured(method: Method, series: Sequence[Labelled]) -> dict[str, dict[str, Any]]:
+    """A method's figures, by source."""
+    result: dict[str, dict[str, Any]] = defaultdict(dict)
+    for kind, alarms in (("chosen", None), ("chosen, with our budget", Alarms())):
+        counts: dict[float, dict[tuple[str, str], Count]] = {}
+        for threshold in method.thresholds:
+            counts[threshold] = defaultdict(Count)
+            for one in series:
+                counts[threshold][one.source, one.family] += count(one, method.incidents(one, threshold, alarms))
+        families = list(counts[method.usual])
+        for source in dict.fromkeys(source for source, _ in families):
+            own = [key for key in families if key[0] == source]
+            if kind == "chosen":
+                result[source]["usual"] = total(counts[method.usual][key] for key in own).figures()
+            picked = {key: best(counts, [other for other in own if other != key] or families) for key in own}
+            final = {key: counts[threshold][key] for key, threshold in picked.items()}
+            result[source][kind] = {
+                **total(final.values()).figures(),
+                "thresholds": sorted(set(picked.values())),
+                "f1_by_family": {family: round(one.f1, 3) for (_, family), one in final.items() if one.windows},
+            }
+    return dict(result)
+
+
+def best(counts: dict[float, dict[tuple[str, str], Count]], families: Sequence[tuple[str, str]]) -> float:
+    """The threshold with the highest F1 on some families."""
+    return max(counts, key=lambda threshold: total(counts[threshold][key] for key in families).f1)
+
+
+def total(counts: Iterable[Count]) -> Count:
+    """The sum."""
+    return sum(counts, Count())
+
+
+def count(series: Labelled, incidents: Sequence[Stretch]) -> Count:
+    """Compare incidents with the windows of a series."""
+
+    def overlap(one: Stretch, other: Stretch) -> bool:
+        return one[0] <= other[1] and one[1] >= other[0]
+
+    right = sum(any(overlap(incident, window) for window in series.windows) for incident in incidents)
+    found = sum(any(overlap(incident, window) for incident in incidents) for window in series.windows)
+    return Count(len(incidents), right, len(series.windows), found, series.days)
+
+
+def together(times: pd.DatetimeIndex, gap: pd.Timedelta) -> list[Stretch]:
+    """The first and the last of each run of times that are at most a gap apart."""
+    breaks = np.flatnonzero(np.diff(times) > gap)
+    return list(zip(times[[0, *(breaks + 1)]], times[[*breaks, -1]], strict=True)) if len(times) else []
+
+
+# Series
+
+
+def read(folder: Path) -> Iterator[Labelled]:
+    """The labelled series of a folder."""
+    labels = folder / "labels" / "combined_windows.json"
+    if labels.exists():
+        for path, windows in json.loads(labels.read_text(encoding="utf-8")).items():
+            family, _, name = path.partition("/")
+            if family != KEPT_BACK:
+                table = pd.read_csv(folder / "data" / path, parse_dates=["timestamp"])
+                values = table.groupby("timestamp")["value"].mean()
+                stretches = [(pd.Timestamp(start), pd.Timestamp(end)) for start, end in windows]
+                kind = family.removesuffix("NoAnomaly").removesuffix("WithAnomaly")
+                yield Labelled(folder.name, kind, name, values, stretches)
+        return
+    for path in sorted(folder.rglob("*.csv")):
+        table = pd.read_csv(path).rename(columns=str.lower)
+        if {"timestamp", "value", "label"} <= set(table.columns):
+            how: dict[str, Any] = {"unit": "s"} if table["timestamp"].dtype.kind == "i" else {"format": "mixed"}
+            table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True, **how).dt.tz_localize(None)
+            rows = table.groupby("timestamp").agg({"value": "mean", "label": "max"})
+            windows = together(rows.index[rows["label"] == 1], max(pd.Timedelta(HOUR), 2 * step(rows["value"])))
+            yield Labelled(folder.name, path.parent.name, path.name, rows["value"].astype(float), windows)
+
+
+def step(values: Series) -> pd.Timedelta:
+    """The usual distance of two rows."""
+    return values.index.to_series().diff().median()
+
+
+# Methods
+
+
+class Method:
+    """A way to find incidents, by a score of each row.
+
+    Attributes:
+        usual: The threshold that people usually set.
+        thresholds: Those that are chosen from.
+    """
+
+    def __init__(self, score: Callable[[Series], Series], usual: float = 3) -> None:
+        self.usual = usual
+        self.thresholds: Sequence[float] = THRESHOLDS
+        self._score = score
+        self._scores: dict[int, Series] = {}
+
+    def incidents(self, series: Labelled, threshold: float, alarms: Alarms | None) -> list[Stretch]:
+        """The incidents of a series, with a probation and a budget if `alarms` are given."""
+        if id(series) not in self._scores:
+            self._scores[id(series)] = self._score(series.course).abs().fillna(0.0)
+        scores = self._scores[id(series)]
+        stretches = together(scores.index[scores > threshold], max(pd.Timedelta(HOUR), 1.5 * step(scores)))
+        if alarms:
+            stretches = [stretch for stretch in stretches if stretch[0] >= scores.index[0] + alarms.probation]
+            stretches.sort(key=lambda stretch: float(scores[stretch[0] : stretch[1]].max()), reverse=True)
+            stretches = stretches[: max(1, round(alarms.per_day * series.days))]
+        return stretches
+
+
+class Ours(Method):
+    """Our detector, as `groundwork devops-metrics detect` runs it: probation and budget are its own."""
+
+    def __init__(self) -> None:
+        self.usual = Alarms().distance
+        self.thresholds = OUR_THRESHOLDS
+
+    def incidents(self, series: Labelled, threshold: float, alarms: Alarms | None) -> list[Stretch]:
+        """The incidents of a series."""
+        del alarms
+        found = find_incidents({series.name: series.course.to_frame("value")}, Alarms(distance=threshold))
+        return list(zip(found["start"], found["end"], strict=True))
+
+
+def methods() -> dict[str, Method]:
+    """All of them, by name."""
+    compared = {
+        "ours": Ours(),
+        "z-score of the last 24 hours": Method(rolling_z),
+        "mean and three sigma": Method(fixed_sigma),
+        "median and MAD of the last 24 hours": Method(rolling_mad, 3.5),
+        "difference to the day before": Method(day_before),
+        "EWMA of 24 hours": Method(ewma),
+        "scikit-learn, isolation forest": Method(isolation_forest),
+    }
+    if util.find_spec("stumpy"):
+        compared["stumpy, matrix profile"] = Method(matrix_profile)
+    return compared
+
+
+def relative(distance: Series, spread: Series | float) -> Series:
+    """A distance in units of a spread; one of nothing counts as a millionth of the largest distance."""
+    least = max(float(distance.abs().max()), 1e-9) * 1e-6
+    return distance / np.maximum(spread, least)
+
+
+def rolling_z(values: Series) -> Series:
+    """Distance from the mean of the last 24 hours, in their standard deviations."""
+    day = values.rolling("24h")
+    return relative(values - day.mean(), day.std())
+
+
+def fixed_sigma(values: Series) -> Series:
+    """Distance from the mean of all, in standard deviations of all."""
+    return relative(values - values.mean(), float(values.std()))
+
+
+def rolling_mad(values: Series) -> Series:
+    """Distance from the median of the last 24 hours, in their robust standard deviations."""
+    distance = values - values.rolling("24h").median()
+    return relative(distance, 1.4826 * distance.abs().rolling("24h").median())
+
+
+def day_before(values: Series) -> Series:
+    """Difference to the same time of the day before, in standard deviations of all these differences."""
+    before = values.copy()
+    before.index += DAY
+    difference = values - before.reindex(values.index, method="nearest", tolerance=step(values))
+    return relative(difference, float(difference.std()))
+
+
+def ewma(values: Series) -> Series:
+    """Distance from the exponentially weighted mean of the rows before, in their weighted standard deviations."""
+    weighted = values.ewm(span=max(2.0, DAY / step(values)))
+    return relative(values - weighted.mean().shift(1), weighted.std().shift(1))
+
+
+def isolation_forest(values: Series) -> Series:
+    """How easily a row is isolated by its value, its change, means of an hour and a day, and the time of the day."""
+    hour = (values.index.hour + values.index.minute / 60) / 24 * 2 * np.pi
+    features = pd.DataFrame(
+        {
+            "value": values,
+            "change": values.diff(),
+            "hour": values.rolling("1h").mean(),
+            "day": values.rolling("24h").mean(),
+            "sine": np.sin(hour),
+            "cosine": np.cos(hour),
+        }
+    ).fillna(0.0)
+    forest = IsolationForest(random_state=0).fit(features)
+    scores = pd.Series(-forest.score_samples(features), values.index)
+    return relative(scores - scores.mean(), float(scores.std()))
+
+
+def matrix_profile(values: Series) -> Series:
+    """Distance of the three hours around a row from the most similar three hours (Yeh et al., 2016)."""
+    import stumpy  # noqa: PLC0415 - takes part only if it is installed
+
+    window = max(pd.Timedelta(WINDOW), step(values))
+    regular = values.resample(window, origin="start").mean().interpolate()
+    length = max(4, round(3 * HOUR / window))
+    if len(regular) < 4 * length:
+        return pd.Series(0.0, regular.index)
+    profile = stumpy.stump(regular.to_numpy(dtype=float), length)[:, 0].astype(float)
+    scores = pd.Series(np.nan, regular.index)
+    scores.iloc[length // 2 : length // 2 + len(profile)] = np.where(np.isfinite(profile), profile, np.nan)
+    return relative(scores - scores.mean(), float(scores.std()))
+
+
+# The page
+
+
+INTRODUCTION = """## Incidents in real series
+
+Series in which people have labelled windows of time. A window is found if an incident overlaps it; an incident outside
+all windows is a false alarm; F1 is the harmonic mean of precision and recall. The first four columns are with the
+threshold that people usually set, which for most methods is three standard deviations, and with our defaults. After
+them the threshold is the one that is best on the other families of series; in the last column each method also has our
+probation and our budget of alarms. The structure of our detector was settled while looking at these series, so expect
+less on others. `benchmarks/incidents.py` says how all this is measured.
+"""
+HEADER = """| method | precision | recall | F1 | false alarms a day | F1, threshold chosen | and with our budget |
+|---|---|---|---|---|---|---|
+"""
+FAMILIES = "| family | F1 of ours | the best other one | which is |\n|---|---|---|---|\n"
+
+
+def section(result: dict[str, Any]) -> str:
+    """What was measured, as a part of a page."""
+    parts = [INTRODUCTION]
+    for source, figures in result["sources"].items():
+        methods = dict(figures["methods"])
+        rows = [
+            f"| {name} | {one['usual']['precision']:.2f} | {one['usual']['recall']:.2f} | {one['usual']['f1']:.2f} | "
+            f"{one['usual']['false_alarms_per_day']:.2f} | {one['chosen']['f1']:.2f} | "
+            f"{one['chosen, with our budget']['f1']:.2f} |\n"
+            for name, one in methods.items()
+        ]
+        ours = methods.pop("ours")
+        best, highest = best_other(figures)
+        mine = ours["usual"]["f1"]
+        verdict = "Ours has" if mine >= highest else "Ours is beaten; it has"
+        parts.append(
+            f"### {source}\n\n{figures['series']} series, {figures['windows']} windows, {figures['days']:,} days. "
+            f"{verdict} {mine / highest:.2f} times the F1 of the best other one, {best}, which has {highest:.2f}.\n\n"
+            f"{HEADER}{''.join(rows)}"
+        )
+        families = ours["chosen"]["f1_by_family"]
+        if len(families) > 1:
+            others = {
+                family: max((one["chosen"]["f1_by_family"][family], name) for name, one in methods.items())
+                for family in families
+            }
+            parts.append(
+                FAMILIES
+                + "".join(
+                    f"| {family} | {f1:.2f} | {others[family][0]:.2f} | {others[family][1]} |\n"
+                    for family, f1 in families.items()
+                )
+            )
+    return "\n".join(parts)
+
+
+def best_other(figures: dict[str, Any]) -> tuple[str, float]:
+    """The best method of a source but ours, with its usual or its chosen threshold, and its F1."""
+    highest = {
+        name: max(float(one[kind]["f1"]) for kind in ("usual", "chosen"))
+        for name, one in figures["methods"].items()
+        if name != "ours"
+    }
+    name = max(highest, key=lambda name: highest[name])
+    return name, highest[name]
+
+
+if __name__ == "__main__":
+    main()
