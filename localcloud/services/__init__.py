@@ -20,6 +20,7 @@ ROOMS = (
     "events",
     "iam",
     "kms",
+    "logs",
     "neptune",
     "opensearch",
     "rds",
