@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnResource, Stack, aws_iam, aws_s3
 
-from infra import console
 from infra.check import __main__ as check
 from infra.check import nag as nag_module
 from infra.check import tools
@@ -18,7 +17,8 @@ from infra.check.lint import lint
 from infra.check.nag import nag
 from infra.check.policies import example, parliament
 from infra.check.privileges import ROLES
-from infra.console import TEMPLATES
+from infra.console import templates as console
+from infra.console.templates import TEMPLATES
 from infra.cost import page
 from infra.guardrails import acknowledge
 
