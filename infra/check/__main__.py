@@ -18,7 +18,7 @@ from infra.check.policies import judge
 from infra.check.privileges import roles
 from infra.check.synthesis import CONTEXT, synthesise
 from infra.config import Config
-from infra.console import FOLDER, TEMPLATES, complaint, stack_of, stale, written_from
+from infra.console.templates import FOLDER, TEMPLATES, complaint, stack_of, stale, written_from
 from infra.cost import page
 from infra.cost.estimate import estimate
 
@@ -30,8 +30,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         app = App(outdir=folder, context=CONTEXT)
         stacks: dict[str, Stack] = {}
-        for kind, _ in TEMPLATES.values():
-            stacks[f"{kind.__name__}.template.json"] = kind(app, kind.__name__, Config())
+        for stack in TEMPLATES.values():
+            stacks[f"{stack.__name__}.template.json"] = stack(app, stack.__name__, Config())
         findings = synthesise(app)
         written = sorted(Path(folder).glob("*.template.json"))
         documents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in written}

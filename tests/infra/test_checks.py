@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnResource, Stack, aws_iam, aws_s3
 
-from infra import console
 from infra.check import __main__ as check
 from infra.check import synthesis, tools
 from infra.check.checkov import checkov
@@ -17,7 +16,8 @@ from infra.check.lint import lint
 from infra.check.policies import example, judge, overlap
 from infra.check.privileges import ROLES
 from infra.check.synthesis import CONTEXT, synthesise
-from infra.console import TEMPLATES
+from infra.console import templates as console
+from infra.console.templates import TEMPLATES
 from infra.cost import page
 from infra.guardrails import acknowledge
 

@@ -3,16 +3,15 @@
 import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, aws_ec2, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
+from infra import PROJECT
+from infra.constructs.logs import log_group
 from infra.guardrails import acknowledge
-from infra.logs import log_group
 
-PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / "lambda"
 
 
