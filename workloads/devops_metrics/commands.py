@@ -222,7 +222,8 @@ def detect(
 
     series = read_series(file, mapping, _fixed(dimension))
     table = find_incidents(series.hosts, Alarms() if alarms_per_day is None else Alarms(alarms_per_day))
-    counts = [count for signals in series.hosts.values() for count in signals.count() if count]
+    judged = [signals.drop(columns="responses", errors="ignore") for signals in series.hosts.values()]
+    counts = [count for signals in judged for count in signals.count() if count]
     shown: list[str | Table] = [] if table.empty else _shown(table)
     shown.append(
         f"incidents: {len(table):,} (hosts: {len(series.hosts):,}, signals: {len(counts):,}, lines: {series.lines:,})"

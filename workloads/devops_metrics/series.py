@@ -79,7 +79,8 @@ def read_series(path: Path, mapping: Path | None = None, fixed: Mapping[str, str
     table = table[[name for name, kind in schema.measures.items() if kind != "VARCHAR"]].astype(float)
     if "HTTP_Status" in table:
         status = table.pop("HTTP_Status")
-        table["errors"], table["responses"] = (status >= _FIRST_ERROR).astype(float), status.notna().astype(float)
+        if status.notna().any():
+            table["errors"], table["responses"] = (status >= _FIRST_ERROR).astype(float), status.notna().astype(float)
     table = table.rename(columns=names | _SIGNALS)
     keys = sorted(set(dimensions))
     hosts = dict(zip(keys, _host_names(schema.dimensions, keys), strict=True))

@@ -11,7 +11,7 @@ import pytest
 
 from contract.errors import InputError
 from workloads.__main__ import main
-from workloads.devops_metrics.anomalies import find_anomalies
+from workloads.devops_metrics.anomalies import find_anomalies, find_incidents
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.series import read_series
 from workloads.devops_metrics.settings import FleetSettings
@@ -184,6 +184,21 @@ def test_a_fleet_has_the_same_incidents_in_its_file_as_in_a_database(tmp_path: P
     pd.testing.assert_frame_equal(find_anomalies(pd.concat(frames, ignore_index=True)), asked)
 
 
+@pytest.mark.parametrize("name", ["Network_Throughput", "disk"])
+def test_traffic_in_whole_bytes_has_an_incident_when_it_is_ten_times_as_much(file: Path, name: str) -> None:
+    chance = np.random.default_rng(1)
+    values = np.zeros(4032, dtype=int)
+    for day in range(14):
+        for start in day * 288 + chance.integers(0, 280, 4):
+            values[start : start + 5] = chance.integers(950_000, 1_050_000, 5)
+    times = pd.date_range("2026-11-01", periods=4032, freq="5min")
+    pd.DataFrame({"timestamp": times, name: values}).to_csv(file, index=False)
+    assert find_incidents(read_series(file).hosts).empty
+    values[2500:2505] = 10_000_000
+    pd.DataFrame({"timestamp": times, name: values}).to_csv(file, index=False)
+    assert len(find_incidents(read_series(file).hosts)) == 1
+
+
 class TestCommand:
     @pytest.fixture
     def detect(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
@@ -217,6 +232,15 @@ class TestCommand:
             ("web-1", "value", "2026-11-11"),
         ]
         assert float(rows[0]["score"]) > float(rows[1]["score"]) > 2
+
+    def test_counts_no_signal_that_the_file_does_not_have(self, detect: Any, file: Path) -> None:
+        header = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
+        write(file, header, *(f"web-1,web,2026-11-28T10:{minute:02}:00Z,1,2,3," for minute in range(0, 60, 5)))
+        assert columns(file) == {"web-1": ["cpu", "memory", "throughput"]}
+        file.write_text(file.read_text().replace("1,2,3,", "1,2,3,200"))
+        assert columns(file) == {"web-1": ["cpu", "memory", "throughput", "errors", "responses"]}
+        _, out, _ = detect(file)
+        assert "signals: 4," in out  # how many responses there were is what errors are judged by
 
     def test_keeps_to_the_budget_that_is_given(self, detect: Any, spiky: Path) -> None:
         _, out, _ = detect(spiky, "--alarms-per-day", "0.05")
