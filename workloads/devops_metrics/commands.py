@@ -98,7 +98,7 @@ def ingest(  # noqa: PLR0917 - its options
     bad = quarantine or file.with_name(file.name + ".quarantine.csv")
     heartbeat = Heartbeat(stack, lambda text: typer.echo(text, err=True))
     with Quarantine(bad) as lines, progress("bytes") as bar:
-        task = bar.add_task(file.name, total=None if watch else file.stat().st_size)
+        task = bar.add_task(file.name, total=reader.size)
 
         def show(tally: Tally) -> None:
             heartbeat.beat(tally)
@@ -230,6 +230,8 @@ def detect(
     )
     if short := sum(count < LEAST_WINDOWS for count in counts):
         shown.append(f"signals with fewer than {LEAST_WINDOWS} values, too few to say what is usual: {short:,}")
+    for note in series.notes:
+        typer.echo(note, err=True)
     if series.faults:
         first = series.faults[0]
         typer.echo(
@@ -242,6 +244,7 @@ def detect(
         shown.append(f"{len(table):,} rows in {csv}")
     document = {"incidents": table.to_dict("records"), "hosts": len(series.hosts), "signals": len(counts)}
     document |= {"short_signals": short, "lines": series.lines, "lines_left_out": len(series.faults)}
+    document["notes"] = series.notes
     return Result(document, *shown)
 
 
