@@ -1,8 +1,6 @@
 """A signal to one process of a run stops all of them at the same batch, and the run continues as if undisturbed."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
