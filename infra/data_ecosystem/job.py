@@ -6,9 +6,9 @@ from aws_cdk import Aws, Fn, RemovalPolicy, Token, aws_batch, aws_ec2, aws_iam, 
 from constructs import Construct
 
 from contract.errors import InputError
-from infra.code import CodeBundle
+from infra.constructs.bundle import CodeBundle
+from infra.constructs.logs import log_group
 from infra.data_ecosystem.network import EcosystemNetwork
-from infra.logs import log_group
 from infra.parameters import only_if_given
 from infra.settings.data_ecosystem import DataEcosystemSettings
 

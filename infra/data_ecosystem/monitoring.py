@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_cdk import Aws, Stack, aws_batch, aws_cloudwatch, aws_events, aws_logs
 
-from infra.alerts import AlertTopic, alarm, delivery_alarm
+from infra.constructs.alerts import AlertTopic, alarm, delivery_alarm
 from infra.data_ecosystem.engines import Database, Graph, Search
 from infra.data_ecosystem.projections import Projections, Queues
 

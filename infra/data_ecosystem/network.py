@@ -3,8 +3,8 @@
 from aws_cdk import RemovalPolicy, Tags, aws_ec2
 from constructs import Construct
 
-from infra.logs import log_group
-from infra.reach import let_reach
+from infra.constructs.logs import log_group
+from infra.constructs.security_groups import let_reach
 
 HTTPS = 443
 

@@ -3,7 +3,7 @@
 from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_ec2, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
-from infra.functions import Function, InNetwork
+from infra.constructs.functions import Function, InNetwork
 from infra.guardrails import acknowledge
 from infra.parameters import text
 from infra.settings.data_ecosystem import DataEcosystemSettings
@@ -140,7 +140,6 @@ class Projections:
             permissions,
             {
                 "IAM5[Resource::*]": "The list of streams knows no resource.",
-                "IAM_RESOURCE_MISMATCH": "The ARN is the stream's, which is known when it is deployed.",
             },
         )
         self._queues.failed_batches.grant_send_messages(self.indexer)

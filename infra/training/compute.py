@@ -5,9 +5,9 @@ from typing import Any
 
 from aws_cdk import CfnCondition, CfnMapping, Fn, Stack, aws_batch, aws_ec2, aws_iam
 
+from infra.constructs.instances import instance_profile, launch_template
+from infra.constructs.network import Network
 from infra.guardrails import acknowledge
-from infra.instances import instance_profile, launch_template
-from infra.network import Network
 from infra.settings.training import MULTI_NODE_INSTANCES, TrainingSettings
 
 #: Why Batch lets a job wait, in its own words; a job that waits too long for one of them is cancelled.

@@ -7,7 +7,7 @@ from aws_cdk import Aws, Stack, aws_cloudwatch, aws_events
 
 from contract.metrics import Namespace, TrainingMetric
 from contract.workloads import TRAINING
-from infra.alerts import AlertTopic, alarm, delivery_alarm
+from infra.constructs.alerts import AlertTopic, alarm, delivery_alarm
 from infra.training.compute import Queues
 
 NO_PROGRESS_SECONDS = 1800  # of a job whose process still runs

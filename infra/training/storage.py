@@ -6,7 +6,7 @@ from typing import Any
 from aws_cdk import RemovalPolicy, aws_logs, aws_s3
 from constructs import Construct
 
-from infra.code import CodeBundle
+from infra.constructs.bundle import CodeBundle
 from infra.guardrails import acknowledge
 
 

@@ -1,18 +1,15 @@
 """The web application: who serves it, its database, its files, and what tells how it does."""
 
 from collections.abc import Callable
-from typing import Any
 
-from aws_cdk import Aws, CfnCondition, Fn, Stack, aws_ec2, aws_iam, aws_s3, aws_secretsmanager
+from aws_cdk import Aws, CfnCondition, Fn, aws_ec2, aws_iam, aws_s3, aws_secretsmanager
 from constructs import Construct
 
 from contract.metrics import Namespace
 from contract.stacks import WebAppOutput
-from infra.alerts import AlertTopic
-from infra.code import CodeBundle
-from infra.config import Config
-from infra.guardrails import acknowledge, data_policy
-from infra.logs import log_group
+from infra.constructs.bundle import CodeBundle
+from infra.constructs.logs import log_group
+from infra.guardrails import acknowledge
 from infra.parameters import given_or, is_chosen, only_if
 from infra.settings.web_app import WebAppSettings
 from infra.stack import GroundworkStack
@@ -27,13 +24,11 @@ class WebApp(GroundworkStack):
     """Three tiers: Apache and the application on EC2, MySQL on RDS, files in S3."""
 
     DESCRIPTION = "A web application: Apache on EC2, MySQL on RDS, files in S3, dashboard and alarms."
+    SECTION = "web_app"
+    settings: WebAppSettings
 
-    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
-        super().__init__(scope, name, config, **options)
-        self.settings = self.config.web_app
-        self.policy = data_policy(
-            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
-        )
+    def build(self) -> None:
+        """Make the network, the database, the servers and what watches them."""
         self.heading("The network: public subnets for instances, isolated ones for the database.")
         self.network = WebNetwork(self, "Network", self.settings, self.policy)
         self.heading("The database, and its password in a secret.")
@@ -48,8 +43,7 @@ class WebApp(GroundworkStack):
         self.launched, self.profile = self._template()
         address, metrics = self._servers()
         self.heading("Whom to tell, and when.")
-        topic = AlertTopic(self, "Topic", email=self.settings.email)
-        made = alarms(topic, self.settings, metrics, self.database.instance.ref)
+        made = alarms(self.topic, self.settings, metrics, self.database.instance.ref)
         board = dashboard(self, metrics, self.database.instance.ref)
 
         self.output(WebAppOutput.SITE_URL, f"https://{address}/", "Where the site is.")
@@ -63,7 +57,7 @@ class WebApp(GroundworkStack):
         )
         self.output(WebAppOutput.ASSETS_BUCKET_NAME, self.assets.bucket_name, "Holds posters and static files.")
         self.output(WebAppOutput.LOG_GROUP_NAME, self.logs.log_group_name, "Holds what the site and its instances log.")
-        self.output(WebAppOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
+        self.output_topic()
         self.output(WebAppOutput.DASHBOARD_NAME, board.dashboard_name, "The metrics in CloudWatch.")
         for alarm_name, each in made.items():
             self.output(f"{alarm_name}Name", each.ref, f"The alarm on {WATCHED[alarm_name]}.")

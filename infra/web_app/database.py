@@ -3,8 +3,8 @@
 from aws_cdk import RemovalPolicy, aws_ec2, aws_rds, aws_secretsmanager
 from constructs import Construct
 
+from infra.constructs.relational_database import Engine, RelationalDatabase
 from infra.guardrails import acknowledge, keep_what_it_needs
-from infra.relational_database import Engine, RelationalDatabase
 from infra.settings.web_app import WebAppSettings
 from infra.web_app.network import DATABASE_PORT, WebNetwork, connect, security_group
 

@@ -3,8 +3,8 @@
 from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2
 from constructs import Construct
 
+from infra.constructs.logs import log_group
 from infra.guardrails import acknowledge
-from infra.logs import log_group
 from infra.settings.web_app import WebAppSettings
 
 DATABASE_PORT = 3306

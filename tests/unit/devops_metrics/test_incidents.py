@@ -68,6 +68,7 @@ class TestNoIncident:
             lambda seed: noise(seed) + bursts(seed, a_day=3) / 25_000,
             lambda seed: noise(seed, 0.5) + 40 * (np.arange(len(TIMES)) % A_DAY < 6),  # every night
             lambda seed: pd.Series(np.random.default_rng(seed).poisson(2, len(TIMES)).astype(float), TIMES),
+            lambda seed: pd.Series(np.random.default_rng(seed).poisson(0.001, len(TIMES)).astype(float), TIMES),
             lambda _seed: pd.Series(7.0, TIMES),
             lambda _seed: pd.Series(0.0, TIMES),
         ],
@@ -80,6 +81,7 @@ class TestNoIncident:
             "jobs several times a day",
             "a nightly job",
             "counts",
+            "rare events",
             "constant",
             "nothing",
         ],

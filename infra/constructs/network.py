@@ -5,7 +5,7 @@ from functools import cached_property
 from aws_cdk import RemovalPolicy, aws_ec2, aws_logs
 from constructs import Construct, IDependable
 
-from infra.logs import log_group
+from infra.constructs.logs import log_group
 from infra.settings.network import NetworkSettings
 
 

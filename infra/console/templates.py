@@ -1,7 +1,7 @@
 """Writes `cloudformation/*.yaml`: the stacks for people who deploy from the console, from the same classes.
 
 Settings become parameters, which the console asks for under their headings. Nothing outside the file is needed: no
-bucket of the CDK, no asset. Run as `python -m infra.console`; with `--check` it compares and writes nothing.
+bucket of the CDK, no asset.
 """
 
 import argparse
@@ -13,27 +13,17 @@ from typing import Any
 
 from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, Stack, cx_api
 
+from infra import PROJECT
 from infra.config import Config
-from infra.data_ecosystem import DataEcosystem
-from infra.devops_metrics import DevOpsMetrics
-from infra.readable_yaml import as_yaml
-from infra.settings_table import with_tables
+from infra.console.readable_yaml import as_yaml
+from infra.console.settings_table import with_tables
 from infra.stack import GroundworkStack
-from infra.termination_alarm import TerminationAlarm
-from infra.training import Training
-from infra.web_app import WebApp
+from infra.stacks import STACKS
 
-PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / "cloudformation"
 PAGES = PROJECT / "docs" / "stacks"
-#: The stacks with a console template: file, class, and the name of their settings in `Config`.
-TEMPLATES: dict[str, tuple[type[GroundworkStack], str]] = {
-    "termination-alarm.yaml": (TerminationAlarm, "termination_alarm"),
-    "training.yaml": (Training, "training"),
-    "devops-metrics.yaml": (DevOpsMetrics, "devops_metrics"),
-    "data-ecosystem.yaml": (DataEcosystem, "data_ecosystem"),
-    "web-app.yaml": (WebApp, "web_app"),
-}
+#: The stacks by the file of their template.
+TEMPLATES: dict[str, type[GroundworkStack]] = {f"{stack.SECTION.replace('_', '-')}.yaml": stack for stack in STACKS}
 DIRECT_UPLOAD = 51_200  # bytes that CreateStack takes without S3
 HEADER = """\
 # {description}
@@ -134,11 +124,11 @@ def label(field: str) -> str:
 
 def stack_of(file: str) -> GroundworkStack:
     """The stack behind a console template, its settings being parameters; alone in an app."""
-    kind, settings = TEMPLATES[file]
+    kind = TEMPLATES[file]
     return kind(
         App(builtin_cloud_formation_validation=False),  # cfn-lint looks at them in `infra.check`
         kind.__name__,
-        lambda stack: with_parameters(stack, settings),
+        lambda stack: with_parameters(stack, kind.SECTION),
         synthesizer=BootstraplessSynthesizer(),
     )
 
@@ -153,13 +143,13 @@ def assembly_of(stack: Stack) -> cx_api.CloudAssembly:
 
 def render(file: str, stack: GroundworkStack) -> str:
     """The text of one console template, from the stack behind it."""
-    kind, settings = TEMPLATES[file]
-    template = assembly_of(stack).get_stack_by_name(kind.__name__).template
-    module = f"{settings}.py" if (PROJECT / "infra" / f"{settings}.py").exists() else f"{settings}/"
-    body = as_yaml(_named_by_stack(template, kind.__name__), titles(stack))
+    name = stack.stack_name
+    template = assembly_of(stack).get_stack_by_name(name).template
+    module = f"{stack.SECTION}.py" if (PROJECT / "infra" / f"{stack.SECTION}.py").exists() else f"{stack.SECTION}/"
+    body = as_yaml(_named_by_stack(template, name), titles(stack))
     # The console sends a large file through a bucket by itself; the command line must be told of one.
     bucket = "--s3-bucket YOUR-BUCKET " if len(body.encode()) > DIRECT_UPLOAD - len(HEADER) else ""
-    values = {"description": template["Description"], "file": file, "name": kind.__name__}
+    values = {"description": template["Description"], "file": file, "name": name}
     return HEADER.format(**values, module=module, bucket=bucket) + body
 
 
@@ -229,7 +219,3 @@ def main() -> int:
     return write_or_compare(
         "infra.console", main.__doc__, lambda: written_from({file: stack_of(file) for file in TEMPLATES})
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

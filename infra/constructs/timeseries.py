@@ -17,9 +17,9 @@ from aws_cdk import (
 )
 from constructs import Construct, IDependable
 
+from infra.constructs.security_groups import let_reach
 from infra.guardrails import acknowledge
 from infra.parameters import text
-from infra.reach import let_reach
 
 PORT = 8086
 #: Where Timestream for LiveAnalytics is offered (AWS General Reference, "Timestream endpoints and quotas").

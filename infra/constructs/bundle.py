@@ -5,12 +5,12 @@ the console's templates have it. Nothing is built with Docker.
 """
 
 from functools import cached_property
-from pathlib import Path
 
 from aws_cdk import Aws, CfnMapping, Fn, IgnoreMode, Stack, aws_iam, aws_s3_assets
 from constructs import Construct
 
-PROJECT = Path(__file__).parent.parent
+from infra import PROJECT
+
 PACKAGES = ("contract", "terminal", "workloads")  # what a container runs, and what that imports
 
 #: What a container runs first, part of the template: it fetches the bundle, whose `workloads.bootstrap` does the rest.

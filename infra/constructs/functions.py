@@ -3,16 +3,15 @@
 import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, aws_ec2, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
+from infra import PROJECT
+from infra.constructs.logs import log_group
 from infra.guardrails import acknowledge
-from infra.logs import log_group
 
-PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / "lambda"
 
 
@@ -149,7 +148,6 @@ class Function(aws_lambda.Function):
                     ("IAM5[Resource::*]", "IAM_RESOURCE_STAR", "CKV_AWS_111"),
                     "Lambda makes the interfaces, for the function, in subnets it is not told of; its code is denied.",
                 ),
-                "IAM_UNKNOWN_CONDITION_FOR_ACTION": "Lambda's documentation has it, to keep these calls from the code.",
             },
         )
         self.node.add_dependency(enter)
