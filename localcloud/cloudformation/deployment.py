@@ -129,7 +129,7 @@ class Deployment:
         verb = "CREATE" if self.stack.status in NEW else "UPDATE"
         self.stack.status = f"{verb}_IN_PROGRESS"
         try:
-            order = [name for name in templates.order(self.template["Resources"]) if self._wanted(name)]
+            order = [name for name in templates.order(self.template["Resources"]) if self.is_wanted(name)]
             for name in order:
                 self._converge(name)
             outputs, exports = self._outputs()
@@ -147,7 +147,8 @@ class Deployment:
         self.stack.__dict__["live"] = Live(kept, outputs, exports, _imports(self.template, self.map))
         set_status(self.stack, f"{verb}_COMPLETE")
 
-    def _wanted(self, name: str) -> bool:
+    def is_wanted(self, name: str) -> bool:
+        """Whether the template makes the resource: its condition holds, and its type means something here."""
         body = self.template["Resources"][name]
         condition = body.get("Condition")
         return body["Type"] not in WITHOUT_EFFECT and (not condition or self.map.lazy_condition_map[condition])
@@ -156,8 +157,8 @@ class Deployment:
         current = self.resources.get(name)
         body = self.template["Resources"][name]
         try:
-            wanted = self._resolve(name, body, current)
-            if current and _is_same(current, wanted):
+            wanted = self.resolve(name, body, current)
+            if current and is_same(current, wanted):
                 wanted.model = current.model
             else:
                 self._change(current, wanted)
@@ -166,9 +167,14 @@ class Deployment:
             add_event(self.stack, name, body["Type"], current, f"{'UPDATE' if current else 'CREATE'}_FAILED", problem)
             raise ValueError(f"{name} ({body['Type']}): {problem}") from error
         self.resources[name] = wanted
-        self.map._parsed_resources[name] = wanted  # noqa: SLF001 (where moto's functions look references up)
+        self.refer(name, wanted)
 
-    def _resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
+    def refer(self, name: str, resource: Any) -> None:
+        """Let others refer to a resource."""
+        self.map._parsed_resources[name] = resource  # noqa: SLF001 (where moto's functions look references up)
+
+    def resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
+        """The resource that the template wants, with the values of its properties."""
         _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
         declared = references.resolved(_without_nothing(resolved["Properties"]))
         if current and not _is_explicit(body["Type"], declared):
@@ -205,6 +211,7 @@ class Deployment:
             outputs.append(output)
             if "Export" in declared:
                 name = str(parsing.clean_json(declared["Export"]["Name"], self.map))
+                output.__dict__["export_name"] = name
                 exports.append(Export(self.stack.stack_id, name, output.value))
         _check_exports(self.backend, self.stack, exports)
         return outputs, exports
@@ -257,7 +264,7 @@ def must_replace(current: Resource, wanted: Resource) -> bool:
     )
 
 
-def _is_same(current: Resource, wanted: Resource) -> bool:
+def is_same(current: Resource, wanted: Resource) -> bool:
     """Whether nothing is to be done; a nested stack's template may have changed where its URL is."""
     before, after = ((one.cf_resource_type, one.declared) for one in (current, wanted))
     return before == after and not hasattr(current.model, "always_updated")

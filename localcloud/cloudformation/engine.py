@@ -11,10 +11,11 @@ from moto.cloudformation.parsing import ResourceMap
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudformation.utils import generate_changeset_id, generate_stack_id, validate_create_change_set
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
 from moto.ssm.models import ssm_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloudformation import templates
+from localcloud.cloudformation import changes, descriptions, functions, rules, templates  # noqa: F401 (functions installs itself)
 from localcloud.cloudformation.deployment import Deployment, delete_all, live, set_status, validate
 from localcloud.hooks import instead
 
@@ -74,6 +75,7 @@ def _parameters(template: dict[str, Any], values: Mapping[str, Any]) -> dict[str
         resolved[name] = value
     if unknown := set(values) - set(resolved):
         raise ValidationError(message=f"Parameters: [{', '.join(sorted(unknown))}] do not exist in the template")
+    rules.check(template.get("Rules") or {}, resolved)
     return resolved
 
 
@@ -114,6 +116,7 @@ def _update(
         raise ValidationError(self.name, message="No updates are to be performed.")
     with _operation(self):
         self.tags = self.tags if tags is None else tags
+        descriptions.changed(self)
         self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
         _deploy(self, template, body, parameters)
         self.role_arn = role_arn
@@ -181,10 +184,12 @@ def _delete_stack(_: Original, self: CloudFormationBackend, name_or_stack_id: st
     for stack in [s for s in list(self.stacks.values()) if name_or_stack_id in (s.name, s.stack_id)]:
         if stack.status == "DELETE_IN_PROGRESS":
             continue
+        descriptions.check_protection(stack)
         _wait_for_creation(stack)
         with _operation(stack, deleting=True):
             delete_all(stack)
         if stack.status == "DELETE_COMPLETE":
+            stack.__dict__["deletion_time"] = utcnow()
             self.change_sets = {key: found for key, found in self.change_sets.items() if found.stack is not stack}
             self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
 
@@ -230,6 +235,7 @@ def _create_change_set(_: Original, self: CloudFormationResponse) -> ActionResul
     url = request("TemplateURL")
     template = request("TemplateBody") or (self._get_stack_from_s3_url(url) if url else str(stack.template))
     body = templates.parse(template)
+    given = descriptions.acknowledged(self, body)
     validate(body)
     parameters = backend._resolve_update_parameters(stack, request("Parameters", []))  # noqa: SLF001
     tags = {tag["Key"]: tag["Value"] for tag in request("Tags", [])} or None
@@ -246,6 +252,8 @@ def _create_change_set(_: Original, self: CloudFormationResponse) -> ActionResul
         tags=stack.tags if tags is None else tags,
         role_arn=request("RoleARN"),
     )
+    change_set.__dict__["capabilities"] = given
+    change_set.__dict__["described_changes"] = changes.changes(stack, body, parameters)
     if kind == "UPDATE" and is_unchanged(stack, body, parameters, tags):
         change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", NO_CHANGES
     else:
@@ -300,7 +308,7 @@ def _change_set(self: CloudFormationResponse) -> ChangeSet:
 
 @instead(CloudFormationResponse, "describe_change_set")
 def _describe_change_set(_: Original, self: CloudFormationResponse) -> ActionResult:
-    return ActionResult(_change_set(self))
+    return descriptions.change_set(_change_set(self), values=bool(self._get_param("IncludePropertyValues")))
 
 
 @instead(CloudFormationResponse, "delete_change_set")
@@ -323,6 +331,7 @@ def _execute_change_set(_: Original, self: CloudFormationResponse) -> EmptyResul
             status = chosen.status if chosen.status == "FAILED" else chosen.execution_status
             raise InvalidChangeSetStatusError(f"{message}[{status}]")
         chosen.stack.tags = chosen.tags or {}
+        descriptions.changed(chosen.stack, chosen)
         _deploy(chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
         failed = "ROLLBACK" in chosen.stack.status
         chosen.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
@@ -332,12 +341,17 @@ def _execute_change_set(_: Original, self: CloudFormationResponse) -> EmptyResul
     return EmptyResult()
 
 
-def _outputs(self: Stack) -> list[dict[str, Any]]:
-    names = {export.value: export.name for export in live(self).exports}
-    return [
-        {"OutputKey": o.key, "OutputValue": o.value, "Description": o.description, "ExportName": names.get(o.value)}
-        for o in live(self).outputs
+def _outputs(self: Stack) -> list[dict[str, Any]] | None:
+    outputs = [
+        {
+            "OutputKey": output.key,
+            "OutputValue": output.value,
+            "Description": output.description,
+            "ExportName": output.__dict__.get("export_name"),
+        }
+        for output in live(self).outputs
     ]
+    return outputs or None
 
 
 def _parameter_list(self: Stack) -> list[dict[str, Any]]:

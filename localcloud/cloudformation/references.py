@@ -9,6 +9,8 @@ from typing import Any
 
 from localcloud.cloud.background import client
 
+#: CloudFormation's mark, in change sets, of a value that a new resource will have.
+KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 REFERENCE = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure|ssm):([^}]+)\}\}")
 SECRET = re.compile(r"(?P<secret>.+?)(:SecretString(:(?P<key>[^:]*)(:.*)?)?)?")
 
@@ -28,6 +30,8 @@ def resolved(value: Any) -> Any:
 
 def _looked_up(reference: re.Match[str]) -> str:
     service, place = reference.groups()
+    if place.startswith(KNOWN_AFTER_APPLY.rstrip("}")):
+        return reference[0]
     if service != "secretsmanager":
         name = place.split(":")[0]
         return str(client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])

@@ -16,11 +16,12 @@ from botocore.exceptions import ParamValidationError
 from moto.cloudformation.exceptions import ValidationError
 
 from localcloud.cloud.background import client
+from localcloud.cloudformation import loops
 
 PLACEHOLDER = re.compile(r"\$\{([^!}][^}]*)\}")
 FUNCTIONS = {
-    "And", "Base64", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join", "Not", "Or", "Select",
-    "Split", "Sub", "ToJsonString",
+    "And", "Base64", "Cidr", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join", "Length", "Not",
+    "Or", "Select", "Split", "Sub", "ToJsonString",
 }  # fmt: skip
 
 
@@ -63,10 +64,21 @@ def parse(text: str) -> dict[str, Any]:
             raise ValidationError(message=f"Template format error: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
         raise ValidationError(message="Template format error: At least one Resources member must be defined.")
-    body.pop("Rules", None)  # they check parameters together; the local cloud does not
+    body = loops.expanded(body)
+    for name, resource in body["Resources"].items():
+        if not isinstance(resource, dict) or "Type" not in resource:
+            message = f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member."
+            raise ValidationError(message=message)
     body["Conditions"] = _texts(body.get("Conditions") or {})
+    rules = body.pop("Rules", None)  # they have functions of their own
     normalised: dict[str, Any] = _normalised(body)
-    return normalised
+    return normalised | ({"Rules": rules} if rules else {})
+
+
+def transforms(template: dict[str, Any]) -> list[str]:
+    """The names of the macros that a template declares for the whole of it."""
+    declared = template.get("Transform") or []
+    return [str(name) for name in (declared if isinstance(declared, list) else [declared])]
 
 
 def read(url: str) -> str:
