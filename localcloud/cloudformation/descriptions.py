@@ -109,7 +109,11 @@ def change_set(described: ChangeSet, *, values: bool) -> ActionResult:
     """
     every: list[dict[str, Any]] = described.__dict__["described_changes"]
     given = described.__dict__["capabilities"]
-    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in described.parameters.items()]
+    declared = described.template_dict.get("Parameters") or {}
+    parameters = [
+        {"ParameterKey": key, "ParameterValue": "****" if _is_secret(declared.get(key, {})) else value}
+        for key, value in described.parameters.items()
+    ]
     tags = [{"Key": key, "Value": value} for key, value in (described.tags or {}).items()]
     return ActionResult(
         {
@@ -170,12 +174,16 @@ def _reasons(needed: list[str], identities: list[str]) -> dict[str, Any]:
     return {"Capabilities": needed, "CapabilitiesReason": reason}
 
 
+def _is_secret(declared: dict[str, Any]) -> bool:
+    return declared.get("NoEcho") in (True, "true")
+
+
 def _parameter(name: str, declared: dict[str, Any]) -> dict[str, Any]:
     allowed = declared.get("AllowedValues")
     described: dict[str, Any] = {
         "ParameterKey": name,
         "ParameterType": declared.get("Type", "String"),
-        "NoEcho": declared.get("NoEcho") in (True, "true"),
+        "NoEcho": _is_secret(declared),
         "ParameterConstraints": {"AllowedValues": [templates.text(value) for value in allowed]} if allowed else {},
     }
     if "Default" in declared:
@@ -193,7 +201,7 @@ def _validate_template(_: Any, self: CloudFormationResponse) -> ActionResult:
     parameters = [
         {
             "ParameterKey": name,
-            "NoEcho": declared.get("NoEcho") in (True, "true"),
+            "NoEcho": _is_secret(declared),
             **({"DefaultValue": templates.text(declared["Default"])} if "Default" in declared else {}),
             **({"Description": declared["Description"]} if "Description" in declared else {}),
         }

@@ -355,11 +355,21 @@ def _outputs(self: Stack) -> list[dict[str, Any]] | None:
 
 
 def _parameter_list(self: Stack) -> list[dict[str, Any]]:
-    values = self.resource_map.resolved_parameters
+    declared = self.template_dict.get("Parameters") or {}
     return [
-        {"ParameterKey": key, "ParameterValue": ",".join(value) if isinstance(value, list) else value}
-        for key, value in values.items()
+        _parameter(declared.get(key, {}), key, templates.text(value), self.parameters.get(key))
+        for key, value in self.resource_map.resolved_parameters.items()
     ]
+
+
+def _parameter(declared: dict[str, Any], key: str, value: str, given: Any) -> dict[str, Any]:
+    """A parameter as DescribeStacks shows it: secrets masked, and the name of SSM's beside its value."""
+    if declared.get("NoEcho") in (True, "true"):
+        return {"ParameterKey": key, "ParameterValue": "****"}
+    if str(declared.get("Type")).startswith(SSM_TYPE):
+        name = templates.text(declared.get("Default", "") if given is None else given)
+        return {"ParameterKey": key, "ParameterValue": name, "ResolvedValue": value}
+    return {"ParameterKey": key, "ParameterValue": value}
 
 
 # They must never create anything: the CDK describes stacks while they are being deployed.

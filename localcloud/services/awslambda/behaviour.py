@@ -24,12 +24,12 @@ from localcloud.cloud.account import ACCOUNT, REGION, environment
 from localcloud.cloud.background import background, endpoint, folder
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, instead
-from localcloud.services.awslambda import log_format
+from localcloud.services.awslambda import destinations, log_format
 from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.events.behaviour import deliver
 
 RUNTIME = str(Path(__file__).with_name("runtime.py"))
-RETRIES = 2
+ERROR = "x-amz-function-error"
 
 
 @after(LambdaFunction, "__init__")
@@ -175,16 +175,24 @@ def _invoke(  # noqa: PLR0917 (moto's parameters)
     if kind == "Event":
         background(_invoke_asynchronously, self.get_function(name, qualifier), body)
         return b""
-    return original(self, name, qualifier, body, headers, answer)
+    payload = original(self, name, qualifier, body, headers, answer)
+    if ERROR in answer:  # whatever the handler raised; "Handled" was a word of the first runtimes
+        answer[ERROR] = "Unhandled"
+    return payload
 
 
 def _invoke_asynchronously(fn: LambdaFunction, body: Any) -> None:
     """Retry a failing event as Lambda does, only sooner; then it goes where failures go."""
     event, request = json.loads(body or "{}"), str(uuid4())
-    for attempt in range(RETRIES + 1):
+    attempts = destinations.retries(fn) + 1
+    for attempt in range(attempts):
         time.sleep(retry_seconds() * attempt)
-        _, failed, _ = _run(fn, event, request)
+        result, failed, _ = _run(fn, event, request)
         if not failed:
+            destinations.send(fn, request, event, result, failed=False, attempts=attempt + 1)
             return
-    if dead_letter := fn.__dict__.get("dead_letter"):
-        deliver(dead_letter, json.dumps(event))
+    try:
+        destinations.send(fn, request, event, result, failed=True, attempts=attempts)
+    finally:
+        if dead_letter := fn.__dict__.get("dead_letter"):
+            deliver(dead_letter, json.dumps(event))

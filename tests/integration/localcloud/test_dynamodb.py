@@ -276,6 +276,20 @@ def test_an_item_that_an_update_creates_enters_the_stream_once_and_whole(table: 
     assert table.changes("created") == [("INSERT", None, table.key("created") | {"n": {"N": "1"}})]
 
 
+def test_an_item_that_stays_as_it_is_enters_no_stream(table: Table) -> None:
+    item = {"name": {"S": "same"}, "count": {"N": "1"}}
+    for _ in range(2):
+        table.client.put_item(TableName=table.name, Item=item)
+    table.client.update_item(
+        TableName=table.name,
+        Key={"name": {"S": "same"}},
+        UpdateExpression="SET #c = :one",
+        ExpressionAttributeNames={"#c": "count"},
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+    assert [event for event, *_ in table.told("same")] == ["INSERT"]
+
+
 def test_a_batch_with_a_wrong_item_writes_none(table: Table) -> None:
     puts = [{"PutRequest": {"Item": item}} for item in (table.key("batch"), {"other": {"S": "no key"}})]
     assert _code(lambda: table.client.batch_write_item(RequestItems={table.name: puts})) == "ValidationException"

@@ -260,3 +260,21 @@ def test_stack_policies_are_refused(cloud: LocalCloud, name: str) -> None:
     values(cloud, name, {})
     with pytest.raises(ClientError, match="stack policies are not supported"):
         cloud.client("cloudformation").set_stack_policy(StackName=name, StackPolicyBody="{}")
+
+
+def test_parameters_hide_secrets_and_show_where_values_are_from(cloud: LocalCloud, name: str) -> None:
+    parameter = f"/{name}"
+    cloud.client("ssm").put_parameter(Name=parameter, Value="one", Type="String")
+    body = {
+        "Parameters": {
+            "Secret": {"Type": "String", "NoEcho": True, "Default": "hush"},
+            "Shown": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": parameter},
+        },
+        "Resources": {"Topic": TOPIC},
+    }
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body))
+    assert cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Parameters"] == [
+        {"ParameterKey": "Secret", "ParameterValue": "****"},
+        {"ParameterKey": "Shown", "ParameterValue": parameter, "ResolvedValue": "one"},
+    ]
