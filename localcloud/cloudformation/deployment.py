@@ -15,7 +15,7 @@ from moto.cloudformation.models import CloudFormationBackend, Event, Stack, clou
 from moto.cloudformation.parsing import Export, Output, ResourceMap
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloudformation import references, schemas, templates
+from localcloud.cloudformation import custom, references, schemas, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,8 @@ def provider(kind: str) -> Any:
     Raises:
         ValidationError: Nobody knows the type; moto would skip it in silence.
     """
+    if kind.startswith(custom.PREFIX) or kind == custom.KIND:
+        return custom.CustomResource
     if kind in parsing.get_model_map():
         return parsing.get_model_map()[kind]
     raise ValidationError(message=f"Template format error: Unrecognized resource types: [{kind}]")

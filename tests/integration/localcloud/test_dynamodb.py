@@ -277,17 +277,15 @@ def test_an_item_that_an_update_creates_enters_the_stream_once_and_whole(table: 
 
 
 def test_an_item_that_stays_as_it_is_enters_no_stream(table: Table) -> None:
-    item = {"name": {"S": "same"}, "count": {"N": "1"}}
-    for _ in range(2):
-        table.client.put_item(TableName=table.name, Item=item)
+    table.put("same", n={"N": "1"})
+    table.put("same", n={"N": "1"})
     table.client.update_item(
         TableName=table.name,
-        Key={"name": {"S": "same"}},
-        UpdateExpression="SET #c = :one",
-        ExpressionAttributeNames={"#c": "count"},
-        ExpressionAttributeValues={":one": {"N": "1"}},
+        Key=table.key("same"),
+        UpdateExpression="SET n = :one",
+        ExpressionAttributeValues=ONE,
     )
-    assert [event for event, *_ in table.told("same")] == ["INSERT"]
+    assert [event for event, _, _ in table.changes("same")] == ["INSERT"]
 
 
 def test_a_batch_with_a_wrong_item_writes_none(table: Table) -> None:
