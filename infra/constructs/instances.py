@@ -11,10 +11,16 @@ from infra.guardrails import acknowledge
 def instance_profile(scope: Construct, name: str, *, purpose: str, managed_policy: str) -> aws_iam.InstanceProfile:
     """Make a role for instances, with the policy that AWS maintains for the agent that it runs on them.
 
-    profile = instance_profile(
-        self, "Instance", purpose="Lets Systems Manager reach the instances.",
-        managed_policy="AmazonSSMManagedInstanceCore",
-    )
+        profile = instance_profile(
+            self, "Instance", purpose="Lets Systems Manager reach the instances.",
+            managed_policy="AmazonSSMManagedInstanceCore",
+        )
+
+    Args:
+        scope: Where it stands.
+        name: What the names of its constructs begin with.
+        purpose: The role's description.
+        managed_policy: The name of AWS's policy.
     """
     role = aws_iam.Role(
         scope,
@@ -29,7 +35,14 @@ def instance_profile(scope: Construct, name: str, *, purpose: str, managed_polic
 
 
 def machine_image(scope: Construct, name: str) -> str:
-    """Return the image's id, which CloudFormation reads from the SSM parameter of that name at each deployment."""
+    """Return the image's id, which CloudFormation reads from the SSM parameter of that name at each deployment.
+
+        launch_template(self, "LaunchTemplate", volume_gib=8, image_id=machine_image(self, settings.machine_image))
+
+    Args:
+        scope: Where the parameter `MachineImage` stands.
+        name: The SSM parameter's name; in a console template, the parameter that the person fills in.
+    """
     if Token.is_unresolved(name):
         return name
     return CfnParameter(

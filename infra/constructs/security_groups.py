@@ -70,7 +70,18 @@ def let_out(
     port: int | None,
     description: str,
 ) -> aws_ec2.CfnSecurityGroupEgress:
-    """Let members of a group connect to others; the arguments are those of `let_in`, in the other direction."""
+    """Let members of a group connect to others.
+
+        let_out(self, "ToSource", jobs, "203.0.113.7/32", port=5432, description="The old database")
+
+    Args:
+        scope: Where the rule stands.
+        name: Its construct's name.
+        group: The group that is opened.
+        target: What its members reach: members of a group, or a network in CIDR notation.
+        port: The TCP port; `None` is every port of every protocol.
+        description: What the rule is for.
+    """
     peer: dict[str, Any] = (
         {"cidr_ip": target} if isinstance(target, str) else {"destination_security_group_id": target.security_group_id}
     )

@@ -53,9 +53,14 @@ class Place:
 
 
 def report_bucket(scope: Construct, *, days: int, policy: RemovalPolicy) -> aws_s3.Bucket:
-    """Make the bucket for what LiveAnalytics rejects late, and for InfluxDB's own logs, which keeps both for some days.
+    """Make the bucket for what LiveAnalytics rejects late, and for InfluxDB's own logs.
 
-    reports = report_bucket(self, days=90, policy=self.policy)
+        reports = report_bucket(self, days=90, policy=self.policy)
+
+    Args:
+        scope: Where it stands.
+        days: How long an object is kept.
+        policy: What becomes of the bucket when its stack goes.
     """
     bucket = private_bucket(
         scope,
