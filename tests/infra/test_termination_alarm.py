@@ -109,7 +109,7 @@ def test_functions_are_inline_and_told_what_they_need(template: Json, elsewhere:
     for name, folder in (("TerminationLogger", "termination_logger"), ("TerminationReport", "termination_report")):
         function = template["Resources"][name]["Properties"]
         assert function["Code"]["ZipFile"] == source(folder)
-        assert len(source.encode()) < INLINE_LIMIT
+        assert len(source(folder).encode()) < INLINE_LIMIT
         assert function["Runtime"] == "python3.14"
     told = elsewhere["Resources"]["TerminationLogger"]["Properties"]["Environment"]["Variables"]
     assert (told["WATCH"], told["COUNT_EXPECTED"]) == ("all", "true")

@@ -1,6 +1,6 @@
 """What happens to rentals, as it stands on the queue, in the graph and in the time series.
 
-The function `rental_projector` follows the same rules; what it computes as the workload does is in `contract/rentals.py`:
+The function `rental_projector` follows the same rules; what both compute is in `contract/rentals.py`:
 
 - In the graph `Customer.id` and `Movie.id` are texts, `RENTED.rentalId` is a whole number, `RENTED.at` as the event's.
 - A point of the time series has the dimensions `category` (as `category_dimension` writes it) and `store`, and the
