@@ -24,6 +24,7 @@ ROOMS = (
     "opensearch",
     "rds",
     "s3",
+    "servicequotas",
     "sns",
     "timestream",
     "timestreaminfluxdb",
