@@ -9,13 +9,13 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
-from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, Reservation
 from moto.ec2.models.internet_gateways import InternetGateway, InternetGatewayBackend
 from moto.ec2.models.vpcs import VPC, VPCBackend
 
 from contract.quotas import ADDRESSES, INTERNET_GATEWAYS, VPCS, Quota, vcpu_quota
 from localcloud.hooks import instead
+from localcloud.services.ec2.instance_types import vcpus
 from localcloud.services.servicequotas.behaviour import value
 
 
@@ -70,11 +70,6 @@ def _run_instances(
             raise _too_many_spot() if spot else _too_many_vcpus(limit)
     reservation: Reservation = original(self, image_id, count, *args, **kwargs)
     return reservation
-
-
-def vcpus(instance_type: str) -> int:
-    """Return the vCPUs of an instance type; 0 of one that EC2 does not have."""
-    return int(INSTANCE_TYPES.get(instance_type, {}).get("VCpuInfo", {}).get("DefaultVCpus", 0))
 
 
 def _spot(instance: Instance) -> bool:

@@ -1,3 +1,9 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.ec2 import behaviour, one_off, placement_groups, quotas  # noqa: F401 (importing installs it)
+from localcloud.services.ec2 import (  # noqa: F401 (importing installs it)
+    behaviour,
+    instance_types,
+    one_off,
+    placement_groups,
+    quotas,
+)

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import Any
 
-from moto.core.responses import ActionResult, PaginatedResult
+from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.rds.responses import RDSResponse
 
@@ -74,6 +74,13 @@ def _matching(engine: str, version: str | None) -> list[str]:
     return [known for known in versions(engine) if not version or known == version or known.startswith(f"{version}.")]
 
 
+def _page(self: RDSResponse, name: str, items: list[dict[str, Any]]) -> ActionResult:
+    """Return a page of a list; its marker is the number of items before the next one."""
+    start, size = int(self.params.get("Marker") or 0), int(self.params.get("MaxRecords") or 100)
+    more = {"Marker": str(start + size)} if len(items) > start + size else {}
+    return ActionResult({name: items[start : start + size], **more})
+
+
 def _describe_db_engine_versions(self: RDSResponse) -> ActionResult:
     wanted, version = self.params.get("Engine"), self.params.get("EngineVersion")
     engines = [wanted] if wanted else list(_FAMILIES)
@@ -92,7 +99,7 @@ def _describe_db_engine_versions(self: RDSResponse) -> ActionResult:
         described = [each for each in described if each["DBParameterGroupFamily"] == group]
     if self.params.get("DefaultOnly"):
         described = described[-1:]
-    return PaginatedResult({"DBEngineVersions": described})
+    return _page(self, "DBEngineVersions", described)
 
 
 @instead(RDSResponse, "describe_orderable_db_instance_options")
@@ -116,7 +123,7 @@ def _describe_orderable_db_instance_options(original: Any, self: RDSResponse) ->
         for name in classes(engine, self.region)
         if wanted in {None, name}
     ]
-    return PaginatedResult({"OrderableDBInstanceOptions": options})
+    return _page(self, "OrderableDBInstanceOptions", options)
 
 
 setattr(RDSResponse, "describe_db_engine_versions", _describe_db_engine_versions)  # noqa: B010
