@@ -43,9 +43,7 @@ ON_DEMAND = {
         5,
         "vCPUs of standard instances on demand",
     ),
-    "g": Quota(
-        "ec2", "L-DB2E81BA", "Running On-Demand G and VT instances", 0, "vCPUs of G and VT instances on demand"
-    ),
+    "g": Quota("ec2", "L-DB2E81BA", "Running On-Demand G and VT instances", 0, "vCPUs of G and VT instances on demand"),
     "p": Quota("ec2", "L-417A185B", "Running On-Demand P instances", 0, "vCPUs of P instances on demand"),
 }
 SPOT = {

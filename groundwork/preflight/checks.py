@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contract.errors import InputError
-from groundwork.preflight.account import NotPermittedError
+from workloads.account.reader import NotPermittedError
 from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from groundwork.preflight.account import Account
     from groundwork.preflight.template import Template
+    from workloads.account.reader import Account
 
 _REQUESTS_AT_ONCE = 8
 
@@ -115,8 +115,6 @@ class Questions:
     def _look_up(self, permission: str) -> None:
         if permission not in self._check.permissions:
             raise LookupError(f"{self._check.name} does not say that it needs {permission}")
-
-
 
 
 @dataclass(frozen=True)

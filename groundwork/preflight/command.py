@@ -39,8 +39,8 @@ def preflight(
         return Result({"permissions": actions}, *actions)
     config = settings(context)
 
-    from groundwork.preflight.account import Account  # noqa: PLC0415
     from infra.cost.page import templates  # noqa: PLC0415 - the CDK takes seconds to import
+    from workloads.account.reader import Account  # noqa: PLC0415
 
     account = Account()
     chosen = choose(templates(config), stacks or [])
@@ -48,7 +48,11 @@ def preflight(
     document = {"account": account.number, "region": account.region, "checks": findings}
     title = f"Account {account.number}, {account.region}"
     fails = list(dict.fromkeys(finding.stack for finding in findings if finding.result is Verdict.REFUSED))
-    ends = InputError(f"{', '.join(fails)}: A deployment would fail. Follow the way out of each refusal.") if fails else None
+    ends = (
+        InputError(f"{', '.join(fails)}: A deployment would fail. Follow the way out of each refusal.")
+        if fails
+        else None
+    )
     return Result(document, table(findings, title), ends=ends)
 
 
@@ -76,4 +80,6 @@ def table(findings: Sequence[Finding], title: str) -> Table:
     rows = [
         (finding.check, finding.stack, str(finding.result), finding.reason, finding.way_out) for finding in findings
     ]
-    return Table(["check", "stack", "result", "reason", "way out"], rows, keys=["check", "stack", "result"], title=title)
+    return Table(
+        ["check", "stack", "result", "reason", "way out"], rows, keys=["check", "stack", "result"], title=title
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from groundwork.preflight.checks import check, ok, refused
 from groundwork.preflight.network import zones_of
+from workloads.account.facts import PRIVATE_IMAGE, describe_type, image_is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from groundwork.preflight.template import Launch, Template
 
 _CHOSEN_BY_BATCH = ("optimal", "default_x86_64", "default_arm64")
-_PRIVATE_IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
-    r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
 
 
 def _offers(kind: str, account: Questions) -> set[str]:
@@ -88,8 +84,8 @@ def _machine_image(launch: Launch, account: Questions) -> Judgement:
             "Correct the setting machine_image; an image's id is another one in each region.",
         )
     (image,) = answer["Images"]
-    kind = account.find("ec2:DescribeInstanceTypes", InstanceTypes=[launch.types[0]]) if launch.types else None
-    fitting = kind["InstanceTypes"][0]["ProcessorInfo"]["SupportedArchitectures"] if kind else []
+    kind = describe_type(launch.types[0], account) if launch.types else None
+    fitting = kind["ProcessorInfo"]["SupportedArchitectures"] if kind else []
     if fitting and image["Architecture"] not in fitting:
         return refused(
             f"{launch.resource}: machine image {identifier} is for {image['Architecture']}, and {launch.types[0]} has "
@@ -102,18 +98,8 @@ def _machine_image(launch: Launch, account: Questions) -> Judgement:
 @check("container image", "ecr:DescribeImages")
 def container_images(stack: Template, account: Questions) -> Iterator[Judgement]:
     """Images in private registries of ECR exist; public ones are not asked for."""
-    for image in stack.identifiers(_PRIVATE_IMAGE.pattern):
-        name = _PRIVATE_IMAGE.fullmatch(image)
-        if name is None or name["region"] != account.region:
-            continue
-        wanted = {"imageDigest": name["digest"]} if name["digest"] else {"imageTag": name["tag"] or "latest"}
-        answer = account.find(
-            "ecr:DescribeImages",
-            registryId=name["account"],
-            repositoryName=name["repository"],
-            imageIds=[wanted],
-        )
-        if answer is None:
+    for image in stack.identifiers(PRIVATE_IMAGE.pattern):
+        if image_is_missing(image, account.region, account):
             yield refused(f"There is no image {image}.", "Push it, or correct the setting image or gpu_image.")
         else:
             yield ok(f"{image} exists.")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from groundwork.preflight.account import NotPermittedError
 from groundwork.preflight.checks import check, ok, refused
 from groundwork.preflight.network import zones_of
+from workloads.account.reader import NotPermittedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def engine_versions(stack: Template, account: Questions) -> Iterator[Judgement]:
         needed = fitting[-1]["DBParameterGroupFamily"]
         if family and family != needed:
             yield refused(
-                f"{resource.name}: its parameter group is of the family {family}, and {engine} {wanted} needs {needed}.",
+                f"{resource.name}: its parameter group is for {family}, and {engine} {wanted} needs one for {needed}.",
                 "Change version and family together in infra/.",
             )
         else:

@@ -38,7 +38,7 @@ def bootstrap(stack: Template, account: Questions) -> Iterator[Judgement]:
         yield refused(f"The bootstrap has version {version}, and the stack needs {least} or newer.", way_out)
         return
     bucket = f"cdk-{name.split('/')[2]}-assets-{account.number}-{account.region}"
-    if account.find("s3:ListBucket", Bucket=bucket) is None:
+    if account.find("s3:ListBucket", Bucket=bucket, MaxKeys=1) is None:
         yield refused(
             f"The bootstrap's bucket {bucket} does not exist.",
             f"Delete the stack CDKToolkit, and then: {way_out}",
@@ -75,15 +75,15 @@ def state(stack: Template, account: Questions) -> Iterator[Judgement]:
 @check("zones", "ec2:DescribeAvailabilityZones")
 def zones(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The region has the zones that the subnets of the stack are in."""
-    wanted = [zone for subnet in stack.resources("AWS::EC2::Subnet") if (zone := stack.zone({"Ref": subnet.name})) is not None]
+    wanted = [
+        zone for subnet in stack.resources("AWS::EC2::Subnet") if (zone := stack.zone({"Ref": subnet.name})) is not None
+    ]
     if not wanted:
         return
     there = account.zones
     missing = [zone for zone in wanted if isinstance(zone, str) and zone not in there]
     if missing:
-        yield refused(
-            f"There is no zone {missing[0]} in {account.region}.", f"Choose among {', '.join(there)}."
-        )
+        yield refused(f"There is no zone {missing[0]} in {account.region}.", f"Choose among {', '.join(there)}.")
         return
     number = max((zone for zone in wanted if isinstance(zone, int)), default=-1) + 1
     if number > len(there):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from groundwork.preflight.account import NotPermittedError
 from groundwork.preflight.checks import check, ok, refused
+from workloads.account.reader import NotPermittedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ class Named(NamedTuple):
 
 
 NAMED = {
-    "AWS::S3::Bucket": Named("BucketName", "s3:ListBucket", lambda name: {"Bucket": name}),
+    "AWS::S3::Bucket": Named("BucketName", "s3:ListBucket", lambda name: {"Bucket": name, "MaxKeys": 1}),
     "AWS::DynamoDB::Table": Named("TableName", "dynamodb:DescribeTable", lambda name: {"TableName": name}),
     "AWS::IAM::Role": Named("RoleName", "iam:GetRole", lambda name: {"RoleName": name}),
     "AWS::Lambda::Function": Named(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from groundwork.preflight.checks import check, ok, refused, warning
+from workloads.account.facts import WAY, describe_subnet, way_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from groundwork.preflight.checks import Judgement, Questions
     from groundwork.preflight.template import Template
 
-_ANYWHERE = "0.0.0.0/0"
 _ZONES_OF_A_DATABASE = 2
 
 
@@ -29,12 +29,6 @@ def zones_of(stack: Template, subnets: Iterable[Any], account: Questions) -> lis
         elif isinstance(subnet, str) and (existing := describe_subnet(subnet, account)):
             zones.add(existing["AvailabilityZone"])
     return sorted(zones)
-
-
-def describe_subnet(identifier: str, account: Questions) -> dict[str, Any] | None:
-    """Return what EC2 says about a subnet; None if there is none."""
-    answer = account.find("ec2:DescribeSubnets", SubnetIds=[identifier])
-    return answer["Subnets"][0] if answer and answer["Subnets"] else None
 
 
 @check("VPC", "ec2:DescribeVpcs")
@@ -59,7 +53,9 @@ def subnets(stack: Template, account: Questions) -> Iterator[Judgement]:
     if not wanted:
         return
     if missing := [identifier for identifier, subnet in wanted.items() if subnet is None]:
-        yield refused(f"There is no subnet {', '.join(missing)} in {account.region}.", "Correct the setting subnet_ids.")
+        yield refused(
+            f"There is no subnet {', '.join(missing)} in {account.region}.", "Correct the setting subnet_ids."
+        )
         return
     elsewhere = {
         identifier: subnet["VpcId"] for identifier, subnet in wanted.items() if subnet and subnet["VpcId"] not in vpcs
@@ -100,47 +96,12 @@ def security_groups(stack: Template, account: Questions) -> Iterator[Judgement]:
             yield ok(f"{identifier} exists.")
 
 
-@check("way to AWS", "ec2:DescribeSubnets", "ec2:DescribeRouteTables")
-def routes(stack: Template, account: Questions) -> Iterator[Judgement]:
+@check("way to AWS", *WAY)
+def ways(stack: Template, account: Questions) -> Iterator[Judgement]:
     """Instances in subnets that exist reach S3 and the registry of images from there."""
     for identifier in stack.subnets():
         subnet = describe_subnet(identifier, account)
         if subnet is None:
             continue
-        target = default_route(subnet, account)
-        if not target:
-            yield warning(
-                f"Subnet {identifier} has no route to the internet: what starts there reaches neither S3 nor a registry.",
-                "Add a route 0.0.0.0/0 to an internet gateway or a NAT gateway, or VPC endpoints for s3, ecr.api, "
-                "ecr.dkr, logs and ecs.",
-            )
-        elif target.startswith("igw-") and not subnet["MapPublicIpOnLaunch"]:
-            yield warning(
-                f"Subnet {identifier} gives instances no public address, which they need to use its internet gateway.",
-                f"aws ec2 modify-subnet-attribute --subnet-id {identifier} --map-public-ip-on-launch; or choose a subnet "
-                "behind a NAT gateway.",
-            )
-        else:
-            yield ok(f"{identifier}: by {target}.")
-
-
-def default_route(subnet: dict[str, Any], account: Questions) -> str:
-    """Return where a subnet sends what is for the internet; empty if nowhere."""
-    by_subnet = [{"Name": "association.subnet-id", "Values": [subnet["SubnetId"]]}]
-    tables = account.ask("ec2:DescribeRouteTables", Filters=by_subnet)["RouteTables"]
-    if not tables:
-        main = [
-            {"Name": "vpc-id", "Values": [subnet["VpcId"]]},
-            {"Name": "association.main", "Values": ["true"]},
-        ]
-        tables = account.ask("ec2:DescribeRouteTables", Filters=main)["RouteTables"]
-    for route in (route for table in tables for route in table["Routes"]):
-        if route.get("DestinationCidrBlock") == _ANYWHERE and route.get("State", "active") == "active":
-            return str(
-                route.get("GatewayId")
-                or route.get("NatGatewayId")
-                or route.get("TransitGatewayId")
-                or route.get("NetworkInterfaceId")
-                or ""
-            )
-    return ""
+        reason, way_out = way_problem(subnet, account)
+        yield warning(reason, way_out) if reason else ok(f"{identifier} has one.")

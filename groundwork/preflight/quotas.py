@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from contract.quotas import ADDRESSES, DATABASES, FARGATE, INTERNET_GATEWAYS, ON_DEMAND, VPCS, Quota, vcpu_quota
 from groundwork.preflight.checks import check, ok, refused, warning
+from workloads.account.facts import QUOTA, increase, quota_value, used_vcpus, vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,25 +14,7 @@ if TYPE_CHECKING:
     from groundwork.preflight.checks import Judgement, Questions
     from groundwork.preflight.template import Launch, Template
 
-_QUOTA = ("servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota")
 _STACK = "cloudformation:ListStackResources"
-
-
-def value(quota: Quota, account: Questions) -> float:
-    """Return a quota of the account; where Service Quotas knows no value of its own, AWS's default."""
-    names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
-    answer = account.find("servicequotas:GetServiceQuota", **names) or account.ask(
-        "servicequotas:GetAWSDefaultServiceQuota", **names
-    )
-    return float(answer["Quota"]["Value"])
-
-
-def increase(quota: Quota, wanted: int) -> str:
-    """Return how to ask AWS for more."""
-    return (
-        f"Ask for {wanted}: aws service-quotas request-service-quota-increase --service-code {quota.service} "
-        f"--quota-code {quota.code} --desired-value {wanted}"
-    )
 
 
 def _new(kind: str, stack: Template, account: Questions) -> int:
@@ -45,7 +28,7 @@ def _counted(quota: Quota, kind: str, there: int, stack: Template, account: Ques
     if not any(stack.resources(kind)):
         return
     adds, before = _new(kind, stack, account), sum(_new(kind, other, account) for other in stack.before)
-    limit = value(quota, account)
+    limit = quota_value(quota, account)
     total = there + before + adds
     used = f"{there} of {limit:g} are used" + (f", the stacks before it add {before}" if before else "")
     if adds and total > limit:
@@ -57,53 +40,32 @@ def _counted(quota: Quota, kind: str, there: int, stack: Template, account: Ques
         yield ok(f"{adds} more {quota.used_for}; {used}.")
 
 
-@check("quota of VPCs", "ec2:DescribeVpcs", _STACK, *_QUOTA)
+@check("quota of VPCs", "ec2:DescribeVpcs", _STACK, *QUOTA)
 def vpcs(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many VPCs as the stack adds."""
     there = len(account.ask("ec2:DescribeVpcs")["Vpcs"])
     yield from _counted(VPCS, "AWS::EC2::VPC", there, stack, account)
 
 
-@check("quota of internet gateways", "ec2:DescribeInternetGateways", _STACK, *_QUOTA)
+@check("quota of internet gateways", "ec2:DescribeInternetGateways", _STACK, *QUOTA)
 def internet_gateways(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many internet gateways as the stack adds."""
     there = len(account.ask("ec2:DescribeInternetGateways")["InternetGateways"])
     yield from _counted(INTERNET_GATEWAYS, "AWS::EC2::InternetGateway", there, stack, account)
 
 
-@check("quota of Elastic IPs", "ec2:DescribeAddresses", _STACK, *_QUOTA)
+@check("quota of Elastic IPs", "ec2:DescribeAddresses", _STACK, *QUOTA)
 def addresses(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many Elastic IP addresses as the stack adds."""
     there = len(account.ask("ec2:DescribeAddresses")["Addresses"])
     yield from _counted(ADDRESSES, "AWS::EC2::EIP", there, stack, account)
 
 
-@check("quota of databases", "rds:DescribeDBInstances", _STACK, *_QUOTA)
+@check("quota of databases", "rds:DescribeDBInstances", _STACK, *QUOTA)
 def databases(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many DB instances of RDS as the stack adds."""
     there = len(account.ask("rds:DescribeDBInstances")["DBInstances"])
     yield from _counted(DATABASES, "AWS::RDS::DBInstance", there, stack, account)
-
-
-def vcpus(kind: str, account: Questions) -> int:
-    """Return the vCPUs of an instance type; 0 of one that EC2 does not have."""
-    answer = account.find("ec2:DescribeInstanceTypes", InstanceTypes=[kind])
-    return int(answer["InstanceTypes"][0]["VCpuInfo"]["DefaultVCpus"]) if answer and answer["InstanceTypes"] else 0
-
-
-def _running(account: Questions) -> list[dict[str, Any]]:
-    states = {"Name": "instance-state-name", "Values": ["pending", "running"]}
-    reservations = account.ask("ec2:DescribeInstances", Filters=[states])["Reservations"]
-    return [instance for reservation in reservations for instance in reservation["Instances"]]
-
-
-def _used(quota: Quota, account: Questions) -> int:
-    """Return the vCPUs of running instances that count against a quota."""
-    return sum(
-        vcpus(instance["InstanceType"], account)
-        for instance in _running(account)
-        if vcpu_quota(instance["InstanceType"], spot=instance.get("InstanceLifecycle") == "spot") == quota
-    )
 
 
 def _started(quota: Quota, stack: Template, account: Questions) -> int:
@@ -117,14 +79,14 @@ def _started(quota: Quota, stack: Template, account: Questions) -> int:
     )
 
 
-@check("quota of vCPUs", "ec2:DescribeInstances", "ec2:DescribeInstanceTypes", _STACK, *_QUOTA)
+@check("quota of vCPUs", "ec2:DescribeInstances", "ec2:DescribeInstanceTypes", _STACK, *QUOTA)
 def instances(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may run the instances that start with the stack."""
     for quota in ON_DEMAND.values():
         adds = _started(quota, stack, account)
         if not adds:
             continue
-        there, limit = _used(quota, account), value(quota, account)
+        there, limit = used_vcpus(quota, account), quota_value(quota, account)
         before = sum(_started(quota, other, account) for other in stack.before)
         total = there + before + adds
         if total > limit:
@@ -136,7 +98,7 @@ def instances(stack: Template, account: Questions) -> Iterator[Judgement]:
             yield ok(f"{adds} more {quota.used_for}; {there + before} of {limit:g} are used.")
 
 
-@check("quota of vCPUs for jobs", "ec2:DescribeInstanceTypes", *_QUOTA)
+@check("quota of vCPUs for jobs", "ec2:DescribeInstanceTypes", *QUOTA)
 def jobs(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may run the instances that jobs start later."""
     for launch in stack.launches():
@@ -144,11 +106,11 @@ def jobs(stack: Template, account: Questions) -> Iterator[Judgement]:
         if not quota:
             continue
         wanted = launch.vcpus or vcpus(launch.types[0], account)
-        yield _later(launch, quota, wanted, value(quota, account))
+        yield _later(launch, quota, wanted, quota_value(quota, account))
     for resource in stack.resources("AWS::Batch::ComputeEnvironment"):
         compute = resource.properties["ComputeResources"]
         if compute["Type"] == "FARGATE":
-            wanted, limit = int(stack.text(compute["MaxvCpus"]) or 0), value(FARGATE, account)
+            wanted, limit = int(stack.text(compute["MaxvCpus"]) or 0), quota_value(FARGATE, account)
             if limit < wanted:
                 yield warning(
                     f"{resource.name} may use {wanted} {FARGATE.used_for}, and the quota is {limit:g}.",
@@ -159,8 +121,8 @@ def jobs(stack: Template, account: Questions) -> Iterator[Judgement]:
 def _later(launch: Launch, quota: Quota, wanted: int, limit: float) -> Judgement:
     if not limit:
         return warning(
-            f"{launch.resource} cannot start anything: the account may have no {quota.used_for}. The stack deploys, but "
-            "jobs stay in RUNNABLE.",
+            f"{launch.resource} cannot start anything: the account may have no {quota.used_for}. The stack deploys, "
+            "but jobs stay in RUNNABLE.",
             increase(quota, wanted),
         )
     if limit < wanted:

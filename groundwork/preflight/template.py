@@ -1,7 +1,7 @@
 """What a stack needs of an account, read from its template as `cdk synth` writes it.
 
-Only what the template says literally is read, and what its mappings and the defaults of its parameters say. What another
-resource of the stack provides is there by the time it is needed, so no check asks for it.
+Only what the template says literally is read, and what its mappings and the defaults of its parameters say. What
+another resource of the stack provides is there by the time it is needed, so no check asks for it.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ class Template:
         parameter = self._body.get("Parameters", {}).get("BootstrapVersion")
         if not parameter:
             return None
-        refused = re.findall(r'"(\d+)"', str(self._body.get("Rules", {}).get("CheckBootstrapVersion", {})).replace("'", '"'))
+        refused = re.findall(
+            r'"(\d+)"', str(self._body.get("Rules", {}).get("CheckBootstrapVersion", {})).replace("'", '"')
+        )
         return str(parameter["Default"]), max(map(int, refused), default=0) + 1
 
     def strings(self) -> Iterator[tuple[str, str]]:

@@ -64,7 +64,8 @@ def _run_instances(
         running = sum(
             vcpus(instance.instance_type)
             for instance in self.all_instances()
-            if instance.state in {"pending", "running"} and vcpu_quota(instance.instance_type, spot=_spot(instance)) == quota
+            if instance.state in {"pending", "running"}
+            and vcpu_quota(instance.instance_type, spot=_spot(instance)) == quota
         )
         if running + count * vcpus(kind) > limit:
             raise _too_many_spot() if spot else _too_many_vcpus(limit)

@@ -32,11 +32,9 @@ SERVICE_NAME_CONVERSION.update(NAMES)
 def _create_service_linked_role(
     original: Any, self: IAMBackend, service_name: str, description: str, suffix: str
 ) -> Role:
-    name = f"AWSServiceRoleFor{NAMES.get(service_name.split('.')[0], '')}"
+    name = f"AWSServiceRoleFor{NAMES.get(service_name.split('.', maxsplit=1)[0], '')}"
     if any(role.name == name for role in self.roles.values()):
-        raise InvalidInput(
-            f"Service role name {name} has been taken in this account, please try a different suffix."
-        )
+        raise InvalidInput(f"Service role name {name} has been taken in this account, please try a different suffix.")
     role: Role = original(self, service_name, description, suffix)
     return role
 

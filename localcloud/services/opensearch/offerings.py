@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlparse
 
 from moto.core.exceptions import JsonRESTError
+from moto.es.urls import url_paths
 from moto.iam.models import iam_backends
 from moto.opensearch.models import OpenSearchDomain, OpenSearchServiceBackend
 from moto.opensearch.responses import OpenSearchServiceResponse
-from moto.es.urls import url_paths
 
 from localcloud.cloud.account import ACCOUNT
 from localcloud.cloudformation.schemas import SCHEMAS
@@ -71,7 +71,11 @@ def _describe_instance_type_limits(self: OpenSearchServiceResponse) -> str:
 for _path, _name, _operation in (
     ("versions$", "list_versions", _list_versions),
     ("instanceTypeDetails/(?P<version>[^/]+)$", "list_instance_type_details", _list_instance_type_details),
-    ("instanceTypeLimits/(?P<version>[^/]+)/(?P<kind>[^/]+)$", "describe_instance_type_limits", _describe_instance_type_limits),
+    (
+        "instanceTypeLimits/(?P<version>[^/]+)/(?P<kind>[^/]+)$",
+        "describe_instance_type_limits",
+        _describe_instance_type_limits,
+    ),
 ):
     setattr(OpenSearchServiceResponse, _name, _operation)
     url_paths["{0}/2021-01-01/opensearch/" + _path] = OpenSearchServiceResponse.dispatch
@@ -83,8 +87,8 @@ def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any
     if (options.get("vpc_options") or {}).get("SubnetIds") and OPENSEARCH not in roles:
         raise JsonRESTError(
             "ValidationException",
-            "Before you can proceed, you must enable a service-linked role to give Amazon OpenSearch Service permissions "
-            "to access your VPC.",
+            "Before you can proceed, you must enable a service-linked role to give Amazon OpenSearch Service "
+            "permissions to access your VPC.",
         )
     made: OpenSearchDomain = original(self, **options)
     return made

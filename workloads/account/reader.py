@@ -7,7 +7,7 @@ import re
 import threading
 from concurrent.futures import Future
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from botocore import xform_name
@@ -21,7 +21,9 @@ Json = dict[str, Any]
 #: Services of boto3 whose name in IAM is another one.
 _SERVICES = {"es": "opensearch", "servicequotas": "service-quotas", "timestream": "timestream-write"}
 #: Permissions of IAM whose operation has another name.
-_OPERATIONS = {"s3:ListBucket": "HeadBucket", "lambda:GetFunctionConfiguration": "GetFunctionConfiguration"}
+_OPERATIONS = {"s3:ListBucket": "ListObjectsV2"}
+#: Answers of which only the first page is of interest.
+_FIRST_PAGE = {"s3:ListBucket"}
 _DENIED = re.compile("AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized")
 _ABSENT = re.compile(r"NotFound|NoSuch|NonExistent|NotExist|Malformed|^404$|InvalidType|InvalidInstanceType")
 _ABSENT_IN_WORDS = re.compile("does not exist|not found", re.IGNORECASE)
@@ -39,6 +41,16 @@ class NotPermittedError(InputError):
         self.permission = permission
 
 
+class Reader(Protocol):
+    """Answers questions about an account."""
+
+    def ask(self, permission: str, **parameters: Any) -> Json:
+        """Return the answer of an operation, as `Account.ask` does."""
+
+    def find(self, permission: str, **parameters: Any) -> Json | None:
+        """Return the answer of an operation about one thing, as `Account.find` does."""
+
+
 class Account:
     """An account in one region, with the credentials at hand.
 
@@ -54,7 +66,7 @@ class Account:
             InputError: There are no credentials or no region, or AWS does not accept them.
             UnavailableError: AWS cannot be reached, or the credentials have expired.
         """
-        self._session = session or boto3.Session()
+        self._session: Any = session or boto3.Session()
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._answers: dict[str, Future[Json]] = {}
@@ -63,7 +75,7 @@ class Account:
             self.region: str = self._client("ec2").meta.region_name
 
     def ask(self, permission: str, **parameters: Any) -> Json:
-        """Return the answer of an operation, with all of its pages.
+        """Return the answer of an operation, with all of its pages; of `s3:ListBucket`, the first.
 
         Args:
             permission: The operation by the permission that it needs, such as `ec2:DescribeVpcs`.
@@ -107,7 +119,7 @@ class Account:
         client = self._client(_SERVICES.get(service, service))
         name = xform_name(_OPERATIONS.get(permission, operation))
         try:
-            if client.can_paginate(name):
+            if client.can_paginate(name) and permission not in _FIRST_PAGE:
                 answer: Json = client.get_paginator(name).paginate(**parameters).build_full_result()
             else:
                 answer = getattr(client, name)(**parameters)
