@@ -10,6 +10,9 @@ from decimal import Decimal
 NO_CATEGORY = "none"
 """The category of a film that has none: a dimension may not be empty."""
 
+NOBODY = "0"
+"""The customer of a rental whose customer was erased: it counts in the time series, and is not in the graph."""
+
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 _BACKSLASHES = re.compile(r"\\+(?=[,= ]|$)")
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)

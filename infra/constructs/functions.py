@@ -134,7 +134,6 @@ class Function(aws_lambda.Function):
                     ("IAM5[Resource::*]", "IAM_RESOURCE_STAR", "CKV_AWS_111"),
                     "Lambda makes the interfaces, for the function, in subnets it is not told of; its code is denied.",
                 ),
-                "IAM_UNKNOWN_CONDITION_FOR_ACTION": "Lambda's documentation has it, to keep these calls from the code.",
             },
         )
         self.node.add_dependency(enter)

@@ -163,7 +163,6 @@ class DataEcosystem(GroundworkStack):
         self.queues.rentals.grant_send_messages(role)
         model = f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}::foundation-model/{settings.embedding_model}"
         role.add_to_policy(aws_iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[model]))
-        acknowledge(role, {"IAM_RESOURCE_MISMATCH": "The ARN is the model's, whose name is a setting."})
         search = f"{self.search.domain.attr_arn}/*"
         calls = [f"es:ESHttp{method}" for method in ("Get", "Head", "Post", "Put", "Delete")]
         role.add_to_policy(aws_iam.PolicyStatement(actions=calls, resources=[search]))

@@ -117,7 +117,6 @@ class Projections:
             permissions,
             {
                 "IAM5[Resource::*]": "The list of streams knows no resource.",
-                "IAM_RESOURCE_MISMATCH": "The ARN is the stream's, which is known when it is deployed.",
             },
         )
         self._queues.failed_batches.grant_send_messages(self.indexer)

@@ -1,9 +1,9 @@
 """Projects rentals from the queue into the graph (Neptune) and the time series (Timestream).
 
 Events may come twice, at any distance, so writing them twice changes nothing: a rental is one relationship, by its
-number, and one point, by its time. An erased customer leaves a mark with their number alone in the graph, and what
-comes late for them is not written. The queue keeps the order of each customer: behind an event that is to come again,
-those of the same customer are not tried either.
+number, and one point, by its time. An erased customer leaves a mark with only their number in the graph, and what
+comes late for them is counted in the time series only. The queue keeps the order of each customer: behind an event
+that is to come again, those of the same customer are not tried either.
 
 - Engine unreachable or throttled: the event comes again, up to ATTEMPTS times; then it is given up.
 - Not an event, or refused for good: given up at once.
@@ -28,7 +28,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.dead_letters import NotNowError, RefusedError, dead_letter, log_line
-from contract.rentals import category_dimension, cents, point_time
+from contract.rentals import NOBODY, category_dimension, cents, point_time
 from contract.services import passes
 from contract.timeseries import LINES_REFUSED, MEASURE_NAME, address, authorization, line, series
 
@@ -110,7 +110,8 @@ def project(event: Json) -> None:
     if event["type"] == "customer_erased":
         query(ERASE, customer=event["customer"])
     elif event["type"] == "rented":
-        query(RENT, **{name: event[name] for name in ("customer", "movie", "title", "rental", "at")})
+        if event["customer"] != NOBODY:
+            query(RENT, **{name: event[name] for name in ("customer", "movie", "title", "rental", "at")})
         if os.environ["ENGINE"] == "liveanalytics":
             write_record(event)
         else:

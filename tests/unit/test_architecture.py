@@ -78,6 +78,16 @@ def test_only_the_terminal_replaces_files() -> None:
     assert wrong == []
 
 
+def test_one_module_reads_delimited_text() -> None:
+    """What a run folder holds was written by the runtime itself."""
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "workloads").rglob("*.py")
+        if re.search(r"csv\.(reader|DictReader|Sniffer)\b|\bread_csv\b", path.read_text())
+    }
+    assert readers == {"workloads/delimited.py", "workloads/training/runtime/run_folder.py"}
+
+
 @pytest.mark.parametrize(
     ("maker", "module"),
     [
