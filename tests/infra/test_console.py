@@ -91,7 +91,7 @@ def test_policies_are_those_of_the_cdks_stack(file: str, template: Json, synthes
         for name, body in of_type(ours, kind)
         if name in template["Resources"]
     ]
-    assert policies
+    assert policies or not any(of_type(ours, "AWS::IAM::Role"))
     for name, body in policies:
         for mine, theirs in zip(
             body["Properties"]["PolicyDocument"]["Statement"],
