@@ -69,7 +69,7 @@ class Judge:
             run: Gives the precision.
         """
         recipe = Settings()
-        settings = {"architecture": recipe.architecture}
+        settings: dict[str, Any] = {"architecture": recipe.architecture}
         network = digit_classifier.build(**settings).to(images.device)
         steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)
         optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
