@@ -206,7 +206,7 @@ def compute_environment(values: Properties) -> Properties:
     try:
         found = iam.create_service_linked_role(AWSServiceName="batch.amazonaws.com")["Role"]
     except iam.exceptions.ClientError:
-        found = iam.get_role(RoleName="AWSServiceRoleForbatch")["Role"]
+        found = iam.get_role(RoleName="AWSServiceRoleForBatch")["Role"]
     return {**values, "serviceRole": found["Arn"]}
 
 
