@@ -63,9 +63,9 @@ def choose(templates: Mapping[str, Any], names: Sequence[str]) -> list[Template]
         InputError: There is no stack of a name.
     """
     from groundwork.preflight.template import Template  # noqa: PLC0415
-    from infra.console import TEMPLATES  # noqa: PLC0415
+    from infra.stacks import STACKS  # noqa: PLC0415
 
-    sections = {kind.__name__: section for kind, section in TEMPLATES.values()}
+    sections = {stack.__name__: stack.SECTION for stack in STACKS}
     if unknown := [name for name in names if name not in templates]:
         raise InputError(f"There is no stack {unknown[0]}. There are {', '.join(templates)}.")
     chosen: list[Template] = []

@@ -138,7 +138,7 @@ class Template:
 
     def launches(self) -> Iterator[Launch]:
         """Yield what starts instances: groups, single instances, compute environments, and launch templates of none."""
-        launched = set()
+        launched: set[str] = set()
         for resource in self.resources("AWS::EC2::Instance"):
             template = self._launch_template(resource, launched)
             subnets = (resource.properties["SubnetId"],) if "SubnetId" in resource.properties else ()

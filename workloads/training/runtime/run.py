@@ -9,6 +9,7 @@ import math
 import signal
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -16,6 +17,7 @@ import torch
 from contract.errors import UnavailableError
 from workloads.errors import Interrupted, NonFiniteLossError, TrainingStopped
 from workloads.training.runtime import device as devices
+from workloads.training.runtime.agreement import Agreement, Stop
 from workloads.training.runtime.checkpoint import Checkpoints
 from workloads.training.runtime.cloudwatch import CloudWatchMetrics
 from workloads.training.runtime.lock import Lock, lock
@@ -27,7 +29,7 @@ from workloads.training.runtime.strategy import Strategy
 from workloads.training.runtime.system import SystemMonitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -44,14 +46,18 @@ class Run:
     """One training run. A context manager, entered by `train`; model files only use it.
 
     At the end of every epoch it writes a row of history, sends metrics when asked to, stops on a loss that is not
-    finite, and writes a checkpoint. When the process is told to end (SIGTERM), or EC2 is about to take its spot
-    instance back, it writes a checkpoint after the batch. It holds the run's lock, so no other process writes the run.
+    finite, and writes a checkpoint. When a process of the run is told to end (SIGTERM), or EC2 is about to take its spot
+    instance back, all processes stop after the same batch, and the first one writes a checkpoint. It holds the run's
+    lock, so no other run writes there.
 
     Attributes:
         device: What to compute on.
         precision: `float32`, `bfloat16` or `float16`: what `autocast` computes in.
         history: One row an epoch: column to value; from the first epoch on, also after resuming.
         is_main: Whether this process writes files (with `ddp`, one of several does).
+        started: When the first attempt began; ISO 8601.
+        attempts: How many processes have worked on the run one after another, this one included. An attempt that
+            wrote no checkpoint does not count.
     """
 
     def __init__(
@@ -64,11 +70,16 @@ class Run:
         *,
         check_data: Callable[[str], None] = lambda _sha256: None,
     ) -> None:
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.attempts = 1
+        self._clock = time.perf_counter()
+        self._earlier_seconds = 0.0  # of earlier attempts
         self._workload = workload
         self._settings = settings
         self._options = options
         self._unit = unit
         self._strategy = Strategy.start(options.strategy, options.device)
+        self._agreement = Agreement(self._strategy)
         self.device = self._strategy.device
         self.precision = devices.choose_precision(options.precision, self.device)
         self.is_main = self._strategy.rank == 0
@@ -90,7 +101,8 @@ class Run:
         self._losses: dict[str, tuple[torch.Tensor, int]] = {}  # sum and count
         self._row: dict[str, float] = {}
         self._rows_seen = 0
-        self._started = 0.0
+        self._epoch_started = 0.0
+        self._earlier_epoch_seconds = 0.0  # that earlier attempts spent on the epoch under way
         self._stop_reason = ""
         self._told_to_end = ""  # by whom
         self._lock_lost = False
@@ -118,7 +130,6 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGTERM, self._previous_handler)
         torch.set_num_threads(self._threads)
         self._display.close()
         self._spot.stop()
@@ -128,6 +139,7 @@ class Run:
         if self._lock:
             self._lock.release()
         self._strategy.stop()
+        signal.signal(signal.SIGTERM, self._previous_handler)  # last: torchrun sends one to those that end last
 
     def say(self, text: str) -> None:
         """Tell the person who watches, in one line (once, however many processes there are)."""
@@ -161,6 +173,14 @@ class Run:
         self._data_sha256 = sha256
 
     @property
+    def seconds(self) -> float:
+        """How long the run has taken until now, over all its attempts.
+
+        What an attempt did after its last checkpoint is not included if it was killed.
+        """
+        return self._earlier_seconds + time.perf_counter() - self._clock
+
+    @property
     def data_sha256(self) -> str:
         """What `use_data` was told.
 
@@ -190,8 +210,11 @@ class Run:
             part.load_state_dict(state["parts"][name])
         self.history = state["history"]
         self._epoch, self._skip = state["epoch"], state["batch"]
-        self._losses = {name: (total.to(self.device), count) for name, (total, count) in state["losses"].items()}
+        self._losses = {name: (self._own(totals), count) for name, (totals, count) in state["losses"].items()}
         self._stop_reason = state["stop_reason"]
+        self.started, self.attempts = state.get("started", self.started), state.get("attempts", 0) + 1
+        self._earlier_seconds = state.get("seconds", 0.0)
+        self._rows_seen, self._earlier_epoch_seconds = state.get("rows_seen", 0), state.get("epoch_seconds", 0.0)
         if self._cloudwatch:
             self._cloudwatch.restore(state.get("unsent_metrics", []))
         place = f"epoch {self._epoch + 1}" + (f", batch {self._skip + 1}" if self._skip else "")
@@ -208,8 +231,8 @@ class Run:
         self._total = total
         while self._epoch < total and not self._stop_reason:
             seed_everything(self._settings.seed, self._strategy.rank, self._epoch)
-            self._row, self._rows_seen, self._batch = {}, 0, 0
-            self._started = time.perf_counter()
+            self._row, self._batch = {}, 0
+            self._epoch_started = time.perf_counter()
             yield self._epoch
             self._finish_epoch()
         if self._stop_reason:
@@ -238,7 +261,7 @@ class Run:
             yield self._strategy.share(rows).to(self.device)
             self._progressed = time.monotonic()
             self._display.batch_finished()
-            self._check_told()
+            self._check_told(self._agreement.after_batch(self._stop()))
         self._skip = 0
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -302,7 +325,7 @@ class Run:
 
     def _finish_epoch(self) -> None:
         self._check_finite(self._losses)
-        seconds = time.perf_counter() - self._started
+        seconds = self._epoch_seconds()
         row = {"epoch": float(self._epoch + 1)} | self._loss_means() | self._row
         row |= {"samples_per_second": self._rows_seen / seconds, "epoch_seconds": seconds}
         row |= self._monitor.averages()
@@ -313,9 +336,17 @@ class Run:
         self.history.append(row)
         self._display.epoch_finished(row, self._total, self._unit)
         self._epoch += 1
-        self._losses = {}
-        self._save(batch=0)
-        self._check_told()
+        self._losses, self._rows_seen, self._earlier_epoch_seconds = {}, 0, 0.0
+        self._save(batch=0, losses={})
+        self._check_told(self._agreement.now(self._stop()))
+
+    def _epoch_seconds(self) -> float:
+        return self._earlier_epoch_seconds + time.perf_counter() - self._epoch_started
+
+    def _own(self, totals: torch.Tensor) -> torch.Tensor:
+        """This process's sum of a loss from those of all processes; their mean, if there were more or fewer then."""
+        own = totals[self._strategy.rank] if totals.shape == (self._strategy.processes,) else totals.mean()
+        return own.to(self.device)
 
     def _loss_means(self) -> dict[str, float]:
         return {name: float(self._strategy.mean(total / count)) for name, (total, count) in self._losses.items()}
@@ -336,15 +367,21 @@ class Run:
                 + " A lower learning rate often helps."
             )
 
-    def _save(self, batch: int) -> None:
+    def _save(self, batch: int, losses: Mapping[str, tuple[torch.Tensor, int]]) -> None:
+        """Write a checkpoint; losses are the sums of each process [processes] and the counts of the unfinished epoch."""
         if not self.is_main:
             return
         state = {
             "unsent_metrics": self._cloudwatch.pending() if self._cloudwatch else [],
             "parts": {name: part.state_dict() for name, part in self._parts.items()},
             "history": self.history,
-            "losses": dict(self._losses) if batch else {},
+            "losses": losses,
             "stop_reason": self._stop_reason,
+            "started": self.started,
+            "attempts": self.attempts,
+            "seconds": self.seconds,
+            "rows_seen": self._rows_seen,
+            "epoch_seconds": self._epoch_seconds() if batch else 0.0,
         }
         try:
             self._checkpoints.save(self._epoch, batch, state)
@@ -371,26 +408,34 @@ class Run:
     def _lose_lock(self) -> None:
         self._lock_lost = True
 
-    def _check_told(self) -> None:
-        """End after this batch, where somebody has said so.
+    def _stop(self) -> Stop:
+        return Stop(told=bool(self._told_to_end), lock_lost=self._lock_lost)
+
+    def _check_told(self, stop: Stop) -> None:
+        """End after this batch, where the processes have agreed on it.
 
         Raises:
-            Interrupted: The machine is going away.
+            Interrupted: The machine of a process is going away.
             TrainingStopped: The run belongs to another process now.
         """
-        if self._lock_lost:
+        if stop.lock_lost:
             raise TrainingStopped(
                 f"{self._output}: Another process has taken over this run, because this one was cut off for too long."
             )
-        if not self._told_to_end:
+        if not stop.told:
             return
         batch = self._batch if self._losses else 0
-        if batch:
-            self._check_finite(self._losses)
-            self._save(batch)
+        try:
+            if batch:
+                self._check_finite(self._losses)
+                by_rank = self._strategy.by_rank
+                self._save(batch, {name: (by_rank(total), count) for name, (total, count) in self._losses.items()})
+        finally:
+            # Nobody ends before the checkpoint is written: torchrun kills the others 30 s after the first has ended.
+            reasons = self._strategy.texts(self._told_to_end)
         newest = self._checkpoints.newest()
         where = f"A checkpoint is at {newest}." if newest else "No checkpoint was written."
-        interrupted = Interrupted(f"The run was told to end ({self._told_to_end}). {where}")
+        interrupted = Interrupted(f"The run was told to end ({next(filter(None, reasons))}). {where}")
         if newest:
             interrupted.advice = "The same command continues from it."
         raise interrupted

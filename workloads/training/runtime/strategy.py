@@ -71,7 +71,8 @@ class Strategy:
                     f"--strategy ddp: There are more processes than the {torch.cuda.device_count()} GPUs here."
                 )
             torch.cuda.set_device(chosen)
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        # What the processes agree on lies on the CPU, so that no process waits for its GPU to read it.
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
         return cls(chosen, distributed.get_rank(), distributed.get_world_size())
 
     def stop(self) -> None:
@@ -108,3 +109,27 @@ class Strategy:
         total = values.clone()
         distributed.all_reduce(total)
         return total / self.processes
+
+    def largest(self, *values: float) -> list[float]:
+        """The largest of each value over all processes. All of them must call it at the same point."""
+        if self.processes == 1:
+            return list(values)
+        largest = torch.tensor(values, dtype=torch.float64)
+        distributed.all_reduce(largest, distributed.ReduceOp.MAX)
+        return [float(value) for value in largest]
+
+    def texts(self, text: str) -> list[str]:
+        """The texts of all processes, by rank. All of them must call it at the same point."""
+        if self.processes == 1:
+            return [text]
+        texts = [""] * self.processes
+        distributed.all_gather_object(texts, text)
+        return texts
+
+    def by_rank(self, value: torch.Tensor) -> torch.Tensor:
+        """A scalar of every process, by rank [processes]. All of them must call it at the same point."""
+        if self.processes == 1:
+            return value[None]
+        values = [torch.empty_like(value) for _ in range(self.processes)]
+        distributed.all_gather(values, value)
+        return torch.stack(values)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +57,6 @@ def train(
         TrainingStopped: The loss became NaN, or the process was told to end.
     """
     target = locate(output)
-    started, clock = datetime.now(UTC), time.perf_counter()
     with Run(name, settings, options, target, workload.unit, check_data=check_data) as run:
         results = workload.fit(settings, through_cache(locate(data)), run)
         facts = {
@@ -68,8 +65,9 @@ def train(
             "options": options.model_dump(mode="json"),
             "seed": settings.seed,
             "data": {"uri": data, "sha256": run.data_sha256},
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - clock, 3),
+            "started": run.started,
+            "seconds": round(run.seconds, 3),
+            "attempts": run.attempts,
             "epochs": len(run.history),
             "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES},
             "machine": _machine(run),
