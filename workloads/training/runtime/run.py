@@ -46,9 +46,9 @@ class Run:
     """One training run. A context manager, entered by `train`; model files only use it.
 
     At the end of every epoch it writes a row of history, sends metrics when asked to, stops on a loss that is not
-    finite, and writes a checkpoint. When a process of the run is told to end (SIGTERM), or EC2 is about to take its spot
-    instance back, all processes stop after the same batch, and the first one writes a checkpoint. It holds the run's
-    lock, so no other run writes there.
+    finite, and writes a checkpoint. When a process of the run is told to end (SIGTERM), or EC2 is about to take its
+    spot instance back, all processes stop after the same batch, and the first one writes a checkpoint. It holds the
+    run's lock, so no other run writes there.
 
     Attributes:
         device: What to compute on.
@@ -368,7 +368,12 @@ class Run:
             )
 
     def _save(self, batch: int, losses: Mapping[str, tuple[torch.Tensor, int]]) -> None:
-        """Write a checkpoint; losses are the sums of each process [processes] and the counts of the unfinished epoch."""
+        """Write a checkpoint.
+
+        Args:
+            batch: How many batches of the epoch are finished; 0 if the epoch before has ended.
+            losses: Of the unfinished epoch, the sums of each process [processes] and the count.
+        """
         if not self.is_main:
             return
         state = {
