@@ -1,17 +1,22 @@
 """Projects rentals from the queue into the graph (Neptune) and the time series (Timestream).
 
 Events may come twice, at any distance, so writing them twice changes nothing: a rental is one relationship, by its
-number, and one point, by its time. An erased customer leaves a mark with their number alone in the graph, and what
-comes late for them is not written. The queue keeps the order of each customer: behind an event that is to come again,
-those of the same customer are not tried either.
+number, and one point, by its time. An erased customer leaves only a mark with their number in the graph, and what
+comes late for them is not written. The queue keeps the order of each customer: while an event has to come again,
+later events of the same customer are not tried.
 
-- Engine unreachable or throttled: the event comes again, up to ATTEMPTS times; then it is given up.
-- Not an event, or refused for good: given up at once.
+- An engine cannot be reached or is throttled: the event comes again. After ATTEMPTS attempts it is given up. Attempts
+  are counted in the table of dead letters: the queue's own count also grows while an event waits behind another. From
+  the second receipt on they are counted beforehand, so that an event that ends its run is given up as well.
+- It is not an event, or an engine refuses it for good: it is given up at once.
+- The time left may not suffice for another event: the rest of the batch comes again without an attempt.
 
-What is given up goes to the table of dead letters, with its reason and the message.
+What is given up goes to the table of dead letters, with its reason and the message. If the table cannot be written,
+the event comes again.
 """
 
 import base64
+import http.client
 import json
 import os
 import re
@@ -28,6 +33,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from contract.projections import CONNECT_SECONDS, MESSAGE_SECONDS, READ_SECONDS, REQUEST_SECONDS
 
 ATTEMPTS = int(os.environ["ATTEMPTS"])
 DATABASE, TABLE = os.environ["DATABASE"], os.environ["TABLE"]
@@ -48,7 +55,8 @@ ERASE = "MERGE (:ErasedCustomer {id: $customer}) WITH 1 AS one MATCH (c:Customer
 
 Json = dict[str, Any]
 
-config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+# One attempt: what fails comes again from the queue.
+config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
 neptune: Any = boto3.client("neptunedata", endpoint_url=os.environ["GRAPH_ENDPOINT"], config=config)
 trusted = ssl.create_default_context()
 
@@ -67,29 +75,43 @@ class NotNowError(Exception):
     """An engine that cannot be reached or takes nothing at present."""
 
 
-def handler(event: Json, _context: Any) -> Json:
-    """Project a batch; tell which messages are to come again."""
+def handler(event: Json, context: Any) -> Json:
+    """Project a batch; report which messages have to come again."""
     again: list[str] = []
-    waiting: set[str] = set()  # customers, behind whose event the others wait
+    waiting: set[str] = set()  # customers with an event that comes again
     for message in event["Records"]:
         group = message["attributes"].get("MessageGroupId", "")
-        reason = ""
-        if group not in waiting:
-            try:
-                project(read(message["body"]))
-                continue
-            except RefusedError as error:
-                give_up(message, str(error))
-                continue
-            except NotNowError as error:
-                reason = str(error)
-                if int(message["attributes"]["ApproximateReceiveCount"]) >= ATTEMPTS:
-                    give_up(message, f"after {ATTEMPTS} attempts: {reason}")
-                    continue
-        waiting.add(group)
-        again.append(message["messageId"])
-        print(json.dumps({"event": "again", "message": message["messageId"], "reason": reason or "behind another"}))
+        if context.get_remaining_time_in_millis() < MESSAGE_SECONDS * 1000:
+            reason = "no time left"
+        elif group in waiting:
+            reason = "behind another"
+        else:
+            reason = attempt(message)
+        if reason:
+            waiting.add(group)
+            again.append(message["messageId"])
+            print(json.dumps({"event": "again", "message": message["messageId"], "reason": reason}))
     return {"batchItemFailures": [{"itemIdentifier": identity} for identity in again]}
+
+
+def attempt(message: Json) -> str:
+    """Project a message, or give it up; return why it has to come again, or nothing."""
+    attempts = 0
+    try:
+        if int(message["attributes"]["ApproximateReceiveCount"]) > 1 and (attempts := count(message)) > ATTEMPTS:
+            give_up(message, f"after {ATTEMPTS} attempts: the function ended before it could say why")
+            return ""
+        try:
+            project(read(message["body"]))
+        except RefusedError as error:
+            give_up(message, str(error))
+        except NotNowError as error:
+            if (attempts or count(message)) < ATTEMPTS:
+                return str(error)
+            give_up(message, f"after {ATTEMPTS} attempts: {error}")
+    except NotNowError as error:  # the table of dead letters cannot be written
+        return str(error)
+    return ""
 
 
 def read(body: str) -> Json:
@@ -194,12 +216,12 @@ def write_line(event: Json) -> None:
     url = f"{scheme}://{host}:{port or 8086}/write?" + urllib.parse.urlencode({"db": DATABASE, "precision": "ns"})
     request = urllib.request.Request(url, line.encode(), {"Authorization": authorization()})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=20, context=trusted):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS / 2, context=trusted):  # noqa: S310
             return
     except urllib.error.HTTPError as error:
         reason = f"InfluxDB answered {error.code}: {error.read()[:500].decode(errors='replace')}"
         raise (RefusedError if error.code in (400, 413, 422) else NotNowError)(reason) from error
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise NotNowError(f"InfluxDB cannot be reached: {error}") from error
 
 
@@ -215,6 +237,18 @@ def authorization() -> str:
     return "Basic " + base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
 
 
+def count(message: Json) -> int:
+    """Count an attempt to project a message; return how many there were."""
+    update = {
+        "TableName": os.environ["DEAD_LETTERS"],
+        "Key": {"Source": {"S": "rental_projector attempts"}, "Id": {"S": message["messageId"]}},
+        "UpdateExpression": "ADD Attempts :one SET ExpiresAt = :expires",
+        "ExpressionAttributeValues": {":one": {"N": "1"}, ":expires": {"N": str(int(time.time()) + KEEP_SECONDS)}},
+        "ReturnValues": "UPDATED_NEW",
+    }
+    return int(in_table(client("dynamodb").update_item, update)["Attributes"]["Attempts"]["N"])
+
+
 def give_up(message: Json, reason: str) -> None:
     """Keep a message that will not be projected, and say so; an alarm counts these lines."""
     record = {"body": message["body"], "group": message["attributes"].get("MessageGroupId", "")}
@@ -222,8 +256,16 @@ def give_up(message: Json, reason: str) -> None:
         "Source": {"S": "rental_projector"},
         "Id": {"S": message["messageId"]},
         "Reason": {"S": reason[:2000]},
-        "Record": {"S": json.dumps(record)},
+        "Record": {"S": json.dumps(record, ensure_ascii=False)},
         "ExpiresAt": {"N": str(int(time.time()) + KEEP_SECONDS)},
     }
-    client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
+    in_table(client("dynamodb").put_item, {"TableName": os.environ["DEAD_LETTERS"], "Item": item})
     print(json.dumps({"event": "dead-letter", "reason": reason[:500], "message": message["messageId"]}))
+
+
+def in_table(call: Any, arguments: Json) -> Json:
+    """Write to the table of dead letters, or say that it cannot be written now."""
+    try:
+        return dict(call(**arguments))
+    except (BotoCoreError, ClientError) as error:
+        raise NotNowError(f"the table of dead letters cannot be written: {error}") from error
