@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import math
 import os
 import re
@@ -26,6 +27,9 @@ _BATCH_BYTES = 8 << 20
 _LONGEST_LINE = 1 << 20  # bytes
 _LONGEST_VALUE = 2048  # bytes of a dimension's value: LiveAnalytics' limit
 _FUTURE = 15 * 60 * 10**6  # microseconds; LiveAnalytics takes no later time, and a later one is a wrong clock anyway
+_POLL_SECONDS = 0.5  # how often a followed file is looked at
+_GRACE_SECONDS = 2.0  # how long a file that was replaced must stay as it is until nobody is taken to write to it
+_TAIL_BYTES = 256  # of what was read last: a file in which they stand elsewhere, or nowhere, was cut
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?", re.ASCII)
 
@@ -60,7 +64,9 @@ class Reader:
     Args:
         path: The file; UTF-8, with or without byte order mark, separated by commas.
         schema: What its columns mean.
-        follow: Wait for more at the end of the file, as `tail -F` does, until `stop` says so.
+        follow: Wait for more at the end of the file, as `tail -F` does, until `stop` says so. A file that was replaced
+            is read on until a while passes in which nobody writes to it. Of a file that was copied and cut, the rest of
+            the copy is read, if it lies in the same folder and its name begins in the same way.
         stop: Asked at the end of the file.
 
     Raises:
@@ -78,6 +84,7 @@ class Reader:
         self._microseconds = lru_cache(maxsize=4096)(times.microseconds)  # the rows of a moment stand together
         self._check = lru_cache(maxsize=4096)(self._check_dimensions)  # and a fleet has few of them
         self._parsers = [(name, _PARSERS[kind]) for name, kind in schema.measures.items()]
+        self._was_cut = False
         with self._open() as file:
             self._header = file.readline(_LONGEST_LINE)
         self._positions = self._read_header()
@@ -96,14 +103,21 @@ class Reader:
             with Repeats() as repeats:
                 while True:
                     yield from self._to_the_end(file, size, repeats)
+                    tail = _tail(file)
                     if not self._follow or self._stop():
                         return
-                    time.sleep(0.5)
-                    if self._replaced(file):
-                        yield from self._to_the_end(file, size, repeats, complete=True)
-                        file.close()
-                        file = self._open()
-                        repeats.begin_another_file()
+                    time.sleep(_POLL_SECONDS)
+                    # A file that was cut may have grown again beyond where it was read.
+                    self._was_cut = _tail(file) != tail or os.fstat(file.fileno()).st_size < file.tell()
+                    if self._was_cut:
+                        yield from self._rest_of_copy(file.tell(), tail, size, repeats)
+                    elif self._is_replaced(file):
+                        yield from self._to_the_last_line(file, size, repeats)
+                    else:
+                        continue
+                    file.close()
+                    file = self._open()
+                    repeats.begin_another_file()
         finally:
             file.close()
 
@@ -117,10 +131,7 @@ class Reader:
         """What there is of a file by now; all of it, once nothing more will be `complete`d."""
         complete = complete or not self._follow
         if file.tell() == 0:
-            self._number = 0
-            if (header := self._line(file, complete=complete)) not in (None, self._header):
-                self._header = header or b""
-                self._positions = self._read_header()
+            self._begin(file, complete=complete)
         rows, faults, read = list[Row](), list[Fault](), 0
         while (raw := self._line(file, complete=complete)) is not None:
             parsed = self._parse(raw, time.time_ns() // 1000 + _FUTURE) if raw.strip() else None
@@ -134,6 +145,43 @@ class Reader:
                 rows, faults, read = [], [], 0
         if rows or faults or self._follow:
             yield _batch(rows, faults, repeats, file.tell())
+
+    def _to_the_last_line(self, file: BinaryIO, size: int, repeats: Repeats) -> Iterator[Batch]:
+        """What is still written to a file that was replaced, by those who have not noticed yet."""
+        read = -1
+        while file.tell() != read and not self._stop():
+            read = file.tell()
+            time.sleep(_GRACE_SECONDS)
+            yield from self._to_the_end(file, size, repeats)
+        yield from self._to_the_end(file, size, repeats, complete=True)
+
+    def _rest_of_copy(self, position: int, tail: bytes, size: int, repeats: Repeats) -> Iterator[Batch]:
+        """What was written to a file before it was copied and cut, and had not been read."""
+        for path in self._path.parent.glob(f"{glob.escape(self._path.stem)}*"):
+            if not (path.is_file() and os.access(path, os.R_OK)):
+                continue
+            with path.open("rb") as copy:
+                copy.seek(position)
+                if tail and _tail(copy) == tail:
+                    yield from self._to_the_end(copy, size, repeats, complete=True)
+                    return
+
+    def _begin(self, file: BinaryIO, *, complete: bool) -> None:
+        """Read the header of a file. One that was cut may go on without: who writes to it has written one already."""
+        self._number, former = 0, self._header
+        header = self._line(file, complete=complete)
+        if header in (None, former):
+            return
+        try:
+            self._header = header or b""
+            self._positions = self._read_header()
+        except InputError:
+            if not self._was_cut:
+                raise
+            self._header = former
+            self._positions = self._read_header()
+            file.seek(0)
+            self._number = 0
 
     def _line(self, file: BinaryIO, *, complete: bool) -> bytes | None:
         """The next line; None at the end, and before a line that is still being written to a file that grows."""
@@ -151,14 +199,14 @@ class Reader:
         self._number += 1
         return raw
 
-    def _replaced(self, file: BinaryIO) -> bool:
-        """Whether the path names another file by now, or the file was cut (log rotation)."""
+    def _is_replaced(self, file: BinaryIO) -> bool:
+        """Whether the path names another file by now."""
         try:
             now = self._path.stat()
         except FileNotFoundError:
             return False
         then = os.fstat(file.fileno())
-        return now.st_ino != then.st_ino or now.st_size < file.tell()
+        return (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino)
 
     def _read_header(self) -> list[int]:
         raw = self._header
@@ -217,6 +265,12 @@ class Reader:
                 raise ValueError(f"{name}: holds a control character")
             if len(value.encode()) > _LONGEST_VALUE:
                 raise ValueError(f"{name}: longer than {_LONGEST_VALUE:,} bytes")
+
+
+def _tail(file: BinaryIO) -> bytes:
+    """The bytes of a file before its position, as they are now."""
+    start = max(0, file.tell() - _TAIL_BYTES)
+    return os.pread(file.fileno(), file.tell() - start, start)
 
 
 def _batch(rows: list[Row], faults: list[Fault], repeats: Repeats, position: int) -> Batch:
