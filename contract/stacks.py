@@ -13,11 +13,16 @@ class StackName(StrEnum):
     WEB_APP = "WebApp"
 
 
+class AlertedOutput(StrEnum):
+    """What every stack with alarms publishes."""
+
+    TOPIC_ARN = "TopicArn"
+
+
 class TerminationAlarmOutput(StrEnum):
-    """What the stack TerminationAlarm publishes."""
+    """What the stack TerminationAlarm publishes, beside `AlertedOutput`."""
 
     AUTO_SCALING_GROUP_NAME = "AutoScalingGroupName"
-    TOPIC_ARN = "TopicArn"
     LOG_GROUP_NAME = "LogGroupName"
     FUNCTION_NAME = "FunctionName"
     ALARM_NAME = "AlarmName"
@@ -27,7 +32,7 @@ class TerminationAlarmOutput(StrEnum):
 
 
 class TrainingOutput(StrEnum):
-    """What the stack Training publishes, beside the job definitions (see `contract.workloads`)."""
+    """What the stack Training publishes, beside `AlertedOutput` and the job definitions (see `contract.workloads`)."""
 
     DATA_BUCKET_NAME = "DataBucketName"
     ARTIFACT_BUCKET_NAME = "ArtifactBucketName"
@@ -36,13 +41,12 @@ class TrainingOutput(StrEnum):
     MULTI_NODE_QUEUE_ARN = "MultiNodeQueueArn"
     PREDICT_JOB_DEFINITION_ARN = "PredictJobDefinitionArn"
     LAUNCH_TEMPLATE_ID = "LaunchTemplateId"
-    TOPIC_ARN = "TopicArn"
     DASHBOARD_NAME = "DashboardName"
     LOG_GROUP_NAME = "LogGroupName"
 
 
 class WebAppOutput(StrEnum):
-    """What the stack WebApp publishes."""
+    """What the stack WebApp publishes, beside `AlertedOutput`."""
 
     SITE_URL = "SiteUrl"
     DATABASE_ENDPOINT = "DatabaseEndpoint"
@@ -51,12 +55,11 @@ class WebAppOutput(StrEnum):
     SESSION_SECRET_ARN = "SessionSecretArn"
     ASSETS_BUCKET_NAME = "AssetsBucketName"
     LOG_GROUP_NAME = "LogGroupName"
-    TOPIC_ARN = "TopicArn"
     DASHBOARD_NAME = "DashboardName"
 
 
 class DataEcosystemOutput(StrEnum):
-    """What the stack DataEcosystem publishes, beside `TimeSeriesOutput`."""
+    """What the stack DataEcosystem publishes, beside `AlertedOutput` and `TimeSeriesOutput`."""
 
     MOVIES_TABLE_NAME = "MoviesTableName"
     DEAD_LETTERS_TABLE_NAME = "DeadLettersTableName"
@@ -70,16 +73,14 @@ class DataEcosystemOutput(StrEnum):
     JOB_QUEUE_ARN = "JobQueueArn"
     JOB_DEFINITION_ARN = "JobDefinitionArn"
     LOG_GROUP_NAME = "LogGroupName"
-    TOPIC_ARN = "TopicArn"
     DASHBOARD_NAME = "DashboardName"
 
 
 class DevOpsMetricsOutput(StrEnum):
-    """What the stack DevOpsMetrics publishes, beside `TimeSeriesOutput`."""
+    """What the stack DevOpsMetrics publishes, beside `AlertedOutput` and `TimeSeriesOutput`."""
 
     INGESTION_POLICY_ARN = "IngestionPolicyArn"
     REPORT_BUCKET_NAME = "ReportBucketName"
-    TOPIC_ARN = "TopicArn"
     REJECTED_ALARM_NAME = "RejectedAlarmName"
     SILENCE_ALARM_NAME = "SilenceAlarmName"
     DASHBOARD_NAME = "DashboardName"

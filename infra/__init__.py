@@ -1,1 +1,17 @@
-"""The stacks: AWS infrastructure as code, from one configuration."""
+"""The stacks: AWS infrastructure as code, from one configuration.
+
+stacks        the list of them; each is a module or a folder beside it
+stack         the base of every stack
+config        all settings; each is described in `settings/`
+constructs/   what several stacks are built from
+console/      the same stacks as templates for the CloudFormation console, and the tables of settings in the docs
+check/        what is checked in every template
+cost/         what every stack costs
+updates/      what a change of code or settings replaces in a deployed stack
+removal       how a stack is removed; `commands` has the commands `groundwork cost` and `groundwork destroy`
+"""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+"""The project's folder."""

@@ -1,12 +1,8 @@
 """A budget over the whole account: AWS writes before a month costs more than somebody wants to pay."""
 
-from collections.abc import Callable
-from typing import Any
+from aws_cdk import aws_budgets
 
-from aws_cdk import Stack, aws_budgets
-from constructs import Construct
-
-from infra.config import Config
+from infra.settings.budget import BudgetSettings
 from infra.stack import GroundworkStack
 
 #: When AWS writes: type of the figure, and percent of the limit.
@@ -17,10 +13,11 @@ class Budget(GroundworkStack):
     """The budget; in the app only if `budget.limit_usd` is set."""
 
     DESCRIPTION = "A budget over the account's costs of a month, with e-mails before it is spent."
+    SECTION = "budget"
+    settings: BudgetSettings
 
-    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
-        super().__init__(scope, name, config, **options)
-        settings = self.config.budget
+    def build(self) -> None:
+        """Make the budget."""
         budget = aws_budgets.CfnBudget
         made = budget(
             self,
@@ -28,7 +25,7 @@ class Budget(GroundworkStack):
             budget=budget.BudgetDataProperty(
                 budget_type="COST",
                 time_unit="MONTHLY",
-                budget_limit=budget.SpendProperty(amount=settings.limit_usd, unit="USD"),
+                budget_limit=budget.SpendProperty(amount=self.settings.limit_usd, unit="USD"),
             ),
             notifications_with_subscribers=[
                 budget.NotificationWithSubscribersProperty(
@@ -38,7 +35,7 @@ class Budget(GroundworkStack):
                         threshold=percent,
                         threshold_type="PERCENTAGE",
                     ),
-                    subscribers=[budget.SubscriberProperty(subscription_type="EMAIL", address=settings.email)],
+                    subscribers=[budget.SubscriberProperty(subscription_type="EMAIL", address=self.settings.email)],
                 )
                 for kind, percent in THRESHOLDS
             ],

@@ -134,10 +134,10 @@ def destroy(
     """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
     config, given = settings(context), pairs(context)
 
-    from infra.console import TEMPLATES  # noqa: PLC0415 - the CDK takes seconds to import
-    from infra.removal import Deployed  # noqa: PLC0415
+    from infra.removal import Deployed  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.stacks import STACKS  # noqa: PLC0415
 
-    sections = {kind.__name__: section for kind, section in TEMPLATES.values()}
+    sections = {kind.__name__: kind.SECTION for kind in STACKS}
     if stack not in sections:
         raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
     section = sections[stack]

@@ -1,7 +1,7 @@
 """Every setting of every stack, read from the CDK's context.
 
 Each setting is described once, in `infra.settings`. The CDK reads the settings from its context, the console's
-templates ask for them as parameters (`infra.console`), and the documentation lists them (`infra.settings_table`).
+templates ask for them as parameters, and the documentation lists them (`infra.console`).
 """
 
 from __future__ import annotations

@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from aws_cdk import Aws, CfnCondition, Duration, Fn, Stack, aws_cloudwatch, aws_iam
-from constructs import Construct
+from aws_cdk import Aws, CfnCondition, Duration, Fn, aws_cloudwatch, aws_iam
 
 from contract.metrics import IngestionMetric, Namespace
 from contract.stacks import DevOpsMetricsOutput, TimeSeriesOutput
-from infra.alerts import AlertTopic, alarm
-from infra.config import Config
-from infra.guardrails import acknowledge, data_policy, keep_what_it_needs
-from infra.network import Network
+from infra.constructs.alerts import alarm
+from infra.constructs.network import Network
+from infra.constructs.permissions import put_metrics
+from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, report_bucket
+from infra.guardrails import acknowledge, keep_what_it_needs
 from infra.parameters import is_chosen, only_if
+from infra.settings.devops_metrics import DevOpsMetricsSettings
 from infra.stack import GroundworkStack
-from infra.timeseries import InfluxDB, LiveAnalytics, Place, report_bucket
 
 DATABASE, TABLE = "devops", "metrics"
 
@@ -41,21 +40,18 @@ class DevOpsMetrics(GroundworkStack):
     """The database, who may write to it, and what tells when nobody does."""
 
     DESCRIPTION = "A time series database for monitoring data: Timestream for InfluxDB or for LiveAnalytics."
+    SECTION = "devops_metrics"
+    settings: DevOpsMetricsSettings
 
-    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
-        super().__init__(scope, name, config, **options)
-        self.settings = self.config.devops_metrics
-        self.policy = data_policy(
-            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
-        )
+    def build(self) -> None:
+        """Make the engine that is chosen, its alarms and its dashboard."""
         self.heading("Records that LiveAnalytics rejects late, and InfluxDB's own logs.")
         self.reports = report_bucket(self, days=self.settings.report_days, policy=self.policy)
         influxdb, other = is_chosen(self, self.settings.engine, "influxdb")
         engines = [self._engine(influxdb, self._influxdb), self._engine(other, self._liveanalytics)]
         database, table, policy = (_of_the_chosen(engines, part) for part in ("database", "table", "policy"))
         self.heading("Whom to tell, and when: rejected rows, and silence.")
-        topic = AlertTopic(self, "Topic", email=self.settings.email)
-        rejected, silence = self._alarms(topic)
+        rejected, silence = self._alarms()
         self.heading("What was written and rejected, at a glance.")
         dashboard = self._dashboard()
 
@@ -70,9 +66,7 @@ class DevOpsMetrics(GroundworkStack):
             self.reports.bucket_name,
             "Holds rejected records and InfluxDB's logs.",
         )
-        self.output(
-            DevOpsMetricsOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
-        )
+        self.output_topic()
         self.output(DevOpsMetricsOutput.REJECTED_ALARM_NAME, rejected.ref, "The alarm on rejected rows.")
         self.output(DevOpsMetricsOutput.SILENCE_ALARM_NAME, silence.ref, "The alarm on silence.")
         self.output(DevOpsMetricsOutput.DASHBOARD_NAME, dashboard.dashboard_name, "The metrics in CloudWatch.")
@@ -93,11 +87,7 @@ class DevOpsMetrics(GroundworkStack):
         policy = aws_iam.ManagedPolicy(self, name, description="Writes monitoring data, and asks for it.")
         policy.add_statements(
             aws_iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Aws.STACK_ID]),
-            aws_iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.DEVOPS_METRICS}},
-            ),
+            put_metrics(Namespace.DEVOPS_METRICS),
             *(aws_iam.PolicyStatement(actions=actions, resources=[arn]) for arn, actions in permissions.items()),
         )
         acknowledge(
@@ -154,11 +144,11 @@ class DevOpsMetrics(GroundworkStack):
         }
         return Engine(made.database, made.table, self._ingestion("LiveAnalyticsIngestion", permissions))
 
-    def _alarms(self, topic: AlertTopic) -> tuple[aws_cloudwatch.CfnAlarm, aws_cloudwatch.CfnAlarm]:
+    def _alarms(self) -> tuple[aws_cloudwatch.CfnAlarm, aws_cloudwatch.CfnAlarm]:
         """Both watch what `groundwork devops-metrics ingest` sends, so they are the same for either engine."""
         stack = {"Stack": Aws.STACK_NAME}
         rejected = alarm(
-            topic,
+            self.topic,
             "RejectedRows",
             what_to_do="Rows could not be written. Read the quarantine file beside the ingested one: it has the line "
             "number and the reason of each. Mend the source or the mapping file, and ingest again: nothing doubles.",
@@ -167,7 +157,7 @@ class DevOpsMetrics(GroundworkStack):
             dimensions=stack,
         )
         silence = alarm(
-            topic,
+            self.topic,
             "Silence",
             what_to_do="No row was written for a while. Is ingestion running, does its source still grow, and can it "
             "reach the database? It prints what it cannot do.",

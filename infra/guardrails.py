@@ -14,7 +14,7 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
     Args:
         construct: where the finding is.
         reasons: why each finding is no fault, by rule: cdk-nag's AwsSolutions rules with their detail where they have
-            one (`IAM5[Resource::*]`), checkov's (`CKV_AWS_18`), parliament's (`IAM_RESOURCE_STAR`).
+            one (`IAM5[Resource::*]`), checkov's (`CKV_AWS_18`), those of `infra.check.policies` (`IAM_RESOURCE_STAR`).
     """
     for rule, reason in reasons.items():
         if rule.startswith(_TEMPLATE_RULES):

@@ -1,14 +1,19 @@
-"""The base of every stack: readable logical ids, parts with headings, outputs that say what they are."""
+"""The base of every stack: its settings, its policy for data, its alarms' topic, readable logical ids, headings."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar
 
 import jsii
-from aws_cdk import Aspects, CfnElement, CfnOutput, IAspect, Stack
+from aws_cdk import Aspects, CfnElement, CfnOutput, IAspect, RemovalPolicy, Stack
 from constructs import Construct, IConstruct
 
+from contract.stacks import AlertedOutput
 from infra.config import Config
+from infra.constructs.alerts import AlertTopic
+from infra.guardrails import data_policy
 
 
 @jsii.implements(IAspect)
@@ -23,19 +28,38 @@ class ReadableIds:
         """Name a construct of the tree, if it is an element of the template and not an output, which has its name."""
         if isinstance(node, CfnElement) and not isinstance(node, CfnOutput):
             _, *steps = node.node.path.split("/")
-            told = "".join(step for step in steps if step not in ("Resource", "Default"))
-            node.override_logical_id(re.sub(r"\W", "", told))
+            logical_id = "".join(step for step in steps if step not in ("Resource", "Default"))
+            node.override_logical_id(re.sub(r"\W", "", logical_id))
 
 
 class GroundworkStack(Stack):
     """A stack whose template a person can read.
 
+    A stack names itself and its settings, and says in `build` what it consists of:
+
+        class Shop(GroundworkStack):
+            DESCRIPTION = "A shop, and an alarm that says when it is closed."
+            SECTION = "shop"
+            settings: ShopSettings
+
+            def build(self) -> None:
+                self.heading("Where orders wait.")
+                orders = private_queue(self, "Orders", policy=self.policy)
+                ...
+                self.output(ShopOutput.ORDERS_URL, orders.queue_url, "Orders go here.")
+                self.output_topic()
+
     Attributes:
-        config: the settings. A console template gives a function that turns them into parameters of the stack.
-        headings: titles of the stack's parts, by the index of the first construct below each.
+        DESCRIPTION: What the stack is, in the template and in the console.
+        SECTION: The name of its settings in `Config`.
+        config: All settings. A console template gives a function that turns them into parameters of the stack.
+        settings: Those of the stack.
+        headings: Titles of the stack's parts, by the index of the first construct below each.
     """
 
     DESCRIPTION: ClassVar[str]
+    SECTION: ClassVar[str]
+    settings: Any
 
     def __init__(
         self,
@@ -47,8 +71,24 @@ class GroundworkStack(Stack):
         super().__init__(scope, name, description=self.DESCRIPTION, analytics_reporting=False, **options)
         self.template_options.template_format_version = "2010-09-09"
         self.config = config if isinstance(config, Config) else config(self)
+        self.settings = getattr(self.config, self.SECTION)
         self.headings: dict[int, str] = {}
         Aspects.of(self).add(ReadableIds())
+        self.build()
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make everything that the stack consists of, and its outputs."""
+
+    @cached_property
+    def policy(self) -> RemovalPolicy:
+        """What becomes of data and logs when the stack goes; needs settings that are `Retained`."""
+        return data_policy(delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion)
+
+    @cached_property
+    def topic(self) -> AlertTopic:
+        """Where alarms are published, made when the stack first asks for it; needs settings that are `Alerted`."""
+        return AlertTopic(self, "Topic", email=self.settings.email)
 
     def heading(self, title: str) -> None:
         """Say what the constructs that follow are about."""
@@ -57,3 +97,9 @@ class GroundworkStack(Stack):
     def output(self, name: str, value: str, description: str) -> None:
         """Publish a value that people and programs read by name."""
         CfnOutput(self, f"{name}Output", value=value, description=description).override_logical_id(name)
+
+    def output_topic(self) -> None:
+        """Publish where alarms are published."""
+        self.output(
+            AlertedOutput.TOPIC_ARN, self.topic.topic_arn, "Where alarms are published; subscribe to it to be told."
+        )

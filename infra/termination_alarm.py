@@ -4,14 +4,9 @@ EC2 tells EventBridge that an instance was terminated; a function finds out why 
 counts the lines that matter; an alarm watches the count and sends an e-mail, and a report that names the instances.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 from aws_cdk import (
     Aws,
-    Duration,
     RemovalPolicy,
-    Stack,
     aws_autoscaling,
     aws_cloudwatch,
     aws_dynamodb,
@@ -21,16 +16,16 @@ from aws_cdk import (
     aws_logs,
     aws_sqs,
 )
-from constructs import Construct
 
 from contract.stacks import TerminationAlarmOutput
-from infra.alerts import AlertTopic, alarm, delivery_alarm
-from infra.config import Config
-from infra.functions import Function
-from infra.guardrails import acknowledge, data_policy
-from infra.instances import instance_profile, launch_template, machine_image
-from infra.network import Network
+from infra.constructs.alerts import AlertTopic, alarm, delivery_alarm
+from infra.constructs.functions import Function
+from infra.constructs.instances import instance_profile, launch_template, machine_image
+from infra.constructs.network import Network
+from infra.constructs.queue import failures_alarm, private_queue
+from infra.guardrails import acknowledge
 from infra.parameters import text
+from infra.settings.termination_alarm import TerminationAlarmSettings
 from infra.stack import GroundworkStack
 
 METRIC = "CountedTerminations"
@@ -40,20 +35,18 @@ class TerminationAlarm(GroundworkStack):
     """The group, and the way from a terminated instance to an e-mail."""
 
     DESCRIPTION = "An Auto Scaling group, and an alarm with e-mail when it loses instances unexpectedly."
+    SECTION = "termination_alarm"
+    settings: TerminationAlarmSettings
 
-    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
-        super().__init__(scope, name, config, **options)
-        self.settings = self.config.termination_alarm
-        self.policy = data_policy(
-            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
-        )
+    def build(self) -> None:
+        """Make the group, the functions and the alarm."""
         # Of this stack alone, so that two of them in an account do not count into one metric.
         self.namespace = f"Groundwork/{Aws.STACK_NAME}"
 
         self.heading("The group: instances without SSH, in their network.")
         group = self._group()
         self.heading("Whom to tell: an encrypted topic with an e-mail subscription.")
-        topic = AlertTopic(self, "Topic", email=self.settings.email)
+        topic = self.topic
         self.heading("What could not be handled, and an alarm that says so.")
         failed_events = self._failed_events(topic)
         self.heading("Each termination: why it went, and whether that was expected.")
@@ -65,9 +58,7 @@ class TerminationAlarm(GroundworkStack):
         termination_alarm = self._alarm(topic, logger, report)
 
         self.output(TerminationAlarmOutput.AUTO_SCALING_GROUP_NAME, group.ref, "The group whose instances are watched.")
-        self.output(
-            TerminationAlarmOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
-        )
+        self.output_topic()
         self.output(
             TerminationAlarmOutput.LOG_GROUP_NAME,
             logger.logs.log_group_name,
@@ -125,25 +116,14 @@ class TerminationAlarm(GroundworkStack):
         return group
 
     def _failed_events(self, topic: AlertTopic) -> aws_sqs.Queue:
-        """Where events end that could not be handled; somebody must look, so an alarm says so."""
-        queue = aws_sqs.Queue(
-            self,
-            "FailedEvents",
-            encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-            removal_policy=self.policy,
-        )
-        acknowledge(queue, {"CKV_AWS_27": "Encrypted under SQS's own key, which checkov does not count."})
-        alarm(
+        """Make the queue of events that could not be handled; somebody must look, so an alarm says so."""
+        queue = private_queue(self, "FailedEvents", policy=self.policy)
+        failures_alarm(
             topic,
             "FailedEventsAlarm",
+            queue,
             what_to_do="An event could not be handled, so a termination may be missing from the log. Read the event in "
             "the dead-letter queue and the error in the function's log, mend the cause, then redrive the event.",
-            namespace="AWS/SQS",
-            metric="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": queue.queue_name},
-            statistic="Maximum",
         )
         return queue
 

@@ -85,7 +85,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 @pytest.fixture(scope="session")
 def code_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as one zip file, made as the pages of the stacks say."""
-    from infra.code import PACKAGES, PROJECT  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.constructs.bundle import PACKAGES, PROJECT  # noqa: PLC0415 - the CDK takes seconds to import
 
     path = tmp_path_factory.mktemp("bundle") / "code.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -14,13 +14,14 @@ from aws_cdk import App, Stack
 from infra.check.checkov import checkov
 from infra.check.findings import unexplained
 from infra.check.lint import lint
-from infra.check.nag import nag
-from infra.check.policies import parliament
+from infra.check.policies import judge
 from infra.check.privileges import roles
+from infra.check.synthesis import CONTEXT, synthesise
 from infra.config import Config
-from infra.console import FOLDER, TEMPLATES, complaint, stack_of, stale, written_from
+from infra.console.templates import FOLDER, TEMPLATES, complaint, stack_of, stale, written_from
 from infra.cost import page
 from infra.cost.estimate import estimate
+from infra.updates import record
 
 
 def main() -> int:
@@ -28,21 +29,22 @@ def main() -> int:
     of_console = {file: stack_of(file) for file in TEMPLATES}
     wanted = written_from(of_console)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
-        app = App(outdir=folder, builtin_cloud_formation_validation=False)  # cfn-lint does more
+        app = App(outdir=folder, context=CONTEXT)
         stacks: dict[str, Stack] = {}
-        for kind, _ in TEMPLATES.values():
-            stacks[f"{kind.__name__}.template.json"] = kind(app, kind.__name__, Config())
-        findings = nag(app)
+        for stack in TEMPLATES.values():
+            stacks[f"{stack.__name__}.template.json"] = stack(app, stack.__name__, Config())
+        findings = synthesise(app)
         written = sorted(Path(folder).glob("*.template.json"))
         documents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in written}
         for name, document in documents.items():
             findings += [fault for role in roles(name.split(".")[0], document) for fault in role.faults()]
         wanted |= page.written_from(estimate(name.split(".")[0], documents[name]) for name in stacks)
         findings += map(complaint, stale(wanted))
+        findings += record.differences(json.loads(record.FILE.read_text(encoding="utf-8")), record.record())
         templates = [*written, *(FOLDER / file for file in TEMPLATES)]
-        others = pool.submit(checkov, templates), pool.submit(parliament, documents)  # programs, on another core
+        by_checkov = pool.submit(checkov, templates)  # a program, on another core
         findings += lint(templates)
-        found = [finding for other in others for finding in other.result()]
+        found = [*judge(documents), *by_checkov.result()]
         findings += map(str, unexplained(found, stacks | of_console))
     for finding in findings:
         sys.stdout.write(f"{finding}\n")

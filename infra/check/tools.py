@@ -9,8 +9,8 @@ from typing import Any
 PROGRAMS = Path(__file__).parents[2] / ".groundwork" / "checks" / "bin"
 
 
-def run(*command: str | Path) -> list[Any]:
-    """What a tool prints: JSON documents, one after the other.
+def run(*command: str | Path, folder: Path) -> list[Any]:
+    """Run a tool in a folder, and return what it prints: JSON documents, one after the other.
 
     Raises:
         RuntimeError: The tool is not installed, or printed something else; the message says which and why.
@@ -19,7 +19,7 @@ def run(*command: str | Path) -> list[Any]:
     program = shutil.which(name, path=str(PROGRAMS)) or shutil.which(name)
     if not program:
         raise RuntimeError(f"{name} is not installed: `make setup` installs it into {PROGRAMS.parent}")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     try:
         return documents(done.stdout)
     except ValueError as error:

@@ -8,10 +8,12 @@ from typing import Any
 
 from aws_cdk import App
 
+from infra import PROJECT
 from infra.config import Config
-from infra.console import PROJECT, TEMPLATES, write_or_compare
+from infra.console.settings_table import with_tables
+from infra.console.templates import write_or_compare
 from infra.cost.estimate import ALWAYS_ON, DATE, REGION, Charge, Estimate, Price, estimate, free
-from infra.settings_table import with_tables
+from infra.stacks import STACKS
 
 PAGE = PROJECT / "docs" / "costs.md"
 BLOCK = re.compile(r"(<!-- costs -->\n).*(<!-- end -->)", re.DOTALL)
@@ -20,7 +22,7 @@ BLOCK = re.compile(r"(<!-- costs -->\n).*(<!-- end -->)", re.DOTALL)
 def templates(config: Config) -> dict[str, dict[str, Any]]:
     """What the CDK writes for each stack under some settings, by the stack's name."""
     app = App(builtin_cloud_formation_validation=False)  # cfn-lint looks at them in `infra.check`
-    stacks = [kind(app, kind.__name__, config) for kind, _ in TEMPLATES.values()]
+    stacks = [stack(app, stack.__name__, config) for stack in STACKS]
     assembly = app.synth()
     return {stack.stack_name: assembly.get_stack_by_name(stack.stack_name).template for stack in stacks}
 

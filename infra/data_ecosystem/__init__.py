@@ -1,14 +1,10 @@
 """A film rental company's data, each part in the engine that fits it, and what keeps them in step."""
 
-from collections.abc import Callable
-from typing import Any
-
-from aws_cdk import Aws, Stack, aws_iam
+from aws_cdk import Aws, aws_iam
 from constructs import Construct
 
 from contract.stacks import DataEcosystemOutput
-from infra.alerts import AlertTopic
-from infra.config import Config
+from infra.constructs.security_groups import HTTPS, let_reach
 from infra.data_ecosystem.engines import (
     DATABASE_PORT,
     GRAPH_PORT,
@@ -20,12 +16,12 @@ from infra.data_ecosystem.engines import (
 )
 from infra.data_ecosystem.job import Jobs
 from infra.data_ecosystem.monitoring import Monitoring, dashboard
-from infra.data_ecosystem.network import HTTPS, EcosystemNetwork
+from infra.data_ecosystem.network import EcosystemNetwork
 from infra.data_ecosystem.projections import Projections, Queues
 from infra.data_ecosystem.trends import Trends
-from infra.guardrails import acknowledge, data_policy
+from infra.guardrails import acknowledge
 from infra.parameters import only_if_given
-from infra.reach import let_reach
+from infra.settings.data_ecosystem import DataEcosystemSettings
 from infra.stack import GroundworkStack
 
 
@@ -35,13 +31,11 @@ class DataEcosystem(GroundworkStack):
     DESCRIPTION = (
         "A film rental company's data: DynamoDB, PostgreSQL, Neptune, OpenSearch and Timestream, kept in step."
     )
+    SECTION = "data_ecosystem"
+    settings: DataEcosystemSettings
 
-    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
-        super().__init__(scope, name, config, **options)
-        self.settings = self.config.data_ecosystem
-        self.policy = data_policy(
-            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
-        )
+    def build(self) -> None:
+        """Make the engines, what keeps them in step, and what watches them."""
         self._engines()
         self._functions()
         self._jobs()
@@ -169,7 +163,6 @@ class DataEcosystem(GroundworkStack):
         self.queues.rentals.grant_send_messages(role)
         model = f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}::foundation-model/{settings.embedding_model}"
         role.add_to_policy(aws_iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[model]))
-        acknowledge(role, {"IAM_RESOURCE_MISMATCH": "The ARN is the model's, whose name is a setting."})
         search = f"{self.search.domain.attr_arn}/*"
         calls = [f"es:ESHttp{method}" for method in ("Get", "Head", "Post", "Put", "Delete")]
         role.add_to_policy(aws_iam.PolicyStatement(actions=calls, resources=[search]))
@@ -196,8 +189,7 @@ class DataEcosystem(GroundworkStack):
 
     def _tell(self) -> None:
         self.heading("Whom to tell, and when.")
-        topic = AlertTopic(self, "Topic", email=self.settings.email)
-        monitoring = Monitoring(topic, f"Groundwork/{Aws.STACK_NAME}")
+        monitoring = Monitoring(self.topic, f"Groundwork/{Aws.STACK_NAME}")
         monitoring.functions(self.projections, self.queues)
         monitoring.engines(self.database, self.graph, self.search)
         monitoring.jobs(self.queue)
@@ -210,7 +202,5 @@ class DataEcosystem(GroundworkStack):
             graph=self.graph,
             search=self.search,
         )
-        self.output(
-            DataEcosystemOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
-        )
+        self.output_topic()
         self.output(DataEcosystemOutput.DASHBOARD_NAME, board.ref, "Engines and functions in CloudWatch.")

@@ -14,9 +14,9 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from infra.constructs.relational_database import Engine, RelationalDatabase
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
-from infra.relational_database import Engine, RelationalDatabase
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 DATABASE_PORT, GRAPH_PORT = 5432, 8182

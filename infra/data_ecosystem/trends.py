@@ -4,11 +4,11 @@ from aws_cdk import Aws, RemovalPolicy, aws_ec2, aws_iam
 from constructs import Construct
 
 from contract.stacks import TimeSeriesOutput
+from infra.constructs.security_groups import let_reach
+from infra.constructs.timeseries import PORT, InfluxDB, LiveAnalytics, Place, report_bucket
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
-from infra.reach import let_reach
 from infra.settings.data_ecosystem import DataEcosystemSettings
-from infra.timeseries import PORT, InfluxDB, LiveAnalytics, Place, report_bucket
 
 BUCKET, TABLE = "rental", "rentals"
 REPORT_DAYS = 90

@@ -8,24 +8,16 @@ one_off      one training on an instance of its own
 monitoring   dashboard, mails, alarms
 """
 
-from collections.abc import Callable
-from typing import Any
-
-from aws_cdk import Stack
-from constructs import Construct
-
 from contract.stacks import TrainingOutput
 from contract.workloads import TRAINING, Machine
-from infra.alerts import AlertTopic
-from infra.code import CodeBundle
-from infra.config import Config
-from infra.guardrails import data_policy
-from infra.logs import log_group
-from infra.network import Network
+from infra.constructs.bundle import CodeBundle
+from infra.constructs.logs import log_group
+from infra.constructs.network import Network
+from infra.settings.training import TrainingSettings
 from infra.stack import GroundworkStack
 from infra.training.compute import Nodes, queues
 from infra.training.definitions import definitions
-from infra.training.monitoring import alarms, dashboard, tell
+from infra.training.monitoring import alarms, dashboard, mails
 from infra.training.one_off import OneOff
 from infra.training.permissions import Permissions
 from infra.training.storage import Storage, artifact_bucket, data_bucket
@@ -37,12 +29,12 @@ class Training(GroundworkStack):
     """Where data lies, where jobs run, where their results and metrics go, and who is told."""
 
     DESCRIPTION = "Training jobs on AWS Batch and EC2, with their data, artifacts, metrics and alarms."
+    SECTION = "training"
+    settings: TrainingSettings
 
-    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
-        super().__init__(scope, name, config, **options)
-        settings = self.config.training
-        policy = data_policy(delete_data=settings.delete_data, allow_data_deletion=self.config.allow_data_deletion)
-
+    def build(self) -> None:
+        """Make buckets, queues, roles, job definitions and what watches them."""
+        settings, policy = self.settings, self.policy
         self.heading("What jobs read, write and print.")
         storage = Storage(
             data=data_bucket(self, infrequent_access_days=settings.infrequent_access_days, policy=policy),
@@ -62,9 +54,8 @@ class Training(GroundworkStack):
         self.heading("One training on an instance of its own, which ends itself.")
         template = one_off.launch(settings, network, storage, permissions)
         self.heading("Who is told: failed and stuck jobs with their reason, and what training measures.")
-        topic = AlertTopic(self, "Topic", email=settings.email)
-        tell(topic, waiting)
-        alarms(topic)
+        mails(self.topic, waiting)
+        alarms(self.topic)
         self.heading("What the jobs measure.")
         graphs = dashboard(self)
 
@@ -89,8 +80,6 @@ class Training(GroundworkStack):
         what = "Job definition: predicts with a finished run of any workload."
         self.output(TrainingOutput.PREDICT_JOB_DEFINITION_ARN, jobs["PredictJob"].ref, what)
         self.output(TrainingOutput.LAUNCH_TEMPLATE_ID, template.ref, "Launches a one-off training instance.")
-        self.output(
-            TrainingOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told."
-        )
+        self.output_topic()
         self.output(TrainingOutput.DASHBOARD_NAME, graphs.ref, "The training metrics in CloudWatch.")
         self.output(TrainingOutput.LOG_GROUP_NAME, storage.logs.log_group_name, "Holds what jobs print.")

@@ -6,9 +6,9 @@ from aws_cdk import Aws, Fn, Stack, aws_ec2, aws_iam
 
 from contract.tags import EXPECTED_TERMINATION
 from contract.workloads import TRAINING
+from infra.constructs.instances import instance_profile, launch_template, machine_image
+from infra.constructs.network import Network
 from infra.guardrails import acknowledge
-from infra.instances import instance_profile, launch_template, machine_image
-from infra.network import Network
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
 from infra.training.compute import PUBLIC_ADDRESS

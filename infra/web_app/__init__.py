@@ -1,18 +1,17 @@
 """The web application: who serves it, its database, its files, and what tells how it does."""
 
 from collections.abc import Callable
-from typing import Any
 
-from aws_cdk import Aws, CfnCondition, Fn, Stack, aws_ec2, aws_iam, aws_s3, aws_secretsmanager
+from aws_cdk import Aws, CfnCondition, Fn, aws_ec2, aws_iam, aws_s3, aws_secretsmanager
 from constructs import Construct
 
 from contract.metrics import Namespace
 from contract.stacks import WebAppOutput
-from infra.alerts import AlertTopic
-from infra.code import CodeBundle
-from infra.config import Config
-from infra.guardrails import acknowledge, data_policy
-from infra.logs import log_group
+from infra.constructs.bucket import abandoned_uploads, private_bucket, replaced_versions
+from infra.constructs.bundle import CodeBundle
+from infra.constructs.logs import log_group
+from infra.constructs.permissions import put_metrics
+from infra.guardrails import acknowledge
 from infra.parameters import given_or, is_chosen, only_if
 from infra.settings.web_app import WebAppSettings
 from infra.stack import GroundworkStack
@@ -27,13 +26,11 @@ class WebApp(GroundworkStack):
     """Three tiers: Apache and the application on EC2, MySQL on RDS, files in S3."""
 
     DESCRIPTION = "A web application: Apache on EC2, MySQL on RDS, files in S3, dashboard and alarms."
+    SECTION = "web_app"
+    settings: WebAppSettings
 
-    def __init__(self, scope: Construct, name: str, config: Config | Callable[[Stack], Config], **options: Any) -> None:
-        super().__init__(scope, name, config, **options)
-        self.settings = self.config.web_app
-        self.policy = data_policy(
-            delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion
-        )
+    def build(self) -> None:
+        """Make the network, the database, the servers and what watches them."""
         self.heading("The network: public subnets for instances, isolated ones for the database.")
         self.network = WebNetwork(self, "Network", self.settings, self.policy)
         self.heading("The database, and its password in a secret.")
@@ -48,8 +45,7 @@ class WebApp(GroundworkStack):
         self.launched, self.profile = self._template()
         address, metrics = self._servers()
         self.heading("Whom to tell, and when.")
-        topic = AlertTopic(self, "Topic", email=self.settings.email)
-        made = alarms(topic, self.settings, metrics, self.database.instance.ref)
+        made = alarms(self.topic, self.settings, metrics, self.database.instance.ref)
         board = dashboard(self, metrics, self.database.instance.ref)
 
         self.output(WebAppOutput.SITE_URL, f"https://{address}/", "Where the site is.")
@@ -63,44 +59,20 @@ class WebApp(GroundworkStack):
         )
         self.output(WebAppOutput.ASSETS_BUCKET_NAME, self.assets.bucket_name, "Holds posters and static files.")
         self.output(WebAppOutput.LOG_GROUP_NAME, self.logs.log_group_name, "Holds what the site and its instances log.")
-        self.output(WebAppOutput.TOPIC_ARN, topic.topic_arn, "Where alarms are published; subscribe to it to be told.")
+        self.output_topic()
         self.output(WebAppOutput.DASHBOARD_NAME, board.dashboard_name, "The metrics in CloudWatch.")
         for alarm_name, each in made.items():
             self.output(f"{alarm_name}Name", each.ref, f"The alarm on {WATCHED[alarm_name]}.")
 
     def _assets(self) -> aws_s3.Bucket:
-        bucket = aws_s3.Bucket(
+        return private_bucket(
             self,
             "Assets",
+            policy=self.policy,
+            why_no_access_log="Only the instances read it, and the application logs every request that they answer.",
+            rules=[replaced_versions(self.settings.old_asset_days), abandoned_uploads()],
             versioned=True,
-            encryption=aws_s3.BucketEncryption.S3_MANAGED,
-            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            removal_policy=self.policy,
         )
-        resource = bucket.node.default_child
-        assert isinstance(resource, aws_s3.CfnBucket)  # noqa: S101 - for the type checker
-        resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(
-            rules=[
-                aws_s3.CfnBucket.RuleProperty(
-                    id="ReplacedVersions",
-                    status="Enabled",
-                    noncurrent_version_expiration=aws_s3.CfnBucket.NoncurrentVersionExpirationProperty(
-                        noncurrent_days=self.settings.old_asset_days
-                    ),
-                ),
-                aws_s3.CfnBucket.RuleProperty(
-                    id="AbandonedUploads",
-                    status="Enabled",
-                    abort_incomplete_multipart_upload=aws_s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
-                        days_after_initiation=7
-                    ),
-                ),
-            ]
-        )
-        reason = "Only the instances read it, and the application logs every request that they answer."
-        acknowledge(bucket, {"S1": reason, "CKV_AWS_18": reason})
-        return bucket
 
     def _session_secret(self) -> aws_secretsmanager.Secret:
         secret = aws_secretsmanager.Secret(
@@ -147,11 +119,7 @@ class WebApp(GroundworkStack):
             aws_iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.logs.log_group_arn]
             ),
-            aws_iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.STOREFRONT}},
-            ),
+            put_metrics(Namespace.STOREFRONT),
         ]
         key = open_ssh(self, self.network.instances, self.settings)
         launched, profile = servers.template(

@@ -4,7 +4,7 @@ from aws_cdk import Duration, aws_cloudwatch
 from constructs import Construct
 
 from contract.metrics import Namespace, StorefrontMetric
-from infra.alerts import AlertTopic, alarm
+from infra.constructs.alerts import AlertTopic, alarm
 from infra.settings.web_app import WebAppSettings
 
 GIB = 1024**3

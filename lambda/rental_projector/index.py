@@ -1,9 +1,9 @@
 """Projects rentals from the queue into the graph (Neptune) and the time series (Timestream).
 
 Events may come twice, at any distance, so writing them twice changes nothing: a rental is one relationship, by its
-number, and one point, by its time. An erased customer leaves only a mark with their number in the graph, and what
-comes late for them is not written. The queue keeps the order of each customer: while an event has to come again,
-later events of the same customer are not tried.
+number, and one point, by its time. An erased customer leaves a mark with only their number in the graph, and what
+comes late for them is counted in the time series only. The queue keeps the order of each customer: while an event has
+to come again, later events of the same customer are not tried.
 
 - An engine cannot be reached or is throttled: the event comes again. After ATTEMPTS attempts it is given up. Attempts
   are counted in the table of dead letters: the queue's own count also grows while an event waits behind another. From
@@ -39,6 +39,7 @@ from contract.projections import CONNECT_SECONDS, MESSAGE_SECONDS, READ_SECONDS,
 ATTEMPTS = int(os.environ["ATTEMPTS"])
 DATABASE, TABLE = os.environ["DATABASE"], os.environ["TABLE"]
 NO_CATEGORY = "none"  # a dimension may not be empty
+NOBODY = "0"  # the customer of a rental whose customer was erased before the event was sent
 KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PASSING = ("Throttl", "TooMany", "LimitExceeded", "Concurrent", "Timeout", "Internal", "Unavailable", "TimeLimit")
@@ -155,7 +156,8 @@ def project(event: Json) -> None:
     if event["type"] == "customer_erased":
         query(ERASE, customer=event["customer"])
     elif event["type"] == "rented":
-        query(RENT, **{name: event[name] for name in ("customer", "movie", "title", "rental", "at")})
+        if event["customer"] != NOBODY:
+            query(RENT, **{name: event[name] for name in ("customer", "movie", "title", "rental", "at")})
         if os.environ["ENGINE"] == "liveanalytics":
             write_record(event)
         else:

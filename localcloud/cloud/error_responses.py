@@ -7,10 +7,10 @@ from xml.sax.saxutils import escape
 from werkzeug import Response
 
 from localcloud.access.signatures import S3, SignedRequest
+from localcloud.cloud import cbor
 
 REST_XML = {"cloudfront", "route53"}  # besides S3
 FORM = "application/x-www-form-urlencoded"
-CBOR = "rpc-v2-cbor"
 
 
 def protocol(request: SignedRequest, service: str) -> str:
@@ -21,7 +21,7 @@ def protocol(request: SignedRequest, service: str) -> str:
         service: The service that it is signed for, by its signing name; may be empty.
     """
     kind = _content_type(request)
-    if request.headers.get("Smithy-Protocol") == CBOR:
+    if request.headers.get("Smithy-Protocol") == cbor.NAME:
         return "cbor"
     if service == "ec2":
         return "ec2"
@@ -44,8 +44,8 @@ def error_response(request: SignedRequest, service: str, code: str, message: str
     """
     form = protocol(request, service)
     if form == "cbor":
-        body = _cbor({"__type": code, "message": message})
-        return Response(body, status, {"Smithy-Protocol": CBOR}, content_type="application/cbor")
+        body = cbor.encode({"__type": code, "message": message})
+        return Response(body, status, {"Smithy-Protocol": cbor.NAME}, content_type=cbor.CONTENT_TYPE)
     if form == "json":
         json_type = _content_type(request) if "json" in _content_type(request) else "application/json"
         body = json.dumps({"__type": code, "message": message}).encode()
@@ -62,12 +62,3 @@ def error_response(request: SignedRequest, service: str, code: str, message: str
 
 def _content_type(request: SignedRequest) -> str:
     return request.headers.get_content_type() if "Content-Type" in request.headers else ""
-
-
-def _cbor(strings: dict[str, str]) -> bytes:
-    """A map of up to 23 strings as CBOR (RFC 8949, section 3)."""
-    encoded = bytes([0xA0 | len(strings)])
-    for text in [text for pair in strings.items() for text in pair]:
-        content = text.encode()
-        encoded += b"\x79" + len(content).to_bytes(2) + content
-    return encoded

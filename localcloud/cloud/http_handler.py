@@ -4,16 +4,17 @@ import io
 import logging
 from functools import cached_property
 from http import HTTPStatus
+from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.exceptions import InternalServerError
 from werkzeug.test import run_wsgi_app
 
 from localcloud.access import authentication
 from localcloud.access.peer import same_user
 from localcloud.access.same_origin import SameOriginHandler
 from localcloud.access.signatures import SignedRequest
-from localcloud.cloud import operations
+from localcloud.cloud import cbor, operations
+from localcloud.cloud.error_responses import error_response
 
 _log = logging.getLogger(__name__)
 _WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -38,14 +39,14 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
         environ["wsgi.input"] = io.BytesIO(body)
         request = SignedRequest(self.command, self.requestline.split()[1], self.headers, body)
         try:
-            application = authentication.refusal(request, lambda: self._from_owner) or self.server.app
+            application = authentication.refusal(request, lambda: self._from_owner) or _spoken(request, self.server.app)
             parts, status, headers = run_wsgi_app(application, environ, buffered=True)
         except NotImplementedError as error:
             _log.info("%s %s is not there", self.command, self.path, exc_info=True)
             parts, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
-        except Exception:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
+        except Exception as error:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
             _log.exception("%s %s", self.command, self.path)
-            parts, status, headers = run_wsgi_app(InternalServerError(), environ, buffered=True)
+            parts, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
         content = b"".join(parts)
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
@@ -67,3 +68,25 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Requests are not logged; what goes wrong in them is."""
+
+
+def _spoken(request: SignedRequest, application: Any) -> Any:
+    """The application for a request, with an interpreter where the request is in CBOR."""
+    model = cbor.operation(request, operations.model_of(request))
+    if model is None:
+        return application
+
+    def interpret(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        try:
+            translated = cbor.as_json(request, environ, model)
+        except ValueError as error:
+            refusal = error_response(request, "", "SerializationException", f"{error}.", HTTPStatus.BAD_REQUEST)
+            return [*refusal(environ, start_response)]
+        parts, status, headers = run_wsgi_app(application, translated, buffered=True)
+        content = cbor.from_json(b"".join(parts), int(status.partition(" ")[0]), model)
+        headers["Content-Type"], headers["Content-Length"] = cbor.CONTENT_TYPE, str(len(content))
+        headers["Smithy-Protocol"] = cbor.NAME
+        start_response(status, headers.to_wsgi_list())
+        return [content]
+
+    return interpret

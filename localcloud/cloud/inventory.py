@@ -1,44 +1,54 @@
-"""What there is in a cloud, of every kind that stacks make: what a removal leaves behind shows here."""
+"""What a cloud holds, of every kind that stacks create: what a removal leaves behind is listed here."""
 
 from collections.abc import Callable
-from importlib.resources import files
+from dataclasses import dataclass, field
 from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
-import yaml
 
-from localcloud.cloud.account import ACCOUNT
+from localcloud.services import rooms
 
-QUESTIONS: dict[str, list[str]] = yaml.safe_load((files(__package__) / "inventory.yaml").read_text())
-OPTIONS: dict[str, dict[str, Any]] = {
-    "list_policies": {"Scope": "Local"},
-    "describe_budgets": {"AccountId": ACCOUNT},
-}
 
-DEFAULT = "Default "  # how moto describes keys of AWS's own, the one sign by which they can be told
+@dataclass(frozen=True)
+class Question:
+    """How to list the resources of one kind: a row of a service's ``inventory.yaml``.
+
+    Attributes:
+        service: boto3's name of the service.
+        operation: The operation that lists them.
+        names: Their names in its response, a JMESPath expression.
+        parameters: Parameters of the operation.
+        only: For kinds of which not every resource counts: the ``operation`` that describes one, the ``parameter`` that
+            takes its name, and the ``condition`` under which it counts, a JMESPath expression over the response.
+    """
+
+    service: str
+    operation: str
+    names: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    only: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, client: Any) -> set[str]:
+        """Return the names of what there is of this kind, by a client of the service."""
+        if client.can_paginate(self.operation):
+            response = client.get_paginator(self.operation).paginate(**self.parameters).build_full_result()
+        else:
+            response = getattr(client, self.operation)(**self.parameters)
+        return {name for name in jmespath.search(self.names, response) or [] if self._counts(client, name)}
+
+    def _counts(self, client: Any, name: str) -> bool:
+        if not self.only:
+            return True
+        details = getattr(client, self.only["operation"])(**{self.only["parameter"]: name})
+        return bool(jmespath.search(self.only["condition"], details))
 
 
 def inventory(client: Callable[[str], Any]) -> dict[str, set[str]]:
-    """The names of what there is, by kind.
+    """Return the names of what there is, by kind, in the order of the kinds' names.
 
     Args:
         client: Gives a boto3 client of a service, as `LocalCloud.client` does.
     """
-    return {kind: _names(client(service), operation, path) for kind, (service, operation, path) in QUESTIONS.items()}
-
-
-def _names(client: Any, operation: str, path: str) -> set[str]:
-    options = OPTIONS.get(operation, {})
-    if client.can_paginate(operation):
-        answer = client.get_paginator(operation).paginate(**options).build_full_result()
-    else:
-        answer = getattr(client, operation)(**options)
-    found = set(jmespath.search(path, answer) or [])
-    if operation == "list_keys":  # AWS has keys of its own; a deleted one waits out its days, and bills nothing
-        details = {key: client.describe_key(KeyId=key)["KeyMetadata"] for key in found}
-        found = {
-            key
-            for key, of in details.items()
-            if of["KeyState"] == "Enabled" and not of["Description"].startswith(DEFAULT)
-        }
-    return found
+    rows = {kind: columns for room in rooms() for kind, columns in room.table("inventory.yaml").items()}
+    questions = {kind: Question(**rows[kind]) for kind in sorted(rows)}
+    return {kind: question.ask(client(question.service)) for kind, question in questions.items()}

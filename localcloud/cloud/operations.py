@@ -35,7 +35,9 @@ MODELS = SIGNING_ALIASES | {
     "aps": "amp",
     "elasticfilesystem": "efs",
     "es": "opensearch",
+    "monitoring": "cloudwatch",
     "ses": "sesv2",
+    "tagging": "resourcegroupstaggingapi",
 }
 #: Parts of buckets and objects that moto does not have, as the query names them.
 S3_LACKS = {
@@ -64,16 +66,38 @@ def missing(request: SignedRequest, environ: dict[str, Any], error: NotImplement
         environ: The same, as WSGI has it.
         error: What moto raised; its message says what it lacks.
     """
-    try:
-        signature = read(request)
-    except SignatureError:
-        signature = None
-    service = signature.service if signature else ""
+    service = _service(request)
     reason = f": {error}" if str(error) else ""
     operation = _operation(request, service, environ)
     message = f"{operation or f'{request.method} {request.url.path}'} is not there in the local cloud{reason}"
     status = HTTPStatus.BAD_REQUEST if operation else HTTPStatus.NOT_FOUND
     return error_response(request, service, CODES[protocol(request, service)], message, status)
+
+
+def failed(request: SignedRequest, error: Exception) -> Response:
+    """Answer a request in which something broke that is nobody's but the local cloud's, in the service's own form.
+
+    Args:
+        request: The request.
+        error: What was raised.
+    """
+    message = f"The local cloud failed: {type(error).__name__}: {error}. Its log has the details."
+    return error_response(request, _service(request), "InternalFailure", message, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def model_of(request: SignedRequest) -> str:
+    """The name, in botocore, of the service that a request is signed for; empty if it is not signed."""
+    service = _service(request)
+    return MODELS.get(service, service)
+
+
+def _service(request: SignedRequest) -> str:
+    """The signing name of the service that a request is for; empty if it is not signed."""
+    try:
+        signature = read(request)
+    except SignatureError:
+        return ""
+    return signature.service if signature else ""
 
 
 def _operation(request: SignedRequest, service: str, environ: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""Resource types as rows of a table over the AWS API (``types.yaml``).
+"""Resource types as rows of tables over the AWS API: the ``types.yaml`` of each service.
 
 A row names the operations that create, update and delete a type, what ``Ref`` and ``Fn::GetAtt`` give, and
 what differs between its properties and the operations' parameters. The rest follows from botocore's models.
@@ -8,16 +8,14 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
-import yaml
 from moto.core.common_models import CloudFormationModel
 
 from localcloud.cloud.background import client
-from localcloud.cloudformation import adapters
 from localcloud.cloudformation.translation import Properties, known, member_names
+from localcloud.services import rooms
 
 #: Operations whose names begin so keep what a call does not mention; others, as ``put_``, replace everything.
 MERGING = ("modify_", "set_", "update_")
@@ -30,6 +28,9 @@ UNTAGGING = {
     "tag_queue": "untag_queue",
     "tag_resource": "untag_resource",
 }
+
+#: Columns of a row that hold lists.
+LISTS = ("update", "ignored", "merged", "mirrored", "when_changed")
 
 #: What tells one item of a list from the others, where it is not the whole item.
 IDENTITIES = ("Key", "AttributeName", "ParameterName", "TopicArn", "QueueUrl")
@@ -65,7 +66,7 @@ class Row:
         mirrored: Parameters of ``create`` that ``update`` takes in another form, which ``adapt`` adds.
         tag: Operation that changes tags, where ``update`` does not.
         always_replaced: A change makes a new one, as a new revision.
-        adapt: Translates where names are not enough; a function of ``adapters``.
+        adapt: Translates where names are not enough; a function of the room's ``adapters``.
         gap: What moto lacks.
     """
 
@@ -332,19 +333,19 @@ def _tag_key(tag: Properties) -> str:
 
 
 def install() -> None:
-    """Make a ``CloudFormationModel`` of every row, where moto looks for its own."""
-    rows = yaml.load(files(__package__).joinpath("types.yaml").read_text(), yaml.CSafeLoader)
-    for kind, columns in rows.items():
-        lists = {
-            name: tuple(columns[name])
-            for name in ("update", "ignored", "merged", "mirrored", "when_changed")
-            if name in columns
-        }
-        functions = {"adapt": getattr(adapters, columns["adapt"])} if "adapt" in columns else {}
-        row = Row(**{**columns, **lists, **functions})
-        name = kind.replace("::", "")
-        namespace = {"row": row, "kind": kind, "always_replaced": row.always_replaced}
-        _models.append(type(name, (ApiResource, CloudFormationModel), namespace))
+    """Make a ``CloudFormationModel`` of every row of every room, where moto looks for its own.
+
+    Raises:
+        AttributeError: A row names a function that its room's ``adapters`` does not have.
+    """
+    for room in rooms():
+        adapters = room.module("adapters")
+        for kind, columns in room.table("types.yaml").items():
+            lists = {name: tuple(columns[name]) for name in LISTS if name in columns}
+            functions = {"adapt": getattr(adapters, columns["adapt"])} if "adapt" in columns else {}
+            row = Row(**{**columns, **lists, **functions})
+            namespace = {"row": row, "kind": kind, "always_replaced": row.always_replaced}
+            _models.append(type(kind.replace("::", ""), (ApiResource, CloudFormationModel), namespace))
 
 
 _models: list[type] = []  # moto finds subclasses by weak references

@@ -74,3 +74,15 @@ def known(values: Mapping[str, Any], shape: Any) -> Properties:
     """The part of ``values`` that ``shape`` has members for, fitted to it."""
     names = member_names(shape)
     return _structure({key: item for key, item in values.items() if key.lower() in names}, shape, "") if names else {}
+
+
+def without_empty(**values: Any) -> Properties:
+    """Drop the values that are None, an empty list or an empty map."""
+    return {name: item for name, item in values.items() if item not in (None, [], {})}
+
+
+def as_text(value: Any) -> str:
+    """Write a value as the text that an API expects: maps and lists as JSON, booleans in lower case."""
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

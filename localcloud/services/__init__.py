@@ -1,39 +1,95 @@
-"""The services: a room for each, which adds what moto lacks.
+"""The services of the local cloud: each has a room of its own, a package that adds what moto lacks.
 
-A room is a package with a module `room`. Importing that module installs the room's additions to moto, through
-`localcloud.hooks`; if it has a function `start`, that is called once, when the server starts. Another distribution
-brings a room by an entry point of the group `localcloud.services` that names such a module.
+A room may contain
+
+- ``room.py``, which installs the room's additions to moto when it is imported, through `localcloud.hooks`; its function
+  ``start``, if there is one, is called once when the server starts,
+- ``types.yaml``, the CloudFormation resource types of the service (`localcloud.cloudformation.api.Row`), and
+  ``adapters.py`` with the functions that its rows name, and
+- ``inventory.yaml``, what an account may hold of the service (`localcloud.cloud.inventory.Question`).
+
+Another distribution brings a room by an entry point of the group ``localcloud.services`` that names such a package.
 """
 
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from localcloud.cloud.account import ACCOUNT, REGION
 
 GROUP = "localcloud.services"
 ROOMS = (
     "autoscaling",
     "awslambda",
     "batch",
+    "budgets",
     "cloudtrail",
     "cloudwatch",
     "dynamodb",
     "ec2",
+    "elbv2",
     "events",
     "iam",
     "kms",
+    "logs",
     "neptune",
     "opensearch",
     "rds",
     "s3",
+    "secretsmanager",
+    "servicequotas",
     "sns",
+    "sqs",
+    "ssm",
     "timestream",
     "timestreaminfluxdb",
 )
+#: What stands for the cloud's account and region in a room's tables, as in CloudFormation's ``Fn::Sub``.
+PSEUDO_PARAMETERS = {"${AWS::AccountId}": ACCOUNT, "${AWS::Region}": REGION}
+
+
+@dataclass(frozen=True)
+class Room:
+    """The room of one service.
+
+    Attributes:
+        package: The dotted name of its package.
+    """
+
+    package: str
+
+    def module(self, name: str) -> ModuleType | None:
+        """Import the room's module of this name; None if the room has no such module."""
+        path = f"{self.package}.{name}"
+        return import_module(path) if find_spec(path) else None
+
+    def table(self, name: str) -> dict[str, dict[str, Any]]:
+        """Read the room's table of this name, such as ``types.yaml``: rows by their keys, none if there is no table."""
+        file = files(self.package) / name
+        if not file.is_file():
+            return {}
+        text = file.read_text(encoding="utf-8")
+        for parameter, value in PSEUDO_PARAMETERS.items():
+            text = text.replace(parameter, value)
+        rows: dict[str, dict[str, Any]] = yaml.load(text, yaml.CSafeLoader)
+        return rows
+
+
+def rooms() -> list[Room]:
+    """List every room: first the local cloud's own, then those of other distributions, which may replace rows."""
+    visitors = sorted(entry_points(group=GROUP), key=lambda entry_point: entry_point.name)
+    own = [f"{__name__}.{name}" for name in ROOMS]
+    return [Room(package) for package in [*own, *(entry_point.module for entry_point in visitors)]]
 
 
 def start() -> None:
-    """Install every room and start what runs in it: the project's own, then those of other distributions."""
-    rooms = [import_module(f"{__name__}.{name}.room") for name in ROOMS]
-    rooms += [entry_point.load() for entry_point in sorted(entry_points(group=GROUP), key=lambda room: room.name)]
-    for room in rooms:
-        if hasattr(room, "start"):
-            room.start()
+    """Install the additions of every room, then start what runs beside requests in each."""
+    for module in [room.module("room") for room in rooms()]:
+        if begin := getattr(module, "start", None):
+            begin()

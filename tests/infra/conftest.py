@@ -16,7 +16,8 @@ os.environ["CDK_VALIDATION"] = "false"  # the CDK's own schema check; cfn-lint i
 from aws_cdk import App, Stack
 
 from infra.config import Config
-from infra.console import FOLDER, TEMPLATES
+from infra.console.templates import FOLDER, TEMPLATES
+from infra.stacks import STACKS
 
 Json = dict[str, Any]
 
@@ -26,14 +27,11 @@ class Synthesised:
 
     def __init__(self, folder: Path) -> None:
         app = App(outdir=str(folder))
-        self.stacks: dict[str, Stack] = {
-            kind.__name__: kind(app, kind.__name__, Config()) for kind, _ in TEMPLATES.values()
-        }
+        self.stacks: dict[str, Stack] = {stack.__name__: stack(app, stack.__name__, Config()) for stack in STACKS}
         self.folder = folder
         app.synth()
         self.templates: dict[str, Json] = {
-            kind.__name__: json.loads((folder / f"{kind.__name__}.template.json").read_text())
-            for kind, _ in TEMPLATES.values()
+            name: json.loads((folder / f"{name}.template.json").read_text()) for name in self.stacks
         }
 
 
@@ -54,7 +52,7 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Json]:
 
     @cache
     def text(file: str, context: str) -> str:
-        kind, _ = TEMPLATES[file]
+        kind = TEMPLATES[file]
         app = App(outdir=str(tmp_path_factory.mktemp("cdk")))
         kind(app, kind.__name__, Config.from_context(json.loads(context)))
         return json.dumps(app.synth().get_stack_by_name(kind.__name__).template)

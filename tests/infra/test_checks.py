@@ -8,29 +8,29 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnResource, Stack, aws_iam, aws_s3
 
-from infra import console
 from infra.check import __main__ as check
-from infra.check import nag as nag_module
-from infra.check import tools
+from infra.check import synthesis, tools
 from infra.check.checkov import checkov
 from infra.check.findings import Finding, unexplained
 from infra.check.lint import lint
-from infra.check.nag import nag
-from infra.check.policies import example, parliament
+from infra.check.policies import example, judge, overlap
 from infra.check.privileges import ROLES
-from infra.console import TEMPLATES
+from infra.check.synthesis import CONTEXT, synthesise
+from infra.console import templates as console
+from infra.console.templates import TEMPLATES
 from infra.cost import page
 from infra.guardrails import acknowledge
 
 
 def planted(folder: Path) -> tuple[App, Stack]:
     """A stack that every tool should object to: an open bucket, and a role that may do everything to S3."""
-    app = App(outdir=str(folder))
+    app = App(outdir=str(folder), context=CONTEXT)
     bad = Stack(app, "Bad")
     aws_s3.Bucket(bad, "Open")
     role = aws_iam.Role(bad, "Role", assumed_by=aws_iam.ServicePrincipal("ec2.amazonaws.com"))
     role.add_to_policy(aws_iam.PolicyStatement(actions=["s3:*"], resources=["*"]))
     role.add_to_policy(aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=["arn:aws:s3:::bucket"]))
+    CfnResource(bad, "Queue", type="AWS::SQS::Queue", properties={"VisibilityTimeout": 43201})
     return app, bad
 
 
@@ -52,10 +52,10 @@ def test_a_finding_of_any_tool_is_printed_and_fails_the_check(
         return tool_says
 
     monkeypatch.setattr(check, "TEMPLATES", {file: TEMPLATES[file]})
-    monkeypatch.setattr(check, "nag", lambda app: app.synth() and ["cdk-nag: planted"])
+    monkeypatch.setattr(check, "synthesise", lambda app: app.synth() and ["cdk-nag: planted"])
     monkeypatch.setattr(check, "lint", of_templates("cfn-lint"))
     monkeypatch.setattr(check, "checkov", of_templates("checkov"))
-    monkeypatch.setattr(check, "parliament", lambda documents: [finding("parliament") for _ in documents])
+    monkeypatch.setattr(check, "judge", lambda documents: [finding("IAM") for _ in documents])
     monkeypatch.setattr(console, "render", lambda *_: "changed")
     monkeypatch.setitem(ROLES["TerminationAlarm"], "TerminationLoggerRole", {"also": {"sqs:SendMessage": "because"}})
     monkeypatch.setattr(page, "with_costs", lambda *_: "changed")
@@ -63,7 +63,7 @@ def test_a_finding_of_any_tool_is_printed_and_fails_the_check(
     said = capsys.readouterr().out
     for line in (
         "cdk-nag: planted",
-        *(f"TerminationAlarm.template.json: Topic: {tool}: planted" for tool in ("cfn-lint", "checkov", "parliament")),
+        *(f"TerminationAlarm.template.json: Topic: {tool}: planted" for tool in ("cfn-lint", "checkov", "IAM")),
         f"cloudformation/{file} is not what the code writes",
         "docs/costs.md is not what the code writes",
         "privileges.yaml explains sqs:SendMessage for nothing",
@@ -74,13 +74,14 @@ def test_a_finding_of_any_tool_is_printed_and_fails_the_check(
 
 def test_every_tool_finds_its_planted_fault(tmp_path: Path) -> None:
     app, bad = planted(tmp_path)
-    by_nag = nag(app)
+    by_nag = synthesise(app)
     assert any(finding.startswith("Bad/Open/Resource: AwsSolutions-S10:") for finding in by_nag)
     assert any("AwsSolutions-IAM5[Action::s3:*]" in finding for finding in by_nag)
+    assert any(finding.startswith("Bad/Queue: ") and "43200" in finding for finding in by_nag)
 
     template = tmp_path / "Bad.template.json"
     assert {finding.rule for finding in checkov([template])} > {"CKV_AWS_18", "CKV_AWS_53"}
-    found = parliament({"Bad": json.loads(template.read_text())})
+    found = judge({"Bad": json.loads(template.read_text())})
     assert {finding.rule for finding in found} == {"IAM_RESOURCE_MISMATCH", "IAM_RESOURCE_STAR"}
     assert all(finding.resource.startswith("RoleDefaultPolicy") for finding in found)
     assert unexplained(found, {"Bad": bad}) == found
@@ -98,10 +99,10 @@ def test_an_acknowledged_finding_stays_silent_on_its_construct_alone() -> None:
 def test_a_nag_report_without_the_rules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "validation-report.json").write_text('{"pluginReports": []}')
     app = App(outdir=str(tmp_path))
-    monkeypatch.setattr(nag_module, "AwsSolutionsChecks", lambda _: None)
-    monkeypatch.setattr(nag_module.Validations, "of", lambda _: type("None", (), {"add_plugins": lambda *_: None}))
+    monkeypatch.setattr(synthesis, "AwsSolutionsChecks", lambda _: None)
+    monkeypatch.setattr(synthesis.Validations, "of", lambda _: type("None", (), {"add_plugins": lambda *_: None}))
     with pytest.raises(RuntimeError, match="no AwsSolutions entry"):
-        nag(app)
+        synthesise(app)
 
 
 def test_a_missing_tool_is_an_error_that_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,8 +116,84 @@ def test_a_tool_that_checked_nothing_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("Resources: {}\n")
     with pytest.raises(RuntimeError, match="checkov"):
         checkov([tmp_path / "empty.yaml"])
-    with pytest.raises(RuntimeError, match="no policy"):
-        parliament({"empty": {"Resources": {}}})
+    with pytest.raises(RuntimeError, match="no IAM policy"):
+        judge({"empty": {"Resources": {}}})
+
+
+ROLE_ARN = "arn:aws:iam::123456789012:role/name"
+
+
+@pytest.mark.parametrize(
+    ("statement", "rules"),
+    [
+        ({"Action": "s3:GetObjekt", "Resource": "*"}, ["IAM_UNKNOWN_ACTION"]),
+        ({"Action": "nowhere:Get", "Resource": "*"}, ["IAM_UNKNOWN_ACTION"]),
+        ({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket"}, ["IAM_RESOURCE_MISMATCH"]),
+        ({"Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}, []),
+        ({"Action": "s3:List*", "Resource": "arn:aws:s3:::bucket"}, []),
+        ({"Action": "sqs:SendMessage", "Resource": "arn:aws:sns:us-east-1:123456789012:t"}, ["IAM_RESOURCE_MISMATCH"]),
+        ({"Action": "ec2:DescribeInstances", "Resource": "*"}, []),
+        ({"Action": "ec2:DescribeInstances", "Resource": ROLE_ARN}, ["IAM_RESOURCE_MISMATCH"]),
+        ({"Action": "ec2:TerminateInstances", "Resource": "*"}, ["IAM_RESOURCE_STAR"]),
+        (
+            {
+                "Action": "ec2:TerminateInstances",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"ec2:ResourceTag/a": "b"}},
+            },
+            [],
+        ),
+        (
+            {
+                "Action": "cloudwatch:PutMetricData",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"cloudwatch:namespace": "n"}},
+            },
+            [],
+        ),
+        (
+            {"Action": "iam:PassRole", "Resource": ROLE_ARN, "Condition": {"StringEquals": {"s3:prefix": "x"}}},
+            ["IAM_UNKNOWN_CONDITION"],
+        ),
+        ({"Action": "iam:PassRole", "Resource": ROLE_ARN, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}, []),
+        (
+            {"Action": "iam:PassRole", "Resource": ROLE_ARN, "Condition": {"Bool": {"aws:SecureTransprt": "true"}}},
+            ["IAM_UNKNOWN_CONDITION"],
+        ),
+        ({"Effect": "Deny", "NotAction": "s3:*", "Resource": "*"}, []),
+    ],
+)
+def test_policies_are_judged_by_the_service_authorization_reference(
+    statement: dict[str, Any], rules: list[str]
+) -> None:
+    document = {"Statement": {"Effect": "Allow", **statement}}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [{"PolicyDocument": document}]}}
+    assert [finding.rule for finding in judge({"t": {"Resources": {"Role": role}}})] == rules
+
+
+@pytest.mark.parametrize(
+    ("pattern", "other", "overlaps"),
+    [
+        ("a*", "*b", True),
+        ("a", "a", True),
+        ("a?c", "abc", True),
+        ("a*c", "ab", False),
+        ("*", "", True),
+        ("log-group:*:log-stream:*", "log-group:name:*", True),
+        ("log-group:*:log-stream:*", "log-group:name", False),
+    ],
+)
+def test_two_patterns_overlap_when_some_text_matches_both(pattern: str, other: str, *, overlaps: bool) -> None:
+    assert overlap(pattern, other) == overlap(other, pattern) == overlaps
+
+
+def test_a_long_path_is_not_taken_for_a_secret(tmp_path: Path) -> None:
+    """Checkov adds a parameter's path to what a function's environment says; 40 letters and slashes look like a key."""
+    folder = tmp_path / f"a-{'b' * (40 - len('/termination'))}"
+    folder.mkdir()
+    template = folder / "termination-alarm.yaml"
+    template.write_bytes((console.FOLDER / "termination-alarm.yaml").read_bytes())
+    assert "CKV_AWS_45" not in {finding.rule for finding in checkov([template])}
 
 
 def test_intrinsic_functions_become_examples_of_what_they_give() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from infra import console
 from infra.config import Config
-from infra.console import DIRECT_UPLOAD, FOLDER, TEMPLATES, render, stack_of
-from infra.settings_table import with_tables
+from infra.console import templates as console
+from infra.console.settings_table import with_tables
+from infra.console.templates import DIRECT_UPLOAD, FOLDER, TEMPLATES, render, stack_of
 
 from .conftest import Json, Synthesised, as_list, of_type, read_yaml
 
@@ -45,7 +45,7 @@ def test_the_check_names_what_is_stale(
 def test_the_documentations_tables_list_the_settings_as_they_are(file: str) -> None:
     page = (console.PAGES / file).with_suffix(".md").read_text()
     assert page == with_tables(page), "run `make templates`"
-    section = TEMPLATES[file][1]
+    section = TEMPLATES[file].SECTION
     assert [name for name in type(getattr(Config(), section)).model_fields if f"`{section}.{name}`" not in page] == []
 
 
@@ -64,7 +64,7 @@ def test_it_needs_nothing_but_itself(file: str, template: Json) -> None:
 def test_it_has_the_resources_of_the_cdks_stack_but_for_the_network(
     file: str, template: Json, synthesised: Synthesised
 ) -> None:
-    ours = synthesised.templates[TEMPLATES[file][0].__name__]
+    ours = synthesised.templates[TEMPLATES[file].__name__]
     optional = {"EmailSubscription", "Ssh", "JobsReadSource", "JobsToSource", "SearchLinkedRole"}
     expected = {
         name: body["Type"] for name, body in ours["Resources"].items() if not re.match("Network(Vpc|Flow)", name)
@@ -82,7 +82,7 @@ def test_it_has_the_resources_of_the_cdks_stack_but_for_the_network(
 
 
 def test_policies_are_those_of_the_cdks_stack(file: str, template: Json, synthesised: Synthesised) -> None:
-    ours = synthesised.templates[TEMPLATES[file][0].__name__]
+    ours = synthesised.templates[TEMPLATES[file].__name__]
     policies = [
         (name, body)
         for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
@@ -132,7 +132,7 @@ def test_dashboards_are_documents_that_a_person_can_read(template: Json) -> None
 
 
 def test_tags_have_the_name_that_the_stack_is_given(file: str) -> None:
-    assert f"Value: {TEMPLATES[file][0].__name__}" not in (FOLDER / file).read_text()
+    assert f"Value: {TEMPLATES[file].__name__}" not in (FOLDER / file).read_text()
 
 
 def test_function_code_is_the_files_own_text() -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from contract.errors import InputError
 from infra.commands import app
-from infra.console import TEMPLATES
+from infra.console.templates import TEMPLATES
 from infra.cost import page
 from infra.cost.estimate import (
     ALWAYS_ON,
@@ -26,7 +26,7 @@ from tests.documents import document
 
 from .conftest import Json, Synthesised, of_type
 
-STACKS = [kind.__name__ for kind, _ in TEMPLATES.values()]
+STACKS = [stack.__name__ for stack in TEMPLATES.values()]
 FORBIDDEN = {"AWS::EC2::NatGateway"}
 
 

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 import infra
-from infra.console import TEMPLATES
+from infra.console.templates import TEMPLATES
 from localcloud.services.rds.parameter_groups import check
 
 from .conftest import Json, as_list, of_type, usual
 
-ALL = [*(kind.__name__ for kind, _ in TEMPLATES.values()), *TEMPLATES]
+ALL = [*(stack.__name__ for stack in TEMPLATES.values()), *TEMPLATES]
 SUPPORT: dict[str, Any] = yaml.safe_load(Path(infra.__path__[0], "support.yaml").read_text())
 
 

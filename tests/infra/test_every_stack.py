@@ -1,13 +1,18 @@
 """What holds for every template, of the CDK and of the console."""
 
+import inspect
 import json
 import re
 from typing import Any
 
 import pytest
 
+from contract.stacks import StackName
+from groundwork.demo.show import PARTS
+from infra.budget import Budget
 from infra.config import Config
-from infra.console import TEMPLATES
+from infra.console.templates import TEMPLATES
+from infra.stacks import STACKS
 
 from .conftest import Json, as_list, of_type, references, statements
 
@@ -78,7 +83,7 @@ DELIVERY = ("AWS/Events", "FailedInvocations")
 OWNERS = {"AWS::Lambda::Permission", "AWS::Logs::MetricFilter", "AWS::EC2::FlowLog"}  # they name what they belong to
 #: Stacks that visitors reach, and that serve them day and night; what that means is tested with them.
 VISITED = {"WebApp", "web-app.yaml"}
-ALL = [*(kind.__name__ for kind, _ in TEMPLATES.values()), *TEMPLATES]
+ALL = [*(stack.__name__ for stack in TEMPLATES.values()), *TEMPLATES]
 
 
 @pytest.fixture(params=[name for name in ALL if name not in VISITED])
@@ -209,7 +214,7 @@ def test_alarms_act_describe_what_to_do_and_treat_missing_data(template: Json) -
 
 
 def test_alarms_name_settings_in_words(template: Json) -> None:
-    sections = [getattr(Config(), section) for _, section in TEMPLATES.values()]
+    sections = [getattr(Config(), stack.SECTION) for stack in TEMPLATES.values()]
     names = {name for section in sections for name in type(section).model_fields if "_" in name}
     for name, body in of_type(template, "AWS::CloudWatch::Alarm"):
         assert names & set(re.findall(r"\w+", json.dumps(body["Properties"]["AlarmDescription"]))) == set(), name
@@ -241,3 +246,15 @@ def test_outputs_and_parameters_say_what_they_are(template: Json) -> None:
 
 def test_logical_ids_are_readable(template: Json) -> None:
     assert [name for name in template["Resources"] if re.search(r"[0-9A-F]{8}$", name)] == []
+
+
+def test_the_list_of_stacks_the_contract_and_the_demonstration_agree() -> None:
+    names = [stack.__name__ for stack in STACKS]
+    assert names == list(StackName)
+    assert sorted(names) == sorted(PARTS)
+
+
+def test_every_stack_has_the_section_of_the_settings_that_it_says() -> None:
+    for stack in (*STACKS, Budget):
+        section = Config.model_fields[stack.SECTION].default
+        assert inspect.get_annotations(stack)["settings"] is type(section), stack

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from infra.check.privileges import ROLES, called_from, calls, roles
-from infra.console import TEMPLATES
+from infra.console.templates import TEMPLATES
 
 from .conftest import Json, Synthesised
 
-STACKS = [kind.__name__ for kind, _ in TEMPLATES.values()]
+STACKS = [stack.__name__ for stack in TEMPLATES.values()]
 VARIANTS = {
     "DevOpsMetrics with LiveAnalytics": ("devops-metrics.yaml", {"devops_metrics.engine": "liveanalytics"}),
     "DataEcosystem with LiveAnalytics": ("data-ecosystem.yaml", {"data_ecosystem.engine": "liveanalytics"}),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.console import TEMPLATES
+from infra.console.templates import TEMPLATES
 
 from .conftest import Json, of_type, references, usual
 
@@ -15,7 +15,7 @@ STATELESS = re.compile(
     r"AWS::(Logs::MetricFilter|RDS::DBParameterGroup|RDS::DBSubnetGroup|Neptune::DBSubnetGroup|S3::BucketPolicy|"
     r"SQS::QueuePolicy|SecretsManager::(SecretTargetAttachment|RotationSchedule))"
 )
-ALL = [*(kind.__name__ for kind, _ in TEMPLATES.values()), *TEMPLATES]
+ALL = [*(stack.__name__ for stack in TEMPLATES.values()), *TEMPLATES]
 STAYS = {"Retain", "RetainExceptOnCreate"}
 BOTH_KEYS = {"allow_data_deletion": "true"}
 
@@ -86,7 +86,7 @@ def test_every_log_group_is_the_stacks_own(template: Json) -> None:
 
 @pytest.mark.parametrize("file", TEMPLATES)
 def test_data_go_only_when_both_keys_turn(file: str, synthesise: Any) -> None:
-    own = {f"{TEMPLATES[file][1]}.delete_data": "true"}
+    own = {f"{TEMPLATES[file].SECTION}.delete_data": "true"}
 
     def kept(context: Json) -> set[str]:
         resources = synthesise(file, context)["Resources"]

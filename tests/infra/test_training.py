@@ -14,7 +14,7 @@ import pytest
 
 from contract.metrics import Namespace
 from contract.workloads import TRAINING
-from infra.code import LOADER, PACKAGES, PROJECT
+from infra.constructs.bundle import LOADER, PACKAGES, PROJECT
 from infra.training.one_off import SCRIPT
 from localcloud.engines import programs as engines
 from workloads import bootstrap

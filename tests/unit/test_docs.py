@@ -17,6 +17,7 @@ import yaml
 from botocore import xform_name
 
 from groundwork.__main__ import app
+from infra import stacks
 from infra.config import Config
 from localcloud.engines.programs import PACKAGES
 
@@ -37,10 +38,7 @@ FOLDERS = (
 )
 FILES = {str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*")}
 FILES |= {path.name for path in ROOT.iterdir()}
-STACKS = {
-    name: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("dev_ops", "devops")
-    for name in re.findall(r'^(\w+)\(app, "\1", config\)', (ROOT / "app.py").read_text(), re.MULTILINE)
-}
+STACKS = {stack.__name__: stack.SECTION for stack in stacks.STACKS}
 OTHERS = {"training.yaml", "training.gif"}  # files that look like settings
 SECTIONS = ["Deploy", "Settings", "Alarms", "Outputs", "Cost", "Removal"]
 PLACEHOLDERS = {

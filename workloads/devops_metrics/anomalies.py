@@ -37,6 +37,8 @@ _DAY = timedelta(days=1)
 _SIGNALS = ("cpu", "memory", "throughput", "errors")
 #: More windows than this are a wrong time in the file.
 _MOST_WINDOWS = 10_000_000
+#: Signals beyond this, or below its inverse, are scaled, so that sums and ratios stay finite; scores have no unit.
+_LARGEST = 1e100
 #: Windows that an incident of an application must have: a deployment, which disturbs one, is none.
 _SHORTEST = 2
 #: Unusual windows that lie this close together are one incident.
@@ -170,8 +172,8 @@ def unusualness(values: Series, grain: float = 0.0) -> pd.DataFrame:
 
     Args:
         values: Indexed by time, in windows of equal length; NaN where nothing was reported.
-        grain: What a single event adds to the value of a window, where the signal counts rare events. A busy day is
-            one with two of them close together, at least.
+        grain: What a single event adds to the value of a window, where the signal counts events. A busy day is one
+            with two of them close together, at least.
 
     Returns:
         `score` of each window, at least 0; 1 is as far as the signal goes on one day in four; 0 where nothing is known.
@@ -245,15 +247,19 @@ def _scores(signals: pd.DataFrame) -> _Scores:
             f"The rows between {table.index[0]} and {table.index[-1]} are more than {_MOST_WINDOWS:,} windows of "
             f"{window}. One of the times may be wrong."
         )
+    largest = table.abs().max()
+    table = table / largest.where((largest > _LARGEST) | (largest < 1 / _LARGEST) & (largest > 0), 1.0)
     windows = table.resample(window, origin="start")
-    regular, grain = windows.mean(), dict.fromkeys(table, 0.0)
+    regular = windows.mean()
+    counts = (table.fillna(0) % 1 == 0).all() & (largest < _LARGEST)  # whole numbers count events
+    grain = (counts / max(1.0, windows.size().median())).to_dict()
     if {"errors", "responses"} <= set(table):
         responses = windows["responses"].sum()
         regular["errors"] = windows["errors"].sum() / responses.where(responses > 0)
         grain["errors"] = 1 / max(1.0, float(responses.median()))
         regular = regular.drop(columns="responses")
     if "throughput" in regular and not (regular["throughput"] < 0).any():
-        regular["throughput"] = _in_proportion(regular["throughput"])
+        regular["throughput"], grain["throughput"] = _in_proportion(regular["throughput"]), 0.0
     judged = {
         name: unusualness(values, grain[name]) for name, values in regular.items() if values.count() >= LEAST_WINDOWS
     }

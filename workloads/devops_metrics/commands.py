@@ -98,7 +98,7 @@ def ingest(  # noqa: PLR0917 - its options
     bad = quarantine or file.with_name(file.name + ".quarantine.csv")
     heartbeat = Heartbeat(stack, lambda text: typer.echo(text, err=True))
     with Quarantine(bad) as lines, progress("bytes") as bar:
-        task = bar.add_task(file.name, total=None if watch else file.stat().st_size)
+        task = bar.add_task(file.name, total=reader.size)
 
         def show(tally: Tally) -> None:
             heartbeat.beat(tally)
@@ -222,13 +222,16 @@ def detect(
 
     series = read_series(file, mapping, _fixed(dimension))
     table = find_incidents(series.hosts, Alarms() if alarms_per_day is None else Alarms(alarms_per_day))
-    counts = [count for signals in series.hosts.values() for count in signals.count() if count]
+    judged = [signals.drop(columns="responses", errors="ignore") for signals in series.hosts.values()]
+    counts = [count for signals in judged for count in signals.count() if count]
     shown: list[str | Table] = [] if table.empty else _shown(table)
     shown.append(
         f"incidents: {len(table):,} (hosts: {len(series.hosts):,}, signals: {len(counts):,}, lines: {series.lines:,})"
     )
     if short := sum(count < LEAST_WINDOWS for count in counts):
         shown.append(f"signals with fewer than {LEAST_WINDOWS} values, too few to say what is usual: {short:,}")
+    for note in series.notes:
+        typer.echo(note, err=True)
     if series.faults:
         first = series.faults[0]
         typer.echo(
@@ -241,6 +244,7 @@ def detect(
         shown.append(f"{len(table):,} rows in {csv}")
     document = {"incidents": table.to_dict("records"), "hosts": len(series.hosts), "signals": len(counts)}
     document |= {"short_signals": short, "lines": series.lines, "lines_left_out": len(series.faults)}
+    document["notes"] = series.notes
     return Result(document, *shown)
 
 

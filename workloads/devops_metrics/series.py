@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from contract.errors import InputError, phrase
+from workloads.delimited import CONTROL_CHARACTER, SUFFIXES, missing, numeric, read_sample, same_spelling, separated_by
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.timestamps import Timestamps
 from workloads.timeseries.schema import Schema
@@ -20,9 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workloads.devops_metrics.reader import Fault
+    from workloads.timeseries.schema import MeasureType
 
-_SAMPLE = 1000  # lines that show what the columns are
 _TIME_NAMES = ("timestamp", "time", "time_stamp", "datetime", "date_time", "date", "ts")
+_HOST_NAMES = ("application_id", "application_name", "host", "hostname")  # also where hosts are numbered
+_IDENTIFIER = re.compile(r"(^|[_ -])id$|[a-z]I[dD]$", re.ASCII)
+_WITH_UNIT = re.compile(r"[$€£¥]? ?[+-]?[\d.,]+ ?(%|‰|[$€£¥]|[kMGT]?i?B(/s)?|[mµun]?s|°?[CF])?")
+_SHOWN = 6  # hosts in a note
+_LEAST_TEXTS = 20  # rows that show whether texts repeat
 #: The standard columns by the names that the questions give them.
 _SIGNALS = {"CPU_Usage": "cpu", "Memory_Usage": "memory", "Network_Throughput": "throughput"}
 _FIRST_ERROR = 500
@@ -35,11 +41,13 @@ class FileSeries(NamedTuple):
         hosts: The signals of each host, a column each, indexed by time (UTC).
         lines: Lines read, without header and blank lines.
         faults: Those of them that could not be read.
+        notes: What else was left out.
     """
 
     hosts: dict[Hashable, pd.DataFrame]
     lines: int
     faults: list[Fault]
+    notes: list[str]
 
 
 def read_series(path: Path, mapping: Path | None = None, fixed: Mapping[str, str] | None = None) -> FileSeries:
@@ -58,10 +66,11 @@ def read_series(path: Path, mapping: Path | None = None, fixed: Mapping[str, str
         InputError: The file cannot be read, has no time or no signal, or no line of it can be read.
     """
     names: dict[str, str] = {}
+    notes: list[str] = []
     if mapping:
         schema = Schema.load(mapping, fixed)
     else:
-        schema, names = _guess(path, fixed or {})
+        schema, names, notes = _guess(path, fixed or {})
     times: list[int] = []
     dimensions: list[tuple[str, ...]] = []
     measures: list[tuple[object, ...]] = []
@@ -79,12 +88,18 @@ def read_series(path: Path, mapping: Path | None = None, fixed: Mapping[str, str
     table = table[[name for name, kind in schema.measures.items() if kind != "VARCHAR"]].astype(float)
     if "HTTP_Status" in table:
         status = table.pop("HTTP_Status")
-        table["errors"], table["responses"] = (status >= _FIRST_ERROR).astype(float), status.notna().astype(float)
+        if status.notna().any():
+            table["errors"], table["responses"] = (status >= _FIRST_ERROR).astype(float), status.notna().astype(float)
     table = table.rename(columns=names | _SIGNALS)
+    if empty := [str(name) for name in table if table[name].isna().all()]:
+        notes.append(f"columns without any value: {', '.join(empty)}")
     keys = sorted(set(dimensions))
     hosts = dict(zip(keys, _host_names(schema.dimensions, keys), strict=True))
+    spellings = Counter(same_spelling(host) for host in hosts.values())
+    if alike := sorted(host for host in hosts.values() if spellings[same_spelling(host)] > 1):
+        notes.append(f"hosts whose names differ only in case or blanks: {', '.join(alike[:_SHOWN])}")
     by_host = table.groupby(np.array([hosts[key] for key in dimensions], dtype=object))
-    return FileSeries(dict(iter(by_host)), len(times) + len(faults), faults)
+    return FileSeries(dict(iter(by_host)), len(times) + len(faults), faults, notes)
 
 
 def _host_names(dimensions: Sequence[str], keys: Sequence[tuple[str, ...]]) -> list[str]:
@@ -94,46 +109,76 @@ def _host_names(dimensions: Sequence[str], keys: Sequence[tuple[str, ...]]) -> l
     return ["/".join(key) for key in keys]
 
 
-def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str]]:
-    """The schema of a file by its first lines, and the headers of its measures by the names that they have in it."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            sample = list(islice(csv.reader(file), _SAMPLE + 1))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: The file is not CSV in UTF-8: {phrase(error)}.") from error
-    except OSError as error:
-        raise InputError(f"{path}: The file cannot be read: {error.strerror}.") from error
-    if not sample:
-        raise InputError(f"{path}: The file is empty. Line 1 must name the columns.")
-    header, lines = [name.strip() for name in sample[0]], sample[1:]
-    cells = {
-        name: [line[at].strip() for line in lines if len(line) == len(header) and line[at].strip()]
-        for at, name in enumerate(header)
-    }
+def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str], list[str]]:
+    """The schema of a file by its first lines, the headers of its measures by their names in it, and notes."""
+    sample = read_sample(path, _TIME_NAMES)
+    header = sample.header
+    cells = {name: [row[at] for _, row in sample.rows if not missing(row[at])] for at, name in enumerate(header)}
     time = next((name for name in header if name.lower() in _TIME_NAMES), None) or next(
-        (name for name in header if cells[name] and not _is_number(cells[name][0]) and _is_time(cells[name][0])), None
+        (name for name in header if cells[name] and not numeric(cells[name][0]) and _is_time(cells[name][0])), None
     )
+    if values := [name for name in header if name.lower() not in _TIME_NAMES and not numeric(name) and _is_time(name)]:
+        raise InputError(f"{path}: The first line holds values, such as {values[0]}. It must name the columns.")
     if time is None:
         raise InputError(
-            f"{path}: No column is called {_TIME_NAMES[0]} or holds times. Say in a mapping file which one does."
+            f"{path}: No column is called {_TIME_NAMES[0]} or holds times. Say in a mapping file which one does. The "
+            f"columns, separated by {separated_by(sample.layout)}, are {', '.join(header)}."
         )
-    others = [name for name in header if name and name != time and name not in fixed]
-    numbers = [name for name in others if sum(map(_is_number, cells[name])) * 2 >= len(cells[name])]
+    numbering = [name for name in header if _IDENTIFIER.search(name) and _counts_rows(cells[name])]
+    others = [name for name in header if name and name != time and name not in fixed and name not in numbering]
+    kinds = {name: _kind(path, name, cells[name], cells[time]) for name in others}
+    numbers = [name for name in others if kinds[name] != "host"]
     if not numbers:
         raise InputError(f"{path}: No column besides {time} holds numbers.")
     names = _distinct(others)
-    texts = [names[name] for name in others if name not in numbers]
+    texts = [names[name] for name in others if kinds[name] == "host"]
     if not texts and not fixed:
-        fixed = {"host": path.stem}
+        fixed = {"host": _host_of(path)}
     schema = Schema.checked(
         str(path),
         time=time,
         dimensions=(*texts, *fixed),
-        measures={names[name]: "DOUBLE" for name in numbers},
+        measures={names[name]: kinds[name] for name in numbers},
         columns={names[name]: name for name in others},
         fixed=dict(fixed),
     )
-    return schema, {names[name]: name for name in numbers}
+    nameless = [f"{at:,}" for at, name in enumerate(header, 1) if not name]
+    notes = [f"columns that were left out, as the header does not name them: {', '.join(nameless)}"] if nameless else []
+    if numbering:
+        notes.append(f"columns that were left out, as they only number the rows: {', '.join(numbering)}")
+    return schema, {names[name]: name for name in numbers}, notes
+
+
+def _kind(path: Path, name: str, cells: Sequence[str], times: Sequence[str]) -> MeasureType | Literal["host"]:
+    """What a column is by the cells that have a value: a signal of some type, or a part of the host's name.
+
+    Raises:
+        InputError: It holds numbers with a unit, or a different text in each row.
+    """
+    if name.casefold() in _HOST_NAMES:
+        return "host"
+    numbered = bool(cells and _IDENTIFIER.search(name)) and all(map(str.isdecimal, cells))
+    if not numbered and sum(map(numeric, cells)) * 2 >= len(cells):
+        return "DOUBLE"
+    if {cell.lower() for cell in cells} <= {"true", "false"}:
+        return "BOOLEAN"
+    column = f"{path}, column {name!r}"
+    if not numbered and (with_unit := [cell for cell in cells if _WITH_UNIT.fullmatch(cell)]):
+        raise InputError(
+            f"{column}: The number {with_unit[0]!r} has a unit. Write it without, or leave the column out."
+        )
+    if len(cells) >= _LEAST_TEXTS and len({*times}) == len(times) and len({*cells}) * 2 > len(cells):
+        raise InputError(
+            f"{column}: The texts, such as {cells[0][:40]!r}, differ from row to row, so they do not name hosts. Leave "
+            "the column out, or say in a mapping file which columns are dimensions."
+        )
+    return "host"
+
+
+def _host_of(path: Path) -> str:
+    """The file's name without its ending."""
+    ending = next((suffix for suffix in SUFFIXES[::-1] if path.name.lower().endswith(suffix)), path.suffix)
+    return CONTROL_CHARACTER.sub("?", path.name[: len(path.name) - len(ending)]) or "host"
 
 
 def _distinct(headers: Sequence[str]) -> dict[str, str]:
@@ -149,12 +194,12 @@ def _distinct(headers: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
+def _counts_rows(cells: Sequence[str]) -> bool:
+    """Whether cells are 1, 2, 3 and so on, from any start."""
+    if not all(cell.isdecimal() for cell in cells):
         return False
-    return True
+    numbers = [int(cell) for cell in cells]
+    return len(numbers) > 1 and all(later == earlier + 1 for earlier, later in pairwise(numbers))
 
 
 def _is_time(cell: str) -> bool:

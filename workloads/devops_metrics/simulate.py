@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from contract.errors import InputError, phrase
 from terminal import files
+from workloads.delimited import open_lines, read_cells
 from workloads.devops_metrics.settings import SERVICES
 from workloads.replaceable import check_table
 
@@ -101,18 +102,27 @@ def simulate(
 
 
 def load_incidents(labels: Path) -> list[Incident]:
-    """The incidents of a file that `simulate` wrote."""
-    with labels.open(newline="", encoding="utf-8") as file:
-        return [
-            Incident(
-                row["application_id"],
-                row["kind"],
-                datetime.fromisoformat(row["start"]),
-                datetime.fromisoformat(row["end"]),
-                float(row["severity"]),
-            )
-            for row in csv.DictReader(file)
-        ]
+    """Read the incidents of a file that `simulate` wrote.
+
+    Raises:
+        InputError: It cannot be read, or is no such file.
+    """
+    columns = list(Incident.__annotations__)
+    with open_lines(labels) as file:
+        content = file.read()
+    if not content.partition(b"\n")[2].strip():
+        return []  # a fleet without incidents has a header only
+    cells = read_cells(content, str(labels), columns)
+    cells.require(columns)
+    incidents = []
+    for line, row in zip(cells.lines, cells.rows, strict=True):
+        named = {column: cell.strip() for column, cell in zip(cells.header, row, strict=True)}
+        try:
+            start, end = (datetime.fromisoformat(named[column]) for column in ("start", "end"))
+            incidents.append(Incident(named["application_id"], named["kind"], start, end, float(named["severity"])))
+        except ValueError as error:
+            raise InputError(f"{labels}, line {line}: The incident cannot be read: {phrase(error)}.") from error
+    return incidents
 
 
 def _save(table: pd.DataFrame, path: Path) -> None:

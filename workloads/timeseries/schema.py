@@ -48,6 +48,7 @@ class Schema(BaseModel):
     time: str = Field("Time_Stamp", description="The column that holds the time.")
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field("UTC", description="Zone of times that name none.")
     time_format: str = Field("", description="strptime format of the times, where they have none of the known forms.")
+    decimal: Literal["", ".", ","] = Field("", description="What stands before decimals, where no number proves it.")
     dimensions: tuple[Name, ...] = Field(("Application_ID", "Application_Name"), min_length=1, max_length=128)
     measures: dict[Name, MeasureType] = Field(
         {"CPU_Usage": "DOUBLE", "Memory_Usage": "DOUBLE", "Network_Throughput": "DOUBLE", "HTTP_Status": "BIGINT"},

@@ -1,7 +1,7 @@
 """What this room installs, and what runs in it beside requests."""
 
 from localcloud.cloud.background import every
-from localcloud.services.cloudwatch import alarms, metrics
+from localcloud.services.cloudwatch import alarms, metrics, requests  # noqa: F401 (importing installs them)
 
 
 def start() -> None:

@@ -10,19 +10,25 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from jsonpath_ng.ext.parser import parse as json_path
+from botocore.exceptions import ClientError
 from moto.events.models import Rule, events_backends
-from moto.events.utils import EventTemplateParser
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.background import background, client
 from localcloud.hooks import instead
+from localcloud.services.awslambda import function_policies
 from localcloud.services.cloudwatch.metrics import measure
+from localcloud.services.events import inputs
 from localcloud.services.kms import key_policies
 
 SERVICE = "events.amazonaws.com"
 #: The target by which the rule of an archive fills it.
 ARCHIVES = f"arn:aws:events:{REGION}:::"
+#: The services that `deliver` delivers to, besides event buses.
+DELIVERABLE = {"lambda", "logs", "sns", "sqs"}
+#: What EventBridge calls an error, by its kind, where the target's service does not name one.
+CODES: dict[type[Exception], str] = {PermissionError: "NO_PERMISSIONS", NotImplementedError: "UNSUPPORTED_TARGET"}
+DEFAULT_CODE = "INVALID_JSON"
 
 
 def publish(source: str, kind: str, detail: dict[str, Any], resources: Iterable[str]) -> None:
@@ -54,6 +60,12 @@ def deliver(arn: str, payload: str, target: dict[str, Any] | None = None) -> Non
             raise NotImplementedError(f"the local cloud does not deliver to {service}: {arn}")
 
 
+def is_deliverable(arn: str) -> bool:
+    """Whether `deliver` knows what the ARN names."""
+    service = arn.removeprefix("arn:aws:").partition(":")[0]
+    return service in DELIVERABLE or arn == ARCHIVES or (service == "events" and ":event-bus/" in arn)
+
+
 def _entry(event: dict[str, Any], bus: str) -> dict[str, Any]:
     """An event as `PutEvents` takes it, for another event bus. It keeps its source, time and resources."""
     return {
@@ -76,14 +88,28 @@ def log_lines(group: str, stream: str, lines: list[str]) -> None:
 
 @instead(Rule, "send_to_targets")
 def _send_to_targets(_: Any, self: Rule, event: Any, transform_input: bool = True) -> None:  # noqa: ARG001
+    public = {**event, "time": _iso(event["time"]), "ingestion-time": _iso(event["ingestion-time"])}
     pattern = self.event_pattern
-    if self.state != "ENABLED" or not pattern.get_pattern() or not pattern.matches_event(event):
+    if self.state != "ENABLED" or not pattern.get_pattern():
         return
-    for target in list(self.targets):
+    whole: Any = {name: value for name, value in public.items() if name != "ingestion-time"}
+    if pattern.matches_event(whole):
+        send(self, public)
+
+
+def send(rule: Rule, event: dict[str, Any]) -> None:
+    """Send an event to each target of a rule, once the caller has finished.
+
+    Args:
+        rule: Its rule.
+        event: The event in its public form, with ``ingestion-time`` beside it.
+    """
+    measure("AWS/Events", "MatchedEvents", 1, {"RuleName": rule.name})
+    for target in list(rule.targets):
         if target["Arn"] == ARCHIVES:
-            _archive(self.name, event)
+            _archive(rule.name, event)
             continue
-        background(_send, self.name, target, {**event, "time": _iso(event["time"])})
+        background(_send, {"name": rule.name, "arn": rule.arn}, target, event)
 
 
 def _archive(rule: str, event: Any) -> None:
@@ -91,32 +117,57 @@ def _archive(rule: str, event: Any) -> None:
     next(archive for archive in archives if archive.rule and archive.rule.name == rule).events.append(event)
 
 
-def _send(rule: str, target: dict[str, Any], event: Any) -> None:
+def _send(rule: dict[str, str], target: dict[str, Any], event: Any) -> None:
+    """Deliver an event to one target of a rule. What cannot be delivered is counted, and becomes a dead letter."""
+    measure("AWS/Events", "Invocations", 1, {"RuleName": rule["name"]})
     try:
-        _deliver(target["Arn"], json.dumps(_input(target, event)), target)
-    except Exception:
-        measure("AWS/Events", "FailedInvocations", 1, {"RuleName": rule})
+        _deliver(target["Arn"], inputs.made(target, event, rule), rule, target)
+    except Exception as error:
+        measure("AWS/Events", "FailedInvocations", 1, {"RuleName": rule["name"]})
         if "DeadLetterConfig" not in target:
             raise
-        _deliver(target["DeadLetterConfig"]["Arn"], json.dumps(event))
+        _bury(rule, target, event, error)
 
 
-def _deliver(arn: str, payload: str, target: dict[str, Any] | None = None) -> None:
-    """Deliver in EventBridge's own name. It tells KMS neither the account nor the rule."""
+def _bury(rule: dict[str, str], target: dict[str, Any], event: Any, error: Exception) -> None:
+    """Put an event into the dead-letter queue of its target, with the reasons as message attributes.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else CODES.get(type(error), DEFAULT_CODE)
+    reasons = {
+        "RULE_ARN": rule["arn"],
+        "TARGET_ARN": target["Arn"],
+        "ERROR_CODE": code,
+        "ERROR_MESSAGE": str(error) or code,
+    }
+    letter = json.dumps({name: value for name, value in event.items() if name != "ingestion-time"})
+    queue = target["DeadLetterConfig"]["Arn"]
+    attributes = {name: {"DataType": "String", "StringValue": reason} for name, reason in reasons.items()}
+    try:
+        key_policies.check(queue, SERVICE, context={})
+        url = client("sqs").get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
+        client("sqs").send_message(QueueUrl=url, MessageBody=letter, MessageAttributes=attributes)
+    except Exception:
+        measure("AWS/Events", "InvocationsFailedToBeSentToDlq", 1, {"RuleName": rule["name"]})
+        raise
+    measure("AWS/Events", "InvocationsSentToDlq", 1, {"RuleName": rule["name"]})
+
+
+def _deliver(arn: str, payload: str, rule: dict[str, str], target: dict[str, Any]) -> None:
+    """Deliver in EventBridge's own name. It tells KMS neither the account nor the rule.
+
+    Raises:
+        PermissionError: The function's policy does not let the rule call it, or a key's policy keeps EventBridge out.
+    """
     key_policies.check(arn, SERVICE, context={})
+    if arn.startswith(f"arn:aws:lambda:{REGION}:"):
+        function_policies.check(arn, SERVICE, context={"aws:SourceArn": rule["arn"], "aws:SourceAccount": ACCOUNT})
     deliver(arn, payload, target)
 
 
-def _input(target: dict[str, Any], event: Any) -> Any:
-    if transformer := target.get("InputTransformer"):
-        return EventTemplateParser.parse(transformer["InputTemplate"], transformer.get("InputPathsMap", {}), event)
-    if "Input" in target:
-        return json.loads(target["Input"])
-    if "InputPath" in target:
-        return json_path(target["InputPath"]).find(event)[0].value
-    return {name: value for name, value in event.items() if name != "ingestion-time"}
-
-
 def _iso(time: Any) -> str:
+    if isinstance(time, str):
+        return time
     moment = time if isinstance(time, datetime) else datetime.fromtimestamp(float(time), UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

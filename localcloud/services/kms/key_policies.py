@@ -6,19 +6,17 @@ keeps a service out, AWS drops every message of that service without telling any
 
 import json
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from moto.kms.models import kms_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from localcloud.access import policy_statements
 from localcloud.cloud.account import ACCOUNT, REGION
 
 #: What a service calls to publish to an encrypted topic or queue.
 ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
-#: The condition operators that are evaluated, also with `IfExists`; all but the first compare with patterns.
-OPERATORS = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
 
 
 def check(arn: str, service: str, context: Mapping[str, str]) -> None:
@@ -37,8 +35,7 @@ def check(arn: str, service: str, context: Mapping[str, str]) -> None:
     if not key:
         return
     for action in ACTIONS:
-        effects = {statement["Effect"] for statement in _statements(key) if _fits(statement, service, action, context)}
-        if effects != {"Allow"}:
+        if not policy_statements.allow(_statements(key), service, action, context):
             raise PermissionError(f"{service} may not call {action} with the key {key}, which encrypts {arn}")
 
 
@@ -58,34 +55,3 @@ def _statements(key: str) -> list[dict[str, Any]]:
     backend = kms_backends[ACCOUNT][REGION]
     statements: list[dict[str, Any]] = json.loads(backend.get_key_policy(backend.any_id_to_key_id(key)))["Statement"]
     return statements
-
-
-def _fits(statement: dict[str, Any], service: str, action: str, context: Mapping[str, str]) -> bool:
-    """Whether a statement is about this request."""
-    principal = statement.get("Principal", {})
-    services = _list(principal.get("Service", [])) if isinstance(principal, dict) else [service]
-    actions = _list(statement["Action"])
-    return (
-        service in services
-        and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
-        and all(
-            _holds(operator, key, _list(values), context)
-            for operator, conditions in statement.get("Condition", {}).items()
-            for key, values in conditions.items()
-        )
-    )
-
-
-def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
-    """Whether a condition holds; one about a key that the service does not send does not."""
-    name = operator.removesuffix("IfExists")
-    if name not in OPERATORS:
-        raise NotImplementedError(f"the local cloud does not evaluate the condition {operator} of a key's policy")
-    sent = {sent.lower(): value for sent, value in context.items()}.get(key.lower())
-    if sent is None:
-        return name != operator
-    return any(value == sent if name == "StringEquals" else fnmatchcase(sent, value) for value in values)
-
-
-def _list(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [value]

@@ -16,7 +16,7 @@ import yaml
 from typer.testing import CliRunner
 
 from groundwork.__main__ import app, main
-from infra.console import FOLDER, TEMPLATES
+from infra.console.templates import FOLDER, TEMPLATES
 from localcloud import LocalCloud
 from localcloud.cloud.inventory import inventory
 
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 pytestmark = pytest.mark.timeout(600)
 
-STACKS = {file: kind.__name__ for file, (kind, _) in TEMPLATES.items()}
+STACKS = {file: stack.__name__ for file, stack in TEMPLATES.items()}
 ALL = [*STACKS.values(), *(f"Console{stack}" for stack in STACKS.values())]
 #: What a stack makes for itself where it is given no network.
 OWN_NETWORK = re.compile(r"Network(Vpc|FlowLogs)")
@@ -93,8 +93,8 @@ def deployed(shell: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Dep
     settings = {"code": code_bundle(shell, tmp_path_factory.mktemp("code")), "email": "you@example.com"}
     before = inventory(shell.client)
     of_cdk = {
-        f"{section}.{key}": value
-        for file, (_, section) in TEMPLATES.items()
+        f"{stack.SECTION}.{key}": value
+        for file, stack in TEMPLATES.items()
         for key, value in settings.items()
         if asks_for(file, key)
     }

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from groundwork.demo.alarm import EMAIL, drill
 from groundwork.demo.checklist import Checklist
-from infra.console import FOLDER
+from infra.console.templates import FOLDER
 from localcloud import LocalCloud
 
 

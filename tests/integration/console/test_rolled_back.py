@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.console import FOLDER, TEMPLATES
+from infra.console.templates import FOLDER, TEMPLATES
 from localcloud import LocalCloud
 from localcloud.cloud.inventory import inventory
 from localcloud.cloudformation import templates

@@ -5,14 +5,8 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from botocore.httpsession import URLLib3Session
-from botocore.model import Shape
-from botocore.parsers import RpcV2CBORParser
 
 from localcloud import LocalCloud
 
@@ -145,23 +139,6 @@ def test_a_url_of_signature_version_2_names_no_region_and_works(cloud: LocalClou
         config=Config(signature_version="s3"),
     )
     assert s3.list_buckets()["Buckets"]
-
-
-def test_cloudwatch_over_cbor_is_refused_in_cbor(cloud: LocalCloud) -> None:
-    environment = cloud.environment()
-    url = f"{cloud.endpoint}/service/GraniteServiceVersion20100801/operation/ListMetrics"
-    request = AWSRequest("POST", url, {"Smithy-Protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"}, b"\xa0")
-    credentials = Credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
-    SigV4Auth(credentials, "monitoring", "us-east-1").add_auth(request)
-    prepared = request.prepare()
-    response = URLLib3Session().send(prepared)
-    parsed = RpcV2CBORParser().parse(
-        {"status_code": response.status_code, "headers": response.headers, "body": response.content},
-        Shape("Output", {"type": "string"}),
-    )
-    assert response.status_code == 400
-    assert parsed["Error"]["Code"] == "UnknownOperationException"
-    assert "ListMetrics over CBOR is not there in the local cloud" in parsed["Error"]["Message"]
 
 
 def test_a_template_with_a_value_that_the_schema_does_not_allow_creates_nothing(cloud: LocalCloud) -> None:

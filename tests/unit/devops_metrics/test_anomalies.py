@@ -84,6 +84,24 @@ def test_a_file_of_another_kind_where_the_incidents_would_go_is_not_replaced(tmp
         simulate(settings, tmp_path / "fleet.csv", tmp_path / "labels.csv", UNTIL)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "labels.csv: The file cannot be read: No such file"),
+        ("host,start\nweb-1,2026-11-01\n", "There is no column 'application_id', 'kind', 'end', 'severity'"),
+        (
+            "application_id;kind;start;end;severity\nweb-1;slow;2026-11-01;soon;1\n",
+            "labels.csv, line 2: The incident cannot be read: Invalid isoformat string: 'soon'",
+        ),
+    ],
+)
+def test_a_file_of_incidents_that_cannot_be_read_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "labels.csv").write_text(content)
+    with pytest.raises(InputError, match=message):
+        load_incidents(tmp_path / "labels.csv")
+
+
 def test_a_short_history_is_judged_without_seasons() -> None:
     times = pd.date_range(UNTIL, periods=100, freq="5min")
     cpu = [20.0 + index % 3 for index in range(100)]

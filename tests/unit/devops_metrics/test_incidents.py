@@ -68,6 +68,7 @@ class TestNoIncident:
             lambda seed: noise(seed) + bursts(seed, a_day=3) / 25_000,
             lambda seed: noise(seed, 0.5) + 40 * (np.arange(len(TIMES)) % A_DAY < 6),  # every night
             lambda seed: pd.Series(np.random.default_rng(seed).poisson(2, len(TIMES)).astype(float), TIMES),
+            lambda seed: pd.Series(np.random.default_rng(seed).poisson(0.001, len(TIMES)).astype(float), TIMES),
             lambda _seed: pd.Series(7.0, TIMES),
             lambda _seed: pd.Series(0.0, TIMES),
         ],
@@ -80,6 +81,7 @@ class TestNoIncident:
             "jobs several times a day",
             "a nightly job",
             "counts",
+            "rare events",
             "constant",
             "nothing",
         ],
@@ -120,6 +122,13 @@ class TestIncident:
         start, end, score = only(values)
         assert (start, end) == pytest.approx((9, 9 + 5 / 1440))
         assert 4 < score < 10
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("unit", [1e306, 1e-300, -1.0])
+    def test_is_the_same_in_any_unit(self, unit: float) -> None:
+        values = noise()
+        values.iloc[at(9)] += 40
+        assert only(values * unit) == pytest.approx(only(values))
 
     def test_is_an_outage_in_the_middle_of_the_daily_peak(self) -> None:
         values = noise() + 20 * AFTERNOON

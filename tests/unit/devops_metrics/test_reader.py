@@ -1,6 +1,7 @@
 """Every line of a CSV file becomes a row or a fault with its number and reason."""
 
 import csv
+import gzip
 import io
 import os
 import sqlite3
@@ -78,7 +79,10 @@ def test_an_empty_measure_is_left_out(path: Path) -> None:
     [
         ("web-1,web,2026-01-31T12:00:00Z,12.5,50,1e6", "6 cells, the header has 7"),
         ("web-1,web,2026-01-31T12:00:00Z,high,50,1e6,200", "CPU_Usage: 'high' is not a number"),
-        ("web-1,web,2026-01-31T12:00:00Z,nan,50,1e6,200", "CPU_Usage: 'nan' is not a finite number"),
+        ("web-1,web,2026-01-31T12:00:00Z,inf,50,1e6,200", "CPU_Usage: 'inf' is not a finite number"),
+        ("web-1,web,2026-01-31T12:00:00Z,12.5%,50,1e6,200", "CPU_Usage: '12.5%' is not a number"),
+        ("web-1,web,2026-01-31T12:00:00Z,#DIV/0!,50,1e6,200", "CPU_Usage: '#DIV/0!' is not a number"),
+        ("#REF!,web,2026-01-31T12:00:00Z,12.5,50,1e6,200", "Application_ID: '#REF!' is an error of the spreadsheet"),
         ("web-1,web,2026-01-31T12:00:00Z,1_0,50,1e6,200", "CPU_Usage: '1_0' is not a number"),
         ("web-1,web,2026-01-31T12:00:00Z,1,50,1e6,20.5", "HTTP_Status: '20.5' is not a whole number"),
         ("web-1,web,2026-01-31T12:00:00Z,1,50,1e6,9999999999999999999", "is outside 64 bits"),
@@ -101,7 +105,7 @@ def test_a_bad_line_is_a_fault_and_the_next_one_is_read(path: Path, line: str, r
 
 def test_bytes_that_are_no_utf8_are_a_fault_that_shows_them(path: Path) -> None:
     _, faults = read(path, HEADER.encode() + b"\ncaf\xe9,web,1769860800,1,2,3,200\n")
-    assert faults == [Fault(2, "not UTF-8 at byte 4", r"caf\xe9,web,1769860800,1,2,3,200")]
+    assert faults == [Fault(2, "not UTF-8 at byte 4: save the file as UTF-8", r"caf\xe9,web,1769860800,1,2,3,200")]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
@@ -159,9 +163,13 @@ def test_a_line_without_end_is_a_fault_and_takes_no_memory(path: Path) -> None:
             HEADER.replace("CPU_Usage", "CPU").encode(),
             r"There is no column CPU_Usage; .* If it is CPU, say so in a mapping file",
         ),
-        (HEADER.replace(",", ";").encode(), "Separate the columns by commas, not by ';'"),
+        (HEADER.replace(",", ";").replace("CPU_Usage", "CPU").encode(), "The columns are separated by semicolons"),
+        (HEADER.replace(",", " ").encode(), "There is no column Time_Stamp"),
+        (b"PK\x03\x04\0\0", "The file is a workbook or a ZIP archive"),
+        (b"caf\xe9," + HEADER.encode(), "line 1: The header is not text in UTF-8"),
+        (HEADER.encode("utf-16-le"), "zero bytes"),
         ((HEADER + ",CPU_Usage").encode(), "CPU_Usage stands twice"),
-        (HEADER.encode("utf-16"), "The file is in UTF-16. Save it as UTF-8"),
+        (gzip.compress(HEADER.encode())[:-9], "The gzip data is damaged"),
     ],
 )
 def test_a_header_that_cannot_be_used_is_refused_before_anything_is_read(
@@ -170,6 +178,106 @@ def test_a_header_that_cannot_be_used_is_refused_before_anything_is_read(
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         Reader(path, Schema())
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_separators_and_encodings_do_not_matter(
+    path: Path, separator: str, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    lines = [HEADER, GOOD.replace("web-1", "wéb-1"), ",,,,,,", GOOD.replace("web-1", '"web,;|2"')]
+    text = "\r\n".join(lines).replace(",", separator).replace(f'"web{separator};|2"', '"web,;|2"')
+    rows, faults = read(path, pack(f"{text}\r\n".encode(encoding)))
+    assert faults == []
+    assert [(row.line, row.dimensions, row.measures) for row in rows] == [
+        (2, ("wéb-1", "web"), (12.5, 50.0, 1e6, 200)),
+        (4, ("web,;|2", "web"), (12.5, 50.0, 1e6, 200)),
+    ]
+
+
+def test_a_large_file_in_utf16_is_read_to_its_end(path: Path) -> None:
+    lines = [HEADER, *(GOOD.replace("web-1", f"wéb-{number}") for number in range(3000))]
+    rows, faults = read(path, "\n".join(lines).encode("utf-16"))
+    assert (len(rows), faults) == (3000, [])
+    assert rows[-1].dimensions == ("wéb-2999", "web")
+
+
+def test_a_file_that_is_cut_off_is_refused_and_not_taken_for_its_beginning(path: Path) -> None:
+    lines = "\n".join([HEADER, *(GOOD.replace("web-1", f"web-{number}") for number in range(30_000))])
+    path.write_bytes(gzip.compress(lines.encode())[:-200])
+    with pytest.raises(InputError, match="The gzip data is damaged"):
+        list(Reader(path, Schema()).batches())
+
+
+@pytest.mark.parametrize("content", [gzip.compress(HEADER.encode()), HEADER.encode("utf-16")])
+def test_a_file_that_must_be_unpacked_or_recoded_cannot_be_followed(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot be followed\. Leave --watch out"):
+        Reader(path, Schema(), follow=True)
+
+
+@pytest.mark.parametrize("above", ["sep=;\n", "SEP=;\r\n", "\n \n"])
+def test_the_header_is_found_below_the_line_of_excel_and_blank_lines(path: Path, above: str) -> None:
+    rows, faults = read(path, above + f"{HEADER}\n{GOOD}\n".replace(",", ";"))
+    assert faults == []
+    assert [(row.line, row.dimensions) for row in rows] == [(above.count("\n") + 2, ("web-1", "web"))]
+
+
+EUROPEAN = HEADER.replace(",", ";")
+
+
+def test_decimal_commas_that_a_number_proves_are_read_and_a_decimal_point_among_them_is_a_fault(path: Path) -> None:
+    lines = [f"web-{number};web;1769860800;{cpu};1;2;200" for number, cpu in enumerate(["12,5", "1.234,5", "1.234"])]
+    rows, faults = read(path, "\n".join([EUROPEAN, *lines]))
+    assert ([row.measures[0] for row in rows], faults) == ([12.5, 1234.5, 1234.0], [])
+    late = [f"host-{number};web;1769860800;1;1;2;200" for number in range(1000)]
+    rows, faults = read(path, "\n".join([EUROPEAN, *lines, *late, "late;web;1769860800;12.5;1;2;200"]))
+    assert len(rows) == 1003
+    assert [fault.reason for fault in faults] == [
+        "CPU_Usage: '12.5' is written with a decimal point, but the file has decimal commas"
+    ]
+
+
+def test_numbers_that_may_have_decimal_commas_are_refused_until_a_mapping_says_so(path: Path) -> None:
+    content = f"{EUROPEAN}\nweb-1;web;1769860800;1,234;50;1.000;200"
+    with pytest.raises(InputError, match=r"line 2, column 'CPU_Usage': .*'1,234' may have .* decimal = \",\""):
+        read(path, content)
+    for decimal, cpu, throughput in ((",", 1.234, 1000.0), (".", 1234.0, 1.0)):
+        rows, _ = read(path, content, Schema(decimal=decimal))
+        assert rows[0].measures == (cpu, 50.0, throughput, 200)
+
+
+def test_numbers_that_may_have_decimal_commas_are_faults_behind_lines_that_show_nothing(path: Path) -> None:
+    lines = [f"web-{number};web;1769860800;1;1;2;200" for number in range(1000)]
+    late = [f"late-{number};web;1769860800;{cpu};1;2;200" for number, cpu in enumerate(["1,234", "1.234", "12,5", "7"])]
+    rows, faults = read(path, "\n".join([EUROPEAN, *lines, *late]))
+    assert len(rows) == 1001
+    reason = "is written with a decimal comma, or with its thousands apart"
+    assert [fault.reason for fault in faults] == [f"CPU_Usage: '{cpu}' {reason}" for cpu in ("1,234", "1.234", "12,5")]
+
+
+@pytest.mark.parametrize("cell", ['"1,234.5"', "1 234.5", "1\u202f234.5", "1'234.5"])
+def test_thousands_may_be_set_apart(path: Path, cell: str) -> None:
+    rows, faults = read(path, f"{HEADER}\nweb-1,web,1769860800,{cell},,,")
+    assert ([row.measures[0] for row in rows], faults) == ([1234.5], [])
+
+
+@pytest.mark.parametrize("cell", ["NaN", "null", "N/A", "#N/A", "-", " "])
+def test_a_measure_without_a_value_may_say_so(path: Path, cell: str) -> None:
+    rows, faults = read(path, f"{HEADER}\nweb-1,web,1769860800,{cell},50,{cell},{cell}")
+    assert ([row.measures for row in rows], faults) == ([(None, 50.0, None, None)], [])
+
+
+def test_blanks_before_a_quoted_cell_do_not_matter(path: Path) -> None:
+    rows, faults = read(path, HEADER + '\n"web-1", "web", 1769860800, 1, 2, 3, 200\n')
+    assert ([row.dimensions for row in rows], faults) == ([("web-1", "web")], [])
+
+
+def test_a_followed_file_shows_its_decimal_commas_when_it_has_rows(path: Path) -> None:
+    path.write_text(f"{EUROPEAN}\n")
+    rows = [row for batch in follow(path, append(path, "web-1;web;1769860800;12,5;1;2;200\n")) for row in batch.rows]
+    assert [row.measures[0] for row in rows] == [12.5]
 
 
 def test_a_mapping_file_adds_dimensions_and_measures_and_renames_columns(path: Path, tmp_path: Path) -> None:
@@ -239,7 +347,8 @@ def dirty_line(random: Random) -> bytes:
 def check_that_none_is_lost(path: Path, dirty: list[bytes]) -> None:
     rows, faults = read(path, b"\n".join([HEADER.encode(), *dirty]) + b"\n", size=170)
     numbers = sorted([row.line for row in rows] + [fault.line for fault in faults])
-    assert numbers == [number for number, line in enumerate(dirty, start=2) if line.strip()]
+    written = [number for number, line in enumerate(dirty, start=2) if line.strip() and line.strip(b', \t"')]
+    assert numbers == written
     assert all(fault.reason for fault in faults)
     assert all(all(row.dimensions) and any(value is not None for value in row.measures) for row in rows)
 

@@ -1,6 +1,7 @@
 """Files of series: what their columns are, how hosts are named; and incidents in them, without a database."""
 
 import csv
+import gzip
 import io
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from contract.errors import InputError
 from workloads.__main__ import main
-from workloads.devops_metrics.anomalies import find_anomalies
+from workloads.devops_metrics.anomalies import find_anomalies, find_incidents
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.series import read_series
 from workloads.devops_metrics.settings import FleetSettings
@@ -84,6 +85,8 @@ class TestColumns:
         ("lines", "message"),
         [
             (["a,b", "1,2"], "No column is called timestamp or holds times"),
+            (["timestamp b", "2026-11-28T10:00Z 1"], "The columns, separated by commas, are timestamp b"),
+            (["2026-11-28T10:00Z,1", "2026-11-28T10:05Z,2"], "The first line holds values, such as 2026-11-28T10:00Z"),
             (["timestamp,b", "2026-11-28T10:00Z,x"], "No column besides timestamp holds numbers"),
             (
                 ["timestamp,b", "soon,1"],
@@ -102,12 +105,72 @@ class TestColumns:
         with pytest.raises(InputError, match="The file is empty"):
             read_series(file)
         file.write_bytes(b"timestamp,value\n\xff,1\n")
-        with pytest.raises(InputError, match="not CSV in UTF-8"):
+        with pytest.raises(InputError, match=r"no line that can be read\. Line 2 .* not UTF-8 at byte 1"):
             read_series(file)
 
     def test_of_a_file_that_is_not_there_are_none(self, file: Path) -> None:
         with pytest.raises(InputError, match=r"ec2_cpu\.csv: The file cannot be read"):
             read_series(file)
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ["timestamp;load, in %;host;queue", "2026-11-28 10:00:00;12,5;a;1.250", "2026-11-28 10:05:00;NaN;a;2"],
+            ["sep=|", "when|load, in %|host|queue", "28.11.2026 10:00|12,5|a|1 250", "28.11.2026 10:05|-|a|2"],
+        ],
+    )
+    def test_are_told_apart_as_in_any_other_file(self, file: Path, lines: list[str]) -> None:
+        write(file, *lines)
+        [(host, table)] = read_series(file).hosts.items()
+        assert host == "a"
+        assert table["queue"].tolist() == [1250, 2]
+        assert table["load, in %"].dropna().tolist() == [12.5]
+
+    def test_of_a_compressed_file_are_read_and_its_name_is_the_host(self, tmp_path: Path) -> None:
+        file = tmp_path / "ec2_cpu.csv.gz"
+        file.write_bytes(gzip.compress("timestamp,value\n2026-11-28 10:00:00,12.5\n".encode("utf-16")))
+        assert columns(file) == {"ec2_cpu": ["value"]}
+
+    @pytest.mark.parametrize("name", ["host", "device_id", "InstanceId", "Application_ID"])
+    def test_may_number_hosts(self, file: Path, name: str) -> None:
+        write(file, f"timestamp,{name},value", *(f"2026-11-28T10:0{at}Z,{host},4" for at in (0, 5) for host in (1, 2)))
+        assert columns(file) == {"1": ["value"], "2": ["value"]}
+
+    @pytest.mark.parametrize("unit", ["%", " ms", "MB", "€", "°C"])
+    def test_of_numbers_with_a_unit_are_refused_and_not_taken_for_hosts(self, file: Path, unit: str) -> None:
+        write(file, "timestamp,cpu,value", f"2026-11-28T10:00Z,12.5{unit},1")
+        with pytest.raises(InputError, match=f"column 'cpu': The number '12.5{unit}' has a unit"):
+            read_series(file)
+
+    def test_of_texts_that_differ_from_row_to_row_are_refused(self, file: Path) -> None:
+        write(file, "timestamp,message,value", *(f"2026-11-28T10:{at}Z,request {at},1" for at in range(10, 40)))
+        with pytest.raises(InputError, match="column 'message': The texts, such as 'request 10', differ"):
+            read_series(file)
+        same_time = [f"2026-11-28T10:00Z,host-{number},1" for number in range(30)]
+        write(file, "timestamp,instance,value", *same_time)
+        assert len(columns(file)) == 30
+
+    def test_that_only_number_the_rows_are_left_out_and_named(self, file: Path) -> None:
+        write(file, "id,timestamp,value", *(f"{at},2026-11-28T10:{at}Z,1" for at in range(10, 40)))
+        series = read_series(file)
+        assert {host: list(table) for host, table in series.hosts.items()} == {"ec2_cpu": ["value"]}
+        assert series.notes == ["columns that were left out, as they only number the rows: id"]
+
+    def test_of_true_and_false_are_signals(self, file: Path) -> None:
+        write(file, "timestamp,up,value", "2026-11-28T10:00Z,true,1", "2026-11-28T10:05Z,False,2")
+        assert read_series(file).hosts["ec2_cpu"]["up"].tolist() == [1, 0]
+
+    def test_of_hosts_that_differ_only_in_case_are_named(self, file: Path) -> None:
+        write(file, "timestamp,host,value", "2026-11-28T10:00Z,Web-1,1", "2026-11-28T10:05Z,web-1,2")
+        assert read_series(file).notes == ["hosts whose names differ only in case or blanks: Web-1, web-1"]
+
+    def test_without_a_name_or_a_value_are_left_out_and_named(self, file: Path) -> None:
+        write(file, ",timestamp,load,disk", "0,2026-11-28T10:00Z,1,N/A", "1,2026-11-28T10:05Z,2,")
+        series = read_series(file)
+        assert series.notes == [
+            "columns that were left out, as the header does not name them: 1",
+            "columns without any value: disk",
+        ]
 
     def test_leave_lines_out_that_cannot_be_read_and_count_them(self, file: Path) -> None:
         write(file, "timestamp,value", "2026-11-28T10:00Z,1", "2026-11-28T10:05Z,x", "2026-11-28T10:10Z,2")
@@ -184,6 +247,21 @@ def test_a_fleet_has_the_same_incidents_in_its_file_as_in_a_database(tmp_path: P
     pd.testing.assert_frame_equal(find_anomalies(pd.concat(frames, ignore_index=True)), asked)
 
 
+@pytest.mark.parametrize("name", ["Network_Throughput", "disk"])
+def test_traffic_in_whole_bytes_has_an_incident_when_it_is_ten_times_as_much(file: Path, name: str) -> None:
+    chance = np.random.default_rng(1)
+    values = np.zeros(4032, dtype=int)
+    for day in range(14):
+        for start in day * 288 + chance.integers(0, 280, 4):
+            values[start : start + 5] = chance.integers(950_000, 1_050_000, 5)
+    times = pd.date_range("2026-11-01", periods=4032, freq="5min")
+    pd.DataFrame({"timestamp": times, name: values}).to_csv(file, index=False)
+    assert find_incidents(read_series(file).hosts).empty
+    values[2500:2505] = 10_000_000
+    pd.DataFrame({"timestamp": times, name: values}).to_csv(file, index=False)
+    assert len(find_incidents(read_series(file).hosts)) == 1
+
+
 class TestCommand:
     @pytest.fixture
     def detect(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
@@ -218,6 +296,15 @@ class TestCommand:
         ]
         assert float(rows[0]["score"]) > float(rows[1]["score"]) > 2
 
+    def test_counts_no_signal_that_the_file_does_not_have(self, detect: Any, file: Path) -> None:
+        header = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
+        write(file, header, *(f"web-1,web,2026-11-28T10:{minute:02}:00Z,1,2,3," for minute in range(0, 60, 5)))
+        assert columns(file) == {"web-1": ["cpu", "memory", "throughput"]}
+        file.write_text(file.read_text().replace("1,2,3,", "1,2,3,200"))
+        assert columns(file) == {"web-1": ["cpu", "memory", "throughput", "errors", "responses"]}
+        _, out, _ = detect(file)
+        assert "signals: 4," in out  # how many responses there were is what errors are judged by
+
     def test_keeps_to_the_budget_that_is_given(self, detect: Any, spiky: Path) -> None:
         _, out, _ = detect(spiky, "--alarms-per-day", "0.05")
         assert "incidents: 1 " in out
@@ -229,6 +316,8 @@ class TestCommand:
         assert code == 0
         assert "signals with fewer than 56 values, too few to say what is usual: 1" in out
         assert "left out: 1; the first is line 3: value: 'x' is not a number" in errors
+        write(file, ",timestamp,value", "0,2026-11-28 10:00:00,12.5")
+        assert "as the header does not name them: 1\n" in detect(file)[2]
         assert answer.read_text() == "host,signal,start,end,score\n"
 
     @pytest.mark.parametrize(

@@ -72,7 +72,11 @@ def test_what_outlives_the_command_ends_with_it(
 
 
 def test_what_outlives_the_command_may_have_time_to_end(start: Callable[..., subprocess.Popen[bytes]]) -> None:
-    process = start("(trap 'sleep 0.2; echo saved; exit' TERM; echo ready; while :; do sleep 0.01; done) &", grace=30)
+    process = start(
+        "(trap 'sleep 0.2; echo saved; exit' TERM; touch trapped; while :; do sleep 0.01; done) & "
+        "until [ -e trapped ]; do sleep 0.01; done",
+        grace=30,
+    )
     assert process.communicate(timeout=60)[0].splitlines()[-1] == b"saved"
 
 

@@ -113,7 +113,8 @@ def test_quoted_cells_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None
         ("km,sky\n1,a,b\n", "orders.csv, line 2: The line has 3 cells"),
         ('km,sky\n1,"a\n', "orders.csv, line 2: The line is not CSV"),
         (b"km,sky\n1,\xff\n", "orders.csv: The file is not text in UTF-8"),
-        (b"PK\x03\x04\0\0", "orders.csv: The file is not a CSV file"),
+        (b"PK\x03\x04\0\0", "orders.csv: The file is a workbook or a ZIP archive"),
+        (b"km,sky\n1,\0\n", "orders.csv: The file is not a CSV file"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_file_line_and_column(

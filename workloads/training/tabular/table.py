@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from dataclasses import dataclass
@@ -12,10 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from contract.errors import InputError, phrase
-from workloads.delimited import SEPARATORS, Layout, decimal_sign, decode, missing, same_spelling, with_point
+from workloads.delimited import (
+    CONTROL_CHARACTER,
+    Cells,
+    DecimalSign,
+    decimal_sign,
+    missing,
+    read_cells,
+    same_spelling,
+    spreadsheet_error,
+    with_point,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from workloads.storage import Location
 
@@ -58,9 +66,19 @@ def amount(text: str) -> float:
 
 
 def word(text: str) -> str | None:
-    """A category or a name; None for an empty cell."""
+    """A category or a name; None for a cell without a value.
+
+    Raises:
+        ValueError: It is an error of a spreadsheet, or has a control character.
+    """
     text = text.strip()
-    return None if missing(text) else text.strip()
+    if missing(text):
+        return None
+    if spreadsheet_error(text):
+        raise ValueError("is an error of the spreadsheet")
+    if CONTROL_CHARACTER.search("".join(text.split())):  # a line break is only a blank
+        raise ValueError("has a control character")
+    return text
 
 
 @dataclass(frozen=True)
@@ -104,18 +122,9 @@ def read_table(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
     Raises:
         InputError: It is no such file; the message names the file, and where there is one the line and the column.
     """
-    cells = _parse(file, [column.name for column in columns])
-    header = cells.header
-    absent = [column.name for column in columns if column.required and column.name not in header]
-    if absent:
-        raise InputError(
-            f"{file}: There is no column {', '.join(map(repr, absent))}. The columns, separated by "
-            f"{SEPARATORS.get(cells.layout.separator, repr(cells.layout.separator))}, are {', '.join(header)}."
-        )
-    repeated = [column.name for column in columns if header.count(column.name) > 1]
-    if repeated:
-        raise InputError(f"{file}: The column {repeated[0]!r} is there {header.count(repeated[0])} times.")
-    sign = decimal_sign(cells.numbers(columns), cells.layout, str(file))
+    cells = read_cells(file.read(), str(file), [column.name for column in columns])
+    cells.require([column.name for column in columns if column.required or column.name in cells.header])
+    sign = decimal_sign(_numbers(cells, columns), cells.layout, str(file))
     table = {column.key: _values(file, column, cells, sign) for column in columns}
     return pd.DataFrame(table | {LINE: pd.Series(cells.lines, dtype="int64")})
 
@@ -126,69 +135,25 @@ def read_header(file: Location) -> list[str]:
     Raises:
         InputError: It is no CSV file.
     """
-    return _parse(file).header
+    return read_cells(file.read(), str(file)).header
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """A file's cells: the names of the columns, and for each row its line and its cells."""
-
-    header: list[str]
-    lines: list[int]
-    rows: list[list[str]]
-    layout: Layout
-
-    def of(self, column: Column) -> Iterator[tuple[int, str]]:
-        """The line and the text of each cell of a column."""
-        position = self.header.index(column.name)
-        return ((line, row[position]) for line, row in zip(self.lines, self.rows, strict=True))
-
-    def numbers(self, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
-        """Where each number stands, and its text."""
-        for column in columns:
-            if column.parse is not word and column.name in self.header:
-                for line, cell in self.of(column):
-                    yield f"line {line}, column {column.name!r}", cell
+def _numbers(cells: Cells, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
+    """Where each number stands, and its text."""
+    for column in columns:
+        if column.parse is not word and column.name in cells.header:
+            for line, cell in cells.of(column.name):
+                yield f"line {line}, column {column.name!r}", cell
 
 
-def _parse(file: Location, wanted: Collection[str] = ()) -> _Cells:
-    text = decode(file.read(), str(file))
-    layout = Layout.of(text, wanted)
-    source = io.StringIO(text, newline="")
-    for _ in range(layout.skipped):
-        source.readline()
-    lines, rows = [], []
-    reader = csv.reader(source, strict=True, delimiter=layout.separator)
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                lines.append(reader.line_num + layout.skipped)
-                rows.append(row)
-    except csv.Error as error:
-        raise InputError(
-            f"{file}, line {reader.line_num + layout.skipped}: The line is not CSV: {phrase(error)}."
-        ) from error
-    if not rows:
-        raise InputError(f"{file}: The file is empty. Its first line must name the columns.")
-    header = [name.strip() for name in rows[0]]
-    if len(rows) == 1:
-        raise InputError(f"{file}: There are no rows below the line that names the columns.")
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != len(header):
-            raise InputError(
-                f"{file}, line {line}: The line has {len(row)} cells, but the first line names {len(header)} columns."
-            )
-    return _Cells(header, lines[1:], rows[1:], layout)
-
-
-def _values(file: Location, column: Column, cells: _Cells, sign: str) -> pd.Series:
+def _values(file: Location, column: Column, cells: Cells, sign: DecimalSign) -> pd.Series:
     kind = "object" if column.parse is word else "float64"
     if column.name not in cells.header:
         return pd.Series([None if kind == "object" else math.nan] * len(cells.rows), dtype=kind)
     values = []
-    for line, cell in cells.of(column):
+    for line, cell in cells.of(column.name):
         try:
-            value = column.parse(cell if kind == "object" else with_point(cell, sign))
+            value = column.parse(cell if kind == "object" else with_point(cell.strip(), sign, cells.layout))
         except ValueError as error:
             raise InputError(f"{file}, line {line}, column {column.name!r}: {cell!r} {phrase(error)}.") from error
         if column.filled and pd.isna(value):

@@ -1,0 +1,36 @@
+"""The rules that run while the CDK synthesises: AWS's for well-made stacks (cdk-nag), and the CDK's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, CloudFormationValidatePlugin, Validations
+from cdk_nag import AwsSolutionsChecks
+
+#: The context of the app, which makes findings of the CDK's own rules errors.
+CONTEXT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cdk.json").read_text(encoding="utf-8"))["context"]
+
+
+def synthesise(app: App) -> list[str]:
+    """Synthesise the app under cdk-nag and the CDK's own rules, and return their findings, one a line.
+
+    Raises:
+        RuntimeError: The report does not say that the AwsSolutions rules ran.
+    """
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), CloudFormationValidatePlugin())
+    try:
+        app.synth()
+    except RuntimeError as error:  # findings end the synthesis so; the report says more
+        if "ValidationFailed" not in str(error):
+            raise
+    reports = json.loads((Path(app.outdir) / "validation-report.json").read_text(encoding="utf-8"))["pluginReports"]
+    if not any(report["pluginName"] == "AwsSolutions" for report in reports):
+        raise RuntimeError("cdk-nag's report has no AwsSolutions entry: the rules did not run")
+    return [
+        f"{construct['constructPath']}: {violation['ruleName']}: {violation['description']}"
+        for report in reports
+        for violation in report["violations"]
+        for construct in violation["violatingConstructs"]
+    ]

@@ -1,0 +1,8 @@
+"""Writes the console's templates and the tables of settings; with `--check` it compares them and writes nothing."""
+
+import sys
+
+from infra.console.templates import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""A relational database on RDS: private, encrypted, backed up, reached through TLS only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aws_cdk import RemovalPolicy, aws_rds, aws_secretsmanager
+from constructs import Construct
+
+from infra.constructs.secrets import login
+from infra.parameters import text
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Which database server.
+
+    Attributes:
+        name: Its name in RDS, such as `postgres`.
+        version: Its version.
+        family: The family of its parameter group.
+        parameters: Parameters of the server, which require TLS and log slow statements.
+        port: The TCP port on which it listens.
+    """
+
+    name: str
+    version: str
+    family: str
+    parameters: Mapping[str, str]
+    port: int
+
+
+class DatabaseSettings(Protocol):
+    """What a person chooses."""
+
+    @property
+    def database_instance_type(self) -> str: ...  # noqa: D102 - the settings describe themselves
+    @property
+    def database_storage_gib(self) -> int: ...  # noqa: D102
+    @property
+    def database_maximum_storage_gib(self) -> int: ...  # noqa: D102
+    @property
+    def database_two_zones(self) -> bool: ...  # noqa: D102
+    @property
+    def backup_days(self) -> int: ...  # noqa: D102
+
+
+class RelationalDatabase(Construct):
+    """An instance of RDS in isolated subnets, with a password that Secrets Manager chooses and nobody sees.
+
+        database = RelationalDatabase(
+            self, "Database", MYSQL, self.settings, database="shop", user="shop", secret_description="A login.",
+            subnets=network.isolated_subnets, security_group=network.database.security_group_id, policy=self.policy,
+        )
+
+    It has encrypted gp3 storage that grows by itself, and takes minor versions of its engine by itself.
+
+    Attributes:
+        instance: The instance.
+        secret: How to reach it, as JSON: username, password, host, port, dbname, engine.
+        attachment: Writes host and port into the secret; whatever needs them waits for it.
+        subnets: The group of subnets.
+        parameters: The group of parameters.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        engine: Engine,
+        settings: DatabaseSettings,
+        *,
+        database: str,
+        user: str,
+        secret_description: str,
+        subnets: Sequence[str],
+        security_group: str,
+        policy: RemovalPolicy,
+        **properties: Any,
+    ) -> None:
+        """Make the instance and its secret.
+
+        Args:
+            scope: Where it stands.
+            name: Its construct's name.
+            engine: Which server.
+            settings: Its size and its backups.
+            database: The name of the database in it.
+            user: The name of the database's owner.
+            secret_description: What the secret is for.
+            subnets: Ids of isolated subnets in two zones.
+            security_group: The id of the group that decides who reaches it.
+            policy: What becomes of the secret and of automated backups when the stack goes.
+            properties: More of `aws_rds.CfnDBInstance`.
+        """
+        super().__init__(scope, name)
+        self.secret = login(self, user=user, description=secret_description, policy=policy)
+        self.subnets = aws_rds.CfnDBSubnetGroup(
+            self,
+            "Subnets",
+            db_subnet_group_description="Isolated subnets in two zones.",
+            subnet_ids=subnets,
+        )
+        self.parameters = aws_rds.CfnDBParameterGroup(
+            self,
+            "Parameters",
+            family=engine.family,
+            description="Connections by TLS alone; slow statements are logged.",
+            parameters=engine.parameters,
+        )
+        self.instance = aws_rds.CfnDBInstance(
+            self,
+            "Instance",
+            engine=engine.name,
+            engine_version=engine.version,
+            auto_minor_version_upgrade=True,
+            db_instance_class=settings.database_instance_type,
+            db_name=database,
+            master_username=self.secret.secret_value_from_json("username").unsafe_unwrap(),
+            master_user_password=self.secret.secret_value_from_json("password").unsafe_unwrap(),
+            port=text(engine.port),
+            allocated_storage=text(settings.database_storage_gib),
+            max_allocated_storage=settings.database_maximum_storage_gib,
+            storage_type="gp3",
+            storage_encrypted=True,
+            multi_az=settings.database_two_zones,
+            publicly_accessible=False,
+            db_subnet_group_name=self.subnets.ref,
+            db_parameter_group_name=self.parameters.ref,
+            vpc_security_groups=[security_group],
+            backup_retention_period=settings.backup_days,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=policy is RemovalPolicy.DESTROY,
+            **properties,
+        )
+        self.attachment = aws_secretsmanager.CfnSecretTargetAttachment(
+            self,
+            "Attachment",
+            secret_id=self.secret.secret_arn,
+            target_id=self.instance.ref,
+            target_type="AWS::RDS::DBInstance",
+        )

@@ -1,0 +1,1 @@
+"""AWS Budgets: resource types of CloudFormation."""

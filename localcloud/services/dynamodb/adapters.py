@@ -1,0 +1,35 @@
+"""How properties of CloudFormation become parameters of Amazon DynamoDB, where more than a name differs."""
+
+from localcloud.cloud.background import client
+from localcloud.cloudformation.translation import Properties, without_empty
+
+
+def table(values: Properties) -> Properties:
+    """Enable a stream that is specified, and turn a changed list of indexes into one change of an index."""
+    values = {"BillingMode": "PROVISIONED", **values}
+    if "StreamSpecification" in values:
+        values["StreamSpecification"] = {"StreamEnabled": True, **values["StreamSpecification"]}
+    return values | without_empty(GlobalSecondaryIndexUpdates=_index_updates(values))
+
+
+def _index_updates(values: Properties) -> list[Properties]:
+    """Return the change that gives an existing table the wanted indexes.
+
+    Raises:
+        ValueError: More than one index would change, which AWS refuses in one update.
+    """
+    dynamodb = client("dynamodb")
+    try:
+        existing = dynamodb.describe_table(TableName=values["TableName"])["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return []
+    before, wanted = (
+        {index["IndexName"]: (index["KeySchema"], index["Projection"]) for index in indexes}
+        for indexes in (existing.get("GlobalSecondaryIndexes", []), values.get("GlobalSecondaryIndexes", []))
+    )
+    gone = [name for name in before if before[name] != wanted.get(name)]
+    new = [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in wanted.keys() - before]
+    new += [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in {*gone}]
+    if len(gone) + len(new) > 1:
+        raise ValueError("Cannot perform more than one GSI creation or deletion in a single update")
+    return [{"Delete": {"IndexName": name}} for name in gone] + [{"Create": index} for index in new]

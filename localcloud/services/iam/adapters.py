@@ -1,0 +1,14 @@
+"""How properties of CloudFormation become parameters of AWS IAM, where more than a name differs."""
+
+from localcloud.cloudformation.translation import Properties
+
+
+def role(values: Properties) -> Properties:
+    """Add the trust policy under the name that its update operation uses."""
+    return {**values, "PolicyDocument": values["AssumeRolePolicyDocument"]}
+
+
+def inline_policy(values: Properties) -> Properties:
+    """Put the one document on each role."""
+    document = values.pop("PolicyDocument")
+    return {**values, "Roles": [{"RoleName": name, "PolicyDocument": document} for name in values.get("Roles", [])]}

@@ -1,0 +1,10 @@
+"""How properties of CloudFormation become parameters of AWS KMS, where more than a name differs."""
+
+from localcloud.cloudformation.translation import Properties, without_empty
+
+
+def key(values: Properties) -> Properties:
+    """Rename the members of tags, and turn rotation into a call."""
+    tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in values.pop("Tags", [])]
+    rotation: list[Properties] = [{}] if values.pop("EnableKeyRotation", False) in (True, "true") else []
+    return values | without_empty(Tags=tags, EnableKeyRotation=rotation)

@@ -1,0 +1,44 @@
+"""How properties of CloudFormation become parameters of AWS Secrets Manager, where more than a name differs."""
+
+import functools
+import json
+
+from localcloud.cloud.background import client
+from localcloud.cloudformation.translation import Properties, without_empty
+
+
+def secret(values: Properties) -> Properties:
+    """Generate the value of a secret that asks for it."""
+    if generator := values.pop("GenerateSecretString", None):
+        values["SecretString"] = _generated(values["Name"], json.dumps(generator, sort_keys=True))
+    return values
+
+
+def secret_attachment(values: Properties) -> Properties:
+    """Write into the secret how to reach the database, beside its credentials, as AWS does.
+
+    Raises:
+        ValueError: The target is not a database instance.
+    """
+    kind, target = values.pop("TargetType"), values.pop("TargetId")
+    if kind != "AWS::RDS::DBInstance":
+        raise ValueError(f"property TargetType: {kind} is not supported by the local cloud")
+    database = client("rds").describe_db_instances(DBInstanceIdentifier=target)["DBInstances"][0]
+    access = {
+        "engine": database["Engine"],
+        "host": database["Endpoint"]["Address"],
+        "port": database["Endpoint"]["Port"],
+        "dbInstanceIdentifier": target,
+    } | without_empty(dbname=database.get("DBName"))
+    current = client("secretsmanager").get_secret_value(SecretId=values["SecretId"])["SecretString"]
+    return {**values, "SecretString": json.dumps(json.loads(current) | access)}
+
+
+@functools.cache  # so that an update with the same settings keeps the value
+def _generated(_name: str, generator: str) -> str:
+    options = json.loads(generator)
+    template, key = options.pop("SecretStringTemplate", "{}"), options.pop("GenerateStringKey", None)
+    password: str = client("secretsmanager").get_random_password(
+        **{name: int(item) if name == "PasswordLength" else item for name, item in options.items()}
+    )["RandomPassword"]
+    return json.dumps({**json.loads(template), key: password}) if key else password

@@ -1,0 +1,25 @@
+"""How properties of CloudFormation become parameters of Amazon SNS, where more than a name differs."""
+
+from localcloud.cloudformation.translation import Properties, as_text, without_empty
+
+
+def topic(values: Properties) -> Properties:
+    """Set every property but name and tags as an attribute, one by one, and subscribe each subscription."""
+    plain = {key: values.pop(key) for key in ("Name", "Tags") if key in values}
+    subscriptions = values.pop("Subscription", [])
+    settings = [{"AttributeName": key, "AttributeValue": as_text(item)} for key, item in values.items()]
+    return plain | without_empty(Settings=settings, Subscription=subscriptions)
+
+
+def subscription(values: Properties) -> Properties:
+    """Set every property but topic, protocol and endpoint as an attribute."""
+    values.pop("Region", None)
+    plain = {key: values.pop(key) for key in ("TopicArn", "Protocol", "Endpoint", "ReturnSubscriptionArn")}
+    settings = [{"AttributeName": key, "AttributeValue": as_text(item)} for key, item in values.items()]
+    return plain | without_empty(Settings=settings)
+
+
+def topic_policy(values: Properties) -> Properties:
+    """Set the one document on each topic."""
+    policy = {"AttributeName": "Policy", "AttributeValue": as_text(values["PolicyDocument"])}
+    return {"Name": values["Name"], "Topics": [{"TopicArn": arn, **policy} for arn in values["Topics"]]}

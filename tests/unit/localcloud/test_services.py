@@ -1,0 +1,58 @@
+"""Rooms: which there are, and what their tables may say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from localcloud import services
+from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.services import Room
+
+FOLDER = Path(services.__path__[0])
+#: Account ids and regions, as AWS writes them.
+LITERAL = re.compile(r"\b\d{12}\b|\b[a-z]{2}(-gov)?-(north|south|east|west|central)+-\d\b")
+
+
+def test_every_folder_of_a_service_is_a_room() -> None:
+    assert {path.parent.name for path in FOLDER.glob("*/__init__.py")} == set(services.ROOMS)
+
+
+def test_tables_name_neither_account_nor_region() -> None:
+    tables = [path for name in ("types.yaml", "inventory.yaml") for path in FOLDER.glob(f"*/{name}")]
+    assert tables
+    assert [path for path in tables if LITERAL.search(path.read_text())] == []
+
+
+def test_a_table_may_refer_to_the_clouds_account_and_region() -> None:
+    budgets = Room("localcloud.services.budgets").table("types.yaml")
+    assert budgets["AWS::Budgets::Budget"]["defaults"] == {"AccountId": ACCOUNT}
+    queues = Room("localcloud.services.sqs").table("types.yaml")
+    assert f"arn:aws:sqs:{REGION}:{ACCOUNT}:" in queues["AWS::SQS::Queue"]["attributes"]["Arn"]
+
+
+def test_a_room_without_a_table_has_no_rows() -> None:
+    assert Room("localcloud.services.cloudtrail").table("types.yaml") == {}
+
+
+@pytest.mark.parametrize("name", ["types.yaml", "inventory.yaml"])
+def test_no_two_rooms_have_a_row_of_one_name(name: str) -> None:
+    rows = [row for room in services.rooms() for row in room.table(name)]
+    assert len(rows) == len({*rows})
+
+
+def test_every_function_of_adapters_is_named_by_a_row() -> None:
+    for room in services.rooms():
+        adapters = room.module("adapters")
+        defined = (
+            {
+                name
+                for name, value in vars(adapters).items()
+                if getattr(value, "__module__", "") == f"{room.package}.adapters"
+                and not name.startswith("_")
+                and callable(value)
+            }
+            if adapters
+            else set()
+        )
+        assert defined == {row["adapt"] for row in room.table("types.yaml").values() if "adapt" in row}, room
