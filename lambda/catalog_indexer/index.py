@@ -30,14 +30,15 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.dead_letters import NotNowError, RefusedError, dead_letter, log_line
 from contract.documents import document
 from contract.projections import BULK_SECONDS, CHANGE_BYTES, CONNECT_SECONDS, READ_SECONDS, REQUEST_SECONDS
+from contract.services import status_passes
 
 ENDPOINT = os.environ["SEARCH_ENDPOINT"]
 INDEX = os.environ["SEARCH_INDEX"]
 PATIENCE_SECONDS = int(os.environ["PATIENCE_SECONDS"])
-KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
-CONFLICT, MISSING, BUSY = 409, 404, 429
+CONFLICT, MISSING = 409, 404
 
 Json = dict[str, Any]
 
@@ -48,14 +49,6 @@ trusted = ssl.create_default_context()
 
 # One attempt: what fails comes again from the stream.
 config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
-
-
-class RefusedError(Exception):
-    """A record that cannot be written as it is."""
-
-
-class NotNowError(Exception):
-    """OpenSearch, or the table of dead letters, takes nothing at present."""
 
 
 def handler(event: Json, context: Any) -> Json:
@@ -154,10 +147,10 @@ def write(lines: list[Json]) -> list[tuple[str, bool]]:
     if status == MISSING:  # a write would make an index without its mapping
         raise NotNowError(f"there is no index {INDEX} yet: migrate first")
     body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-    status, answer = send("POST", "/_bulk", body, BULK_SECONDS)
+    status, content = send("POST", "/_bulk", body, BULK_SECONDS)
     if status != 200:  # noqa: PLR2004
-        raise NotNowError(f"OpenSearch answered {status}: {answer[:500].decode(errors='replace')}")
-    return [problem(kind, result) for item in json.loads(answer)["items"] for kind, result in item.items()]
+        raise NotNowError(f"OpenSearch answered {status}: {content[:500].decode(errors='replace')}")
+    return [problem(kind, result) for item in json.loads(content)["items"] for kind, result in item.items()]
 
 
 def problem(kind: str, result: Json) -> tuple[str, bool]:
@@ -168,7 +161,7 @@ def problem(kind: str, result: Json) -> tuple[str, bool]:
     error = result.get("error") or {}
     cause = error.get("caused_by") or {}
     reason = f"OpenSearch answered {status}: {error.get('type')}: {error.get('reason')} {cause.get('reason', '')}"
-    return reason.strip(), status >= 500 or status in (BUSY, MISSING)  # noqa: PLR2004
+    return reason.strip(), status_passes(status) or status == MISSING
 
 
 def send(method: str, path: str, body: bytes, timeout: float) -> tuple[int, bytes]:
@@ -177,8 +170,8 @@ def send(method: str, path: str, body: bytes, timeout: float) -> tuple[int, byte
     SigV4Auth(credentials, "es", session.region_name).add_auth(request)
     prepared = urllib.request.Request(ENDPOINT + path, body or None, dict(request.headers), method=method)  # noqa: S310
     try:
-        with urllib.request.urlopen(prepared, timeout=timeout, context=trusted) as answer:  # noqa: S310
-            return answer.status, answer.read()
+        with urllib.request.urlopen(prepared, timeout=timeout, context=trusted) as response:  # noqa: S310
+            return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
     except (OSError, http.client.HTTPException) as error:
@@ -192,34 +185,27 @@ def age(record: Json) -> float:
 
 def give_up(record: Json, reason: str) -> None:
     """Keep a record that will not be written, and say so; an alarm counts these lines."""
-    item = {
-        "Source": {"S": "catalog_indexer"},
-        "Id": {"S": record["dynamodb"]["SequenceNumber"]},
-        "Reason": {"S": reason[:2000]},
-        "Record": {"S": kept(record)},
-        "ExpiresAt": {"N": str(int(time.time()) + KEEP_SECONDS)},
-    }
-    table = session.client("dynamodb", config=config)
+    change = record["dynamodb"]
+    item = dead_letter("catalog_indexer", change["SequenceNumber"], reason, kept(record))
     try:
-        table.put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
+        session.client("dynamodb", config=config).put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
     except (BotoCoreError, ClientError) as error:
         raise NotNowError(f"the table of dead letters cannot be written: {error}") from error
-    keys = record["dynamodb"].get("Keys")
-    print(json.dumps({"event": "dead-letter", "reason": reason[:500], "keys": keys}))
+    print(log_line(reason, keys=change.get("Keys")))
 
 
-def kept(record: Json) -> str:
-    """A record as JSON with the image that counts: the item as it was left, or before it was deleted.
+def kept(record: Json) -> Json:
+    """A record with the image that counts: the item as it was left, or before it was deleted.
 
     An image too large for the table is left out; the keys say which film to look up in the film library.
     """
     superseded = "NewImage" if record["eventName"] == "REMOVE" else "OldImage"
     change = {name: value for name, value in record["dynamodb"].items() if name != superseded}
-    text = json.dumps({**record, "dynamodb": change}, ensure_ascii=False)
-    if len(text.encode()) <= CHANGE_BYTES:
-        return text
+    letter = {**record, "dynamodb": change}
+    if len(json.dumps(letter, ensure_ascii=False).encode()) <= CHANGE_BYTES:
+        return letter
     change = {name: value for name, value in change.items() if name not in ("NewImage", "OldImage")}
-    return json.dumps({**record, "dynamodb": change, "left_out": "the image: too large"}, ensure_ascii=False)
+    return {**record, "dynamodb": change, "left_out": "the image: too large"}
 
 
 def first(problems: list[tuple[str, bool]]) -> str:
