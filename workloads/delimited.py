@@ -38,6 +38,7 @@ DecimalSign = Literal[".", ",", ""]
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 LONGEST_LINE = 1 << 20  # bytes
 SAMPLE_LINES = 1000
+_LINES_THAT_DECIDE = 20  # which of two separators splits them as it splits the header
 
 _SPREADSHEET_ERROR = re.compile(r"#(N/A|DIV/0!|REF!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!)", re.IGNORECASE)
 _EXCEL = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
@@ -218,10 +219,13 @@ class Layout:
         headers = {separator: {*cls(separator).header(first)} for separator in SEPARATORS}
         known = {column.casefold() for column in wanted}
         matches = {mark: len({column.casefold() for column in names} & known) for mark, names in headers.items()}
-        if not any(matches.values()):  # no column has a known name: the message will say which there are
-            matches = {mark: len(names) for mark, names in headers.items()}
-        best = [mark for mark, count in matches.items() if count == max(matches.values())]
-        if len(best) > 1 and matches[best[0]] > 1:
+        most = max(matches.values())  # nothing, where no column has a known name
+        best = [mark for mark, names in headers.items() if matches[mark] == most and len(names) > 1] or [","]
+        if len(best) > 1:
+            rows = [line for line in islice(lines, _LINES_THAT_DECIDE) if line.strip()]
+            widths = {mark: {len(cls(mark).header(line)) for line in [first, *rows]} for mark in best}
+            best = [mark for mark in best if rows and len(widths[mark]) == 1] or best
+        if len(best) > 1:
             marks = " or ".join(SEPARATORS[mark] for mark in best)
             raise InputError(
                 f"{name}: The columns may be separated by {marks}. Write a line such as sep={best[0]} above the "
@@ -272,6 +276,11 @@ class Layout:
 
     def _reader(self, lines: Iterable[str], *, strict: bool) -> Reader:
         return csv.reader(lines, delimiter=self.separator, skipinitialspace=self.separator != "\t", strict=strict)
+
+
+def separated_by(layout: Layout) -> str:
+    """Name what separates the columns, for a message."""
+    return SEPARATORS.get(layout.separator, repr(layout.separator))
 
 
 class Sample(NamedTuple):
@@ -348,10 +357,9 @@ class Cells:
             InputError: One is not.
         """
         if absent := [column for column in columns if column not in self.header]:
-            marks = SEPARATORS.get(self.layout.separator, repr(self.layout.separator))
             raise InputError(
-                f"{self.name}: There is no column {', '.join(map(repr, absent))}. The columns, separated by {marks}, "
-                f"are {', '.join(self.header)}."
+                f"{self.name}: There is no column {', '.join(map(repr, absent))}. The columns, separated by "
+                f"{separated_by(self.layout)}, are {', '.join(self.header)}."
             )
         if repeated := [column for column in columns if self.header.count(column) > 1]:
             raise InputError(

@@ -4,7 +4,7 @@ from aws_cdk import Aws, aws_iam
 from constructs import Construct
 
 from contract.stacks import DataEcosystemOutput
-from infra.constructs.security_groups import let_reach
+from infra.constructs.security_groups import HTTPS, let_reach
 from infra.data_ecosystem.engines import (
     DATABASE_PORT,
     GRAPH_PORT,
@@ -16,7 +16,7 @@ from infra.data_ecosystem.engines import (
 )
 from infra.data_ecosystem.job import Jobs
 from infra.data_ecosystem.monitoring import Monitoring, dashboard
-from infra.data_ecosystem.network import HTTPS, EcosystemNetwork
+from infra.data_ecosystem.network import EcosystemNetwork
 from infra.data_ecosystem.projections import Projections, Queues
 from infra.data_ecosystem.trends import Trends
 from infra.guardrails import acknowledge
@@ -66,7 +66,7 @@ class DataEcosystem(GroundworkStack):
     def _functions(self) -> None:
         settings, network = self.settings, self.network
         self.heading("What keeps search, graph and trends in step.")
-        self.queues = Queues(self, "Queues", settings, self.policy)
+        self.queues = Queues(self, "Queues", self.policy)
         indexer = network.client("IndexerGroup", "The function catalog_indexer: no way in.")
         self.projector_group = network.client("ProjectorGroup", "The function rental_projector: no way in.")
         self.projections = Projections(

@@ -43,6 +43,7 @@ ROOMS = (
     "rds",
     "s3",
     "secretsmanager",
+    "servicequotas",
     "sns",
     "sqs",
     "ssm",

@@ -1,3 +1,10 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.ec2 import behaviour, one_off, placement_groups  # noqa: F401 (importing installs it)
+from localcloud.services.ec2 import (  # noqa: F401 (importing installs it)
+    behaviour,
+    default_vpc,
+    instance_types,
+    one_off,
+    placement_groups,
+    quotas,
+)

@@ -1,3 +1,3 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.opensearch import behaviour  # noqa: F401 (importing installs it)
+from localcloud.services.opensearch import behaviour, offerings  # noqa: F401 (importing installs it)
