@@ -44,7 +44,7 @@ def changes(stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) 
         known: Any
         wanted, known = _wanted(deployment, name, current), current
         if current is None:
-            described.append(_change("Add", wanted, after=_properties(wanted)))
+            described.append(_change("Add", wanted, {}, after=_properties(wanted)))
             known = New()
         elif not is_same(current, wanted):
             described.append(_modification(current, wanted))
@@ -98,12 +98,10 @@ def _modification(current: Resource, wanted: Resource) -> dict[str, Any]:
     return _change(
         "Modify",
         wanted,
+        {"Replacement": replacement, **policy, **_id(current)},
         before=_properties(current),
         after=_properties(wanted),
         details=[_detail(name, wanted.declared.get(name), in_place=name not in create_only) for name in changed],
-        Replacement=replacement,
-        **policy,
-        **_id(current),
     )
 
 
@@ -120,11 +118,11 @@ def _detail(name: str, value: Any, *, in_place: bool) -> dict[str, Any]:
 def _change(
     action: str,
     resource: Resource,
+    about: dict[str, str],
     *,
     before: str | None = None,
     after: str | None = None,
     details: list[dict[str, Any]] | None = None,
-    **more: str,
 ) -> dict[str, Any]:
     contexts = {key: value for key, value in (("BeforeContext", before), ("AfterContext", after)) if value is not None}
     return {
@@ -136,7 +134,7 @@ def _change(
             "Scope": ["Properties"] if details else [],
             "Details": details or [],
             **contexts,
-            **more,
+            **about,
         },
     }
 
