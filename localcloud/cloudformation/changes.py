@@ -53,9 +53,8 @@ def changes(stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) 
     for name in before.keys() - {*order}:
         resource = before[name]
         policy = SNAPSHOT_POLICIES.get(resource.policies.get("DeletionPolicy", ""), "Delete")
-        described.append(
-            _change("Remove", resource, before=_properties(resource), PolicyAction=policy, **_id(resource))
-        )
+        about = {"PolicyAction": policy, **_id(resource)}
+        described.append(_change("Remove", resource, about, before=_properties(resource)))
     return sorted(described, key=lambda change: str(change["ResourceChange"]["LogicalResourceId"]))
 
 
