@@ -52,6 +52,8 @@ class Resource:
         try:
             return self.model.get_cfn_attribute(name)
         except Exception as error:
+            if name in self.declared:  # AWS gives the properties that are declared, too
+                return self.declared[name]
             message = f"{self.logical_resource_id} ({self.cf_resource_type}) has no attribute {name}"
             raise ValidationError(message=message) from error
 

@@ -55,12 +55,12 @@ def _join(argument: Any, resolve: Resolve) -> str:
 
 
 def _select(argument: Any, resolve: Resolve) -> Any:
-    index, items = int(resolve(argument[0])), resolve(argument[1])
+    index, items = str(resolve(argument[0])), resolve(argument[1])
     if isinstance(items, str):
         items = items.split(",")
-    if not 0 <= index < len(items):
+    if not index.isdecimal() or int(index) >= len(items):
         raise ValidationError(message=f"Template error: Fn::Select cannot select nonexistent value at index {index}")
-    return items[index]
+    return items[int(index)]
 
 
 FUNCTIONS: dict[str, Callable[[Any, Resolve], Any]] = {
@@ -75,7 +75,8 @@ def _find_in_map(argument: Any, resources: ResourceMap) -> Any:
     """A value of the template's Mappings, or the default."""
     *keys, last = argument if len(argument) > 3 else [*argument, {}]  # noqa: PLR2004 (map, two keys, default)
     path = [str(parsing.clean_json(key, resources)) for key in keys]
-    value: Any = resources._template.get("Mappings") or {}  # noqa: SLF001 (where moto looks, too)
+    # conditions are evaluated with a plain map, where the mappings are beside the parameters
+    value: Any = resources._template.get("Mappings") if isinstance(resources, ResourceMap) else resources  # noqa: SLF001
     for key in path:
         if not isinstance(value, dict) or key not in value:
             if isinstance(last, dict) and "DefaultValue" in last:

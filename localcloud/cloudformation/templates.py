@@ -24,6 +24,10 @@ FUNCTIONS = {
     "Or", "Select", "Split", "Sub", "ToJsonString",
 }  # fmt: skip
 
+#: A host that names a bucket: of AWS, or of the local cloud.
+VIRTUAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3[.-].+|localhost)")
+LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
+
 
 class _Loader(yaml.CSafeLoader):
     """YAML as CloudFormation reads it: dates stay text, short forms become functions."""
@@ -64,6 +68,8 @@ def parse(text: str) -> dict[str, Any]:
             raise ValidationError(message=f"Template format error: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
         raise ValidationError(message="Template format error: At least one Resources member must be defined.")
+    if unknown := [name for name in transforms(body) if name != LANGUAGE_EXTENSIONS]:
+        raise ValidationError(message=f"The transform {unknown[0]} is not supported by the local cloud")
     body = loops.expanded(body)
     for name, resource in body["Resources"].items():
         if not isinstance(resource, dict) or "Type" not in resource:
@@ -78,7 +84,8 @@ def parse(text: str) -> dict[str, Any]:
 def transforms(template: dict[str, Any]) -> list[str]:
     """The names of the macros that a template declares for the whole of it."""
     declared = template.get("Transform") or []
-    return [str(name) for name in (declared if isinstance(declared, list) else [declared])]
+    names = declared if isinstance(declared, list) else [declared]
+    return [str(name["Name"]) if isinstance(name, dict) and "Name" in name else str(name) for name in names]
 
 
 def read(url: str) -> str:
@@ -89,8 +96,8 @@ def read(url: str) -> str:
     """
     place = urlsplit(url)
     host, key = place.hostname or "", unquote(place.path.lstrip("/"))
-    if host.endswith(".amazonaws.com") and not host.startswith(("s3.", "s3-")):
-        bucket = re.split(r"\.s3[.-]", host)[0]
+    if virtual := VIRTUAL_HOST.fullmatch(host):
+        bucket = virtual["bucket"]
     else:
         bucket, _, key = key.partition("/")
     s3 = client("s3")

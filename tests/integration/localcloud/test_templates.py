@@ -73,6 +73,7 @@ def test_functions_give_what_cloudformation_gives(cloud: LocalCloud, name: str) 
         ({"Fn::Select": [3, ["a"]]}, "nonexistent value at index 3"),
         ({"Fn::FindInMap": ["Sizes", "no", "key"]}, "Unable to get mapping for Sizes::no::key"),
         ({"Fn::Cidr": ["nonsense", 1, 8]}, "Fn::Cidr"),
+        ({"Fn::Select": ["first", ["a"]]}, "nonexistent value at index first"),
     ],
 )
 def test_a_function_that_gives_nothing_fails_by_name(cloud: LocalCloud, name: str, function: Any, words: str) -> None:
@@ -278,3 +279,35 @@ def test_parameters_hide_secrets_and_show_where_values_are_from(cloud: LocalClou
         {"ParameterKey": "Secret", "ParameterValue": "****"},
         {"ParameterKey": "Shown", "ParameterValue": parameter, "ResolvedValue": "one"},
     ]
+
+
+def test_a_transform_that_is_not_there_is_refused(cloud: LocalCloud, name: str) -> None:
+    body = {"Transform": {"Name": "AWS::Include", "Parameters": {}}, "Resources": {"Topic": TOPIC}}
+    assert "The transform AWS::Include is not supported" in refused(cloud, name, body)["Message"]
+
+
+def test_a_condition_can_look_into_a_map(cloud: LocalCloud, name: str) -> None:
+    looked_up = {"Fn::FindInMap": ["Stages", {"Ref": "Stage"}, "large"]}
+    found = values(
+        cloud,
+        name,
+        {"Size": {"Fn::If": ["IsLarge", "large", "small"]}},
+        Mappings={"Stages": {"prod": {"large": "yes"}}},
+        Parameters={"Stage": {"Type": "String", "Default": "prod"}},
+        Conditions={"IsLarge": {"Fn::Equals": [looked_up, "yes"]}},
+    )
+    assert found == {"Size": "large"}
+
+
+def test_getatt_gives_declared_properties(cloud: LocalCloud, name: str) -> None:
+    resources = {"Topic": {**TOPIC, "Properties": {"DisplayName": "ops"}}}
+    found = values(cloud, name, {"Name": {"Fn::GetAtt": ["Topic", "DisplayName"]}}, Resources=resources)
+    assert found == {"Name": "ops"}
+
+
+@pytest.mark.parametrize("host", ["{bucket}.localhost", "{bucket}.s3.localhost", "{bucket}.s3.us-east-1.amazonaws.com"])
+def test_the_host_of_a_template_url_can_name_the_bucket(cloud: LocalCloud, name: str, host: str) -> None:
+    cloud.client("s3").create_bucket(Bucket=name)
+    cloud.client("s3").put_object(Bucket=name, Key="a.json", Body=json.dumps({"Resources": {"Topic": TOPIC}}))
+    url = f"https://{host.format(bucket=name)}/a.json"
+    assert cloud.client("cloudformation").get_template_summary(TemplateURL=url)["ResourceTypes"] == ["AWS::SNS::Topic"]
