@@ -168,16 +168,22 @@ def _unpacked(archive: bytes, digest: str) -> str:
 
 
 @instead(LambdaBackend, "invoke")
-def _invoke(  # noqa: PLR0917 (moto's parameters)
-    original: Any, self: LambdaBackend, name: str, qualifier: str | None, body: Any, headers: Any, answer: Any
+def _invoke(  # noqa: PLR0917 (moto's parameters, which it gives by name, too)
+    original: Any,
+    self: LambdaBackend,
+    function_name: str,
+    qualifier: str | None,
+    body: Any,
+    headers: Any,
+    response_headers: Any,
 ) -> Any:
     kind = {key.lower(): value for key, value in dict(headers).items()}.get("x-amz-invocation-type")
     if kind == "Event":
-        background(_invoke_asynchronously, self.get_function(name, qualifier), body)
+        background(_invoke_asynchronously, self.get_function(function_name, qualifier), body)
         return b""
-    payload = original(self, name, qualifier, body, headers, answer)
-    if ERROR in answer:  # whatever the handler raised; "Handled" was a word of the first runtimes
-        answer[ERROR] = "Unhandled"
+    payload = original(self, function_name, qualifier, body, headers, response_headers)
+    if ERROR in response_headers:  # whatever the handler raised; "Handled" was a word of the first runtimes
+        response_headers[ERROR] = "Unhandled"
     return payload
 
 

@@ -24,6 +24,16 @@ def test_an_exception_of_the_handler_is_an_unhandled_error(cloud: LocalCloud) ->
     assert json.loads(response["Payload"].read())["errorType"] == "ValueError"
 
 
+def test_a_secret_is_rotated_by_its_function(cloud: LocalCloud, eventually: Any) -> None:
+    name = function(cloud, "def handler(event, context): print(event['Step'])")
+    arn = cloud.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    secrets = cloud.client("secretsmanager")
+    secrets.create_secret(Name=name, SecretString="hush")
+    secrets.rotate_secret(SecretId=name, RotationLambdaARN=arn, RotationRules={"AutomaticallyAfterDays": 7})
+    steps = ["createSecret", "setSecret", "testSecret", "finishSecret"]
+    assert eventually(lambda: [line for line in logged(cloud, f"/aws/lambda/{name}") if line in steps] == steps)
+
+
 @pytest.fixture
 def destinations(cloud: LocalCloud) -> tuple[str, str, str]:
     """A function that is tried twice, and the URLs of the queues for its failures and successes."""
