@@ -94,7 +94,8 @@ def operation(request: SignedRequest, service: str) -> OperationModel | None:
         return None
     if "json" not in model.metadata.get("protocols", ()) or place["operation"] not in model.operation_names:
         return None
-    return model.operation_model(place["operation"])
+    named: OperationModel = model.operation_model(place["operation"])
+    return named
 
 
 def as_json(request: SignedRequest, environ: dict[str, Any], model: OperationModel) -> dict[str, Any]:

@@ -7,14 +7,15 @@ import json
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import background, client, log
-from localcloud.hooks import after, instead
+from localcloud.cloud.context import Cloud, log
+from localcloud.hooks import after, wrap
 from localcloud.services.cloudwatch import actions, alarm_settings
 from localcloud.services.events.behaviour import deliver, publish
 from localcloud.services.kms import key_policies
@@ -26,7 +27,12 @@ BREACHES: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 
-_failing: set[str] = set()  # names of alarms whose last evaluation failed, which is logged once
+
+@dataclass
+class Failing:
+    """The names of the alarms whose last evaluation failed, which is logged once."""
+
+    names: set[str] = field(default_factory=set)
 
 
 def judge(
@@ -61,9 +67,10 @@ def judge(
     return "ALARM" if breaching >= needed else "OK"
 
 
-def evaluate_alarms() -> None:
+def evaluate_alarms(cloud: Cloud) -> None:
     """Bring every alarm's state up to date."""
     now, backend = datetime.now(UTC), cloudwatch_backends[ACCOUNT][REGION]
+    failing = cloud.state(Failing).names
     metrics: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
     for datum in list(backend.metric_data):
         metrics[datum.namespace, datum.name].append(datum)
@@ -71,11 +78,11 @@ def evaluate_alarms() -> None:
         try:
             _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
         except Exception:  # noqa: BLE001 (an alarm that cannot be evaluated must not keep the others from it)
-            if alarm.name not in _failing:
+            if alarm.name not in failing:
                 log.exception("alarm %s cannot be evaluated", alarm.name)
-            _failing.add(alarm.name)
+            failing.add(alarm.name)
         else:
-            _failing.discard(alarm.name)
+            failing.discard(alarm.name)
 
 
 def _evaluate(alarm: Alarm, metric: list[Any], now: datetime) -> None:
@@ -127,7 +134,7 @@ def _created(_: None, alarm: Alarm, *_args: Any, **_kwargs: Any) -> None:
     alarm.state_value = "INSUFFICIENT_DATA"
 
 
-@instead(CloudWatchBackend, "put_metric_alarm")
+@wrap(CloudWatchBackend, "put_metric_alarm")
 def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
     """A change of an alarm keeps its state."""
     alarm_settings.check(name, settings)
@@ -138,8 +145,10 @@ def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **setti
     return alarm
 
 
-@instead(Alarm, "update_state")
-def _update_state(original: Any, self: Alarm, reason: str, reason_data: str, state_value: str) -> None:
+@wrap(Alarm, "update_state")
+def _update_state(  # noqa: PLR0917 (moto's parameters)
+    cloud: Cloud, original: Any, self: Alarm, reason: str, reason_data: str, state_value: str
+) -> None:
     """Every change of state, by evaluation or by hand, triggers its actions."""
     before = self.state_value
     original(self, reason, reason_data, state_value)
@@ -147,17 +156,19 @@ def _update_state(original: Any, self: Alarm, reason: str, reason_data: str, sta
         return
     of_state = {"ALARM": self.alarm_actions, "OK": self.ok_actions, "INSUFFICIENT_DATA": self.insufficient_data_actions}
     for action in of_state[state_value] if self.actions_enabled else []:
-        background(_act, action, self, before, reason)
-    publish("aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, before, reason), [self.alarm_arn])
+        cloud.background(_act, cloud, cloud, action, self, before, reason)
+    publish(
+        cloud, "aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, before, reason), [self.alarm_arn]
+    )
 
 
-def _act(action: str, alarm: Alarm, before: str, reason: str) -> None:
+def _act(cloud: Cloud, action: str, alarm: Alarm, before: str, reason: str) -> None:
     if ":sns:" in action:
         subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
         message = json.dumps(_notification(alarm, before, reason))
         sender = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": alarm.alarm_arn}
         key_policies.check(action, "cloudwatch.amazonaws.com", context=sender)
-        client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
+        cloud.client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
     elif ":lambda:" in action:
         event = {
             "source": "aws.cloudwatch",
@@ -167,9 +178,9 @@ def _act(action: str, alarm: Alarm, before: str, reason: str) -> None:
             "region": REGION,
             "alarmData": _described(alarm, before, reason),
         }
-        deliver(action, json.dumps(event))
+        deliver(cloud, action, json.dumps(event))
     else:
-        actions.perform(action, alarm)
+        actions.perform(cloud, action, alarm)
 
 
 def _described(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
