@@ -21,6 +21,7 @@ from moto.sts.models import AssumedRole, STSBackend
 from moto.sts.responses import TokenResponse
 from werkzeug import Response
 
+from localcloud import host
 from localcloud.access.signatures import S3, Signature, SignatureError, SignedRequest, read
 from localcloud.cloud.account import ACCESS_KEY_ID, ACCOUNT, REGION, WELL_KNOWN_SECRET
 from localcloud.cloud.context import Cloud
@@ -48,7 +49,7 @@ CODES["cbor"] = CODES["json"]
 #: A client with an endpoint of its own signs for them with whatever region it has.
 GLOBAL = {"account", "budgets", "ce", "cloudfront", "health", "iam", "networkmanager", "organizations", "route53"}
 GLOBAL |= {"savingsplans", "shield", "tax", "waf"}
-HINT = "Use the credentials that `groundwork local env` prints."
+HINT = f"Use the credentials that `{host.current().command} env` prints."
 #: Services with operations that nobody signs, by the prefix in X-Amz-Target.
 UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
 

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from localcloud.cloud.account import ACCOUNT, REGION, connect, environment, secret_access_key
 from localcloud.cloud.remains import DATA
 
 log = logging.getLogger("localcloud")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -89,22 +90,22 @@ class Cloud:
         with self._lock:
             self._states.setdefault(resource, {})[type(state)] = state
 
-    def background(self, work: Callable[..., object], *args: Any) -> None:
+    def background(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run ``work`` on a pool of threads; an exception is logged, never lost."""
-        self._pool.submit(_guarded, work, *args)
+        self._pool.submit(lambda: _guarded(work, *args, **kwargs))
 
-    def every(self, seconds: float, work: Callable[..., object], *args: Any) -> None:
+    def every(self, seconds: float, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run ``work`` for ever, ``seconds`` after its last end, in a thread of its own."""
 
         def loop() -> None:
             while not self._never.wait(seconds):
-                _guarded(work, *args)
+                _guarded(work, *args, **kwargs)
 
         threading.Thread(target=loop, daemon=True, name=work.__name__).start()
 
 
-def _guarded(work: Callable[..., object], *args: Any) -> None:
+def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
     try:
-        work(*args)
+        work(*args, **kwargs)
     except Exception:
         log.exception("%s failed", getattr(work, "__name__", work))

@@ -71,6 +71,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
         threaded=True,
         request_handler=Handler,
     )
+    os.environ["MOTO_PORT"] = str(server.port)  # where moto's own clients look for the server
     from localcloud import services  # noqa: PLC0415
     from localcloud.cloudformation import api, engine, nested  # noqa: PLC0415
 

@@ -196,7 +196,7 @@ def _invoke(  # noqa: PLR0917 (moto's parameters)
 ) -> Any:
     kind = {key.lower(): value for key, value in dict(headers).items()}.get("x-amz-invocation-type")
     if kind == "Event":
-        cloud.background(_invoke_asynchronously, cloud, cloud, self.get_function(name, qualifier), body)
+        cloud.background(_invoke_asynchronously, cloud, self.get_function(name, qualifier), body)
         return b""
     return original(self, name, qualifier, body, headers, answer)
 

@@ -61,7 +61,7 @@ def poll(cloud: Cloud) -> None:
             shard, queue = _shard(mapping), _queue(mapping)
             if (queue and queue.messages) or (shard and len(shard.items) > progress.position):
                 progress.at_work = True
-                cloud.background(_work, cloud, cloud, mapping, shard)
+                cloud.background(_work, cloud, mapping, shard)
 
 
 def _mappings() -> Iterator[EventSourceMapping]:

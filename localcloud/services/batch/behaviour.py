@@ -48,7 +48,7 @@ def _submitted(cloud: Cloud, original: Any, self: BatchResponse) -> Any:
         _submission.reset(token)
     job = self.batch_backend.get_job_by_id(json.loads(answer)["jobId"])
     if job and job._child_jobs:  # noqa: SLF001
-        cloud.background(_follow_children, cloud, cloud, job)
+        cloud.background(_follow_children, cloud, job)
     return answer
 
 

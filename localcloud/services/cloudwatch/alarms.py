@@ -156,7 +156,7 @@ def _update_state(  # noqa: PLR0917 (moto's parameters)
         return
     of_state = {"ALARM": self.alarm_actions, "OK": self.ok_actions, "INSUFFICIENT_DATA": self.insufficient_data_actions}
     for action in of_state[state_value] if self.actions_enabled else []:
-        cloud.background(_act, cloud, cloud, action, self, before, reason)
+        cloud.background(_act, cloud, action, self, before, reason)
     publish(
         cloud, "aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, before, reason), [self.alarm_arn]
     )

@@ -184,7 +184,7 @@ def _terminate_instance(
 def _unhealthy(cloud: Cloud, _: None, backend: AutoScalingBackend, instance_id: str, health_status: str) -> None:
     if health_status == "Unhealthy":
         cause = f"At {_now()} an instance was taken out of service in response to a user health-check."
-        cloud.background(_replace, cloud, cloud, backend, *_member(backend, instance_id), cause)
+        cloud.background(_replace, cloud, backend, *_member(backend, instance_id), cause)
 
 
 @replace(AutoScalingBackend, "notify_terminate_instances")

@@ -239,7 +239,7 @@ def _write_records(cloud: Cloud, self: TimestreamWriteResponse) -> Any:
                     moment = int(record["Time"]) * NANOSECONDS[record.get("TimeUnit", "MILLISECONDS")]
                     (late if moment < chosen.horizon("memory") else rejected).append(refusal)
     if late:  # the magnetic store tells later, and elsewhere
-        cloud.background(_report_late, cloud, cloud, chosen.description, late)
+        cloud.background(_report_late, cloud, chosen.description, late)
     if rejected:
         message = "One or more records have been rejected. See RejectedRecords for details."
         refusal = {"__type": "RejectedRecordsException", "message": message, "RejectedRecords": rejected}
