@@ -71,6 +71,7 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SE
 templates: setup ## write what comes from code: cloudformation/*.yaml, the tables of settings, costs and queries in docs
 	python -m infra.console
 	python -m infra.cost.page
+	python -m infra.updates
 	python -m workloads.movie_rental.diagram docs/workloads/movie-rental.md
 
 clean: ## remove what the other targets made

@@ -7,6 +7,7 @@
     │   ├── UnknownCostError       2  infra: the price file lacks something
     │   ├── LocalCloudError        2  localcloud: what the local cloud lacks on this machine, or cannot do
     │   │   └── HeldError          2  localcloud: another process holds a lock
+    │   ├── NotPermittedError      2  workloads: the credentials do not allow an operation
     │   └── RefusedRowError        2  workloads: a database does not take a row, however often it is offered
     ├── TemporaryError            75  The same command may succeed later.
     │   ├── UnavailableError      75  A service cannot be reached, is overloaded, or fails for the moment.

@@ -9,7 +9,9 @@ import typer
 from contract.errors import GroundworkError, report
 from groundwork.demo.command import demo
 from groundwork.local import use
+from groundwork.preflight.command import preflight
 from groundwork.site import site
+from infra.commands import PANEL as STACKS
 from infra.commands import app as infra
 from localcloud.commands import app as local
 from workloads.commands import app as workloads
@@ -27,6 +29,7 @@ app.command(rich_help_panel=HERE)(demo)
 app.add_typer(local, name="local", rich_help_panel=HERE)
 app.command(rich_help_panel=HERE)(site)
 app.add_typer(infra)
+app.command(rich_help_panel=STACKS)(preflight)
 app.add_typer(workloads)
 
 

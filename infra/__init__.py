@@ -7,6 +7,7 @@ constructs/   what several stacks are built from
 console/      the same stacks as templates for the CloudFormation console, and the tables of settings in the docs
 check/        what is checked in every template
 cost/         what every stack costs
+updates/      what a change of code or settings replaces in a deployed stack
 removal       how a stack is removed; `commands` has the commands `groundwork cost` and `groundwork destroy`
 """
 

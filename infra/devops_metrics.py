@@ -9,6 +9,7 @@ from contract.metrics import IngestionMetric, Namespace
 from contract.stacks import DevOpsMetricsOutput, TimeSeriesOutput
 from infra.constructs.alerts import alarm
 from infra.constructs.network import Network
+from infra.constructs.permissions import put_metrics
 from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, report_bucket
 from infra.guardrails import acknowledge, keep_what_it_needs
 from infra.parameters import is_chosen, only_if
@@ -86,11 +87,7 @@ class DevOpsMetrics(GroundworkStack):
         policy = aws_iam.ManagedPolicy(self, name, description="Writes monitoring data, and asks for it.")
         policy.add_statements(
             aws_iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Aws.STACK_ID]),
-            aws_iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.DEVOPS_METRICS}},
-            ),
+            put_metrics(Namespace.DEVOPS_METRICS),
             *(aws_iam.PolicyStatement(actions=actions, resources=[arn]) for arn, actions in permissions.items()),
         )
         acknowledge(

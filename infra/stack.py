@@ -44,7 +44,7 @@ class GroundworkStack(Stack):
 
             def build(self) -> None:
                 self.heading("Where orders wait.")
-                orders = aws_sqs.Queue(self, "Orders", removal_policy=self.policy)
+                orders = private_queue(self, "Orders", policy=self.policy)
                 ...
                 self.output(ShopOutput.ORDERS_URL, orders.queue_url, "Orders go here.")
                 self.output_topic()

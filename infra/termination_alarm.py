@@ -6,7 +6,6 @@ counts the lines that matter; an alarm watches the count and sends an e-mail, an
 
 from aws_cdk import (
     Aws,
-    Duration,
     RemovalPolicy,
     aws_autoscaling,
     aws_cloudwatch,
@@ -23,6 +22,7 @@ from infra.constructs.alerts import AlertTopic, alarm, delivery_alarm
 from infra.constructs.functions import Function
 from infra.constructs.instances import instance_profile, launch_template, machine_image
 from infra.constructs.network import Network
+from infra.constructs.queue import failures_alarm, private_queue
 from infra.guardrails import acknowledge
 from infra.parameters import text
 from infra.settings.termination_alarm import TerminationAlarmSettings
@@ -116,25 +116,14 @@ class TerminationAlarm(GroundworkStack):
         return group
 
     def _failed_events(self, topic: AlertTopic) -> aws_sqs.Queue:
-        """Where events end that could not be handled; somebody must look, so an alarm says so."""
-        queue = aws_sqs.Queue(
-            self,
-            "FailedEvents",
-            encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-            removal_policy=self.policy,
-        )
-        acknowledge(queue, {"CKV_AWS_27": "Encrypted under SQS's own key, which checkov does not count."})
-        alarm(
+        """Make the queue of events that could not be handled; somebody must look, so an alarm says so."""
+        queue = private_queue(self, "FailedEvents", policy=self.policy)
+        failures_alarm(
             topic,
             "FailedEventsAlarm",
+            queue,
             what_to_do="An event could not be handled, so a termination may be missing from the log. Read the event in "
             "the dead-letter queue and the error in the function's log, mend the cause, then redrive the event.",
-            namespace="AWS/SQS",
-            metric="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": queue.queue_name},
-            statistic="Maximum",
         )
         return queue
 

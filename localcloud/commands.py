@@ -12,6 +12,7 @@ import typer
 from botocore.exceptions import BotoCoreError
 
 from localcloud import host
+from localcloud.cloud import account_age
 from localcloud.cloud.inventory import inventory
 from localcloud.cloud.local_cloud import DEFAULT, LocalCloud
 from localcloud.cloud.server import serve
@@ -67,11 +68,16 @@ def up(
     name: Name = DEFAULT,
     folder: Folder = None,
     port: Annotated[int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535)] = 0,
+    account: Annotated[
+        account_age.Age, typer.Option(help="A new account has AWS's default quotas; an established one, raised ones.")
+    ] = "established",
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
 ) -> Result:
     """Start a cloud, in the background unless told otherwise."""
     cloud = named(name, folder, port)
+    cloud.account = account
     if foreground:
+        os.environ[account_age.VARIABLE] = account
         serve(cloud.folder, port, cloud.take())
     cloud.start(detached=True)
     typer.echo(f"Use it from this shell: {cloud.evaluation}", err=True)

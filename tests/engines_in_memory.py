@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from contract.errors import InputError, UnavailableError
-from workloads.movie_rental.events import Event, category_dimension, cents, point_time, text_of
+from workloads.movie_rental.events import NOBODY, Event, category_dimension, cents, point_time, text_of
 from workloads.movie_rental.model import Answer, Customer, Hit, Recommendation
 from workloads.movie_rental.tastes import Tastes
 
@@ -204,6 +204,7 @@ class MemoryGraph:
         self._movies: dict[str, Movie | None] = {}
         self._titles: dict[str, str] = {}
         self._rentals: dict[str, dict[int, tuple[str, str]]] = {}  # by customer and number: movie, time
+        self._erased: set[str] = set()
 
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""
@@ -212,12 +213,14 @@ class MemoryGraph:
 
     def save_customers(self, customers: Sequence[int]) -> None:
         """Write customers: their numbers only."""
-        for customer in customers:
-            self._rentals.setdefault(str(customer), {})
+        for customer in {*map(str, customers)} - self._erased:
+            self._rentals.setdefault(customer, {})
 
     def save_rentals(self, rentals: Sequence[Rental]) -> None:
         """Write who rented what."""
         for rental in rentals:
+            if str(rental.customer_id) in self._erased:
+                continue
             self._titles.setdefault(rental.movie_id, rental.title)
             self._movies.setdefault(rental.movie_id, None)
             self._rentals.setdefault(str(rental.customer_id), {})[rental.id] = (rental.movie_id, text_of(rental.at))
@@ -247,6 +250,7 @@ class MemoryGraph:
 
     def erase_customer(self, customer_id: int) -> None:
         """Remove a customer and what they rented."""
+        self._erased.add(str(customer_id))
         self._rentals.pop(str(customer_id), None)
 
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
@@ -334,7 +338,11 @@ class MemoryLedger:
             number: (0 if rental[0] == customer_id else rental[0], *rental[1:])
             for number, rental in self._rentals.items()
         }
-        self._outbox = {place: event for place, event in self._outbox.items() if event.customer_id != str(customer_id)}
+        self._outbox = {
+            place: replace(event, customer_id=NOBODY) if event.customer_id == str(customer_id) else event
+            for place, event in self._outbox.items()
+            if event.customer_id != str(customer_id) or event.type == "rented"
+        }
         self._tell(Event.erased(customer_id, datetime.now(UTC)))
         return True
 

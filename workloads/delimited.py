@@ -274,6 +274,11 @@ class Layout:
         return csv.reader(lines, delimiter=self.separator, skipinitialspace=self.separator != "\t", strict=strict)
 
 
+def separated_by(layout: Layout) -> str:
+    """Name what separates the columns, for a message."""
+    return SEPARATORS.get(layout.separator, repr(layout.separator))
+
+
 class Sample(NamedTuple):
     """The beginning of a file.
 
@@ -348,10 +353,9 @@ class Cells:
             InputError: One is not.
         """
         if absent := [column for column in columns if column not in self.header]:
-            marks = SEPARATORS.get(self.layout.separator, repr(self.layout.separator))
             raise InputError(
-                f"{self.name}: There is no column {', '.join(map(repr, absent))}. The columns, separated by {marks}, "
-                f"are {', '.join(self.header)}."
+                f"{self.name}: There is no column {', '.join(map(repr, absent))}. The columns, separated by "
+                f"{separated_by(self.layout)}, are {', '.join(self.header)}."
             )
         if repeated := [column for column in columns if self.header.count(column) > 1]:
             raise InputError(

@@ -21,6 +21,7 @@ from infra.config import Config
 from infra.console.templates import FOLDER, TEMPLATES, complaint, stack_of, stale, written_from
 from infra.cost import page
 from infra.cost.estimate import estimate
+from infra.updates import record
 
 
 def main() -> int:
@@ -39,6 +40,7 @@ def main() -> int:
             findings += [fault for role in roles(name.split(".")[0], document) for fault in role.faults()]
         wanted |= page.written_from(estimate(name.split(".")[0], documents[name]) for name in stacks)
         findings += map(complaint, stale(wanted))
+        findings += record.differences(json.loads(record.FILE.read_text(encoding="utf-8")), record.record())
         templates = [*written, *(FOLDER / file for file in TEMPLATES)]
         by_checkov = pool.submit(checkov, templates)  # a program, on another core
         findings += lint(templates)

@@ -8,7 +8,10 @@ instances            roles and launch templates of EC2 instances
 jobs                 what job queues have in common
 logs                 a log group
 network              networks without NAT gateways
+permissions          permissions that several roles have
+queue                a queue, and the alarm on failures that wait in one
 relational_database  a database on RDS
+secrets              the login of a database
 security_groups      groups that let nothing in, and the rules that open them
 timeseries           Timestream for InfluxDB, and for LiveAnalytics
 """

@@ -1,4 +1,4 @@
-"""How a stack tells people: an encrypted topic with an e-mail subscription, and alarms that say what to do."""
+"""How a stack informs people: an encrypted topic with an e-mail subscription, and alarms that say what to do."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,17 @@ OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
 
 
 class AlertTopic(aws_sns.Topic):
-    """A topic for alarms, encrypted, reached through TLS alone.
+    """A topic for alarms that is encrypted and reached through TLS only.
 
-    The key is the stack's own: CloudWatch may not use the one that AWS keeps for SNS (`alias/aws/sns`), and an alarm
-    that publishes under that key fails in silence.
+        topic = AlertTopic(self, "Topic", email="you@example.com")
+        alarm(topic, "Busy", what_to_do="Choose a larger instance type.", namespace="AWS/EC2", metric="CPUUtilization")
+
+    A stack has one already: `GroundworkStack.topic`. Without an e-mail address nobody is subscribed. The key is the
+    stack's own, because CloudWatch may not use the one that AWS keeps for SNS (`alias/aws/sns`): an alarm that
+    publishes under that key fails without a word.
 
     Attributes:
-        key: encrypts the messages.
+        key: Encrypts the messages.
     """
 
     def __init__(self, scope: Construct, name: str, *, email: str) -> None:
@@ -28,7 +32,7 @@ class AlertTopic(aws_sns.Topic):
             description="Encrypts the alarm's notifications.",
             enable_key_rotation=True,
             pending_window=Duration.days(7),
-            # It protects messages on their way, not data at rest: nothing is lost with it.
+            # It protects messages on their way, not stored data, so nothing is lost when it goes.
             removal_policy=RemovalPolicy.DESTROY,
         )
         super().__init__(scope, name, master_key=self.key, enforce_ssl=True)
@@ -50,13 +54,13 @@ class AlertTopic(aws_sns.Topic):
         self._let_publish("Rules", "events", of_the_rules, for_the_key=None)
 
     def _let_publish(
-        self, who: str, service: str, conditions: dict[str, Any], *, for_the_key: dict[str, Any] | None
+        self, purpose: str, service: str, conditions: dict[str, Any], *, for_the_key: dict[str, Any] | None
     ) -> None:
-        """Let a service publish to the topic and use its key, each under conditions."""
+        """Let a service publish to the topic and use the key, each under its conditions."""
         principal = aws_iam.ServicePrincipal(f"{service}.amazonaws.com")
         self.key.add_to_resource_policy(
             aws_iam.PolicyStatement(
-                sid=f"{who}UseTheKey",
+                sid=f"{purpose}UseTheKey",
                 principals=[principal],
                 actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                 resources=["*"],  # in a key's policy: this key
@@ -65,7 +69,7 @@ class AlertTopic(aws_sns.Topic):
         )
         self.add_to_resource_policy(
             aws_iam.PolicyStatement(
-                sid=f"{who}Publish",
+                sid=f"{purpose}Publish",
                 principals=[principal],
                 actions=["sns:Publish"],
                 resources=[self.topic_arn],
@@ -90,22 +94,26 @@ def alarm(
     on_silence: bool = False,
     more_actions: Sequence[str] = (),
 ) -> aws_cloudwatch.CfnAlarm:
-    """An alarm that tells the topic when a metric reaches the threshold in M of N periods; silence is no breach.
+    """Make an alarm that informs the topic when a metric reaches a threshold in M of N periods.
+
+        alarm(topic, "Errors", what_to_do="Read the log.", namespace="Shop", metric="Errors", threshold=5)
+
+    By default one error in one minute is enough. A period without data does not count as a breach.
 
     Args:
-        topic: told when the alarm goes off; the alarm stands beside it.
-        name: its construct's name.
-        what_to_do: its description, which the e-mail carries.
-        namespace: the metric's namespace.
-        metric: the metric's name.
-        dimensions: the metric's dimensions.
-        statistic: over a period.
-        period_seconds: length of a period, in seconds.
-        threshold: reached from below.
-        on_silence: the other way round: tell when the metric is below the threshold, or missing.
+        topic: Informed when the alarm goes off; the alarm stands beside it.
+        name: Its construct's name.
+        what_to_do: Its description, which the e-mail carries.
+        namespace: The metric's namespace.
+        metric: The metric's name.
+        dimensions: The metric's dimensions.
+        statistic: What is computed over a period.
+        period_seconds: The length of a period, in seconds.
+        threshold: The value that must be reached, in the metric's unit.
+        on_silence: Watch for the opposite: the alarm goes off when the metric is below the threshold or missing.
         datapoints_to_alarm: M.
         evaluation_periods: N.
-        more_actions: ARNs told besides the topic.
+        more_actions: ARNs that are informed besides the topic.
     """
     return aws_cloudwatch.CfnAlarm(
         topic.stack,
@@ -130,14 +138,16 @@ def alarm(
 
 
 def delivery_alarm(topic: AlertTopic, rule: aws_events.CfnRule, *, lost: str) -> aws_cloudwatch.CfnAlarm:
-    """An alarm that tells the topic when EventBridge could not deliver what a rule matched, however often it tried.
+    """Make an alarm that goes off when EventBridge could not deliver what a rule matched, however often it tried.
+
+        delivery_alarm(topic, rule, lost="a termination may be missing from the log")
 
     See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html.
 
     Args:
-        topic: told when the alarm goes off.
-        rule: a rule of the default bus; the alarm has its name.
-        lost: what is missing then, as a clause.
+        topic: Informed when the alarm goes off.
+        rule: A rule of the default bus; the alarm has its name.
+        lost: What is missing then, as a clause.
     """
     return alarm(
         topic,

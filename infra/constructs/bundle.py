@@ -1,7 +1,7 @@
 """The code of the workloads as one bundle in S3, and how a container gets from there to a command.
 
-Content-addressed by the CDK, which packs and uploads the folder; or a bundle that a person put into S3, which is how
-the console's templates have it. Nothing is built with Docker.
+The CDK packs the folders and uploads them under the hash of their content. A person may put the bundle into S3 instead,
+as the console's templates ask. Nothing is built with Docker.
 """
 
 from functools import cached_property
@@ -27,23 +27,33 @@ runpy.run_module("workloads.bootstrap", run_name="__main__")
 
 
 def _included() -> list[str]:
-    """The patterns of what the bundle has, as exceptions from what it has not."""
+    """Return the patterns of what the bundle holds, as exceptions from what it leaves out."""
     return [pattern for package in PACKAGES for pattern in (f"!{package}", f"!{package}/**")]
 
 
 class CodeBundle(Construct):
     """The folders of `PACKAGES` as a zip file in S3.
 
+        code = CodeBundle(self, "CodeBundle", self.settings.code)
+        role.add_to_policy(code.reading())
+        ... command=code.command("train", "digit-classifier"), environment=code.environment()
+
     Attributes:
-        url: its address, `s3://bucket/key`; for the environment variable GROUNDWORK_CODE of what runs it.
-        arn: the object's ARN.
+        url: Its address, `s3://bucket/key`, for the environment variable GROUNDWORK_CODE of what runs it.
+        arn: The object's ARN.
     """
 
-    def __init__(self, scope: Construct, name: str, given: str) -> None:
-        """Pack the folders, unless `given` is the address of a bundle already in S3."""
+    def __init__(self, scope: Construct, name: str, uploaded: str) -> None:
+        """Pack the folders, unless the bundle has been uploaded already.
+
+        Args:
+            scope: Where it stands.
+            name: Its construct's name.
+            uploaded: The address of the bundle in S3; empty if the CDK is to pack and upload it.
+        """
         super().__init__(scope, name)
-        if given:
-            self.url, location = given, Fn.select(1, Fn.split("s3://", given))
+        if uploaded:
+            self.url, location = uploaded, Fn.select(1, Fn.split("s3://", uploaded))
         else:
             asset = aws_s3_assets.Asset(
                 self,
@@ -58,25 +68,25 @@ class CodeBundle(Construct):
 
     @cached_property
     def loader(self) -> str:
-        """The Python program that a container runs first; it stands in the template once, however many run it."""
+        """The Python program that a container runs first; the template holds it once for all containers."""
         mapping = {"Python": {"Loader": LOADER}}
         texts = CfnMapping(Stack.of(self), "Container", mapping=mapping, lazy=False)
         return texts.find_in_map("Python", "Loader")
 
     def command(self, *arguments: str) -> list[str]:
-        """A container's command that runs `python -m workloads ARGUMENTS` with the bundle's code."""
+        """Return a container's command that runs `python -m workloads ARGUMENTS` with the bundle's code."""
         return ["python", "-c", self.loader, *arguments]
 
     def environment(self, *, requirements: str = "") -> dict[str, str]:
-        """What a container needs to find the bundle.
+        """Return the environment variables by which a container finds the bundle.
 
         Args:
-            requirements: the file in the bundle that lists the packages to install; by default
+            requirements: The file in the bundle that lists the packages to install; by default
                 `workloads/requirements.txt`.
         """
-        given = {"GROUNDWORK_REQUIREMENTS": requirements} if requirements else {}
-        return {"AWS_DEFAULT_REGION": Aws.REGION, "GROUNDWORK_CODE": self.url, **given}
+        packages = {"GROUNDWORK_REQUIREMENTS": requirements} if requirements else {}
+        return {"AWS_DEFAULT_REGION": Aws.REGION, "GROUNDWORK_CODE": self.url, **packages}
 
     def reading(self) -> aws_iam.PolicyStatement:
-        """The permission to read it."""
+        """Return the permission to read it."""
         return aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=[self.arn])

@@ -36,27 +36,33 @@ class InNetwork:
     """Where a function runs that must reach what is in a network.
 
     Attributes:
-        vpc: the network.
-        group: the function's security group.
+        vpc: The network.
+        group: The function's security group.
     """
 
     vpc: aws_ec2.IVpc
     group: aws_ec2.ISecurityGroup
 
     def options(self) -> dict[str, Any]:
-        """CDK's options of such a function."""
+        """Return the CDK's options of such a function."""
         isolated = aws_ec2.SubnetSelection(subnet_type=aws_ec2.SubnetType.PRIVATE_ISOLATED)
         return {"vpc": self.vpc, "vpc_subnets": isolated, "security_groups": [self.group]}
 
 
 class Function(aws_lambda.Function):
-    """`lambda/<folder>/index.py` with its own log group, and a role that may write there and nothing else.
+    """`lambda/<folder>/index.py` with its own log group, and a role that may only write to it.
 
-    A run that keeps failing leaves its event in the dead-letter queue.
+        logger = Function(
+            self, "TerminationLogger", folder="termination_logger", description="Writes a line for each instance.",
+            environment={"TABLE": table.table_name}, failed_events=queue, log_retention_days=90, policy=self.policy,
+        )
+        table.grant(logger, "dynamodb:PutItem")
+
+    It has 256 MiB and 30 seconds. A run that keeps failing leaves its event in the dead-letter queue.
 
     Attributes:
-        logs: its log group.
-        permissions: its role.
+        logs: Its log group.
+        permissions: Its role.
     """
 
     def __init__(
@@ -76,16 +82,16 @@ class Function(aws_lambda.Function):
         """Make the function.
 
         Args:
-            scope: where it stands, with its log group and role.
-            name: its construct's name.
-            folder: its folder below `lambda`.
-            description: what it does.
-            environment: what it is told.
-            failed_events: where events go that keep failing.
-            log_retention_days: how long its log is kept.
-            policy: what becomes of its log.
-            timeout_seconds: how long a run may take.
-            network: where it runs, if it must reach what is in a network.
+            scope: Where it stands, with its log group and role.
+            name: Its construct's name.
+            folder: Its folder below `lambda`.
+            description: What it does.
+            environment: Its environment variables, which hold no secret.
+            failed_events: Where events go that keep failing.
+            log_retention_days: How long its log is kept.
+            policy: What becomes of its log when the stack goes.
+            timeout_seconds: How long a run may take.
+            network: Where it runs, if it must reach what is in a network.
         """
         self.logs = log_group(scope, f"{name}Logs", log_retention_days, policy)
         self.permissions = aws_iam.Role(
@@ -125,7 +131,7 @@ class Function(aws_lambda.Function):
             self._enter_network()
 
     def _enter_network(self) -> None:
-        """What Lambda needs to give its runs an address in a network; the function's own code cannot use it."""
+        """Let Lambda give the function an address in a network, and keep the function's own code from these calls."""
         actions = ["CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface", "DescribeSubnets"]
         enter = aws_iam.Policy(
             self.permissions,

@@ -1,4 +1,4 @@
-"""How our EC2 instances are set up: metadata by session token alone, encrypted disks, a role instead of keys."""
+"""How EC2 instances are set up: metadata only with a session token, encrypted disks, a role instead of keys."""
 
 from typing import Any
 
@@ -9,7 +9,19 @@ from infra.guardrails import acknowledge
 
 
 def instance_profile(scope: Construct, name: str, *, purpose: str, managed_policy: str) -> aws_iam.InstanceProfile:
-    """A role for instances, with the policy that AWS keeps for the agent of its own that runs there."""
+    """Make a role for instances, with the policy that AWS maintains for the agent that it runs on them.
+
+        profile = instance_profile(
+            self, "Instance", purpose="Lets Systems Manager reach the instances.",
+            managed_policy="AmazonSSMManagedInstanceCore",
+        )
+
+    Args:
+        scope: Where it stands.
+        name: What the names of its constructs begin with.
+        purpose: The role's description.
+        managed_policy: The name of AWS's policy.
+    """
     role = aws_iam.Role(
         scope,
         f"{name}Role",
@@ -23,7 +35,14 @@ def instance_profile(scope: Construct, name: str, *, purpose: str, managed_polic
 
 
 def machine_image(scope: Construct, name: str) -> str:
-    """The image's id, which CloudFormation reads from the SSM parameter of that name whenever the stack is deployed."""
+    """Return the image's id, which CloudFormation reads from the SSM parameter of that name at each deployment.
+
+        launch_template(self, "LaunchTemplate", volume_gib=8, image_id=machine_image(self, settings.machine_image))
+
+    Args:
+        scope: Where the parameter `MachineImage` stands.
+        name: The SSM parameter's name; in a console template, the parameter that the person fills in.
+    """
     if Token.is_unresolved(name):
         return name
     return CfnParameter(
@@ -38,14 +57,16 @@ def machine_image(scope: Construct, name: str) -> str:
 def launch_template(
     scope: Construct, name: str, *, volume_gib: int, tags_in_metadata: bool = False, **data: Any
 ) -> aws_ec2.CfnLaunchTemplate:
-    """A launch template without SSH keys, with IMDSv2 and an encrypted gp3 root volume.
+    """Make a launch template without SSH keys, with IMDSv2 and an encrypted gp3 root volume.
+
+        template = launch_template(self, "LaunchTemplate", volume_gib=8, instance_type="t3.micro", image_id=image)
 
     Args:
-        scope: the stack.
-        name: its construct's name.
-        volume_gib: size of the root volume, in GiB.
-        tags_in_metadata: whether an instance finds its tags in its metadata.
-        data: more of `LaunchTemplateData`.
+        scope: Where it stands.
+        name: Its construct's name.
+        volume_gib: The size of the root volume, in GiB.
+        tags_in_metadata: Whether an instance finds its tags in its metadata.
+        data: More of `LaunchTemplateData`.
     """
     return aws_ec2.CfnLaunchTemplate(
         scope,

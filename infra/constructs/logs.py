@@ -7,11 +7,19 @@ from infra.guardrails import acknowledge
 
 
 def log_group(scope: Construct, name: str, retention_days: int, policy: RemovalPolicy) -> aws_logs.LogGroup:
-    """A log group with its retention, kept or deleted with its stack by `policy`; AWS chooses its name."""
+    """Make a log group whose name AWS chooses.
+
+        logs = log_group(self, "JobLogs", settings.log_retention_days, self.policy)
+
+    Args:
+        scope: Where it stands.
+        name: Its construct's name.
+        retention_days: How long a line is kept; one of the values that CloudWatch Logs offers.
+        policy: What becomes of it when its stack goes.
+    """
     group = aws_logs.LogGroup(scope, name, removal_policy=policy)
-    # Not by the CDK's own option, whose list of retentions cannot take a parameter of a console template.
+    # The CDK's own option takes no parameter of a console template.
     group.node.default_child.add_property_override("RetentionInDays", retention_days)  # type: ignore[union-attr]
-    acknowledge(
-        group, {"CKV_AWS_158": "Encrypted under a key of CloudWatch's; a key of one's own costs, and logs no secret."}
-    )
+    why = "Encrypted under CloudWatch's key; a key of the account would cost, and the log holds no secret."
+    acknowledge(group, {"CKV_AWS_158": why})
     return group

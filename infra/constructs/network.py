@@ -1,23 +1,82 @@
-"""Where instances run: the network a person names, or one of the stack's own."""
+"""Networks without NAT gateways, so that nothing bills while idle."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from aws_cdk import RemovalPolicy, aws_ec2, aws_logs
-from constructs import Construct, IDependable
+from aws_cdk import RemovalPolicy, Tags, aws_ec2
+from constructs import Construct, IConstruct, IDependable
 
 from infra.constructs.logs import log_group
+from infra.constructs.security_groups import security_group
 from infra.settings.network import NetworkSettings
+
+#: What the CDK writes on subnets for its look-ups, which nothing here does.
+_LOOK_UP_TAGS = ("aws-cdk:subnet-name", "aws-cdk:subnet-type")
+
+
+def own_vpc(
+    scope: Construct,
+    *,
+    subnets: Sequence[aws_ec2.SubnetConfiguration],
+    gateways: Mapping[str, aws_ec2.GatewayVpcEndpointOptions],
+    log_retention_days: int,
+    policy: RemovalPolicy,
+) -> aws_ec2.Vpc:
+    """Make a VPC over two zones with flow logs and without NAT gateway, as `Vpc` and `FlowLogs` of the scope.
+
+        public = aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20)
+        vpc = own_vpc(self, subnets=[public], gateways={"S3": S3}, log_retention_days=90, policy=policy)
+
+    Args:
+        scope: Where it stands.
+        subnets: The kinds of subnets, one of each in each zone.
+        gateways: Ways to S3 and DynamoDB, which are free, by their constructs' names.
+        log_retention_days: How long the flow logs are kept.
+        policy: What becomes of the flow logs when the stack goes.
+    """
+    flow_logs = aws_ec2.FlowLogDestination.to_cloud_watch_logs(log_group(scope, "FlowLogs", log_retention_days, policy))
+    return aws_ec2.Vpc(
+        scope,
+        "Vpc",
+        max_azs=2,
+        nat_gateways=0,
+        subnet_configuration=list(subnets),
+        restrict_default_security_group=False,  # needs a custom resource; nothing uses that group
+        gateway_endpoints=dict(gateways),
+        flow_logs={"Traffic": aws_ec2.FlowLogOptions(destination=flow_logs)},
+    )
+
+
+def gateway(
+    service: aws_ec2.GatewayVpcEndpointAwsService, *, only: aws_ec2.SubnetType | None = None
+) -> aws_ec2.GatewayVpcEndpointOptions:
+    """Return a way to a service, from every subnet or from one kind only."""
+    subnets = [aws_ec2.SubnetSelection(subnet_type=only)] if only else None
+    return aws_ec2.GatewayVpcEndpointOptions(service=service, subnets=subnets)
+
+
+S3 = gateway(aws_ec2.GatewayVpcEndpointAwsService.S3)
+DYNAMODB = gateway(aws_ec2.GatewayVpcEndpointAwsService.DYNAMODB)
+
+
+def remove_look_up_tags(construct: IConstruct) -> None:
+    """Remove the tags that only the CDK's look-ups read, so that a person meets none that says nothing."""
+    for tag in _LOOK_UP_TAGS:
+        Tags.of(construct).remove(tag)
 
 
 class Network(Construct):
-    """A VPC and its subnets, given by id or made here.
+    """A VPC and its subnets: those that the settings name, or else a VPC of the stack's own.
 
-    Its own: two zones, public subnets, no NAT gateway (nothing bills while idle), flow logs, a free gateway to S3.
+    Its own has public subnets in two zones, no NAT gateway, flow logs, and a free gateway to S3.
+
+        network = Network(self, "Network", settings, log_retention_days=90, policy=self.policy)
+        ... subnets=network.subnet_ids, security_groups=[network.security_group.security_group_id]
 
     Attributes:
-        vpc: the VPC.
-        subnet_ids: its subnets; one token for all of them in a console template.
-        routes: what must stand before instances reach the internet, and outlive them.
+        vpc: The VPC.
+        subnet_ids: Its subnets; one token for all of them in a console template.
+        routes: What must stand before instances reach the internet, and outlive them.
     """
 
     def __init__(
@@ -34,32 +93,20 @@ class Network(Construct):
             )
             self.subnet_ids = settings.subnet_ids
         else:
-            self.vpc = self._own_vpc(log_group(self, "FlowLogs", log_retention_days, policy))
+            public = aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20)
+            self.vpc = own_vpc(
+                self,
+                subnets=[public],
+                gateways={"S3": S3},
+                log_retention_days=log_retention_days,
+                policy=policy,
+            )
             self.subnet_ids = [subnet.subnet_id for subnet in self.vpc.public_subnets]
             self.routes = [subnet.internet_connectivity_established for subnet in self.vpc.public_subnets]
 
     @cached_property
     def security_group(self) -> aws_ec2.SecurityGroup:
-        """Lets nothing in, and out HTTPS alone; made for who asks for it."""
-        group = aws_ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=self.vpc, allow_all_outbound=False, description="No way in; HTTPS out."
-        )
-        group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS and the web")
-        return group
-
-    def _own_vpc(self, flow_logs: aws_logs.LogGroup) -> aws_ec2.Vpc:
-        public = aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20)
-        return aws_ec2.Vpc(
-            self,
-            "Vpc",
-            max_azs=2,
-            nat_gateways=0,
-            subnet_configuration=[public],
-            restrict_default_security_group=False,  # needs a custom resource; nothing uses that group
-            gateway_endpoints={
-                "S3": aws_ec2.GatewayVpcEndpointOptions(service=aws_ec2.GatewayVpcEndpointAwsService.S3)
-            },
-            flow_logs={
-                "Traffic": aws_ec2.FlowLogOptions(destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
-            },
+        """A group that lets nothing in, and only HTTPS out; made when it is first asked for."""
+        return security_group(
+            self, "SecurityGroup", self.vpc, "No way in; HTTPS out.", https_out="HTTPS to AWS and the web"
         )

@@ -1,4 +1,4 @@
-"""A relational database on RDS, as each stack that has one wants it: private, encrypted, reached by TLS alone."""
+"""A relational database on RDS: private, encrypted, backed up, reached through TLS only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from aws_cdk import RemovalPolicy, aws_rds, aws_secretsmanager
 from constructs import Construct
 
+from infra.constructs.secrets import login
 from infra.parameters import text
 
 
@@ -15,11 +16,11 @@ class Engine:
     """Which database server.
 
     Attributes:
-        name: as RDS calls it, such as `postgres`.
-        version: of the engine.
-        family: of its parameter group.
-        parameters: of the server; they require TLS, and log slow statements.
-        port: where it listens.
+        name: Its name in RDS, such as `postgres`.
+        version: Its version.
+        family: The family of its parameter group.
+        parameters: Parameters of the server, which require TLS and log slow statements.
+        port: The TCP port on which it listens.
     """
 
     name: str
@@ -45,14 +46,21 @@ class DatabaseSettings(Protocol):
 
 
 class RelationalDatabase(Construct):
-    """An instance of RDS in isolated subnets; its password is made by Secrets Manager and never seen.
+    """An instance of RDS in isolated subnets, with a password that Secrets Manager chooses and nobody sees.
+
+        database = RelationalDatabase(
+            self, "Database", MYSQL, self.settings, database="shop", user="shop", secret_description="A login.",
+            subnets=network.isolated_subnets, security_group=network.database.security_group_id, policy=self.policy,
+        )
+
+    It has encrypted gp3 storage that grows by itself, and takes minor versions of its engine by itself.
 
     Attributes:
-        instance: the instance.
-        secret: how to reach it, as JSON: username, password, host, port, dbname, engine.
-        attachment: writes host and port into the secret; what needs them waits for it.
-        subnets: the group of subnets.
-        parameters: the group of parameters.
+        instance: The instance.
+        secret: How to reach it, as JSON: username, password, host, port, dbname, engine.
+        attachment: Writes host and port into the secret; whatever needs them waits for it.
+        subnets: The group of subnets.
+        parameters: The group of parameters.
     """
 
     def __init__(
@@ -70,34 +78,23 @@ class RelationalDatabase(Construct):
         policy: RemovalPolicy,
         **properties: Any,
     ) -> None:
-        """Make it.
+        """Make the instance and its secret.
 
         Args:
-            scope: where.
-            name: its name in the scope.
-            engine: which server.
-            settings: its size and backups.
-            database: name of the database in it.
-            user: name of its owner.
-            secret_description: what the secret is for.
-            subnets: ids of isolated subnets in two zones.
-            security_group: the id of what decides who reaches it.
-            policy: of secret and backups, when the stack goes.
-            properties: more of the instance's.
+            scope: Where it stands.
+            name: Its construct's name.
+            engine: Which server.
+            settings: Its size and its backups.
+            database: The name of the database in it.
+            user: The name of the database's owner.
+            secret_description: What the secret is for.
+            subnets: Ids of isolated subnets in two zones.
+            security_group: The id of the group that decides who reaches it.
+            policy: What becomes of the secret and of automated backups when the stack goes.
+            properties: More of `aws_rds.CfnDBInstance`.
         """
         super().__init__(scope, name)
-        self.secret = aws_secretsmanager.Secret(
-            self,
-            "Access",
-            description=secret_description,
-            generate_secret_string=aws_secretsmanager.SecretStringGenerator(
-                secret_string_template=f'{{"username": "{user}"}}',
-                generate_string_key="password",
-                exclude_punctuation=True,
-                password_length=40,
-            ),
-            removal_policy=policy,
-        )
+        self.secret = login(self, user=user, description=secret_description, policy=policy)
         self.subnets = aws_rds.CfnDBSubnetGroup(
             self,
             "Subnets",

@@ -1,7 +1,93 @@
-"""Who reaches whom in a network: from one security group to another, on one port, and nothing else."""
+"""Security groups that let nothing in or out, and the rules that open them.
+
+Every rule is a resource of its own, because two groups that let each other through refer to each other. A group's own
+rules (`add_ingress_rule`) are not used: `let_in`, `let_out` and `let_reach` are the way to open a group.
+"""
+
+from typing import Any
 
 from aws_cdk import aws_ec2
 from constructs import Construct
+
+HTTPS = 443
+
+
+def security_group(
+    scope: Construct, name: str, vpc: aws_ec2.IVpc, description: str, *, https_out: str = ""
+) -> aws_ec2.SecurityGroup:
+    """Make a group that lets nothing in, and nothing out but HTTPS where that is wanted.
+
+        clients = security_group(self, "Clients", vpc, "Reaches the database.", https_out="HTTPS to AWS")
+
+    Args:
+        scope: Where it stands.
+        name: Its construct's name.
+        vpc: Its network.
+        description: Who its members are; AWS replaces the group when it changes.
+        https_out: What its members reach by HTTPS, as the description of that rule; by default they do not.
+    """
+    group = aws_ec2.SecurityGroup(scope, name, vpc=vpc, allow_all_outbound=False, description=description)
+    if https_out:
+        group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(HTTPS), https_out)
+    return group
+
+
+def let_in(
+    scope: Construct,
+    name: str,
+    group: aws_ec2.ISecurityGroup,
+    source: aws_ec2.ISecurityGroup | str,
+    *,
+    port: int | None,
+    description: str,
+) -> aws_ec2.CfnSecurityGroupIngress:
+    """Let members of a group be reached.
+
+        let_in(self, "Ssh", instances, "203.0.113.7/32", port=22, description="SSH from one network")
+
+    Args:
+        scope: Where the rule stands.
+        name: Its construct's name.
+        group: The group that is opened.
+        source: Who may connect: members of a group, or a network in CIDR notation.
+        port: The TCP port; `None` is every port of every protocol.
+        description: What the rule is for.
+    """
+    peer: dict[str, Any] = (
+        {"cidr_ip": source} if isinstance(source, str) else {"source_security_group_id": source.security_group_id}
+    )
+    return aws_ec2.CfnSecurityGroupIngress(
+        scope, name, description=description, group_id=group.security_group_id, **peer, **_ports(port)
+    )
+
+
+def let_out(
+    scope: Construct,
+    name: str,
+    group: aws_ec2.ISecurityGroup,
+    target: aws_ec2.ISecurityGroup | str,
+    *,
+    port: int | None,
+    description: str,
+) -> aws_ec2.CfnSecurityGroupEgress:
+    """Let members of a group connect to others.
+
+        let_out(self, "ToSource", jobs, "203.0.113.7/32", port=5432, description="The old database")
+
+    Args:
+        scope: Where the rule stands.
+        name: Its construct's name.
+        group: The group that is opened.
+        target: What its members reach: members of a group, or a network in CIDR notation.
+        port: The TCP port; `None` is every port of every protocol.
+        description: What the rule is for.
+    """
+    peer: dict[str, Any] = (
+        {"cidr_ip": target} if isinstance(target, str) else {"destination_security_group_id": target.security_group_id}
+    )
+    return aws_ec2.CfnSecurityGroupEgress(
+        scope, name, description=description, group_id=group.security_group_id, **peer, **_ports(port)
+    )
 
 
 def let_reach(
@@ -14,36 +100,22 @@ def let_reach(
     what: str,
     who: str = "Clients",
 ) -> None:
-    """Let members of one group open connections to members of another.
+    """Let members of one group open connections to members of another, by the rules `From<who>` and `To<name>`.
 
-    The two rules are resources of their own (`From<who>` and `To<name>`), because the groups refer to each other.
+        let_reach(self, "Graph", source=jobs, target=graph, port=8182, what="Neptune", who="Job")
 
     Args:
-        scope: where the rules stand.
-        name: the target's name.
-        source: who connects.
-        target: to whom.
-        port: on which TCP port.
-        what: what is there, for the rules' descriptions.
-        who: the source's name.
+        scope: Where the rules stand.
+        name: The target's name.
+        source: Who connects.
+        target: To whom.
+        port: The TCP port.
+        what: What is there, for the rules' descriptions.
+        who: The source's name.
     """
-    aws_ec2.CfnSecurityGroupIngress(
-        scope,
-        f"From{who}",
-        description=f"{what} from its {who.lower()}",
-        group_id=target.security_group_id,
-        source_security_group_id=source.security_group_id,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-    )
-    aws_ec2.CfnSecurityGroupEgress(
-        scope,
-        f"To{name}",
-        description=what,
-        group_id=source.security_group_id,
-        destination_security_group_id=target.security_group_id,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-    )
+    let_in(scope, f"From{who}", target, source, port=port, description=f"{what} from its {who.lower()}")
+    let_out(scope, f"To{name}", source, target, port=port, description=what)
+
+
+def _ports(port: int | None) -> dict[str, Any]:
+    return {"ip_protocol": "-1"} if port is None else {"ip_protocol": "tcp", "from_port": port, "to_port": port}

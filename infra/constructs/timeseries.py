@@ -1,4 +1,4 @@
-"""Timestream's two faces as constructs that stacks share: for InfluxDB, private in a network; for LiveAnalytics."""
+"""A time series database: Timestream for InfluxDB, private in a network, or Timestream for LiveAnalytics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from aws_cdk import (
     aws_ec2,
     aws_iam,
     aws_s3,
-    aws_secretsmanager,
     aws_timestream,
 )
 from constructs import Construct, IDependable
 
-from infra.constructs.security_groups import let_reach
+from infra.constructs.bucket import private_bucket, rule
+from infra.constructs.secrets import login
+from infra.constructs.security_groups import let_reach, security_group
 from infra.guardrails import acknowledge
 from infra.parameters import text
 
@@ -41,9 +42,9 @@ class Place:
     """Where an instance stands.
 
     Attributes:
-        vpc: its network.
-        subnet_ids: its subnets.
-        routes: what must stand before it, and outlive it.
+        vpc: Its network.
+        subnet_ids: Its subnets.
+        routes: What must stand before it, and outlive it.
     """
 
     vpc: aws_ec2.IVpc
@@ -52,33 +53,39 @@ class Place:
 
 
 def report_bucket(scope: Construct, *, days: int, policy: RemovalPolicy) -> aws_s3.Bucket:
-    """The bucket of what LiveAnalytics rejects late, and of InfluxDB's own logs, kept for some days."""
-    bucket = aws_s3.Bucket(
+    """Make the bucket for what LiveAnalytics rejects late, and for InfluxDB's own logs.
+
+        reports = report_bucket(self, days=90, policy=self.policy)
+
+    Args:
+        scope: Where it stands.
+        days: How long an object is kept.
+        policy: What becomes of the bucket when its stack goes.
+    """
+    bucket = private_bucket(
         scope,
         "Reports",
-        encryption=aws_s3.BucketEncryption.S3_MANAGED,
-        block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
-        enforce_ssl=True,
-        removal_policy=policy,
+        policy=policy,
+        why_no_access_log="It holds logs and reports itself; who reads them is in CloudTrail.",
+        rules=[rule("OldReports", expiration_in_days=days)],
     )
-    resource = bucket.node.default_child
-    assert isinstance(resource, aws_s3.CfnBucket)  # noqa: S101 - for the type checker
-    rule = aws_s3.CfnBucket.RuleProperty(id="OldReports", status="Enabled", expiration_in_days=days)
-    resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(rules=[rule])
-    logs_itself = "It holds logs and reports itself; who reads them is in CloudTrail."
-    acknowledge(
-        bucket, {"S1": logs_itself, "CKV_AWS_18": logs_itself, "CKV_AWS_21": "Reports are written once, and expire."}
-    )
+    acknowledge(bucket, {"CKV_AWS_21": "Reports are written once, and expire."})
     return bucket
 
 
 class InfluxDB:
-    """A private instance, reached on one port from security groups that are let in, its password in a secret.
+    """A private instance that listens on one port for the security groups that are let in.
+
+        influxdb = InfluxDB(
+            self, place=Place(network.vpc, network.subnet_ids), bucket="devops", instance_type="db.influx.medium",
+            storage_gib=20, reports=report_bucket(self, days=90, policy=policy), policy=policy,
+        )
+        clients = influxdb.clients()
 
     Attributes:
-        endpoint: its host name.
-        secret: holds name and password of its first user.
-        server: its security group.
+        endpoint: Its host name.
+        secret: Holds name and password of its first user.
+        server: Its security group.
     """
 
     def __init__(
@@ -93,20 +100,12 @@ class InfluxDB:
         policy: RemovalPolicy,
     ) -> None:
         self._scope, self._place = scope, place
-        self.server = aws_ec2.SecurityGroup(
-            scope, "Server", vpc=place.vpc, allow_all_outbound=False, description="InfluxDB, for its clients alone."
-        )
-        self.secret = aws_secretsmanager.Secret(
+        self.server = security_group(scope, "Server", place.vpc, "InfluxDB, for its clients alone.")
+        self.secret = login(
             scope,
-            "Access",
+            user="groundwork",
             description="Name and password of InfluxDB's first user; add a key token for InfluxDB 2.",
-            generate_secret_string=aws_secretsmanager.SecretStringGenerator(
-                secret_string_template='{"username": "groundwork"}',  # noqa: S106 - no password
-                generate_string_key="password",
-                exclude_punctuation=True,
-                password_length=40,
-            ),
-            removal_policy=policy,
+            policy=policy,
         )
         acknowledge(
             self.secret,
@@ -150,23 +149,26 @@ class InfluxDB:
         self.endpoint = instance.attr_endpoint
 
     def clients(self) -> aws_ec2.SecurityGroup:
-        """A security group for whoever writes and asks: members reach InfluxDB, and AWS."""
-        scope, vpc = self._scope, self._place.vpc
-        group = aws_ec2.SecurityGroup(
-            scope, "Clients", vpc=vpc, allow_all_outbound=False, description="Reaches InfluxDB, and HTTPS."
+        """Make a security group for whoever writes and asks: its members reach InfluxDB, and AWS."""
+        group = security_group(
+            self._scope, "Clients", self._place.vpc, "Reaches InfluxDB, and HTTPS.", https_out="HTTPS to AWS"
         )
-        let_reach(scope, "Server", source=group, target=self.server, port=PORT, what="InfluxDB")
-        group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS")
+        let_reach(self._scope, "Server", source=group, target=self.server, port=PORT, what="InfluxDB")
         return group
 
 
 class LiveAnalytics:
-    """Database and table; late rows are taken, and those rejected late are reported.
+    """A database and a table that takes late rows, and reports those that it rejects late.
+
+        series = LiveAnalytics(
+            self, engine="liveanalytics", memory_retention_hours=24, magnetic_retention_days=400, reports=reports,
+            policy=self.policy,
+        )
 
     Attributes:
-        database: the database's name.
-        table: the table's name.
-        table_arn: the table's ARN.
+        database: The database's name.
+        table: The table's name.
+        table_arn: The table's ARN.
     """
 
     def __init__(
@@ -213,7 +215,7 @@ class LiveAnalytics:
             },
         )
         table.apply_removal_policy(policy)
-        for resource in (database, table):  # cfn-lint warns of a service in maintenance: that is what the setting says
+        for resource in (database, table):  # cfn-lint warns that the service is in maintenance, and so does the setting
             resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3697"]}})
         acknowledge(
             database, {"TS3": "Encrypted under AWS's own key; a key of the account would cost more than it adds."}

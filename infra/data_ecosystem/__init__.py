@@ -4,7 +4,7 @@ from aws_cdk import Aws, aws_iam
 from constructs import Construct
 
 from contract.stacks import DataEcosystemOutput
-from infra.constructs.security_groups import let_reach
+from infra.constructs.security_groups import HTTPS, let_reach
 from infra.data_ecosystem.engines import (
     DATABASE_PORT,
     GRAPH_PORT,
@@ -16,7 +16,7 @@ from infra.data_ecosystem.engines import (
 )
 from infra.data_ecosystem.job import Jobs
 from infra.data_ecosystem.monitoring import Monitoring, dashboard
-from infra.data_ecosystem.network import HTTPS, EcosystemNetwork
+from infra.data_ecosystem.network import EcosystemNetwork
 from infra.data_ecosystem.projections import Projections, Queues
 from infra.data_ecosystem.trends import Trends
 from infra.guardrails import acknowledge

@@ -7,7 +7,10 @@ from constructs import Construct
 
 from contract.errors import InputError
 from infra.constructs.bundle import CodeBundle
+from infra.constructs.jobs import job_queue
 from infra.constructs.logs import log_group
+from infra.constructs.security_groups import let_out
+from infra.data_ecosystem.engines import DATABASE_PORT
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.parameters import only_if_given
 from infra.settings.data_ecosystem import DataEcosystemSettings
@@ -70,27 +73,7 @@ class Jobs(Construct):
         )
         for subnet in self._network.vpc.public_subnets:
             environment.node.add_dependency(subnet.internet_connectivity_established)
-        queue = batch.CfnJobQueue(
-            self,
-            "Queue",
-            priority=1,
-            state="ENABLED",
-            compute_environment_order=[
-                batch.CfnJobQueue.ComputeEnvironmentOrderProperty(
-                    compute_environment=environment.attr_compute_environment_arn, order=1
-                )
-            ],
-            job_state_time_limit_actions=[
-                batch.CfnJobQueue.JobStateTimeLimitActionProperty(
-                    action="CANCEL", state="RUNNABLE", max_time_seconds=LONGEST_WAIT_SECONDS, reason=reason
-                )
-                for reason in (
-                    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
-                    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
-                    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
-                )
-            ],
-        )
+        queue = job_queue(self, "Queue", [environment], longest_wait_seconds=LONGEST_WAIT_SECONDS, state="ENABLED")
         return queue, self._definition(code)
 
     def _source(self) -> Any:
@@ -161,14 +144,6 @@ class Jobs(Construct):
         return job
 
     def let_read_source(self) -> aws_ec2.CfnSecurityGroupEgress:
-        """The way to the old database; in a console template only if its addresses are given."""
-        return aws_ec2.CfnSecurityGroupEgress(
-            self,
-            "ToSource",
-            description="The old database",
-            group_id=self.group.security_group_id,
-            cidr_ip=self._settings.source_cidr,
-            ip_protocol="tcp",
-            from_port=5432,
-            to_port=5432,
-        )
+        """Make the way to the old database; a console template has it only if its addresses are given."""
+        cidr = self._settings.source_cidr
+        return let_out(self, "ToSource", self.group, cidr, port=DATABASE_PORT, description="The old database")

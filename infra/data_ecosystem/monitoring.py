@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from aws_cdk import Aws, Stack, aws_batch, aws_cloudwatch, aws_events, aws_logs
+from aws_cdk import Aws, Stack, aws_batch, aws_cloudwatch, aws_logs
 
-from infra.constructs.alerts import AlertTopic, alarm, delivery_alarm
+from infra.constructs.alerts import AlertTopic, alarm
+from infra.constructs.jobs import failed_jobs, tell
+from infra.constructs.queue import failures_alarm
 from infra.data_ecosystem.engines import Database, Graph, Search
 from infra.data_ecosystem.projections import Projections, Queues
 
@@ -43,18 +45,16 @@ class Monitoring:
             namespace=self._namespace,
             metric="DeadLetters",
         )
-        for name, queue, whose in (
+        for name, queue, function_name in (
             ("FailedBatchesAlarm", queues.failed_batches, "catalog_indexer"),
             ("UndeliveredAlarm", queues.undelivered, "rental_projector"),
         ):
-            alarm(
+            failures_alarm(
                 self._topic,
                 name,
-                what_to_do=f"The function {whose} ended before it could say why: read its log, mend the cause. {REDO}",
-                namespace="AWS/SQS",
-                metric="ApproximateNumberOfMessagesVisible",
-                dimensions={"QueueName": queue.queue_name},
-                statistic="Maximum",
+                queue,
+                what_to_do=f"The function {function_name} ended before it could say why: read its log, mend the cause. "
+                f"{REDO}",
             )
         alarm(
             self._topic,
@@ -135,28 +135,8 @@ class Monitoring:
             "\"Job <name> (<job>) failed: <reason>. Its log is in the stack's log group. Mend the cause and submit "
             'it again: it goes on where it stopped."'
         )
-        paths = {"name": "$.detail.jobName", "job": "$.detail.jobId", "reason": "$.detail.statusReason"}
-        rule = aws_events.CfnRule(
-            self._topic.stack,
-            "FailedJobs",
-            description="Jobs that failed, and why.",
-            event_pattern={
-                "source": ["aws.batch"],
-                "detail-type": ["Batch Job State Change"],
-                "detail": {"jobQueue": [queue.attr_job_queue_arn], "status": ["FAILED"]},
-            },
-            targets=[
-                aws_events.CfnRule.TargetProperty(
-                    id="Topic",
-                    arn=self._topic.topic_arn,
-                    input_transformer=aws_events.CfnRule.InputTransformerProperty(
-                        input_paths_map=paths, input_template=message
-                    ),
-                )
-            ],
-        )
-        self._topic.let_publish(rule)
-        delivery_alarm(self._topic, rule, lost="nobody was told that a job failed; the Batch console lists what did")
+        rule = failed_jobs(self._topic, [queue], message=message)
+        tell(self._topic, {rule: "nobody was told that a job failed; the Batch console lists what did"})
 
 
 def dashboard(

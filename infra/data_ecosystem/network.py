@@ -1,12 +1,10 @@
 """The network: engines and functions in isolated subnets, jobs in public ones that nothing can enter."""
 
-from aws_cdk import RemovalPolicy, Tags, aws_ec2
+from aws_cdk import RemovalPolicy, aws_ec2
 from constructs import Construct
 
-from infra.constructs.logs import log_group
-from infra.constructs.security_groups import let_reach
-
-HTTPS = 443
+from infra.constructs.network import DYNAMODB, S3, own_vpc, remove_look_up_tags
+from infra.constructs.security_groups import HTTPS, let_reach, security_group
 
 
 class EcosystemNetwork(Construct):
@@ -24,14 +22,9 @@ class EcosystemNetwork(Construct):
 
     def __init__(self, scope: Construct, name: str, *, log_retention_days: int, policy: RemovalPolicy) -> None:
         super().__init__(scope, name)
-        flow_logs = log_group(self, "FlowLogs", log_retention_days, policy)
-        services = aws_ec2.GatewayVpcEndpointAwsService
-        self.vpc = aws_ec2.Vpc(
+        self.vpc = own_vpc(
             self,
-            "Vpc",
-            max_azs=2,
-            nat_gateways=0,
-            subnet_configuration=[
+            subnets=[
                 aws_ec2.SubnetConfiguration(
                     name="Isolated", subnet_type=aws_ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24
                 ),
@@ -42,29 +35,21 @@ class EcosystemNetwork(Construct):
                     map_public_ip_on_launch=False,  # jobs ask for an address themselves
                 ),
             ],
-            restrict_default_security_group=False,  # needs a custom resource; nothing uses that group
-            gateway_endpoints={
-                "S3": aws_ec2.GatewayVpcEndpointOptions(service=services.S3),
-                "DynamoDB": aws_ec2.GatewayVpcEndpointOptions(service=services.DYNAMODB),
-            },
-            flow_logs={
-                "Traffic": aws_ec2.FlowLogOptions(destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
-            },
+            gateways={"S3": S3, "DynamoDB": DYNAMODB},
+            log_retention_days=log_retention_days,
+            policy=policy,
         )
-        for tag in ("aws-cdk:subnet-name", "aws-cdk:subnet-type"):  # for the CDK's look-ups, which nothing here does
-            Tags.of(self.vpc).remove(tag)
+        remove_look_up_tags(self.vpc)
         self.isolated_subnets = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
         self.public_subnets = [subnet.subnet_id for subnet in self.vpc.public_subnets]
 
     def client(self, name: str, description: str) -> aws_ec2.SecurityGroup:
-        """A security group of who connects: nothing comes in; out goes HTTPS, as far as its subnet's routes reach."""
-        group = self.server(name, description)
-        group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(HTTPS), "HTTPS to AWS")
-        return group
+        """Make a group for who connects: nothing comes in; HTTPS goes out, as far as its subnet's routes reach."""
+        return security_group(self, name, self.vpc, description, https_out="HTTPS to AWS")
 
     def server(self, name: str, description: str) -> aws_ec2.SecurityGroup:
-        """A security group of an engine, which nothing enters and leaves but what `let_reach` allows."""
-        return aws_ec2.SecurityGroup(self, name, vpc=self.vpc, allow_all_outbound=False, description=description)
+        """Make a group for an engine: nothing enters or leaves but what `let_reach` allows."""
+        return security_group(self, name, self.vpc, description)
 
     def endpoint(self, name: str, service: str, **clients: aws_ec2.SecurityGroup) -> None:
         """An interface endpoint, in the first zone alone: it bills by the hour and zone.

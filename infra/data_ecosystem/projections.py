@@ -4,6 +4,7 @@ from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_ec2, aws_iam, aws
 from constructs import Construct
 
 from infra.constructs.functions import Function, InNetwork
+from infra.constructs.queue import private_queue
 from infra.guardrails import acknowledge
 from infra.parameters import text
 from infra.settings.data_ecosystem import DataEcosystemSettings
@@ -25,11 +26,12 @@ class Queues(Construct):
 
     def __init__(self, scope: Construct, name: str, settings: DataEcosystemSettings, policy: RemovalPolicy) -> None:
         super().__init__(scope, name)
-        self.failed_batches = self._queue("FailedBatches", policy)
-        self.undelivered = self._queue("Undelivered", policy, fifo=True)
-        self.rentals = self._queue(
+        self.failed_batches = private_queue(self, "FailedBatches", policy=policy)
+        self.undelivered = private_queue(self, "Undelivered", policy=policy, fifo=True)
+        self.rentals = private_queue(
+            self,
             "Rentals",
-            policy,
+            policy=policy,
             fifo=True,
             deduplication_scope=aws_sqs.DeduplicationScope.MESSAGE_GROUP,
             fifo_throughput_limit=aws_sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
@@ -42,31 +44,6 @@ class Queues(Construct):
         acknowledge(self.rentals, {"SQS3": "Its dead-letter queue is Undelivered; the CDK takes no parameter there."})
         for last in (self.undelivered, self.failed_batches):
             acknowledge(last, {"SQS3": "It is a dead-letter queue itself."})
-        for queue in (self.rentals, self.undelivered, self.failed_batches):
-            acknowledge(queue, {"CKV_AWS_27": "Encrypted under SQS's own key, which checkov does not count."})
-
-    def _queue(
-        self,
-        name: str,
-        policy: RemovalPolicy,
-        *,
-        fifo: bool | None = None,
-        deduplication_scope: aws_sqs.DeduplicationScope | None = None,
-        fifo_throughput_limit: aws_sqs.FifoThroughputLimit | None = None,
-        visibility_timeout: Duration | None = None,
-    ) -> aws_sqs.Queue:
-        return aws_sqs.Queue(
-            self,
-            name,
-            encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-            removal_policy=policy,
-            fifo=fifo,
-            deduplication_scope=deduplication_scope,
-            fifo_throughput_limit=fifo_throughput_limit,
-            visibility_timeout=visibility_timeout,
-        )
 
 
 class Projections:

@@ -17,7 +17,7 @@ from infra.settings.training import TrainingSettings
 from infra.stack import GroundworkStack
 from infra.training.compute import Nodes, queues
 from infra.training.definitions import definitions
-from infra.training.monitoring import alarms, dashboard, tell
+from infra.training.monitoring import alarms, dashboard, mails
 from infra.training.one_off import OneOff
 from infra.training.permissions import Permissions
 from infra.training.storage import Storage, artifact_bucket, data_bucket
@@ -54,7 +54,7 @@ class Training(GroundworkStack):
         self.heading("One training on an instance of its own, which ends itself.")
         template = one_off.launch(settings, network, storage, permissions)
         self.heading("Who is told: failed and stuck jobs with their reason, and what training measures.")
-        tell(self.topic, waiting)
+        mails(self.topic, waiting)
         alarms(self.topic)
         self.heading("What the jobs measure.")
         graphs = dashboard(self)

@@ -6,16 +6,12 @@ from typing import Any
 from aws_cdk import CfnCondition, CfnMapping, Fn, Stack, aws_batch, aws_ec2, aws_iam
 
 from infra.constructs.instances import instance_profile, launch_template
+from infra.constructs.jobs import job_queue
 from infra.constructs.network import Network
+from infra.constructs.security_groups import let_in, let_out, security_group
 from infra.guardrails import acknowledge
 from infra.settings.training import MULTI_NODE_INSTANCES, TrainingSettings
 
-#: Why Batch lets a job wait, in its own words; a job that waits too long for one of them is cancelled.
-WAITING = (
-    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
-    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
-    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
-)
 PUBLIC_ADDRESS = "The way out without a NAT gateway, which would bill while idle; the security group lets nothing in."
 #: Batch joins this with user data of its own, and takes only MIME multipart for that. An instance that EC2 takes back
 #: is there for two more minutes: unless its agent drains it, Batch starts the next attempt of a job there as well.
@@ -136,12 +132,20 @@ def queues(stack: Stack, settings: TrainingSettings, network: Network, nodes: No
             security_group_ids=[group.security_group_id],
         )
 
+    def queue(name: str, *environments: aws_batch.CfnComputeEnvironment) -> aws_batch.CfnJobQueue:
+        """A queue that shares fairly between workloads."""
+        return job_queue(
+            stack,
+            name,
+            environments,
+            longest_wait_seconds=settings.runnable_limit_seconds,
+            scheduling_policy_arn=fair_share.attr_arn,
+        )
+
     return Queues(
-        cpu=_queue(stack, "CpuQueue", instances("Cpu", "ECS_AL2023", settings.instance_types), settings, fair_share),
-        gpu=_queue(
-            stack, "GpuQueue", instances("Gpu", "ECS_AL2023_NVIDIA", settings.gpu_instance_types), settings, fair_share
-        ),
-        multi_node=_queue(stack, "MultiNodeQueue", [multi_node()], settings, fair_share),
+        cpu=queue("CpuQueue", *instances("Cpu", "ECS_AL2023", settings.instance_types)),
+        gpu=queue("GpuQueue", *instances("Gpu", "ECS_AL2023_NVIDIA", settings.gpu_instance_types)),
+        multi_node=queue("MultiNodeQueue", multi_node()),
     )
 
 
@@ -180,22 +184,9 @@ def _environment(
 
 def _nodes_security_group(stack: Stack, network: Network) -> aws_ec2.SecurityGroup:
     """The nodes of a job reach each other in every way, as EFA needs it; nothing else reaches them."""
-    group = aws_ec2.SecurityGroup(
-        stack, "Nodes", vpc=network.vpc, allow_all_outbound=False, description="Among themselves; HTTPS out."
-    )
-    group.add_egress_rule(aws_ec2.Peer.any_ipv4(), aws_ec2.Port.tcp(443), "HTTPS to AWS")
-    itself, description = group.security_group_id, "Nodes of a job"
-    aws_ec2.CfnSecurityGroupIngress(
-        stack, "FromNodes", group_id=itself, source_security_group_id=itself, ip_protocol="-1", description=description
-    )
-    aws_ec2.CfnSecurityGroupEgress(
-        stack,
-        "ToNodes",
-        group_id=itself,
-        destination_security_group_id=itself,
-        ip_protocol="-1",
-        description=description,
-    )
+    group = security_group(stack, "Nodes", network.vpc, "Among themselves; HTTPS out.", https_out="HTTPS to AWS")
+    let_in(stack, "FromNodes", group, group, port=None, description="Nodes of a job")
+    let_out(stack, "ToNodes", group, group, port=None, description="Nodes of a job")
     return group
 
 
@@ -218,32 +209,3 @@ def _nodes_template(
     )
     acknowledge(template, {"CKV_AWS_88": PUBLIC_ADDRESS})
     return template
-
-
-def _queue(
-    stack: Stack,
-    name: str,
-    environments: list[aws_batch.CfnComputeEnvironment],
-    settings: TrainingSettings,
-    fair_share: aws_batch.CfnSchedulingPolicy,
-) -> aws_batch.CfnJobQueue:
-    """A queue that prefers the first environment, shares fairly, and gives up on jobs for which no capacity comes."""
-    queue = aws_batch.CfnJobQueue
-    return queue(
-        stack,
-        name,
-        priority=1,
-        scheduling_policy_arn=fair_share.attr_arn,
-        compute_environment_order=[
-            queue.ComputeEnvironmentOrderProperty(
-                compute_environment=environment.attr_compute_environment_arn, order=order
-            )
-            for order, environment in enumerate(environments, start=1)
-        ],
-        job_state_time_limit_actions=[
-            queue.JobStateTimeLimitActionProperty(
-                action="CANCEL", state="RUNNABLE", max_time_seconds=settings.runnable_limit_seconds, reason=reason
-            )
-            for reason in WAITING
-        ],
-    )

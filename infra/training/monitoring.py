@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
-from aws_cdk import Aws, Stack, aws_cloudwatch, aws_events
+from aws_cdk import Aws, Stack, aws_cloudwatch
 
 from contract.metrics import Namespace, TrainingMetric
 from contract.workloads import TRAINING
-from infra.constructs.alerts import AlertTopic, alarm, delivery_alarm
+from infra.constructs.alerts import AlertTopic, alarm
+from infra.constructs.jobs import failed_jobs, job_rule, tell
 from infra.training.compute import Queues
 
 NO_PROGRESS_SECONDS = 1800  # of a job whose process still runs
@@ -19,13 +20,12 @@ GRAPHS = {
     "machine, %": (TrainingMetric.CPU_UTILIZATION, TrainingMetric.MEMORY_UTILIZATION, TrainingMetric.GPU_UTILIZATION),
     "problems": (TrainingMetric.SECONDS_SINCE_PROGRESS, TrainingMetric.NON_FINITE_LOSS, TrainingMetric.MODE_COLLAPSE),
 }
-#: What a mail says of a job; EventBridge leaves out what an event does not have.
+#: What a mail says of a job.
 FAILED = (
     '"Job <name> failed: <reason> <detail> (exit code <code>). Its log: groundwork logs <job>. What to do: '
     'docs/operations.md"'
 )
 STUCK = '"Job <name> (<job>) cannot start: <reason>. What to do: docs/operations.md"'
-PATHS = {"name": "$.detail.jobName", "job": "$.detail.jobId", "reason": "$.detail.statusReason"}
 MORE_PATHS = {"detail": "$.detail.container.reason", "code": "$.detail.container.exitCode"}
 
 
@@ -51,49 +51,30 @@ def dashboard(stack: Stack) -> aws_cloudwatch.CfnDashboard:
     return aws_cloudwatch.CfnDashboard(stack, "Dashboard", dashboard_body=json.dumps(body))
 
 
-def tell(topic: AlertTopic, queues: Queues) -> None:
-    """Mail on a job that failed, and on one that cannot start, each with the reason that Batch gives."""
-    arns = [queue.attr_job_queue_arn for queue in (queues.cpu, queues.gpu, queues.multi_node)]
-    whole = {"arrayProperties": {"index": [{"exists": False}]}}  # an array's jobs end in one of their own
-    failed = _rule(
-        topic,
-        "FailedJobs",
-        description="Jobs that failed, and why.",
-        pattern={
-            "detail-type": ["Batch Job State Change"],
-            "detail": {"jobQueue": arns, "status": ["FAILED"], **whole},
-        },
-        message=FAILED,
-        paths=PATHS | MORE_PATHS,
-    )
-    stuck = _rule(
+def mails(topic: AlertTopic, queues: Queues) -> None:
+    """Mail that a job failed, and that one cannot start, each with the reason that Batch gives."""
+    every = (queues.cpu, queues.gpu, queues.multi_node)
+    whole = {"index": [{"exists": False}]}  # an array's jobs end in one of their own
+    failed = failed_jobs(topic, every, message=FAILED, more_paths=MORE_PATHS, arrayProperties=whole)
+    stuck = job_rule(
         topic,
         "StuckJobs",
         description="Jobs that wait for capacity, or for what no instance has.",
-        pattern={"detail-type": ["Batch Job Queue Blocked"], "detail": {"jobQueue": arns}},
+        event="Batch Job Queue Blocked",
+        queues=every,
         message=STUCK,
-        paths=PATHS,
     )
-    topic.let_publish(failed, stuck)
-    delivery_alarm(topic, failed, lost="nobody was told that a job failed; `groundwork jobs` lists what did")
-    delivery_alarm(topic, stuck, lost="nobody was told that a job cannot start; `groundwork jobs` lists what waits")
-
-
-def _rule(
-    topic: AlertTopic, name: str, *, description: str, pattern: dict[str, Any], message: str, paths: dict[str, str]
-) -> aws_events.CfnRule:
-    target = aws_events.CfnRule.TargetProperty(
-        id="Topic",
-        arn=topic.topic_arn,
-        input_transformer=aws_events.CfnRule.InputTransformerProperty(input_paths_map=paths, input_template=message),
-    )
-    return aws_events.CfnRule(
-        topic.stack, name, description=description, event_pattern={"source": ["aws.batch"], **pattern}, targets=[target]
+    tell(
+        topic,
+        {
+            failed: "nobody was told that a job failed; `groundwork jobs` lists what did",
+            stuck: "nobody was told that a job cannot start; `groundwork jobs` lists what waits",
+        },
     )
 
 
 def alarms(topic: AlertTopic) -> None:
-    """Alarms on training that goes wrong while its job runs on, whichever workload it is."""
+    """Make alarms on training that goes wrong while its job runs on, whichever workload it is."""
     whose = "The dashboard shows which workload it is, `groundwork jobs` which job."
     for metric, threshold, what_to_do in (
         (TrainingMetric.NON_FINITE_LOSS, 1, f"A loss became NaN or infinite: try a lower learning rate. {whose}"),

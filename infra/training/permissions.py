@@ -4,6 +4,7 @@ from aws_cdk import Aws, Stack, aws_iam
 
 from contract.metrics import Namespace
 from contract.workloads import TRAINING, TrainingWorkload
+from infra.constructs.permissions import put_metrics
 from infra.guardrails import acknowledge
 from infra.training.storage import Storage
 
@@ -60,11 +61,7 @@ class Permissions:
             aws_iam.PolicyStatement(
                 actions=["s3:ListBucket"], resources=[storage.data.bucket_arn, storage.artifacts.bucket_arn]
             ),
-            aws_iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.TRAINING}},
-            ),
+            put_metrics(Namespace.TRAINING),
         )
         acknowledge(policy, {"IAM5[Resource::*]": "Metrics know no resource; the namespace confines the permission."})
         return policy

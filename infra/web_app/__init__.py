@@ -7,8 +7,10 @@ from constructs import Construct
 
 from contract.metrics import Namespace
 from contract.stacks import WebAppOutput
+from infra.constructs.bucket import abandoned_uploads, private_bucket, replaced_versions
 from infra.constructs.bundle import CodeBundle
 from infra.constructs.logs import log_group
+from infra.constructs.permissions import put_metrics
 from infra.guardrails import acknowledge
 from infra.parameters import given_or, is_chosen, only_if
 from infra.settings.web_app import WebAppSettings
@@ -63,38 +65,14 @@ class WebApp(GroundworkStack):
             self.output(f"{alarm_name}Name", each.ref, f"The alarm on {WATCHED[alarm_name]}.")
 
     def _assets(self) -> aws_s3.Bucket:
-        bucket = aws_s3.Bucket(
+        return private_bucket(
             self,
             "Assets",
+            policy=self.policy,
+            why_no_access_log="Only the instances read it, and the application logs every request that they answer.",
+            rules=[replaced_versions(self.settings.old_asset_days), abandoned_uploads()],
             versioned=True,
-            encryption=aws_s3.BucketEncryption.S3_MANAGED,
-            block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            removal_policy=self.policy,
         )
-        resource = bucket.node.default_child
-        assert isinstance(resource, aws_s3.CfnBucket)  # noqa: S101 - for the type checker
-        resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(
-            rules=[
-                aws_s3.CfnBucket.RuleProperty(
-                    id="ReplacedVersions",
-                    status="Enabled",
-                    noncurrent_version_expiration=aws_s3.CfnBucket.NoncurrentVersionExpirationProperty(
-                        noncurrent_days=self.settings.old_asset_days
-                    ),
-                ),
-                aws_s3.CfnBucket.RuleProperty(
-                    id="AbandonedUploads",
-                    status="Enabled",
-                    abort_incomplete_multipart_upload=aws_s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
-                        days_after_initiation=7
-                    ),
-                ),
-            ]
-        )
-        reason = "Only the instances read it, and the application logs every request that they answer."
-        acknowledge(bucket, {"S1": reason, "CKV_AWS_18": reason})
-        return bucket
 
     def _session_secret(self) -> aws_secretsmanager.Secret:
         secret = aws_secretsmanager.Secret(
@@ -141,11 +119,7 @@ class WebApp(GroundworkStack):
             aws_iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.logs.log_group_arn]
             ),
-            aws_iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": Namespace.STOREFRONT}},
-            ),
+            put_metrics(Namespace.STOREFRONT),
         ]
         key = open_ssh(self, self.network.instances, self.settings)
         launched, profile = servers.template(

@@ -4,9 +4,10 @@ from aws_cdk import RemovalPolicy, aws_ec2, aws_rds, aws_secretsmanager
 from constructs import Construct
 
 from infra.constructs.relational_database import Engine, RelationalDatabase
+from infra.constructs.security_groups import security_group
 from infra.guardrails import acknowledge, keep_what_it_needs
 from infra.settings.web_app import WebAppSettings
-from infra.web_app.network import DATABASE_PORT, WebNetwork, connect, security_group
+from infra.web_app.network import DATABASE_PORT, WebNetwork, connect
 
 NAME = "storefront"
 MAINTENANCE = "sun:04:30-sun:05:30"

@@ -3,7 +3,8 @@
 from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2
 from constructs import Construct
 
-from infra.constructs.logs import log_group
+from infra.constructs.network import gateway, own_vpc, remove_look_up_tags
+from infra.constructs.security_groups import let_in, let_out, security_group
 from infra.guardrails import acknowledge
 from infra.settings.web_app import WebAppSettings
 
@@ -24,47 +25,34 @@ class WebNetwork(Construct):
 
     def __init__(self, scope: Construct, name: str, settings: WebAppSettings, policy: RemovalPolicy) -> None:
         super().__init__(scope, name)
-        flow_logs = log_group(self, "FlowLogs", settings.log_retention_days, policy)
-        self.vpc = aws_ec2.Vpc(
+        self.vpc = own_vpc(
             self,
-            "Vpc",
-            max_azs=2,
-            nat_gateways=0,
-            subnet_configuration=[
+            subnets=[
                 aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20),
                 aws_ec2.SubnetConfiguration(
                     name="Database", subnet_type=aws_ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24
                 ),
             ],
-            restrict_default_security_group=False,  # needs a custom resource; nothing uses that group
-            gateway_endpoints={
-                "S3": aws_ec2.GatewayVpcEndpointOptions(
-                    service=aws_ec2.GatewayVpcEndpointAwsService.S3,
-                    subnets=[aws_ec2.SubnetSelection(subnet_type=aws_ec2.SubnetType.PUBLIC)],
-                )
-            },
-            flow_logs={
-                "Traffic": aws_ec2.FlowLogOptions(destination=aws_ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs))
-            },
+            gateways={"S3": gateway(aws_ec2.GatewayVpcEndpointAwsService.S3, only=aws_ec2.SubnetType.PUBLIC)},
+            log_retention_days=settings.log_retention_days,
+            policy=policy,
         )
         # Named after the stack, whatever it is called; and a person who reads the tags need not know the CDK.
         Tags.of(self.vpc).add("Name", Aws.STACK_NAME)
         for subnet in (*self.vpc.public_subnets, *self.vpc.isolated_subnets):
             Tags.of(subnet).add("Name", f"{Aws.STACK_NAME} {subnet.node.id}")
-            for tag in ("aws-cdk:subnet-name", "aws-cdk:subnet-type"):
-                Tags.of(subnet).remove(tag)
+            remove_look_up_tags(subnet)
         self.public_subnets = [subnet.subnet_id for subnet in self.vpc.public_subnets]
         self.isolated_subnets = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
-        self.instances = security_group(self, "Instances", self.vpc, "Instances of the web application.")
+        self.instances = security_group(
+            self,
+            "Instances",
+            self.vpc,
+            "Instances of the web application.",
+            https_out="HTTPS to AWS and package repositories",
+        )
         self.database = security_group(self, "Database", self.vpc, "The database, for the instances alone.")
-        everywhere = aws_ec2.Peer.any_ipv4()
-        self.instances.add_egress_rule(everywhere, aws_ec2.Port.tcp(443), "HTTPS to AWS and package repositories")
         connect(self, "InstancesToDatabase", self.instances, self.database, port=DATABASE_PORT, protocol="MySQL")
-
-
-def security_group(scope: Construct, name: str, vpc: aws_ec2.IVpc, description: str) -> aws_ec2.SecurityGroup:
-    """A group that lets nothing in or out yet."""
-    return aws_ec2.SecurityGroup(scope, name, vpc=vpc, allow_all_outbound=False, description=description)
 
 
 def connect(
@@ -76,38 +64,20 @@ def connect(
     port: int,
     protocol: str,
 ) -> None:
-    """Let one group reach another on a port; by resources of their own, for groups may refer to each other."""
-    aws_ec2.CfnSecurityGroupEgress(
-        scope,
-        f"{name}Out",
-        description=f"{protocol} to {server.node.id.lower()}",
-        group_id=client.security_group_id,
-        destination_security_group_id=server.security_group_id,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-    )
-    aws_ec2.CfnSecurityGroupIngress(
-        scope,
-        f"{name}In",
-        description=f"{protocol} from {client.node.id.lower()}",
-        group_id=server.security_group_id,
-        source_security_group_id=client.security_group_id,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-    )
+    """Let one group reach another on a port, by the rules `<name>Out` and `<name>In`."""
+    let_out(scope, f"{name}Out", client, server, port=port, description=f"{protocol} to {server.node.id.lower()}")
+    let_in(scope, f"{name}In", server, client, port=port, description=f"{protocol} from {client.node.id.lower()}")
 
 
 def open_to_visitors(scope: Construct, group: aws_ec2.SecurityGroup, cidr: str) -> None:
     """Let a network in by HTTP and HTTPS."""
     for port, protocol in WEB.items():
-        rule = open_port(
+        rule = let_in(
             scope,
             f"{group.node.id}{protocol.title()}",
             group,
+            cidr,
             port=port,
-            cidr=cidr,
             description=f"{protocol} from visitors",
         )
         reason = "A public site; allowed_cidr narrows it."
@@ -115,30 +85,14 @@ def open_to_visitors(scope: Construct, group: aws_ec2.SecurityGroup, cidr: str) 
 
 
 def open_ssh(scope: Construct, group: aws_ec2.SecurityGroup, settings: WebAppSettings) -> str | None:
-    """Let SSH in from one network, if key and network are chosen; the key's name for the instances."""
+    """Let SSH in from one network if key and network are chosen, and return the key's name for the instances."""
     key, cidr = settings.ssh_key_name, settings.ssh_cidr
     if not key:
         return None
-    rule = open_port(scope, "Ssh", group, port=22, cidr=cidr, description="SSH from one network")
+    rule = let_in(scope, "Ssh", group, cidr, port=22, description="SSH from one network")
     if not Token.is_unresolved(key):
         return key
-    given = [Fn.condition_not(Fn.condition_equals(value, "")) for value in (key, cidr)]
-    has_ssh = CfnCondition(Stack.of(scope), "HasSsh", expression=Fn.condition_and(*given))
+    chosen = [Fn.condition_not(Fn.condition_equals(value, "")) for value in (key, cidr)]
+    has_ssh = CfnCondition(Stack.of(scope), "HasSsh", expression=Fn.condition_and(*chosen))
     rule.cfn_options.condition = has_ssh
     return Fn.condition_if(has_ssh.logical_id, key, Aws.NO_VALUE).to_string()
-
-
-def open_port(
-    scope: Construct, name: str, group: aws_ec2.SecurityGroup, *, port: int, cidr: str, description: str
-) -> aws_ec2.CfnSecurityGroupIngress:
-    """Let a network in on one port."""
-    return aws_ec2.CfnSecurityGroupIngress(
-        scope,
-        name,
-        description=description,
-        group_id=group.security_group_id,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-        cidr_ip=cidr,
-    )

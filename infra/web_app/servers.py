@@ -18,10 +18,11 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from constructs import Construct
 
 from infra.constructs.instances import instance_profile, launch_template, machine_image
+from infra.constructs.security_groups import security_group
 from infra.guardrails import acknowledge
 from infra.parameters import given_or, text
 from infra.settings.web_app import WebAppSettings
-from infra.web_app.network import WebNetwork, connect, open_to_visitors, security_group
+from infra.web_app.network import WebNetwork, connect, open_to_visitors
 
 SCRIPT = Path(__file__).with_name("user_data.sh")
 START_TIMEOUT = "PT15M"

@@ -1,9 +1,9 @@
 """Projects rentals from the queue into the graph (Neptune) and the time series (Timestream).
 
 Events may come twice, at any distance, so writing them twice changes nothing: a rental is one relationship, by its
-number, and one point, by its time. An erased customer leaves a mark with their number alone in the graph, and what
-comes late for them is not written. The queue keeps the order of each customer: behind an event that is to come again,
-those of the same customer are not tried either.
+number, and one point, by its time. An erased customer leaves a mark with only their number in the graph, and what
+comes late for them is counted in the time series only. The queue keeps the order of each customer: behind an event
+that is to come again, those of the same customer are not tried either.
 
 - Engine unreachable or throttled: the event comes again, up to ATTEMPTS times; then it is given up.
 - Not an event, or refused for good: given up at once.
@@ -32,6 +32,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 ATTEMPTS = int(os.environ["ATTEMPTS"])
 DATABASE, TABLE = os.environ["DATABASE"], os.environ["TABLE"]
 NO_CATEGORY = "none"  # a dimension may not be empty
+NOBODY = "0"  # the customer of a rental whose customer was erased before the event was sent
 KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PASSING = ("Throttl", "TooMany", "LimitExceeded", "Concurrent", "Timeout", "Internal", "Unavailable", "TimeLimit")
@@ -133,7 +134,8 @@ def project(event: Json) -> None:
     if event["type"] == "customer_erased":
         query(ERASE, customer=event["customer"])
     elif event["type"] == "rented":
-        query(RENT, **{name: event[name] for name in ("customer", "movie", "title", "rental", "at")})
+        if event["customer"] != NOBODY:
+            query(RENT, **{name: event[name] for name in ("customer", "movie", "title", "rental", "at")})
         if os.environ["ENGINE"] == "liveanalytics":
             write_record(event)
         else:

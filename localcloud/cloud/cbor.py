@@ -94,8 +94,8 @@ def operation(request: SignedRequest, service: str) -> OperationModel | None:
         return None
     if "json" not in model.metadata.get("protocols", ()) or place["operation"] not in model.operation_names:
         return None
-    named: OperationModel = model.operation_model(place["operation"])
-    return named
+    found: OperationModel = model.operation_model(place["operation"])
+    return found
 
 
 def as_json(request: SignedRequest, environ: dict[str, Any], model: OperationModel) -> dict[str, Any]:

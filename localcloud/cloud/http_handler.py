@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.exceptions import InternalServerError
 from werkzeug.test import run_wsgi_app
 
 from localcloud.access import authentication
@@ -49,9 +48,9 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
         except NotImplementedError as error:
             _log.info("%s %s is not there", self.command, self.path, exc_info=True)
             parts, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
-        except Exception:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
+        except Exception as error:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
             _log.exception("%s %s", self.command, self.path)
-            parts, status, headers = run_wsgi_app(InternalServerError(), environ, buffered=True)
+            parts, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
         content = b"".join(parts)
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)

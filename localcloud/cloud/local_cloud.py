@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 from localcloud import host
-from localcloud.cloud import lock, remains
+from localcloud.cloud import account_age, lock, remains
 from localcloud.cloud.account import connect, environment, post
 from localcloud.cloud.certificates import AUTHORITY
 from localcloud.errors import LocalCloudError
@@ -45,11 +45,15 @@ class LocalCloud:
         folder: Where state, log, mailbox and the CDK's output go; no two clouds share one.
         port: Loopback port; 0 takes a free one.
         project: The CDK app's folder (with ``cdk.json``); the current one by default.
+        account: Whether the account of a cloud that this starts is new, with AWS's default quotas, or established.
     """
 
-    def __init__(self, folder: Path, port: int = 0, project: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int = 0, project: Path | None = None, account: account_age.Age = "established"
+    ) -> None:
         self.folder = folder.resolve()
         self.port = port
+        self.account = account
         self.project = (project or Path.cwd()).resolve()
         self.mailbox = self.folder / "mailbox"
         self.log = self.folder / "server.log"
@@ -107,7 +111,11 @@ class LocalCloud:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=[held.descriptor],
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=os.environ
+                | {
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                    account_age.VARIABLE: self.account,
+                },
             )
         try:
             self._wait_until_ready(self._process)

@@ -76,6 +76,17 @@ def missing(request: SignedRequest, environ: dict[str, Any], error: NotImplement
     return error_response(request, service, CODES[protocol(request, service)], message, status)
 
 
+def failed(request: SignedRequest, error: Exception) -> Response:
+    """Answer a request in which something broke that is nobody's but the local cloud's, in the service's own form.
+
+    Args:
+        request: The request.
+        error: What was raised.
+    """
+    message = f"The local cloud failed: {type(error).__name__}: {error}. Its log has the details."
+    return error_response(request, _service(request), "InternalFailure", message, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 def model_of(request: SignedRequest) -> str:
     """The name, in botocore, of the service that a request is signed for; empty if it is not signed."""
     service = _service(request)

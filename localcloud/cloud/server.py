@@ -80,9 +80,8 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     cloud = Handler.cloud = Cloud(folder, f"http://localhost:{server.port}")
     hooks.close_addresses()
     hooks.install(cloud, isolation, operations, identity, authentication, engine)
-    api.install(cloud)
-    nested.install(cloud)
-    services.install(cloud)
+    for package in (api, nested, services):
+        package.install(cloud)
     seed.seed()
     gc.freeze()
     gc.enable()

@@ -46,6 +46,7 @@ ROOMS = (
     "rds",
     "s3",
     "secretsmanager",
+    "servicequotas",
     "sns",
     "sqs",
     "ssm",

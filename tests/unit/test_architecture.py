@@ -100,6 +100,44 @@ def test_one_module_reads_delimited_text() -> None:
     assert readers == {"workloads/delimited.py", "workloads/training/runtime/run_folder.py"}
 
 
+@pytest.mark.parametrize(
+    ("maker", "module"),
+    [
+        (r"aws_s3\.Bucket\(", "bucket.py"),
+        (r"aws_sqs\.Queue\(", "queue.py"),
+        (r"aws_ec2\.Vpc\(", "network.py"),
+        (r"aws_ec2\.(SecurityGroup|CfnSecurityGroup(In|E)gress)\(|\.add_(in|e)gress_rule\(", "security_groups.py"),
+        (r"CfnJobQueue\(|[\"']aws\.batch[\"']", "jobs.py"),
+        (r"aws_logs\.LogGroup\(", "logs.py"),
+        (r"SecretStringGenerator\(\s*secret_string_template", "secrets.py"),
+        (r"cloudwatch:PutMetricData", "permissions.py"),
+    ],
+)
+def test_what_several_stacks_have_is_made_in_one_place(maker: str, module: str) -> None:
+    folders = [ROOT / "infra" / name for name in ("constructs", "data_ecosystem", "training", "web_app")]
+    files = [path for folder in folders for path in folder.rglob("*.py")] + sorted((ROOT / "infra").glob("*.py"))
+    assert {path.name for path in files if re.search(maker, path.read_text())} == {module}
+
+
+def test_every_module_of_shared_constructs_is_listed_with_what_it_makes() -> None:
+    folder = ROOT / "infra" / "constructs"
+    listed = re.findall(r"^(\w+)  +\w", (folder / "__init__.py").read_text(), re.MULTILINE)
+    assert listed == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+def test_every_shared_construct_shows_how_it_is_used() -> None:
+    for path in (ROOT / "infra" / "constructs").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_") and makes(node):
+                shown = re.search(r"^ {8,}.*[(\[]", ast.get_docstring(node, clean=False) or "", re.MULTILINE)
+                assert shown, f"{path.name}: {node.name}"
+
+
+def makes(node: ast.AST) -> bool:
+    """Whether a function or class makes constructs: it is told where they stand."""
+    return any(isinstance(part, ast.arg) and part.arg == "scope" for part in ast.walk(node))
+
+
 def test_the_contract_needs_nothing_but_python() -> None:
     for path in sorted((ROOT / "contract").rglob("*.py")):
         assert imported(path) <= set(sys.stdlib_module_names) | {"contract"}, path
@@ -158,7 +196,7 @@ def test_the_local_cloud_imports_what_its_extra_declares() -> None:
 
 def test_the_local_clouds_server_reads_no_setting_from_its_environment() -> None:
     """Those at the boundary of a process may: what a process is started with, and what its children inherit."""
-    reading = re.compile(r"environ(?:\.get\(|\[)[\"']?(MOTO_\w+|LOCALCLOUD_FOLDER)")
+    reading = re.compile(r"environ(?:\.get\(|\[)[\"'](MOTO_\w+|LOCALCLOUD_FOLDER)\b(?!\"\] = )")
     assert [path for path in (ROOT / "localcloud").rglob("*.py") if reading.search(path.read_text())] == []
 
 

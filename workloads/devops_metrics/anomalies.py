@@ -37,6 +37,8 @@ _DAY = timedelta(days=1)
 _SIGNALS = ("cpu", "memory", "throughput", "errors")
 #: More windows than this are a wrong time in the file.
 _MOST_WINDOWS = 10_000_000
+#: Signals beyond this, or below its inverse, are scaled, so that sums and ratios stay finite; scores have no unit.
+_LARGEST = 1e100
 #: Windows that an incident of an application must have: a deployment, which disturbs one, is none.
 _SHORTEST = 2
 #: Unusual windows that lie this close together are one incident.
@@ -245,9 +247,11 @@ def _scores(signals: pd.DataFrame) -> _Scores:
             f"The rows between {table.index[0]} and {table.index[-1]} are more than {_MOST_WINDOWS:,} windows of "
             f"{window}. One of the times may be wrong."
         )
+    largest = table.abs().max()
+    table = table / largest.where((largest > _LARGEST) | (largest < 1 / _LARGEST) & (largest > 0), 1.0)
     windows = table.resample(window, origin="start")
     regular = windows.mean()
-    counts = (table.fillna(0) % 1 == 0).all()  # whole numbers count events
+    counts = (table.fillna(0) % 1 == 0).all() & (largest < _LARGEST)  # whole numbers count events
     grain = (counts / max(1.0, windows.size().median())).to_dict()
     if {"errors", "responses"} <= set(table):
         responses = windows["responses"].sum()

@@ -14,11 +14,11 @@ from workloads.delimited import (
     CONTROL_CHARACTER,
     LONGEST_LINE,
     SAMPLE_LINES,
-    SEPARATORS,
     decimal_sign,
     missing,
     open_lines,
     read_sample,
+    separated_by,
     spreadsheet_error,
     with_point,
 )
@@ -130,7 +130,7 @@ class Reader:
         try:
             self._positions = schema.positions(sample.header)
         except InputError as error:
-            marks = SEPARATORS.get(sample.layout.separator, repr(sample.layout.separator))
+            marks = separated_by(sample.layout)
             raise InputError(f"{self._path}, {error} The columns are separated by {marks}.") from error
         measures = zip(schema.measures.items(), self._positions[-len(schema.measures) :], strict=True)
         numbers = (
@@ -226,7 +226,7 @@ class Reader:
             if moment > latest:
                 raise ValueError(f"{self._schema.time}: more than 15 minutes in the future")  # noqa: TRY301
         except UnicodeDecodeError as error:
-            return Fault(self._number, f"not UTF-8 at byte {error.start + 1}", text)
+            return Fault(self._number, f"not UTF-8 at byte {error.start + 1}: save the file as UTF-8", text)
         except ValueError as error:
             empty = not text.strip(self._layout.separator + '" \t')
             return None if empty else Fault(self._number, str(error), text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from contract.errors import InputError, phrase
-from workloads.delimited import CONTROL_CHARACTER, SUFFIXES, missing, numeric, read_sample
+from workloads.delimited import CONTROL_CHARACTER, SUFFIXES, missing, numeric, read_sample, same_spelling, separated_by
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.timestamps import Timestamps
 from workloads.timeseries.schema import Schema
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workloads.devops_metrics.reader import Fault
+    from workloads.timeseries.schema import MeasureType
 
 _TIME_NAMES = ("timestamp", "time", "time_stamp", "datetime", "date_time", "date", "ts")
 _HOST_NAMES = ("application_id", "application_name", "host", "hostname")  # also where hosts are numbered
+_IDENTIFIER = re.compile(r"(^|[_ -])id$|[a-z]I[dD]$", re.ASCII)
 _WITH_UNIT = re.compile(r"[$€£¥]? ?[+-]?[\d.,]+ ?(%|‰|[$€£¥]|[kMGT]?i?B(/s)?|[mµun]?s|°?[CF])?")
+_SHOWN = 6  # hosts in a note
 _LEAST_TEXTS = 20  # rows that show whether texts repeat
 #: The standard columns by the names that the questions give them.
 _SIGNALS = {"CPU_Usage": "cpu", "Memory_Usage": "memory", "Network_Throughput": "throughput"}
@@ -90,6 +95,9 @@ def read_series(path: Path, mapping: Path | None = None, fixed: Mapping[str, str
         notes.append(f"columns without any value: {', '.join(empty)}")
     keys = sorted(set(dimensions))
     hosts = dict(zip(keys, _host_names(schema.dimensions, keys), strict=True))
+    spellings = Counter(same_spelling(host) for host in hosts.values())
+    if alike := sorted(host for host in hosts.values() if spellings[same_spelling(host)] > 1):
+        notes.append(f"hosts whose names differ only in case or blanks: {', '.join(alike[:_SHOWN])}")
     by_host = table.groupby(np.array([hosts[key] for key in dimensions], dtype=object))
     return FileSeries(dict(iter(by_host)), len(times) + len(faults), faults, notes)
 
@@ -109,13 +117,17 @@ def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str]
     time = next((name for name in header if name.lower() in _TIME_NAMES), None) or next(
         (name for name in header if cells[name] and not numeric(cells[name][0]) and _is_time(cells[name][0])), None
     )
+    if values := [name for name in header if name.lower() not in _TIME_NAMES and not numeric(name) and _is_time(name)]:
+        raise InputError(f"{path}: The first line holds values, such as {values[0]}. It must name the columns.")
     if time is None:
         raise InputError(
-            f"{path}: No column is called {_TIME_NAMES[0]} or holds times. Say in a mapping file which one does."
+            f"{path}: No column is called {_TIME_NAMES[0]} or holds times. Say in a mapping file which one does. The "
+            f"columns, separated by {separated_by(sample.layout)}, are {', '.join(header)}."
         )
-    others = [name for name in header if name and name != time and name not in fixed]
+    numbering = [name for name in header if _IDENTIFIER.search(name) and _counts_rows(cells[name])]
+    others = [name for name in header if name and name != time and name not in fixed and name not in numbering]
     kinds = {name: _kind(path, name, cells[name], cells[time]) for name in others}
-    numbers = [name for name in others if kinds[name] == "signal"]
+    numbers = [name for name in others if kinds[name] != "host"]
     if not numbers:
         raise InputError(f"{path}: No column besides {time} holds numbers.")
     names = _distinct(others)
@@ -126,27 +138,32 @@ def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str]
         str(path),
         time=time,
         dimensions=(*texts, *fixed),
-        measures={names[name]: "DOUBLE" for name in numbers},
+        measures={names[name]: kinds[name] for name in numbers},
         columns={names[name]: name for name in others},
         fixed=dict(fixed),
     )
     nameless = [f"{at:,}" for at, name in enumerate(header, 1) if not name]
     notes = [f"columns that were left out, as the header does not name them: {', '.join(nameless)}"] if nameless else []
+    if numbering:
+        notes.append(f"columns that were left out, as they only number the rows: {', '.join(numbering)}")
     return schema, {names[name]: name for name in numbers}, notes
 
 
-def _kind(path: Path, name: str, cells: Sequence[str], times: Sequence[str]) -> Literal["signal", "host"]:
-    """What a column is by the cells that have a value.
+def _kind(path: Path, name: str, cells: Sequence[str], times: Sequence[str]) -> MeasureType | Literal["host"]:
+    """What a column is by the cells that have a value: a signal of some type, or a part of the host's name.
 
     Raises:
         InputError: It holds numbers with a unit, or a different text in each row.
     """
     if name.casefold() in _HOST_NAMES:
         return "host"
-    if sum(map(numeric, cells)) * 2 >= len(cells):
-        return "signal"
+    numbered = bool(cells and _IDENTIFIER.search(name)) and all(map(str.isdecimal, cells))
+    if not numbered and sum(map(numeric, cells)) * 2 >= len(cells):
+        return "DOUBLE"
+    if {cell.lower() for cell in cells} <= {"true", "false"}:
+        return "BOOLEAN"
     column = f"{path}, column {name!r}"
-    if with_unit := [cell for cell in cells if _WITH_UNIT.fullmatch(cell)]:
+    if not numbered and (with_unit := [cell for cell in cells if _WITH_UNIT.fullmatch(cell)]):
         raise InputError(
             f"{column}: The number {with_unit[0]!r} has a unit. Write it without, or leave the column out."
         )
@@ -175,6 +192,14 @@ def _distinct(headers: Sequence[str]) -> dict[str, str]:
             name += "_"
         names[header] = name
     return names
+
+
+def _counts_rows(cells: Sequence[str]) -> bool:
+    """Whether cells are 1, 2, 3 and so on, from any start."""
+    if not all(cell.isdecimal() for cell in cells):
+        return False
+    numbers = [int(cell) for cell in cells]
+    return len(numbers) > 1 and all(later == earlier + 1 for earlier, later in pairwise(numbers))
 
 
 def _is_time(cell: str) -> bool:

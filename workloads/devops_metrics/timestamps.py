@@ -38,6 +38,10 @@ _DATES = [
         r"(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2})(?:,?\s+(?P<year>\d{4}))?",
     )
 ]
+#: 20260131, with or without minutes and seconds behind it. One of twelve digits is also a Unix time of 1976 or 1977.
+_DIGITS_OF_A_DATE = re.compile(
+    r"(19|2[012])\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d([0-5]\d)?)?"
+)
 _DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}([-/])\d{1,2}\1\d{4}\b", re.ASCII)
 _YEAR = re.compile(r"(?<![\w+:-])\d{4}(?![\w:])", re.ASCII)
 _ISO = re.compile(r"[\dW-]+([T ].*)?", re.ASCII | re.IGNORECASE)
@@ -125,6 +129,8 @@ class Timestamps:
 
 def _unix(text: str) -> int:
     whole = text.partition(".")[0]
+    if _DIGITS_OF_A_DATE.fullmatch(text):
+        raise ValueError(f"{text!r} may be a date without marks: say so by time_format in a mapping file")
     if len(whole) not in _UNITS:
         raise ValueError(f"{text!r} has {len(whole)} digits: no Unix time in seconds, milli-, micro- or nanoseconds")
     return int(Decimal(text).scaleb(_UNITS[len(whole)]))

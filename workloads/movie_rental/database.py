@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
 
 from contract.errors import InputError
 from workloads.databases import asking_database
@@ -19,6 +20,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 SCHEMA = Path(__file__).parent / "schema"
 _LOCK = 5_318_008_001  # of this workload's schema; any number that nobody else takes
+_WRITERS = 5_318_008_002  # of those who write: see `lock`
 _SECRET = re.compile(r"(//[^:/@]*):[^@/]*@")
 
 
@@ -65,3 +67,17 @@ def upgrade(connection: Connection) -> list[str]:
             connection.execute(path.read_bytes())
             connection.execute("INSERT INTO schema_versions VALUES (%s)", [path.stem])
     return [path.stem for path in added]
+
+
+def lock(connection: Connection, *, exclusive: bool = False) -> None:
+    """Take the lock of all who write, until the transaction ends.
+
+    Those who rent, return, add and change share it, and so does each batch of a rebuild. An erasure and each batch of a
+    migration take it alone, so that neither works with what it read before the other.
+
+    Args:
+        connection: With a transaction that has read nothing yet.
+        exclusive: Whether nobody else may hold it.
+    """
+    function = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
+    connection.execute(sql.SQL("SELECT {}(%s)").format(sql.Identifier(function)), [_WRITERS])

@@ -26,6 +26,8 @@ EventType = Literal["rented", "returned", "customer_erased"]
 
 NO_CATEGORY = "none"
 """The category of a film that has none: a dimension may not be empty."""
+NOBODY = "0"
+"""The customer of a rental whose customer was erased: it counts in the time series, and is not in the graph."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _BACKSLASHES = re.compile(r"\\+(?=[,= ]|$)")
 _CENT = Decimal("0.01")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from workloads.movie_rental.events import Event
 from workloads.movie_rental.model import Customer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from workloads.movie_rental.model import Movie
 
@@ -45,7 +46,7 @@ class PostgresLedger:
 
     def add_customer(self, customer: Customer) -> Customer:
         """Create a customer; with the number they got."""
-        with database.asking(self.url):
+        with database.asking(self.url), self._transaction():
             [made] = self._connection.execute(queries.load("add_customer.sql").text, asdict(customer))
         return Customer(*made)
 
@@ -57,14 +58,14 @@ class PostgresLedger:
 
     def change_customer(self, customer: Customer) -> None:
         """Write a customer's data anew."""
-        with database.asking(self.url):
+        with database.asking(self.url), self._transaction():
             changed = self._one(queries.load("change_customer.sql").text, asdict(customer))
         if not changed:
             raise InputError(f"Customer {customer.id}: There is no customer of that number.")
 
     def erase_customer(self, customer_id: int) -> bool:
         """Remove a customer's data, and remember the number so that no migration brings them back."""
-        with database.asking(self.url), self._connection.transaction():
+        with database.asking(self.url), self._transaction(exclusive=True):
             gone = self._one(queries.load("erase_customer.sql").text, {"customer": customer_id})
             if not gone:
                 return False
@@ -84,7 +85,7 @@ class PostgresLedger:
         with database.asking(self.url):
             while True:
                 try:
-                    with self._connection.transaction():
+                    with self._transaction():
                         return self._rent(customer_id, movie, store_id)
                 except UniqueViolation as error:
                     if error.diag.constraint_name != "rentals_out":
@@ -116,7 +117,7 @@ class PostgresLedger:
     def give_back(self, rental_id: int) -> Event | None:
         """Take a copy back: rental and event in one transaction; None if it is back already."""
         now = datetime.now(UTC)
-        with database.asking(self.url), self._connection.transaction():
+        with database.asking(self.url), self._transaction():
             found = self._one(queries.load("open_rental.sql").text, {"rental": rental_id})
             if not found:
                 raise InputError(f"Rental {rental_id}: There is no rental of that number.")
@@ -126,6 +127,12 @@ class PostgresLedger:
             self._connection.execute("UPDATE rentals SET returned_at = %s WHERE rental_id = %s", [now, rental_id])
             event = Event.returned(rental_id, customer or 0, str(film), store, now)
             return self._tell(event) if customer else event  # an erased customer's rental interests nobody else
+
+    @contextmanager
+    def _transaction(self, *, exclusive: bool = False) -> Iterator[None]:
+        with self._connection.transaction():
+            database.lock(self._connection, exclusive=exclusive)
+            yield
 
     def _tell(self, event: Event) -> Event:
         """Put an event into the outbox, in the transaction under way."""

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 Embeddings = Literal["local", "bedrock"]
 _TABLE_ROWS, _FILMS, _RENTALS = 5000, 500, 4000  # rows of a batch
+_ERASED_NUMBERS = {
+    "customers": sql.SQL("(SELECT max(customer_id) FROM erasures)"),
+    "addresses": sql.SQL("(SELECT max(address_id) FROM erasures)"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,12 @@ class Erased:
     addresses: frozenset[int]
 
     @classmethod
-    def read(cls, connection: database.Connection) -> Erased:
-        """Those whom the new database remembers."""
+    def read(cls, connection: database.Connection, source: Source) -> Erased:
+        """Those whom the new database remembers; an address at which somebody else lives by now comes back."""
         rows = connection.execute("SELECT customer_id, address_id FROM erasures").fetchall()
-        return cls(frozenset(row[0] for row in rows), frozenset(row[1] for row in rows if row[1]))
+        customers = frozenset(row[0] for row in rows)
+        addresses = frozenset(row[1] for row in rows if row[1])
+        return cls(customers, addresses - source.inhabited(addresses, without=customers))
 
     @classmethod
     def nobody(cls) -> Erased:
@@ -76,7 +82,7 @@ class Stream:
         counted: The old table and its key that tell how many are left.
         batches: The rows above a key.
         key: Of a row.
-        write: Brings a batch into its engines.
+        write: Brings a batch into its engines, without those who were erased.
         finish: Called behind the last batch.
     """
 
@@ -84,7 +90,7 @@ class Stream:
     counted: tuple[str, str]
     batches: Callable[[int], Iterator[Sequence[Any]]]
     key: Callable[[Any], int]
-    write: Callable[[Sequence[Any]], None]
+    write: Callable[[Sequence[Any], Erased], None]
     finish: Callable[[], None] = lambda: None
 
 
@@ -122,11 +128,10 @@ def migrate(
         connection.execute("DELETE FROM checkpoints WHERE source <> %s", [name])
         rows = connection.execute("SELECT stream, position, done FROM checkpoints").fetchall()
         positions = {stream: (position, done) for stream, position, done in rows}
-        erased = Erased.read(connection)
         embedder = _model(source, connection, embeddings, resuming=bool(positions))
     engines.index.create(embedder.dimension)
     moved: dict[str, int] = {}
-    for stream in _streams(source, engines, embedder, erased):
+    for stream in _streams(source, engines, embedder):
         position, done = positions.get(stream.name, (0, False))
         moved[stream.name] = 0
         if not done:
@@ -160,12 +165,14 @@ def _move(
     progress(stream.name, moved, total)
     for batch in stream.batches(position):
         with database.asking("The new database"), connection.transaction():
-            stream.write(batch)
+            database.lock(connection, exclusive=True)
+            stream.write(batch, Erased.read(connection, source))
             _record(connection, stream.name, source, stream.key(batch[-1]), done=False)
         moved += len(batch)
         position = stream.key(batch[-1])
         progress(stream.name, moved, total)
     with database.asking("The new database"), connection.transaction():
+        database.lock(connection, exclusive=True)
         stream.finish()
         _record(connection, stream.name, source, position, done=True)
     return moved
@@ -179,7 +186,7 @@ def _record(connection: database.Connection, stream: str, source: Source, positi
     )
 
 
-def _streams(source: Source, engines: Engines, embedder: Embedder, erased: Erased) -> Iterator[Stream]:
+def _streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[Stream]:
     connection = engines.ledger.connection
 
     def relational(table: Table) -> Stream:
@@ -188,21 +195,21 @@ def _streams(source: Source, engines: Engines, embedder: Embedder, erased: Erase
             (table.old, table.old_key),
             lambda after: source.table(table, after, _TABLE_ROWS),
             lambda row: int(row[0]),
-            lambda rows: _write_rows(connection, table, erased.spared(table, rows)),
+            lambda rows, erased: _write_rows(connection, table, erased.spared(table, rows)),
             lambda: _continue_numbers(connection, table),
         )
 
-    def write_films(movies: Sequence[Movie]) -> None:
+    def write_films(movies: Sequence[Movie], _: Erased) -> None:
         vectors = embedder.embed([movie.text for movie in movies])
         embedded = [movie.embedded(vector) for movie, vector in zip(movies, vectors, strict=True)]
         saved = engines.library.save(embedded)
         engines.index.save(saved)
         engines.graph.save_movies(saved)
 
-    def write_customers(customers: Sequence[int]) -> None:
+    def write_customers(customers: Sequence[int], erased: Erased) -> None:
         engines.graph.save_customers([number for number in customers if number not in erased.customers])
 
-    def write_rentals(rentals: Sequence[Any]) -> None:
+    def write_rentals(rentals: Sequence[Any], erased: Erased) -> None:
         nobody = erased.customers | {0}
         engines.graph.save_rentals([rental for rental in rentals if rental.customer_id not in nobody])
         engines.series.save(rentals)
@@ -295,8 +302,12 @@ def _upsert(connection: database.Connection, table: Table, rows: Sequence[tuple[
 
 
 def _continue_numbers(connection: database.Connection, table: Table) -> None:
-    """Let new rows get numbers above those that came from the old database."""
+    """Let new rows get numbers that nothing ever had: neither in the old database, nor here, nor before an erasure."""
     [(sequence,)] = connection.execute("SELECT pg_get_serial_sequence(%s, %s)", [table.name, table.key])
     if sequence:
-        highest = sql.SQL("SELECT setval(%s, greatest(max({}), 1)) FROM {}")
-        connection.execute(highest.format(sql.Identifier(table.key), sql.Identifier(table.name)), [sequence])
+        name, key = sql.Identifier(table.name), sql.Identifier(table.key)
+        connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name))  # nobody takes a number
+        statement = "SELECT setval(%s, greatest((SELECT max({}) FROM {}), (SELECT last_value FROM {}), {}))"
+        erased = _ERASED_NUMBERS.get(table.name, sql.SQL("NULL"))
+        given = sql.Identifier(*sequence.split("."))
+        connection.execute(sql.SQL(statement).format(key, name, given, erased), [sequence])

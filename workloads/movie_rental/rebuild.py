@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workloads.movie_rental import database, queries
+from workloads.movie_rental.events import NOBODY
 from workloads.movie_rental.model import Rental
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from workloads.movie_rental.engines import Engines
 
-_MOVIES, _RENTALS = 500, 4000  # of a batch
+_MOVIES, _ROWS = 500, 4000  # of a batch
 
 
 def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: None) -> dict[str, int]:
@@ -41,28 +42,36 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
         done["movies"] += len(batch)
         progress("movies", done["movies"])
     engines.index.refresh()
-    with database.asking(engines.ledger.url):
-        rows = engines.ledger.connection.execute("SELECT customer_id FROM customers ORDER BY customer_id").fetchall()
-    engines.graph.save_customers([number for (number,) in rows])
-    done["customers"] = len(rows)
-    rentals = _rentals(engines, known)
-    while lent := list(islice(rentals, _RENTALS)):
-        engines.graph.save_rentals([rental for rental in lent if rental.customer_id])
-        engines.series.save(lent)
-        done["rentals"] += len(lent)
-        progress("rentals", done["rentals"])
+
+    def write_customers(rows: Sequence[tuple[Any, ...]]) -> None:
+        engines.graph.save_customers([number for (number,) in rows])
+
+    def write_rentals(rows: Sequence[tuple[Any, ...]]) -> None:
+        rentals = []
+        for number, at, customer, film, store, amount in rows:
+            title, category = known.get(film, (f"film {film}", None))
+            rentals.append(Rental(number, at, customer, str(film), title, store, category, amount))
+        engines.graph.save_rentals([rental for rental in rentals if str(rental.customer_id) != NOBODY])
+        engines.series.save(rentals)
+
+    for what, write in (("customers", write_customers), ("rentals", write_rentals)):
+        after = 0
+        while rows := _page(engines, f"ledger_{what}.sql", after, write):
+            after = rows[-1][0]
+            done[what] += len(rows)
+            progress(what, done[what])
     return done
 
 
-def _rentals(engines: Engines, known: dict[int, tuple[str, str | None]]) -> Iterator[Rental]:
-    """Rentals of the ledger; an erased customer's are nobody's: number 0."""
-    with (
-        database.asking(engines.ledger.url),
-        engines.ledger.connection.transaction(),
-        engines.ledger.connection.cursor("ledger_rentals") as cursor,
-    ):
-        cursor.itersize = _RENTALS
-        cursor.execute(queries.load("ledger_rentals.sql").text.encode())
-        for number, at, customer, film, store, amount in cursor:
-            title, category = known.get(film, (f"film {film}", None))
-            yield Rental(number, at, customer, str(film), title, store, category, amount)
+def _page(
+    engines: Engines, query: str, after: int, write: Callable[[Sequence[tuple[Any, ...]]], None]
+) -> list[tuple[Any, ...]]:
+    """Write a page of the ledger's rows; nobody is erased between the reading and the writing."""
+    connection = engines.ledger.connection
+    with database.asking(engines.ledger.url), connection.transaction():
+        database.lock(connection)
+        values = {"after": after, "limit": _ROWS}
+        rows = connection.execute(queries.load(query).text, values).fetchall()
+        if rows:
+            write(rows)
+    return rows

@@ -15,7 +15,7 @@ from workloads.movie_rental.model import Movie, Rental
 from workloads.rental_company.tables import TABLES as COMPANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from types import TracebackType
 
 _NEEDED = [*COMPANY]
@@ -144,6 +144,15 @@ class Source:
         with database.asking(self.url):
             [(rows,)] = self._connection.execute(counted, [after])
         return int(rows)
+
+    def inhabited(self, addresses: Collection[int], without: Collection[int]) -> frozenset[int]:
+        """Those of some addresses that belong to anybody but these customers."""
+        if not addresses:
+            return frozenset()
+        values = {"addresses": [*addresses], "without": [*without]}
+        with database.asking(self.url):
+            rows = self._connection.execute(queries.load("source_inhabited.sql").text, values).fetchall()
+        return frozenset(number for (number,) in rows)
 
     @property
     def connection(self) -> database.Connection:

@@ -86,7 +86,7 @@ def verify(source: Source, engines: Engines, progress: Callable[[str], None] = l
     """
     connection = engines.ledger.connection
     with database.asking(engines.ledger.url):
-        erased = Erased.read(connection)
+        erased = Erased.read(connection, source)
     for table in TABLES:
         progress(table.name)
         with database.asking(source.url):

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import after, wrap
-from localcloud.services.cloudwatch import actions, alarm_settings
+from localcloud.services.cloudwatch import actions, alarm_history, alarm_reasons, alarm_settings, composite_alarms
 from localcloud.services.events.behaviour import deliver, publish
 from localcloud.services.kms import key_policies
 
@@ -26,6 +27,15 @@ BREACHES: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+
+#: What an alarm keeps when its settings change.
+STATE = (
+    "state_value",
+    "state_reason",
+    "state_reason_data",
+    "state_updated_timestamp",
+    "state_transitioned_timestamp",
+)
 
 
 @dataclass
@@ -76,7 +86,10 @@ def evaluate_alarms(cloud: Cloud) -> None:
         metrics[datum.namespace, datum.name].append(datum)
     for alarm in list(backend.alarms.values()):
         try:
-            _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
+            if alarm.rule is not None:
+                composite_alarms.evaluate(alarm)
+            else:
+                _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
         except Exception:  # noqa: BLE001 (an alarm that cannot be evaluated must not keep the others from it)
             if alarm.name not in failing:
                 log.exception("alarm %s cannot be evaluated", alarm.name)
@@ -99,11 +112,9 @@ def _evaluate(alarm: Alarm, metric: list[Any], now: datetime) -> None:
         state=alarm.state_value,
     )
     if state != alarm.state_value:
-        values = [point for point in points if point is not None]
-        reason = f"Threshold Crossed: {needed} out of the last {count} datapoints"
-        reason += f" {values} decide against the threshold ({threshold}) ({alarm.comparison_operator})."
-        data = json.dumps({"version": "1.0", "recentDatapoints": values, "threshold": threshold})
-        alarm.update_state(reason, data, state)
+        breaching = [breach(point, threshold) for point in points if point is not None]
+        reason = alarm_reasons.sentence(alarm, state, points, breaching, now)
+        alarm.update_state(reason, alarm_reasons.data(alarm, points, now), state)
 
 
 def _points(alarm: Alarm, metric: list[Any], count: int, now: datetime) -> list[float | None]:
@@ -132,17 +143,33 @@ def _utc(moment: datetime) -> datetime:
 @after(Alarm, "__init__")
 def _created(_: None, alarm: Alarm, *_args: Any, **_kwargs: Any) -> None:
     alarm.state_value = "INSUFFICIENT_DATA"
+    unset: Any = None  # or they would be described as empty
+    alarm.state_reason_data, alarm.metric_data_queries = unset, alarm.metric_data_queries or unset
+    vars(alarm)["state_transitioned_timestamp"] = alarm.state_updated_timestamp  # moto answers with it
 
 
 @wrap(CloudWatchBackend, "put_metric_alarm")
-def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
+def _put_metric_alarm(cloud: Cloud, original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
     """A change of an alarm keeps its state."""
-    alarm_settings.check(name, settings)
+    if settings.get("rule") is None:
+        alarm_settings.check(name, settings)
     before = self.alarms.get(name)
-    alarm: Alarm = original(self, name, **settings)
+    alarm: Alarm = original(self, name=name, **settings)
     if before:
-        alarm.state_value, alarm.state_reason = before.state_value, before.state_reason
+        for state in STATE:
+            vars(alarm)[state] = vars(before)[state]
+    verb = "updated" if before else "created"
+    kind = {"type": "Update" if before else "Create"}
+    alarm_history.keep(cloud, alarm, "ConfigurationUpdate", f'Alarm "{name}" {verb}', kind)
     return alarm
+
+
+@wrap(CloudWatchBackend, "delete_alarms")
+def _delete_alarms(cloud: Cloud, original: Any, self: CloudWatchBackend, alarm_names: list[str]) -> None:
+    alarms = [self.alarms[name] for name in alarm_names if name in self.alarms]
+    original(self, alarm_names)
+    for alarm in alarms:
+        alarm_history.keep(cloud, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', {"type": "Delete"})
 
 
 @wrap(Alarm, "update_state")
@@ -150,22 +177,38 @@ def _update_state(  # noqa: PLR0917 (moto's parameters)
     cloud: Cloud, original: Any, self: Alarm, reason: str, reason_data: str, state_value: str
 ) -> None:
     """Every change of state, by evaluation or by hand, triggers its actions."""
-    before = self.state_value
+    previous = _state(self)
+    before = alarm_history.state(self.state_value, self.state_reason, self.state_reason_data)
     original(self, reason, reason_data, state_value)
-    if before == state_value:
+    if previous["value"] == state_value:
         return
+    vars(self)["state_transitioned_timestamp"] = self.state_updated_timestamp
+    states = {"oldState": before, "newState": alarm_history.state(state_value, reason, reason_data)}
+    summary = f"Alarm updated from {previous['value']} to {state_value}"
+    alarm_history.keep(cloud, self, "StateUpdate", summary, states)
     of_state = {"ALARM": self.alarm_actions, "OK": self.ok_actions, "INSUFFICIENT_DATA": self.insufficient_data_actions}
     for action in of_state[state_value] if self.actions_enabled else []:
-        cloud.background(_act, cloud, action, self, before, reason)
-    publish(
-        cloud, "aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, before, reason), [self.alarm_arn]
-    )
+        cloud.background(_perform, cloud, action, self, previous, reason)
+    publish(cloud, "aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, previous), [self.alarm_arn])
 
 
-def _act(cloud: Cloud, action: str, alarm: Alarm, before: str, reason: str) -> None:
+def _perform(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
+    """Do what an alarm wants done, and remember how it went."""
+    about = {"actionState": "Succeeded", "stateUpdateTimestamp": _stamp(alarm.state_updated_timestamp)}
+    about |= {"notificationResource": action}
+    try:
+        _act(cloud, action, alarm, previous, reason)
+    except Exception as error:
+        about |= {"actionState": "Failed", "error": str(error)}
+        alarm_history.keep(cloud, alarm, "Action", f"Failed to execute action {action}. Received error: {error}", about)
+        raise
+    alarm_history.keep(cloud, alarm, "Action", f"Successfully executed action {action}", about)
+
+
+def _act(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
     if ":sns:" in action:
         subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
-        message = json.dumps(_notification(alarm, before, reason))
+        message = json.dumps(_notification(alarm, str(previous["value"]), reason))
         sender = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": alarm.alarm_arn}
         key_policies.check(action, "cloudwatch.amazonaws.com", context=sender)
         cloud.client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
@@ -174,52 +217,77 @@ def _act(cloud: Cloud, action: str, alarm: Alarm, before: str, reason: str) -> N
             "source": "aws.cloudwatch",
             "alarmArn": alarm.alarm_arn,
             "accountId": ACCOUNT,
-            "time": f"{alarm.state_updated_timestamp:%Y-%m-%dT%H:%M:%S.000+0000}",
+            "time": _stamp(alarm.state_updated_timestamp),
             "region": REGION,
-            "alarmData": _described(alarm, before, reason),
+            "alarmData": _described(alarm, previous),
         }
         deliver(cloud, action, json.dumps(event))
     else:
         actions.perform(cloud, action, alarm)
 
 
-def _described(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
-    time = f"{alarm.state_updated_timestamp:%Y-%m-%dT%H:%M:%S.000+0000}"
+def _stamp(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S.000+0000}"
+
+
+def _state(alarm: Alarm) -> dict[str, Any]:
+    """The state of an alarm as events have it."""
+    data = {"reasonData": alarm.state_reason_data} if alarm.state_reason_data else {}
+    time = _stamp(alarm.state_updated_timestamp)
+    return {"value": alarm.state_value, "reason": alarm.state_reason, **data, "timestamp": time}
+
+
+def _described(alarm: Alarm, previous: dict[str, Any]) -> dict[str, Any]:
+    configuration = {"alarmRule": alarm.rule} if alarm.rule is not None else _metrics(alarm)
+    description = {"description": alarm.description} if alarm.description else {}
     return {
         "alarmName": alarm.name,
-        "state": {
-            "value": alarm.state_value,
-            "reason": reason,
-            "reasonData": alarm.state_reason_data,
-            "timestamp": time,
-        },
-        "previousState": {"value": before},
-        "configuration": {"description": alarm.description},
+        "state": _state(alarm),
+        "previousState": previous,
+        "configuration": description | configuration,
     }
+
+
+def _metrics(alarm: Alarm) -> dict[str, Any]:
+    metric = {"namespace": alarm.namespace, "name": alarm.metric_name, "dimensions": _named(alarm.dimensions)}
+    statistic = {"metric": metric, "period": int(alarm.period), "stat": alarm.statistic}
+    identifier = str(uuid5(NAMESPACE_URL, alarm.alarm_arn))
+    return {"metrics": [{"id": identifier, "metricStat": statistic, "returnData": True}]}
 
 
 def _notification(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
     """What CloudWatch writes to a topic."""
-    trigger = {
-        "MetricName": alarm.metric_name,
-        "Namespace": alarm.namespace,
-        "Statistic": alarm.statistic.upper(),
-        "Dimensions": [{"name": dimension.name, "value": dimension.value} for dimension in alarm.dimensions],
-        "Period": alarm.period,
-        "EvaluationPeriods": alarm.evaluation_periods,
-        "ComparisonOperator": alarm.comparison_operator,
-        "Threshold": alarm.threshold,
-        "TreatMissingData": alarm.treat_missing_data or "missing",
-    }
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
         "AWSAccountId": ACCOUNT,
+        "AlarmConfigurationUpdatedTimestamp": _stamp(alarm.configuration_updated_timestamp),
         "NewStateValue": alarm.state_value,
         "NewStateReason": reason,
-        "StateChangeTime": f"{alarm.state_updated_timestamp:%Y-%m-%dT%H:%M:%S.000+0000}",
+        "StateChangeTime": _stamp(alarm.state_updated_timestamp),
         "Region": "US East (N. Virginia)",
         "AlarmArn": alarm.alarm_arn,
         "OldStateValue": before,
-        "Trigger": trigger,
+        "OKActions": alarm.ok_actions,
+        "AlarmActions": alarm.alarm_actions,
+        "InsufficientDataActions": alarm.insufficient_data_actions,
+        **({"AlarmRule": alarm.rule} if alarm.rule is not None else {"Trigger": _trigger(alarm)}),
+    }
+
+
+def _trigger(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "MetricName": alarm.metric_name,
+        "Namespace": alarm.namespace,
+        "StatisticType": "Statistic",
+        "Statistic": alarm.statistic.upper(),
+        **({"Unit": alarm.unit} if alarm.unit else {}),
+        "Dimensions": [{"value": dimension.value, "name": dimension.name} for dimension in alarm.dimensions],
+        "Period": alarm.period,
+        "EvaluationPeriods": alarm.evaluation_periods,
+        **({"DatapointsToAlarm": alarm.datapoints_to_alarm} if alarm.datapoints_to_alarm else {}),
+        "ComparisonOperator": alarm.comparison_operator,
+        "Threshold": alarm.threshold,
+        "TreatMissingData": alarm.treat_missing_data or "missing",
+        "EvaluateLowSampleCountPercentile": alarm.evaluate_low_sample_count_percentile or "",
     }

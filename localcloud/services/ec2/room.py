@@ -2,9 +2,9 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.ec2 import behaviour, one_off, placement_groups
+from localcloud.services.ec2 import behaviour, default_vpc, instance_types, one_off, placement_groups, quotas
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour, one_off, placement_groups)
+    hooks.install(cloud, behaviour, default_vpc, instance_types, one_off, placement_groups, quotas)

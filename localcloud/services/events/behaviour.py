@@ -24,6 +24,8 @@ from localcloud.services.kms import key_policies
 SERVICE = "events.amazonaws.com"
 #: The target by which the rule of an archive fills it.
 ARCHIVES = f"arn:aws:events:{REGION}:::"
+#: The services that `deliver` delivers to, besides event buses.
+DELIVERABLE = {"lambda", "logs", "sns", "sqs"}
 #: What EventBridge calls an error, by its kind, where the target's service does not name one.
 CODES: dict[type[Exception], str] = {PermissionError: "NO_PERMISSIONS", NotImplementedError: "UNSUPPORTED_TARGET"}
 DEFAULT_CODE = "INVALID_JSON"
@@ -58,6 +60,12 @@ def deliver(cloud: Cloud, arn: str, payload: str, target: dict[str, Any] | None 
             raise NotImplementedError(f"the local cloud does not deliver to {service}: {arn}")
 
 
+def is_deliverable(arn: str) -> bool:
+    """Whether `deliver` knows what the ARN names."""
+    service = arn.removeprefix("arn:aws:").partition(":")[0]
+    return service in DELIVERABLE or arn == ARCHIVES or (service == "events" and ":event-bus/" in arn)
+
+
 def _entry(event: dict[str, Any], bus: str) -> dict[str, Any]:
     """An event as `PutEvents` takes it, for another event bus. It keeps its source, time and resources."""
     return {
@@ -84,15 +92,25 @@ def _send_to_targets(cloud: Cloud, self: Rule, event: Any, transform_input: bool
     pattern = self.event_pattern
     if self.state != "ENABLED" or not pattern.get_pattern():
         return
-    shown: Any = {name: value for name, value in public.items() if name != "ingestion-time"}
-    if not pattern.matches_event(shown):
-        return
-    measure("AWS/Events", "MatchedEvents", 1, {"RuleName": self.name})
-    for target in list(self.targets):
+    whole: Any = {name: value for name, value in public.items() if name != "ingestion-time"}
+    if pattern.matches_event(whole):
+        send(cloud, self, public)
+
+
+def send(cloud: Cloud, rule: Rule, event: dict[str, Any]) -> None:
+    """Send an event to each target of a rule, once the caller has finished.
+
+    Args:
+        cloud: The cloud of both.
+        rule: Its rule.
+        event: The event in its public form, with ``ingestion-time`` beside it.
+    """
+    measure("AWS/Events", "MatchedEvents", 1, {"RuleName": rule.name})
+    for target in list(rule.targets):
         if target["Arn"] == ARCHIVES:
-            _archive(self.name, event)
+            _archive(rule.name, event)
             continue
-        cloud.background(_send, cloud, {"name": self.name, "arn": self.arn}, target, public)
+        cloud.background(_send, cloud, {"name": rule.name, "arn": rule.arn}, target, event)
 
 
 def _archive(rule: str, event: Any) -> None:

@@ -99,8 +99,12 @@ def made(target: Json, event: Json, rule: Json) -> str:
         matches = json_path(target["InputPath"]).find(whole)
         if not matches:
             raise ValueError(f"the event has nothing at the input path {target['InputPath']}")
-        return json.dumps(matches[0].value)
-    return json.dumps(whole)
+        return _compact(matches[0].value)
+    return _compact(whole)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _transformed(transformer: Json, event: Json, whole: Json, rule: Json) -> str:
@@ -145,7 +149,7 @@ def _within_quotes(value: Any, *, plain: bool) -> str:
     """A value inside a text. Of an object, a template that is a text gets the JSON without its quotes."""
     if isinstance(value, str):
         return json.dumps(value)[1:-1]
-    text = json.dumps(value, separators=(",", ":"))
+    text = _compact(value)
     return text.replace('"', "") if plain else text
 
 

@@ -2,9 +2,10 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.events import behaviour, inputs, patterns
+from localcloud.services.events import behaviour, inputs, patterns, requests, schedules
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour, inputs, patterns)
+    hooks.install(cloud, behaviour, inputs, patterns, requests, schedules)
+    cloud.every(1, schedules.run, cloud)

@@ -2,9 +2,10 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.iam import behaviour
+from localcloud.services.iam import behaviour, service_linked_roles
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour)
+    hooks.install(cloud, behaviour, service_linked_roles)
+    service_linked_roles.seed()

@@ -2,9 +2,10 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.opensearch import behaviour
+from localcloud.services.opensearch import behaviour, offerings
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour)
+    hooks.install(cloud, behaviour, offerings)
+    offerings.install()

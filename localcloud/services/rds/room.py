@@ -2,10 +2,10 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.rds import behaviour, parameter_groups
+from localcloud.services.rds import behaviour, offerings, parameter_groups
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks, and start what runs beside requests."""
-    hooks.install(cloud, behaviour, parameter_groups)
+    hooks.install(cloud, behaviour, offerings, parameter_groups)
     cloud.every(5, behaviour.measure_databases, cloud)

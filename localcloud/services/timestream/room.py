@@ -2,9 +2,9 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.timestream import behaviour
+from localcloud.services.timestream import behaviour, closed
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour)
+    hooks.install(cloud, behaviour, closed)

@@ -419,7 +419,7 @@ def test_from_a_log_line_to_an_email_and_an_event(cloud: LocalCloud, eventually:
     assert mail["Subject"] == 'ALARM: "cost" in US East (N. Virginia)'
     message = json.loads(mail.get_content())
     assert (message["NewStateValue"], message["AlarmDescription"]) == ("ALARM", "Somebody spends.")
-    assert eventually(lambda: receive(cloud, url))[0]["detail"]["previousState"] == {"value": "OK"}
+    assert eventually(lambda: receive(cloud, url))[0]["detail"]["previousState"]["value"] == "OK"
     assert eventually(lambda: "ALARM" in logged(cloud, f"/aws/lambda/{report}"))
 
 

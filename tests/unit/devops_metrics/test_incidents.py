@@ -123,6 +123,13 @@ class TestIncident:
         assert (start, end) == pytest.approx((9, 9 + 5 / 1440))
         assert 4 < score < 10
 
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("unit", [1e306, 1e-300, -1.0])
+    def test_is_the_same_in_any_unit(self, unit: float) -> None:
+        values = noise()
+        values.iloc[at(9)] += 40
+        assert only(values * unit) == pytest.approx(only(values))
+
     def test_is_an_outage_in_the_middle_of_the_daily_peak(self) -> None:
         values = noise() + 20 * AFTERNOON
         peak = int(np.argmax(AFTERNOON[:A_DAY])) / A_DAY

@@ -101,7 +101,7 @@ def test_a_bad_line_is_a_fault_and_the_next_one_is_read(path: Path, line: str, r
 
 def test_bytes_that_are_no_utf8_are_a_fault_that_shows_them(path: Path) -> None:
     _, faults = read(path, HEADER.encode() + b"\ncaf\xe9,web,1769860800,1,2,3,200\n")
-    assert faults == [Fault(2, "not UTF-8 at byte 4", r"caf\xe9,web,1769860800,1,2,3,200")]
+    assert faults == [Fault(2, "not UTF-8 at byte 4: save the file as UTF-8", r"caf\xe9,web,1769860800,1,2,3,200")]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])

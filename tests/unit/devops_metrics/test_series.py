@@ -85,6 +85,8 @@ class TestColumns:
         ("lines", "message"),
         [
             (["a,b", "1,2"], "No column is called timestamp or holds times"),
+            (["timestamp b", "2026-11-28T10:00Z 1"], "The columns, separated by commas, are timestamp b"),
+            (["2026-11-28T10:00Z,1", "2026-11-28T10:05Z,2"], "The first line holds values, such as 2026-11-28T10:00Z"),
             (["timestamp,b", "2026-11-28T10:00Z,x"], "No column besides timestamp holds numbers"),
             (
                 ["timestamp,b", "soon,1"],
@@ -129,8 +131,9 @@ class TestColumns:
         file.write_bytes(gzip.compress("timestamp,value\n2026-11-28 10:00:00,12.5\n".encode("utf-16")))
         assert columns(file) == {"ec2_cpu": ["value"]}
 
-    def test_may_number_hosts(self, file: Path) -> None:
-        write(file, "timestamp,host,value", "2026-11-28T10:00Z,1,3", "2026-11-28T10:00Z,2,4")
+    @pytest.mark.parametrize("name", ["host", "device_id", "InstanceId", "Application_ID"])
+    def test_may_number_hosts(self, file: Path, name: str) -> None:
+        write(file, f"timestamp,{name},value", *(f"2026-11-28T10:0{at}Z,{host},4" for at in (0, 5) for host in (1, 2)))
         assert columns(file) == {"1": ["value"], "2": ["value"]}
 
     @pytest.mark.parametrize("unit", ["%", " ms", "MB", "€", "°C"])
@@ -146,6 +149,20 @@ class TestColumns:
         same_time = [f"2026-11-28T10:00Z,host-{number},1" for number in range(30)]
         write(file, "timestamp,instance,value", *same_time)
         assert len(columns(file)) == 30
+
+    def test_that_only_number_the_rows_are_left_out_and_named(self, file: Path) -> None:
+        write(file, "id,timestamp,value", *(f"{at},2026-11-28T10:{at}Z,1" for at in range(10, 40)))
+        series = read_series(file)
+        assert {host: list(table) for host, table in series.hosts.items()} == {"ec2_cpu": ["value"]}
+        assert series.notes == ["columns that were left out, as they only number the rows: id"]
+
+    def test_of_true_and_false_are_signals(self, file: Path) -> None:
+        write(file, "timestamp,up,value", "2026-11-28T10:00Z,true,1", "2026-11-28T10:05Z,False,2")
+        assert read_series(file).hosts["ec2_cpu"]["up"].tolist() == [1, 0]
+
+    def test_of_hosts_that_differ_only_in_case_are_named(self, file: Path) -> None:
+        write(file, "timestamp,host,value", "2026-11-28T10:00Z,Web-1,1", "2026-11-28T10:05Z,web-1,2")
+        assert read_series(file).notes == ["hosts whose names differ only in case or blanks: Web-1, web-1"]
 
     def test_without_a_name_or_a_value_are_left_out_and_named(self, file: Path) -> None:
         write(file, ",timestamp,load,disk", "0,2026-11-28T10:00Z,1,N/A", "1,2026-11-28T10:05Z,2,")

@@ -103,6 +103,9 @@ def test_a_form_of_ones_own_may_have_a_zone_by_name() -> None:
         ("2026-02-30 12:00:00", "is no time"),
         ("01/02/2026 12:00", "day or month first"),
         ("12345", "5 digits"),
+        ("202601311200", "may be a date without marks"),  # as well as a moment of 1976 in milliseconds
+        ("20260131120000", "may be a date without marks"),
+        ("20260131", "may be a date without marks"),
         ("1969-12-31 23:59:59", "not between 1970 and 2262"),
         ("9999-01-01 00:00:00", "not between 1970 and 2262"),
         ("2026-01-31 12:00:00 Mars/Olympus", "the zone Mars/Olympus is unknown"),

@@ -1,6 +1,9 @@
--- Removes a customer and the events that wait; rentals and payments stay in the books without a name.
+-- Removes a customer. Rentals and payments stay in the books without a name, and so do rentals that wait to be sent.
 WITH forgotten AS (
-    DELETE FROM outbox WHERE customer_id = %(customer)s
+    DELETE FROM outbox WHERE customer_id = %(customer)s AND event->>'type' <> 'rented'
+), nameless AS (  -- the trends still have to count them
+    UPDATE outbox SET customer_id = 0, event = event || '{"customer_id": "0"}'
+    WHERE customer_id = %(customer)s AND event->>'type' = 'rented'
 )
 DELETE FROM customers WHERE customer_id = %(customer)s
 RETURNING address_id

@@ -1,5 +1,8 @@
-// Connects customers with what they rented; the same rental is one connection however often it is written.
+// Connects customers with what they rented, once for each rental however often it is written. Nobody who was erased comes back.
 UNWIND $rentals AS rental
+OPTIONAL MATCH (gone:ErasedCustomer {id: rental.customer})
+WITH rental, gone
+WHERE gone IS NULL
 MERGE (c:Customer {id: rental.customer})
 MERGE (m:Movie {id: rental.movie})
 ON CREATE SET m.title = rental.title

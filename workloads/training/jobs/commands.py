@@ -35,6 +35,7 @@ from workloads.training.jobs.follow import (
     unknown,
     why,
 )
+from workloads.training.jobs.readiness import check_readiness
 from workloads.training.jobs.stack import DEFAULT, TrainingStack, client
 from workloads.training.jobs.submit import Request, describe_definition, launch_instance, submit_to_batch
 
@@ -103,6 +104,8 @@ def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_p
         for earlier in request.after:
             describe(earlier)  # or else the job would fail as soon as it is submitted
         limit = int(describe_definition(stack, request)["timeout"]["attemptDurationSeconds"])
+        for permission in check_readiness(stack, request, on=on):
+            typer.echo(f"Not everything could be checked: the credentials do not have {permission}.", err=True)
         spot = on == "batch" and request.nodes == 1
         instances = max(request.nodes, request.workers)
         typer.echo(prices.estimate(hourly, instances, limit, spot=spot))

@@ -95,7 +95,7 @@ def command_of(definition: Mapping[str, Any], parameters: Mapping[str, str], opt
         InputError: A placeholder has no value.
     """
     values = {**definition.get("parameters", {}), **parameters}
-    words = _container_of(definition)["command"]
+    words = container_of(definition)["command"]
     if missing := {name for word in words for name in _PLACEHOLDER.findall(word)} - values.keys():
         raise InputError(
             f"Job definition {definition['jobDefinitionName']}: Its command needs {', '.join(sorted(missing))}, and "
@@ -104,7 +104,7 @@ def command_of(definition: Mapping[str, Any], parameters: Mapping[str, str], opt
     return [*(_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in words), *options]
 
 
-def _container_of(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+def container_of(definition: Mapping[str, Any]) -> Mapping[str, Any]:
     """The container of a definition; of several nodes, that of each."""
     nodes = definition.get("nodeProperties", {}).get("nodeRangeProperties", [])
     container: Mapping[str, Any] = nodes[0]["container"] if nodes else definition["containerProperties"]
@@ -158,7 +158,7 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
     values = {
         tags.COMMAND: command,
         tags.OPTIONS: options,
-        tags.ROLE: _container_of(definition)["jobRoleArn"],
+        tags.ROLE: container_of(definition)["jobRoleArn"],
         tags.RUN: request.job_name,
     }
     answer = client("ec2").run_instances(

@@ -1,0 +1,95 @@
+"""The account and the region: the CDK's bootstrap, the state of the stack, zones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from groundwork.preflight.checks import check, ok, refused, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from groundwork.preflight.checks import Judgement, Questions
+    from groundwork.preflight.template import Template
+
+#: What has to happen before CloudFormation takes another deployment of a stack, by its status.
+_STUCK = {
+    "DELETE_FAILED": "Delete it: aws cloudformation delete-stack --stack-name {stack}",
+    "UPDATE_ROLLBACK_FAILED": "Continue: aws cloudformation continue-update-rollback --stack-name {stack}",
+    "ROLLBACK_FAILED": "Delete it: aws cloudformation delete-stack --stack-name {stack}",
+    "REVIEW_IN_PROGRESS": "Execute its change set, or delete it: aws cloudformation delete-stack --stack-name {stack}",
+}
+_FAILED_AT_FIRST = {"ROLLBACK_COMPLETE", "CREATE_FAILED"}
+
+
+@check("bootstrap", "ssm:GetParameter", "s3:ListBucket")
+def bootstrap(stack: Template, account: Questions) -> Iterator[Judgement]:
+    """The CDK's bootstrap is there, with its bucket, and new enough."""
+    if not stack.bootstrap:
+        return
+    name, least = stack.bootstrap
+    way_out = f"npx cdk bootstrap aws://{account.number}/{account.region}"
+    answer = account.find("ssm:GetParameter", Name=name)
+    if answer is None:
+        yield refused(f"This region of the account is not bootstrapped: there is no parameter {name}.", way_out)
+        return
+    version = answer["Parameter"]["Value"]
+    if not version.isdecimal() or int(version) < least:
+        yield refused(f"The bootstrap has version {version}, and the stack needs {least} or newer.", way_out)
+        return
+    bucket = f"cdk-{name.split('/')[2]}-assets-{account.number}-{account.region}"
+    if account.find("s3:ListBucket", Bucket=bucket, MaxKeys=1) is None:
+        yield refused(
+            f"The bootstrap's bucket {bucket} does not exist.",
+            f"Delete the stack CDKToolkit, and then: {way_out}",
+        )
+        return
+    yield ok(f"Version {version}.")
+
+
+@check("stack", "cloudformation:DescribeStacks")
+def state(stack: Template, account: Questions) -> Iterator[Judgement]:
+    """CloudFormation can create or update the stack in the state in which it is."""
+    answer = account.find("cloudformation:DescribeStacks", StackName=stack.stack)
+    if answer is None:
+        yield ok("It is new.")
+        return
+    status = answer["Stacks"][0]["StackStatus"]
+    if status in _STUCK:
+        yield refused(f"CloudFormation cannot update it: it is in {status}.", _STUCK[status].format(stack=stack.stack))
+    elif status.endswith("_IN_PROGRESS"):
+        yield refused(
+            f"Something else is changing it: it is in {status}.",
+            "Wait until CloudFormation has finished, and run this again.",
+        )
+    elif status in _FAILED_AT_FIRST:
+        yield warning(
+            f"Its first deployment failed: it is in {status}.",
+            "The CDK deletes it before it deploys it again. Read why it failed: "
+            f"aws cloudformation describe-stack-events --stack-name {stack.stack}",
+        )
+    else:
+        yield ok(f"It is deployed, in {status}.")
+
+
+@check("zones", "ec2:DescribeAvailabilityZones")
+def zones(stack: Template, account: Questions) -> Iterator[Judgement]:
+    """The region has the zones that the subnets of the stack are in."""
+    wanted = [
+        zone for subnet in stack.resources("AWS::EC2::Subnet") if (zone := stack.zone({"Ref": subnet.name})) is not None
+    ]
+    if not wanted:
+        return
+    there = account.zones
+    missing = [zone for zone in wanted if isinstance(zone, str) and zone not in there]
+    if missing:
+        yield refused(f"There is no zone {missing[0]} in {account.region}.", f"Choose among {', '.join(there)}.")
+        return
+    number = max((zone for zone in wanted if isinstance(zone, int)), default=-1) + 1
+    if number > len(there):
+        yield refused(
+            f"The stack needs {number} zones, and the account may use {len(there)} in {account.region}.",
+            "Choose another region.",
+        )
+        return
+    yield ok(f"{number or len(set(wanted))} of {len(there)} zones are used.")

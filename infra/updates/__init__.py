@@ -1,0 +1,8 @@
+"""What an update does to a deployed stack, before anybody deploys it.
+
+identity   what CloudFormation replaces a resource for: the values that cannot change while it lives
+record     stateful.json: the identity of everything that holds data, so that no change replaces it unnoticed
+sweep      what each setting replaces, removes and adds, in the stacks' pages
+
+Run `python -m infra.updates` to write them; `--check` compares.
+"""

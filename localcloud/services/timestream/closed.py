@@ -1,0 +1,24 @@
+"""Timestream for LiveAnalytics is closed to accounts that did not use it before 2025-06-20.
+
+moto gap: it is open to everybody.
+See https://docs.aws.amazon.com/timestream/latest/developerguide/AmazonTimestreamForLiveAnalytics-availability-change.html.
+"""
+
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.timestreamwrite.responses import TimestreamWriteResponse
+
+from localcloud.cloud import account_age
+from localcloud.hooks import wrap
+
+
+@wrap(TimestreamWriteResponse, "describe_endpoints", "create_database")
+def _open(original: Any, self: Any) -> Any:
+    if account_age.is_new():
+        raise JsonRESTError(
+            "AccessDeniedException",
+            "Only existing Timestream for LiveAnalytics customers can access the service. Reach out to AWS support for "
+            "more information.",
+        )
+    return original(self)

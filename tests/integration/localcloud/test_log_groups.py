@@ -1,0 +1,61 @@
+"""CloudWatch Logs: what it says about groups, and what it refuses."""
+
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud import LocalCloud
+
+
+@pytest.fixture
+def group(cloud: LocalCloud) -> str:
+    name = f"/shop/{uuid.uuid4().hex}/orders"
+    cloud.client("logs").create_log_group(logGroupName=name)
+    return name
+
+
+def test_groups_are_found_by_a_part_of_their_names(cloud: LocalCloud, group: str) -> None:
+    logs, part = cloud.client("logs"), group.split("/")[2]
+    (described,) = logs.describe_log_groups(logGroupNamePattern=part)["logGroups"]
+    assert (described["logGroupName"], described["logGroupClass"]) == (group, "STANDARD")
+    (listed,) = logs.list_log_groups(logGroupNamePattern=part)["logGroups"]
+    assert listed["logGroupArn"] == f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"
+    assert not logs.describe_log_groups(logGroupNamePattern="never-made")["logGroups"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "code", "words"),
+    [
+        (
+            "describe_log_groups",
+            {"logGroupNamePattern": "a", "logGroupNamePrefix": "b"},
+            "InvalidParameterException",
+            "mutually exclusive",
+        ),
+        (
+            "describe_log_streams",
+            {"logGroupName": "a", "logGroupIdentifier": "a"},
+            "ValidationException",
+            "mutually exclusive",
+        ),
+    ],
+)
+def test_parameters_that_exclude_each_other_are_refused(
+    cloud: LocalCloud, operation: str, parameters: dict[str, Any], code: str, words: str
+) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(cloud.client("logs"), operation)(**parameters)
+    assert error.value.response["Error"]["Code"] == code
+    assert words in error.value.response["Error"]["Message"]
+
+
+def test_a_stream_that_does_not_exist_is_not_taken_for_a_group(cloud: LocalCloud, group: str) -> None:
+    with pytest.raises(ClientError, match="The specified log stream does not exist"):
+        cloud.client("logs").get_log_events(logGroupName=group, logStreamName="no")
+
+
+def test_responses_say_that_they_are_json(cloud: LocalCloud, group: str) -> None:
+    response = cloud.client("logs").filter_log_events(logGroupName=group)
+    assert response["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/x-amz-json-1.1"
