@@ -13,7 +13,7 @@ from localcloud.cloud import account_age
 from localcloud.hooks import wrap
 
 
-@wrap(TimestreamWriteResponse, "describe_endpoints", "create_database")
+@wrap(TimestreamWriteResponse, "describe_endpoints", "create_database", "describe_database", "list_databases")
 def _open(original: Any, self: Any) -> Any:
     if account_age.is_new():
         raise JsonRESTError(

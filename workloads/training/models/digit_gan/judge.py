@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from contract.errors import InputError
 from workloads.training.mnist import CLASSES
 from workloads.training.models import digit_classifier
 from workloads.training.models.digit_classifier.augmentation import augmented
@@ -44,7 +45,12 @@ class Judge:
         Raises:
             InputError: It is none.
         """
-        return cls.of_weights(*load_model(run, digit_classifier.NAME))
+        weights, settings = load_model(run, digit_classifier.NAME)
+        if settings.get("classes", CLASSES) != CLASSES:
+            raise InputError(
+                f"{run}: The classifier knows {settings['classes']} classes. Give one of {CLASSES}, the digits."
+            )
+        return cls.of_weights(weights, settings)
 
     @classmethod
     def of_weights(cls, weights: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Judge:
@@ -63,7 +69,7 @@ class Judge:
             run: Gives the precision.
         """
         recipe = Settings()
-        settings = {"architecture": recipe.architecture}
+        settings: dict[str, Any] = {"architecture": recipe.architecture}
         network = digit_classifier.build(**settings).to(images.device)
         steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)
         optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
