@@ -26,27 +26,20 @@ import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from contract.dead_letters import NotNowError, RefusedError, dead_letter, log_line
 from contract.documents import document
+from contract.services import status_passes
 
 ENDPOINT = os.environ["SEARCH_ENDPOINT"]
 INDEX = os.environ["SEARCH_INDEX"]
 PATIENCE_SECONDS = int(os.environ["PATIENCE_SECONDS"])
-KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
-CONFLICT, MISSING, BUSY = 409, 404, 429
+CONFLICT, MISSING = 409, 404
 
 Json = dict[str, Any]
 
 session = boto3.Session()
 credentials: Any = session.get_credentials()
 trusted = ssl.create_default_context()
-
-
-class RefusedError(Exception):
-    """A record that cannot be written as it is."""
-
-
-class NotNowError(Exception):
-    """OpenSearch takes nothing at present."""
 
 
 def handler(event: Json, _context: Any) -> Json:
@@ -126,10 +119,10 @@ def write(lines: list[Json]) -> list[tuple[str, bool]]:
     if status == MISSING:  # a write would make an index without its mapping
         raise NotNowError(f"there is no index {INDEX} yet: migrate first")
     body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-    status, answer = send("POST", "/_bulk", body)
+    status, content = send("POST", "/_bulk", body)
     if status != 200:  # noqa: PLR2004
-        raise NotNowError(f"OpenSearch answered {status}: {answer[:500].decode(errors='replace')}")
-    return [problem(kind, result) for item in json.loads(answer)["items"] for kind, result in item.items()]
+        raise NotNowError(f"OpenSearch answered {status}: {content[:500].decode(errors='replace')}")
+    return [problem(kind, result) for item in json.loads(content)["items"] for kind, result in item.items()]
 
 
 def problem(kind: str, result: Json) -> tuple[str, bool]:
@@ -140,7 +133,7 @@ def problem(kind: str, result: Json) -> tuple[str, bool]:
     error = result.get("error") or {}
     cause = error.get("caused_by") or {}
     reason = f"OpenSearch answered {status}: {error.get('type')}: {error.get('reason')} {cause.get('reason', '')}"
-    return reason.strip(), status >= 500 or status in (BUSY, MISSING)  # noqa: PLR2004
+    return reason.strip(), status_passes(status) or status == MISSING
 
 
 def send(method: str, path: str, body: bytes) -> tuple[int, bytes]:
@@ -149,8 +142,8 @@ def send(method: str, path: str, body: bytes) -> tuple[int, bytes]:
     SigV4Auth(credentials, "es", session.region_name).add_auth(request)
     prepared = urllib.request.Request(ENDPOINT + path, body or None, dict(request.headers), method=method)  # noqa: S310
     try:
-        with urllib.request.urlopen(prepared, timeout=20, context=trusted) as answer:  # noqa: S310
-            return answer.status, answer.read()
+        with urllib.request.urlopen(prepared, timeout=20, context=trusted) as response:  # noqa: S310
+            return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
     except OSError as error:
@@ -164,16 +157,10 @@ def age(record: Json) -> float:
 
 def give_up(record: Json, reason: str) -> None:
     """Keep a record that will not be written, and say so; an alarm counts these lines."""
-    item = {
-        "Source": {"S": "catalog_indexer"},
-        "Id": {"S": record["dynamodb"]["SequenceNumber"]},
-        "Reason": {"S": reason[:2000]},
-        "Record": {"S": json.dumps(record)},
-        "ExpiresAt": {"N": str(int(time.time()) + KEEP_SECONDS)},
-    }
+    change = record["dynamodb"]
+    item = dead_letter("catalog_indexer", change["SequenceNumber"], reason, record)
     session.client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
-    keys = record["dynamodb"].get("Keys")
-    print(json.dumps({"event": "dead-letter", "reason": reason[:500], "keys": keys}))
+    print(log_line(reason, keys=change.get("Keys")))
 
 
 def first(problems: list[tuple[str, bool]]) -> str:

@@ -11,16 +11,14 @@ that is to come again, those of the same customer are not tried either.
 What is given up goes to the table of dead letters, with its reason and the message.
 """
 
-import base64
 import json
 import os
-import re
 import ssl
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -29,13 +27,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.dead_letters import NotNowError, RefusedError, dead_letter, log_line
+from contract.rentals import NOBODY, category_dimension, cents, point_time
+from contract.services import passes
+from contract.timeseries import LINES_REFUSED, MEASURE_NAME, address, authorization, line, series
+
 ATTEMPTS = int(os.environ["ATTEMPTS"])
 DATABASE, TABLE = os.environ["DATABASE"], os.environ["TABLE"]
-NO_CATEGORY = "none"  # a dimension may not be empty
-NOBODY = "0"  # the customer of a rental whose customer was erased before the event was sent
-KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PASSING = ("Throttl", "TooMany", "LimitExceeded", "Concurrent", "Timeout", "Internal", "Unavailable", "TimeLimit")
 RENT = """
 OPTIONAL MATCH (gone:ErasedCustomer {id: $customer})
 WITH gone WHERE gone IS NULL
@@ -58,14 +56,6 @@ trusted = ssl.create_default_context()
 def client(service: str) -> Any:
     """A client of a service that not every run needs."""
     return boto3.client(service, config=config)  # type: ignore[call-overload]
-
-
-class RefusedError(Exception):
-    """An event that cannot be projected as it is."""
-
-
-class NotNowError(Exception):
-    """An engine that cannot be reached or takes nothing at present."""
 
 
 def handler(event: Json, _context: Any) -> Json:
@@ -99,7 +89,7 @@ def read(body: str) -> Json:
         event = json.loads(body)
         event |= {"customer": str(event["customer_id"]), "type": str(event["type"])}
         if event["type"] == "rented":
-            event |= {"cents": cents(event["amount"]), "rental": int(event["rental_id"])}
+            event |= {"cents": cents(Decimal(event["amount"])), "rental": int(event["rental_id"])}
             event |= {"moment": moment(event["at"]), "category": category_dimension(event.get("category"))}
             event |= {"movie": str(event["film_id"]), "store": int(event["store_id"]), "title": str(event["title"])}
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
@@ -113,20 +103,6 @@ def moment(at: str) -> datetime:
     """The time of an event; one without a zone is in UTC."""
     written = datetime.fromisoformat(at)
     return written.astimezone(UTC) if written.tzinfo else written.replace(tzinfo=UTC)
-
-
-def category_dimension(category: str | None) -> str:
-    """A category as the time series holds it: without line breaks and backslashes that InfluxDB cannot hold."""
-    printable = re.sub(r"[\x00-\x1f\x7f]+", " ", category or "").strip()
-    return re.sub(r"\\+(?=[,= ]|$)", "/", printable) or NO_CATEGORY
-
-
-def cents(amount: str) -> int:
-    """An amount such as 2.99 in whole cents, exactly."""
-    exact = Decimal(amount) * 100
-    if exact != int(exact):
-        raise ValueError(f"{amount} has fractions of a cent")
-    return int(exact)
 
 
 def project(event: Json) -> None:
@@ -156,17 +132,12 @@ def with_engine(engine: str, call: Any, **arguments: Any) -> None:
         reason = f"{engine}: {details.get('Code')}: {details.get('Message')}"
         reason += f" {error.response.get('RejectedRecords') or ''}"
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        passing = status >= 500 or any(word in str(details.get("Code")) for word in PASSING)  # noqa: PLR2004
+        passing = passes(status, str(details.get("Code")))
         # A refused signature or a missing table is a fault of the deployment, not of the event.
         deployment = status in (401, 403, 404) or "AccessDenied" in reason or "ResourceNotFound" in reason
         raise (NotNowError if passing or deployment else RefusedError)(reason) from error
     except BotoCoreError as error:
         raise NotNowError(f"{engine} cannot be reached: {error}") from error
-
-
-def point_time(event: Json) -> int:
-    """Nanoseconds: the moment to the millisecond, and below it the rental, so that each has a point of its own."""
-    return int((event["moment"] - EPOCH) // timedelta(milliseconds=1)) * 1_000_000 + int(event["rental"]) % 1_000_000
 
 
 def write_record(event: Json) -> None:
@@ -175,10 +146,10 @@ def write_record(event: Json) -> None:
     values = {"value": 1, "amount": event["cents"]}
     record = {
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
-        "MeasureName": "metrics",
+        "MeasureName": MEASURE_NAME,
         "MeasureValueType": "MULTI",
         "MeasureValues": [{"Name": name, "Value": str(value), "Type": "BIGINT"} for name, value in values.items()],
-        "Time": str(point_time(event)),
+        "Time": str(point_time(event["moment"], event["rental"])),
         "TimeUnit": "NANOSECONDS",
         "Version": time.time_ns() // 10**6,
     }
@@ -189,43 +160,34 @@ def write_record(event: Json) -> None:
 
 def write_line(event: Json) -> None:
     """Write the rental's point to Timestream for InfluxDB, in line protocol."""
-    category = re.sub(r"([,= ])", r"\\\1", event["category"])
-    line = f"{TABLE},category={category},store={event['store']} value=1i,amount={event['cents']}i {point_time(event)}"
-    host, _, port = os.environ["INFLUXDB_ENDPOINT"].partition(":")
-    scheme = "http" if host == "localhost" else "https"
-    url = f"{scheme}://{host}:{port or 8086}/write?" + urllib.parse.urlencode({"db": DATABASE, "precision": "ns"})
-    request = urllib.request.Request(url, line.encode(), {"Authorization": authorization()})  # noqa: S310
+    start = series(TABLE, {"category": event["category"], "store": str(event["store"])})
+    point = line(start, [("value", 1), ("amount", event["cents"])], point_time(event["moment"], event["rental"]))
+    url = f"{address(os.environ['INFLUXDB_ENDPOINT'])}/write?"
+    url += urllib.parse.urlencode({"db": DATABASE, "precision": "ns"})
+    request = urllib.request.Request(url, point.encode(), {"Authorization": present()})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=20, context=trusted):  # noqa: S310
             return
     except urllib.error.HTTPError as error:
         reason = f"InfluxDB answered {error.code}: {error.read()[:500].decode(errors='replace')}"
-        raise (RefusedError if error.code in (400, 413, 422) else NotNowError)(reason) from error
+        raise (RefusedError if error.code in LINES_REFUSED else NotNowError)(reason) from error
     except OSError as error:
         raise NotNowError(f"InfluxDB cannot be reached: {error}") from error
 
 
-def authorization() -> str:
-    """How to present oneself to InfluxDB: with the token in the secret, or with name and password."""
+def present() -> str:
+    """How to present oneself to InfluxDB: with what its secret holds."""
     try:
-        found = client("secretsmanager").get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
+        secret = client("secretsmanager").get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
     except (BotoCoreError, ClientError) as error:
         raise NotNowError(f"the secret of InfluxDB cannot be read: {error}") from error
-    access = json.loads(found)
-    if token := access.get("token"):
-        return f"Token {token}"
-    return "Basic " + base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
+    access = json.loads(secret)
+    return authorization(**{name: access.get(name, "") for name in ("username", "password", "token")})
 
 
 def give_up(message: Json, reason: str) -> None:
     """Keep a message that will not be projected, and say so; an alarm counts these lines."""
     record = {"body": message["body"], "group": message["attributes"].get("MessageGroupId", "")}
-    item = {
-        "Source": {"S": "rental_projector"},
-        "Id": {"S": message["messageId"]},
-        "Reason": {"S": reason[:2000]},
-        "Record": {"S": json.dumps(record)},
-        "ExpiresAt": {"N": str(int(time.time()) + KEEP_SECONDS)},
-    }
+    item = dead_letter("rental_projector", message["messageId"], reason, record)
     client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
-    print(json.dumps({"event": "dead-letter", "reason": reason[:500], "message": message["messageId"]}))
+    print(log_line(reason, message=message["messageId"]))

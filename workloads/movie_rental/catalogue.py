@@ -42,6 +42,7 @@ def put(engines: Engines, movie_id: str, file: Path) -> Movie:
     if not item.get("MovieTitle"):
         raise InputError(f"{file}: The movie has no MovieTitle, and needs one.")
     changed = Movie.of(item)
+    engines.ledger.ask("change_movie.sql", movie=movie_id)
     [vector] = engines.embedder().embed([changed.text])
     saved = engines.library.put(changed.embedded(vector))
     engines.index.save([saved])
@@ -51,6 +52,7 @@ def put(engines: Engines, movie_id: str, file: Path) -> Movie:
 
 def remove(engines: Engines, movie_id: str) -> bool:
     """Remove a movie from library, search index and graph; whether the library had it."""
+    engines.ledger.ask("change_movie.sql", movie=movie_id)
     found = engines.library.remove(movie_id)
     engines.index.remove(movie_id)
     engines.graph.remove_movie(movie_id)

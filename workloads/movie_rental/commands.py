@@ -74,14 +74,27 @@ def load_source(
 def migrate(
     source: SourceUrl,
     stack: Stack = DEFAULT,
+    *,
     embeddings: Annotated[str, typer.Option(help="local, or bedrock: what makes the movies' vectors.")] = "local",
     restart: Annotated[bool, typer.Option(help="Start from the first row if one was interrupted.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Write the old database's state over what the new system has changed.")
+    ] = False,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(
+            help="Leave out rows that can never be migrated, and write them into this file with the reason.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Result:
     """Bring an old database into every engine. Running it again changes nothing; interrupted, it goes on."""
     from workloads.movie_rental.migrate import migrate as run  # noqa: PLC0415
+    from workloads.movie_rental.quarantine import Quarantine  # noqa: PLC0415
 
     if embeddings not in {"local", "bedrock"}:
         raise InputError(f"--embeddings {embeddings}: Choose local or bedrock.")
+    left_out = Quarantine(quarantine) if quarantine else None
     with _stack(stack) as found, _open_source(source, found) as old, progress_bar() as bar:
         began = datetime.now(UTC)
         tasks: dict[str, Any] = {}
@@ -96,23 +109,43 @@ def migrate(
             found,
             embeddings="bedrock" if embeddings == "bedrock" else "local",
             restart=restart,
+            overwrite=overwrite,
+            quarantine=left_out,
             progress=progress,
         )
         found.index.let_write(found.search_writer)
         seconds = (datetime.now(UTC) - began).total_seconds()
     counts = ", ".join(f"{count:,} {stream}" for stream, count in moved.items())
-    return Result({"rows": moved, "seconds": seconds}, f"{sum(moved.values()):,} rows in {seconds:.1f} s: {counts}")
+    refused = len(left_out.rows) if left_out else 0
+    document = {
+        "rows": moved,
+        "seconds": seconds,
+        "quarantined": refused,
+        "quarantine": quarantine if refused else None,
+    }
+    written = [f"{refused:,} rows could not be migrated: see {quarantine}"] if refused else []
+    return Result(document, f"{sum(moved.values()):,} rows in {seconds:.1f} s: {counts}", *written)
 
 
 @app.command()
 @results
-def verify(source: SourceUrl, stack: Stack = DEFAULT) -> Result:
+def verify(
+    source: SourceUrl,
+    stack: Stack = DEFAULT,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(help="Leave the rows of this file out, which a migration wrote.", show_default=False),
+    ] = None,
+) -> Result:
     """Compare the old database with every engine: counts and content; exit code 1 if anything differs."""
+    from workloads.movie_rental.quarantine import read  # noqa: PLC0415
     from workloads.movie_rental.verify import verify as run  # noqa: PLC0415
     from workloads.movie_rental.views import comparisons  # noqa: PLC0415
 
     with _stack(stack) as found, _open_source(source, found) as old, progress_bar("wait") as bar:
         task = bar.add_task("comparing", total=None)
+        for table, row in read(quarantine) if quarantine else ():
+            old.leave_out(table, row)
         compared = [*run(old, found, lambda what: bar.update(task, description=f"comparing {what}"))]
     return comparisons(compared)
 

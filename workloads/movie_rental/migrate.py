@@ -1,8 +1,9 @@
 """From the old database into every engine: in batches, idempotent, and resumable at any point.
 
 Each stream of rows goes to its engines in order of a key. Once a batch is in, the key of its last row is recorded in
-the new database (for relational tables in the same transaction); who starts again goes on behind it. A batch that was
-written but not recorded is written again, which changes nothing: every write replaces what has the same identity.
+the new database (for relational tables in the same transaction); a migration that starts again goes on behind it. A
+batch that was written but not recorded is written again, which changes nothing: every write replaces what has the same
+identity.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
-from contract.errors import GroundworkError, phrase
+from contract.errors import GroundworkError, InputError, TemporaryError, phrase
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import database
 from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder, restored
 from workloads.movie_rental.source import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from workloads.movie_rental.engines import Engines
     from workloads.movie_rental.model import Movie
     from workloads.movie_rental.ports import Embedder
+    from workloads.movie_rental.quarantine import Quarantine
     from workloads.movie_rental.source import Source, Table
 
 Embeddings = Literal["local", "bedrock"]
@@ -100,6 +103,8 @@ def migrate(
     *,
     embeddings: Embeddings = "local",
     restart: bool = False,
+    overwrite: bool = False,
+    quarantine: Quarantine | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[str, int]:
     """Bring everything into its engines; go on where an interrupted migration of this source stopped.
@@ -109,6 +114,8 @@ def migrate(
         engines: The new ones.
         embeddings: What makes the movies' vectors.
         restart: Start from the first row even if a migration was interrupted.
+        overwrite: Write the old database's state over what the new system has changed.
+        quarantine: Where rows go that can never be migrated; without it, the first one ends the migration.
         progress: Told a stream, how many of its rows are in, and how many there are to do.
 
     Returns:
@@ -117,72 +124,176 @@ def migrate(
     Raises:
         RefusedRowError: A row cannot be migrated. The old database is checked before anything is written; a row that an
             engine refuses all the same ends the migration, and what was written before stays.
-        InputError: An engine refuses.
+        InputError: The new system is in use, or an engine refuses.
         UnavailableError: An engine cannot be reached. What is in stays, and the same command goes on from there.
     """
-    source.check()
     connection, name = engines.ledger.connection, database.shown(source.url)
+    with database.asking(engines.ledger.url):
+        if overwrite:
+            _refuse_copies_out_twice(source, engines)
+        else:
+            _refuse_if_in_use(source, engines)
+    source.check(quarantine)
     with database.asking(engines.ledger.url):
         if restart:
             connection.execute("DELETE FROM checkpoints")
         connection.execute("DELETE FROM checkpoints WHERE source <> %s", [name])
-        rows = connection.execute("SELECT stream, position, done FROM checkpoints").fetchall()
-        positions = {stream: (position, done) for stream, position, done in rows}
+        positions: dict[str, int] = dict(connection.execute("SELECT stream, position FROM checkpoints").fetchall())
         embedder = _model(source, connection, embeddings, resuming=bool(positions))
+    if quarantine and positions:
+        quarantine.resume(source)
     engines.index.create(embedder.dimension)
-    moved: dict[str, int] = {}
-    for stream in _streams(source, engines, embedder):
-        position, done = positions.get(stream.name, (0, False))
-        moved[stream.name] = 0
-        if not done:
-            try:
-                moved[stream.name] = _move(stream, source, connection, position, progress)
-            except RefusedRowError as error:
-                error.advice = (
-                    "What was written before stays. Correct the row in the old database, then migrate again: it "
-                    f"goes on with this stream: {stream.name}."
-                )
-                raise
-            except GroundworkError as error:
-                error.advice = f"What was moved stays. The same command goes on with this stream: {stream.name}."
-                raise
+    migration = _Migration(source, engines, embedder, overwrite, quarantine, progress)
+    try:
+        moved = migration.run(positions)
+    except _OtherSnapshotError:
+        with database.asking(engines.ledger.url):
+            connection.execute("DELETE FROM checkpoints")
+        moved = migration.run({})
     with database.asking(engines.ledger.url):
         connection.execute("DELETE FROM checkpoints")
     engines.index.refresh()
     return moved
 
 
-def _move(
-    stream: Stream,
-    source: Source,
-    connection: database.Connection,
-    position: int,
-    progress: Callable[[str, int, int], None],
-) -> int:
-    table, key = stream.counted
-    total = source.count(table, key, position)
-    moved = 0
-    progress(stream.name, moved, total)
-    for batch in stream.batches(position):
+def _refuse_if_in_use(source: Source, engines: Engines) -> None:
+    """Refuse to write over what the new system has changed.
+
+    Raises:
+        InputError: It has changed something; the message says how much of it would be overwritten.
+    """
+    changes = engines.ledger.ask("changes.sql")
+    if not changes:
+        return
+    places = {table.name: (table.old, table.old_key) for table in TABLES} | {"movies": ("film", "film_id")}
+    since = min(change["since"] for change in changes)
+    changed = ", ".join(f"{change['name']}: {change['rows']:,}" for change in changes)
+    counts = {change["name"]: source.among(*places[change["name"]], change["keys"]) for change in changes}
+    lost = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count) or "none of them yet"
+    error = InputError(
+        f"{database.shown(engines.ledger.url)}: The new system is in use. It has changed rows since "
+        f"{since:%Y-%m-%d %H:%M} UTC ({changed}). A migration would write the state of the old database over those "
+        f"that the old database has, too ({lost})."
+    )
+    error.advice = "To do so all the same, migrate with --overwrite."
+    raise error
+
+
+def _refuse_copies_out_twice(source: Source, engines: Engines) -> None:
+    """Refuse to bring over rentals of copies that the new system has lent to somebody else.
+
+    Raises:
+        InputError: There are such copies.
+    """
+    here = {row["inventory_id"]: row["rental_id"] for row in engines.ledger.ask("copies_out.sql")}
+    twice = {copy: rental for copy, rental in source.copies_out([*here]) if here[copy] != rental}
+    if twice:
+        copy, rental = min(twice.items())
+        raise InputError(
+            f"{database.shown(engines.ledger.url)}: Copies are out in both systems ({len(twice):,}), such as copy "
+            f"{copy} by rental {here[copy]} here and by rental {rental} in the old database. A copy can be out once. "
+            "Take these copies back in one of the two systems, then migrate again."
+        )
+
+
+class _OtherSnapshotError(Exception):
+    """A row of a resumed migration does not fit those that came from an earlier snapshot of the old database."""
+
+
+@dataclass(frozen=True)
+class _Migration:
+    """What all batches of a migration share."""
+
+    source: Source
+    engines: Engines
+    embedder: Embedder
+    overwrite: bool
+    quarantine: Quarantine | None
+    progress: Callable[[str, int, int], None]
+
+    def run(self, positions: Mapping[str, int]) -> dict[str, int]:
+        """Move every stream on from where it is; rows moved, by stream.
+
+        A stream that had come to its end goes on too: the old database may have got rows since, and later streams may
+        refer to them.
+        """
+        moved: dict[str, int] = {}
+        for stream in _streams(self.source, self.engines, self.embedder):
+            try:
+                moved[stream.name] = self._move(stream, positions.get(stream.name, 0), resumed=bool(positions))
+            except TemporaryError as error:
+                error.advice = f"What was moved stays. The same command goes on with this stream: {stream.name}."
+                raise
+            except GroundworkError as error:
+                error.advice = error.advice or (
+                    "What was moved stays. Once this is corrected, the same command goes on with this stream: "
+                    f"{stream.name}."
+                )
+                raise
+        return moved
+
+    def _move(self, stream: Stream, position: int, *, resumed: bool) -> int:
+        connection = self.engines.ledger.connection
+        total = self.source.count(*stream.counted, position)
+        moved = 0
+        self.progress(stream.name, moved, total)
+        for batch in stream.batches(position):
+            with database.asking("The new database"), connection.transaction():
+                self._begin()
+                refused = self._write(stream, batch, Erased.read(connection, self.source), resumed=resumed)
+                if self.quarantine:
+                    self.quarantine.save()
+                position = stream.key(batch[-1])
+                _record(connection, stream.name, self.source, position)
+            moved += len(batch) - refused
+            self.progress(stream.name, moved, total)
         with database.asking("The new database"), connection.transaction():
-            database.lock(connection, exclusive=True)
-            stream.write(batch, Erased.read(connection, source))
-            _record(connection, stream.name, source, stream.key(batch[-1]), done=False)
-        moved += len(batch)
-        position = stream.key(batch[-1])
-        progress(stream.name, moved, total)
-    with database.asking("The new database"), connection.transaction():
+            self._begin()
+            stream.finish()
+            _record(connection, stream.name, self.source, position)
+        return moved
+
+    def _begin(self) -> None:
+        """Let nobody else write until the end of the transaction, and nobody have changed what it writes over."""
+        connection = self.engines.ledger.connection
         database.lock(connection, exclusive=True)
-        stream.finish()
-        _record(connection, stream.name, source, position, done=True)
-    return moved
+        connection.execute("SELECT set_config('movie_rental.migrating', 'on', true)")
+        if not self.overwrite:
+            _refuse_if_in_use(self.source, self.engines)
+
+    def _write(self, stream: Stream, rows: Sequence[Any], erased: Erased, *, resumed: bool) -> int:
+        """Write rows; where an engine refuses them, halve them until it is known which. How many were refused.
+
+        Raises:
+            RefusedRowError: An engine refuses a row, and there is no quarantine.
+        """
+        try:
+            stream.write(rows, erased)
+        except RefusedRowError as error:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                parts = (rows[:half], rows[half:])
+                return sum(self._write(stream, part, erased, resumed=resumed) for part in parts)
+            if resumed and isinstance(error.__cause__, (ForeignKeyViolation, UniqueViolation)):
+                raise _OtherSnapshotError from error
+            if not self.quarantine:
+                error.advice = (
+                    "What was written before stays. Correct the row in the old database and migrate again, or leave "
+                    "rows like it out with --quarantine FILE."
+                )
+                raise
+            table, _ = stream.counted
+            self.quarantine.add(table, stream.key(rows[0]), str(error))
+            self.source.leave_out(table, stream.key(rows[0]))
+            return 1
+        return 0
 
 
-def _record(connection: database.Connection, stream: str, source: Source, position: int, *, done: bool) -> None:
+def _record(connection: database.Connection, stream: str, source: Source, position: int) -> None:
     connection.execute(
-        "INSERT INTO checkpoints VALUES (%s, %s, %s, %s) "
-        "ON CONFLICT (stream) DO UPDATE SET position = excluded.position, done = excluded.done",
-        [stream, database.shown(source.url), position, done],
+        "INSERT INTO checkpoints (stream, source, position) VALUES (%s, %s, %s) "
+        "ON CONFLICT (stream) DO UPDATE SET position = excluded.position",
+        [stream, database.shown(source.url), position],
     )
 
 
@@ -202,6 +313,7 @@ def _streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[S
     def write_films(movies: Sequence[Movie], _: Erased) -> None:
         vectors = embedder.embed([movie.text for movie in movies])
         embedded = [movie.embedded(vector) for movie, vector in zip(movies, vectors, strict=True)]
+        connection.execute("DELETE FROM changed_movies WHERE movie_id = ANY(%s)", [[movie.id for movie in movies]])
         saved = engines.library.save(embedded)
         engines.index.save(saved)
         engines.graph.save_movies(saved)
@@ -210,8 +322,9 @@ def _streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[S
         engines.graph.save_customers([number for number in customers if number not in erased.customers])
 
     def write_rentals(rentals: Sequence[Any], erased: Erased) -> None:
-        nobody = erased.customers | {0}
-        engines.graph.save_rentals([rental for rental in rentals if rental.customer_id not in nobody])
+        nobody, unknown = erased.customers | {0}, source.left_out("film")
+        known = [r for r in rentals if r.customer_id not in nobody and int(r.movie_id) not in unknown]
+        engines.graph.save_rentals(known)
         engines.series.save(rentals)
 
     for table in TABLES:
@@ -258,20 +371,17 @@ def _model(source: Source, connection: database.Connection, embeddings: Embeddin
 
 
 def _write_rows(connection: database.Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows, or correct those that are there; where PostgreSQL refuses them, halve them until it is known which.
+    """Insert rows, or correct those that are there.
 
     Raises:
-        RefusedRowError: It refuses a row.
+        RefusedRowError: PostgreSQL refuses one of them; the message is about the first.
     """
+    if not rows:
+        return
     try:
         with connection.transaction():
             _upsert(connection, table, rows)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        if len(rows) > 1:
-            half = len(rows) // 2
-            _write_rows(connection, table, rows[:half])
-            _write_rows(connection, table, rows[half:])
-            return
         detail = (
             error.diag.message_detail or ""
         )  # others than "Key (...) ..." show the whole row, with what is personal
@@ -286,11 +396,12 @@ def _upsert(connection: database.Connection, table: Table, rows: Sequence[tuple[
     name, moved = sql.Identifier(table.name), sql.Identifier(f"moved_{table.name}")
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     changed = sql.SQL(", ").join(
-        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in table.columns[1:]
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in (*table.columns[1:], "changed_at")
     )
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS").format(moved, name)
     )
+    connection.execute(sql.SQL("DELETE FROM {}").format(moved))
     with connection.cursor() as cursor, cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(moved, columns)) as copy:
         for row in rows:
             copy.write_row(row)

@@ -1,4 +1,8 @@
-"""The old database: a PostgreSQL database of the shape of Pagila or Sakila, read as it is at one moment."""
+"""The old database: a PostgreSQL database of the shape of Pagila or Sakila, read as it is at one moment.
+
+A copy of Sakila for MySQL in PostgreSQL, as pgloader makes it, is read too: its tables may be in a schema of their own,
+booleans may be numbers, and sets may be texts with commas.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,18 @@ from workloads.movie_rental.model import Movie, Rental
 from workloads.rental_company.tables import TABLES as COMPANY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from types import TracebackType
+
+    from workloads.movie_rental.quarantine import Quarantine
 
 _NEEDED = [*COMPANY]
 _FETCHED = 2000  # rows a request to the server
 _FAULTS_SHOWN = 10
+_SCHEMAS = """
+    SELECT table_schema FROM information_schema.tables WHERE table_name = ANY(%s)
+    GROUP BY table_schema HAVING count(*) = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,11 @@ def _table(name: str, source: str, *columns: str) -> Table:
     return Table(name, source, pairs[0][-1], select, tuple(pair[0] for pair in pairs))
 
 
+def _truth(table: str, column: str) -> str:
+    """A column that is true, 1, or not there: in Pagila a boolean, in Sakila for MySQL a number, if it is there."""
+    return f"coalesce(to_jsonb({table})->>'{column}', '1') IN ('1', 'true')"
+
+
 TABLES = (
     _table("countries", "country", "country_id", "name = country"),
     _table("cities", "city", "city_id", "name = city", "country_id"),
@@ -64,13 +79,14 @@ TABLES = (
     ),
     _table("stores", "store", "store_id", "address_id"),
     _table(
-        *("staff", "staff", "staff_id", "first_name", "last_name", "email", "username", "active", "store_id"),
-        "address_id",
+        *("staff", "staff", "staff_id", "first_name", "last_name", "email", "username"),
+        *(f"active = {_truth('staff', 'active')}", "store_id", "address_id"),
     ),
     _table("managers", "store", "store_id", "staff_id = manager_staff_id"),
     _table(
         *("customers", "customer", "customer_id", "store_id", "first_name", "last_name", "email", "address_id"),
-        *("active = (activebool AND coalesce(active, 1) = 1)", "created = create_date::date"),
+        *(f"active = {_truth('customer', 'activebool')} AND {_truth('customer', 'active')}",),
+        *("created = create_date::date",),
     ),
     _table("inventory", "inventory", "inventory_id", "film_id", "store_id"),
     _table(
@@ -99,14 +115,15 @@ class Source:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = database.connect(url)
+        self._left_out: dict[str, set[int]] = {table: set() for table in _NEEDED}
 
     def __enter__(self) -> Self:
         with database.asking(self.url):
             self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            found = self._connection.execute(
-                "SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NULL", [_NEEDED]
-            )
-            missing = [name for (name,) in found]
+            missing = self._missing()
+            if missing and len(schemas := self._connection.execute(_SCHEMAS, [_NEEDED, len(_NEEDED)]).fetchall()) == 1:
+                self._connection.execute("SELECT set_config('search_path', quote_ident(%s), true)", schemas[0])
+                missing = self._missing()
         if missing:
             self._connection.close()
             raise InputError(
@@ -120,23 +137,45 @@ class Source:
     ) -> None:
         self._connection.close()
 
-    def check(self) -> None:
+    def _missing(self) -> list[str]:
+        """The tables that are not there."""
+        rows = self._connection.execute("SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NULL", [_NEEDED])
+        return [name for (name,) in rows]
+
+    def check(self, quarantine: Quarantine | None = None) -> None:
         """Look for rows that no engine can take, such as films without a title, and times that are no moment.
 
+        Args:
+            quarantine: Where they go; from then on they are left out of all that is read.
+
         Raises:
-            RefusedRowError: There are some; the message says how many, which, and why.
+            RefusedRowError: There are some, and there is no quarantine; the message says how many, which, and why.
         """
         with database.asking(self.url):
-            limit = {"limit": _FAULTS_SHOWN}
+            limit = {"limit": None if quarantine else _FAULTS_SHOWN}
             faults = self._connection.execute(queries.load("source_faults.sql").text, limit).fetchall()
-        if faults:
+        if quarantine:
+            for what, number, reason, _ in faults:
+                quarantine.add(what, number, f"{what.capitalize()} {number}: {reason}")
+                self.leave_out(what, number)
+            quarantine.save()
+        elif faults:
             count = faults[0][3]
             listed = "; ".join(f"{what} {number}: {reason}" for what, number, reason, _ in faults)
             more = f"; and {count - len(faults):,} more" if count > len(faults) else ""
             raise RefusedRowError(
                 f"{database.shown(self.url)}: There are rows that cannot be migrated ({count:,}): {listed}{more}. "
-                "Nothing was written. Correct these rows in the old database, then migrate again."
+                "Nothing was written. Correct these rows in the old database and migrate again, or leave them out with "
+                "--quarantine FILE."
             )
+
+    def leave_out(self, table: str, row: int) -> None:
+        """Read no more a row of one of the old tables, by its key."""
+        self._left_out[table].add(row)
+
+    def left_out(self, table: str) -> Collection[int]:
+        """The rows of one of the old tables that are not read, by key."""
+        return self._left_out[table]
 
     def count(self, table: str, key: str, after: int = 0) -> int:
         """How many rows one of its tables has above a key."""
@@ -144,6 +183,20 @@ class Source:
         with database.asking(self.url):
             [(rows,)] = self._connection.execute(counted, [after])
         return int(rows)
+
+    def among(self, table: str, key: str, keys: Sequence[int]) -> int:
+        """How many of some keys one of its tables has."""
+        counted = sql.SQL("SELECT count(*) FROM {} WHERE {} = ANY(%s)").format(
+            sql.Identifier(table), sql.Identifier(key)
+        )
+        with database.asking(self.url):
+            [(rows,)] = self._connection.execute(counted, [keys])
+        return int(rows)
+
+    def copies_out(self, copies: Sequence[int]) -> list[tuple[int, int]]:
+        """Those of some copies that are out, each with its rental."""
+        with database.asking(self.url):
+            return self._connection.execute(queries.load("source_copies_out.sql").text, {"copies": copies}).fetchall()
 
     def inhabited(self, addresses: Collection[int], without: Collection[int]) -> frozenset[int]:
         """Those of some addresses that belong to anybody but these customers."""
@@ -161,7 +214,8 @@ class Source:
 
     def table(self, table: Table, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """Rows of a table with a key above one, by key, in batches."""
-        statement = table.select.format(where=f"WHERE {table.key} > %(after)s") + f" ORDER BY {table.key}"
+        restriction = f"WHERE {table.key} > %(after)s AND {table.key} <> ALL(%(without_{table.old})s)"
+        statement = table.select.format(where=restriction) + f" ORDER BY {table.key}"
         yield from self._batches(table.name, statement, after, size)
 
     def films(self, after: int = 0, size: int = 500) -> Iterator[list[Movie]]:
@@ -179,7 +233,10 @@ class Source:
 
     def customers(self, after: int = 0, size: int = 2000) -> Iterator[list[int]]:
         """Numbers of customers above one, in order, in batches."""
-        statement = "SELECT customer_id FROM customer WHERE customer_id > %(after)s ORDER BY customer_id"
+        statement = (
+            "SELECT customer_id FROM customer WHERE customer_id > %(after)s "
+            "AND customer_id <> ALL(%(without_customer)s) ORDER BY customer_id"
+        )
         for batch in self._batches("customers", statement, after, size):
             yield [number for (number,) in batch]
 
@@ -187,7 +244,8 @@ class Source:
         """Through a cursor on the server, so that memory does not grow with the answer."""
         with database.asking(self.url), self._connection.cursor(f"read_{name}") as cursor:
             cursor.itersize = _FETCHED
-            cursor.execute(statement.encode(), {"after": after})
+            without = {f"without_{table}": [*rows] for table, rows in self._left_out.items()}
+            cursor.execute(statement.encode(), {"after": after, **without})
             while batch := list(islice(cursor, size)):
                 yield batch
 

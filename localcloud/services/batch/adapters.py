@@ -15,5 +15,5 @@ def compute_environment(values: Properties) -> Properties:
     try:
         role = iam.create_service_linked_role(AWSServiceName="batch.amazonaws.com")["Role"]
     except iam.exceptions.ClientError:
-        role = iam.get_role(RoleName="AWSServiceRoleForbatch")["Role"]
+        role = iam.get_role(RoleName="AWSServiceRoleForBatch")["Role"]
     return {**values, "serviceRole": role["Arn"]}

@@ -23,5 +23,5 @@ def _open(original: Any, self: Any) -> Any:
     return original(self)
 
 
-for _name in ("describe_endpoints", "create_database"):
+for _name in ("describe_endpoints", "create_database", "describe_database", "list_databases"):
     instead(TimestreamWriteResponse, _name)(_open)

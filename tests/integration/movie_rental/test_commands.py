@@ -76,7 +76,7 @@ def migrated(stack: str, run: Run) -> Run:
     loaded = run("load-source", "--into", "postgresql:///legacy", "--scale", "0.02", "--replace")
     assert loaded[0] == 0, loaded
     assert "20 films, 16 customers" in loaded[1]
-    done = run("migrate", "--source", "postgresql:///legacy")
+    done = run("migrate", "--source", "postgresql:///legacy", "--overwrite")
     assert done[0] == 0, done
     assert "20 movies" in done[1]
     return run
@@ -165,7 +165,7 @@ def test_documents_say_what_the_page_promises(migrated: Run, tmp_path: Path) -> 
 
     source = ("--source", "postgresql:///legacy")
     loaded = ask("load-source", "--into", source[1], "--scale", "0.02", "--replace")
-    assert loaded["rows"]["film"] == ask("migrate", *source)["rows"]["movies"] == 20
+    assert loaded["rows"]["film"] == ask("migrate", *source, "--overwrite")["rows"]["movies"] == 20
     code, out, _ = migrated("verify", *source, "--json")  # what other tests rented may be different
     compared = document(out, "movie-rental verify")
     assert compared["equal"] == all(row["equal"] for row in compared["comparisons"]) == (code == 0)

@@ -313,6 +313,7 @@ def test_a_one_off_instance_trains_is_followed_and_priced_and_ends_itself(
     ("arguments", "message"),
     [
         (("submit", "digit-knitter"), "There is no workload digit-knitter"),
+        (("submit", "delivery-time"), "Job delivery-time-train: There are no data in s3://"),
         (("submit", "delivery-time", "--queue", "gpu"), "Workload delivery-time: It does not run on a GPU"),
         (("submit", "player-position", "--nodes", "2"), "Workload player-position: It does not run on 2 nodes"),
         (("submit", "digit-gan", "--workers", "2"), "Only --task tune shares work"),

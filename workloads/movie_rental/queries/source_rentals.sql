@@ -7,8 +7,11 @@ JOIN film f ON f.film_id = i.film_id
 LEFT JOIN (
     SELECT fc.film_id, (array_agg(c.name ORDER BY c.category_id))[1] AS category
     FROM film_category fc JOIN category c ON c.category_id = fc.category_id
+    WHERE c.category_id <> ALL(%(without_category)s)
     GROUP BY fc.film_id
 ) c ON c.film_id = f.film_id
-LEFT JOIN (SELECT rental_id, sum(amount) AS amount FROM payment GROUP BY rental_id) p ON p.rental_id = r.rental_id
-WHERE r.rental_id > %(after)s
+LEFT JOIN (
+    SELECT rental_id, sum(amount) AS amount FROM payment WHERE payment_id <> ALL(%(without_payment)s) GROUP BY rental_id
+) p ON p.rental_id = r.rental_id
+WHERE r.rental_id > %(after)s AND r.rental_id <> ALL(%(without_rental)s)
 ORDER BY r.rental_id
