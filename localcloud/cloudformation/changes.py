@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.cloudformation.models import Stack
 
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import schemas, templates
 from localcloud.cloudformation.deployment import Deployment, Resource, is_same, live, log, must_replace
 from localcloud.cloudformation.references import KNOWN_AFTER_APPLY
@@ -28,16 +29,17 @@ class New:
         return KNOWN_AFTER_APPLY
 
 
-def changes(stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """The changes of a change set, as DescribeChangeSet gives them with the values of properties.
 
     Args:
+        cloud: The stack's cloud.
         stack: The stack as it is.
         template: The new template.
         parameters: The new values of its parameters.
     """
-    deployment = Deployment(stack, template, parameters)
-    before, described = live(stack).resources, []
+    deployment = Deployment(cloud, stack, template, parameters)
+    before, described = live(cloud, stack).resources, []
     order = [name for name in templates.order(template["Resources"]) if deployment.is_wanted(name)]
     for name in order:
         current = before.get(name)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from moto.core.common_models import CloudFormationModel
 
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 
 PREFIX, KIND = "Custom::", "AWS::CloudFormation::CustomResource"
 #: How long a response may come after its function has returned, in seconds, unless ServiceTimeout says otherwise. AWS
@@ -24,6 +24,8 @@ URL_SECONDS = 7_200
 
 class CustomResource(CloudFormationModel):
     """What a function has made."""
+
+    cloud: Cloud
 
     def __init__(self, about: dict[str, str], properties: dict[str, Any], response: dict[str, Any]) -> None:
         self.about, self.properties = about, properties
@@ -55,7 +57,7 @@ class CustomResource(CloudFormationModel):
             "ResourceType": context["ResourceType"],
         }
         properties = _texts(body["Properties"])
-        return cls(about, properties, _call({"RequestType": "Create", **about}, properties))
+        return cls(about, properties, _call(cls.cloud, {"RequestType": "Create", **about}, properties))
 
     @classmethod
     def update_from_cloudformation_json(
@@ -69,7 +71,7 @@ class CustomResource(CloudFormationModel):
             "PhysicalResourceId": original.physical_resource_id,
             "OldResourceProperties": original.properties,
         }
-        updated = cls(original.about, properties, _call(request, properties))
+        updated = cls(original.about, properties, _call(cls.cloud, request, properties))
         if updated.physical_resource_id != original.physical_resource_id:
             original.delete()
         return updated
@@ -77,7 +79,7 @@ class CustomResource(CloudFormationModel):
     def delete(self, _account: str = "", _region: str = "") -> None:
         """Let the function delete it."""
         request = {"RequestType": "Delete", **self.about, "PhysicalResourceId": self.physical_resource_id}
-        _call(request, self.properties)
+        _call(self.cloud, request, self.properties)
 
     def get_cfn_attribute(self, name: str) -> Any:
         """What the function gave as data.
@@ -99,7 +101,7 @@ def _texts(node: Any) -> Any:
     return str(node).lower() if isinstance(node, bool) else str(node)
 
 
-def _call(request: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def _call(cloud: Cloud, request: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
     """Call the function, and wait for its response in a bucket that is there meanwhile.
 
     Raises:
@@ -108,7 +110,7 @@ def _call(request: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]
     token = properties.get("ServiceToken", "")
     if ":lambda:" not in token:
         raise ValueError(f"the local cloud calls only functions for custom resources, not {token or 'nothing'}")
-    s3, bucket, key = client("s3"), f"cloudformation-custom-resource-response-{uuid4().hex[:12]}", "response"
+    s3, bucket, key = cloud.client("s3"), f"cloudformation-custom-resource-response-{uuid4().hex[:12]}", "response"
     s3.create_bucket(Bucket=bucket)
     try:
         url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=URL_SECONDS)
@@ -119,7 +121,7 @@ def _call(request: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]
             "ServiceToken": token,
             "ResourceProperties": properties,
         }
-        invoked = client("lambda").invoke(FunctionName=token, Payload=json.dumps(event))
+        invoked = cloud.client("lambda").invoke(FunctionName=token, Payload=json.dumps(event))
         payload = invoked["Payload"].read().decode()
         if "FunctionError" in invoked:
             raise ValueError(f"the function {token} failed: {payload}")
@@ -144,3 +146,8 @@ def _wait(s3: Any, bucket: str, key: str, seconds: float) -> dict[str, Any] | No
         if time.monotonic() >= end:
             return None
         time.sleep(0.1)
+
+
+def install(cloud: Cloud) -> None:
+    """Give custom resources the cloud whose functions they call."""
+    CustomResource.cloud = cloud

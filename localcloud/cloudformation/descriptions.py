@@ -4,6 +4,7 @@ moto gaps: stacks do not say which change set made them, when they were updated 
 neither what they modify nor what they replace; GetTemplateSummary and ValidateTemplate know no capabilities.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
@@ -12,8 +13,9 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import changes, templates
-from localcloud.hooks import after, instead
+from localcloud.hooks import add, after, replace, wrap
 
 IAM, NAMED_IAM = "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"
 #: The types that need a capability, with the property that names them, if they have names.
@@ -35,9 +37,22 @@ class InsufficientCapabilitiesError(CloudFormationError):
     code = "InsufficientCapabilitiesException"
 
 
+@dataclass
+class ChangeSetState:
+    """What moto does not know of a change set.
+
+    Attributes:
+        capabilities: What the request acknowledges.
+        changes: What executing it would do, with the values of properties.
+    """
+
+    capabilities: list[str] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+
 @after(Stack, "__init__")
 def _created(_: None, stack: Stack, *_args: Any, **_kwargs: Any) -> None:
-    stack.__dict__.update(
+    vars(stack).update(  # moto answers with them
         capabilities=None,
         change_set_id=None,
         deletion_time=None,
@@ -47,13 +62,12 @@ def _created(_: None, stack: Stack, *_args: Any, **_kwargs: Any) -> None:
     )
 
 
-def changed(stack: Stack, change_set: ChangeSet | None = None) -> None:
+def changed(cloud: Cloud, stack: Stack, change_set: ChangeSet | None = None) -> None:
     """Remember that a stack is changed now, and by which change set."""
-    stack.__dict__["last_updated_time"] = utcnow()
+    vars(stack)["last_updated_time"] = utcnow()
     if change_set:
-        stack.__dict__.update(
-            change_set_id=change_set.change_set_id, capabilities=change_set.__dict__["capabilities"] or None
-        )
+        given = cloud.state(ChangeSetState, change_set).capabilities
+        vars(stack).update(change_set_id=change_set.change_set_id, capabilities=given or None)
 
 
 def capabilities(template: dict[str, Any]) -> list[str]:
@@ -76,20 +90,20 @@ def acknowledged(self: CloudFormationResponse, template: dict[str, Any]) -> list
     return given
 
 
-@instead(CloudFormationResponse, "create_stack")
-def _create_stack(original: Any, self: CloudFormationResponse) -> ActionResult:
+@wrap(CloudFormationResponse, "create_stack")
+def _create_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> ActionResult:
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
-    given = acknowledged(self, templates.parse(body or templates.read(url))) if body or url else []
+    given = acknowledged(self, templates.parse(body or templates.read(cloud, url))) if body or url else []
     result: ActionResult = original(self)
     _described(self).__dict__["capabilities"] = given or None
     return result
 
 
-@instead(CloudFormationResponse, "update_stack")
-def _update_stack(original: Any, self: CloudFormationResponse) -> ActionResult:
+@wrap(CloudFormationResponse, "update_stack")
+def _update_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> ActionResult:
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
     stack = _described(self)
-    given = acknowledged(self, templates.parse(body or (templates.read(url) if url else str(stack.template))))
+    given = acknowledged(self, templates.parse(body or (templates.read(cloud, url) if url else str(stack.template))))
     result: ActionResult = original(self)
     stack.__dict__["capabilities"] = given or None
     return result
@@ -100,15 +114,15 @@ def _described(self: CloudFormationResponse) -> Stack:
     return stack
 
 
-def change_set(described: ChangeSet, *, values: bool) -> ActionResult:
+def change_set(cloud: Cloud, described: ChangeSet, *, values: bool) -> ActionResult:
     """A change set as DescribeChangeSet gives it.
 
     Args:
+        cloud: The change set's cloud.
         described: The change set.
         values: Whether the values of properties are asked for.
     """
-    every: list[dict[str, Any]] = described.__dict__["described_changes"]
-    given = described.__dict__["capabilities"]
+    state = cloud.state(ChangeSetState, described)
     declared = described.template_dict.get("Parameters") or {}
     parameters = [
         {"ParameterKey": key, "ParameterValue": "****" if _is_secret(declared.get(key, {})) else value}
@@ -128,28 +142,30 @@ def change_set(described: ChangeSet, *, values: bool) -> ActionResult:
             "StatusReason": described.status_reason,
             "NotificationARNs": described.notification_arns or [],
             "RollbackConfiguration": {},
-            "Capabilities": given,
+            "Capabilities": state.capabilities,
             "IncludeNestedStacks": False,
-            "Changes": every if values else changes.without_values(every),
+            "Changes": state.changes if values else changes.without_values(state.changes),
             "Parameters": parameters or None,
             "Tags": tags or None,
         }
     )
 
 
-for _member in ("Changes", "Parameters"):  # moto's way from its change sets to AWS's
-    CloudFormationResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop(f"DescribeChangeSetOutput.{_member}")
+def install(_cloud: Cloud) -> None:
+    """Let responses describe changes and parameters as `change_set` gives them, without moto's way to AWS's form."""
+    for member in ("Changes", "Parameters"):
+        CloudFormationResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop(f"DescribeChangeSetOutput.{member}")
 
 
-@instead(CloudFormationResponse, "get_template_summary")
-def _get_template_summary(_: Any, self: CloudFormationResponse) -> ActionResult:
+@replace(CloudFormationResponse, "get_template_summary")
+def _get_template_summary(cloud: Cloud, self: CloudFormationResponse) -> ActionResult:
     if name := self._get_param("StackName"):
         stack = self.cloudformation_backend.get_stack(name)
         if stack.status == "REVIEW_IN_PROGRESS":
             raise ValidationError(message="GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks.")
         text = str(stack.template)
     else:
-        text = _given_template(self)
+        text = _given_template(cloud, self)
     template = templates.parse(text)
     needed = capabilities(template)
     identities = sorted({body["Type"] for body in template["Resources"].values() if body["Type"] in IDENTITIES})
@@ -193,9 +209,9 @@ def _parameter(name: str, declared: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
-@instead(CloudFormationResponse, "validate_template")
-def _validate_template(_: Any, self: CloudFormationResponse) -> ActionResult:
-    template = templates.parse(_given_template(self))
+@replace(CloudFormationResponse, "validate_template")
+def _validate_template(cloud: Cloud, self: CloudFormationResponse) -> ActionResult:
+    template = templates.parse(_given_template(cloud, self))
     needed = capabilities(template)
     identities = sorted({body["Type"] for body in template["Resources"].values() if body["Type"] in IDENTITIES})
     parameters = [
@@ -217,27 +233,23 @@ def _validate_template(_: Any, self: CloudFormationResponse) -> ActionResult:
     )
 
 
-def _given_template(self: CloudFormationResponse) -> str:
+def _given_template(cloud: Cloud, self: CloudFormationResponse) -> str:
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
     if not body and not url:
         raise ValidationError(message="Either Template URL or Template Body must be specified.")
-    return str(body or templates.read(url))
+    return str(body or templates.read(cloud, url))
 
 
 def _text(metadata: Any) -> str | None:
     return None if metadata is None else str(metadata)
 
 
-def update_termination_protection(self: CloudFormationResponse) -> ActionResult:
+@add(CloudFormationResponse, "update_termination_protection")
+def _update_termination_protection(self: CloudFormationResponse) -> ActionResult:
     """Answer UpdateTerminationProtection."""
     stack = _described(self)
     stack.enable_termination_protection = bool(self._get_param("EnableTerminationProtection"))
     return ActionResult({"StackId": stack.stack_id})
-
-
-CloudFormationResponse.update_termination_protection = (  # type: ignore[attr-defined]  # found by its name
-    update_termination_protection
-)
 
 
 def check_protection(stack: Stack) -> None:
@@ -251,6 +263,6 @@ def check_protection(stack: Stack) -> None:
         raise ValidationError(message=message)
 
 
-@instead(CloudFormationBackend, "set_stack_policy")
-def _set_stack_policy(_: Any, _self: CloudFormationBackend, stack_name: str, policy_body: str) -> None:  # noqa: ARG001
+@replace(CloudFormationBackend, "set_stack_policy")
+def _set_stack_policy(_self: CloudFormationBackend, stack_name: str, policy_body: str) -> None:  # noqa: ARG001
     raise ValidationError(message=f"Stack {stack_name}: stack policies are not supported by the local cloud")

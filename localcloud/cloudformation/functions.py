@@ -12,12 +12,12 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import ResourceMap
 
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 Resolve = Callable[[Any], Any]
 
 
-@instead(parsing, "clean_json")
+@wrap(parsing, "clean_json")
 def _clean_json(original: Any, node: Any, resources: ResourceMap) -> Any:
     if isinstance(node, dict) and len(node) == 1:
         ((name, argument),) = node.items()

@@ -15,7 +15,7 @@ import yaml
 from botocore.exceptions import ParamValidationError
 from moto.cloudformation.exceptions import ValidationError
 
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import loops
 
 PLACEHOLDER = re.compile(r"\$\{([^!}][^}]*)\}")
@@ -88,7 +88,7 @@ def transforms(template: dict[str, Any]) -> list[str]:
     return [str(name["Name"]) if isinstance(name, dict) and "Name" in name else str(name) for name in names]
 
 
-def read(url: str) -> str:
+def read(cloud: Cloud, url: str) -> str:
     """The template that an S3 URL gives, with the bucket in its path or in its host name.
 
     Raises:
@@ -100,7 +100,7 @@ def read(url: str) -> str:
         bucket = virtual["bucket"]
     else:
         bucket, _, key = key.partition("/")
-    s3 = client("s3")
+    s3 = cloud.client("s3")
     try:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (s3.exceptions.ClientError, ParamValidationError) as error:

@@ -12,7 +12,8 @@ from typing import Any
 from moto.awslambda.exceptions import ValidationException
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 
-from localcloud.hooks import instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import replace, wrap
 from localcloud.services.events.behaviour import deliver
 
 Json = dict[str, Any]
@@ -32,10 +33,13 @@ def retries(fn: LambdaFunction) -> int:
     return int(configuration(fn).get("MaximumRetryAttempts", RETRIES))
 
 
-def send(fn: LambdaFunction, request: str, event: Any, result: str, *, failed: bool, attempts: int) -> None:
+def send(
+    cloud: Cloud, fn: LambdaFunction, request: str, event: Any, result: str, *, failed: bool, attempts: int
+) -> None:
     """Send the result of an asynchronous event to the function's destination, if it has one.
 
     Args:
+        cloud: The function's cloud.
         fn: The function.
         request: The id of the request.
         event: What it was called with.
@@ -64,10 +68,10 @@ def send(fn: LambdaFunction, request: str, event: Any, result: str, *, failed: b
         },
         "responsePayload": json.loads(result or "null"),
     }
-    deliver(destination, json.dumps(record))
+    deliver(cloud, destination, json.dumps(record))
 
 
-@instead(LambdaBackend, "put_function_event_invoke_config")
+@wrap(LambdaBackend, "put_function_event_invoke_config")
 def _put(original: Any, self: LambdaBackend, function_name: str, config: Json) -> Any:
     for kind, place in (config.get("DestinationConfig") or {}).items():
         _check(kind, place.get("Destination") or "")
@@ -75,8 +79,8 @@ def _put(original: Any, self: LambdaBackend, function_name: str, config: Json) -
     return original(self, function_name, config)
 
 
-@instead(LambdaBackend, "update_function_event_invoke_config")
-def _update(_: Any, self: LambdaBackend, function_name: str, config: Json) -> Any:
+@replace(LambdaBackend, "update_function_event_invoke_config")
+def _update(self: LambdaBackend, function_name: str, config: Json) -> Any:
     before = configuration(self.get_function(function_name))
     return self.put_function_event_invoke_config(function_name, {**before, **config})
 
