@@ -141,12 +141,15 @@ def migrate(
         positions: dict[str, int] = dict(connection.execute("SELECT stream, position FROM checkpoints").fetchall())
         embedder = _model(source, connection, embeddings, resuming=bool(positions))
     if quarantine and positions:
-        quarantine.resume(source)
+        for table, row in quarantine.resume():
+            source.leave_out(table, row)
     engines.index.create(embedder.dimension)
     migration = _Migration(source, engines, embedder, overwrite, quarantine, progress)
     try:
         moved = migration.run(positions)
-    except _OtherSnapshotError:
+    except RefusedRowError as error:
+        if not (positions and _of_another_snapshot(error)):
+            raise
         with database.asking(engines.ledger.url):
             connection.execute("DELETE FROM checkpoints")
         moved = migration.run({})
@@ -196,8 +199,9 @@ def _refuse_copies_out_twice(source: Source, engines: Engines) -> None:
         )
 
 
-class _OtherSnapshotError(Exception):
-    """A row of a resumed migration does not fit those that came from an earlier snapshot of the old database."""
+def _of_another_snapshot(error: RefusedRowError) -> bool:
+    """Whether a row does not fit the others, as where those came from an earlier snapshot of the old database."""
+    return isinstance(error.__cause__, (ForeignKeyViolation, UniqueViolation))
 
 
 @dataclass(frozen=True)
@@ -274,9 +278,7 @@ class _Migration:
                 half = len(rows) // 2
                 parts = (rows[:half], rows[half:])
                 return sum(self._write(stream, part, erased, resumed=resumed) for part in parts)
-            if resumed and isinstance(error.__cause__, (ForeignKeyViolation, UniqueViolation)):
-                raise _OtherSnapshotError from error
-            if not self.quarantine:
+            if not self.quarantine or (resumed and _of_another_snapshot(error)):
                 error.advice = (
                     "What was written before stays. Correct the row in the old database and migrate again, or leave "
                     "rows like it out with --quarantine FILE."
