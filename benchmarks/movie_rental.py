@@ -32,6 +32,8 @@ import boto3
 import psutil
 from measurement import circumstances, record, recorded
 
+from contract import timeseries as line_protocol
+from contract.rentals import category_dimension, cents, point_time
 from localcloud import LocalCloud
 from localcloud.cloud import processes
 from localcloud.engines import postgresql
@@ -40,7 +42,7 @@ from localcloud.services.opensearch import behaviour as opensearch
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
-from workloads.movie_rental.events import category_dimension, cents, point_time, text_of
+from workloads.movie_rental.events import text_of
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.library import DynamoLibrary
@@ -55,7 +57,6 @@ from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.movie_rental.verify import verify
 from workloads.rental_company import open_company
 from workloads.rental_company.generated import GeneratedCompany
-from workloads.timeseries import line_protocol
 from workloads.timeseries.influxdb import InfluxDB
 
 if TYPE_CHECKING:

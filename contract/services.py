@@ -54,8 +54,13 @@ def passes(status: int = 0, code: str = "") -> bool:
         status: The HTTP status; 0 if there is none.
         code: The code of AWS; empty if there is none.
     """
+    return status_passes(status) or code in _PASSING
+
+
+def status_passes(status: int) -> bool:
+    """Return whether an HTTP status tells of a failure that passes by itself."""
     fails = status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED
-    return fails or status in {_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS} or code in _PASSING
+    return fails or status in {_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS}
 
 
 def answered(place: object, service: str, *, status: int, code: str, message: str) -> GroundworkError:

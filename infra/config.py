@@ -113,5 +113,6 @@ def _explain(model: type[BaseModel], detail: Any) -> str:
         return f"Setting {name}: {phrase(message)}."
     extra = field.json_schema_extra
     hint = extra.get("hint") if isinstance(extra, dict) else ""
-    allowed = f"it must be {hint}" if hint else phrase(message)
+    reasons = [phrase(message)] if detail["type"] == "value_error" or not hint else []
+    allowed = "; ".join([*reasons, *([f"it must be {hint}"] if hint else [])])
     return f"Setting {name}: {detail['input']!r} is not allowed: {allowed}. {field.description}"

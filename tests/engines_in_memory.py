@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from contract.errors import InputError, UnavailableError
-from workloads.movie_rental.events import NOBODY, Event, category_dimension, cents, point_time, text_of
+from contract.rentals import NOBODY, category_dimension, cents, point_time
+from workloads.movie_rental.events import Event, text_of
 from workloads.movie_rental.model import Answer, Customer, Hit, Recommendation
 from workloads.movie_rental.tastes import Tastes
 

@@ -38,6 +38,7 @@ DecimalSign = Literal[".", ",", ""]
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 LONGEST_LINE = 1 << 20  # bytes
 SAMPLE_LINES = 1000
+_LINES_THAT_DECIDE = 20  # which of two separators splits them as it splits the header
 
 _SPREADSHEET_ERROR = re.compile(r"#(N/A|DIV/0!|REF!|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!)", re.IGNORECASE)
 _EXCEL = re.compile(r"sep=(.)", re.IGNORECASE)  # Excel's own first line
@@ -218,10 +219,13 @@ class Layout:
         headers = {separator: {*cls(separator).header(first)} for separator in SEPARATORS}
         known = {column.casefold() for column in wanted}
         matches = {mark: len({column.casefold() for column in names} & known) for mark, names in headers.items()}
-        if not any(matches.values()):  # no column has a known name: the message will say which there are
-            matches = {mark: len(names) for mark, names in headers.items()}
-        best = [mark for mark, count in matches.items() if count == max(matches.values())]
-        if len(best) > 1 and matches[best[0]] > 1:
+        most = max(matches.values())  # nothing, where no column has a known name
+        best = [mark for mark, names in headers.items() if matches[mark] == most and len(names) > 1] or [","]
+        if len(best) > 1:
+            rows = [line for line in islice(lines, _LINES_THAT_DECIDE) if line.strip()]
+            widths = {mark: {len(cls(mark).header(line)) for line in [first, *rows]} for mark in best}
+            best = [mark for mark in best if rows and len(widths[mark]) == 1] or best
+        if len(best) > 1:
             marks = " or ".join(SEPARATORS[mark] for mark in best)
             raise InputError(
                 f"{name}: The columns may be separated by {marks}. Write a line such as sep={best[0]} above the "

@@ -1,6 +1,7 @@
 """All checks, in the order in which they are shown: importing a module registers its checks."""
 
-from groundwork.preflight import (  # noqa: F401 (importing registers the checks)
+from groundwork.preflight import (
+    checks,
     compute,
     databases,
     environment,
@@ -11,6 +12,8 @@ from groundwork.preflight import (  # noqa: F401 (importing registers the checks
     references,
     roles,
 )
-from groundwork.preflight.checks import CHECKS
 
-__all__ = ["CHECKS"]
+_ORDER = [
+    module.__name__ for module in (environment, quotas, network, compute, databases, roles, names, references, mail)
+]
+CHECKS = sorted(checks.CHECKS, key=lambda check: _ORDER.index(check.look.__module__))

@@ -35,7 +35,7 @@ def _value(default: object) -> str:
 
 
 def _allowed(schema: dict[str, object]) -> str:
-    if schema["hint"]:
+    if schema.get("hint"):
         return str(schema["hint"])
     if isinstance(values := schema.get("enum"), list):
         return ", ".join(f"`{value}`" for value in values)

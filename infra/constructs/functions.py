@@ -1,34 +1,14 @@
 """Python functions of one file each, inline in the template: no bundle, no bucket, the same in CDK and console."""
 
-import ast
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, aws_ec2, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
-from infra import PROJECT
+from infra.constructs.inline import source
 from infra.constructs.logs import log_group
 from infra.guardrails import acknowledge
-
-FOLDER = PROJECT / "lambda"
-
-
-def source(folder: str) -> str:
-    """Return the code of `lambda/<folder>/index.py` as one text that needs only Python and boto3.
-
-    What it imports from a module of `contract` is that module's text, in the place of the import.
-    """
-    text = (FOLDER / folder / "index.py").read_text(encoding="utf-8")
-    return re.sub(r"^from (contract\.\w+) import .*\n", lambda found: _body(found[1]), text, flags=re.MULTILINE)
-
-
-def _body(module: str) -> str:
-    """The text of a module behind its docstring."""
-    text = (PROJECT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
-    docstring = ast.parse(text).body[0]
-    return "\n".join(text.splitlines()[docstring.end_lineno :]).strip() + "\n"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from aws_cdk import (
 )
 from constructs import Construct, IDependable
 
+from contract.timeseries import INFLUXDB_PORT
 from infra.constructs.bucket import private_bucket, rule
 from infra.constructs.secrets import login
 from infra.constructs.security_groups import let_reach, security_group
 from infra.guardrails import acknowledge
 from infra.parameters import text
 
-PORT = 8086
 #: Where Timestream for LiveAnalytics is offered (AWS General Reference, "Timestream endpoints and quotas").
 LIVEANALYTICS_REGIONS = [
     "us-east-1",
@@ -130,7 +130,7 @@ class InfluxDB:
             db_storage_type="InfluxIOIncludedT1",
             deployment_type="SINGLE_AZ",
             publicly_accessible=False,
-            port=PORT,
+            port=INFLUXDB_PORT,
             organization="groundwork",
             bucket=bucket,
             username=self.secret.secret_value_from_json("username").unsafe_unwrap(),
@@ -153,7 +153,7 @@ class InfluxDB:
         group = security_group(
             self._scope, "Clients", self._place.vpc, "Reaches InfluxDB, and HTTPS.", https_out="HTTPS to AWS"
         )
-        let_reach(self._scope, "Server", source=group, target=self.server, port=PORT, what="InfluxDB")
+        let_reach(self._scope, "Server", source=group, target=self.server, port=INFLUXDB_PORT, what="InfluxDB")
         return group
 
 

@@ -14,6 +14,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from contract.dead_letters import EXPIRY, PARTITION_KEY, SORT_KEY
 from infra.constructs.relational_database import Engine, RelationalDatabase
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
@@ -65,10 +66,10 @@ def dead_letter_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.T
     table = aws_dynamodb.Table(
         scope,
         "DeadLetters",
-        partition_key=key(name="Source", type=aws_dynamodb.AttributeType.STRING),
-        sort_key=key(name="Id", type=aws_dynamodb.AttributeType.STRING),
+        partition_key=key(name=PARTITION_KEY, type=aws_dynamodb.AttributeType.STRING),
+        sort_key=key(name=SORT_KEY, type=aws_dynamodb.AttributeType.STRING),
         billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
-        time_to_live_attribute="ExpiresAt",
+        time_to_live_attribute=EXPIRY,
         point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),

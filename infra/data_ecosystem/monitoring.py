@@ -4,6 +4,7 @@ from typing import Any
 
 from aws_cdk import Aws, Stack, aws_batch, aws_cloudwatch, aws_logs
 
+from contract.dead_letters import DEAD_LETTER
 from infra.constructs.alerts import AlertTopic, alarm
 from infra.constructs.jobs import failed_jobs, tell
 from infra.constructs.queue import failures_alarm
@@ -32,7 +33,7 @@ class Monitoring:
                 self._topic.stack,
                 f"{function.node.id}DeadLetters",
                 log_group=function.logs,
-                filter_pattern=aws_logs.FilterPattern.literal('{ $.event = "dead-letter" }'),
+                filter_pattern=aws_logs.FilterPattern.literal(f'{{ $.event = "{DEAD_LETTER}" }}'),
                 metric_namespace=self._namespace,
                 metric_name="DeadLetters",
                 metric_value="1",

@@ -4,8 +4,9 @@ from aws_cdk import Aws, RemovalPolicy, aws_ec2, aws_iam
 from constructs import Construct
 
 from contract.stacks import TimeSeriesOutput
+from contract.timeseries import INFLUXDB_PORT
 from infra.constructs.security_groups import let_reach
-from infra.constructs.timeseries import PORT, InfluxDB, LiveAnalytics, Place, report_bucket
+from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, report_bucket
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
 from infra.settings.data_ecosystem import DataEcosystemSettings
@@ -86,7 +87,7 @@ class Trends(Construct):
             if self._influxdb:
                 way = Construct(self, f"From{who}")
                 server = self._influxdb.server
-                let_reach(way, "InfluxDB", source=group, target=server, port=PORT, what="InfluxDB", who=who)
+                let_reach(way, "InfluxDB", source=group, target=server, port=INFLUXDB_PORT, what="InfluxDB", who=who)
         service = "secretsmanager" if self._influxdb else f"timestream.{self._cell}"
         self._network.endpoint("Secrets" if self._influxdb else "Timestream", service, **clients)
 

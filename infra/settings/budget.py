@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import model_validator
 
 from infra.settings.setting import Settings, setting
+from infra.settings.types import EmailAddress
 
 
 class BudgetSettings(Settings):
@@ -13,12 +14,10 @@ class BudgetSettings(Settings):
     limit_usd: int = setting(
         0, "What the account may cost a month, in USD; 0: no budget.", group="Budget", ge=0, le=1000000
     )
-    email: str = setting(
+    email: EmailAddress = setting(
         "",
         "Address that AWS writes to at 80 % of the limit, and when the limit is forecast to be passed.",
         group="Budget",
-        pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
-        hint="an e-mail address",
     )
 
     @model_validator(mode="after")

@@ -4,18 +4,37 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from infra.settings.setting import RetentionDays, Settings, setting
+from contract.projections import MOST_ATTEMPTS
+from infra.settings.setting import Settings, setting
+from infra.settings.shared import (
+    alert_email,
+    check_room_to_grow,
+    code_bundle,
+    data_deletion,
+    influxdb_instance_type,
+    influxdb_storage,
+    log_retention,
+    magnetic_retention,
+    memory_retention,
+    time_series_engine,
+)
+from infra.settings.types import (
+    BundleUrl,
+    ContainerImage,
+    DatabaseInstanceType,
+    EmailAddress,
+    InfluxDBInstanceType,
+    OptionalCidr,
+    RetentionDays,
+    SecretArn,
+)
 
 
 class DataEcosystemSettings(Settings):
     """A film rental company's data in the engines that fit."""
 
-    database_instance_type: str = setting(
-        "db.t4g.micro",
-        "Instance type of PostgreSQL.",
-        group="PostgreSQL",
-        pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$",
-        hint="an instance type of RDS, such as db.t4g.micro",
+    database_instance_type: DatabaseInstanceType = setting(
+        "db.t4g.micro", "Instance type of PostgreSQL.", group="PostgreSQL"
     )
     database_storage_gib: int = setting(
         20, "Storage of PostgreSQL to begin with, in GiB; it grows by itself.", group="PostgreSQL", ge=20, le=16384
@@ -31,21 +50,17 @@ class DataEcosystemSettings(Settings):
     backup_days: int = setting(
         7, "How long backups of PostgreSQL and Neptune are kept, in days.", group="PostgreSQL", ge=1, le=35
     )
-    source_secret_arn: str = setting(
+    source_secret_arn: SecretArn = setting(
         "",
         "Secret whose text is the old database's URL, postgresql://user:password@host:port/database.",
         empty="who submits a job gives it the variable MOVIE_RENTAL_SOURCE",
         group="Jobs",
-        pattern=r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+)?$",
-        hint="the ARN of a secret",
     )
-    source_cidr: str = setting(
+    source_cidr: OptionalCidr = setting(
         "",
         "Address range of the old database, which jobs may reach on PostgreSQL's port.",
         empty="jobs reach no database but the stack's own",
         group="Jobs",
-        pattern=r"^(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/\d{1,2})?$",
-        hint="an IPv4 range, such as 203.0.113.7/32",
     )
     graph_maximum_capacity: Literal["2.5", "4", "8", "16", "32", "64", "128"] = setting(
         "2.5", "Most capacity units (NCU) of Neptune; the least is 1.", group="Neptune"
@@ -63,36 +78,11 @@ class DataEcosystemSettings(Settings):
         description="Create the account's role by which OpenSearch enters a VPC; once an account, if it has none yet.",
         group="OpenSearch",
     )
-    engine: Literal["influxdb", "liveanalytics"] = setting(
-        "influxdb",
-        "Timestream for InfluxDB, for every account; or for LiveAnalytics, closed to new customers since 2025-06-20.",
-        group="Timestream",
-        console=False,
-    )
-    influxdb_instance_type: str = setting(
-        "db.influx.medium",
-        "Instance type of InfluxDB; LiveAnalytics has none.",
-        group="Timestream",
-        pattern=r"^db\.influx\.[a-z0-9]+$",
-        hint="an instance type of Timestream for InfluxDB, such as db.influx.medium",
-    )
-    influxdb_storage_gib: int = setting(20, "Storage of InfluxDB, in GiB.", group="Timestream", ge=20, le=15360)
-    memory_retention_hours: int = setting(
-        24,
-        "How long LiveAnalytics keeps rentals in its fast store, in hours.",
-        group="Timestream",
-        console=False,
-        ge=1,
-        le=8766,
-    )
-    magnetic_retention_days: int = setting(
-        3650,
-        "How long LiveAnalytics keeps rentals at all, in days.",
-        group="Timestream",
-        console=False,
-        ge=1,
-        le=73000,
-    )
+    engine: Literal["influxdb", "liveanalytics"] = time_series_engine(group="Timestream", console=False)
+    influxdb_instance_type: InfluxDBInstanceType = influxdb_instance_type(group="Timestream")
+    influxdb_storage_gib: int = influxdb_storage(group="Timestream")
+    memory_retention_hours: int = memory_retention("rentals", group="Timestream", console=False)
+    magnetic_retention_days: int = magnetic_retention(3650, "rentals", group="Timestream", console=False)
     timestream_cell: str = setting(
         "ingest-cell1",
         "Cell of LiveAnalytics that takes the account's writes: `aws timestream-write describe-endpoints` names it.",
@@ -109,23 +99,11 @@ class DataEcosystemSettings(Settings):
         le=43200,
     )
     attempts: int = setting(
-        10, "How often a rental's event is tried before it is given up.", group="Functions", ge=1, le=100
+        10, "How often a rental's event is tried before it is given up.", group="Functions", ge=1, le=MOST_ATTEMPTS
     )
-    code: str = setting(
-        "",
-        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract, terminal and workloads.",
-        empty="the CDK packs and uploads the folders itself",
-        group="Jobs",
-        pattern=r"^(s3://[a-z0-9.-]+/\S+\.zip)?$",
-        hint="s3://bucket/key.zip",
-        console="required",
-    )
-    image: str = setting(
-        "public.ecr.aws/docker/library/python:3.12-slim",
-        "Container image with Python in which jobs run.",
-        group="Jobs",
-        pattern=r"^[\w./:@-]+$",
-        hint="a container image, such as public.ecr.aws/name/image:tag",
+    code: BundleUrl = code_bundle(group="Jobs")
+    image: ContainerImage = setting(
+        "public.ecr.aws/docker/library/python:3.12-slim", "Container image with Python in which jobs run.", group="Jobs"
     )
     job_timeout_seconds: int = setting(
         14400, "Longest time a job may run, in seconds; then it fails.", group="Jobs", ge=60
@@ -137,24 +115,11 @@ class DataEcosystemSettings(Settings):
         pattern=r"^[a-z0-9.:-]+$",
         hint="a model's id, such as amazon.titan-embed-text-v2:0",
     )
-    email: str = setting(
-        "",
-        "Address for the alarms' e-mails; its owner must confirm the subscription.",
-        empty="nobody is told",
-        group="Alarms",
-        pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
-        hint="an e-mail address, or nothing",
-    )
-    log_retention_days: RetentionDays = setting(90, "How long logs are kept, in days.", group="Logs and data")
-    delete_data: bool = setting(
-        default=False,
-        description="Let removal of the stack delete its data and logs, if allow_data_deletion agrees.",
-        group="Logs and data",
-        console=False,
-    )
+    email: EmailAddress = alert_email()
+    log_retention_days: RetentionDays = log_retention()
+    delete_data: bool = data_deletion("its data and logs")
 
     @model_validator(mode="after")
     def _room_to_grow(self) -> Self:
-        if self.database_maximum_storage_gib * 10 < self.database_storage_gib * 11:
-            raise ValueError("database_maximum_storage_gib must exceed database_storage_gib by a tenth")
+        check_room_to_grow(self)
         return self

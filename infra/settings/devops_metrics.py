@@ -3,7 +3,18 @@
 from typing import Literal
 
 from infra.settings.network import NetworkSettings, subnets, vpc
-from infra.settings.setting import Items, RetentionDays, setting
+from infra.settings.setting import setting
+from infra.settings.shared import (
+    alert_email,
+    data_deletion,
+    influxdb_instance_type,
+    influxdb_storage,
+    log_retention,
+    magnetic_retention,
+    memory_retention,
+    time_series_engine,
+)
+from infra.settings.types import EmailAddress, InfluxDBInstanceType, Items, RetentionDays
 
 
 class DevOpsMetricsSettings(NetworkSettings):
@@ -11,45 +22,17 @@ class DevOpsMetricsSettings(NetworkSettings):
 
     vpc_id: str = vpc("VPC for InfluxDB; LiveAnalytics stands in none.")
     subnet_ids: Items = subnets("Subnets of that VPC, in at least two zones; InfluxDB needs no way to the internet.")
-    engine: Literal["influxdb", "liveanalytics"] = setting(
-        "influxdb",
-        "Timestream for InfluxDB, for every account; or for LiveAnalytics, closed to new customers since 2025-06-20.",
-        group="Engine",
-    )
-    instance_type: str = setting(
-        "db.influx.medium",
-        "Instance type of InfluxDB; LiveAnalytics has none.",
-        group="Engine",
-        pattern=r"^db\.influx\.[a-z0-9]+$",
-        hint="an instance type of Timestream for InfluxDB, such as db.influx.medium",
-    )
-    storage_gib: int = setting(20, "Storage of InfluxDB, in GiB.", group="Engine", ge=20, le=15360)
-    memory_retention_hours: int = setting(
-        24, "How long LiveAnalytics keeps data in its fast store, in hours.", group="Engine", ge=1, le=8766
-    )
-    magnetic_retention_days: int = setting(
-        400, "How long LiveAnalytics keeps data at all, in days.", group="Engine", ge=1, le=73000
-    )
-    email: str = setting(
-        "",
-        "Address for the alarms' e-mails; its owner must confirm the subscription.",
-        empty="nobody is told",
-        group="Alarms",
-        pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
-        hint="an e-mail address, or nothing",
-    )
+    engine: Literal["influxdb", "liveanalytics"] = time_series_engine(group="Engine")
+    instance_type: InfluxDBInstanceType = influxdb_instance_type(group="Engine")
+    storage_gib: int = influxdb_storage(group="Engine")
+    memory_retention_hours: int = memory_retention("data", group="Engine")
+    magnetic_retention_days: int = magnetic_retention(400, "data", group="Engine")
+    email: EmailAddress = alert_email()
     silence_minutes: int = setting(
         60, "Minutes without a written row that raise the alarm.", group="Alarms", ge=1, le=1440
     )
-    log_retention_days: RetentionDays = setting(
-        90, "How long the flow logs of the stack's own VPC are kept, in days.", group="Logs and data", console=False
-    )
+    log_retention_days: RetentionDays = log_retention("the flow logs of the stack's own VPC", console=False)
     report_days: int = setting(
         90, "How long rejected records and InfluxDB's own logs are kept, in days.", group="Logs and data", ge=1, le=3650
     )
-    delete_data: bool = setting(
-        default=False,
-        description="Let removal of the stack delete its database and logs, if allow_data_deletion agrees.",
-        group="Logs and data",
-        console=False,
-    )
+    delete_data: bool = data_deletion("its database and logs")

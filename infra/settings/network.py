@@ -4,11 +4,12 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from infra.settings.setting import Items, Settings, setting
+from infra.settings.setting import Settings, setting
+from infra.settings.types import Items
 
 
 def vpc(description: str) -> Any:
-    """The setting of a stack's VPC."""
+    """Describe the setting of a stack's VPC."""
     return setting(
         "",
         description,
@@ -22,7 +23,7 @@ def vpc(description: str) -> Any:
 
 
 def subnets(description: str) -> Any:
-    """The setting of the subnets of that VPC."""
+    """Describe the setting of the subnets of that VPC."""
     return setting(
         [],
         description,

@@ -5,7 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, model_validator
 
 from infra.settings.network import NetworkSettings
-from infra.settings.setting import RetentionDays, setting
+from infra.settings.setting import setting
+from infra.settings.shared import AMAZON_LINUX, alert_email, data_deletion, log_retention, machine_image
+from infra.settings.types import EmailAddress, InstanceType, RetentionDays, SsmParameter
 
 
 def _whole_minutes(seconds: int) -> int:
@@ -17,20 +19,11 @@ def _whole_minutes(seconds: int) -> int:
 class TerminationAlarmSettings(NetworkSettings):
     """An Auto Scaling group whose lost instances raise an alarm."""
 
-    instance_type: str = setting(
-        "t3.micro",
-        "EC2 instance type of the group.",
-        group="Instances",
-        pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$",
-        hint="an EC2 instance type, such as t3.micro",
-    )
-    machine_image: str = setting(
-        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+    instance_type: InstanceType = setting("t3.micro", "EC2 instance type of the group.", group="Instances")
+    machine_image: SsmParameter = machine_image(
+        AMAZON_LINUX,
         "SSM parameter that holds the id of the machine image; its architecture must fit the instance type.",
         group="Instances",
-        kind="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
-        pattern=r"^/[\w./-]+$",
-        hint="the name of an SSM parameter, such as /aws/service/ami-amazon-linux-latest/...",
     )
     minimum_instances: int = setting(0, "Fewest instances the group may have.", group="Instances", ge=0, le=100)
     desired_instances: int = setting(1, "Instances the group starts with.", group="Instances", ge=0, le=100)
@@ -41,14 +34,7 @@ class TerminationAlarmSettings(NetworkSettings):
         description="Instance metrics every minute instead of every five, at extra cost.",
         group="Instances",
     )
-    email: str = setting(
-        "",
-        "Address for the alarm's e-mails; its owner must confirm the subscription.",
-        empty="nobody is told",
-        group="Alarm",
-        pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
-        hint="an e-mail address, or nothing",
-    )
+    email: EmailAddress = alert_email("Address for the alarm's e-mails", group="Alarm")
     watch: Literal["group", "all"] = setting(
         "group", "Watch the instances of this group, or all instances of the account in this region.", group="Alarm"
     )
@@ -67,13 +53,8 @@ class TerminationAlarmSettings(NetworkSettings):
         1, "Breaching periods (M) among the last N that raise the alarm.", group="Alarm", ge=1, le=1440
     )
     evaluation_periods: int = setting(1, "Periods (N) the alarm looks back.", group="Alarm", ge=1, le=1440)
-    log_retention_days: RetentionDays = setting(90, "How long logs are kept, in days.", group="Logs and data")
-    delete_data: bool = setting(
-        default=False,
-        description="Let removal of the stack delete its logs and failed events, if allow_data_deletion agrees.",
-        group="Logs and data",
-        console=False,
-    )
+    log_retention_days: RetentionDays = log_retention()
+    delete_data: bool = data_deletion("its logs and failed events")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -3,7 +3,9 @@
 from typing import Literal, NamedTuple
 
 from infra.settings.network import NetworkSettings
-from infra.settings.setting import Items, RetentionDays, setting
+from infra.settings.setting import setting
+from infra.settings.shared import alert_email, code_bundle, data_deletion, log_retention, machine_image
+from infra.settings.types import BundleUrl, ContainerImage, EmailAddress, Items, RetentionDays, SsmParameter
 
 
 class Node(NamedTuple):
@@ -30,27 +32,17 @@ MultiNodeInstance = Literal["g4dn.xlarge", "g4dn.12xlarge", "g5.xlarge", "g5.12x
 class TrainingSettings(NetworkSettings):
     """Training jobs on AWS Batch, which costs nothing while idle."""
 
-    code: str = setting(
-        "",
-        "Bundle of the workloads' code: a zip file in S3 that holds the folders contract, terminal and workloads.",
-        empty="the CDK packs and uploads the folders itself",
-        group="Job",
-        pattern=r"^(s3://[a-z0-9.-]+/\S+\.zip)?$",
-        hint="s3://bucket/key.zip",
-        console="required",
-    )
-    image: str = setting(
+    code: BundleUrl = code_bundle(group="Job")
+    image: ContainerImage = setting(
         "public.ecr.aws/deep-learning-containers/pytorch:2.13-cpu-amzn2023",
         "Container image with Python and PyTorch.",
         group="Job",
-        pattern=r"^[\w./:@-]+$",
         hint="a container image",
     )
-    gpu_image: str = setting(
+    gpu_image: ContainerImage = setting(
         "public.ecr.aws/deep-learning-containers/pytorch:2.13-cu133-amzn2023",
         "Container image with Python, PyTorch and CUDA, for jobs with a GPU.",
         group="Job",
-        pattern=r"^[\w./:@-]+$",
         hint="a container image",
     )
     job_vcpus: int = setting(4, "vCPUs of a job.", group="Job", ge=1, le=192)
@@ -86,12 +78,10 @@ class TrainingSettings(NetworkSettings):
     multi_node_instance_type: MultiNodeInstance = setting(
         "g4dn.xlarge", "Instance type of multi-node jobs; 12xlarge has EFA.", group="Capacity"
     )
-    machine_image: str = setting(
+    machine_image: SsmParameter = machine_image(
         "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
         "SSM parameter with the machine image of a one-off instance: Docker, NVIDIA's driver.",
         group="Capacity",
-        kind="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
-        pattern=r"^/[\w./-]+$",
         hint="the name of an SSM parameter, such as /aws/service/deeplearning/...",
     )
     maximum_vcpus: int = setting(
@@ -105,24 +95,12 @@ class TrainingSettings(NetworkSettings):
         ge=600,
         le=86400,
     )
-    email: str = setting(
-        "",
-        "Address for mails on failed and stuck jobs and for alarms; its owner must confirm the subscription.",
-        empty="nobody is told",
-        group="Monitoring",
-        pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$",
-        hint="an e-mail address, or nothing",
-    )
-    log_retention_days: RetentionDays = setting(90, "How long logs are kept, in days.", group="Logs and data")
+    email: EmailAddress = alert_email("Address for mails on failed and stuck jobs and for alarms", group="Monitoring")
+    log_retention_days: RetentionDays = log_retention()
     infrequent_access_days: int = setting(
         30, "Age at which training data moves to cheaper storage, in days.", group="Logs and data", ge=30, le=3650
     )
     old_artifact_days: int = setting(
         90, "How long replaced versions of artifacts are kept, in days.", group="Logs and data", ge=1, le=3650
     )
-    delete_data: bool = setting(
-        default=False,
-        description="Let removal of the stack delete its buckets (if empty) and logs, if allow_data_deletion agrees.",
-        group="Logs and data",
-        console=False,
-    )
+    delete_data: bool = data_deletion("its buckets (if empty) and logs")

@@ -2,25 +2,28 @@
 
 Events may come twice, at any distance, so writing them twice changes nothing: a rental is one relationship, by its
 number, and one point, by its time. An erased customer leaves a mark with only their number in the graph, and what
-comes late for them is counted in the time series only. The queue keeps the order of each customer: behind an event
-that is to come again, those of the same customer are not tried either.
+comes late for them is counted in the time series only. The queue keeps the order of each customer: while an event has
+to come again, later events of the same customer are not tried.
 
-- Engine unreachable or throttled: the event comes again, up to ATTEMPTS times; then it is given up.
-- Not an event, or refused for good: given up at once.
+- An engine cannot be reached or is throttled: the event comes again. After ATTEMPTS attempts it is given up. Attempts
+  are counted in the table of dead letters: the queue's own count also grows while an event waits behind another. From
+  the second receipt on they are counted beforehand, so that an event that ends its run is given up as well.
+- It is not an event, or an engine refuses it for good: it is given up at once.
+- The time left may not suffice for another event: the rest of the batch comes again without an attempt.
 
-What is given up goes to the table of dead letters, with its reason and the message.
+What is given up goes to the table of dead letters, with its reason and the message. If the table cannot be written,
+the event comes again.
 """
 
-import base64
+import http.client
 import json
 import os
-import re
 import ssl
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -29,13 +32,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.dead_letters import EXPIRY, KEEP_SECONDS, NotNowError, RefusedError, dead_letter, key, log_line
+from contract.projections import CONNECT_SECONDS, MESSAGE_SECONDS, READ_SECONDS, REQUEST_SECONDS
+from contract.rentals import NOBODY, category_dimension, cents, point_time
+from contract.services import passes
+from contract.timeseries import LINES_REFUSED, MEASURE_NAME, address, authorization, line, series
+
 ATTEMPTS = int(os.environ["ATTEMPTS"])
 DATABASE, TABLE = os.environ["DATABASE"], os.environ["TABLE"]
-NO_CATEGORY = "none"  # a dimension may not be empty
-NOBODY = "0"  # the customer of a rental whose customer was erased before the event was sent
-KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PASSING = ("Throttl", "TooMany", "LimitExceeded", "Concurrent", "Timeout", "Internal", "Unavailable", "TimeLimit")
 RENT = """
 OPTIONAL MATCH (gone:ErasedCustomer {id: $customer})
 WITH gone WHERE gone IS NULL
@@ -49,7 +53,8 @@ ERASE = "MERGE (:ErasedCustomer {id: $customer}) WITH 1 AS one MATCH (c:Customer
 
 Json = dict[str, Any]
 
-config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+# One attempt: what fails comes again from the queue.
+config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
 neptune: Any = boto3.client("neptunedata", endpoint_url=os.environ["GRAPH_ENDPOINT"], config=config)
 trusted = ssl.create_default_context()
 
@@ -60,37 +65,43 @@ def client(service: str) -> Any:
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
-class RefusedError(Exception):
-    """An event that cannot be projected as it is."""
-
-
-class NotNowError(Exception):
-    """An engine that cannot be reached or takes nothing at present."""
-
-
-def handler(event: Json, _context: Any) -> Json:
-    """Project a batch; tell which messages are to come again."""
+def handler(event: Json, context: Any) -> Json:
+    """Project a batch; report which messages have to come again."""
     again: list[str] = []
-    waiting: set[str] = set()  # customers, behind whose event the others wait
+    waiting: set[str] = set()  # customers with an event that comes again
     for message in event["Records"]:
         group = message["attributes"].get("MessageGroupId", "")
-        reason = ""
-        if group not in waiting:
-            try:
-                project(read(message["body"]))
-                continue
-            except RefusedError as error:
-                give_up(message, str(error))
-                continue
-            except NotNowError as error:
-                reason = str(error)
-                if int(message["attributes"]["ApproximateReceiveCount"]) >= ATTEMPTS:
-                    give_up(message, f"after {ATTEMPTS} attempts: {reason}")
-                    continue
-        waiting.add(group)
-        again.append(message["messageId"])
-        print(json.dumps({"event": "again", "message": message["messageId"], "reason": reason or "behind another"}))
+        if context.get_remaining_time_in_millis() < MESSAGE_SECONDS * 1000:
+            reason = "no time left"
+        elif group in waiting:
+            reason = "behind another"
+        else:
+            reason = attempt(message)
+        if reason:
+            waiting.add(group)
+            again.append(message["messageId"])
+            print(json.dumps({"event": "again", "message": message["messageId"], "reason": reason}))
     return {"batchItemFailures": [{"itemIdentifier": identity} for identity in again]}
+
+
+def attempt(message: Json) -> str:
+    """Project a message, or give it up; return why it has to come again, or nothing."""
+    attempts = 0
+    try:
+        if int(message["attributes"]["ApproximateReceiveCount"]) > 1 and (attempts := count(message)) > ATTEMPTS:
+            give_up(message, f"after {ATTEMPTS} attempts: the function ended before it could say why")
+            return ""
+        try:
+            project(read(message["body"]))
+        except RefusedError as error:
+            give_up(message, str(error))
+        except NotNowError as error:
+            if (attempts or count(message)) < ATTEMPTS:
+                return str(error)
+            give_up(message, f"after {ATTEMPTS} attempts: {error}")
+    except NotNowError as error:  # the table of dead letters cannot be written
+        return str(error)
+    return ""
 
 
 def read(body: str) -> Json:
@@ -99,7 +110,7 @@ def read(body: str) -> Json:
         event = json.loads(body)
         event |= {"customer": str(event["customer_id"]), "type": str(event["type"])}
         if event["type"] == "rented":
-            event |= {"cents": cents(event["amount"]), "rental": int(event["rental_id"])}
+            event |= {"cents": cents(Decimal(event["amount"])), "rental": int(event["rental_id"])}
             event |= {"moment": moment(event["at"]), "category": category_dimension(event.get("category"))}
             event |= {"movie": str(event["film_id"]), "store": int(event["store_id"]), "title": str(event["title"])}
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
@@ -113,20 +124,6 @@ def moment(at: str) -> datetime:
     """The time of an event; one without a zone is in UTC."""
     written = datetime.fromisoformat(at)
     return written.astimezone(UTC) if written.tzinfo else written.replace(tzinfo=UTC)
-
-
-def category_dimension(category: str | None) -> str:
-    """A category as the time series holds it: without line breaks and backslashes that InfluxDB cannot hold."""
-    printable = re.sub(r"[\x00-\x1f\x7f]+", " ", category or "").strip()
-    return re.sub(r"\\+(?=[,= ]|$)", "/", printable) or NO_CATEGORY
-
-
-def cents(amount: str) -> int:
-    """An amount such as 2.99 in whole cents, exactly."""
-    exact = Decimal(amount) * 100
-    if exact != int(exact):
-        raise ValueError(f"{amount} has fractions of a cent")
-    return int(exact)
 
 
 def project(event: Json) -> None:
@@ -156,17 +153,12 @@ def with_engine(engine: str, call: Any, **arguments: Any) -> None:
         reason = f"{engine}: {details.get('Code')}: {details.get('Message')}"
         reason += f" {error.response.get('RejectedRecords') or ''}"
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        passing = status >= 500 or any(word in str(details.get("Code")) for word in PASSING)  # noqa: PLR2004
+        passing = passes(status, str(details.get("Code")))
         # A refused signature or a missing table is a fault of the deployment, not of the event.
         deployment = status in (401, 403, 404) or "AccessDenied" in reason or "ResourceNotFound" in reason
         raise (NotNowError if passing or deployment else RefusedError)(reason) from error
     except BotoCoreError as error:
         raise NotNowError(f"{engine} cannot be reached: {error}") from error
-
-
-def point_time(event: Json) -> int:
-    """Nanoseconds: the moment to the millisecond, and below it the rental, so that each has a point of its own."""
-    return int((event["moment"] - EPOCH) // timedelta(milliseconds=1)) * 1_000_000 + int(event["rental"]) % 1_000_000
 
 
 def write_record(event: Json) -> None:
@@ -175,10 +167,10 @@ def write_record(event: Json) -> None:
     values = {"value": 1, "amount": event["cents"]}
     record = {
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
-        "MeasureName": "metrics",
+        "MeasureName": MEASURE_NAME,
         "MeasureValueType": "MULTI",
         "MeasureValues": [{"Name": name, "Value": str(value), "Type": "BIGINT"} for name, value in values.items()],
-        "Time": str(point_time(event)),
+        "Time": str(point_time(event["moment"], event["rental"])),
         "TimeUnit": "NANOSECONDS",
         "Version": time.time_ns() // 10**6,
     }
@@ -189,43 +181,54 @@ def write_record(event: Json) -> None:
 
 def write_line(event: Json) -> None:
     """Write the rental's point to Timestream for InfluxDB, in line protocol."""
-    category = re.sub(r"([,= ])", r"\\\1", event["category"])
-    line = f"{TABLE},category={category},store={event['store']} value=1i,amount={event['cents']}i {point_time(event)}"
-    host, _, port = os.environ["INFLUXDB_ENDPOINT"].partition(":")
-    scheme = "http" if host == "localhost" else "https"
-    url = f"{scheme}://{host}:{port or 8086}/write?" + urllib.parse.urlencode({"db": DATABASE, "precision": "ns"})
-    request = urllib.request.Request(url, line.encode(), {"Authorization": authorization()})  # noqa: S310
+    start = series(TABLE, {"category": event["category"], "store": str(event["store"])})
+    point = line(start, [("value", 1), ("amount", event["cents"])], point_time(event["moment"], event["rental"]))
+    url = f"{address(os.environ['INFLUXDB_ENDPOINT'])}/write?"
+    url += urllib.parse.urlencode({"db": DATABASE, "precision": "ns"})
+    request = urllib.request.Request(url, point.encode(), {"Authorization": present()})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=20, context=trusted):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS / 2, context=trusted):  # noqa: S310
             return
     except urllib.error.HTTPError as error:
         reason = f"InfluxDB answered {error.code}: {error.read()[:500].decode(errors='replace')}"
-        raise (RefusedError if error.code in (400, 413, 422) else NotNowError)(reason) from error
-    except OSError as error:
+        raise (RefusedError if error.code in LINES_REFUSED else NotNowError)(reason) from error
+    except (OSError, http.client.HTTPException) as error:
         raise NotNowError(f"InfluxDB cannot be reached: {error}") from error
 
 
-def authorization() -> str:
-    """How to present oneself to InfluxDB: with the token in the secret, or with name and password."""
+def present() -> str:
+    """How to present oneself to InfluxDB: with what its secret holds."""
     try:
-        found = client("secretsmanager").get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
+        secret = client("secretsmanager").get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
     except (BotoCoreError, ClientError) as error:
         raise NotNowError(f"the secret of InfluxDB cannot be read: {error}") from error
-    access = json.loads(found)
-    if token := access.get("token"):
-        return f"Token {token}"
-    return "Basic " + base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
+    access = json.loads(secret)
+    return authorization(**{name: access.get(name, "") for name in ("username", "password", "token")})
+
+
+def count(message: Json) -> int:
+    """Count an attempt to project a message; return how many there were."""
+    update = {
+        "TableName": os.environ["DEAD_LETTERS"],
+        "Key": key("rental_projector attempts", message["messageId"]),
+        "UpdateExpression": f"ADD Attempts :one SET {EXPIRY} = :expires",
+        "ExpressionAttributeValues": {":one": {"N": "1"}, ":expires": {"N": str(int(time.time()) + KEEP_SECONDS)}},
+        "ReturnValues": "UPDATED_NEW",
+    }
+    return int(in_table(client("dynamodb").update_item, update)["Attributes"]["Attempts"]["N"])
 
 
 def give_up(message: Json, reason: str) -> None:
     """Keep a message that will not be projected, and say so; an alarm counts these lines."""
     record = {"body": message["body"], "group": message["attributes"].get("MessageGroupId", "")}
-    item = {
-        "Source": {"S": "rental_projector"},
-        "Id": {"S": message["messageId"]},
-        "Reason": {"S": reason[:2000]},
-        "Record": {"S": json.dumps(record)},
-        "ExpiresAt": {"N": str(int(time.time()) + KEEP_SECONDS)},
-    }
-    client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
-    print(json.dumps({"event": "dead-letter", "reason": reason[:500], "message": message["messageId"]}))
+    item = dead_letter("rental_projector", message["messageId"], reason, record)
+    in_table(client("dynamodb").put_item, {"TableName": os.environ["DEAD_LETTERS"], "Item": item})
+    print(log_line(reason, message=message["messageId"]))
+
+
+def in_table(call: Any, arguments: Json) -> Json:
+    """Write to the table of dead letters, or say that it cannot be written now."""
+    try:
+        return dict(call(**arguments))
+    except (BotoCoreError, ClientError) as error:
+        raise NotNowError(f"the table of dead letters cannot be written: {error}") from error

@@ -21,11 +21,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from contract.tags import EXPECTED_TERMINATION
+
 GROUP = os.environ["GROUP"]
 WATCH_ALL = os.environ["WATCH"] == "all"
 COUNT_EXPECTED = os.environ["COUNT_EXPECTED"] == "true"
 GROUP_TAG = "aws:autoscaling:groupName"
-EXPECTED_TAG = "groundwork:expected-termination"
 CLAIM_SECONDS = 90  # longer than a run may take
 KEEP_SECONDS = 15 * 86400  # longer than a failed event waits in the dead-letter queue
 LOOK_BACK = timedelta(days=3)  # longer than lifecycle hooks can delay a termination, which is two days
@@ -71,7 +72,7 @@ def handler(event: Json, context: Any) -> str:
     if not claim(instance_id, context.aws_request_id):
         return "recorded already"
     kind, reason = classify(instance, activities)
-    expected = kind in EXPECTED or tags.get(EXPECTED_TAG, "false").lower() != "false"
+    expected = kind in EXPECTED or tags.get(EXPECTED_TERMINATION, "false").lower() != "false"
     line = {
         "event": "instance-terminated",
         "instanceId": instance_id,

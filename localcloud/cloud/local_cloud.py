@@ -16,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
+from localcloud import host
 from localcloud.cloud import account_age, lock, remains
 from localcloud.cloud.account import connect, environment, post
 from localcloud.cloud.certificates import AUTHORITY
@@ -24,8 +25,6 @@ from localcloud.errors import LocalCloudError
 START_SECONDS = 60
 STOP_SECONDS = 15
 ANSWER_SECONDS = 10
-#: Where the clouds of the command line are, below the current folder, each in a folder of its name.
-NAMED = Path(".groundwork") / "local"
 DEFAULT = "default"
 CDK_SETTINGS = {
     "CDK_VALIDATION": "false",  # a deployment to AWS checks the template's schema, and takes twice the time
@@ -199,11 +198,12 @@ class LocalCloud:
         return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | self.environment()
 
     def command(self, words: str) -> str:
-        """The command line of a command of ``groundwork local`` for this cloud, to be pasted into a shell here."""
+        """Return the command line of one of the local cloud's commands for this cloud, to be pasted into a shell."""
+        program = host.current()
         option = f" --folder {shlex.quote(str(self.folder))}"
-        if self.folder.parent == NAMED.resolve():
+        if self.folder == program.named(self.folder.name).resolve():
             option = "" if self.folder.name == DEFAULT else f" --name {shlex.quote(self.folder.name)}"
-        return f"{_program()} local {words}{option}"
+        return f"{program.command} {words}{option}"
 
     @property
     def evaluation(self) -> str:
@@ -398,17 +398,6 @@ def _create(file: Path) -> int:
 
 def _address(state: Mapping[str, Any]) -> str:
     return f"http://localhost:{state['port']}"
-
-
-def _program() -> str:
-    """How this process's program is called from a shell here; `groundwork` where that is the same."""
-    called = Path(sys.argv[0])
-    if called.name == "__main__.py" and called.parent.name == "groundwork":
-        return f"{shlex.quote(sys.executable)} -m groundwork"
-    on_path = shutil.which("groundwork")
-    if called.name != "groundwork" or (on_path and called.exists() and called.samefile(on_path)):
-        return "groundwork"
-    return shlex.quote(str(called))
 
 
 def _with_interpreter(settings: dict[str, str]) -> dict[str, str]:

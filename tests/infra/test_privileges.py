@@ -34,9 +34,8 @@ def test_so_they_do_with_the_other_engine(synthesise: Callable[..., Json], varia
 
 def test_explained_roles_exist(synthesised: Synthesised, synthesise: Callable[..., Json]) -> None:
     templates = synthesised.templates | {name: synthesise(file, context) for name, (file, context) in VARIANTS.items()}
-    assert ROLES.keys() - {"anchors"} == templates.keys()
-    for stack, template in templates.items():
-        assert ROLES[stack].keys() <= template["Resources"].keys()
+    for stack in ROLES.keys() - {"anchors"}:
+        assert ROLES[stack].keys() <= templates[stack]["Resources"].keys()
 
 
 def test_a_missing_and_a_needless_action_are_found(synthesised: Synthesised) -> None:

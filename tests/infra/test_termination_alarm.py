@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+
+from infra.constructs.inline import source
 
 from .conftest import Json, Synthesised, as_list, of_type, only, statements
 
@@ -107,9 +108,8 @@ def test_every_terminated_instance_reaches_the_function_or_the_dead_letter_queue
 def test_functions_are_inline_and_told_what_they_need(template: Json, elsewhere: Json) -> None:
     for name, folder in (("TerminationLogger", "termination_logger"), ("TerminationReport", "termination_report")):
         function = template["Resources"][name]["Properties"]
-        source = (Path("lambda") / folder / "index.py").read_text()
-        assert function["Code"]["ZipFile"] == source
-        assert len(source.encode()) < INLINE_LIMIT
+        assert function["Code"]["ZipFile"] == source(folder)
+        assert len(source(folder).encode()) < INLINE_LIMIT
         assert function["Runtime"] == "python3.14"
     told = elsewhere["Resources"]["TerminationLogger"]["Properties"]["Environment"]["Variables"]
     assert (told["WATCH"], told["COUNT_EXPECTED"]) == ("all", "true")

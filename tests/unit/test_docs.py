@@ -17,9 +17,9 @@ import yaml
 from botocore import xform_name
 
 from groundwork.__main__ import app
+from groundwork.engines import PACKAGES
 from infra import stacks
 from infra.config import Config
-from localcloud.engines.programs import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]

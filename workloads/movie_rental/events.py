@@ -1,6 +1,6 @@
 """What happens to rentals, as it stands on the queue, in the graph and in the time series.
 
-The function `rental_projector` follows the same rules, and a test holds the two together:
+The function `rental_projector` follows the same rules; what both compute is in `contract/rentals.py`:
 
 - In the graph `Customer.id` and `Movie.id` are texts, `RENTED.rentalId` is a whole number, `RENTED.at` as the event's.
 - A point of the time series has the dimensions `category` (as `category_dimension` writes it) and `store`, and the
@@ -12,10 +12,9 @@ The function `rental_projector` follows the same rules, and a test holds the two
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -24,14 +23,7 @@ if TYPE_CHECKING:
 
 EventType = Literal["rented", "returned", "customer_erased"]
 
-NO_CATEGORY = "none"
-"""The category of a film that has none: a dimension may not be empty."""
-NOBODY = "0"
-"""The customer of a rental whose customer was erased: it counts in the time series, and is not in the graph."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_BACKSLASHES = re.compile(r"\\+(?=[,= ]|$)")
 _CENT = Decimal("0.01")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -101,33 +93,3 @@ class Event:
 def text_of(moment: datetime) -> str:
     """A moment as events and the graph hold it: `2022-05-24T21:54:33.000Z`, to the millisecond below."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def category_dimension(category: str | None) -> str:
-    """A category as the time series holds it, on both engines alike.
-
-    Line breaks and other control characters become a blank, and backslashes that InfluxDB cannot hold a slash.
-    """
-    return _BACKSLASHES.sub("/", _CONTROL.sub(" ", category or "").strip()) or NO_CATEGORY
-
-
-def point_time(at: datetime, rental_id: int) -> int:
-    """Nanoseconds since 1970: the moment to the millisecond, and the rental below it.
-
-    Two rentals share a point only if they fall into the same millisecond and their numbers differ by a multiple of a
-    million.
-    """
-    milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
-    return milliseconds * 1_000_000 + rental_id % 1_000_000
-
-
-def cents(amount: Decimal) -> int:
-    """An amount in whole cents.
-
-    Raises:
-        ValueError: It has fractions of a cent.
-    """
-    whole = amount * 100
-    if whole != whole.to_integral_value():
-        raise ValueError(f"{amount} has fractions of a cent")
-    return int(whole)

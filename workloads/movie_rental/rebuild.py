@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from contract.rentals import NOBODY
 from workloads.movie_rental import database, queries
-from workloads.movie_rental.events import NOBODY
 from workloads.movie_rental.model import Rental
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from contract.errors import phrase
+from contract.rentals import category_dimension, cents, point_time
 from workloads.errors import RefusedRowError
-from workloads.movie_rental.events import category_dimension, cents, point_time
 from workloads.timeseries.row import Row
 from workloads.timeseries.schema import Precision, Schema
 from workloads.timeseries.store import Aggregation, Column, Period

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from contract.rentals import category_dimension, cents
 from workloads.movie_rental import database
-from workloads.movie_rental.events import category_dimension, cents, text_of
+from workloads.movie_rental.events import text_of
 from workloads.movie_rental.migrate import Erased
 from workloads.movie_rental.source import TABLES
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
 from contract.stacks import StackName, TimeSeriesOutput
+from contract.timeseries import address
 from workloads.secrets import read_secret
 from workloads.stack_outputs import stack_outputs
 from workloads.timeseries.influxdb import InfluxDB
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from workloads.timeseries.store import MetricStore
 
 STACK = StackName.DEVOPS_METRICS
-_LOOPBACK = ("localhost", "127.0.0.1")
 
 
 def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
@@ -54,12 +54,6 @@ def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
         token=secret.get("token", ""),
         schema=schema,
     )
-
-
-def address(endpoint: str) -> str:
-    """URL of an endpoint as AWS gives it, `host` or `host:port`: https and port 8086, but http on this machine."""
-    host, _, port = endpoint.partition(":")
-    return f"{'http' if host in _LOOPBACK else 'https'}://{host}:{port or 8086}"
 
 
 def database_access(secret: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from contract.errors import InputError
 from contract.services import is_untrusted, overloaded, passes, refused, unreachable
-from workloads.timeseries import line_protocol
+from contract.timeseries import LINES_REFUSED, authorization, line, series
 from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import Aggregation, Column, Description, MetricStore, Period, Written, tidy
 
@@ -32,8 +32,6 @@ _DROPPED = re.compile(r"partial write: (?P<reason>.*?) dropped=(?P<count>\d+)")
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _NANOSECONDS = {"MICROSECONDS": 1000, "NANOSECONDS": 1}
 _REQUEST_CHARACTERS = 4 << 20  # InfluxDB 1 takes 25 MB a request (`max-body-size`), a proxy before it may take less
-#: Answers that are about lines of the request: malformed or, in InfluxDB 1, refused; too many; refused (InfluxDB 2).
-_LINES_REFUSED = (400, 413, 422)
 _COUNTED_EXACTLY = 5  # measures
 #: Conditions that any value meets, and no value does not.
 _PRESENT = {
@@ -89,13 +87,10 @@ class InfluxDB(MetricStore):
             )
         self.schema = schema or Schema()
         self._url, self._database, self._measurement = url.rstrip("/"), database, measurement
-        if token:
-            headers = {"Authorization": f"Token {token}"}
-        else:
-            headers = urllib3.make_headers(basic_auth=f"{username}:{password}") if username else {}
+        access = authorization(username=username, password=password, token=token) if token or username else ""
         self._http = urllib3.PoolManager(
             maxsize=connections,
-            headers=headers,
+            headers={"Authorization": access} if access else {},
             timeout=urllib3.Timeout(connect=5, read=120),
             retries=False,
             cert_reqs="CERT_REQUIRED",
@@ -121,17 +116,17 @@ class InfluxDB(MetricStore):
             try:
                 if row.dimensions not in starts:
                     tags = dict(zip(self.schema.dimensions, row.dimensions, strict=True))
-                    starts[row.dimensions] = line_protocol.series(self._measurement, tags)
+                    starts[row.dimensions] = series(self._measurement, tags)
             except ValueError as error:
                 written.rejected.append((row, str(error)))
                 continue
             fields = zip(self.schema.measures, row.measures, strict=True)
-            line = line_protocol.line(starts[row.dimensions], fields, row.time * unit)
-            if lines and size + len(line) > _REQUEST_CHARACTERS:
+            point = line(starts[row.dimensions], fields, row.time * unit)
+            if lines and size + len(point) > _REQUEST_CHARACTERS:
                 self._write_lines(lines, written)
                 lines, size = [], 0
-            lines.append((row, line))
-            size += len(line)
+            lines.append((row, point))
+            size += len(point)
         if lines:
             self._write_lines(lines, written)
         return written
@@ -144,7 +139,7 @@ class InfluxDB(MetricStore):
             written.rows += len(lines)
             return
         reason = _reason(body)
-        if status not in _LINES_REFUSED:
+        if status not in LINES_REFUSED:
             raise self._refused(status, reason)
         dropped = _DROPPED.search(reason)
         if len(lines) == 1 or (dropped and int(dropped["count"]) == len(lines)):
@@ -245,9 +240,9 @@ class InfluxDB(MetricStore):
         for result in self._results(body):
             if "error" in result:
                 raise refused(self._url, "InfluxDB", result["error"])
-            for series in result.get("series", []):
-                for values in series["values"]:
-                    row = dict(zip(series["columns"], values, strict=True)) | series.get("tags", {})
+            for group in result.get("series", []):
+                for values in group["values"]:
+                    row = dict(zip(group["columns"], values, strict=True)) | group.get("tags", {})
                     yield row
 
     def _request(self, path: str, parameters: dict[str, str], body: bytes | None = None) -> tuple[int, bytes]:

@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from contract.errors import InputError
+from contract.timeseries import MEASURE_NAME
 from workloads.aws import asking_aws
 from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import Aggregation, Column, Description, MetricStore, Period, Written, tidy
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from workloads.timeseries.row import Row
 
 RECORDS_PER_REQUEST = 100  # WriteRecords' limit
-#: One `measure_name` for all: the measures of a row are written as one record.
-MEASURE_NAME = "metrics"
 US_DOLLARS_PER_KIB = 0.50 / 1_000_000
 """Price of a write of 1 KiB in us-east-1 (AWS's price list, 2025)."""
 _SIZES = {"DOUBLE": 8, "BIGINT": 8, "BOOLEAN": 1}  # bytes of a value; a text has its own

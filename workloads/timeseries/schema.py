@@ -128,6 +128,8 @@ class Schema(BaseModel):
                 near = difflib.get_close_matches(name.lower(), strange, n=1, cutoff=0.5)
                 found = header[cleaned.index(near[0])].strip() if near else ""
                 meant = f"If it is {found}, say so in a mapping file." if near else ""
+                if not near and name in dimensions:
+                    meant = f"If all rows have one value for it, give it: --dimension {name}=VALUE."
                 raise InputError(
                     f"line 1: There is no column {name}; the header has {', '.join(header)}. {meant}".rstrip()
                 )

@@ -7,7 +7,6 @@ import hashlib
 import io
 import math
 import re
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from contract.errors import InputError, phrase
+from workloads.delimited import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SIDE = 28
 CLASSES = 10
+MOST_CLASSES = 62
+"""Those of EMNIST: digits, capital letters, small letters."""
 FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -32,21 +34,25 @@ FILES = (
     "t10k-labels-idx1-ubyte",
 )
 _DIMENSIONS = {"images": 3, "labels": 1}
-_NAME = re.compile(r"(?P<stem>(?P<part>train|t10k|test)-(?P<what>images|labels))[-.]idx[13]-ubyte(\.gz)?")
-_EMNIST = re.compile(r"emnist-\w+-(train|test)-(images|labels)")
+_NAME = re.compile(
+    r"(?P<stem>(?P<emnist>emnist-\w+-)?(?P<part>train|t10k|test)-(?P<what>images|labels))[-.]idx[13]-ubyte(\.gz)?"
+)
+_MNIST = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"  # SHA-256 of all pixels and labels
+_TALLEST = 1  # the digit that is three times as tall as wide in MNIST, at the median
 _FEWEST_IMAGES = 2
 _SHOWN = 4  # names in a message
+_SHOWN_OF_A_CLASS = 200  # images that show whether digits lie on their sides
 _UNSIGNED_BYTE = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
 class Digits:
-    """A training and a test set of digit images.
+    """A training and a test set of images of digits, or of other classes.
 
     Attributes:
         train_images: uint8 [n, 28, 28], 0 is background.
-        train_labels: uint8 [n], 0 to 9.
+        train_labels: uint8 [n], from 0 on.
         test_images: uint8 [m, 28, 28].
         test_labels: uint8 [m].
     """
@@ -68,18 +74,34 @@ class Digits:
             digest.update(array.tobytes())
         return digest.hexdigest()
 
+    @property
+    def is_mnist(self) -> bool:
+        """Whether these are MNIST's own images, whose origin is known."""
+        return self.sha256 == _MNIST
 
-def load_mnist(data: Location) -> Digits:
+
+def load_mnist(data: Location, classes: int = CLASSES) -> Digits:
     """Read the four idx files of a data set, `.gz` or not, at a location or in its `MNIST/raw` (torchvision's layout).
 
     `train-images.idx3-ubyte` and a folder of the file's own name around it are understood, too: common programs that
-    unpack archives make these names.
+    unpack archives make these names. The images of EMNIST's files (`emnist-digits-train-images-idx3-ubyte`), which are
+    stored transposed, are turned to stand upright.
+
+    Args:
+        data: The location.
+        classes: Labels are from 0 to one less than this.
 
     Raises:
         InputError: A file is missing, damaged, or does not hold what it should; or the files are of another data set.
     """
     train_images, train_labels, test_images, test_labels = _files(data)
-    digits = Digits(*_read_pair(train_images, train_labels), *_read_pair(test_images, test_labels))
+    digits = Digits(*_read_pair(train_images, train_labels, classes), *_read_pair(test_images, test_labels, classes))
+    if classes == CLASSES and _lies_on_its_side(digits):
+        raise InputError(
+            f"{train_images}: The digits of all classes are wider than they are tall, as in the files of EMNIST, which "
+            "stores its images transposed. Give the files the names that EMNIST has for them "
+            "(emnist-digits-train-images-idx3-ubyte and so on), or transpose the images."
+        )
     if len(digits.train_images) < _FEWEST_IMAGES:
         raise InputError(
             f"{train_images}: The {len(digits.train_images)} images are too few to train on: at least "
@@ -98,8 +120,9 @@ def read_images(source: Location) -> NDArray[np.uint8]:
         InputError: The file holds no such images.
     """
     content = source.read()
-    images = _npy(content, source.uri) if source.name.endswith(".npy") else parse_idx(content, source.uri)
-    return _checked_images(images, source.uri)
+    if source.name.endswith(".npy"):
+        return _checked_images(_npy(content, source.uri), source.uri)
+    return _upright(_checked_images(parse_idx(content, source.uri), source.uri), source)
 
 
 def parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
@@ -116,10 +139,7 @@ def parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
         InputError: It is not an idx file of unsigned bytes, or is truncated or too long.
     """
     if content.startswith(_GZIP_MAGIC):
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{name}: The gzip data is damaged: {phrase(error)}.") from error
+        content = unpack(content, name)
     if len(content) < 4 or content[:2] != b"\0\0":  # noqa: PLR2004 - the magic number
         raise InputError(f"{name}: The file is not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}.")
     kind, dimensions = content[2], content[3]
@@ -179,7 +199,14 @@ def _files(data: Location) -> list[Location]:
             if folder.rpartition("/")[2].startswith(match["stem"]):  # a folder that an unpacked archive made
                 folder = folder.rpartition("/")[0]
             which = f"{'train' if match['part'] == 'train' else 't10k'}-{match['what']}"
-            sets.setdefault(folder, {}).setdefault(f"{which}-idx{_DIMENSIONS[match['what']]}-ubyte", name)
+            whose = f"{folder}/{match['emnist']}" if match["emnist"] else folder
+            sets.setdefault(whose, {}).setdefault(f"{which}-idx{_DIMENSIONS[match['what']]}-ubyte", name)
+    emnist = [whose for whose, files in sets.items() if whose.startswith("/emnist-") and files.keys() == {*FILES}]
+    if "" not in sets and len(emnist) == 1:
+        return [data / sets[emnist[0]][file] for file in FILES]
+    if "" not in sets and len(emnist) > 1:
+        splits = ", ".join(sorted(whose.strip("/-") for whose in emnist))
+        raise InputError(f"{data}: The folder has several data sets: {splits}. Leave the four files of one in it.")
     for folder in ("", "MNIST/raw"):
         if sets.get(folder, {}).keys() == {*FILES}:
             return [data / sets[folder][file] for file in FILES]
@@ -188,38 +215,71 @@ def _files(data: Location) -> list[Location]:
 
 def _what_is_there(data: Location, names: Sequence[str], sets: Mapping[str, Mapping[str, str]]) -> str:
     """Why the files of a folder cannot be used, and what to do."""
-    whole = [folder for folder, files in sets.items() if files.keys() == {*FILES}]
+    whole = [
+        whose.rpartition("/emnist-")[0] or whose.strip("/-")
+        for whose, files in sets.items()
+        if files.keys() == {*FILES}
+    ]
     if whole:
         return f"The data set is in {' and in '.join(whole)}. Name the folder that you want: --data {data}/{whole[0]}."
-    if emnist := next((name for name in names if _EMNIST.search(name)), ""):
-        return (
-            f"The file {emnist} is of EMNIST, whose images are stored transposed. Transpose each image, and save the "
-            f"files as {FILES[0]} and so on. Only the digits 0 to 9 can be learnt."
-        )
     if sets:
         folder, files = max(sets.items(), key=lambda item: len(item[1]))
-        where = f" in {folder}" if folder else ""
-        missing = ", ".join(name for name in FILES if name not in files)
-        return f"There is {', '.join(files.values())}{where}, but {missing} is missing (.gz or not)."
+        split = folder.rpartition("/")[2] if folder.endswith("-") else ""
+        missing = ", ".join(
+            split + (name.replace("t10k", "test") if split else name) for name in FILES if name not in files
+        )
+        return f"There is {', '.join(files.values())}, but {missing} is missing (.gz or not)."
     there = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     what = f"there is {there}" if names else "there are no files at all"
     return f"There is no {FILES[0]}.gz (nor {FILES[0]}); {what}. Expected: {', '.join(FILES)}."
 
 
-def _read_pair(images_at: Location, labels_at: Location) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    images = _checked_images(parse_idx(images_at.read(), images_at.uri), images_at.uri)
+def _read_pair(images_at: Location, labels_at: Location, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images = _upright(_checked_images(parse_idx(images_at.read(), images_at.uri), images_at.uri), images_at)
     labels = parse_idx(labels_at.read(), labels_at.uri)
     if labels.ndim != 1:
         raise InputError(f"{labels_at}: The array has {labels.ndim} dimensions, but labels have one.")
     if len(labels) != len(images):
         raise InputError(f"{labels_at}: There are {len(labels)} labels for the {len(images)} images of {images_at}.")
-    wrong = np.flatnonzero(labels >= CLASSES)
+    wrong = np.flatnonzero(labels >= classes)
     if len(wrong):
+        needed = int(labels.max()) + 1
+        remedy = f"The digit-classifier takes --classes {needed}; the digit-gan knows ten digits only."
+        if needed > MOST_CLASSES:
+            remedy = f"There can be {MOST_CLASSES} classes at most."
         raise InputError(
-            f"{labels_at}, row {wrong[0]}: The label is {labels[wrong[0]]}, but labels are 0 to 9: the models know ten "
-            "classes."
+            f"{labels_at}, row {wrong[0]}: The label is {labels[wrong[0]]}, but the labels of {classes} classes are "
+            f"0 to {classes - 1}. {remedy}"
         )
     return images, labels
+
+
+def _upright(images: NDArray[np.uint8], source: Location) -> NDArray[np.uint8]:
+    """Images as they are seen: EMNIST's files hold them with rows and columns exchanged."""
+    match = _NAME.fullmatch(source.name.rpartition("/")[2])
+    return np.ascontiguousarray(images.swapaxes(1, 2)) if match and match["emnist"] else images
+
+
+def _lies_on_its_side(digits: Digits) -> bool:
+    """Whether each of the ten digits is wider than it is tall, and 1 much so; none of MNIST's is."""
+    shown = digits.train_images[: 10 * _SHOWN_OF_A_CLASS]
+    labels = digits.train_labels[: len(shown)]
+    if len({*labels.tolist()}) < CLASSES:
+        return False
+    tall = [_height_to_width(shown[labels == digit]) for digit in range(CLASSES)]
+    return all(ratio < 1 for ratio in tall) and tall[_TALLEST] < 2 / 3
+
+
+def _height_to_width(images: NDArray[np.uint8]) -> float:
+    """The standard deviation of the ink over rows by that over columns, a median over images; NaN without any ink."""
+    ink, places = images.astype(np.float64), np.arange(SIDE)
+    total = np.maximum(ink.sum((1, 2)), 1)
+    deviations = []
+    for sums in (ink.sum(2), ink.sum(1)):
+        middle = (sums * places).sum(1) / total
+        deviations.append(np.sqrt((sums * (places - middle[:, None]) ** 2).sum(1) / total))
+    drawn = (deviations[0] > 0) & (deviations[1] > 0)
+    return float(np.median(deviations[0][drawn] / deviations[1][drawn])) if drawn.any() else math.nan
 
 
 def _checked_images(images: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:

@@ -120,6 +120,11 @@ def _grey(file: Location) -> tuple[NDArray[np.uint8], bool]:
     """The strokes of an image, white on black, and whether it was inverted for that."""
     try:
         with Image.open(io.BytesIO(file.read())) as opened:
+            if (pages := getattr(opened, "n_frames", 1)) > 1:
+                raise InputError(
+                    f"{file}: The image has {pages} pages or frames, and only one can be read. Save each as a file of "
+                    "its own."
+                )
             image = ImageOps.exif_transpose(opened)
             if image.has_transparency_data:
                 image = image.convert("RGBA")
@@ -132,7 +137,9 @@ def _grey(file: Location) -> tuple[NDArray[np.uint8], bool]:
                 pixels = (values * (255 / max(values.max(), 1))).round().astype(np.uint8)
             else:
                 pixels = np.asarray(image.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise InputError(f"{file}: This is not an image that can be read: its format is not known.") from error
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{file}: This is not an image that can be read: {phrase(error)}.") from error
     darkest, lightest = float(pixels.min()), float(pixels.max())
     inverted = bool(np.median(_border(pixels)) > darkest + _LIGHT * (lightest - darkest))

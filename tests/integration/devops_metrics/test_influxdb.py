@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from contract.errors import InputError, UnavailableError
+from contract.timeseries import address
 from localcloud.cloud import processes
 from localcloud.cloud.certificates import Certificate, issue
 from localcloud.engines import influxdb_server
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
-from workloads.timeseries.connection import address
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.row import Row
 from workloads.timeseries.schema import Schema

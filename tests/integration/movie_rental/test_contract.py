@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from contract.errors import InputError, UnavailableError
+from contract.rentals import NOBODY
 from tests.engines_in_memory import (
     MemoryGraph,
     MemoryLedger,
@@ -19,7 +20,7 @@ from tests.engines_in_memory import (
     MemorySearchIndex,
     MemorySeries,
 )
-from workloads.movie_rental.events import NOBODY, text_of
+from workloads.movie_rental.events import text_of
 from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.model import Customer, Movie, Rental
 from workloads.movie_rental.outbox import relay

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from boto3.dynamodb.types import Binary, TypeSerializer
 
-from workloads.movie_rental.events import NOBODY, Event
+from contract.rentals import NOBODY
+from workloads.movie_rental.events import Event
 from workloads.movie_rental.model import Movie, Rental
 from workloads.movie_rental.timeseries import TimestreamSeries
 

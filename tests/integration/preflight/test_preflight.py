@@ -232,7 +232,7 @@ def live_analytics(body: Body, _: LocalCloud) -> None:
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com/jobs:1"
 INSTANCE = ("LaunchTemplate", "LaunchTemplateData")
 KEY = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
-SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:absent-AbCdEf"
+ABSENT = "arn:aws:secretsmanager:us-east-1:123456789012:secret:absent-AbCdEf"
 OPENSEARCH = "AWSServiceRoleForAmazonOpenSearchService"
 
 #: What is planted: its name, the stack, what plants it, the check that names it, and what the reason says.
@@ -311,7 +311,7 @@ REFUSED: list[tuple[str, str, Plant, str, str]] = [
     ("no key", WEB, put("Topic", "KmsMasterKeyId", value=KEY), "KMS keys", "no KMS key"),
     ("disabled key", WEB, disabled_key, "KMS keys", "it is Disabled"),
     ("pending certificate", WEB, pending_certificate, "certificate", "PENDING_VALIDATION"),
-    ("no secret", DATA, add("AWS::IAM::Policy", Resource=SECRET), "secrets", "no secret"),
+    ("no secret", DATA, add("AWS::IAM::Policy", Resource=ABSENT), "secrets", "no secret"),
 ]
 SPOT = "AWSServiceRoleForEC2Spot"
 WARNED: list[tuple[str, str, Plant, str, str]] = [

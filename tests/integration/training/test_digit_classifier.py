@@ -17,6 +17,7 @@ import torchvision
 from moto import mock_aws
 from PIL import Image
 
+from contract.errors import InputError
 from workloads import storage
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
@@ -272,3 +273,47 @@ def test_help_lists_every_option(
     for name, field in (Settings.model_fields | RunOptions.model_fields).items():
         assert f"--{name.replace('_', '-')}" in shown
         assert field.description
+
+
+def test_more_classes_than_ten_are_learnt_reported_and_predicted(digits: Path, tmp_path: Path) -> None:
+    """As in EMNIST's letters: labels from 11 on, and classes that no image has."""
+    whole = load_mnist(locate(str(digits)))
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    arrays = (whole.train_images, whole.train_labels + 11, whole.test_images, whole.test_labels + 11)
+    for name, array in zip(FILES, arrays, strict=True):
+        (folder / name).write_bytes(format_idx(array))
+    fit(folder, tmp_path / "run", epochs=8, classes=26)
+    metrics = read(tmp_path / "run")
+    assert sorted(metrics["test"]["per_class_accuracy"], key=int) == [str(label) for label in range(11, 21)]
+    assert metrics["test"]["accuracy"] > 0.6
+    assert np.array(metrics["test"]["confusion_matrix"]).shape == (26, 26)
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Per class, on the test set" in report
+    assert "written around 1990" not in report  # which is said of MNIST only
+    predictions = WORKLOAD.predict(locate(str(tmp_path / "run")), locate(str(folder / FILES[2]))).table
+    assert (predictions["prediction"] == whole.test_labels + 11).mean() == pytest.approx(
+        metrics["test"]["accuracy"], abs=0.02
+    )
+
+
+def test_one_class_cannot_be_learnt_and_classes_without_training_images_are_named(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_mnist(locate(str(digits)))
+
+    def keep(*labels: int) -> None:
+        chosen = np.isin(whole.train_labels, labels)
+        arrays = (whole.train_images[chosen], whole.train_labels[chosen], whole.test_images, whole.test_labels)
+        for name, array in zip(FILES, arrays, strict=True):
+            (tmp_path / name).write_bytes(format_idx(array))
+
+    keep(3)
+    with pytest.raises(InputError, match=r"All training images are of the class 3\. At least two classes are needed"):
+        fit(tmp_path, tmp_path / "one", epochs=1)
+    keep(*range(9))
+    fit(tmp_path, tmp_path / "nine", epochs=1, options={"figures": False})
+    nines = int((whole.test_labels == 9).sum())
+    assert f"{nines} of {len(whole.test_labels)} test images are of classes that no training image has" in (
+        capsys.readouterr().out
+    )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.timeseries import line_protocol
+from contract import timeseries as line_protocol
 
 
 def test_a_line_has_measurement_tags_fields_and_time() -> None:

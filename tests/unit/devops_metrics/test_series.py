@@ -198,7 +198,7 @@ class TestFixedDimensions:
             'CPU_Usage = "value"',
         )
         mapping = write(tmp_path / "mapping.toml", *lines)
-        with pytest.raises(InputError, match="no column host"):
+        with pytest.raises(InputError, match=r"no column host; .* give it: --dimension host=VALUE\."):
             Reader(file, Schema.load(mapping))
         given = Schema.load(mapping, {"host": "web-1"})
         told = Schema.load(write(tmp_path / "fixed.toml", *lines, "[fixed]", 'host = "web-1"'))

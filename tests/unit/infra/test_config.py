@@ -79,6 +79,10 @@ def test_the_cdks_own_keys_are_not_ours(key: str) -> None:
         ({"training.vpc_id": "vpc-1", "training.subnet_ids": "a"}, "'a' is not a subnet's id"),
         ({"training.runnable_limit_seconds": 60}, "greater than or equal to 600"),
         ({"training.code": "bundle"}, "must be s3://bucket/key.zip"),
+        ({"training.code": "s3://bucket/a';reboot;'.zip"}, "must be s3://bucket/key.zip"),
+        ({"data_ecosystem.source_cidr": "10.0.0.0/33"}, "must be an IPv4 range"),
+        ({"data_ecosystem.source_cidr": "10.0.0.300/8"}, "source_cidr"),
+        ({"web_app.allowed_cidr": "10.0.0.1/8"}, "has host bits set"),
         ({"training.instance_types": ""}, "at least 1 item"),
         ({"training": "all"}, '"training".* valid dictionary'),
         ({"training": "{"}, "not JSON"),
@@ -123,9 +127,20 @@ def test_every_setting_is_described_once_and_for_all_uses(section: str) -> None:
     for name, schema in type(SECTIONS[section]).model_json_schema()["properties"].items():
         assert re.fullmatch(r"[A-Z].*\.", schema["description"]) or schema["description"].startswith("vCPUs"), name
         assert schema["group"], name
-        assert ("pattern" in schema) <= bool(schema["hint"]), name
+        assert ("pattern" in schema) <= bool(schema.get("hint")), name
 
 
 def test_nothing_changes_after_reading() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config().training.job_attempts = 1  # type: ignore[misc]
+
+
+def test_what_several_stacks_ask_for_has_one_type() -> None:
+    """And so one pattern: an address that one stack takes, another takes, too."""
+    patterns: dict[str, set[str]] = {}
+    for section in SECTIONS.values():
+        for name, schema in type(section).model_json_schema()["properties"].items():
+            kind = re.sub(r"^(ssh|source|gpu|database)_", "", name)
+            patterns.setdefault(name if "cidr" in name else kind, set()).add(schema.get("pattern", ""))
+    shared = {"email", "code", "image", "machine_image", "influxdb_instance_type"}
+    assert {name: len(patterns[name]) for name in shared} == dict.fromkeys(shared, 1)

@@ -1,5 +1,6 @@
 """Rooms: which there are, and what their tables may say."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -43,16 +44,10 @@ def test_no_two_rooms_have_a_row_of_one_name(name: str) -> None:
 
 def test_every_function_of_adapters_is_named_by_a_row() -> None:
     for room in services.rooms():
-        adapters = room.module("adapters")
-        defined = (
-            {
-                name
-                for name, value in vars(adapters).items()
-                if getattr(value, "__module__", "") == f"{room.package}.adapters"
-                and not name.startswith("_")
-                and callable(value)
-            }
-            if adapters
-            else set()
-        )
+        functions = inspect.getmembers(room.module("adapters"), inspect.isfunction)
+        defined = {
+            name
+            for name, function in functions
+            if function.__module__.startswith(room.package) and not name.startswith("_")
+        }
         assert defined == {row["adapt"] for row in room.table("types.yaml").values() if "adapt" in row}, room

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.rentals import category_dimension, cents, point_time
 from tests.engines_in_memory import MemoryGraph, MemorySearchIndex
-from workloads.movie_rental.events import Event, category_dimension, cents, point_time, text_of
+from workloads.movie_rental.events import Event, text_of
 from workloads.movie_rental.model import Hit, Movie, Rental
 from workloads.movie_rental.quality import judgements, ndcg, recommendation_quality, search_quality
 from workloads.movie_rental.search import fuse

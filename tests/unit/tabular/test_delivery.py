@@ -1,5 +1,6 @@
 """The data set of the delivery times: columns, missing cells, unknown categories, generated sample."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,16 @@ def test_one_csv_file_of_any_name_in_a_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_bytes(sample_delivery(30)[FILE])
     assert len(load_deliveries(Folder(tmp_path))) == 30
     (tmp_path / "more.csv").write_bytes(b"")
-    with pytest.raises(InputError, match=r"There are 2 CSV files\. Give one CSV file"):
+    with pytest.raises(InputError, match=r"There are 2 CSV files: more\.csv, orders\.csv\. Give one CSV file"):
         load_deliveries(Folder(tmp_path))
+
+
+def test_a_compressed_file_in_a_folder_is_read_and_others_are_named(tmp_path: Path) -> None:
+    (tmp_path / "orders.xlsx").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"There is no CSV file, only orders\.xlsx\. Give one CSV file"):
+        load_deliveries(Folder(tmp_path))
+    (tmp_path / "orders.csv.gz").write_bytes(gzip.compress(sample_delivery(30)[FILE]))
+    assert len(load_deliveries(Folder(tmp_path))) == 30
 
 
 def test_to_learn_every_order_needs_its_minutes_and_to_predict_none_does(tmp_path: Path) -> None:

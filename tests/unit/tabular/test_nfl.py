@@ -154,6 +154,7 @@ WEEKS = "player_id,season,week,season_type,recent_team,position,receptions,carri
 def test_rows_of_weeks_are_added_up_to_seasons(tmp_path: Path) -> None:
     rows = ["a,2022,1,REG,KC,wr,5,0", "a,2022,2,REG,KC,wr,4,1", "b,2022,1,REG,SF,RB,1,20", "a,2022,19,POST,KC,wr,9,9"]
     (tmp_path / "weeks.csv").write_text("\n".join([WEEKS, *rows, rows[0]]))  # a row that is there twice counts once
+    (tmp_path / "schedule.csv").write_text("game_id,week\n1,1\n")
     players = load_players(Folder(tmp_path))
     assert players.receiving[["player", "position", "receptions", "games"]].to_numpy().tolist() == [
         ["a", "WR", 9.0, 2.0],
@@ -163,6 +164,7 @@ def test_rows_of_weeks_are_added_up_to_seasons(tmp_path: Path) -> None:
     assert players.notes == (
         "1 of 5 rows are not of the regular season, and are left out.",
         "4 rows of weeks were added up to 2 seasons.",
+        "1 files have neither seasons nor heights, and were not read: schedule.csv.",
     )
 
 

@@ -1,8 +1,10 @@
 """CSV files: what is read comes out as it is meant, and what cannot be read is named with its place."""
 
 import csv
+import gzip
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +21,7 @@ from workloads.training.tabular.table import (
     number,
     outside_training,
     read_table,
+    without_values,
     word,
 )
 
@@ -205,3 +208,39 @@ def test_unknown_categories_are_named_with_their_counts() -> None:
 def test_numbers_outside_the_training_range_are_counted() -> None:
     [note] = outside_training(pd.DataFrame({"km": [1.0, 25.0, 90.0, math.nan]}), {"km": [0.5, 20.0]})
     assert note.startswith("2 of 4 rows have a km outside the 0.5 to 20 of the training, such as 90")
+
+
+def test_columns_without_any_value_are_named() -> None:
+    table = pd.DataFrame({"km": [math.nan, 2.0], "sky": [None, None], "road": [None, None]})
+    [note] = without_values(table, ["km", "sky", "road"])
+    assert note.startswith("No row has a value for sky, road")
+    assert without_values(table, ["km"]) == []
+
+
+@pytest.mark.parametrize("cell", ["#REF!", "#DIV/0!", "cle\x07ar", "\x1b[31mred"])
+def test_a_category_that_is_an_error_or_has_control_characters_is_refused(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(InputError, match=r"orders\.csv, line 2, column 'sky': "):
+        read(tmp_path, f"km,sky\n1,{cell}\n")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("cell", ["1 234,5", "1\xa0234,5", "1.234,5", "1'234,5"])
+def test_thousands_apart_in_a_file_with_decimal_commas(
+    tmp_path: Path, cell: str, pack: Callable[[bytes], bytes]
+) -> None:
+    assert read(tmp_path, pack(f"km;sky\n{cell};a\n2,5;b\n".encode())) == [[1234.5, "a"], [2.5, "b"]]
+
+
+def test_a_point_that_may_stand_between_thousands_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 2, column 'km': The number '1\.234' may have a decimal point"):
+        read(tmp_path, "km;sky\n1.234;a\n")
+    assert read(tmp_path, "km;sky\n1.234;a\n0.5;b\n") == [[1.234, "a"], [0.5, "b"]]
+    assert read(tmp_path, "km,sky\n1.234,a\n") == [[1.234, "a"]]
+
+
+def test_a_header_that_two_separators_split_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"may be separated by commas or semicolons\. Write a line such as sep=,"):
+        read(tmp_path, "how far, in km;skies\n1,5;a\n")
+    with pytest.raises(InputError, match=r"The columns, separated by semicolons, are how far, in km, skies"):
+        read(tmp_path, "how far, in km;skies\n15;a\n")
+    assert read(tmp_path, "sep=;\nkm;sky, or clouds\n1,5;a\n", [Column("km", amount)]) == [[1.5]]

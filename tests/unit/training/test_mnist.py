@@ -81,7 +81,7 @@ def test_both_layouts_compressed_or_not_hold_the_same_data(
         ({"train_labels_idx1_ubyte": format_idx(np.zeros(11, np.uint8))}, "There are 11 labels for the 12 images"),
         (
             {"train_labels_idx1_ubyte": format_idx(np.full(12, 10, np.uint8))},
-            "row 0: The label is 10, but labels are 0 to 9",
+            "row 0: The label is 10, but the labels of 10 classes are 0 to 9",
         ),
         (
             {"train_labels_idx1_ubyte": format_idx(np.zeros((12, 1), np.uint8))},
@@ -135,10 +135,67 @@ def test_another_data_set_is_refused_with_the_folder_that_has_it(tmp_path: Path,
         load_mnist(locate(str(tmp_path)))
 
 
-def test_emnist_is_refused_because_its_images_are_transposed(tmp_path: Path) -> None:
-    (tmp_path / "emnist-digits-train-images-idx3-ubyte.gz").write_bytes(b"")
-    with pytest.raises(InputError, match=r"emnist-digits-train-images-idx3-ubyte\.gz is of EMNIST.*transposed"):
-        load_mnist(locate(str(tmp_path)))
+def put_emnist(folder: Path, split: str, source: Path, transposed: bool = True) -> Path:
+    """The files of a data set with the names of EMNIST, which has rows and columns exchanged."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        array = parse_idx((source / name).read_bytes(), name)
+        turned = array.swapaxes(1, 2) if transposed and array.ndim == 3 else array
+        content = gzip.compress(format_idx(np.ascontiguousarray(turned)))
+        (folder / f"emnist-{split}-{name.replace('t10k', 'test')}.gz").write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def unpacked(sample: dict[str, bytes], tmp_path: Path) -> Path:
+    (tmp_path / "sample").mkdir()
+    for name, content in sample.items():
+        (tmp_path / "sample" / name.removesuffix(".gz")).write_bytes(gzip.decompress(content))
+    return tmp_path / "sample"
+
+
+def test_the_images_of_emnist_are_turned_to_stand_upright(unpacked: Path, tmp_path: Path) -> None:
+    whole = load_mnist(locate(str(unpacked)))
+    emnist = put_emnist(tmp_path / "emnist", "digits", unpacked)
+    assert load_mnist(locate(str(emnist))).sha256 == whole.sha256
+    images = read_images(locate(str(emnist / "emnist-digits-test-images-idx3-ubyte.gz")))
+    assert (images == whole.test_images).all()
+
+
+def test_of_several_data_sets_in_a_folder_none_is_chosen(unpacked: Path, tmp_path: Path) -> None:
+    emnist = put_emnist(tmp_path / "emnist", "digits", unpacked)
+    put_emnist(emnist, "letters", unpacked)
+    with pytest.raises(InputError, match=r"several data sets: emnist-digits, emnist-letters\."):
+        load_mnist(locate(str(emnist)))
+    with pytest.raises(InputError, match=f"The data set is in emnist .*--data {tmp_path}/emnist"):
+        load_mnist(locate(str(put_emnist(emnist / "x", "mnist", unpacked).parent.parent)))
+
+
+def test_a_missing_file_of_emnist_is_named_as_emnist_does(unpacked: Path, tmp_path: Path) -> None:
+    emnist = put_emnist(tmp_path / "emnist", "digits", unpacked)
+    (emnist / "emnist-digits-test-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(InputError, match="but emnist-digits-test-labels-idx1-ubyte is missing"):
+        load_mnist(locate(str(emnist)))
+
+
+def test_digits_that_lie_on_their_sides_are_refused_under_the_names_of_mnist(unpacked: Path) -> None:
+    for name in FILES:
+        array = parse_idx((unpacked / name).read_bytes(), name)
+        turned = array.swapaxes(1, 2) if array.ndim == 3 else array
+        (unpacked / name).write_bytes(format_idx(np.ascontiguousarray(turned)))
+    with pytest.raises(InputError, match=r"wider than they are tall.*EMNIST"):
+        load_mnist(locate(str(unpacked)))
+
+
+def test_more_classes_than_ten_are_read_where_they_are_declared(tmp_path: Path) -> None:
+    labels = format_idx(np.array([*range(50, 62)], np.uint8))
+    folder = locate(str(put(tmp_path, train_labels_idx1_ubyte=labels)))
+    with pytest.raises(InputError, match=r"row 0: The label is 50, but the labels of 10 classes .* --classes 62"):
+        load_mnist(folder)
+    assert load_mnist(folder, 62).train_labels.max() == 61
+    put(tmp_path, train_labels_idx1_ubyte=format_idx(np.full(12, 62, np.uint8)))
+    with pytest.raises(InputError, match=r"The label is 62, .* There can be 62 classes at most"):
+        load_mnist(folder, 62)
 
 
 def test_a_folder_of_other_files_is_refused_with_what_is_there(tmp_path: Path) -> None:

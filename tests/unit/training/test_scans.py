@@ -99,10 +99,19 @@ def test_scaling_a_large_drawing_gives_what_the_small_one_is(tmp_path: Path) -> 
     assert np.corrcoef(large.ravel(), centred(seven()).ravel())[0, 1] > 0.9
 
 
+def several_pages(folder: Path) -> None:
+    page = Image.fromarray(seven())
+    page.save(folder / "b.tiff", save_all=True, append_images=[page, page])
+
+
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda folder: (folder / "b.png").write_text("no image"), r"b\.png: This is not an image that can be read"),
+        (
+            lambda folder: (folder / "b.png").write_text("no image"),
+            r"b\.png: This is not an image .* its format is not known",
+        ),
+        (several_pages, r"b\.tiff: The image has 3 pages or frames, and only one can be read"),
         (lambda folder: (folder / "b.npz").touch(), r"no folder with images .*; it has 1 of \.npz"),
         (lambda folder: None, "There is no such file, and no folder with images"),  # noqa: ARG005
     ],

@@ -5,6 +5,7 @@ What the credentials may not read is not checked, and named instead.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
@@ -78,7 +79,7 @@ def needs_of(definition: Mapping[str, Any]) -> dict[str, float]:
 def data_of(definition: Mapping[str, Any], options: Sequence[str]) -> str:
     """Return where the data of a job is: what its options say last, or else what its definition says."""
     place = str(definition.get("parameters", {}).get("data", ""))
-    for word, following in zip(options, [*options[1:], ""], strict=True):
+    for word, following in itertools.pairwise([*options, ""]):
         if word == "--data":
             place = following
         elif word.startswith("--data="):
@@ -153,7 +154,7 @@ def _type_problem(name: str, compute: Json, request: Request, needs: Mapping[str
         return ""
     fitting = [kind for kind in _types(compute["instanceTypes"], account) if not _lack(kind, needs)]
     if not fitting:
-        in_words = ", ".join(f"{value:g} {_UNITS[kind]}" for kind, value in needs.items() if kind in _UNITS)
+        in_words = ", ".join(f"{value:.0f} {_UNITS[kind]}" for kind, value in needs.items() if kind in _UNITS)
         return (
             f"The job needs {in_words}, and no instance type of compute environment {name} has that "
             f"({', '.join(compute['instanceTypes'])}). Deploy the stack with smaller jobs or larger instance types."

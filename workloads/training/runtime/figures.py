@@ -66,6 +66,9 @@ def curves(
     return Figure(name, title, f"Curves over {len(history)} epochs, ending at {ends}.", figure)
 
 
+_MOST_NUMBERED = 16  # classes whose counts can be read in a figure
+
+
 def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Figure:
     """Counts of rows by true class (down) and predicted class (across).
 
@@ -78,10 +81,14 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Figur
     recall = counts / counts.sum(1, keepdims=True).clip(min=1)
     axes.imshow(np.ma.masked_where(~right, recall), cmap="Blues", vmin=0, vmax=2)  # half of the scale: text stays dark
     for (row, column), count in np.ndenumerate(counts):
+        if len(classes) > _MOST_NUMBERED:
+            break  # numbers would cover each other; the table beside the figure has them by class
         colour = "white" if errors[row, column] > errors.max() / 2 else "black"
         axes.text(column, row, str(count), ha="center", va="center", color=colour)
     places = range(len(classes))
     axes.set(xlabel="predicted", ylabel="true", xticks=places, xticklabels=classes, yticks=places, yticklabels=classes)
+    if len(classes) > _MOST_NUMBERED:
+        axes.tick_params(labelsize=5)
     axes.grid(visible=False)
     wrong = int(errors.sum())
     alt = f"Confusion matrix of {int(counts.sum())} rows in {len(classes)} classes; {wrong} are wrong"

@@ -220,3 +220,9 @@ def outside_training(table: pd.DataFrame, ranges: Mapping[str, Sequence[float]])
                 f"such as {furthest:g}: their predictions are less certain than they say."
             )
     return notes
+
+
+def without_values(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Say which columns have no value in any row: a sentence, if there are some."""
+    empty = [name for name in names if table[name].isna().all()]
+    return [f"No row has a value for {', '.join(empty)}: the predictions do without."] if empty else []

@@ -48,7 +48,7 @@ from workloads.training.tabular.evaluation import Comparison, digest, regression
 from workloads.training.tabular.intervals import conformal_factor
 from workloads.training.tabular.pipeline import PIPELINE, dump, load_pipeline
 from workloads.training.tabular.search import best_settings
-from workloads.training.tabular.table import known_spellings, outside_training
+from workloads.training.tabular.table import known_spellings, outside_training, without_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -267,6 +267,7 @@ def predict(run: Location, inputs: Location) -> Predictions:
     pipeline = load_pipeline(run)
     orders, notes = known_spellings(load_orders(inputs), known_categories(pipeline))
     notes += outside_training(orders, description.get("ranges", {}))
+    notes += without_values(orders, FEATURES)
     predicted = DeliveryModel(pipeline, network, description["interval_factors"]).predict(orders).round(3)
     predicted.insert(1, ORDER, orders[ORDER])
     return Predictions(predicted, notes)

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from contract.errors import InputError
+from workloads.delimited import SUFFIXES
 from workloads.training.tabular.table import Column, amount, read_table, word
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ ORDER, TARGET = "Order_ID", "Delivery_Time_min"
 NUMBERS = ("Distance_km", "Preparation_Time_min", "Courier_Experience_yrs")
 CATEGORIES = ("Weather", "Traffic_Level", "Time_of_Day", "Vehicle_Type")
 FEATURES = (*NUMBERS, *CATEGORIES)
+_SHOWN = 5  # names in a message
 _ABSENT = "missing"  # the category of empty cells
 
 _FEATURE_COLUMNS = (*(Column(name, amount) for name in NUMBERS), *(Column(name, word) for name in CATEGORIES))
@@ -134,8 +136,11 @@ def _file(data: Location) -> Location:
         return data
     if (data / FILE).is_file():
         return data / FILE
-    tables = [name for name in data.names() if name.lower().endswith(".csv")]
+    names = list(data.names())
+    tables = [name for name in names if name.lower().endswith(SUFFIXES)]
     if len(tables) != 1:
-        there = f"are {len(tables)} CSV files" if tables else "is no CSV file"
-        raise InputError(f"{data}: There {there}. Give one CSV file, or a folder with {FILE}.")
+        shown = ", ".join((tables or names)[:_SHOWN])
+        there = f"are {len(tables)} CSV files: {shown}" if tables else "is no CSV file"
+        only = f", only {shown}" if shown and not tables else ""
+        raise InputError(f"{data}: There {there}{only}. Give one CSV file, or a folder with {FILE}.")
     return data / tables[0]

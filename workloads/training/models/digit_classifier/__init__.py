@@ -1,4 +1,4 @@
-"""Recognise handwritten digits: MNIST, or any data set of its form."""
+"""Recognise handwritten digits, or other classes: MNIST, or any data set of its form."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from contract.errors import InputError
 from workloads.training.mnist import CLASSES, load_mnist, read_images
 from workloads.training.models.digit_classifier.augmentation import augmented
 from workloads.training.models.digit_classifier.muon import Muon
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 NAME = "digit-classifier"
 
 
-def build(architecture: str) -> nn.Sequential:
-    """A network from uint8 images [n, 28, 28] to the logits [n, 10]; its last layer is linear."""
+def build(architecture: str, classes: int = CLASSES) -> nn.Sequential:
+    """A network from uint8 images [n, 28, 28] to the logits [n, classes]; its last layer is linear."""
     if architecture == "reference":
         return nn.Sequential(
             Normalise(),
@@ -40,7 +41,7 @@ def build(architecture: str) -> nn.Sequential:
             nn.Flatten(),
             nn.Linear(32 * 14 * 14, 128),
             nn.ReLU(),
-            nn.Linear(128, CLASSES),
+            nn.Linear(128, classes),
         )
     if architecture == "deep":
         convolutions = [
@@ -57,7 +58,7 @@ def build(architecture: str) -> nn.Sequential:
             *_convolution(48, 64, 3),
             *_convolution(64, 64, 3),
         ]
-    head = [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(128 if architecture == "deep" else 64, CLASSES)]
+    head = [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(128 if architecture == "deep" else 64, classes)]
     return nn.Sequential(Normalise(), *convolutions, *head).to(
         memory_format=torch.channels_last
     )  # twice as fast on CPUs
@@ -78,7 +79,16 @@ def _convolution(inputs: int, outputs: int, size: int, *pooling: nn.Module) -> l
 
 def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Train on the digits at a location; validate each epoch on a part of the training set; test once, at the end."""
-    digits = load_mnist(data)
+    digits = load_mnist(data, settings.classes)
+    learnt = np.unique(digits.train_labels)
+    if len(learnt) == 1:
+        raise InputError(f"{data}: All training images are of the class {learnt[0]}. At least two classes are needed.")
+    if len(unseen := np.setdiff1d(digits.test_labels, learnt)):
+        count = int(np.isin(digits.test_labels, unseen).sum())
+        run.say(
+            f"{count:,} of {len(digits.test_labels):,} test images are of classes that no training image has, and will "
+            f"all be wrong: {', '.join(map(str, unseen))}"
+        )
     run.use_data(digits.sha256)
     order = shuffled(len(digits.train_images), settings.seed, 0)
     held_out = max(1, round(settings.validation_fraction * len(order)))
@@ -87,7 +97,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     valid_images, valid_labels = images[order[:held_out]].to(run.device), labels[order[:held_out]].to(run.device)
     train_images, train_labels = images[order[held_out:]].to(run.device), labels[order[held_out:]].to(run.device)
 
-    model = build(settings.architecture)
+    model = build(settings.architecture, settings.classes)
     network = run.distribute(model)
     moving = get_ema_multi_avg_fn(settings.weight_average)  # type: ignore[no-untyped-call]
     average = AveragedModel(model, multi_avg_fn=moving, use_buffers=True)
@@ -145,7 +155,7 @@ def classify(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def predict_probabilities(model: nn.Module, images: Tensor, *, shifts: bool) -> Tensor:
-    """Probabilities [n, 10] of images uint8 [n, 28, 28].
+    """Probabilities [n, classes] of images uint8 [n, 28, 28].
 
     Args:
         model: Gives logits.
@@ -162,7 +172,7 @@ def validate(model: nn.Module, images: Tensor, labels: Tensor, settings: Setting
     with run.autocast():
         probabilities = predict_probabilities(model, images, shifts=settings.test_time_shifts)
     truth, predicted = labels.cpu().numpy(), probabilities.argmax(1).cpu().numpy()
-    precision, recall, _ = per_class(confusion(truth, predicted))  # NaN where the validation set has no such digit
+    precision, recall, _ = per_class(confusion(truth, predicted, settings.classes))  # NaN for a class without images
     return {
         "validation_loss": cross_entropy(probabilities, labels),
         "validation_accuracy": float((truth == predicted).mean()),
@@ -172,7 +182,7 @@ def validate(model: nn.Module, images: Tensor, labels: Tensor, settings: Setting
 
 
 def predict(run: Location, inputs: Location) -> Predictions:
-    """Name the digit in each image, with its probability, in the order of the images; of image files also the name.
+    """Name the class of each image, with its probability, in the order of the images; of image files also the name.
 
     Args:
         run: A finished run.

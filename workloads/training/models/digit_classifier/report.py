@@ -37,13 +37,14 @@ def results(
         digits: The data.
         settings: The run's.
         model: The trained network.
-        probabilities: Of the test images [m, 10].
+        probabilities: Of the test images [m, classes].
         history: One row an epoch.
     """
     truth = digits.test_labels.astype(np.int64)
     predicted = probabilities.argmax(1)
     accuracy = float((predicted == truth).mean())
-    counts = confusion(truth, predicted)
+    classes = settings.classes
+    counts = confusion(truth, predicted, classes)
     support, (precision, recall, f1) = counts.sum(1), per_class(counts)
     loss = cross_entropy(torch.from_numpy(probabilities), torch.from_numpy(truth))
     test = {
@@ -55,13 +56,13 @@ def results(
         "per_class_accuracy": {str(digit): float(recall[digit]) for digit in np.flatnonzero(support)},
         "confusion_matrix": counts.tolist(),
     }
-    train_counts = np.bincount(digits.train_labels, minlength=CLASSES)
+    train_counts = np.bincount(digits.train_labels, minlength=classes)
     weights = sum(parameter.numel() for parameter in model.parameters())
     return Results(
         test=test,
         headline={
             "Test accuracy": f"{accuracy:.2%}",
-            "Worst class": f"{np.nanmin(recall):.2%} (digit {np.nanargmin(recall)})",
+            "Worst class": f"{np.nanmin(recall):.2%} ({_kind(settings)} {np.nanargmin(recall)})",
             "Mistakes": f"{int((predicted != truth).sum())} of {len(truth):,}",
             "Weights": f"{weights:,}",
         },
@@ -71,49 +72,60 @@ def results(
             "training_images_per_class": train_counts.tolist(),
         },
         card=_model_card(settings, digits, train_counts, weights),
-        figures=partial(_figures, digits.test_images, truth, probabilities, history),
+        figures=partial(_figures, settings, digits.test_images, truth, probabilities, history),
         tables=[
             Table(
-                "Per digit, on the test set",
-                ("Digit", "Images", "Recall", "Precision", "F1"),
+                f"Per {_kind(settings)}, on the test set",
+                (_kind(settings).capitalize(), "Images", "Recall", "Precision", "F1"),
                 [
                     (digit, int(support[digit]), *(share(score[digit]) for score in (recall, precision, f1)))
-                    for digit in range(CLASSES)
+                    for digit in range(classes)
                 ],
             )
         ],
         model=model.state_dict(),
-        model_settings={"architecture": settings.architecture},
+        model_settings={"architecture": settings.architecture, "classes": classes},
     )
 
 
+def _kind(settings: Settings) -> str:
+    """What the classes are called: nobody knows what more than ten of them are."""
+    return "digit" if settings.classes <= CLASSES else "class"
+
+
 def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int64], weights: int) -> ModelCard:
+    kind = _kind(settings)
+    written = (
+        " MNIST was written around 1990 by census employees and students in the United States: a 1 with a long "
+        "upstroke, a 7 with a bar and other habits of other regions are rare in it and recognised less well."
+    )
     return ModelCard(
         title="Digit classifier",
         summary=(
-            f"Names the digit in a 28x28 grey image. A convolutional network (architecture `{settings.architecture}`, "
+            f"Names the {kind} of a 28x28 grey image. A convolutional network (architecture `{settings.architecture}`, "
             f"{weights:,} weights)."
         ),
         data=(
-            f"{len(digits.train_labels):,} images of handwritten digits to learn from "
+            f"{len(digits.train_labels):,} images of {settings.classes} classes to learn from "
             f"({settings.validation_fraction:.1%} of them held out to validate), "
             f"{len(digits.test_labels):,} to test on. "
-            f"Images of each digit to learn from: {train_counts.min():,} (digit {train_counts.argmin()}) to "
-            f"{train_counts.max():,} (digit {train_counts.argmax()})."
+            f"Images of each {kind} to learn from: {train_counts.min():,} ({kind} {train_counts.argmin()}) to "
+            f"{train_counts.max():,} ({kind} {train_counts.argmax()})."
         ),
         intended_use=(
-            "Single digits, white on black, scaled to 20x20 and centred in 28x28 as MNIST's are. Not for several "
-            "digits in an image, letters, photographs, or decisions about people without a person who checks."
+            f"A single {kind} in an image, white on black, scaled to 20x20 and centred in 28x28 as MNIST's digits are. "
+            "Not for several in an image, other classes than those of the training set, photographs, or decisions "
+            "about people without a person who checks."
         ),
         limits=(
-            "Always answers with one of ten digits, also for an image of none. MNIST was written around 1990 by census "
-            "employees and students in the United States: a 1 with a long upstroke, a 7 with a bar and other habits of "
-            "other regions are rare in it and recognised less well. Confidence is softened by label smoothing."
+            f"Always answers with one of {settings.classes} classes, also for an image of none."
+            f"{written if digits.is_mnist else ''} Confidence is softened by label smoothing."
         ),
     )
 
 
 def _figures(
+    settings: Settings,
     images: NDArray[np.uint8],
     truth: NDArray[np.int64],
     probabilities: NDArray[np.float32],
@@ -129,11 +141,13 @@ def _figures(
         ),
         curves(
             "precision_and_recall",
-            "Precision and recall on the validation set, mean over the digits",
+            "Precision and recall on the validation set, mean over the classes",
             history,
             {"share": ["validation_precision", "validation_recall"]},
         ),
-        confusion_matrix(confusion(truth, predicted), [str(digit) for digit in range(CLASSES)]),
+        confusion_matrix(
+            confusion(truth, predicted, settings.classes), [str(digit) for digit in range(settings.classes)]
+        ),
         _test_digits(images, truth, predicted),
         *_worst_mistakes(images, truth, probabilities),
     ]
@@ -171,13 +185,13 @@ def _worst_mistakes(
         )
 
 
-def confusion(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts of images [10, 10] by true digit (down) and predicted digit (across)."""
-    return np.bincount(truth * CLASSES + predicted, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+def confusion(truth: NDArray[np.int64], predicted: NDArray[np.int64], classes: int = CLASSES) -> NDArray[np.int64]:
+    """Counts of images [classes, classes] by true class (down) and predicted class (across)."""
+    return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def per_class(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision, recall and F1 [10] of each digit, from the counts of `confusion`; NaN for a digit without images."""
+    """Precision, recall and F1 of each class, from the counts of `confusion`; NaN for a class without images."""
     right, predicted, true = counts.diagonal(), counts.sum(0), counts.sum(1)
     scores = right / np.maximum(predicted, 1), right / np.maximum(true, 1), 2 * right / np.maximum(predicted + true, 1)
     precision, recall, f1 = (np.where(true > 0, score, np.nan) for score in scores)
@@ -190,5 +204,5 @@ def share(value: float) -> str:
 
 
 def cross_entropy(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean cross-entropy of probabilities [n, 10] against labels [n]."""
+    """Mean cross-entropy of probabilities [n, classes] against labels [n]."""
     return functional.nll_loss(probabilities.clamp_min(1e-12).log(), labels).item()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from workloads.training.mnist import CLASSES, MOST_CLASSES
 from workloads.training.runtime.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ class Settings(TrainingSettings):
         "compact",
         description="compact: four convolutions, 77k weights; deep: five wider ones, 279k weights; "
         "reference: one convolution and two linear layers, 805k weights.",
+    )
+    classes: int = Field(
+        CLASSES,
+        ge=2,
+        le=MOST_CLASSES,
+        description="How many classes there are, with labels from 0 on; EMNIST has 10 digits, 47 classes, or 62.",
     )
     batch_size: int = Field(128, ge=1, description="Images a step, over all devices.")
     learning_rate: float = Field(0.02, gt=0, description="Peak of AdamW's learning rate, which rises and falls once.")

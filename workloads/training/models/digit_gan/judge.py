@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from contract.errors import InputError
 from workloads.training.mnist import CLASSES
 from workloads.training.models import digit_classifier
 from workloads.training.models.digit_classifier.augmentation import augmented
 from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.models.digit_gan import quality as generative_quality
+from workloads.training.runtime.device import descend
 from workloads.training.runtime.run_folder import load_model
 
 if TYPE_CHECKING:
@@ -44,7 +46,12 @@ class Judge:
         Raises:
             InputError: It is none.
         """
-        return cls.of_weights(*load_model(run, digit_classifier.NAME))
+        weights, settings = load_model(run, digit_classifier.NAME)
+        if settings.get("classes", CLASSES) != CLASSES:
+            raise InputError(
+                f"{run}: The classifier knows {settings['classes']} classes. Give one of {CLASSES}, the digits."
+            )
+        return cls.of_weights(weights, settings)
 
     @classmethod
     def of_weights(cls, weights: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Judge:
@@ -60,21 +67,20 @@ class Judge:
         Args:
             images: uint8 [n, 28, 28].
             labels: int64 [n], on the same device.
-            run: Gives the precision.
+            run: Gives the precision, and the scaling of the loss that it needs.
         """
         recipe = Settings()
-        settings = {"architecture": recipe.architecture}
+        settings: dict[str, Any] = {"architecture": recipe.architecture}
         network = digit_classifier.build(**settings).to(images.device)
+        scaler = run.new_scaler()
         steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)
         optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
         for rows in torch.randint(len(images), (steps, recipe.batch_size), device=images.device):
             with run.autocast():
                 logits = network(augmented(images[rows], recipe)).float()
                 loss = functional.cross_entropy(logits, labels[rows], label_smoothing=recipe.label_smoothing)
-            network.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            for optimiser, schedule in zip(optimisers, schedules, strict=True):
-                optimiser.step()
+            descend(scaler, loss, optimisers)
+            for schedule in schedules:
                 schedule.step()
         return cls(network, settings)
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from contract.errors import InputError
+from workloads.delimited import SUFFIXES
 from workloads.training.tabular.table import LINE, Column, number, read_header, read_table, word
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _load_three_files(data: Location) -> Players:
 
 
 def _load_nflverse(data: Location) -> Players:
-    headers = {name: read_header(data / name) for name in data.names() if name.lower().endswith(".csv")}
+    headers = {name: read_header(data / name) for name in data.names() if name.lower().endswith(SUFFIXES)}
     seasons = [name for name, header in headers.items() if {"player_id", "season"} <= set(header)]
     facts = [
         name
@@ -166,6 +167,8 @@ def _load_nflverse(data: Location) -> Players:
     receiving = table.reindex(columns=[*_SEASON_KEY, "position", *RECEIVING.values(), LINE])
     rushing = table.assign(rushing_games=table.get("games", np.nan))
     rushing = rushing.reindex(columns=[*_SEASON_KEY, *RUSHING.values(), LINE])
+    if unread := [name for name in headers if name not in {*seasons, *facts}]:
+        notes.append(f"{len(unread)} files have neither seasons nor heights, and were not read: {', '.join(unread)}.")
     known = [_nflverse_facts(data / name, headers[name]) for name in facts]
     empty = pd.DataFrame(columns=["player", "height", "weight"]).astype({"height": "float64", "weight": "float64"})
     return Players(receiving, rushing, pd.concat(known).drop_duplicates("player") if known else empty, tuple(notes))

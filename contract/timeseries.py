@@ -1,25 +1,43 @@
-"""InfluxDB's line protocol. Whatever is written to InfluxDB is put into lines here, and nowhere else.
+"""How a time series database is reached and written to: Timestream for InfluxDB, and Timestream for LiveAnalytics.
 
-A line is `measurement,tag=value,... field=value,... nanoseconds`. The rules follow the parser of InfluxDB 1 and 2
-(influxdata/influxdb, `models/points.go`): a line break ends a line unless it is within a quoted field, and a backslash
-escapes only a comma, an equals sign or a blank, so that some values of tags cannot be written at all.
+A line of InfluxDB's line protocol is `measurement,tag=value,... field=value,... nanoseconds`. The rules follow the
+parser of InfluxDB 1 and 2 (influxdata/influxdb, `models/points.go`): a line break ends a line unless it is within a
+quoted field, and a backslash escapes only a comma, an equals sign or a blank, so that some values of tags cannot be
+written at all.
 """
 
-from __future__ import annotations
-
+import base64
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+INFLUXDB_PORT = 8086
+"""The port of InfluxDB."""
 
+LINES_REFUSED = (400, 413, 422)
+"""Answers that are about lines of a request: malformed or, in InfluxDB 1, refused; too many; refused (InfluxDB 2)."""
+
+MEASURE_NAME = "metrics"
+"""The `measure_name` of every record of LiveAnalytics: the measures of a row are written as one record."""
+
+_LOOPBACK = ("localhost", "127.0.0.1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BACKSLASH = re.compile(r"\\(?=[,= ]|$)")
 _SPECIAL = re.compile(r"([,= ])")
 
 
+def address(endpoint: str) -> str:
+    """Return the URL of an endpoint as AWS gives it, `host` or `host:port`: https, but http on this machine."""
+    host, _, port = endpoint.partition(":")
+    return f"{'http' if host in _LOOPBACK else 'https'}://{host}:{port or INFLUXDB_PORT}"
+
+
+def authorization(*, username: str = "", password: str = "", token: str = "") -> str:
+    """Return the header `Authorization` for InfluxDB: the token if there is one, or else name and password."""
+    return f"Token {token}" if token else "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
 def series(measurement: str, tags: Mapping[str, str]) -> str:
-    r"""The beginning of a line: what a point is called.
+    r"""Return the beginning of a line, which names a series.
 
     Raises:
         ValueError: InfluxDB cannot hold a name or a value: it is empty, has a control character (a line break would
@@ -30,7 +48,7 @@ def series(measurement: str, tags: Mapping[str, str]) -> str:
 
 
 def line(start: str, fields: Iterable[tuple[str, float | bool | str | None]], nanoseconds: int) -> str:
-    """One point.
+    """Return a point as a line.
 
     Args:
         start: What `series` gave.
