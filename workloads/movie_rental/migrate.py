@@ -144,15 +144,17 @@ def migrate(
         for table, row in quarantine.resume():
             source.leave_out(table, row)
     engines.index.create(embedder.dimension)
-    migration = _Migration(source, engines, embedder, overwrite, quarantine, progress)
-    try:
-        moved = migration.run(positions)
-    except RefusedRowError as error:
-        if not (positions and _of_another_snapshot(error)):
-            raise
-        with database.asking(engines.ledger.url):
-            connection.execute("DELETE FROM checkpoints")
-        moved = migration.run({})
+    moved = None
+    while moved is None:
+        began = Erased.read(connection, source)
+        try:
+            moved = _Migration(source, engines, embedder, overwrite, quarantine, progress, began).run(positions)
+        except RefusedRowError as error:
+            if not (_of_another_snapshot(error) and (positions or Erased.read(connection, source) != began)):
+                raise
+            with database.asking(engines.ledger.url):
+                connection.execute("DELETE FROM checkpoints")
+            positions = {}
     with database.asking(engines.ledger.url):
         connection.execute("DELETE FROM checkpoints")
     engines.index.refresh()
@@ -200,7 +202,7 @@ def _refuse_copies_out_twice(source: Source, engines: Engines) -> None:
 
 
 def _of_another_snapshot(error: RefusedRowError) -> bool:
-    """Whether a row does not fit the others, as where those came from an earlier snapshot of the old database."""
+    """Whether a row does not fit those that came from an earlier snapshot, or lacks what an erasure has removed."""
     return isinstance(error.__cause__, (ForeignKeyViolation, UniqueViolation))
 
 
@@ -214,6 +216,7 @@ class _Migration:
     overwrite: bool
     quarantine: Quarantine | None
     progress: Callable[[str, int, int], None]
+    began: Erased  # who had been erased when it began
 
     def run(self, positions: Mapping[str, int]) -> dict[str, int]:
         """Move every stream on from where it is; rows moved, by stream.
@@ -278,7 +281,8 @@ class _Migration:
                 half = len(rows) // 2
                 parts = (rows[:half], rows[half:])
                 return sum(self._write(stream, part, erased, resumed=resumed) for part in parts)
-            if not self.quarantine or (resumed and _of_another_snapshot(error)):
+            outdated = resumed or erased != self.began
+            if not self.quarantine or (outdated and _of_another_snapshot(error)):
                 error.advice = (
                     "What was written before stays. Correct the row in the old database and migrate again, or leave "
                     "rows like it out with --quarantine FILE."
