@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from contract.errors import InputError
+from contract.rentals import NO_CATEGORY
 from tests.engines_in_memory import MemoryGraph, MemoryLibrary, MemorySearchIndex, MemorySeries
 from workloads.movie_rental import customer, database
 from workloads.movie_rental.embeddings import LatentSemanticModel
@@ -159,7 +160,7 @@ class Company(RuleBasedStateMachine):
                 graph.save_rentals([Rental(values["rental"], at, int(values["customer"]), *lent)])
 
         def write_line(event: dict[str, Any]) -> None:
-            category = None if event["category"] == projector.NO_CATEGORY else event["category"]
+            category = None if event["category"] == NO_CATEGORY else event["category"]
             counted = (event["store"], category, Decimal(event["cents"]) / 100)
             series.save([Rental(event["rental"], event["moment"], 0, event["movie"], event["title"], *counted)])
 
