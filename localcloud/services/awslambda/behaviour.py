@@ -3,6 +3,7 @@
 moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries.
 """
 
+import copy
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction, LambdaStorage
 from moto.awslambda.utils import get_backend
 
 from localcloud.cloud import processes
@@ -40,10 +41,12 @@ class FunctionState:
     Attributes:
         logging: Its ``LoggingConfig``.
         dead_letter: The ARN of its dead-letter queue or topic; None if it has none.
+        versions: How many versions have been published.
     """
 
     logging: dict[str, str] = field(default_factory=dict)
     dead_letter: str | None = None
+    versions: int = 0
 
 
 @after(LambdaFunction, "__init__")
@@ -75,6 +78,19 @@ def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
 @after(LambdaFunction, "get_configuration")
 def _described(cloud: Cloud, configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
     configuration["LoggingConfig"] = cloud.state(FunctionState, fn).logging
+
+
+@after(LambdaStorage, "publish_version")
+def _published(cloud: Cloud, version: LambdaFunction, storage: LambdaStorage, name: str, *_args: Any) -> None:
+    """Give a new version what moto drops of its function, and a number that no version has had, even a deleted one."""
+    latest = cloud.state(FunctionState, storage.get_function_by_name_or_arn_forbid_qualifier(name))
+    if cloud.state(FunctionState, version).logging:  # nothing has changed since the last version, which this is
+        return
+    latest.versions += 1
+    storage._arns.pop(version.function_arn)  # noqa: SLF001 (where moto finds versions)
+    version.set_version(latest.versions)
+    storage._arns[version.function_arn] = version  # noqa: SLF001
+    cloud.set_state(version, copy.copy(latest))
 
 
 @replace(LambdaFunction, "_invoke_lambda")

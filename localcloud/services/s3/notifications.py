@@ -1,0 +1,149 @@
+"""Notifications of buckets: what happens to objects reaches functions, queues, topics and EventBridge.
+
+moto gaps: a destination needs no permission, a function runs before the request is answered and fails in silence, and
+EventBridge receives nothing.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+"""
+
+import json
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+from uuid import uuid4
+
+from moto.s3 import notifications
+from moto.s3.exceptions import S3ClientError
+from moto.s3.models import FakeBucket, NotificationConfiguration, S3Backend
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+from localcloud.access import policy_statements
+from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import replace, wrap
+from localcloud.services.awslambda import function_policies
+from localcloud.services.events.behaviour import deliver, publish
+from localcloud.services.kms import key_policies
+
+SERVICE = "s3.amazonaws.com"
+
+
+class InvalidDestinationError(S3ClientError):
+    """A destination that is not there, or does not let S3 in."""
+
+    code = 400
+
+    def __init__(self) -> None:
+        super().__init__("InvalidArgument", "Unable to validate the following destination configurations")
+
+
+@wrap(S3Backend, "put_bucket_notification_configuration")
+def _put_configuration(original: Any, self: S3Backend, bucket_name: str, notification_config: dict[str, Any]) -> None:
+    """Keep a configuration whose destinations let S3 in; S3 checks this when it takes it.
+
+    Raises:
+        InvalidDestinationError: A destination is not there, or its policy does not let the bucket send to it.
+    """
+    wanted = {
+        key: notification_config.get(f"{name}Configuration")
+        for key, name in {"topic": "Topic", "queue": "Queue", "cloud_function": "CloudFunction"}.items()
+    }
+    for notification in _destinations(NotificationConfiguration(**wanted)):
+        try:
+            _check(notification.arn, self.get_bucket(bucket_name))
+        except Exception as error:  # whatever the destination's service raises
+            raise InvalidDestinationError from error
+    original(self, bucket_name, notification_config)
+
+
+def _destinations(configuration: NotificationConfiguration) -> chain[Any]:
+    return chain(configuration.cloud_function, configuration.queue, configuration.topic)
+
+
+def _check(arn: str, bucket: FakeBucket) -> None:
+    """Refuse a destination whose policies keep the bucket out.
+
+    Raises:
+        PermissionError: The policy of the function, queue or topic, or of the key that encrypts it, does not allow it.
+        LookupError: There is no such queue or topic.
+    """
+    context = {"aws:SourceArn": bucket.arn, "aws:SourceAccount": ACCOUNT}
+    key_policies.check(arn, SERVICE, context)
+    if ":lambda:" in arn:
+        function_policies.check(arn, SERVICE, context)
+        return
+    action = "sqs:SendMessage" if ":sqs:" in arn else "sns:Publish"
+    if not policy_statements.allow(_statements(arn), SERVICE, action, context):
+        raise PermissionError(f"{SERVICE} may not call {action} for {arn}: its policy does not allow it")
+
+
+def _statements(arn: str) -> list[dict[str, Any]]:
+    if ":sqs:" in arn:
+        policy = sqs_backends[ACCOUNT][REGION].queues[arn.rpartition(":")[2]].policy
+    else:
+        policy = sns_backends[ACCOUNT][REGION].topics[arn].policy
+    document = json.loads(policy) if isinstance(policy, str) else policy
+    statements: list[dict[str, Any]] = (document or {}).get("Statement", [])
+    return statements
+
+
+@replace(notifications, "send_event")
+def _send_event(cloud: Cloud, account_id: str, event_name: str, bucket: FakeBucket, key: Any) -> None:  # noqa: ARG001
+    """Tell the destinations of the bucket what happened to an object, once the request has been answered."""
+    configuration = bucket.notification_configuration
+    if configuration is None:
+        return
+    name = str(getattr(event_name, "value", event_name))
+    for notification in _destinations(configuration):
+        if notification.matches(name, key.name):
+            record = notifications._get_s3_event(name, bucket, key, notification.id)  # noqa: SLF001
+            _complete(record["Records"][0], bucket, key)
+            cloud.background(_deliver, cloud, notification.arn, bucket, json.dumps(record))
+    if configuration.event_bridge is not None:
+        publish(cloud, "aws.s3", notifications._detail_type(name), _detail(name, bucket, key), [bucket.arn])  # noqa: SLF001
+
+
+def _deliver(cloud: Cloud, arn: str, bucket: FakeBucket, message: str) -> None:
+    _check(arn, bucket)
+    deliver(cloud, arn, message)
+
+
+def _complete(record: dict[str, Any], bucket: FakeBucket, key: Any) -> None:
+    """Add the members that moto's record lacks; a removed object has neither size nor ETag."""
+    record["userIdentity"] = {"principalId": f"AWS:{ACCOUNT}"}
+    record["requestParameters"] = {"sourceIPAddress": "127.0.0.1"}
+    record["responseElements"] = {"x-amz-request-id": uuid4().hex[:16].upper(), "x-amz-id-2": uuid4().hex}
+    record["s3"]["bucket"]["ownerIdentity"] = {"principalId": ACCOUNT}
+    item = record["s3"]["object"] | {"sequencer": _sequencer()}
+    if record["eventName"].startswith("ObjectRemoved"):
+        del item["size"], item["eTag"]
+    if bucket.versioning_status == "Enabled" and key.version_id:
+        item["versionId"] = key.version_id
+    record["s3"]["object"] = item
+
+
+def _detail(name: str, bucket: FakeBucket, key: Any) -> dict[str, Any]:
+    """What an event of EventBridge says about the object."""
+    item: dict[str, Any] = {"key": key.name, "sequencer": _sequencer()}
+    if not name.startswith("s3:ObjectRemoved"):
+        item |= {"size": key.size, "etag": key.etag.replace('"', "")}
+    if bucket.versioning_status == "Enabled" and key.version_id:
+        item["version-id"] = key.version_id
+    reasons = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject"}
+    operation = name.rpartition(":")[2]
+    return {
+        "version": "0",
+        "bucket": {"name": bucket.name},
+        "object": item,
+        "request-id": uuid4().hex[:16].upper(),
+        "requester": ACCOUNT,
+        "source-ip-address": "127.0.0.1",
+        "reason": reasons.get(operation, operation),
+        **({"deletion-type": "Permanently Deleted"} if operation == "Delete" else {}),
+    }
+
+
+def _sequencer() -> str:
+    """Digits that grow with time, by which the events of one object are put in order."""
+    return f"{int(datetime.now(UTC).timestamp() * 1_000_000):018X}"
