@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 from uuid import uuid4
 
+import flask
 from moto.s3 import notifications
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, NotificationConfiguration, S3Backend
@@ -92,9 +93,9 @@ def _statements(arn: str) -> list[dict[str, Any]]:
 def _send_event(cloud: Cloud, account_id: str, event_name: str, bucket: FakeBucket, key: Any) -> None:  # noqa: ARG001
     """Tell the destinations of the bucket what happened to an object, once the request has been answered."""
     configuration = bucket.notification_configuration
-    if configuration is None:
-        return
     name = str(getattr(event_name, "value", event_name))
+    if configuration is None or _is_part_of_another(name):
+        return
     for notification in _destinations(configuration):
         if notification.matches(name, key.name):
             record = notifications._get_s3_event(name, bucket, key, notification.id)  # noqa: SLF001
@@ -102,6 +103,12 @@ def _send_event(cloud: Cloud, account_id: str, event_name: str, bucket: FakeBuck
             cloud.background(_deliver, cloud, notification.arn, bucket, json.dumps(record))
     if configuration.event_bridge is not None:
         publish(cloud, "aws.s3", notifications._detail_type(name), _detail(name, bucket, key), [bucket.arn])  # noqa: SLF001
+
+
+def _is_part_of_another(name: str) -> bool:
+    """Whether moto tells of an access control list or tags that came with the object, which S3 does not."""
+    parts = {"s3:ObjectAcl:Put": "acl", "s3:ObjectTagging:Put": "tagging"}
+    return name in parts and parts[name] not in flask.request.args
 
 
 def _deliver(cloud: Cloud, arn: str, bucket: FakeBucket, message: str) -> None:
