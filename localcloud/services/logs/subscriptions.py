@@ -29,7 +29,7 @@ NO_PERMISSION = (
 
 
 @wrap(LogsBackend, "put_subscription_filter")
-def _put_subscription_filter(
+def _put_subscription_filter(  # noqa: PLR0917 (moto's parameters)
     original: Any,
     self: LogsBackend,
     log_group_name: str,
