@@ -35,18 +35,41 @@ def pairs(context: list[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in given}
 
 
-def settings(context: list[str] | None) -> Config:
-    """The settings that `cdk deploy` would take here: those of cdk.json, and those given.
+def usual() -> dict[str, Any]:
+    """The CDK context of cdk.json here.
 
     Raises:
-        InputError: A setting is unknown or has a value that is not allowed, or cdk.json cannot be read.
+        InputError: The file cannot be read.
     """
     file = Path("cdk.json")
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get("context", {}) if file.exists() else {}
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{file.resolve()}: The file cannot be read: {phrase(error)}.") from None
-    return Config.from_context(found | pairs(context))
+    return found
+
+
+def settings(context: list[str] | None) -> Config:
+    """The settings that `cdk deploy` would take here: those of cdk.json, and those given.
+
+    Raises:
+        InputError: A setting is unknown or has a value that is not allowed, or cdk.json cannot be read.
+    """
+    return Config.from_context(usual() | pairs(context))
+
+
+def section(stack: str) -> str:
+    """The name of the settings of a stack.
+
+    Raises:
+        InputError: There is no such stack.
+    """
+    from infra.stacks import STACKS  # noqa: PLC0415 - the CDK takes seconds to import
+
+    sections = {kind.__name__: kind.SECTION for kind in STACKS}
+    if stack not in sections:
+        raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
+    return sections[stack]
 
 
 @app.command(rich_help_panel=PANEL)
@@ -135,14 +158,10 @@ def destroy(
     config, given = settings(context), pairs(context)
 
     from infra.removal import Deployed  # noqa: PLC0415 - the CDK takes seconds to import
-    from infra.stacks import STACKS  # noqa: PLC0415
 
-    sections = {kind.__name__: kind.SECTION for kind in STACKS}
-    if stack not in sections:
-        raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
-    section = sections[stack]
-    both_keys = config.allow_data_deletion and getattr(config, section).delete_data
-    keys = f"-c allow_data_deletion=true -c {section}.delete_data=true"
+    own = section(stack)
+    both_keys = config.allow_data_deletion and getattr(config, own).delete_data
+    keys = f"-c allow_data_deletion=true -c {own}.delete_data=true"
     deployed = Deployed(stack)
     if deployed.filled and not both_keys:
         full = ", ".join(f"{bucket} ({number})" for bucket, number in deployed.filled.items())

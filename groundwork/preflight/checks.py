@@ -154,7 +154,9 @@ class Check:
                 )
             )
         except InputError as error:
-            judgements.append(warning(f"It could not be checked. {error}", "Correct what AWS names, or look at this yourself."))
+            judgements.append(
+                warning(f"It could not be checked. {error}", "Correct what AWS names, or look at this yourself.")
+            )
         return [Finding(self.name, stack.stack, *judgement) for judgement in judgements]
 
 
