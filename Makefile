@@ -99,7 +99,7 @@ node:
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
 
 programs:
-	.venv/bin/python -m localcloud.engines.programs
+	.venv/bin/python -m groundwork.engines
 
 checkers:
 	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .groundwork/checks

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from groundwork import local
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RESULTS = Path(__file__).parent / "results"
 MODEL = "model name"
+
+local.use()  # a benchmark finds clouds and engines as the command line does
 
 
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:

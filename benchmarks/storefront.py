@@ -38,9 +38,9 @@ import requests
 from measurement import circumstances, record
 
 from contract.stacks import WebAppOutput
+from groundwork import engines
 from groundwork.site import STACK, Site, storefront
 from localcloud import LocalCloud
-from localcloud.engines import programs as engines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,8 @@ DEAD_LETTER = "dead-letter"
 PARTITION_KEY, SORT_KEY, EXPIRY = "Source", "Id", "ExpiresAt"
 """The attributes of the table of dead letters: which function, which record of it, and when the item goes."""
 
-_KEEP_SECONDS = 14 * 86400  # how long a dead letter waits for somebody
+KEEP_SECONDS = 14 * 86400
+"""How long a dead letter waits for somebody."""
 
 
 class RefusedError(Exception):
@@ -31,12 +32,16 @@ def dead_letter(source: str, identity: str, reason: str, record: Any) -> dict[st
         record: All that is needed to do it again, as JSON knows it.
     """
     return {
-        PARTITION_KEY: {"S": source},
-        SORT_KEY: {"S": identity},
+        **key(source, identity),
         "Reason": {"S": reason[:2000]},
-        "Record": {"S": json.dumps(record)},
-        EXPIRY: {"N": str(int(time.time()) + _KEEP_SECONDS)},
+        "Record": {"S": json.dumps(record, ensure_ascii=False)},
+        EXPIRY: {"N": str(int(time.time()) + KEEP_SECONDS)},
     }
+
+
+def key(source: str, identity: str) -> dict[str, dict[str, str]]:
+    """Return the key of an item of the table, as DynamoDB's API takes it."""
+    return {PARTITION_KEY: {"S": source}, SORT_KEY: {"S": identity}}
 
 
 def log_line(reason: str, **details: Any) -> str:

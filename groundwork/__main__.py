@@ -9,6 +9,7 @@ import typer
 from contract.errors import GroundworkError, report
 from groundwork.demo.command import demo
 from groundwork.deploy.command import deploy
+from groundwork.local import use
 from groundwork.preflight.command import preflight
 from groundwork.site import site
 from infra.commands import PANEL as STACKS
@@ -36,6 +37,7 @@ app.add_typer(workloads)
 
 def main() -> int:
     """Run a command, and return its exit code; an error is told in one line."""
+    use()
     # Node and the CDK lie beside this Python, and must be found where nobody has activated the environment, too.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     try:

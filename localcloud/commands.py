@@ -1,4 +1,4 @@
-"""``groundwork local``: the local cloud from a shell."""
+"""The local cloud from a shell, as a group of commands of the program that it is a part of."""
 
 import os
 import re
@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError
 
+from localcloud import host
 from localcloud.cloud import account_age
 from localcloud.cloud.inventory import inventory
-from localcloud.cloud.local_cloud import DEFAULT, NAMED, LocalCloud
+from localcloud.cloud.local_cloud import DEFAULT, LocalCloud
 from localcloud.cloud.server import serve
 from localcloud.errors import LocalCloudError
 from terminal.results import Result, results
@@ -42,7 +43,7 @@ def named(name: str, folder: Path | None = None, port: int = 0) -> LocalCloud:
     """
     if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
         raise LocalCloudError(f"--name {name}: a cloud's name consists of letters, digits, '.', '_' and '-'.")
-    return LocalCloud(folder or NAMED / name, port)
+    return LocalCloud(folder or host.current().named(name), port)
 
 
 def _pairs(context: list[str] | None) -> dict[str, str]:
@@ -116,7 +117,7 @@ def down(name: Name = DEFAULT, folder: Folder = None) -> Result:
 @app.command()
 @results
 def env(name: Name = DEFAULT, folder: Folder = None) -> Result:
-    """Print what a shell needs: eval "$(groundwork local env)"."""
+    """Print what a shell needs, for `eval`, which `up` shows."""
     environment = named(name, folder).shell_environment()  # before a line is printed, which a shell would obey
     others = {variable for variable in os.environ if re.fullmatch(r"AWS_\w+", variable, re.ASCII)}
     lines = [f"unset {' '.join(sorted((others | ELSEWHERE) - KEPT - environment.keys()))}"]
@@ -160,8 +161,8 @@ def reclaim(
 ) -> Result:
     """Take the spot instance of a job back, as EC2 does: a notice in its metadata, and then it is gone."""
     named(name, folder).reclaim(job, notice)
-    told = f"{job}: its host was told, and goes in {notice:.0f} seconds"
-    return Result({"job": job, "notice_seconds": notice}, told)
+    sentence = f"{job}: its host was told, and goes in {notice:.0f} seconds"
+    return Result({"job": job, "notice_seconds": notice}, sentence)
 
 
 @app.command()

@@ -16,6 +16,7 @@ import pytest
 from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling
 
+from groundwork import local
 from localcloud import LocalCloud
 from localcloud.cloud.account import CHOSEN_SECRET
 
@@ -26,6 +27,9 @@ if WORKER:
 
 # Each of pytest's workers has a core; PyTorch in it, and in what it starts, must not take all of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# As the command line does: tests start clouds, and find engines, without it.
+local.use()
 
 # boto3's default session keeps the first credentials that it finds, and a worker's tests meet several clouds.
 os.environ.setdefault(CHOSEN_SECRET, secrets.token_urlsafe(30))

@@ -9,11 +9,12 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from contract.stacks import WebAppOutput
+from groundwork import engines
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.cli import run
 from groundwork.site import STACK, Site, storefront
 from localcloud import LocalCloud
-from localcloud.engines import programs as engines
+from localcloud.engines.programs import environment
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -107,7 +108,7 @@ def _browser(site: Site, size: dict[str, int]) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=engines.find("chromium-headless-shell"),
-            env=dict(engines.environment()),
+            env=dict(environment()),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         yield browser.new_page(base_url=site.url, viewport={"width": size["width"], "height": size["height"]})

@@ -66,7 +66,7 @@ class DataEcosystem(GroundworkStack):
     def _functions(self) -> None:
         settings, network = self.settings, self.network
         self.heading("What keeps search, graph and trends in step.")
-        self.queues = Queues(self, "Queues", settings, self.policy)
+        self.queues = Queues(self, "Queues", self.policy)
         indexer = network.client("IndexerGroup", "The function catalog_indexer: no way in.")
         self.projector_group = network.client("ProjectorGroup", "The function rental_projector: no way in.")
         self.projections = Projections(

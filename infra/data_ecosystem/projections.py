@@ -3,6 +3,7 @@
 from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_ec2, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
+from contract.projections import BATCH_MESSAGES, MESSAGE_BYTES, RECEIVES, TIMEOUT_SECONDS, VISIBILITY_SECONDS
 from infra.constructs.functions import Function, InNetwork
 from infra.constructs.queue import private_queue
 from infra.guardrails import acknowledge
@@ -10,7 +11,6 @@ from infra.parameters import text
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 INDEX = "movies"
-TIMEOUT_SECONDS = 30
 BATCH = 500  # changes of the film library a run: with their vectors far below Lambda's 6 MB
 REPORTED = ["ReportBatchItemFailures"]
 
@@ -24,7 +24,7 @@ class Queues(Construct):
         failed_batches: which changes of the film library no run of the indexer finished with.
     """
 
-    def __init__(self, scope: Construct, name: str, settings: DataEcosystemSettings, policy: RemovalPolicy) -> None:
+    def __init__(self, scope: Construct, name: str, policy: RemovalPolicy) -> None:
         super().__init__(scope, name)
         self.failed_batches = private_queue(self, "FailedBatches", policy=policy)
         self.undelivered = private_queue(self, "Undelivered", policy=policy, fifo=True)
@@ -35,13 +35,11 @@ class Queues(Construct):
             fifo=True,
             deduplication_scope=aws_sqs.DeduplicationScope.MESSAGE_GROUP,
             fifo_throughput_limit=aws_sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
-            visibility_timeout=Duration.seconds(6 * TIMEOUT_SECONDS),
+            visibility_timeout=Duration.seconds(VISIBILITY_SECONDS),
+            max_message_size_bytes=MESSAGE_BYTES,
+            # The last resort: the function counts attempts and gives events up, with the reason.
+            dead_letter_queue=aws_sqs.DeadLetterQueue(queue=self.undelivered, max_receive_count=RECEIVES),
         )
-        # The function gives an event up, with the reason, on its last attempt; this is for those that kill its run.
-        self.rentals.node.default_child.add_property_override(  # type: ignore[union-attr]
-            "RedrivePolicy", {"deadLetterTargetArn": self.undelivered.queue_arn, "maxReceiveCount": settings.attempts}
-        )
-        acknowledge(self.rentals, {"SQS3": "Its dead-letter queue is Undelivered; the CDK takes no parameter there."})
         for last in (self.undelivered, self.failed_batches):
             acknowledge(last, {"SQS3": "It is a dead-letter queue itself."})
 
@@ -92,6 +90,7 @@ class Projections:
         )
         self.indexer.add_environment("SEARCH_INDEX", INDEX)
         self.indexer.add_environment("PATIENCE_SECONDS", text(settings.patience_seconds))
+        dead_letters.grant(self.projector, "dynamodb:UpdateItem")  # where it counts attempts
         self.projector.add_environment("ATTEMPTS", text(settings.attempts))
 
     def follow_library(self, movies: aws_dynamodb.Table) -> None:
@@ -163,7 +162,7 @@ class Projections:
             "RentalEventSource",
             function_name=self.projector.function_name,
             event_source_arn=self._queues.rentals.queue_arn,
-            batch_size=10,
+            batch_size=BATCH_MESSAGES,
             function_response_types=REPORTED,
             # Neptune at its smallest; what waits, waits in the queue.
             scaling_config=aws_lambda.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=5),

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from contract.projections import MOST_ATTEMPTS
 from infra.settings.setting import Settings, setting
 from infra.settings.shared import (
     alert_email,
@@ -98,7 +99,7 @@ class DataEcosystemSettings(Settings):
         le=43200,
     )
     attempts: int = setting(
-        10, "How often a rental's event is tried before it is given up.", group="Functions", ge=1, le=100
+        10, "How often a rental's event is tried before it is given up.", group="Functions", ge=1, le=MOST_ATTEMPTS
     )
     code: BundleUrl = code_bundle(group="Jobs")
     image: ContainerImage = setting(

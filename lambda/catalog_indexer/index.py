@@ -8,10 +8,12 @@ record may be written again at any time. A batch is one request; what becomes of
   them again. Once a record is older than PATIENCE_SECONDS it is given up instead, so that it does not stop the others.
 - Refused for good (an item without Version, a value that the index does not take): given up at once.
 
-What is given up goes to the table of dead letters with its reason and all that is needed to do it again.
+What is given up goes to the table of dead letters with its reason and one image of the film, unless that is too large
+for the table. If there is no time left for that, or the table cannot be written, the record comes again.
 """
 
 import base64
+import http.client
 import json
 import os
 import ssl
@@ -25,9 +27,12 @@ from typing import Any
 import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.dead_letters import NotNowError, RefusedError, dead_letter, log_line
 from contract.documents import document
+from contract.projections import BULK_SECONDS, CHANGE_BYTES, CONNECT_SECONDS, READ_SECONDS, REQUEST_SECONDS
 from contract.services import status_passes
 
 ENDPOINT = os.environ["SEARCH_ENDPOINT"]
@@ -42,29 +47,52 @@ credentials: Any = session.get_credentials()
 trusted = ssl.create_default_context()
 
 
-def handler(event: Json, _context: Any) -> Json:
-    """Write a batch; tell from which record on it is to come again."""
-    records, lines, written = event["Records"], [], []
-    for record in records:
+# One attempt: what fails comes again from the stream.
+config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
+
+
+def handler(event: Json, context: Any) -> Json:
+    """Write a batch; report from which record on it has to come again."""
+    records, again = event["Records"], None
+    problems = index(records)
+    for record, (reason, may_pass) in zip(records, problems, strict=True):
+        if reason and not is_given_up(record, reason, may_pass=may_pass, context=context):
+            again = record["dynamodb"]["SequenceNumber"]
+            break  # those behind it come again with it
+    print(json.dumps({"event": "indexed", "records": len(records), "again": again, "reason": first(problems)}))
+    return {"batchItemFailures": [{"itemIdentifier": again}] if again else []}
+
+
+def index(records: list[Json]) -> list[tuple[str, bool]]:
+    """Write records to the index: for each why it was refused (nothing if it was not), and whether that may pass."""
+    lines, written, problems = list[Json](), list[int](), [("", False)] * len(records)
+    for number, record in enumerate(records):
         try:
             lines += action(record)
-            written.append(record)
+            written.append(number)
         except RefusedError as error:
-            give_up(record, str(error))
-    if not written:
-        return {"batchItemFailures": []}
+            problems[number] = str(error), False
     try:
-        problems = write(lines)
+        answers = write(lines) if written else []
     except NotNowError as error:
-        problems = [(str(error), True)] * len(written)
-    again = []
-    for record, (reason, may_pass) in zip(written, problems, strict=True):
-        if reason and may_pass and age(record) < PATIENCE_SECONDS:
-            again.append(record["dynamodb"]["SequenceNumber"])
-        elif reason and not again:  # behind one that comes again, it comes again itself
-            give_up(record, reason)
-    print(json.dumps({"event": "indexed", "records": len(records), "again": len(again), "reason": first(problems)}))
-    return {"batchItemFailures": [{"itemIdentifier": again[0]}] if again else []}
+        answers = [(str(error), True)] * len(written)
+    for number, answer in zip(written, answers, strict=True):
+        problems[number] = answer
+    return problems
+
+
+def is_given_up(record: Json, reason: str, *, may_pass: bool, context: Any) -> bool:
+    """Give a record up, unless it may still be written, or cannot be kept now; return whether it was."""
+    if may_pass and age(record) < PATIENCE_SECONDS:
+        return False
+    if context.get_remaining_time_in_millis() < REQUEST_SECONDS * 1000:
+        return False
+    try:
+        give_up(record, reason)
+    except NotNowError as error:
+        print(json.dumps({"event": "again", "reason": str(error)[:500]}))
+        return False
+    return True
 
 
 def action(record: Json) -> list[Json]:
@@ -115,11 +143,11 @@ def plain(value: Json) -> Any:  # noqa: PLR0911 (one for each type)
 
 def write(lines: list[Json]) -> list[tuple[str, bool]]:
     """Send one bulk request: for each action why it was refused (nothing if it was not), and whether that may pass."""
-    status, _ = send("HEAD", f"/{INDEX}", b"")
+    status, _ = send("HEAD", f"/{INDEX}", b"", REQUEST_SECONDS / 2)
     if status == MISSING:  # a write would make an index without its mapping
         raise NotNowError(f"there is no index {INDEX} yet: migrate first")
     body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-    status, content = send("POST", "/_bulk", body)
+    status, content = send("POST", "/_bulk", body, BULK_SECONDS)
     if status != 200:  # noqa: PLR2004
         raise NotNowError(f"OpenSearch answered {status}: {content[:500].decode(errors='replace')}")
     return [problem(kind, result) for item in json.loads(content)["items"] for kind, result in item.items()]
@@ -136,17 +164,17 @@ def problem(kind: str, result: Json) -> tuple[str, bool]:
     return reason.strip(), status_passes(status) or status == MISSING
 
 
-def send(method: str, path: str, body: bytes) -> tuple[int, bytes]:
-    """One signed request: status and answer."""
+def send(method: str, path: str, body: bytes, timeout: float) -> tuple[int, bytes]:
+    """One signed request, with a timeout in seconds for connection and answer each: status and answer."""
     request = AWSRequest(method, ENDPOINT + path, {"Content-Type": "application/x-ndjson"}, body)
     SigV4Auth(credentials, "es", session.region_name).add_auth(request)
     prepared = urllib.request.Request(ENDPOINT + path, body or None, dict(request.headers), method=method)  # noqa: S310
     try:
-        with urllib.request.urlopen(prepared, timeout=20, context=trusted) as response:  # noqa: S310
+        with urllib.request.urlopen(prepared, timeout=timeout, context=trusted) as response:  # noqa: S310
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise NotNowError(f"OpenSearch cannot be reached: {error}") from error
 
 
@@ -158,9 +186,26 @@ def age(record: Json) -> float:
 def give_up(record: Json, reason: str) -> None:
     """Keep a record that will not be written, and say so; an alarm counts these lines."""
     change = record["dynamodb"]
-    item = dead_letter("catalog_indexer", change["SequenceNumber"], reason, record)
-    session.client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
+    item = dead_letter("catalog_indexer", change["SequenceNumber"], reason, kept(record))
+    try:
+        session.client("dynamodb", config=config).put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
+    except (BotoCoreError, ClientError) as error:
+        raise NotNowError(f"the table of dead letters cannot be written: {error}") from error
     print(log_line(reason, keys=change.get("Keys")))
+
+
+def kept(record: Json) -> Json:
+    """A record with the image that counts: the item as it was left, or before it was deleted.
+
+    An image too large for the table is left out; the keys say which film to look up in the film library.
+    """
+    superseded = "NewImage" if record["eventName"] == "REMOVE" else "OldImage"
+    change = {name: value for name, value in record["dynamodb"].items() if name != superseded}
+    letter = {**record, "dynamodb": change}
+    if len(json.dumps(letter, ensure_ascii=False).encode()) <= CHANGE_BYTES:
+        return letter
+    change = {name: value for name, value in change.items() if name not in ("NewImage", "OldImage")}
+    return {**record, "dynamodb": change, "left_out": "the image: too large"}
 
 
 def first(problems: list[tuple[str, bool]]) -> str:

@@ -2,15 +2,20 @@
 
 Events may come twice, at any distance, so writing them twice changes nothing: a rental is one relationship, by its
 number, and one point, by its time. An erased customer leaves a mark with only their number in the graph, and what
-comes late for them is counted in the time series only. The queue keeps the order of each customer: behind an event
-that is to come again, those of the same customer are not tried either.
+comes late for them is counted in the time series only. The queue keeps the order of each customer: while an event has
+to come again, later events of the same customer are not tried.
 
-- Engine unreachable or throttled: the event comes again, up to ATTEMPTS times; then it is given up.
-- Not an event, or refused for good: given up at once.
+- An engine cannot be reached or is throttled: the event comes again. After ATTEMPTS attempts it is given up. Attempts
+  are counted in the table of dead letters: the queue's own count also grows while an event waits behind another. From
+  the second receipt on they are counted beforehand, so that an event that ends its run is given up as well.
+- It is not an event, or an engine refuses it for good: it is given up at once.
+- The time left may not suffice for another event: the rest of the batch comes again without an attempt.
 
-What is given up goes to the table of dead letters, with its reason and the message.
+What is given up goes to the table of dead letters, with its reason and the message. If the table cannot be written,
+the event comes again.
 """
 
+import http.client
 import json
 import os
 import ssl
@@ -27,7 +32,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contract.dead_letters import NotNowError, RefusedError, dead_letter, log_line
+from contract.dead_letters import EXPIRY, KEEP_SECONDS, NotNowError, RefusedError, dead_letter, key, log_line
+from contract.projections import CONNECT_SECONDS, MESSAGE_SECONDS, READ_SECONDS, REQUEST_SECONDS
 from contract.rentals import NOBODY, category_dimension, cents, point_time
 from contract.services import passes
 from contract.timeseries import LINES_REFUSED, MEASURE_NAME, address, authorization, line, series
@@ -47,7 +53,8 @@ ERASE = "MERGE (:ErasedCustomer {id: $customer}) WITH 1 AS one MATCH (c:Customer
 
 Json = dict[str, Any]
 
-config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+# One attempt: what fails comes again from the queue.
+config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
 neptune: Any = boto3.client("neptunedata", endpoint_url=os.environ["GRAPH_ENDPOINT"], config=config)
 trusted = ssl.create_default_context()
 
@@ -58,29 +65,43 @@ def client(service: str) -> Any:
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
-def handler(event: Json, _context: Any) -> Json:
-    """Project a batch; tell which messages are to come again."""
+def handler(event: Json, context: Any) -> Json:
+    """Project a batch; report which messages have to come again."""
     again: list[str] = []
-    waiting: set[str] = set()  # customers, behind whose event the others wait
+    waiting: set[str] = set()  # customers with an event that comes again
     for message in event["Records"]:
         group = message["attributes"].get("MessageGroupId", "")
-        reason = ""
-        if group not in waiting:
-            try:
-                project(read(message["body"]))
-                continue
-            except RefusedError as error:
-                give_up(message, str(error))
-                continue
-            except NotNowError as error:
-                reason = str(error)
-                if int(message["attributes"]["ApproximateReceiveCount"]) >= ATTEMPTS:
-                    give_up(message, f"after {ATTEMPTS} attempts: {reason}")
-                    continue
-        waiting.add(group)
-        again.append(message["messageId"])
-        print(json.dumps({"event": "again", "message": message["messageId"], "reason": reason or "behind another"}))
+        if context.get_remaining_time_in_millis() < MESSAGE_SECONDS * 1000:
+            reason = "no time left"
+        elif group in waiting:
+            reason = "behind another"
+        else:
+            reason = attempt(message)
+        if reason:
+            waiting.add(group)
+            again.append(message["messageId"])
+            print(json.dumps({"event": "again", "message": message["messageId"], "reason": reason}))
     return {"batchItemFailures": [{"itemIdentifier": identity} for identity in again]}
+
+
+def attempt(message: Json) -> str:
+    """Project a message, or give it up; return why it has to come again, or nothing."""
+    attempts = 0
+    try:
+        if int(message["attributes"]["ApproximateReceiveCount"]) > 1 and (attempts := count(message)) > ATTEMPTS:
+            give_up(message, f"after {ATTEMPTS} attempts: the function ended before it could say why")
+            return ""
+        try:
+            project(read(message["body"]))
+        except RefusedError as error:
+            give_up(message, str(error))
+        except NotNowError as error:
+            if (attempts or count(message)) < ATTEMPTS:
+                return str(error)
+            give_up(message, f"after {ATTEMPTS} attempts: {error}")
+    except NotNowError as error:  # the table of dead letters cannot be written
+        return str(error)
+    return ""
 
 
 def read(body: str) -> Json:
@@ -166,12 +187,12 @@ def write_line(event: Json) -> None:
     url += urllib.parse.urlencode({"db": DATABASE, "precision": "ns"})
     request = urllib.request.Request(url, point.encode(), {"Authorization": present()})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=20, context=trusted):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS / 2, context=trusted):  # noqa: S310
             return
     except urllib.error.HTTPError as error:
         reason = f"InfluxDB answered {error.code}: {error.read()[:500].decode(errors='replace')}"
         raise (RefusedError if error.code in LINES_REFUSED else NotNowError)(reason) from error
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise NotNowError(f"InfluxDB cannot be reached: {error}") from error
 
 
@@ -185,9 +206,29 @@ def present() -> str:
     return authorization(**{name: access.get(name, "") for name in ("username", "password", "token")})
 
 
+def count(message: Json) -> int:
+    """Count an attempt to project a message; return how many there were."""
+    update = {
+        "TableName": os.environ["DEAD_LETTERS"],
+        "Key": key("rental_projector attempts", message["messageId"]),
+        "UpdateExpression": f"ADD Attempts :one SET {EXPIRY} = :expires",
+        "ExpressionAttributeValues": {":one": {"N": "1"}, ":expires": {"N": str(int(time.time()) + KEEP_SECONDS)}},
+        "ReturnValues": "UPDATED_NEW",
+    }
+    return int(in_table(client("dynamodb").update_item, update)["Attributes"]["Attempts"]["N"])
+
+
 def give_up(message: Json, reason: str) -> None:
     """Keep a message that will not be projected, and say so; an alarm counts these lines."""
     record = {"body": message["body"], "group": message["attributes"].get("MessageGroupId", "")}
     item = dead_letter("rental_projector", message["messageId"], reason, record)
-    client("dynamodb").put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
+    in_table(client("dynamodb").put_item, {"TableName": os.environ["DEAD_LETTERS"], "Item": item})
     print(log_line(reason, message=message["messageId"]))
+
+
+def in_table(call: Any, arguments: Json) -> Json:
+    """Write to the table of dead letters, or say that it cannot be written now."""
+    try:
+        return dict(call(**arguments))
+    except (BotoCoreError, ClientError) as error:
+        raise NotNowError(f"the table of dead letters cannot be written: {error}") from error

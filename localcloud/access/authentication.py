@@ -7,7 +7,7 @@ that AWS refuses for its credentials. What an authenticated caller may do is sti
 import json
 import secrets
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,11 +21,12 @@ from moto.sts.models import AssumedRole, STSBackend
 from moto.sts.responses import TokenResponse
 from werkzeug import Response
 
+from localcloud import host
 from localcloud.access.signatures import S3, Signature, SignatureError, SignedRequest, read
-from localcloud.cloud.account import ACCESS_KEY_ID, ACCOUNT, REGION, WELL_KNOWN_SECRET, secret_access_key
-from localcloud.cloud.background import folder
+from localcloud.cloud.account import ACCESS_KEY_ID, ACCOUNT, REGION, WELL_KNOWN_SECRET
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.error_responses import error_response, protocol
-from localcloud.hooks import after, instead
+from localcloud.hooks import after, replace, wrap
 from localcloud.services.batch.reclaim import METADATA_PATH
 
 #: What each kind of service calls an error of the query protocol, where the name is another one.
@@ -48,42 +49,49 @@ CODES["cbor"] = CODES["json"]
 #: A client with an endpoint of its own signs for them with whatever region it has.
 GLOBAL = {"account", "budgets", "ce", "cloudfront", "health", "iam", "networkmanager", "organizations", "route53"}
 GLOBAL |= {"savingsplans", "shield", "tax", "waf"}
-HINT = "Use the credentials that `groundwork local env` prints."
+HINT = f"Use the credentials that `{host.current().command} env` prints."
 #: Services with operations that nobody signs, by the prefix in X-Amz-Target.
 UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
 
-_tokens: dict[str, str] = {}  # of temporary credentials, by access key id
+
+@dataclass
+class Sessions:
+    """The session tokens of temporary credentials, by access key id."""
+
+    tokens: dict[str, str] = field(default_factory=dict)
 
 
-def refusal(request: SignedRequest, from_owner: Callable[[], bool]) -> Response | None:
+def refusal(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], bool]) -> Response | None:
     """The answer to a request whose signature is missing or wrong; None if it may go on.
 
     Args:
+        cloud: The cloud that it is sent to.
         request: The request.
         from_owner: Whether a process of the cloud's own user sent it.
     """
     if request.target.startswith(METADATA_PATH):
         return None
     try:
-        _authenticate(request, from_owner)
+        _authenticate(cloud, request, from_owner)
     except SignatureError as error:
         return _refused(request, error)
     return None
 
 
-def _authenticate(request: SignedRequest, from_owner: Callable[[], bool]) -> None:
+def _authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], bool]) -> None:
     signature = read(request)
     if signature is None:
         if _reads_object(request) or (_is_unsigned_operation(request) and from_owner()):
             return
         raise SignatureError("MissingAuthenticationToken", f"The request is not signed. {HINT}")
-    secret, service = _secret(signature.access_key_id), signature.service
+    secret, service = _secret(cloud, signature.access_key_id), signature.service
     if signature.region not in {"", REGION} and service not in GLOBAL:
         message = f"The local cloud is in the region {REGION} and in no other, but the credential is scoped to "
         message += f"{signature.region}. Set AWS_REGION and AWS_DEFAULT_REGION to {REGION}, or leave out the region."
         raise SignatureError("SignatureDoesNotMatch", message, service)
     # A token that comes with the cloud's own key was left in the environment by somebody's session with AWS.
-    has_token = signature.access_key_id == ACCESS_KEY_ID or _tokens.get(signature.access_key_id, "") == signature.token
+    token = cloud.state(Sessions).tokens.get(signature.access_key_id, "")
+    has_token = signature.access_key_id == ACCESS_KEY_ID or token == signature.token
     if secret is None or not has_token:
         message = f"The security token included in the request is invalid. {HINT}"
         raise SignatureError("InvalidClientTokenId", message, service)
@@ -104,21 +112,16 @@ def _well_known(request: SignedRequest, signature: Signature) -> bool:
     return in_its_place and signature.made_with(WELL_KNOWN_SECRET)
 
 
-def _secret(access_key_id: str) -> str | None:
+def _secret(cloud: Cloud, access_key_id: str) -> str | None:
     """The secret key of an access key that exists and is active."""
     if access_key_id == ACCESS_KEY_ID:
-        return _own_secret()
+        return cloud.secret_access_key
     for account in [*iam_backends.values()]:
         for backend in [*account.values()]:
             key = backend.access_keys.get(access_key_id)
             if key and key.status == "Active":
                 return str(key.secret_access_key)
     return None
-
-
-@cache
-def _own_secret() -> str:
-    return secret_access_key(folder())
 
 
 def _reads_object(request: SignedRequest) -> bool:
@@ -149,15 +152,15 @@ def _refused(request: SignedRequest, error: SignatureError) -> Response:
 
 
 @after(STSBackend, "assume_role", "assume_role_with_saml")
-def _assumed(role: AssumedRole, *_args: Any, **_kwargs: Any) -> None:
-    _tokens[role.access_key_id] = role.session_token
+def _assumed(cloud: Cloud, role: AssumedRole, *_args: Any, **_kwargs: Any) -> None:
+    cloud.state(Sessions).tokens[role.access_key_id] = role.session_token
 
 
 @after(TokenResponse, "get_session_token", "get_federation_token")
-def _session_token(result: ActionResult, _response: TokenResponse) -> None:
+def _session_token(cloud: Cloud, result: ActionResult, _response: TokenResponse) -> None:
     """moto gap: these credentials are the same for all, and nothing knows them afterwards."""  # noqa: D403
     issued: Any = result.result
-    key, token = _issue()
+    key, token = _issue(cloud)
     issued["Credentials"] |= {
         "AccessKeyId": key.access_key_id,
         "SecretAccessKey": key.secret_access_key,
@@ -165,11 +168,11 @@ def _session_token(result: ActionResult, _response: TokenResponse) -> None:
     }
 
 
-@instead(CognitoIdentityBackend, "get_credentials_for_identity")
-def _get_credentials_for_identity(original: Any, self: CognitoIdentityBackend, identity_id: str) -> str:
+@wrap(CognitoIdentityBackend, "get_credentials_for_identity")
+def _get_credentials_for_identity(cloud: Cloud, original: Any, self: CognitoIdentityBackend, identity_id: str) -> str:
     """moto gap: as with session tokens, these are the same for all."""  # noqa: D403
     answer = json.loads(original(self, identity_id))
-    key, token = _issue()
+    key, token = _issue(cloud)
     answer["Credentials"] |= {
         "AccessKeyId": key.access_key_id,
         "SecretKey": key.secret_access_key,
@@ -178,16 +181,14 @@ def _get_credentials_for_identity(original: Any, self: CognitoIdentityBackend, i
     return json.dumps(answer)
 
 
-def _issue() -> tuple[Any, str]:
+def _issue(cloud: Cloud) -> tuple[Any, str]:
     """New temporary credentials: a key, and its session token."""
     key = iam_backends[ACCOUNT]["aws"].create_temp_access_key()
-    token = _tokens[key.access_key_id] = secrets.token_urlsafe(96)
+    token = cloud.state(Sessions).tokens[key.access_key_id] = secrets.token_urlsafe(96)
     return key, token
 
 
+@replace(DomainDispatcherApplication, "get_service_from_path")
 def _no_service(_self: DomainDispatcherApplication, _path: str) -> tuple[None, None]:
     """moto gap: /SERVICE_REGION/ at the beginning of a path leads to any service without a signature for it."""  # noqa: D403
     return None, None
-
-
-setattr(DomainDispatcherApplication, "get_service_from_path", _no_service)  # noqa: B010 (mypy takes no such assignment)

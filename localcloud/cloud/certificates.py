@@ -50,7 +50,7 @@ def _authority(cloud: Path) -> trustme.CA:
     with _lock:
         with contextlib.suppress(OSError, ValueError):  # there is none, or it is damaged
             return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
-        made = trustme.CA(organization_name="Groundwork local cloud")
+        made = trustme.CA(organization_name="Local cloud")
         _keep(made.private_key_pem, key)
         made.cert_pem.write_to_path(certificate)
         return made

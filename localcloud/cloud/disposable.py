@@ -24,7 +24,7 @@ def make(folder: Path, mark: str, *, explanation: str) -> None:
         marked = (folder / mark).is_file()
         if not marked and any(folder.iterdir()):
             raise LocalCloudError(
-                f"{folder} holds files that are not Groundwork's (there is no {mark}), so it is not replaced: "
+                f"{folder} holds files of somebody else (there is no {mark}), so it is not replaced: "
                 "choose another folder, or remove this one yourself."
             )
         (folder / mark).write_text(f"{explanation}\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from localcloud.access.peer import same_user
 from localcloud.access.same_origin import SameOriginHandler
 from localcloud.access.signatures import SignedRequest
 from localcloud.cloud import cbor, operations
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.error_responses import error_response
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ _WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 class RequestHandler(SameOriginHandler, MotoRequestHandler):
     """Reads a request to its end, as moto does anyway, so that the next one can follow; werkzeug's closes instead."""
 
+    cloud: Cloud
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or the end of an answer would wait until its beginning is acknowledged
     wbufsize = -1  # head and body leave together
@@ -39,7 +41,9 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
         environ["wsgi.input"] = io.BytesIO(body)
         request = SignedRequest(self.command, self.requestline.split()[1], self.headers, body)
         try:
-            application = authentication.refusal(request, lambda: self._from_owner) or _spoken(request, self.server.app)
+            application = authentication.refusal(self.cloud, request, lambda: self._from_owner) or _spoken(
+                request, self.server.app
+            )
             parts, status, headers = run_wsgi_app(application, environ, buffered=True)
         except NotImplementedError as error:
             _log.info("%s %s is not there", self.command, self.path, exc_info=True)

@@ -5,16 +5,12 @@ import os
 from http import HTTPStatus
 from typing import Any
 
-from moto.moto_api._internal.urls import url_paths
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import address
 
-from localcloud.cloud.background import folder
 
-
-def _tell(_request: Any, _full_url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
+@address("{0}/moto-api/cloud$")
+def _tell(cloud: Cloud, _request: Any, _full_url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
     """GET /moto-api/cloud."""
-    identity = {"folder": str(folder()), "pid": os.getpid()}
+    identity = {"folder": str(cloud.folder), "pid": os.getpid()}
     return HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(identity)
-
-
-ADDRESSES: dict[str, Any] = {"{0}/moto-api/cloud$": _tell}
-url_paths.update(ADDRESSES)

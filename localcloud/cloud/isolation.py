@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
@@ -23,8 +24,8 @@ from moto.logs.models import LogsBackend, LogStream
 from moto.s3 import notifications
 from moto.sqs.models import Message, Queue, SQSBackend
 
-from localcloud.cloud.background import background
-from localcloud.hooks import instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import wrap
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -102,36 +103,42 @@ def _operation(service: str, environ: dict[str, Any]) -> str:
     return str(query.get("Action", [environ.get("PATH_INFO", "").rpartition("/")[2]])[0])
 
 
+@dataclass
+class StreamState:
+    """The lock under which log events are appended to a log stream."""
+
+    appending: AbstractContextManager[bool] = field(default_factory=threading.RLock)
+
+
 # What other services and threads change without a request.
 
 
-def _in(service: str) -> Callable[..., Any]:
-    def call(original: Any, *args: Any, **kwargs: Any) -> Any:
-        with alone(service):
-            return original(*args, **kwargs)
-
-    return call
+@wrap(LogsBackend, "create_log_group", "create_log_stream", "ensure_log_group", "ensure_log_stream")
+def _change_logs(original: Any, *args: Any, **kwargs: Any) -> Any:
+    with alone("logs"):
+        return original(*args, **kwargs)
 
 
-for _name in ("create_log_group", "create_log_stream", "ensure_log_group", "ensure_log_stream"):
-    instead(LogsBackend, _name)(_in("logs"))
-instead(EventsBackend, "put_events")(_in("events"))
+@wrap(EventsBackend, "put_events")
+def _put_events(original: Any, *args: Any, **kwargs: Any) -> Any:
+    with alone("events"):
+        return original(*args, **kwargs)
 
 
-@instead(LogStream, "put_log_events")
-def _put_log_events(original: Any, self: LogStream, log_events: list[dict[str, Any]]) -> str:
-    with self.__dict__.setdefault("appending", threading.RLock()):
+@wrap(LogStream, "put_log_events")
+def _put_log_events(cloud: Cloud, original: Any, self: LogStream, log_events: list[dict[str, Any]]) -> str:
+    with cloud.state(StreamState, self).appending:
         return str(original(self, log_events))
 
 
-@instead(Queue, "add_message")
+@wrap(Queue, "add_message")
 def _add_message(original: Any, self: Queue, message: Message) -> None:
     """Topics and buckets write to queues, too."""
     with alone("sqs"):
         original(self, message)
 
 
-@instead(SQSBackend, "receive_message")
+@wrap(SQSBackend, "receive_message")
 def _receive_message(  # noqa: PLR0917 (moto's parameters)
     original: Any, self: SQSBackend, name: str, count: int, wait: int, visibility: int, *attributes: Any
 ) -> list[Message]:
@@ -145,7 +152,7 @@ def _receive_message(  # noqa: PLR0917 (moto's parameters)
         self.get_queue(name).wait_for_messages(1)
 
 
-@instead(notifications, "send_event")
-def _send_event(original: Any, *event: Any, **key: Any) -> None:
+@wrap(notifications, "send_event")
+def _send_event(cloud: Cloud, original: Any, *event: Any, **key: Any) -> None:
     """A bucket tells functions and topics what happened after its answer, as on AWS."""
-    background(partial(original, *event, **key))
+    cloud.background(partial(original, *event, **key))

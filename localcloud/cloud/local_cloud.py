@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 from contract.errors import InputError
+from localcloud import host
 from localcloud.cloud import account_age, lock, remains
 from localcloud.cloud.account import connect, environment, post
 from localcloud.cloud.certificates import AUTHORITY
@@ -26,8 +26,6 @@ from terminal import cdk
 START_SECONDS = 60
 STOP_SECONDS = 15
 ANSWER_SECONDS = 10
-#: Where the clouds of the command line are, below the current folder, each in a folder of its name.
-NAMED = Path(".groundwork") / "local"
 DEFAULT = "default"
 
 _without_proxy = build_opener(ProxyHandler({}))
@@ -196,11 +194,12 @@ class LocalCloud:
         return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | self.environment()
 
     def command(self, words: str) -> str:
-        """The command line of a command of ``groundwork local`` for this cloud, to be pasted into a shell here."""
+        """Return the command line of one of the local cloud's commands for this cloud, to be pasted into a shell."""
+        program = host.current()
         option = f" --folder {shlex.quote(str(self.folder))}"
-        if self.folder.parent == NAMED.resolve():
+        if self.folder == program.named(self.folder.name).resolve():
             option = "" if self.folder.name == DEFAULT else f" --name {shlex.quote(self.folder.name)}"
-        return f"{_program()} local {words}{option}"
+        return f"{program.command} {words}{option}"
 
     @property
     def evaluation(self) -> str:
@@ -388,14 +387,3 @@ def _create(file: Path) -> int:
 
 def _address(state: Mapping[str, Any]) -> str:
     return f"http://localhost:{state['port']}"
-
-
-def _program() -> str:
-    """How this process's program is called from a shell here; `groundwork` where that is the same."""
-    called = Path(sys.argv[0])
-    if called.name == "__main__.py" and called.parent.name == "groundwork":
-        return f"{shlex.quote(sys.executable)} -m groundwork"
-    on_path = shutil.which("groundwork")
-    if called.name != "groundwork" or (on_path and called.exists() and called.samefile(on_path)):
-        return "groundwork"
-    return shlex.quote(str(called))

@@ -4,13 +4,15 @@ moto gap: an operation that it lacks ended with status 500 and a page of HTML, o
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
 import flask
 from botocore.exceptions import UnknownServiceError
+from moto import backends
 from moto.core.request import Request
 from moto.core.responses import BaseResponse
 from moto.core.routing import get_service_router
@@ -20,7 +22,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from localcloud.access.signatures import SignatureError, SignedRequest, read
 from localcloud.cloud.error_responses import FORM, error_response, protocol
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 #: What AWS calls an operation that a service does not have.
 CODES = {
@@ -154,7 +156,18 @@ def _no_route(error: NotFound | MethodNotAllowed) -> NotFound | MethodNotAllowed
     return error
 
 
-@instead(BaseResponse, "call_action")
+@wrap(backends, "list_of_moto_modules")
+def _list_of_moto_modules(original: Any) -> list[str]:
+    """moto gap: it looks through its own folder for every request."""  # noqa: D403
+    return _modules(original)
+
+
+@cache
+def _modules(list_of_moto_modules: Callable[[], Iterable[str]]) -> list[str]:
+    return [*list_of_moto_modules()]
+
+
+@wrap(BaseResponse, "call_action")
 def _call_action(original: Any, self: BaseResponse) -> Any:
     if not self._get_action():
         raise NotImplementedError("moto does not have this operation.")

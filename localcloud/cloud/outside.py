@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 PLACE = Path("/tmp")  # noqa: S108 (everybody can reach it; the folders in it are made safely)
-PREFIX = "groundwork-"
-MARK = ".groundwork-temporary"
+PREFIX = "localcloud-"
+MARK = ".localcloud-temporary"
 
 _marks: dict[Path, int] = {}  # of this process's folders, open and locked
 

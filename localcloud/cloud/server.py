@@ -9,13 +9,12 @@ import sys
 import tempfile
 import threading
 import time
-from functools import cache, partial
 from pathlib import Path
 
-from botocore.loaders import JSONFileLoader, Loader
-
-from localcloud.cloud import outside, remains
+from localcloud import hooks
+from localcloud.cloud import certificates, outside, processes, remains, remembered
 from localcloud.cloud.account import ACCOUNT, forget_caller, make_secret_access_key
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.lock import Lock
 from localcloud.cloud.remains import STATE
 from localcloud.errors import LocalCloudError
@@ -45,39 +44,44 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     os.environ |= {
-        "LOCALCLOUD_FOLDER": str(folder),
+        processes.CLOUD: str(folder),  # which the processes that it starts inherit
         "MOTO_DISABLE_GLOBAL_CORS": "true",
         "MOTO_ACCOUNT_ID": ACCOUNT,  # or moto would look for every request's key in all partitions
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     }
     gc.disable()  # what is imported stays: to look through it over and over would take a quarter of the start
-    _remember()
+    hooks.install(None, remembered)  # before anything looks for botocore's files
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
         DomainDispatcherApplication,
         create_backend_app,
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
 
+    from localcloud.access import authentication  # noqa: PLC0415
+    from localcloud.cloud import identity, isolation, operations, seed  # noqa: PLC0415
     from localcloud.cloud.http_handler import RequestHandler  # noqa: PLC0415
-    from localcloud.cloud.isolation import isolated  # noqa: PLC0415
-    from localcloud.cloud.operations import routed  # noqa: PLC0415
+
+    class Handler(RequestHandler):
+        """Knows the cloud once there is one, which is before the first request."""
 
     server = make_server(
         "127.0.0.1",
         port,
-        DomainDispatcherApplication(isolated(routed(create_backend_app))),
+        DomainDispatcherApplication(isolation.isolated(operations.routed(create_backend_app))),
         threaded=True,
-        request_handler=RequestHandler,
+        request_handler=Handler,
     )
-    os.environ["MOTO_PORT"] = str(server.port)
-    from localcloud import services  # noqa: PLC0415 (importing what follows hooks it into moto)
-    from localcloud.cloud import certificates, identity, processes, seed  # noqa: F401, PLC0415
-    from localcloud.cloudformation import api, engine, nested  # noqa: F401, PLC0415
+    os.environ["MOTO_PORT"] = str(server.port)  # where moto's own clients look for the server
+    from localcloud import services  # noqa: PLC0415
+    from localcloud.cloudformation import api, engine, nested  # noqa: PLC0415
 
     certificates.trust(folder)
     make_secret_access_key(folder)
-    api.install()
-    services.start()
+    cloud = Handler.cloud = Cloud(folder, f"http://localhost:{server.port}")
+    hooks.close_addresses()
+    hooks.install(cloud, isolation, operations, identity, authentication, engine)
+    for package in (api, nested, services):
+        package.install(cloud)
     seed.seed()
     gc.freeze()
     gc.enable()
@@ -102,18 +106,6 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     except LocalCloudError:
         logging.getLogger(__name__).exception("what the cloud held is not removed")
     os._exit(0)  # threads of the pool may still wait for what has just ended
-
-
-def _remember() -> None:
-    """Keep what never changes: botocore's files, looked for in every session; moto's, listed for every request."""
-    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
-    setattr(JSONFileLoader, "load_file", lambda _self, path: read(path))  # noqa: B010 (mypy takes no such assignment)
-    services = cache(partial(Loader.list_available_services, Loader()))
-    setattr(Loader, "list_available_services", lambda _self, type_name: services(type_name))  # noqa: B010
-    from moto import backends  # noqa: PLC0415 (it makes sessions)
-
-    modules = [*backends.list_of_moto_modules()]
-    setattr(backends, "list_of_moto_modules", lambda: modules)  # noqa: B010
 
 
 def _keep_temporary_files(data: Path) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import jmespath  # type: ignore[import-untyped]
 from moto.core.common_models import CloudFormationModel
 
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties, known, member_names
+from localcloud.hooks import bound
 from localcloud.services import rooms
 
 #: Operations whose names begin so keep what a call does not mention; others, as ``put_``, replace everything.
@@ -41,6 +42,7 @@ class Row:
     """How the AWS API makes one resource type.
 
     Attributes:
+        cloud: The cloud whose API it uses.
         service: boto3's name of the service.
         ref: What ``Ref`` gives, a JMESPath expression over the parameters and the answer of ``create``.
         create: Operation that creates it; a type that only adds to others has none.
@@ -66,10 +68,12 @@ class Row:
         mirrored: Parameters of ``create`` that ``update`` takes in another form, which ``adapt`` adds.
         tag: Operation that changes tags, where ``update`` does not.
         always_replaced: A change makes a new one, as a new revision.
-        adapt: Translates where names are not enough; a function of the room's ``adapters``.
+        adapt: Translates where names are not enough; a function of the room's ``adapters``, which is given the
+            cloud if its first parameter is named ``cloud``.
         gap: What moto lacks.
     """
 
+    cloud: Cloud
     service: str
     ref: str
     gap: str
@@ -107,7 +111,7 @@ class Row:
             values[self.name] = self._fitting(name)
         values = self.adapt({**self.defaults, **values})
         operations = [self.create, *self.update, self.delete, *self.then.values(), *self.undo.values()]
-        carried = {member for operation in operations for member in member_names(self._shape(operation))}
+        carried = {member for operation in operations for member in member_names(self.shape(operation))}
         for key in values:
             if key.lower() not in carried and key not in {*self.then, *self.mirrored, self.name}:
                 raise ValueError(f"property {key} is not supported by the local cloud")
@@ -146,24 +150,24 @@ class Row:
 
     def _replaces(self, name: str) -> bool:
         """Whether the update operation that takes this parameter drops it when it is not mentioned."""
-        takers = [operation for operation in self.update if name.lower() in member_names(self._shape(operation))]
+        takers = [operation for operation in self.update if name.lower() in member_names(self.shape(operation))]
         return bool(takers) and not any(operation.startswith(MERGING) for operation in takers)
 
     def covers(self, name: str) -> bool:
         """Whether an update operation takes this parameter."""
-        return any(name.lower() in member_names(self._shape(operation)) for operation in self.update)
+        return any(name.lower() in member_names(self.shape(operation)) for operation in self.update)
 
     def call(self, operation: str, values: Properties, identifier: str = "") -> Properties:
         """Call an operation with what it takes of ``values``; ``identifier`` fills what it requires beyond."""
         if not operation:
             return {}
-        shape = self._shape(operation)
+        shape = self.shape(operation)
         parameters = known(values, shape)
         if identifier:
             keys = [self.key] if self.key in shape.members else shape.required_members
             keys = [key for key in keys if key == self.key or key not in parameters]
             parameters |= known(dict.fromkeys(keys, identifier), shape)
-        answer: Properties = getattr(client(self.service), operation)(**parameters)
+        answer: Properties = getattr(self.cloud.client(self.service), operation)(**parameters)
         answer.pop("ResponseMetadata", None)
         return answer
 
@@ -172,7 +176,7 @@ class Row:
         for name, operation in operations.items():
             if name not in names or name not in values:
                 continue
-            shape, value = self._shape(operation), values[name]
+            shape, value = self.shape(operation), values[name]
             required = {key: values[key] for key in shape.required_members if key in values and key != name}
             if name.lower() in member_names(shape):
                 self.call(operation, {**required, name: value}, identifier)
@@ -181,8 +185,9 @@ class Row:
                     call = {self.each[name]: item} if name in self.each else item if isinstance(item, dict) else {}
                     self.call(operation, {**required, **call}, identifier)
 
-    def _shape(self, operation: str) -> Any:
-        return _input_shape(self.service, operation) if operation else None
+    def shape(self, operation: str) -> Any:
+        """Return botocore's description of an operation's input; None if there is no operation."""
+        return _input_shape(self.cloud, self.service, operation) if operation else None
 
 
 def _lost(before: Any, now: Any) -> list[Any]:
@@ -201,8 +206,8 @@ def _identity(item: Any) -> Any:
 
 
 @functools.cache
-def _input_shape(service: str, operation: str) -> Any:
-    meta = client(service).meta
+def _input_shape(cloud: Cloud, service: str, operation: str) -> Any:
+    meta = cloud.client(service).meta
     return meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape
 
 
@@ -270,7 +275,7 @@ class ApiResource:
         row.follow(row.undo, changed, before, identifier)
         row.follow(row.unset, before.keys() - values.keys(), before, identifier)
         for operation in row.update:
-            if {key.lower() for key in changed} & member_names(_input_shape(row.service, operation)).keys():
+            if {key.lower() for key in changed} & member_names(row.shape(operation)).keys():
                 state |= row.call(operation, now, identifier)
         row.follow(row.then, changed, values, identifier)
         updated = cls(properties, values, state)
@@ -332,7 +337,7 @@ def _tag_key(tag: Properties) -> str:
     return str(tag["Key"] if "Key" in tag else tag["TagKey"])  # KMS has names of its own
 
 
-def install() -> None:
+def install(cloud: Cloud) -> None:
     """Make a ``CloudFormationModel`` of every row of every room, where moto looks for its own.
 
     Raises:
@@ -342,8 +347,8 @@ def install() -> None:
         adapters = room.module("adapters")
         for kind, columns in room.table("types.yaml").items():
             lists = {name: tuple(columns[name]) for name in LISTS if name in columns}
-            functions = {"adapt": getattr(adapters, columns["adapt"])} if "adapt" in columns else {}
-            row = Row(**{**columns, **lists, **functions})
+            functions = {"adapt": bound(getattr(adapters, columns["adapt"]), cloud)} if "adapt" in columns else {}
+            row = Row(cloud, **{**columns, **lists, **functions})
             namespace = {"row": row, "kind": kind, "always_replaced": row.always_replaced}
             _models.append(type(kind.replace("::", ""), (ApiResource, CloudFormationModel), namespace))
 

@@ -15,6 +15,7 @@ from moto.cloudformation.models import CloudFormationBackend, Event, Stack, clou
 from moto.cloudformation.parsing import Export, Output, ResourceMap
 
 from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import references, schemas, templates
 
 if TYPE_CHECKING:
@@ -66,10 +67,9 @@ class Live:
     imports: set[str] = field(default_factory=set)
 
 
-def live(stack: Stack) -> Live:
-    """What ``stack`` owns; kept on moto's own object."""
-    state: Live = stack.__dict__.setdefault("live", Live())
-    return state
+def live(cloud: Cloud, stack: Stack) -> Live:
+    """Return what ``stack`` owns."""
+    return cloud.state(Live, stack)
 
 
 def provider(kind: str) -> Any:
@@ -102,11 +102,12 @@ def validate(template: dict[str, Any]) -> None:
 class Deployment:
     """One change of one stack."""
 
-    def __init__(self, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> None:
+    def __init__(self, cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> None:
         validate(template)
+        self.cloud = cloud
         self.stack = stack
         self.backend: CloudFormationBackend = cloudformation_backends[ACCOUNT][REGION]
-        self.before = live(stack)
+        self.before = live(cloud, stack)
         self.resources = dict(self.before.resources)
         self.template = template
         self.map = ResourceMap(
@@ -144,7 +145,7 @@ class Deployment:
             self.backend.exports.pop(export.name, None)
         self.backend.exports.update({export.name: export for export in exports})
         kept = {name: self.resources[name] for name in order}
-        self.stack.__dict__["live"] = Live(kept, outputs, exports, _imports(self.template, self.map))
+        self.cloud.set_state(self.stack, Live(kept, outputs, exports, _imports(self.template, self.map)))
         set_status(self.stack, f"{verb}_COMPLETE")
 
     def _wanted(self, name: str) -> bool:
@@ -170,7 +171,7 @@ class Deployment:
 
     def _resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
         _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
-        declared = references.resolved(_without_nothing(resolved["Properties"]))
+        declared = references.resolved(self.cloud, _without_nothing(resolved["Properties"]))
         if current and not _is_explicit(body["Type"], declared):
             generated = current.generated_name
         policies = {str(key): str(item) for key, item in body.items() if key in RETENTION}
@@ -206,7 +207,7 @@ class Deployment:
             if "Export" in declared:
                 name = str(parsing.clean_json(declared["Export"]["Name"], self.map))
                 exports.append(Export(self.stack.stack_id, name, output.value))
-        _check_exports(self.backend, self.stack, exports)
+        _check_exports(self.cloud, self.backend, self.stack, exports)
         return outputs, exports
 
     def _roll_back(self, verb: str, reason: str) -> None:
@@ -223,7 +224,7 @@ class Deployment:
                 failed.append(resource.logical_resource_id)
         left = delete_each(self.stack, self.created, self.template, undoing=True)
         if verb == "ROLLBACK":
-            self.stack.__dict__["live"] = Live({resource.logical_resource_id: resource for resource in left})
+            self.cloud.set_state(self.stack, Live({resource.logical_resource_id: resource for resource in left}))
             failed = [resource.logical_resource_id for resource in left]
         if failed:
             what = "delete" if verb == "ROLLBACK" else "update"
@@ -312,11 +313,11 @@ def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = Fal
     return True
 
 
-def delete_all(stack: Stack) -> None:
+def delete_all(cloud: Cloud, stack: Stack) -> None:
     """Delete a stack's resources, newest first; what fails stays the stack's."""
     backend: CloudFormationBackend = cloudformation_backends[ACCOUNT][REGION]
-    state = live(stack)
-    _check_exports(backend, stack, [])
+    state = live(cloud, stack)
+    _check_exports(cloud, backend, stack, [])
     set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
     left = delete_each(stack, [*state.resources.values()], stack.template_dict)
     state.resources = {resource.logical_resource_id: resource for resource in left}
@@ -332,7 +333,7 @@ def delete_all(stack: Stack) -> None:
 def set_status(stack: Stack, status: str, reason: str | None = None) -> None:
     """Set the stack's status, and say so in its events."""
     stack.status = status
-    stack.__dict__["stack_status_reason"] = reason
+    setattr(stack, "stack_status_reason", reason)  # noqa: B010 (moto answers with it, and has no such attribute)
     stack._add_stack_event(status, reason)  # noqa: SLF001
 
 
@@ -344,15 +345,15 @@ def add_event(  # noqa: PLR0917 (what an event says)
     stack.events.append(Event(stack.stack_id, stack.name, name, identifier, kind, status, reason, "{}"))
 
 
-def _check_exports(backend: CloudFormationBackend, stack: Stack, exports: list[Export]) -> None:
+def _check_exports(cloud: Cloud, backend: CloudFormationBackend, stack: Stack, exports: list[Export]) -> None:
     """Refuse to take a name of another stack's, or to change or remove what another stack imports."""
     for export in exports:
         known = backend.exports.get(export.name)
         if known and known.exporting_stack_id != stack.stack_id:
             raise ValidationError(message=f"Export {export.name} is already exported by another stack")
     values = {export.name: export.value for export in exports}
-    for old in live(stack).exports:
-        users = [other.name for other in backend.stacks.values() if old.name in live(other).imports]
+    for old in live(cloud, stack).exports:
+        users = [other.name for other in backend.stacks.values() if old.name in live(cloud, other).imports]
         if users and values.get(old.name) != old.value:
             message = f"Export {old.name} cannot be changed or deleted as it is in use by {', '.join(users)}"
             raise ValidationError(message=message)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
@@ -14,9 +15,10 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.ssm.models import ssm_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import templates
 from localcloud.cloudformation.deployment import Deployment, delete_all, live, set_status, validate
-from localcloud.hooks import instead
+from localcloud.hooks import replace, wrap
 
 Original = Any
 SSM_TYPE = "AWS::SSM::Parameter::Value<"
@@ -24,32 +26,44 @@ SSM_TYPE = "AWS::SSM::Parameter::Value<"
 #: What can only be deleted.
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"}
 
-_operations = threading.Condition()
-_busy: set[str] = set()  # ids of the stacks that have an operation in progress
-_names: set[str] = set()  # of stacks that are being created
+
+@dataclass
+class Operations:
+    """What is in progress.
+
+    Attributes:
+        changed: Notified when an operation ends; its lock guards the rest.
+        busy: The ids of the stacks that have an operation in progress.
+        names: The names of the stacks that are being created.
+    """
+
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    busy: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
 
 
 @contextmanager
-def _operation(stack: Stack, *, deleting: bool = False) -> Iterator[None]:
+def _operation(cloud: Cloud, stack: Stack, *, deleting: bool = False) -> Iterator[None]:
     """Let nobody else change the stack meanwhile.
 
     Raises:
         ValidationError: Somebody else is changing it, or it can only be deleted.
     """
-    with _operations:
-        if stack.stack_id in _busy or (stack.status in DEAD and not deleting):
+    operations = cloud.state(Operations)
+    with operations.changed:
+        if stack.stack_id in operations.busy or (stack.status in DEAD and not deleting):
             raise ValidationError(message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
-        _busy.add(stack.stack_id)
+        operations.busy.add(stack.stack_id)
     try:
         yield
     finally:
-        with _operations:
-            _busy.remove(stack.stack_id)
-            _operations.notify_all()
+        with operations.changed:
+            operations.busy.remove(stack.stack_id)
+            operations.changed.notify_all()
 
 
-@instead(ResourceMap, "load_parameters")
-def _load_parameters(_: Original, self: ResourceMap) -> None:
+@replace(ResourceMap, "load_parameters")
+def _load_parameters(self: ResourceMap) -> None:
     self.no_echo_parameter_keys = []
     if self._template:  # a stack whose first change set is under review has none
         self.resolved_parameters |= _parameters(self._template, self.input_parameters)
@@ -67,40 +81,40 @@ def _parameters(template: dict[str, Any], values: Mapping[str, Any]) -> dict[str
         value = templates.parameter(name, declared, values.get(name))
         if declared["Type"].startswith(SSM_TYPE):
             key = value[0] if isinstance(value, list) else value
-            found = ssm_backends[ACCOUNT][REGION].get_parameter(key)
-            if found is None:
+            stored = ssm_backends[ACCOUNT][REGION].get_parameter(key)
+            if stored is None:
                 raise ValidationError(message=f"Parameter {name}: SSM has no parameter {key}")
-            value = found.value.split(",") if "List<" in declared["Type"] else found.value
+            value = stored.value.split(",") if "List<" in declared["Type"] else stored.value
         resolved[name] = value
     if unknown := set(values) - set(resolved):
         raise ValidationError(message=f"Parameters: [{', '.join(sorted(unknown))}] do not exist in the template")
     return resolved
 
 
-@instead(ResourceMap, "validate_outputs")
-def _validate_outputs(_: Original, _self: ResourceMap) -> None:
+@replace(ResourceMap, "validate_outputs")
+def _validate_outputs(_self: ResourceMap) -> None:
     """Outputs fail when they are resolved, by name."""
 
 
-@instead(ChangeSet, "_parse_template")
-def _parse_change_set(_: Original, self: ChangeSet) -> None:
+@replace(ChangeSet, "_parse_template")
+def _parse_change_set(self: ChangeSet) -> None:
     self.template_dict = templates.parse(self.template)
 
 
-@instead(Stack, "_create_output_map")
-def _create_output_map(_: Original, _self: Stack) -> None:
+@replace(Stack, "_create_output_map")
+def _create_output_map(_self: Stack) -> None:
     """Resources must not be created by whoever asks for the outputs, as moto's map does."""
 
 
-@instead(Stack, "create_resources")
-def _create_resources(_: Original, self: Stack) -> None:
-    with _operation(self):
-        Deployment(self, self.template_dict, self.parameters).run()
+@replace(Stack, "create_resources")
+def _create_resources(cloud: Cloud, self: Stack) -> None:
+    with _operation(cloud, self):
+        Deployment(cloud, self, self.template_dict, self.parameters).run()
 
 
-@instead(Stack, "update")
-def _update(
-    _: Original,
+@replace(Stack, "update")
+def _update(  # noqa: PLR0917 (moto's parameters)
+    cloud: Cloud,
     self: Stack,
     template: str,
     role_arn: str | None = None,
@@ -112,15 +126,15 @@ def _update(
     validate(body)
     if is_unchanged(self, body, parameters, tags):
         raise ValidationError(self.name, message="No updates are to be performed.")
-    with _operation(self):
+    with _operation(cloud, self):
         self.tags = self.tags if tags is None else tags
         self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
-        _deploy(self, template, body, parameters)
+        _deploy(cloud, self, template, body, parameters)
         self.role_arn = role_arn
 
 
-@instead(CloudFormationResponse, "_validate_different_update")
-def _validate_different_update(_: Original, *_args: Any) -> None:
+@replace(CloudFormationResponse, "_validate_different_update")
+def _validate_different_update(*_args: Any) -> None:
     """Leave it to the stack: moto's check looks at neither tags nor default values."""
 
 
@@ -131,38 +145,39 @@ def is_unchanged(stack: Stack, body: dict[str, Any], parameters: dict[str, Any],
     return same and tags in (None, stack.tags)
 
 
-def _deploy(stack: Stack, template: str, body: dict[str, Any], parameters: dict[str, Any]) -> None:
-    deployment = Deployment(stack, body, parameters)
+def _deploy(cloud: Cloud, stack: Stack, template: str, body: dict[str, Any], parameters: dict[str, Any]) -> None:
+    deployment = Deployment(cloud, stack, body, parameters)
     deployment.run()
     if not stack.status.startswith("UPDATE_ROLLBACK"):
         stack.template, stack.template_dict, stack.parameters = template, body, parameters
         stack.resource_map, stack.description = deployment.map, body.get("Description")
 
 
-@instead(CloudFormationResponse, "_get_stack_from_s3_url")
-def _get_stack_from_s3_url(_: Original, _self: CloudFormationResponse, template_url: str) -> str:
-    return templates.read(template_url)
+@replace(CloudFormationResponse, "_get_stack_from_s3_url")
+def _get_stack_from_s3_url(cloud: Cloud, _self: CloudFormationResponse, template_url: str) -> str:
+    return templates.read(cloud, template_url)
 
 
-@instead(CloudFormationBackend, "create_stack")
+@wrap(CloudFormationBackend, "create_stack")
 def _create_stack(
-    original: Original, self: CloudFormationBackend, name: str, template: str, *args: Any, **kw: Any
+    cloud: Cloud, original: Original, self: CloudFormationBackend, name: str, template: str, *args: Any, **kw: Any
 ) -> Any:
     validate(templates.parse(template))  # before moto registers the stack
-    with _operations:
-        if name in _names:
+    operations = cloud.state(Operations)
+    with operations.changed:
+        if name in operations.names:
             raise AlreadyExistsException(f"Stack [{name}] already exists")
-        _names.add(name)
+        operations.names.add(name)
     try:
         return original(self, name, template, *args, **kw)
     finally:
-        with _operations:
-            _names.remove(name)
+        with operations.changed:
+            operations.names.remove(name)
 
 
-@instead(CloudFormationBackend, "_resolve_update_parameters")
+@replace(CloudFormationBackend, "_resolve_update_parameters")
 def _update_parameters(
-    _: Original, _self: CloudFormationBackend, instance: Any, incoming_params: list[dict[str, Any]]
+    _self: CloudFormationBackend, instance: Any, incoming_params: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Take the previous value where it is asked for: the one given then or, which moto does not find, the default."""
     declared = getattr(instance, "template_dict", {}).get("Parameters") or {}
@@ -176,31 +191,32 @@ def _update_parameters(
     return {name: value for name, value in values.items() if value is not None}
 
 
-@instead(CloudFormationBackend, "delete_stack")
-def _delete_stack(_: Original, self: CloudFormationBackend, name_or_stack_id: str) -> None:
+@replace(CloudFormationBackend, "delete_stack")
+def _delete_stack(cloud: Cloud, self: CloudFormationBackend, name_or_stack_id: str) -> None:
     for stack in [s for s in list(self.stacks.values()) if name_or_stack_id in (s.name, s.stack_id)]:
         if stack.status == "DELETE_IN_PROGRESS":
             continue
-        _wait_for_creation(stack)
-        with _operation(stack, deleting=True):
-            delete_all(stack)
+        _wait_for_creation(cloud, stack)
+        with _operation(cloud, stack, deleting=True):
+            delete_all(cloud, stack)
         if stack.status == "DELETE_COMPLETE":
-            self.change_sets = {key: found for key, found in self.change_sets.items() if found.stack is not stack}
+            self.change_sets = {key: change for key, change in self.change_sets.items() if change.stack is not stack}
             self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
 
 
-def _wait_for_creation(stack: Stack) -> None:
+def _wait_for_creation(cloud: Cloud, stack: Stack) -> None:
     """CloudFormation ends a creation when its stack is deleted; here the deletion waits for it.
 
     Raises:
         ValidationError: The stack is being updated.
     """
-    with _operations:
-        while stack.stack_id in _busy:
+    operations = cloud.state(Operations)
+    with operations.changed:
+        while stack.stack_id in operations.busy:
             if stack.status.startswith("UPDATE"):
                 message = f"Stack [{stack.stack_id}] cannot be deleted while in status {stack.status}"
                 raise ValidationError(message=message)
-            _operations.wait()
+            operations.changed.wait()
 
 
 # Change sets: moto looks for the name alone, but the CDK gives the change sets of all stacks one name.
@@ -220,8 +236,8 @@ class InvalidChangeSetStatusError(CloudFormationError):
     code = "InvalidChangeSetStatus"
 
 
-@instead(CloudFormationResponse, "create_change_set")
-def _create_change_set(_: Original, self: CloudFormationResponse) -> ActionResult:
+@replace(CloudFormationResponse, "create_change_set")
+def _create_change_set(self: CloudFormationResponse) -> ActionResult:
     backend, request = self.cloudformation_backend, self._get_param
     name, kind = request("ChangeSetName"), request("ChangeSetType", "UPDATE")
     validate_create_change_set(name)
@@ -298,13 +314,13 @@ def _change_set(self: CloudFormationResponse) -> ChangeSet:
     raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
 
 
-@instead(CloudFormationResponse, "describe_change_set")
-def _describe_change_set(_: Original, self: CloudFormationResponse) -> ActionResult:
+@replace(CloudFormationResponse, "describe_change_set")
+def _describe_change_set(self: CloudFormationResponse) -> ActionResult:
     return ActionResult(_change_set(self))
 
 
-@instead(CloudFormationResponse, "delete_change_set")
-def _delete_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult:
+@replace(CloudFormationResponse, "delete_change_set")
+def _delete_change_set(self: CloudFormationResponse) -> EmptyResult:
     """Delete it; as AWS, succeed where the stack is there and the change set is not."""
     try:
         self.cloudformation_backend.change_sets.pop(_change_set(self).change_set_id)
@@ -314,16 +330,16 @@ def _delete_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult
     return EmptyResult()
 
 
-@instead(CloudFormationResponse, "execute_change_set")
-def _execute_change_set(_: Original, self: CloudFormationResponse) -> EmptyResult:
+@replace(CloudFormationResponse, "execute_change_set")
+def _execute_change_set(cloud: Cloud, self: CloudFormationResponse) -> EmptyResult:
     chosen = _change_set(self)
-    with _operation(chosen.stack):
+    with _operation(cloud, chosen.stack):
         if chosen.execution_status != "AVAILABLE":
             message = f"ChangeSet [{chosen.change_set_id}] cannot be executed in its current status of "
             status = chosen.status if chosen.status == "FAILED" else chosen.execution_status
             raise InvalidChangeSetStatusError(f"{message}[{status}]")
         chosen.stack.tags = chosen.tags or {}
-        _deploy(chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
+        _deploy(cloud, chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
         failed = "ROLLBACK" in chosen.stack.status
         chosen.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
         sets = self.cloudformation_backend.change_sets  # the stack's others are made for what it was
@@ -332,14 +348,29 @@ def _execute_change_set(_: Original, self: CloudFormationResponse) -> EmptyResul
     return EmptyResult()
 
 
-def _outputs(self: Stack) -> list[dict[str, Any]]:
-    names = {export.value: export.name for export in live(self).exports}
+# They must never create anything: the CDK describes stacks while they are being deployed.
+
+
+@replace(Stack, "outputs")
+def _outputs(cloud: Cloud, self: Stack) -> list[dict[str, Any]]:
+    names = {export.value: export.name for export in live(cloud, self).exports}
     return [
         {"OutputKey": o.key, "OutputValue": o.value, "Description": o.description, "ExportName": names.get(o.value)}
-        for o in live(self).outputs
+        for o in live(cloud, self).outputs
     ]
 
 
+@replace(Stack, "exports")
+def _exports(cloud: Cloud, self: Stack) -> list[Any]:
+    return live(cloud, self).exports
+
+
+@replace(Stack, "stack_resources")
+def _stack_resources(cloud: Cloud, self: Stack) -> list[Any]:
+    return list(live(cloud, self).resources.values())
+
+
+@replace(Stack, "parameter_list")
 def _parameter_list(self: Stack) -> list[dict[str, Any]]:
     values = self.resource_map.resolved_parameters
     return [
@@ -348,12 +379,6 @@ def _parameter_list(self: Stack) -> list[dict[str, Any]]:
     ]
 
 
-# They must never create anything: the CDK describes stacks while they are being deployed.
-for name, getter in {
-    "outputs": _outputs,
-    "exports": lambda self: live(self).exports,
-    "stack_resources": lambda self: list(live(self).resources.values()),
-    "parameter_list": _parameter_list,
-}.items():
-    setattr(Stack, name, property(getter))
-setattr(Stack, "parse_template", staticmethod(templates.parse))  # noqa: B010 (mypy takes no such assignment)
+@replace(Stack, "parse_template")
+def _parse_template(template: str) -> dict[str, Any]:
+    return templates.parse(template)

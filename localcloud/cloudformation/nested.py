@@ -10,14 +10,16 @@ from moto.cloudformation.models import CloudFormationBackend, Stack, cloudformat
 from moto.core.common_models import CloudFormationModel
 
 from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import templates
 from localcloud.cloudformation.deployment import live
 from localcloud.cloudformation.engine import is_unchanged
 
 
-class NestedStack(CloudFormationModel):
+class NestedStack:
     """What a parent's deployment knows of its child: the stack, and what it was deployed from."""
 
+    cloud: Cloud
     always_updated = True  # what the URL of the template gives may have changed
 
     def __init__(self, stack: Stack) -> None:
@@ -40,7 +42,7 @@ class NestedStack(CloudFormationModel):
         return ""
 
     @classmethod
-    def create_from_cloudformation_json(  # type: ignore[override]  # moto gives them by place
+    def create_from_cloudformation_json(
         cls, name: str, body: dict[str, Any], _account: str, _region: str, **context: Any
     ) -> "NestedStack":
         """Create the child.
@@ -48,12 +50,12 @@ class NestedStack(CloudFormationModel):
         Raises:
             ValueError: It was rolled back; it is deleted then.
         """
-        backend, wanted = _backend(), _wanted(body["Properties"])
+        backend, wanted = _backend(), _wanted(cls.cloud, body["Properties"])
         parent = backend.get_stack(context["StackId"])
         arns = body["Properties"].get("NotificationARNs")
         stack = backend.create_stack(name=name, notification_arns=arns, **wanted)
-        root = parent.__dict__.get("root_id", parent.stack_id)
-        stack.__dict__.update(parent_id=parent.stack_id, root_id=root)
+        root = getattr(parent, "root_id", parent.stack_id)
+        vars(stack).update(parent_id=parent.stack_id, root_id=root)  # moto answers with them
         if stack.status != "CREATE_COMPLETE":
             reason = _reason(stack)
             backend.delete_stack(stack.stack_id)
@@ -65,7 +67,7 @@ class NestedStack(CloudFormationModel):
         cls, original: "NestedStack", _name: str, body: dict[str, Any], _account: str, _region: str
     ) -> "NestedStack":
         """Update the child, if anything about it changed."""
-        _update(original.stack, **_wanted(body["Properties"]))
+        _update(original.stack, **_wanted(cls.cloud, body["Properties"]))
         return cls(original.stack)
 
     def restore(self) -> None:
@@ -89,10 +91,18 @@ class NestedStack(CloudFormationModel):
         Raises:
             ValueError: It has no such output.
         """
-        for output in live(self.stack).outputs:
+        for output in live(self.cloud, self.stack).outputs:
             if name == f"Outputs.{output.key}":
                 return str(output.value)
         raise ValueError(f"{self.stack.name} has no {name}")
+
+
+def install(cloud: Cloud) -> None:
+    """Make the model where moto looks for its own, in place of moto's."""
+    _models.append(type("NestedCloudFormationStack", (NestedStack, CloudFormationModel), {"cloud": cloud}))
+
+
+_models: list[type] = []  # moto finds subclasses by weak references
 
 
 def _update(stack: Stack, template: str, parameters: dict[str, Any], tags: dict[str, str]) -> None:
@@ -107,14 +117,14 @@ def _update(stack: Stack, template: str, parameters: dict[str, Any], tags: dict[
             raise ValueError(f"Embedded stack {stack.stack_id} was not successfully updated: {_reason(stack)}")
 
 
-def _wanted(properties: dict[str, Any]) -> dict[str, Any]:
+def _wanted(cloud: Cloud, properties: dict[str, Any]) -> dict[str, Any]:
     values = {key: templates.text(value) for key, value in properties.get("Parameters", {}).items()}
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
-    return {"template": templates.read(properties["TemplateURL"]), "parameters": values, "tags": tags}
+    return {"template": templates.read(cloud, properties["TemplateURL"]), "parameters": values, "tags": tags}
 
 
 def _reason(stack: Stack) -> str:
-    return stack.__dict__.get("stack_status_reason") or stack.status
+    return getattr(stack, "stack_status_reason", None) or stack.status
 
 
 def _backend() -> CloudFormationBackend:

@@ -5,35 +5,36 @@ moto gap: it takes them for text.
 
 import json
 import re
+from functools import partial
 from typing import Any
 
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 
 REFERENCE = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure|ssm):([^}]+)\}\}")
 SECRET = re.compile(r"(?P<secret>.+?)(:SecretString(:(?P<key>[^:]*)(:.*)?)?)?")
 
 
-def resolved(value: Any) -> Any:
+def resolved(cloud: Cloud, value: Any) -> Any:
     """The value with every reference in its texts replaced by what it refers to.
 
     Raises:
         ValueError: A secret has no such key.
     """
     if isinstance(value, dict):
-        return {key: resolved(item) for key, item in value.items()}
+        return {key: resolved(cloud, item) for key, item in value.items()}
     if isinstance(value, list):
-        return [resolved(item) for item in value]
-    return REFERENCE.sub(_looked_up, value) if isinstance(value, str) else value
+        return [resolved(cloud, item) for item in value]
+    return REFERENCE.sub(partial(_looked_up, cloud), value) if isinstance(value, str) else value
 
 
-def _looked_up(reference: re.Match[str]) -> str:
+def _looked_up(cloud: Cloud, reference: re.Match[str]) -> str:
     service, place = reference.groups()
     if service != "secretsmanager":
         name = place.split(":")[0]
-        return str(client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+        return str(cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
     parts = SECRET.fullmatch(place)
     name, key = (parts["secret"], parts["key"]) if parts else (place, None)
-    content = str(client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+    content = str(cloud.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
     if not key:
         return content
     fields = json.loads(content)

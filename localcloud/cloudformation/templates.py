@@ -15,7 +15,7 @@ import yaml
 from botocore.exceptions import ParamValidationError
 from moto.cloudformation.exceptions import ValidationError
 
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 
 PLACEHOLDER = re.compile(r"\$\{([^!}][^}]*)\}")
 FUNCTIONS = {
@@ -69,7 +69,7 @@ def parse(text: str) -> dict[str, Any]:
     return normalised
 
 
-def read(url: str) -> str:
+def read(cloud: Cloud, url: str) -> str:
     """The template that an S3 URL gives, with the bucket in its path or in its host name.
 
     Raises:
@@ -81,7 +81,7 @@ def read(url: str) -> str:
         bucket = re.split(r"\.s3[.-]", host)[0]
     else:
         bucket, _, key = key.partition("/")
-    s3 = client("s3")
+    s3 = cloud.client("s3")
     try:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (s3.exceptions.ClientError, ParamValidationError) as error:

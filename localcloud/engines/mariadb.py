@@ -66,11 +66,20 @@ class Server(DatabaseServer):
             cursor.execute("SET PASSWORD = PASSWORD(%s)", (password,))
 
 
-def start(folder: Path, *, username: str, password: str, database: str, parameters: Mapping[str, str]) -> Server:
+def start(
+    folder: Path,
+    *,
+    authorities: Path | None = None,
+    username: str,
+    password: str,
+    database: str,
+    parameters: Mapping[str, str],
+) -> Server:
     """Start a server with a master user and, if named, a database; wait until it serves, with and without TLS.
 
     Args:
         folder: Holds its data and log; a new one.
+        authorities: The folder with the authority that issues its certificate, the cloud's; its own by default.
         username: The master user.
         password: The master user's password.
         database: The first database; none when empty.
@@ -107,7 +116,7 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
     )
     if done.returncode:
         raise LocalCloudError(f"MariaDB cannot make its tables: {phrase(done.stderr.strip()[-500:])}.")
-    server = Server(folder, issue(Path(os.environ["LOCALCLOUD_FOLDER"]), folder), username, password)
+    server = Server(folder, issue(authorities or folder, folder), username, password)
     server.restart(parameters)
     return server
 

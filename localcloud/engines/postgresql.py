@@ -79,11 +79,20 @@ class Server(DatabaseServer):
             connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
 
 
-def start(folder: Path, *, username: str, password: str, database: str, parameters: Mapping[str, str]) -> Server:
+def start(
+    folder: Path,
+    *,
+    authorities: Path | None = None,
+    username: str,
+    password: str,
+    database: str,
+    parameters: Mapping[str, str],
+) -> Server:
     """Start a server with a master user and, if named, a database; wait until it serves, over TLS.
 
     Args:
         folder: Holds its log, certificate and data; a new one.
+        authorities: The folder with the authority that issues its certificate, the cloud's; its own by default.
         username: The master user, who may make databases and roles but is no superuser.
         password: The master user's password.
         database: The first database, the master user's own; none when empty.
@@ -96,7 +105,7 @@ def start(folder: Path, *, username: str, password: str, database: str, paramete
     data.mkdir(parents=True, mode=0o700)
     if os.getuid() == 0:
         shutil.chown(data, STAND_IN)
-    certificate = issue(Path(os.environ.get("LOCALCLOUD_FOLDER", folder)), folder)
+    certificate = issue(authorities or folder, folder)
     packages = _reachable_packages()
     options = ["--username", ADMINISTRATOR, "--auth=reject", "--encoding=UTF8", "--locale=C", "--no-sync"]
     _run(_command(packages, "initdb", "-D", _address(data), *options), data)

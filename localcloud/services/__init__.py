@@ -2,8 +2,8 @@
 
 A room may contain
 
-- ``room.py``, which installs the room's additions to moto when it is imported, through `localcloud.hooks`; its function
-  ``start``, if there is one, is called once when the server starts,
+- ``room.py`` with a function ``install(cloud)``, which installs the room's additions to moto, through
+  `localcloud.hooks`, and starts what runs beside requests (`Cloud.every`),
 - ``types.yaml``, the CloudFormation resource types of the service (`localcloud.cloudformation.api.Row`), and
   ``adapters.py`` with the functions that its rows name, and
 - ``inventory.yaml``, what an account may hold of the service (`localcloud.cloud.inventory.Question`).
@@ -17,11 +17,14 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from localcloud.cloud.account import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from localcloud.cloud.context import Cloud
 
 GROUP = "localcloud.services"
 ROOMS = (
@@ -33,6 +36,7 @@ ROOMS = (
     "cloudwatch",
     "dynamodb",
     "ec2",
+    "ecr",
     "elbv2",
     "events",
     "iam",
@@ -88,8 +92,8 @@ def rooms() -> list[Room]:
     return [Room(package) for package in [*own, *(entry_point.module for entry_point in visitors)]]
 
 
-def start() -> None:
-    """Install the additions of every room, then start what runs beside requests in each."""
-    for module in [room.module("room") for room in rooms()]:
-        if begin := getattr(module, "start", None):
-            begin()
+def install(cloud: "Cloud") -> None:
+    """Install every room in a cloud: its additions to moto, and what runs beside requests."""
+    for room in rooms():
+        if module := room.module("room"):
+            module.install(cloud)

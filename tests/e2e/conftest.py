@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from localcloud.engines import programs as engines
+from groundwork import engines
+from localcloud.engines.programs import environment
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=engines.find("chromium-headless-shell"),
-            env=engines.environment(),  # type: ignore[arg-type] (a Mapping would do)
+            env=environment(),  # type: ignore[arg-type] (a Mapping would do)
             args=[
                 "--no-sandbox",
                 "--disable-gpu",

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from annotated_types import Le
+
+from contract import projections
+from infra.settings.data_ecosystem import DataEcosystemSettings
 
 from .conftest import Json, as_list, of_type, only, statements
 
@@ -105,10 +109,25 @@ def test_batches_come_again_in_part_and_what_kills_a_run_is_kept(template: Json)
     assert named([library["DestinationConfig"]["OnFailure"]["Destination"]]) == {"QueuesFailedBatches"}
     rentals = template["Resources"]["QueuesRentals"]["Properties"]
     assert rentals["FifoQueue"]
-    assert rentals["RedrivePolicy"]["maxReceiveCount"] == 10
     assert named([rentals["RedrivePolicy"]["deadLetterTargetArn"]]) == {"QueuesUndelivered"}
-    timeout = template["Resources"]["RentalProjector"]["Properties"]["Timeout"]
-    assert rentals["VisibilityTimeout"] >= 6 * timeout  # what AWS asks for
+
+
+def test_requests_end_before_functions_and_functions_before_messages_come_again(template: Json) -> None:
+    resources = template["Resources"]
+    functions = [resources[name]["Properties"] for name in ("RentalProjector", "CatalogIndexer")]
+    source, queue = (resources[name]["Properties"] for name in ("RentalEventSource", "QueuesRentals"))
+    for function in functions:
+        assert function["Timeout"] == projections.TIMEOUT_SECONDS
+    assert 2 * projections.MESSAGE_SECONDS < projections.TIMEOUT_SECONDS  # the first message of a run is always tried
+    assert projections.MESSAGE_SECONDS == 5 * (projections.CONNECT_SECONDS + projections.READ_SECONDS)
+    # One look at the index, one batch, and at least one dead letter.
+    assert 2 * projections.BULK_SECONDS + 3 * projections.REQUEST_SECONDS < projections.TIMEOUT_SECONDS
+    assert queue["VisibilityTimeout"] == 6 * functions[0]["Timeout"]  # what AWS asks for
+    assert queue["MaximumMessageSize"] == projections.MESSAGE_BYTES
+    most = DataEcosystemSettings.model_fields["attempts"].metadata
+    assert [limit.le for limit in most if isinstance(limit, Le)] == [projections.MOST_ATTEMPTS]
+    # Each message before it in a batch may use all its attempts; SQS counts to 1,000.
+    assert projections.MOST_ATTEMPTS * source["BatchSize"] <= queue["RedrivePolicy"]["maxReceiveCount"] <= 1000
 
 
 def test_each_role_may_do_what_it_does_and_nothing_else(template: Json) -> None:
@@ -122,6 +141,7 @@ def test_each_role_may_do_what_it_does_and_nothing_else(template: Json) -> None:
     graph = {f"neptune-db:{name}DataViaQuery" for name in ("Read", "Write", "Delete")}
     secret = {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
     rentals = queue | {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
+    rentals |= {"dynamodb:UpdateItem"}  # counts attempts
     assert actions_of(template, "RentalProjectorRole") - {"sqs:GetQueueUrl"} == (every | graph | secret | rentals) - {
         "sqs:GetQueueUrl"
     }

@@ -14,9 +14,10 @@ import pytest
 
 from contract.metrics import Namespace
 from contract.workloads import TRAINING
+from groundwork import engines
 from infra.constructs.bundle import LOADER, PACKAGES, PROJECT
 from infra.training.one_off import SCRIPT
-from localcloud.engines import programs as engines
+from localcloud.engines import programs
 from workloads import bootstrap
 from workloads.training.runtime.cloudwatch import PROBLEMS, PUBLISHED
 
@@ -315,7 +316,7 @@ def test_its_start_script_is_clean() -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=engines.environment(),
+        env=programs.environment(),
     )
     assert (checked.returncode, checked.stdout) == (0, "")
 

@@ -6,8 +6,10 @@ All of them import `contract` and `terminal`.
 import ast
 import re
 import sys
+import tomllib
 from enum import EnumType
 from graphlib import TopologicalSorter
+from importlib import metadata
 from pathlib import Path
 from typing import get_args
 
@@ -15,12 +17,22 @@ import pytest
 
 from contract import metrics, stacks, tags
 from contract.workloads import TRAINING, Machine
+from localcloud.engines import programs
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"contract", "infra", "localcloud", "terminal", "workloads", "groundwork"}
 #: What each package may import; the command line composes all of them.
 BELOW = {"contract": set(), "terminal": {"contract"}} | {
     package: {"contract", "terminal"} for package in ("infra", "localcloud", "workloads")
+}
+
+#: Modules that a package of the local cloud's extra brings without declaring them its own.
+BROUGHT_BY = {
+    "botocore": "boto3",
+    "jmespath": "boto3",
+    "jpype": "arcadedb-embedded",
+    "jsonpath_ng": "moto",
+    "werkzeug": "moto",
 }
 
 #: Parameters and properties of AWS, and our class, that have the same name as something in the contract.
@@ -79,13 +91,14 @@ def test_only_the_terminal_replaces_files() -> None:
 
 
 def test_one_module_reads_delimited_text() -> None:
-    """What a run folder holds was written by the runtime itself."""
+    """Files of people: a run folder and the quarantine of a migration are written and read back by one program."""
     readers = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "workloads").rglob("*.py")
         if re.search(r"csv\.(reader|DictReader|Sniffer)\b|\bread_csv\b", path.read_text())
     }
-    assert readers == {"workloads/delimited.py", "workloads/training/runtime/run_folder.py"}
+    own = {"workloads/training/runtime/run_folder.py", "workloads/movie_rental/quarantine.py"}
+    assert readers == {"workloads/delimited.py"} | own
 
 
 @pytest.mark.parametrize(
@@ -147,6 +160,45 @@ def test_a_name_of_the_contract_is_written_nowhere_else() -> None:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     assert node.value not in names, f"{path.relative_to(ROOT)}:{node.lineno} repeats {node.value!r}"
+
+
+def test_the_local_cloud_names_no_program_that_it_is_a_part_of() -> None:
+    naming = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "localcloud").rglob("*")
+        if path.is_file() and path.suffix != ".pyc" and "groundwork" in path.read_text().lower()
+    ]
+    assert naming == []
+
+
+def test_the_local_cloud_fetches_nothing_and_knows_only_its_own_engines() -> None:
+    assert set(programs.PACKAGES) == {"influxd", "mariadbd", "apache2"}
+    fetching = re.compile(r"apt-get|dpkg|chromium|shellcheck|\bwrk\b")
+    wrong = [path for path in (ROOT / "localcloud").rglob("*.py") if fetching.search(path.read_text())]
+    assert wrong == []
+
+
+def test_the_local_cloud_imports_what_its_extra_declares() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = project["optional-dependencies"]["localcloud"]
+    assert set(extra) <= set(project["dependencies"])
+    declared = {re.match(r"[\w.-]+", requirement)[0].replace("_", "-") for requirement in extra}  # type: ignore[index]
+    files = [path for package in ("localcloud", "terminal", "contract") for path in (ROOT / package).rglob("*.py")]
+    modules = {name for path in files for name in imported(path)} - set(sys.stdlib_module_names) - PACKAGES
+    brought = metadata.packages_distributions()
+    wrong = {
+        module: brought.get(module)
+        for module in modules - BROUGHT_BY.keys()
+        if not {name.lower().replace("_", "-") for name in brought.get(module, [])} & declared
+    }
+    assert wrong == {}
+    assert set(BROUGHT_BY.values()) <= declared
+
+
+def test_the_local_clouds_server_reads_no_setting_from_its_environment() -> None:
+    """Those at the boundary of a process may: what a process is started with, and what its children inherit."""
+    reading = re.compile(r"environ(?:\.get\(|\[)[\"'](MOTO_\w+|LOCALCLOUD_FOLDER)\b(?!\"\] = )")
+    assert [path for path in (ROOT / "localcloud").rglob("*.py") if reading.search(path.read_text())] == []
 
 
 def test_the_runtime_of_the_training_imports_no_model() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 import os
 import re
@@ -36,6 +37,9 @@ BATCH_ROWS = 10_000
 _BATCH_BYTES = 8 << 20
 _LONGEST_VALUE = 2048  # bytes of a dimension's value: LiveAnalytics' limit
 _FUTURE = 15 * 60 * 10**6  # microseconds; LiveAnalytics takes no later time, and a later one is a wrong clock anyway
+_POLL_SECONDS = 0.5  # how often a followed file is looked at
+_GRACE_SECONDS = 2.0  # how long a file that was replaced must stay as it is until nobody is taken to write to it
+_TAIL_BYTES = 256  # of what was read last: a file in which they stand elsewhere, or nowhere, was cut
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}(\.0*)?", re.ASCII)
 
 
@@ -71,7 +75,9 @@ class Reader:
             usual separators, with decimal points, or with decimal commas where the schema or the first thousand lines
             say so.
         schema: What its columns mean.
-        follow: Wait for more at the end of the file, as `tail -F` does, until `stop` says so.
+        follow: Wait for more at the end of the file, as `tail -F` does, until `stop` says so. A file that was replaced
+            is read on until a while passes in which nobody writes to it. Of a file that was copied and cut, the rest of
+            the copy is read, if it lies in the same folder and its name begins in the same way.
         stop: Asked at the end of the file.
 
     Raises:
@@ -94,6 +100,7 @@ class Reader:
             raise InputError(f"{path}: A file that is compressed or in UTF-16 cannot be followed. Leave --watch out.")
         self.size = path.stat().st_size if seekable and not follow else None
         """Bytes that are to be read, where that is known."""
+        self._was_cut = False
         self._learn()
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
@@ -110,14 +117,23 @@ class Reader:
             with Repeats() as repeats:
                 while True:
                     yield from self._to_the_end(file, size, repeats)
-                    if not self._follow or self._stop():
+                    if not self._follow:
                         return
-                    time.sleep(0.5)
-                    if self._replaced(file):
-                        yield from self._to_the_end(file, size, repeats, complete=True)
-                        file.close()
-                        file = open_lines(self._path)
-                        repeats.begin_another_file()
+                    tail = _tail(file)
+                    if self._stop():
+                        return
+                    time.sleep(_POLL_SECONDS)
+                    # A file that was cut may have grown again beyond where it was read.
+                    is_cut = _tail(file) != tail or os.fstat(file.fileno()).st_size < file.tell()
+                    if is_cut:
+                        yield from self._rest_of_copy(file.tell(), tail, size, repeats)
+                    elif self._is_replaced(file):
+                        yield from self._to_the_last_line(file, size, repeats)
+                    else:
+                        continue
+                    file.close()
+                    file, self._was_cut = open_lines(self._path), is_cut
+                    repeats.begin_another_file()
         finally:
             file.close()
 
@@ -126,13 +142,12 @@ class Reader:
         schema = self._schema
         known = [schema.columns.get(name, name) for name in (schema.time, *schema.dimensions, *schema.measures)]
         sample = read_sample(self._path, known)
-        self._layout, self._width = sample.layout, len(sample.header)
         try:
-            self._positions = schema.positions(sample.header)
+            positions = schema.positions(sample.header)
         except InputError as error:
             marks = separated_by(sample.layout)
             raise InputError(f"{self._path}, {error} The columns are separated by {marks}.") from error
-        measures = zip(schema.measures.items(), self._positions[-len(schema.measures) :], strict=True)
+        measures = zip(schema.measures.items(), positions[-len(schema.measures) :], strict=True)
         numbers = (
             (f"line {line}, column {name!r}", row[at])
             for (name, kind), at in measures
@@ -141,6 +156,7 @@ class Reader:
         )
         remedy = 'A mapping file can declare it by decimal = "," or decimal = ".".'
         self._sign = schema.decimal or decimal_sign(numbers, sample.layout, str(self._path), remedy)
+        self._positions, self._layout, self._width = positions, sample.layout, len(sample.header)
         self._knows_numbers = bool(self._sign) or len(sample.rows) >= SAMPLE_LINES // 2
         self._parsers = [(name, self._parser(kind)) for name, kind in schema.measures.items()]
 
@@ -157,7 +173,9 @@ class Reader:
         if begins and not self._skip_header(file, complete=complete):
             yield Batch([], [], 0, 0)
             return
-        if self._follow and (begins or not self._knows_numbers):
+        if self._follow and begins:
+            self._learn_again(file)
+        elif self._follow and not (self._knows_numbers or self._was_cut or self._is_replaced(file)):
             self._learn()
         rows, faults, read = list[Row](), list[Fault](), 0
         while (raw := self._line(file, complete=complete)) is not None:
@@ -172,6 +190,36 @@ class Reader:
                 rows, faults, read = [], [], 0
         if rows or faults or self._follow:
             yield _batch(rows, faults, repeats, file.tell())
+
+    def _to_the_last_line(self, file: BinaryIO, size: int, repeats: Repeats) -> Iterator[Batch]:
+        """What is still written to a file that was replaced, by those who have not noticed yet."""
+        read = -1
+        while file.tell() != read and not self._stop():
+            read = file.tell()
+            time.sleep(_GRACE_SECONDS)
+            yield from self._to_the_end(file, size, repeats)
+        yield from self._to_the_end(file, size, repeats, complete=True)
+
+    def _rest_of_copy(self, position: int, tail: bytes, size: int, repeats: Repeats) -> Iterator[Batch]:
+        """What was written to a file before it was copied and cut, and had not been read."""
+        for path in self._path.parent.glob(f"{glob.escape(self._path.stem)}*"):
+            if not (path.is_file() and os.access(path, os.R_OK)):
+                continue
+            with path.open("rb") as copy:
+                copy.seek(position)
+                if tail and _tail(copy) == tail:
+                    yield from self._to_the_end(copy, size, repeats, complete=True)
+                    return
+
+    def _learn_again(self, file: BinaryIO) -> None:
+        """Read the header of a followed file. One that was cut may lack it: who writes to it has written one before."""
+        try:
+            self._learn()
+        except InputError:
+            if not self._was_cut:
+                raise
+            file.seek(0)
+            self._number = 0
 
     def _skip_header(self, file: BinaryIO, *, complete: bool) -> bool:
         """Go behind the header, unless it is still being written."""
@@ -199,14 +247,14 @@ class Reader:
         self._number += 1
         return raw
 
-    def _replaced(self, file: BinaryIO) -> bool:
-        """Whether the path names another file by now, or the file was cut (log rotation)."""
+    def _is_replaced(self, file: BinaryIO) -> bool:
+        """Whether the path names another file by now."""
         try:
             now = self._path.stat()
         except FileNotFoundError:
             return False
         then = os.fstat(file.fileno())
-        return now.st_ino != then.st_ino or now.st_size < file.tell()
+        return (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino)
 
     def _parse(self, raw: bytes, latest: int) -> Row | Fault | None:
         """A line's row, what is wrong with it, or None where all of its cells are empty."""
@@ -262,6 +310,12 @@ class Reader:
                 raise ValueError(f"{name}: holds a control character")
             if len(value.encode()) > _LONGEST_VALUE:
                 raise ValueError(f"{name}: longer than {_LONGEST_VALUE:,} bytes")
+
+
+def _tail(file: BinaryIO) -> bytes:
+    """The bytes of a file before its position, as they are now."""
+    start = max(0, file.tell() - _TAIL_BYTES)
+    return os.pread(file.fileno(), file.tell() - start, start)
 
 
 def _batch(rows: list[Row], faults: list[Fault], repeats: Repeats, position: int) -> Batch:

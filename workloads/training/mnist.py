@@ -244,7 +244,7 @@ def _read_pair(images_at: Location, labels_at: Location, classes: int) -> tuple[
     wrong = np.flatnonzero(labels >= classes)
     if len(wrong):
         needed = int(labels.max()) + 1
-        remedy = f"Only digit-classifier knows more than ten, by --classes {needed}."
+        remedy = f"The digit-classifier takes --classes {needed}; the digit-gan knows ten digits only."
         if needed > MOST_CLASSES:
             remedy = f"There can be {MOST_CLASSES} classes at most."
         raise InputError(

@@ -7,6 +7,7 @@ cooldowns and warm-up times are ignored; target tracking does nothing; `PutScali
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
@@ -20,9 +21,9 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
-from localcloud.hooks import instead
+from localcloud.hooks import replace, wrap
 from localcloud.services.ec2.behaviour import triggered
 
 ADJUSTMENTS = ("ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity")
@@ -38,18 +39,34 @@ PREDEFINED = {
 }
 
 
+@dataclass
+class GroupState:
+    """What policies have done to a group; times are of the monotonic clock, in seconds.
+
+    Attributes:
+        cooling_until: When the cooldown of simple policies ends.
+        settled: The group's size without the instances that warm up.
+        warm_at: When the latest instances have warmed up.
+    """
+
+    cooling_until: float = 0
+    settled: int = 0
+    warm_at: float = 0
+
+
 def find(arn: str) -> FakeScalingPolicy | None:
     """The scaling policy with this ARN."""
     policies: dict[str, FakeScalingPolicy] = autoscaling_backends[ACCOUNT][REGION].policies
     return policies.get(arn)
 
 
-def trigger(arn: str, *, alarm: str, state: str, threshold: float, value: float | None) -> None:
+def trigger(cloud: Cloud, arn: str, *, alarm: str, state: str, threshold: float, value: float | None) -> None:
     """Change a group's size as its policy says, because of an alarm.
 
     A simple policy does nothing during a cooldown, and one of steps nothing that instances which warm up already do.
 
     Args:
+        cloud: The cloud of both.
         arn: The policy.
         alarm: The alarm's name.
         state: The alarm's state.
@@ -67,32 +84,32 @@ def trigger(arn: str, *, alarm: str, state: str, threshold: float, value: float 
         metric = threshold if value is None else value
         reason = f"a monitor alarm {alarm} in state {state} triggered policy {policy.name}"
         if policy.policy_type == "SimpleScaling":
-            if not _cooling(group):
+            if not _cooling(cloud, group):
                 wanted = _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment)
-                _resize(policy, group, wanted, reason)
+                _resize(cloud, policy, group, wanted, reason)
         elif policy.policy_type == "StepScaling":
-            _step(policy, group, metric - threshold, reason)
+            _step(cloud, policy, group, metric - threshold, reason)
         else:
-            _track(policy, group, metric, reason)
+            _track(cloud, policy, group, metric, reason)
 
 
-def _step(policy: FakeScalingPolicy, group: FakeAutoScalingGroup, breach: float, reason: str) -> None:
+def _step(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, breach: float, reason: str) -> None:
     adjustment = _adjustment(policy, breach)
     if adjustment is None:
         return
-    size, settled = group.desired_capacity or 0, _settled(group)
+    size, settled = group.desired_capacity or 0, _settled(cloud, group)
     wanted = _adjusted(policy, settled, adjustment)
     # Instances that warm up count as a part of the step that launched them, and keep the group from shrinking.
     if settled == size or wanted > size:
-        _resize(policy, group, wanted, reason)
+        _resize(cloud, policy, group, wanted, reason)
 
 
-def _track(policy: FakeScalingPolicy, group: FakeAutoScalingGroup, value: float, reason: str) -> None:
+def _track(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, value: float, reason: str) -> None:
     tracking: Any = policy.target_tracking_configuration
-    settled, size = _settled(group), group.desired_capacity or 0
+    settled, size = _settled(cloud, group), group.desired_capacity or 0
     wanted = math.ceil(settled * value / float(tracking.TargetValue))
     if wanted > size or (wanted < size and settled == size):
-        _resize(policy, group, wanted, reason)
+        _resize(cloud, policy, group, wanted, reason)
 
 
 def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
@@ -122,8 +139,8 @@ def _adjusted(policy: FakeScalingPolicy, size: int, asked: int | None) -> int:
     return size + int(math.copysign(max(abs(change), magnitude), adjustment))
 
 
-def _resize(policy: FakeScalingPolicy, group: FakeAutoScalingGroup, wanted: int, reason: str) -> None:
-    size, settled, now = group.desired_capacity or 0, _settled(group), time.monotonic()
+def _resize(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, wanted: int, reason: str) -> None:
+    size, settled, now = group.desired_capacity or 0, _settled(cloud, group), time.monotonic()
     new = min(max(wanted, group.min_size or 0), group.max_size or 0)
     if new == size:
         return
@@ -131,29 +148,30 @@ def _resize(policy: FakeScalingPolicy, group: FakeAutoScalingGroup, wanted: int,
         policy.autoscaling_backend.set_desired_capacity(group.name, new)
     if policy.policy_type == "SimpleScaling":
         cooldown = group.default_cooldown if policy.cooldown is None else policy.cooldown
-        group.__dict__["cooling_until"] = now + float(cooldown)
+        cloud.state(GroupState, group).cooling_until = now + float(cooldown)
     else:
         warmup = DEFAULT_WARMUP if policy.estimated_instance_warmup is None else float(policy.estimated_instance_warmup)
-        group.__dict__["settled"] = min(settled, new)
-        group.__dict__["warm_at"] = now + (warmup if new > size else 0)
+        state = cloud.state(GroupState, group)
+        state.settled = min(settled, new)
+        state.warm_at = now + (warmup if new > size else 0)
 
 
-def _cooling(group: FakeAutoScalingGroup) -> bool:
-    return time.monotonic() < float(group.__dict__.get("cooling_until", 0))
+def _cooling(cloud: Cloud, group: FakeAutoScalingGroup) -> bool:
+    return time.monotonic() < cloud.state(GroupState, group).cooling_until
 
 
-def _settled(group: FakeAutoScalingGroup) -> int:
+def _settled(cloud: Cloud, group: FakeAutoScalingGroup) -> int:
     """The size of a group without the instances that warm up."""
     size = group.desired_capacity or 0
-    warming = time.monotonic() < float(group.__dict__.get("warm_at", 0))
-    return min(int(group.__dict__["settled"]), size) if warming else size
+    state = cloud.state(GroupState, group)
+    return min(state.settled, size) if time.monotonic() < state.warm_at else size
 
 
 # The API.
 
 
-@instead(AutoScalingBackend, "put_scaling_policy")
-def _put_scaling_policy(original: Any, self: AutoScalingBackend, **settings: Any) -> FakeScalingPolicy:
+@wrap(AutoScalingBackend, "put_scaling_policy")
+def _put_scaling_policy(cloud: Cloud, original: Any, self: AutoScalingBackend, **settings: Any) -> FakeScalingPolicy:
     _check(self, settings)
     before = dict(self.policies)
     policy: FakeScalingPolicy = original(self, **settings)
@@ -161,8 +179,9 @@ def _put_scaling_policy(original: Any, self: AutoScalingBackend, **settings: Any
     if settings["cooldown"] is None:
         policy.cooldown = None  # the group's
     if policy.arn in before:
-        _delete_alarms([before[policy.arn]])
-    policy.__dict__["alarms"] = _put_alarms(policy) if policy.policy_type == "TargetTrackingScaling" else []
+        _delete_alarms(cloud, [before[policy.arn]])
+    tracks = policy.policy_type == "TargetTrackingScaling"
+    vars(policy)["alarms"] = _put_alarms(cloud, policy) if tracks else []  # moto answers with this attribute
     return policy
 
 
@@ -223,7 +242,7 @@ def _metric(name: str, tracking: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
-def _put_alarms(policy: FakeScalingPolicy) -> list[dict[str, str]]:
+def _put_alarms(cloud: Cloud, policy: FakeScalingPolicy) -> list[dict[str, str]]:
     """Make the alarms by which target tracking acts: one above the target, one well below it."""
     group, tracking = policy.auto_scaling_group_name, vars(policy.target_tracking_configuration)
     target = float(tracking["TargetValue"])
@@ -236,7 +255,7 @@ def _put_alarms(policy: FakeScalingPolicy) -> list[dict[str, str]]:
     alarms = []
     for side, comparison, threshold, periods in bounds:
         name = f"TargetTracking-{group}-{side}-{policy.name}"
-        client("cloudwatch").put_metric_alarm(
+        cloud.client("cloudwatch").put_metric_alarm(
             AlarmName=name,
             AlarmDescription=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.",
             AlarmActions=[policy.arn],
@@ -251,19 +270,19 @@ def _put_alarms(policy: FakeScalingPolicy) -> list[dict[str, str]]:
     return alarms
 
 
-def _delete_alarms(policies: Iterable[FakeScalingPolicy]) -> None:
-    for name in [alarm["AlarmName"] for policy in policies for alarm in policy.__dict__["alarms"]]:
-        client("cloudwatch").delete_alarms(AlarmNames=[name])
+def _delete_alarms(cloud: Cloud, policies: Iterable[FakeScalingPolicy]) -> None:
+    for name in [alarm["AlarmName"] for policy in policies for alarm in vars(policy)["alarms"]]:
+        cloud.client("cloudwatch").delete_alarms(AlarmNames=[name])
 
 
-@instead(AutoScalingResponse, "put_scaling_policy")
+@wrap(AutoScalingResponse, "put_scaling_policy")
 def _answer_put_scaling_policy(original: Any, self: AutoScalingResponse) -> ActionResult:
     arn = original(self).result["PolicyArn"]
     policy = self.autoscaling_backend.policies[arn]
-    return ActionResult({"PolicyARN": arn, "Alarms": policy.__dict__["alarms"]})
+    return ActionResult({"PolicyARN": arn, "Alarms": vars(policy)["alarms"]})
 
 
-@instead(AutoScalingBackend, "describe_policies")
+@wrap(AutoScalingBackend, "describe_policies")
 def _describe_policies(
     original: Any,
     self: AutoScalingBackend,
@@ -275,29 +294,29 @@ def _describe_policies(
     return [policy for policy in policies if not policy_names or {policy.name, policy.arn} & {*policy_names}]
 
 
-@instead(AutoScalingResponse, "delete_policy")
-def _delete_policy(_: Any, self: AutoScalingResponse) -> ActionResult:
+@replace(AutoScalingResponse, "delete_policy")
+def _delete_policy(cloud: Cloud, self: AutoScalingResponse) -> ActionResult:
     policy = _named(self)
-    _delete_alarms([policy])
+    _delete_alarms(cloud, [policy])
     del self.autoscaling_backend.policies[policy.arn]
     return EmptyResult()
 
 
-@instead(AutoScalingResponse, "execute_policy")
-def _execute_policy(_: Any, self: AutoScalingResponse) -> ActionResult:
+@replace(AutoScalingResponse, "execute_policy")
+def _execute_policy(cloud: Cloud, self: AutoScalingResponse) -> ActionResult:
     policy = _named(self)
     group, reason = self.autoscaling_backend.autoscaling_groups[policy.auto_scaling_group_name], "a user request"
     reason += f" executed policy {policy.name}"
     if policy.policy_type == "SimpleScaling":
-        if str(self._get_param("HonorCooldown", "false")).lower() == "true" and _cooling(group):
+        if str(self._get_param("HonorCooldown", "false")).lower() == "true" and _cooling(cloud, group):
             message = f"The group {group.name} cools down. Try again later, or do not ask to honor the cooldown."
             raise AutoscalingClientError("ScalingActivityInProgress", message)
-        _resize(policy, group, _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment), reason)
+        _resize(cloud, policy, group, _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment), reason)
     elif policy.policy_type == "StepScaling":
         value, threshold = self._get_param("MetricValue"), self._get_param("BreachThreshold")
         if value is None or threshold is None:
             raise ValidationError("MetricValue and BreachThreshold are required for a policy of the type StepScaling.")
-        _step(policy, group, float(value) - float(threshold), reason)
+        _step(cloud, policy, group, float(value) - float(threshold), reason)
     else:
         raise ValidationError(f"Policy {policy.name}: A policy of the type {policy.policy_type} cannot be executed.")
     return EmptyResult()
@@ -316,11 +335,11 @@ def _named(self: AutoScalingResponse) -> FakeScalingPolicy:
     return policies[0]
 
 
-@instead(AutoScalingBackend, "delete_auto_scaling_group")
-def _delete_auto_scaling_group(original: Any, self: AutoScalingBackend, group_name: str) -> None:
+@wrap(AutoScalingBackend, "delete_auto_scaling_group")
+def _delete_auto_scaling_group(cloud: Cloud, original: Any, self: AutoScalingBackend, group_name: str) -> None:
     """A group's policies go with it."""
     original(self, group_name)
     gone = self.describe_policies(group_name)
-    _delete_alarms(gone)
+    _delete_alarms(cloud, gone)
     for policy in gone:
         del self.policies[policy.arn]

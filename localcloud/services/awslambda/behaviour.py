@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -20,10 +21,10 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend
 
 from localcloud.cloud import processes
-from localcloud.cloud.account import ACCOUNT, REGION, environment
-from localcloud.cloud.background import background, endpoint, folder
+from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.remains import DATA
-from localcloud.hooks import after, instead
+from localcloud.hooks import after, replace, wrap
 from localcloud.services.awslambda import log_format
 from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.events.behaviour import deliver
@@ -32,44 +33,59 @@ RUNTIME = str(Path(__file__).with_name("runtime.py"))
 RETRIES = 2
 
 
+@dataclass
+class FunctionState:
+    """What moto drops of a function.
+
+    Attributes:
+        logging: Its ``LoggingConfig``.
+        dead_letter: The ARN of its dead-letter queue or topic; None if it has none.
+    """
+
+    logging: dict[str, str] = field(default_factory=dict)
+    dead_letter: str | None = None
+
+
 @after(LambdaFunction, "__init__")
-def _created(_: Any, fn: LambdaFunction, *args: Any, **kwargs: Any) -> None:
+def _created(cloud: Cloud, _: Any, fn: LambdaFunction, *args: Any, **kwargs: Any) -> None:
     spec = next(argument for argument in (*args, *kwargs.values()) if isinstance(argument, dict))
-    fn.__dict__["logging"] = log_format.configuration({}, fn.logs_group_name)
-    _configure(fn, spec)
+    cloud.state(FunctionState, fn).logging = log_format.configuration({}, fn.logs_group_name)
+    _configure(cloud, fn, spec)
 
 
-@instead(LambdaFunction, "update_configuration")
-def _update_configuration(original: Any, self: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
-    _configure(self, config_updates)
+@wrap(LambdaFunction, "update_configuration")
+def _update_configuration(
+    cloud: Cloud, original: Any, self: LambdaFunction, config_updates: dict[str, Any]
+) -> dict[str, Any]:
+    _configure(cloud, self, config_updates)
     updated: dict[str, Any] = original(self, config_updates)
     return updated
 
 
-def _configure(fn: LambdaFunction, spec: dict[str, Any]) -> None:
+def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
     """Keep what moto drops: how and where to log, and where failed events go."""
     if "LoggingConfig" in spec:
         group = f"/aws/lambda/{fn.function_name}"
-        fn.__dict__["logging"] = log_format.configuration(spec["LoggingConfig"] or {}, group)
-        fn.logs_group_name = fn.__dict__["logging"]["LogGroup"]
+        cloud.state(FunctionState, fn).logging = log_format.configuration(spec["LoggingConfig"] or {}, group)
+        fn.logs_group_name = cloud.state(FunctionState, fn).logging["LogGroup"]
     if "DeadLetterConfig" in spec:
-        fn.__dict__["dead_letter"] = spec["DeadLetterConfig"].get("TargetArn")
+        cloud.state(FunctionState, fn).dead_letter = spec["DeadLetterConfig"].get("TargetArn")
 
 
 @after(LambdaFunction, "get_configuration")
-def _described(configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
-    configuration["LoggingConfig"] = fn.__dict__["logging"]
+def _described(cloud: Cloud, configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
+    configuration["LoggingConfig"] = cloud.state(FunctionState, fn).logging
 
 
-@instead(LambdaFunction, "_invoke_lambda")
-def _invoke_lambda(_: Any, self: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
-    return _run(self, event, str(uuid4()))
+@replace(LambdaFunction, "_invoke_lambda")
+def _invoke_lambda(cloud: Cloud, self: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
+    return _run(cloud, self, event, str(uuid4()))
 
 
-def invoke(name: str, event: Any) -> tuple[Any, bool]:
+def invoke(cloud: Cloud, name: str, event: Any) -> tuple[Any, bool]:
     """Run a function once, by name or ARN: its answer, and whether it failed."""
     backend = get_backend(ACCOUNT, REGION)
-    result, failed, _ = _run(backend.get_function(name), event, str(uuid4()))
+    result, failed, _ = _run(cloud, backend.get_function(name), event, str(uuid4()))
     return json.loads(result or "null"), failed
 
 
@@ -78,11 +94,11 @@ def retry_seconds() -> float:
     return float(os.environ.get("LOCALCLOUD_RETRY_SECONDS", "1"))
 
 
-def _run(fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
+def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
     """Run the handler once: its answer, whether it failed, what it logged."""
-    begin, timeout, logging = time.monotonic(), int(fn.timeout), fn.__dict__["logging"]
+    begin, timeout, logging = time.monotonic(), int(fn.timeout), cloud.state(FunctionState, fn).logging
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[{fn.version}]{uuid4().hex}"
-    values = _environment(fn, request, stream)
+    values = _environment(cloud, fn, request, stream)
     with tempfile.TemporaryDirectory(prefix="function-") as sandbox, tempfile.TemporaryFile() as body:
         body.write(json.dumps(event).encode())
         body.seek(0)
@@ -123,14 +139,14 @@ def _lines(output: str) -> list[str]:
     return [line.replace("\r", "\n") for line in lines if line]
 
 
-def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str]:
+def _environment(cloud: Cloud, fn: LambdaFunction, request: str, stream: str) -> dict[str, str]:
     layers = [get_backend(fn.account_id, fn.region).layers_versions_by_arn(layer["Arn"]) for layer in fn.layers]
-    logging = fn.__dict__["logging"]
-    code = _unpacked(fn.code_bytes, fn.code_sha_256)
-    path = [code, *(f"{_unpacked(layer.code_bytes, layer.code_sha_256)}/python" for layer in layers if layer)]
+    logging = cloud.state(FunctionState, fn).logging
+    code = _unpacked(cloud, fn.code_bytes, fn.code_sha_256)
+    path = [code, *(f"{_unpacked(cloud, layer.code_bytes, layer.code_sha_256)}/python" for layer in layers if layer)]
     return {
         "PATH": os.environ["PATH"],
-        **environment(endpoint(), folder()),
+        **cloud.environment(),
         # An address of AWS's own, such as that of an endpoint in a network, is this cloud's here.
         **{name: str(value) for name, value in fn.environment_vars.items() if not name.startswith("AWS_ENDPOINT_URL")},
         "_HANDLER": str(fn.handler),
@@ -151,9 +167,9 @@ def _environment(fn: LambdaFunction, request: str, stream: str) -> dict[str, str
     }
 
 
-def _unpacked(archive: bytes, digest: str) -> str:
+def _unpacked(cloud: Cloud, archive: bytes, digest: str) -> str:
     """The folder with an archive's content, unpacked once."""
-    store = folder() / DATA / "functions"
+    store = cloud.folder / DATA / "functions"
     unpacked = store / digest.replace("/", "_").rstrip("=")
     if not unpacked.exists():
         store.mkdir(exist_ok=True)
@@ -167,24 +183,31 @@ def _unpacked(archive: bytes, digest: str) -> str:
     return str(unpacked)
 
 
-@instead(LambdaBackend, "invoke")
+@wrap(LambdaBackend, "invoke")
 def _invoke(  # noqa: PLR0917 (moto's parameters)
-    original: Any, self: LambdaBackend, name: str, qualifier: str | None, body: Any, headers: Any, answer: Any
+    cloud: Cloud,
+    original: Any,
+    self: LambdaBackend,
+    name: str,
+    qualifier: str | None,
+    body: Any,
+    headers: Any,
+    answer: Any,
 ) -> Any:
     kind = {key.lower(): value for key, value in dict(headers).items()}.get("x-amz-invocation-type")
     if kind == "Event":
-        background(_invoke_asynchronously, self.get_function(name, qualifier), body)
+        cloud.background(_invoke_asynchronously, cloud, self.get_function(name, qualifier), body)
         return b""
     return original(self, name, qualifier, body, headers, answer)
 
 
-def _invoke_asynchronously(fn: LambdaFunction, body: Any) -> None:
+def _invoke_asynchronously(cloud: Cloud, fn: LambdaFunction, body: Any) -> None:
     """Retry a failing event as Lambda does, only sooner; then it goes where failures go."""
     event, request = json.loads(body or "{}"), str(uuid4())
     for attempt in range(RETRIES + 1):
         time.sleep(retry_seconds() * attempt)
-        _, failed, _ = _run(fn, event, request)
+        _, failed, _ = _run(cloud, fn, event, request)
         if not failed:
             return
-    if dead_letter := fn.__dict__.get("dead_letter"):
-        deliver(dead_letter, json.dumps(event))
+    if dead_letter := cloud.state(FunctionState, fn).dead_letter:
+        deliver(cloud, dead_letter, json.dumps(event))

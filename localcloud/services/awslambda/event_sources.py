@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -21,34 +22,46 @@ from moto.events.models import EventPattern
 from moto.sqs.models import Queue, sqs_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import background, client
+from localcloud.cloud.context import Cloud
 from localcloud.hooks import after
 from localcloud.services.awslambda.behaviour import invoke, retry_seconds
 from localcloud.services.events.behaviour import deliver
 
 Json = dict[str, Any]
-_at_work: set[str] = set()
-_positions: dict[str, int] = {}
+
+
+@dataclass
+class Progress:
+    """How far an event source mapping has come.
+
+    Attributes:
+        position: How many records of its stream its function has taken.
+        at_work: Whether a thread works at it.
+    """
+
+    position: int = 0
+    at_work: bool = False
 
 
 @after(LambdaBackend, "create_event_source_mapping")
-def _mapped(mapping: EventSourceMapping, *_args: Any) -> None:
+def _mapped(cloud: Cloud, mapping: EventSourceMapping, *_args: Any) -> None:
     """Take the source over from moto."""
     if shard := _shard(mapping):
         shard.table.lambda_event_source_mappings.clear()
-        _positions[mapping.uuid] = len(shard.items) if mapping.starting_position == "LATEST" else 0
+        cloud.state(Progress, mapping).position = len(shard.items) if mapping.starting_position == "LATEST" else 0
     if queue := _queue(mapping):
         queue.lambda_event_source_mappings.clear()
 
 
-def poll() -> None:
+def poll(cloud: Cloud) -> None:
     """Set every mapping to work that is not at it."""
     for mapping in list(_mappings()):
-        if mapping.enabled and mapping.uuid not in _at_work:
+        progress = cloud.state(Progress, mapping)
+        if mapping.enabled and not progress.at_work:
             shard, queue = _shard(mapping), _queue(mapping)
-            if (queue and queue.messages) or (shard and len(shard.items) > _positions.get(mapping.uuid, 0)):
-                _at_work.add(mapping.uuid)
-                background(_work, mapping, shard)
+            if (queue and queue.messages) or (shard and len(shard.items) > progress.position):
+                progress.at_work = True
+                cloud.background(_work, cloud, mapping, shard)
 
 
 def _mappings() -> Iterator[EventSourceMapping]:
@@ -59,14 +72,14 @@ def _live(mapping: EventSourceMapping) -> bool:
     return mapping.enabled and any(mapping is other for other in list(_mappings()))
 
 
-def _work(mapping: EventSourceMapping, shard: StreamShard | None) -> None:
+def _work(cloud: Cloud, mapping: EventSourceMapping, shard: StreamShard | None) -> None:
     try:
         if shard:
-            _read_stream(mapping, shard)
+            _read_stream(cloud, mapping, shard)
         else:
-            _read_queue(mapping)
+            _read_queue(cloud, mapping)
     finally:
-        _at_work.discard(mapping.uuid)
+        cloud.state(Progress, mapping).at_work = False
 
 
 # Streams
@@ -80,30 +93,31 @@ def _shard(mapping: EventSourceMapping) -> StreamShard | None:
     return table.stream_shard if table else None
 
 
-def _read_stream(mapping: EventSourceMapping, shard: StreamShard) -> None:
-    while batch := shard.items[_positions[mapping.uuid] :][: mapping.batch_size]:
+def _read_stream(cloud: Cloud, mapping: EventSourceMapping, shard: StreamShard) -> None:
+    progress = cloud.state(Progress, mapping)
+    while batch := shard.items[progress.position :][: mapping.batch_size]:
         records = [_record(item.to_json(), mapping) for item in batch]
-        _process(mapping, [record for record in records if _selected(mapping, record)])
+        _process(cloud, mapping, [record for record in records if _selected(mapping, record)])
         if not _live(mapping):
             return
-        _positions[mapping.uuid] += len(batch)
+        progress.position += len(batch)
 
 
-def _process(mapping: EventSourceMapping, records: list[Json]) -> None:
+def _process(cloud: Cloud, mapping: EventSourceMapping, records: list[Json]) -> None:
     """Give the function a batch until it has taken all of it, or Lambda gives a part up."""
     attempt = 0
     while records and _live(mapping):
-        failed = _failures(mapping, records, lambda record: record["dynamodb"]["SequenceNumber"])
+        failed = _failures(cloud, mapping, records, lambda record: record["dynamodb"]["SequenceNumber"])
         if not failed:
             return
         if failed != len(records):  # the function told where it stopped
             records, attempt = records[-failed:], 0
         elif mapping.bisect_on_error and len(records) > 1:
             middle = len(records) // 2
-            _process(mapping, records[:middle])
+            _process(cloud, mapping, records[:middle])
             records = records[middle:]
         elif _exhausted(mapping, records, attempt):
-            _give_up(mapping, records, attempt)
+            _give_up(cloud, mapping, records, attempt)
             return
         else:
             time.sleep(retry_seconds() * min(2**attempt, 8))
@@ -118,12 +132,12 @@ def _exhausted(mapping: EventSourceMapping, records: list[Json], attempt: int) -
     return 0 <= attempts <= attempt or 0 <= oldest <= age
 
 
-def _give_up(mapping: EventSourceMapping, records: list[Json], attempt: int) -> None:
+def _give_up(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], attempt: int) -> None:
     target = (mapping.destination_config or {}).get("OnFailure", {}).get("Destination")
     if not target:
         return
     first, last = records[0]["dynamodb"], records[-1]["dynamodb"]
-    times = [datetime.fromtimestamp(part["ApproximateCreationDateTime"], UTC) for part in (first, last)]
+    times = [datetime.fromtimestamp(record["ApproximateCreationDateTime"], UTC) for record in (first, last)]
     arrivals = [f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in times]
     envelope = {
         "requestContext": {
@@ -145,7 +159,7 @@ def _give_up(mapping: EventSourceMapping, records: list[Json], attempt: int) -> 
             "streamArn": mapping.event_source_arn,
         },
     }
-    deliver(target, json.dumps(envelope))
+    deliver(cloud, target, json.dumps(envelope))
 
 
 def _record(record: Json, mapping: EventSourceMapping) -> Json:
@@ -158,7 +172,7 @@ def _record(record: Json, mapping: EventSourceMapping) -> Json:
 
 def _selected(mapping: EventSourceMapping, record: Json) -> bool:
     filters = (mapping.filter_criteria or {}).get("Filters", [])
-    return not filters or any(_matches(each["Pattern"], record) for each in filters)
+    return not filters or any(_matches(criterion["Pattern"], record) for criterion in filters)
 
 
 def _matches(pattern: str, record: Any) -> bool:
@@ -169,12 +183,12 @@ def _matches(pattern: str, record: Any) -> bool:
 
 
 def _queue(mapping: EventSourceMapping) -> Queue | None:
-    found: dict[str, Queue] = sqs_backends[ACCOUNT][REGION].queues
-    return next((queue for queue in found.values() if queue.queue_arn == mapping.event_source_arn), None)
+    queues: dict[str, Queue] = sqs_backends[ACCOUNT][REGION].queues
+    return next((queue for queue in queues.values() if queue.queue_arn == mapping.event_source_arn), None)
 
 
-def _read_queue(mapping: EventSourceMapping) -> None:
-    sqs = client("sqs")
+def _read_queue(cloud: Cloud, mapping: EventSourceMapping) -> None:
+    sqs = cloud.client("sqs")
     url = sqs.get_queue_url(QueueName=mapping.event_source_arn.rpartition(":")[2])["QueueUrl"]
     while _live(mapping):
         asked = {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"], "WaitTimeSeconds": 0}
@@ -183,7 +197,7 @@ def _read_queue(mapping: EventSourceMapping) -> None:
         if not messages:
             return
         records = [_message(message, mapping) for message in messages]
-        refused = _refused(mapping, records, lambda record: record["messageId"])
+        refused = _refused(cloud, mapping, records, lambda record: record["messageId"])
         for record in records:
             handle = {"QueueUrl": url, "ReceiptHandle": record["receiptHandle"]}
             if record["messageId"] in refused:
@@ -220,10 +234,10 @@ def _message(message: Json, mapping: EventSourceMapping) -> Json:
 # What the function says of a batch
 
 
-def _refused(mapping: EventSourceMapping, records: list[Json], identity: Any) -> set[str]:
+def _refused(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], identity: Any) -> set[str]:
     """Identities of the records that the function did not take: none, all, or those that it reports."""
     everything = {identity(record) for record in records}
-    answer, failed = invoke(mapping.function_arn, {"Records": records})
+    answer, failed = invoke(cloud, mapping.function_arn, {"Records": records})
     if failed:
         return everything
     if "ReportBatchItemFailures" not in (mapping.function_response_types or []) or not answer:
@@ -236,8 +250,8 @@ def _refused(mapping: EventSourceMapping, records: list[Json], identity: Any) ->
     return everything if unknown else reported
 
 
-def _failures(mapping: EventSourceMapping, records: list[Json], identity: Any) -> int:
+def _failures(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], identity: Any) -> int:
     """How many records, counted from the end, are to be given again: from the first that was not taken."""
-    refused = _refused(mapping, records, identity)
+    refused = _refused(cloud, mapping, records, identity)
     first = next((place for place, record in enumerate(records) if identity(record) in refused), len(records))
     return len(records) - first

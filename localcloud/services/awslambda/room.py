@@ -1,9 +1,11 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.cloud.background import every
-from localcloud.services.awslambda import behaviour, event_sources  # noqa: F401 (importing installs it)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.awslambda import behaviour, event_sources
 
 
-def start() -> None:
-    """Start what runs beside requests."""
-    every(0.2, event_sources.poll)
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks, and start what runs beside requests."""
+    hooks.install(cloud, behaviour, event_sources)
+    cloud.every(0.2, event_sources.poll, cloud)

@@ -1,17 +1,17 @@
 """How properties of CloudFormation become parameters of AWS Batch, where more than a name differs."""
 
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties
 
 
-def compute_environment(values: Properties) -> Properties:
+def compute_environment(cloud: Cloud, values: Properties) -> Properties:
     """Use the service-linked role of AWS Batch if there is no other; no image runs here, so none is updated."""
     if resources := values.get("ComputeResources"):
         kept = {name: item for name, item in resources.items() if name != "UpdateToLatestImageVersion"}
         values = {**values, "ComputeResources": kept}
     if "serviceRole" in values:
         return values
-    iam = client("iam")
+    iam = cloud.client("iam")
     try:
         role = iam.create_service_linked_role(AWSServiceName="batch.amazonaws.com")["Role"]
     except iam.exceptions.ClientError:

@@ -8,7 +8,6 @@ nodes, as jobs that can be described.
 import fnmatch
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,29 +19,26 @@ from typing import Any
 
 from moto.batch.models import BatchBackend, Job
 from moto.batch.responses import BatchResponse
-from moto.moto_api import state_manager
 
 from localcloud.cloud import processes
-from localcloud.cloud.background import background, log
-from localcloud.hooks import after, instead
+from localcloud.cloud.context import Cloud, log
+from localcloud.hooks import after, replace, wrap
 from localcloud.services.batch import containers as job_containers
 from localcloud.services.batch import hosts as job_hosts
 from localcloud.services.batch import queues as job_queues
+from localcloud.services.batch.state import JobState
 from localcloud.services.events.behaviour import publish
 
 EXITED = "Essential container in task exited"
 HOST_GONE = "Host EC2 (instance {}) terminated."
 TIMED_OUT = "Job attempt duration exceeded timeout"
 
-# Only this module changes a job's state; moto would move it on whenever somebody asks.
-state_manager.set_transition("batch::job", {"progression": "manual", "times": sys.maxsize})
-
 _submission: ContextVar[dict[str, Any]] = ContextVar("submission")
 KEPT = ("retryStrategy", "shareIdentifier", "schedulingPriorityOverride", "nodeOverrides")  # what moto drops
 
 
-@instead(BatchResponse, "submitjob")
-def _submitted(original: Any, self: BatchResponse) -> Any:
+@wrap(BatchResponse, "submitjob")
+def _submitted(cloud: Cloud, original: Any, self: BatchResponse) -> Any:
     submission = {name: self._get_param(name) for name in KEPT}
     job_queues.check_share(self.batch_backend.get_job_queue(self._get_param("jobQueue")), submission)
     token = _submission.set(submission)
@@ -52,63 +48,67 @@ def _submitted(original: Any, self: BatchResponse) -> Any:
         _submission.reset(token)
     job = self.batch_backend.get_job_by_id(json.loads(answer)["jobId"])
     if job and job._child_jobs:  # noqa: SLF001
-        background(_follow_children, job)
+        cloud.background(_follow_children, cloud, job)
     return answer
 
 
 @after(Job, "__init__")
-def _created(_: None, job: Job, *_args: Any, **_kwargs: Any) -> None:
+def _created(cloud: Cloud, _: None, job: Job, *_args: Any, **_kwargs: Any) -> None:
     """Keep what moto drops, and log where the definition says."""
-    job.__dict__["submission"] = _submission.get({})
-    job.__dict__["strategy"] = (
-        job.__dict__["submission"].get("retryStrategy") or job.job_definition.retry_strategy or {}
-    )
-    options = job_containers.get(job, "logConfiguration", {}).get("options", {})
+    submission = _submission.get({})
+    strategy = submission.get("retryStrategy") or job.job_definition.retry_strategy or {}
+    cloud.set_state(job, JobState(submission, strategy))
+    options = job_containers.get(cloud, job, "logConfiguration", {}).get("options", {})
     job._log_group = options.get("awslogs-group", job._log_group)  # noqa: SLF001 (moto's only place for it)
 
 
-@instead(Job, "run")
-def _run(_: Any, self: Job) -> None:
+@replace(Job, "run")
+def _run(cloud: Cloud, self: Job) -> None:
     try:
-        _live(self)
+        _live(cloud, self)
     except Exception as error:  # noqa: BLE001 (whatever it is, the job has failed)
         log.exception("job %s", self.job_id)
-        _finish(self, succeeded=False, reason=str(error))
+        _finish(cloud, self, succeeded=False, reason=str(error))
 
 
-def _live(job: Job) -> None:
+def _live(cloud: Cloud, job: Job) -> None:
     """From SUBMITTED to SUCCEEDED or FAILED."""
     if job.depends_on:
-        _enter(job, "PENDING")
+        _enter(cloud, job, "PENDING")
         if problem := _wait_for(job, _dependencies(job)):
-            _finish(job, succeeded=False, reason=problem)
+            _finish(cloud, job, succeeded=False, reason=problem)
             return
-    attempts = int(job.__dict__["strategy"].get("attempts", 1))
+    attempts = int(cloud.state(JobState, job).strategy.get("attempts", 1))
     code, reason = 1, EXITED
     for attempt in range(1, attempts + 1):
-        _enter(job, "RUNNABLE")
-        if (problem := job_queues.wait_for_slot(job)) is not None:
-            _finish(job, succeeded=False, reason=problem)
+        _enter(cloud, job, "RUNNABLE")
+        if (problem := job_queues.wait_for_slot(cloud, job)) is not None:
+            _finish(cloud, job, succeeded=False, reason=problem)
             return
         try:
-            code, reason = _attempt(job, attempt)
+            code, reason = _attempt(cloud, job, attempt)
         finally:
-            job_queues.give_slot_back(job)
+            job_queues.give_slot_back(cloud, job)
         job.exit_code = code
-        if code == 0 or job.stop or reason == TIMED_OUT or not retries(job.__dict__["strategy"], code, reason):
+        if (
+            code == 0
+            or job.stop
+            or reason == TIMED_OUT
+            or not retries(cloud.state(JobState, job).strategy, code, reason)
+        ):
             break
-    _finish(job, succeeded=code == 0 and not job.stop, reason=(job.stop and job.job_stopped_reason) or reason)
+    _finish(cloud, job, succeeded=code == 0 and not job.stop, reason=(job.stop and job.job_stopped_reason) or reason)
 
 
-def _follow_children(parent: Job) -> None:
+def _follow_children(cloud: Cloud, parent: Job) -> None:
     """An array job ends when all of its children have, and fails when one of them has."""
     children = parent._child_jobs or []  # noqa: SLF001
-    _enter(parent, "PENDING")
+    _enter(cloud, parent, "PENDING")
     while not all(child.job_stopped for child in children):
         time.sleep(0.1)
     failed = sum(child.status == "FAILED" for child in children)
     reason = f"{failed} of {len(children)} children failed" if failed else "Array Child Jobs succeeded"
-    _finish(parent, succeeded=not failed, reason=reason)
+    _finish(cloud, parent, succeeded=not failed, reason=reason)
 
 
 def _dependencies(job: Job) -> list[str]:
@@ -150,19 +150,19 @@ def _wait_for(job: Job, dependencies: list[str]) -> str | None:
     return job.job_stopped_reason
 
 
-def _attempt(job: Job, number: int) -> tuple[int, str]:
+def _attempt(cloud: Cloud, job: Job, number: int) -> tuple[int, str]:
     """Run the command once, on every node: the main node's exit code, and why it ended."""
-    _enter(job, "STARTING")
+    _enter(cloud, job, "STARTING")
     job.job_started_at = datetime.now()  # noqa: DTZ005 (moto's clock)
-    job.log_stream_name = job_containers.stream(job, number, node=0)
+    job.log_stream_name = job_containers.stream(cloud, job, number, node=0)
     job._start_attempt()  # noqa: SLF001
     limit = job._get_attempt_duration()  # noqa: SLF001
-    host = job_hosts.take(job)
+    host = job_hosts.take(cloud, job)
     nodes: list[tuple[subprocess.Popen[bytes], threading.Thread]] = []
     try:
-        for node, variables in enumerate(job_containers.environments(job, number)):
-            nodes.append(_start(job, job_containers.stream(job, number, node), variables))
-        _enter(job, "RUNNING")
+        for node, variables in enumerate(job_containers.environments(cloud, job, number)):
+            nodes.append(_start(cloud, job, job_containers.stream(cloud, job, number, node), variables))
+        _enter(cloud, job, "RUNNING")
         reason = _watch(job, host, nodes[0][0], time.monotonic() + float(limit) if limit else None)
     finally:
         for process, reader in reversed(nodes):  # the job ends with its main node
@@ -170,14 +170,16 @@ def _attempt(job: Job, number: int) -> tuple[int, str]:
                 processes.end(process)
             reader.join()
             process.communicate()  # closes the pipe
-        job_hosts.leave(job.job_id)
+        job_hosts.leave(cloud, job.job_id)
     code = nodes[0][0].returncode
     job.attempts[-1]["container"] |= {"exitCode": code, "reason": reason}
     job.attempts[-1] |= {"statusReason": reason, "stoppedAt": int(time.time() * 1000)}
     return code, reason
 
 
-def _start(job: Job, stream: str, variables: dict[str, str]) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+def _start(
+    cloud: Cloud, job: Job, stream: str, variables: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], threading.Thread]:
     """A process in an empty folder, with another for its temporary files, and the thread that logs what it prints."""
     job._log_backend.ensure_log_group(job._log_group)  # noqa: SLF001
     job._log_backend.ensure_log_stream(job._log_group, stream)  # noqa: SLF001
@@ -185,7 +187,7 @@ def _start(job: Job, stream: str, variables: dict[str, str]) -> tuple[subprocess
     work = Path(folder.name, "work")
     work.mkdir()
     environment = {**variables, "TMPDIR": folder.name}
-    process = processes.start(job_containers.command(job), folder=work, environment=environment)
+    process = processes.start(job_containers.command(cloud, job), folder=work, environment=environment)
     reader = threading.Thread(target=_log, args=(job, stream, process, folder), daemon=True)
     reader.start()
     return process, reader
@@ -218,7 +220,7 @@ def _log(job: Job, stream: str, process: subprocess.Popen[bytes], folder: tempfi
     folder.cleanup()
 
 
-def _enter(job: Job, status: str) -> None:
+def _enter(cloud: Cloud, job: Job, status: str) -> None:
     job.status = status
     detail = {
         "jobArn": job.arn,
@@ -233,24 +235,24 @@ def _enter(job: Job, status: str) -> None:
     }
     if "index" in job.array_properties:
         detail["arrayProperties"] = {"index": job.array_properties["index"]}
-    publish("aws.batch", "Batch Job State Change", detail, [job.arn])
+    publish(cloud, "aws.batch", "Batch Job State Change", detail, [job.arn])
 
 
-def _finish(job: Job, *, succeeded: bool, reason: str) -> None:
+def _finish(cloud: Cloud, job: Job, *, succeeded: bool, reason: str) -> None:
     job.job_stopped_reason = reason
     job.job_stopped_at = datetime.now()  # noqa: DTZ005 (moto's clock)
     job.job_stopped = True
-    _enter(job, "SUCCEEDED" if succeeded else "FAILED")
+    _enter(cloud, job, "SUCCEEDED" if succeeded else "FAILED")
 
 
-@instead(BatchBackend, "cancel_job")
-def _cancel_job(_: Any, self: BatchBackend, job_id: str, reason: str) -> None:
+@replace(BatchBackend, "cancel_job")
+def _cancel_job(cloud: Cloud, self: BatchBackend, job_id: str, reason: str) -> None:
     """Cancel what has not started; a job that waits goes at once, and an array with its children."""
     job = self.get_job_by_id(job_id)
-    for each in [job, *(job._child_jobs or [])] if job else []:  # noqa: SLF001
-        if each.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
-            each.__dict__["cancelled"] = True
-            each.terminate(reason)
+    for waiting in [job, *(job._child_jobs or [])] if job else []:  # noqa: SLF001
+        if waiting.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
+            cloud.state(JobState, waiting).cancelled = True
+            waiting.terminate(reason)
 
 
 @after(BatchBackend, "terminate_job")
@@ -260,15 +262,15 @@ def _terminated(_: None, backend: BatchBackend, job_id: str, reason: str) -> Non
         child.terminate(reason)
 
 
-@instead(BatchBackend, "describe_jobs")
-def _describe_jobs(original: Any, self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
+@wrap(BatchBackend, "describe_jobs")
+def _describe_jobs(cloud: Cloud, original: Any, self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
     """Describe the nodes of a job too, by their names: job#0, job#1, ..."""
     nodes = [name.split("#") for name in jobs or [] if "#" in name]
     whole = [name for name in jobs or [] if "#" not in name]
     found: list[dict[str, Any]] = [] if nodes and not whole else original(self, whole)
     for name, node in nodes:
         job = self.get_job_by_id(name)
-        if job and int(node) < job_containers.number_of_nodes(job):
+        if job and int(node) < job_containers.number_of_nodes(cloud, job):
             found.append(_describe_node(job, int(node)))
     return found
 
@@ -291,16 +293,16 @@ def _describe_node(job: Job, node: int) -> dict[str, Any]:
 
 
 @after(Job, "describe")
-def _described(result: dict[str, Any], job: Job) -> None:
-    submission = job.__dict__["submission"]
-    result["retryStrategy"] = job.__dict__["strategy"]
-    result["isCancelled"] = bool(job.__dict__.get("cancelled"))
+def _described(cloud: Cloud, result: dict[str, Any], job: Job) -> None:
+    submission = cloud.state(JobState, job).submission
+    result["retryStrategy"] = cloud.state(JobState, job).strategy
+    result["isCancelled"] = cloud.state(JobState, job).cancelled
     result["isTerminated"] = job.stop and not result["isCancelled"]
     if submission.get("shareIdentifier"):
         result["shareIdentifier"] = submission["shareIdentifier"]
     if "index" in job.array_properties:
         result["arrayProperties"] = {"index": job.array_properties["index"]}
     if "nodeProperties" in result:
-        result["nodeProperties"] = {**result["nodeProperties"], "numNodes": job_containers.number_of_nodes(job)}
+        result["nodeProperties"] = {**result["nodeProperties"], "numNodes": job_containers.number_of_nodes(cloud, job)}
     if job.exit_code is not None and "container" in result:
         result["container"] |= {"exitCode": job.exit_code, "reason": job.job_stopped_reason}

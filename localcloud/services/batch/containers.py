@@ -13,38 +13,39 @@ from typing import Any
 
 from moto.batch.models import Job, JobDefinition
 
-from localcloud.cloud import account, background
+from localcloud.cloud.context import Cloud
 from localcloud.hooks import after
 from localcloud.services.batch import reclaim
+from localcloud.services.batch.state import JobState
 
 INHERITED = ("HOME", "LANG", "OMP_NUM_THREADS")
 
 
-def get(job: Job, name: str, default: Any) -> Any:
+def get(cloud: Cloud, job: Job, name: str, default: Any) -> Any:
     """A property of the container: the submission's, or else the definition's; environments are joined."""
     nodes = (job.job_definition.node_properties or {}).get("nodeRangeProperties") or [{}]
     defined = (job.job_definition.container_properties or nodes[0].get("container", {})).get(name, default)
-    given = _overrides(job).get(name)
+    given = _overrides(cloud, job).get(name)
     if name == "environment":
         return [*defined, *(given or [])]
     return given or defined
 
 
-def _overrides(job: Job) -> dict[str, Any]:
+def _overrides(cloud: Cloud, job: Job) -> dict[str, Any]:
     """What a submission changes of the container."""
-    nodes = (job.__dict__["submission"].get("nodeOverrides") or {}).get("nodePropertyOverrides") or [{}]
+    nodes = (cloud.state(JobState, job).submission.get("nodeOverrides") or {}).get("nodePropertyOverrides") or [{}]
     return {**job.container_overrides, **nodes[0].get("containerOverrides", {})}
 
 
-def command(job: Job) -> list[str]:
+def command(cloud: Cloud, job: Job) -> list[str]:
     """What the container runs.
 
     AWS documents that parameters are put into the command of a job definition, and says nothing of a command that
     comes with the submission: that one is taken as it is.
     See https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html#parameters.
     """
-    words: list[str] = get(job, "command", [])
-    return words if _overrides(job).get("command") else [substitute(word, job.parameters) for word in words]
+    words: list[str] = get(cloud, job, "command", [])
+    return words if _overrides(cloud, job).get("command") else [substitute(word, job.parameters) for word in words]
 
 
 def substitute(word: str, parameters: Mapping[str, str]) -> str:
@@ -52,23 +53,23 @@ def substitute(word: str, parameters: Mapping[str, str]) -> str:
     return re.sub(r"Ref::([\w-]+)", lambda found: str(parameters.get(found[1], found[0])), word)
 
 
-def environments(job: Job, attempt: int) -> list[dict[str, str]]:
+def environments(cloud: Cloud, job: Job, attempt: int) -> list[dict[str, str]]:
     """The environment of each node; of the one container, where a job has no nodes."""
-    asked = {entry["name"]: entry["value"] for entry in get(job, "environment", [])}
+    asked = {entry["name"]: entry["value"] for entry in get(cloud, job, "environment", [])}
     common = {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONUNBUFFERED": "1",
-        **account.environment(background.endpoint(), background.folder()),
+        **cloud.environment(),
         "AWS_EC2_METADATA_DISABLED": "false",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": reclaim.metadata_endpoint(job.job_id),
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": reclaim.metadata_endpoint(cloud, job.job_id),
         **asked,
         "AWS_BATCH_JOB_ID": job.job_id,
         "AWS_BATCH_JOB_ATTEMPT": str(attempt),
         "AWS_BATCH_JQ_NAME": job.job_queue.name,
         **_in_array(job),
     }
-    return [{**common, **node} for node in _nodes(job)]
+    return [{**common, **node} for node in _nodes(cloud, job)]
 
 
 def _in_array(job: Job) -> dict[str, str]:
@@ -81,14 +82,14 @@ def _in_array(job: Job) -> dict[str, str]:
     }
 
 
-def _nodes(job: Job) -> list[dict[str, str]]:
+def _nodes(cloud: Cloud, job: Job) -> list[dict[str, str]]:
     """What each node knows of itself and of the main node, which is not told its own address."""
     if job.job_definition.type != "multinode":
         return [{}]
     with socket.socket() as free:  # the nodes share a machine, so each job has a port of its own to meet at
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    count = number_of_nodes(job)
+    count = number_of_nodes(cloud, job)
     shared = {
         "AWS_BATCH_JOB_NUM_NODES": str(count),
         "AWS_BATCH_JOB_MAIN_NODE_INDEX": "0",
@@ -99,16 +100,18 @@ def _nodes(job: Job) -> list[dict[str, str]]:
     return [{**shared, "AWS_BATCH_JOB_NODE_INDEX": str(node), **(main if node else {})} for node in range(count)]
 
 
-def number_of_nodes(job: Job) -> int:
+def number_of_nodes(cloud: Cloud, job: Job) -> int:
     """How many nodes a job has, by its submission or else its definition."""
-    overrides = job.__dict__["submission"].get("nodeOverrides") or {}
+    overrides = cloud.state(JobState, job).submission.get("nodeOverrides") or {}
     defined = (job.job_definition.node_properties or {}).get("numNodes", 1)
     return int(overrides.get("numNodes") or defined)
 
 
-def stream(job: Job, attempt: int, node: int) -> str:
+def stream(cloud: Cloud, job: Job, attempt: int, node: int) -> str:
     """Where a container's output goes in the log group."""
-    prefix = get(job, "logConfiguration", {}).get("options", {}).get("awslogs-stream-prefix", job.job_definition.name)
+    prefix = (
+        get(cloud, job, "logConfiguration", {}).get("options", {}).get("awslogs-stream-prefix", job.job_definition.name)
+    )
     name = f"{prefix}/default/{job.job_id.replace(':', '-')}-{attempt}"
     return f"{name}-node-{node}" if node else name
 

@@ -23,7 +23,8 @@ from moto.batch.models import BatchBackend, Job
 from moto.ec2.models import ec2_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.hooks import instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import wrap
 from localcloud.services.batch import queues as job_queues
 
 #: What makes the agent leave a spot instance alone that is going; it is off unless somebody turns it on.
@@ -66,34 +67,46 @@ class Host:
         self.time = datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-_lock = threading.Lock()
-_idle: list[Host] = []
-_busy: dict[str, Host] = {}  # by the id of the job that runs there
+@dataclass
+class Hosts:
+    """The instances of the cloud.
+
+    Attributes:
+        lock: Guards the rest.
+        idle: Those that run nothing, the one that was busy last at the end.
+        busy: The others, by the id of the job that runs there.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    idle: list[Host] = field(default_factory=list)
+    busy: dict[str, Host] = field(default_factory=dict)
 
 
-def take(job: Job) -> Host:
+def take(cloud: Cloud, job: Job) -> Host:
     """An instance for an attempt of a job: the one that was busy last, or a new one."""
     environment = job_queues.environment(job)
-    with _lock:
-        _idle[:] = [host for host in _idle if host.takes_jobs]
-        host = next((host for host in reversed(_idle) if host.environment == environment.arn), None)
+    hosts = cloud.state(Hosts)
+    with hosts.lock:
+        hosts.idle[:] = [host for host in hosts.idle if host.takes_jobs]
+        host = next((host for host in reversed(hosts.idle) if host.environment == environment.arn), None)
         if host:
-            _idle.remove(host)
+            hosts.idle.remove(host)
         else:
             host = Host(environment.arn, _drains(environment.compute_resources or {}))
-        _busy[job.job_id] = host
+        hosts.busy[job.job_id] = host
     return host
 
 
-def leave(job_id: str) -> None:
+def leave(cloud: Cloud, job_id: str) -> None:
     """End an attempt; the next job may have its instance."""
-    with _lock:
-        _idle.append(_busy.pop(job_id))
+    hosts = cloud.state(Hosts)
+    with hosts.lock:
+        hosts.idle.append(hosts.busy.pop(job_id))
 
 
-def of(job_id: str) -> Host | None:
+def of(cloud: Cloud, job_id: str) -> Host | None:
     """The instance on which a job runs; None while it does not run."""
-    return _busy.get(job_id)
+    return cloud.state(Hosts).busy.get(job_id)
 
 
 def _drains(resources: Mapping[str, Any]) -> bool:
@@ -130,13 +143,13 @@ def _check(resources: Mapping[str, Any] | None) -> None:
         raise ClientException("Launch Template UserData is not MIME multipart format")
 
 
-@instead(BatchBackend, "create_compute_environment")
+@wrap(BatchBackend, "create_compute_environment")
 def _create(original: Any, self: BatchBackend, **environment: Any) -> Any:
     _check(environment["compute_resources"])
     return original(self, **environment)
 
 
-@instead(BatchBackend, "update_compute_environment")
+@wrap(BatchBackend, "update_compute_environment")
 def _update(original: Any, self: BatchBackend, **changes: Any) -> Any:
     resources = changes["compute_resources"] or {}
     _check(resources)

@@ -9,13 +9,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.batch.exceptions import ClientException
 from moto.batch.models import ComputeEnvironment, Job, JobQueue
 from moto.batch.responses import BatchResponse
 
-from localcloud.hooks import after, instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import after, wrap
+from localcloud.services.batch.state import JobState, QueueState
 from localcloud.services.events.behaviour import publish
 
 #: A second of the local cloud stands for so many of a queue's time limit, so that nobody waits half an hour to see one.
@@ -23,45 +26,59 @@ LIMIT_SCALE = 300
 GPU_FAMILIES = re.compile(r"^(g\d|p\d)")
 SLOTS = max(4, os.cpu_count() or 1)
 
-_changed = threading.Condition()
-_waiting: list[Job] = []
-_running: Counter[tuple[str, str]] = Counter()  # by queue and share
+
+@dataclass
+class Slots:
+    """Who runs, and who waits for a slot.
+
+    Attributes:
+        changed: Notified when a slot becomes free; its lock guards the rest.
+        waiting: The jobs that wait, in the order in which they came.
+        running: How many jobs run, by queue and share.
+    """
+
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    waiting: list[Job] = field(default_factory=list)
+    running: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def wait_for_slot(job: Job) -> str | None:
+def wait_for_slot(cloud: Cloud, job: Job) -> str | None:
     """Wait in RUNNABLE as a job waits for an instance on AWS; None once it may start, else why it never will."""
     if problem := _obstacle(job):
-        return _wait_in_vain(job, problem)
-    with _changed:
-        _waiting.append(job)
+        return _wait_in_vain(cloud, job, problem)
+    slots = cloud.state(Slots)
+    with slots.changed:
+        slots.waiting.append(job)
         try:
             while not job.stop:
-                if _running.total() < SLOTS and min(_waiting, key=_rank) is job:
-                    _running[_share(job)] += 1
+                first = min(slots.waiting, key=lambda waiting: _rank(cloud, slots, waiting))
+                if slots.running.total() < SLOTS and first is job:
+                    slots.running[_share(cloud, job)] += 1
                     return None
-                _changed.wait(0.1)
+                slots.changed.wait(0.1)
         finally:
-            _waiting.remove(job)
+            slots.waiting.remove(job)
     return job.job_stopped_reason
 
 
-def give_slot_back(job: Job) -> None:
+def give_slot_back(cloud: Cloud, job: Job) -> None:
     """Let the next one start."""
-    with _changed:
-        _running[_share(job)] -= 1
-        _changed.notify_all()
+    slots = cloud.state(Slots)
+    with slots.changed:
+        slots.running[_share(cloud, job)] -= 1
+        slots.changed.notify_all()
 
 
-def _rank(job: Job) -> tuple[int, int, int, int]:
+def _rank(cloud: Cloud, slots: Slots, job: Job) -> tuple[int, int, int, int]:
     """Least first: the queue's priority, then who uses least, then the job's priority, then who came first."""
     fair = job.job_queue.schedule_policy is not None
-    used = _running[_share(job)] if fair else 0
-    priority = int(job.__dict__["submission"].get("schedulingPriorityOverride") or 0)
-    return -int(job.job_queue.priority), used, -priority, _waiting.index(job)
+    used = slots.running[_share(cloud, job)] if fair else 0
+    priority = int(cloud.state(JobState, job).submission.get("schedulingPriorityOverride") or 0)
+    return -int(job.job_queue.priority), used, -priority, slots.waiting.index(job)
 
 
-def _share(job: Job) -> tuple[str, str]:
-    return job.job_queue.name, job.__dict__["submission"].get("shareIdentifier") or ""
+def _share(cloud: Cloud, job: Job) -> tuple[str, str]:
+    return job.job_queue.name, cloud.state(JobState, job).submission.get("shareIdentifier") or ""
 
 
 def needs(job: Job) -> dict[str, float]:
@@ -75,7 +92,7 @@ def needs(job: Job) -> dict[str, float]:
 def environment(job: Job) -> ComputeEnvironment:
     """The compute environment in which a job runs: the first of its queue that could run it."""
     environments = job.job_queue.environments
-    return next((each for each in environments if not _lack(job, each.compute_resources)), environments[0])
+    return next((able for able in environments if not _lack(job, able.compute_resources)), environments[0])
 
 
 def _obstacle(job: Job) -> str | None:
@@ -104,7 +121,7 @@ def _lack(job: Job, resources: Mapping[str, Any] | None) -> str | None:
     return None
 
 
-def _wait_in_vain(job: Job, problem: str) -> str | None:
+def _wait_in_vain(cloud: Cloud, job: Job, problem: str) -> str | None:
     """Say why, and wait until the queue's limit for that reason, or somebody, cancels the job."""
     job.job_stopped_reason = problem
     detail = {
@@ -115,8 +132,8 @@ def _wait_in_vain(job: Job, problem: str) -> str | None:
         "status": "RUNNABLE",
         "statusReason": problem,
     }
-    publish("aws.batch", "Batch Job Queue Blocked", detail, [job.arn, job.job_queue.arn])
-    limits = {limit["reason"]: limit["maxTimeSeconds"] for limit in job.job_queue.__dict__.get("limits", [])}
+    publish(cloud, "aws.batch", "Batch Job Queue Blocked", detail, [job.arn, job.job_queue.arn])
+    limits = {limit["reason"]: limit["maxTimeSeconds"] for limit in cloud.state(QueueState, job.job_queue).limits}
     seconds = limits.get(problem.partition(" - ")[0])
     deadline = time.monotonic() + seconds / LIMIT_SCALE if seconds else None
     while not job.stop and (deadline is None or time.monotonic() < deadline):
@@ -130,26 +147,26 @@ def check_share(queue: JobQueue | None, submission: Mapping[str, Any]) -> None:
         raise ClientException("shareIdentifier must be specified. (Job queue has a scheduling policy.)")
 
 
-@instead(BatchResponse, "createjobqueue")
-def _created(original: Any, self: BatchResponse) -> Any:
-    return _keep_limits(original(self), self, "jobQueueName")
+@wrap(BatchResponse, "createjobqueue")
+def _created(cloud: Cloud, original: Any, self: BatchResponse) -> Any:
+    return _keep_limits(cloud, original(self), self, "jobQueueName")
 
 
-@instead(BatchResponse, "updatejobqueue")
-def _updated(original: Any, self: BatchResponse) -> Any:
-    return _keep_limits(original(self), self, "jobQueue")
+@wrap(BatchResponse, "updatejobqueue")
+def _updated(cloud: Cloud, original: Any, self: BatchResponse) -> Any:
+    return _keep_limits(cloud, original(self), self, "jobQueue")
 
 
-def _keep_limits(result: Any, request: BatchResponse, name: str) -> Any:
+def _keep_limits(cloud: Cloud, result: Any, request: BatchResponse, name: str) -> Any:
     queue, limits = (
         request.batch_backend.get_job_queue(request._get_param(name)),  # noqa: SLF001 (moto's way to a parameter)
         request._get_param("jobStateTimeLimitActions"),  # noqa: SLF001
     )
     if queue and limits is not None:
-        queue.__dict__["limits"] = limits
+        cloud.state(QueueState, queue).limits = limits
     return result
 
 
 @after(JobQueue, "describe")
-def _described(result: dict[str, Any], queue: JobQueue) -> None:
-    result["jobStateTimeLimitActions"] = queue.__dict__.get("limits", [])
+def _described(cloud: Cloud, result: dict[str, Any], queue: JobQueue) -> None:
+    result["jobStateTimeLimitActions"] = cloud.state(QueueState, queue).limits

@@ -8,9 +8,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from moto.moto_api._internal.urls import url_paths
-
-from localcloud.cloud.background import endpoint
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import address
 from localcloud.services.batch import hosts as job_hosts
 
 NOTICE_SECONDS = 120.0
@@ -19,42 +18,36 @@ TOKEN = "local-metadata-token"  # noqa: S105 (answers on loopback alone)
 Answer = tuple[int, dict[str, str], str]
 
 
-def metadata_endpoint(job_id: str) -> str:
+def metadata_endpoint(cloud: Cloud, job_id: str) -> str:
     """Where the metadata service of a job's host answers: for AWS_EC2_METADATA_SERVICE_ENDPOINT."""
-    return f"{endpoint()}{METADATA_PATH}{job_id}/"
+    return f"{cloud.endpoint}{METADATA_PATH}{job_id}/"
 
 
-def _reclaim(request: Any, full_url: str, _headers: Any) -> Answer:
+@address("{0}/moto-api/reclaim$")
+def _reclaim(cloud: Cloud, request: Any, full_url: str, _headers: Any) -> Answer:
     """POST /moto-api/reclaim?job=ID&notice=SECONDS: take the host of a running job back."""
     asked = parse_qs(urlsplit(full_url).query)
     job, notice = asked.get("job", [""])[0], float(asked.get("notice", [NOTICE_SECONDS])[0])
-    host = job_hosts.of(job)
+    host = job_hosts.of(cloud, job)
     if request.method != "POST" or not host:
         return HTTPStatus.NOT_FOUND, {}, f"job {job} is not running"
     host.notify(notice)
     return HTTPStatus.OK, {}, "{}"
 
 
+@address(f"{{0}}{METADATA_PATH}(?P<job>[^/]+)/latest/api/token$")
 def _token(request: Any, _full_url: str, _headers: Any) -> Answer:
     if request.method != "PUT" or not request.headers.get("X-aws-ec2-metadata-token-ttl-seconds"):
         return HTTPStatus.BAD_REQUEST, {}, ""
     return HTTPStatus.OK, {}, TOKEN
 
 
-def _instance_action(request: Any, full_url: str, _headers: Any) -> Answer:
+@address(f"{{0}}{METADATA_PATH}(?P<job>[^/]+)/latest/meta-data/spot/instance-action$")
+def _instance_action(cloud: Cloud, request: Any, full_url: str, _headers: Any) -> Answer:
     """As https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html has it."""
     if request.headers.get("X-aws-ec2-metadata-token") != TOKEN:
         return HTTPStatus.UNAUTHORIZED, {}, ""
-    host = job_hosts.of(unquote(urlsplit(full_url).path.split("/")[3]))
+    host = job_hosts.of(cloud, unquote(urlsplit(full_url).path.split("/")[3]))
     if not host or not host.time:
         return HTTPStatus.NOT_FOUND, {}, ""
     return HTTPStatus.OK, {}, json.dumps({"action": "terminate", "time": f"{host.time:%Y-%m-%dT%H:%M:%SZ}"})
-
-
-ADDRESSES: dict[str, Any] = {
-    "{0}/moto-api/reclaim$": _reclaim,
-    f"{{0}}{METADATA_PATH}(?P<job>[^/]+)/latest/api/token$": _token,
-    f"{{0}}{METADATA_PATH}(?P<job>[^/]+)/latest/meta-data/spot/instance-action$": _instance_action,
-}
-url_paths.clear()  # moto's own: who opens them could empty the cloud, or decide what it answers
-url_paths.update(ADDRESSES)

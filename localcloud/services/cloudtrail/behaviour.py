@@ -1,11 +1,14 @@
-"""CloudTrail: there are no events."""
+"""CloudTrail: there are no events.
+
+moto gap: it does not have `LookupEvents`.
+"""
 
 from moto.cloudtrail.responses import CloudTrailResponse
 
+from localcloud.hooks import add
 
+
+@add(CloudTrailResponse, "lookup_events")
 def _lookup_events(_self: CloudTrailResponse) -> str:
-    """moto gap: none; the CDK asks CloudTrail why a deployment failed, and retries for 20 s without an answer."""  # noqa: D403
+    """Return no events: the CDK asks for them when a deployment fails, and retries for 20 s if it gets no answer."""
     return '{"Events": []}'
-
-
-setattr(CloudTrailResponse, "lookup_events", _lookup_events)  # noqa: B010 (moto has no such method)

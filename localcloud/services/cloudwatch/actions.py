@@ -8,8 +8,8 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import client
-from localcloud.hooks import instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import wrap
 from localcloud.services.autoscaling import policies
 
 #: The operations of EC2 that an alarm can call. A recovered instance comes back as it was, as after a reboot.
@@ -26,7 +26,7 @@ _ON_INSTANCE = re.compile(
 _DELIVERED = re.compile(rf"arn:aws:(sns|lambda):{REGION}:\d{{12}}:.+")
 
 
-@instead(CloudWatchBackend, "put_metric_alarm")
+@wrap(CloudWatchBackend, "put_metric_alarm")
 def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
     for kind in ("alarm_actions", "ok_actions", "insufficient_data_actions"):
         for action in settings.get(kind) or []:
@@ -64,14 +64,15 @@ def _operation(action: str) -> tuple[str, str] | None:
     return (name, OPERATIONS[name]) if name in OPERATIONS else None
 
 
-def perform(action: str, alarm: Alarm) -> None:
+def perform(cloud: Cloud, action: str, alarm: Alarm) -> None:
     """Scale a group or call EC2, as the alarm's action says."""
     if operation := _operation(action):
         instance = next(dimension.value for dimension in alarm.dimensions if dimension.name == "InstanceId")
-        getattr(client("ec2"), operation[1])(InstanceIds=[instance])
+        getattr(cloud.client("ec2"), operation[1])(InstanceIds=[instance])
         return
     points = json.loads(alarm.state_reason_data or "{}").get("recentDatapoints")
     policies.trigger(
+        cloud,
         action,
         alarm=alarm.name,
         state=alarm.state_value,

@@ -4,7 +4,7 @@ moto gap: it keeps the states that an alarm had, and tells nobody.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,21 @@ from moto.cloudwatch.models import Alarm
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import add
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: How many items a response has at most, and how many the local cloud keeps.
 PAGE, KEPT = 100, 10_000
 
-_items: list["Item"] = []
+
+@dataclass
+class History:
+    """What has happened to the alarms of the cloud, the latest last."""
+
+    items: "list[Item]" = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,18 +61,20 @@ class Item:
         }
 
 
-def keep(alarm: Alarm, kind: str, summary: str, data: dict[str, Any]) -> None:
+def keep(cloud: Cloud, alarm: Alarm, kind: str, summary: str, data: dict[str, Any]) -> None:
     """Remember what happened to an alarm.
 
     Args:
+        cloud: Its cloud.
         alarm: The alarm.
         kind: ``ConfigurationUpdate``, ``StateUpdate`` or ``Action``.
         summary: A sentence.
         data: What happened.
     """
     text = json.dumps({"version": "1.0", **data})
-    _items.append(Item(alarm.name, alarm.rule is not None, datetime.now(UTC), kind, summary, text))
-    del _items[:-KEPT]
+    items = cloud.state(History).items
+    items.append(Item(alarm.name, alarm.rule is not None, datetime.now(UTC), kind, summary, text))
+    del items[:-KEPT]
 
 
 def state(value: str, reason: str, data: str | None) -> dict[str, Any]:
@@ -75,7 +85,8 @@ def state(value: str, reason: str, data: str | None) -> dict[str, Any]:
     return described
 
 
-def describe_alarm_history(self: CloudWatchResponse) -> ActionResult:
+@add(CloudWatchResponse, "describe_alarm_history")
+def describe_alarm_history(cloud: Cloud, self: CloudWatchResponse) -> ActionResult:
     """Answer DescribeAlarmHistory."""
     filters: list[Callable[[Item], bool]] = []
     if name := self._get_param("AlarmName"):
@@ -89,16 +100,13 @@ def describe_alarm_history(self: CloudWatchResponse) -> ActionResult:
     composite = "CompositeAlarm" in (kinds := self._get_param("AlarmTypes") or ["MetricAlarm"])
     metric = "MetricAlarm" in kinds
     filters.append(lambda item: composite if item.composite else metric)
-    items = [item for item in _items if all(test(item) for test in filters)]
+    items = [item for item in cloud.state(History).items if all(test(item) for test in filters)]
     if self._get_param("ScanBy") != "TimestampAscending":
         items.reverse()
     begin_at, size = int(self._get_param("NextToken") or 0), int(self._get_param("MaxRecords") or PAGE)
     page = [item.described() for item in items[begin_at : begin_at + size]]
     more = {"NextToken": str(begin_at + size)} if begin_at + size < len(items) else {}
     return ActionResult({"AlarmHistoryItems": page, **more})
-
-
-CloudWatchResponse.describe_alarm_history = describe_alarm_history  # type: ignore[attr-defined]  # found by its name
 
 
 def _aware(time: datetime) -> datetime:

@@ -7,6 +7,7 @@ import json
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -14,8 +15,8 @@ from uuid import NAMESPACE_URL, uuid5
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import background, client, log
-from localcloud.hooks import after, instead
+from localcloud.cloud.context import Cloud, log
+from localcloud.hooks import after, wrap
 from localcloud.services.cloudwatch import actions, alarm_history, alarm_reasons, alarm_settings, composite_alarms
 from localcloud.services.events.behaviour import deliver, publish
 from localcloud.services.kms import key_policies
@@ -36,7 +37,12 @@ STATE = (
     "state_transitioned_timestamp",
 )
 
-_failing: set[str] = set()  # names of alarms whose last evaluation failed, which is logged once
+
+@dataclass
+class Failing:
+    """The names of the alarms whose last evaluation failed, which is logged once."""
+
+    names: set[str] = field(default_factory=set)
 
 
 def judge(
@@ -71,9 +77,10 @@ def judge(
     return "ALARM" if breaching >= needed else "OK"
 
 
-def evaluate_alarms() -> None:
+def evaluate_alarms(cloud: Cloud) -> None:
     """Bring every alarm's state up to date."""
     now, backend = datetime.now(UTC), cloudwatch_backends[ACCOUNT][REGION]
+    failing = cloud.state(Failing).names
     metrics: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
     for datum in list(backend.metric_data):
         metrics[datum.namespace, datum.name].append(datum)
@@ -84,11 +91,11 @@ def evaluate_alarms() -> None:
             else:
                 _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
         except Exception:  # noqa: BLE001 (an alarm that cannot be evaluated must not keep the others from it)
-            if alarm.name not in _failing:
+            if alarm.name not in failing:
                 log.exception("alarm %s cannot be evaluated", alarm.name)
-            _failing.add(alarm.name)
+            failing.add(alarm.name)
         else:
-            _failing.discard(alarm.name)
+            failing.discard(alarm.name)
 
 
 def _evaluate(alarm: Alarm, metric: list[Any], now: datetime) -> None:
@@ -138,11 +145,11 @@ def _created(_: None, alarm: Alarm, *_args: Any, **_kwargs: Any) -> None:
     alarm.state_value = "INSUFFICIENT_DATA"
     unset: Any = None  # or they would be described as empty
     alarm.state_reason_data, alarm.metric_data_queries = unset, alarm.metric_data_queries or unset
-    alarm.__dict__["state_transitioned_timestamp"] = alarm.state_updated_timestamp
+    vars(alarm)["state_transitioned_timestamp"] = alarm.state_updated_timestamp  # moto answers with it
 
 
-@instead(CloudWatchBackend, "put_metric_alarm")
-def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
+@wrap(CloudWatchBackend, "put_metric_alarm")
+def _put_metric_alarm(cloud: Cloud, original: Any, self: CloudWatchBackend, name: str, **settings: Any) -> Alarm:
     """A change of an alarm keeps its state."""
     if settings.get("rule") is None:
         alarm_settings.check(name, settings)
@@ -150,59 +157,61 @@ def _put_metric_alarm(original: Any, self: CloudWatchBackend, name: str, **setti
     alarm: Alarm = original(self, name=name, **settings)
     if before:
         for state in STATE:
-            alarm.__dict__[state] = before.__dict__[state]
+            vars(alarm)[state] = vars(before)[state]
     verb = "updated" if before else "created"
     kind = {"type": "Update" if before else "Create"}
-    alarm_history.keep(alarm, "ConfigurationUpdate", f'Alarm "{name}" {verb}', kind)
+    alarm_history.keep(cloud, alarm, "ConfigurationUpdate", f'Alarm "{name}" {verb}', kind)
     return alarm
 
 
-@instead(CloudWatchBackend, "delete_alarms")
-def _delete_alarms(original: Any, self: CloudWatchBackend, alarm_names: list[str]) -> None:
+@wrap(CloudWatchBackend, "delete_alarms")
+def _delete_alarms(cloud: Cloud, original: Any, self: CloudWatchBackend, alarm_names: list[str]) -> None:
     alarms = [self.alarms[name] for name in alarm_names if name in self.alarms]
     original(self, alarm_names)
     for alarm in alarms:
-        alarm_history.keep(alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', {"type": "Delete"})
+        alarm_history.keep(cloud, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', {"type": "Delete"})
 
 
-@instead(Alarm, "update_state")
-def _update_state(original: Any, self: Alarm, reason: str, reason_data: str, state_value: str) -> None:
+@wrap(Alarm, "update_state")
+def _update_state(  # noqa: PLR0917 (moto's parameters)
+    cloud: Cloud, original: Any, self: Alarm, reason: str, reason_data: str, state_value: str
+) -> None:
     """Every change of state, by evaluation or by hand, triggers its actions."""
     previous = _state(self)
     before = alarm_history.state(self.state_value, self.state_reason, self.state_reason_data)
     original(self, reason, reason_data, state_value)
     if previous["value"] == state_value:
         return
-    self.__dict__["state_transitioned_timestamp"] = self.state_updated_timestamp
+    vars(self)["state_transitioned_timestamp"] = self.state_updated_timestamp
     states = {"oldState": before, "newState": alarm_history.state(state_value, reason, reason_data)}
     summary = f"Alarm updated from {previous['value']} to {state_value}"
-    alarm_history.keep(self, "StateUpdate", summary, states)
+    alarm_history.keep(cloud, self, "StateUpdate", summary, states)
     of_state = {"ALARM": self.alarm_actions, "OK": self.ok_actions, "INSUFFICIENT_DATA": self.insufficient_data_actions}
     for action in of_state[state_value] if self.actions_enabled else []:
-        background(_perform, action, self, previous, reason)
-    publish("aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, previous), [self.alarm_arn])
+        cloud.background(_perform, cloud, action, self, previous, reason)
+    publish(cloud, "aws.cloudwatch", "CloudWatch Alarm State Change", _described(self, previous), [self.alarm_arn])
 
 
-def _perform(action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
+def _perform(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
     """Do what an alarm wants done, and remember how it went."""
     about = {"actionState": "Succeeded", "stateUpdateTimestamp": _stamp(alarm.state_updated_timestamp)}
     about |= {"notificationResource": action}
     try:
-        _act(action, alarm, previous, reason)
+        _act(cloud, action, alarm, previous, reason)
     except Exception as error:
         about |= {"actionState": "Failed", "error": str(error)}
-        alarm_history.keep(alarm, "Action", f"Failed to execute action {action}. Received error: {error}", about)
+        alarm_history.keep(cloud, alarm, "Action", f"Failed to execute action {action}. Received error: {error}", about)
         raise
-    alarm_history.keep(alarm, "Action", f"Successfully executed action {action}", about)
+    alarm_history.keep(cloud, alarm, "Action", f"Successfully executed action {action}", about)
 
 
-def _act(action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
+def _act(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
     if ":sns:" in action:
         subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
         message = json.dumps(_notification(alarm, str(previous["value"]), reason))
         sender = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": alarm.alarm_arn}
         key_policies.check(action, "cloudwatch.amazonaws.com", context=sender)
-        client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
+        cloud.client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
     elif ":lambda:" in action:
         event = {
             "source": "aws.cloudwatch",
@@ -212,9 +221,9 @@ def _act(action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> No
             "region": REGION,
             "alarmData": _described(alarm, previous),
         }
-        deliver(action, json.dumps(event))
+        deliver(cloud, action, json.dumps(event))
     else:
-        actions.perform(action, alarm)
+        actions.perform(cloud, action, alarm)
 
 
 def _stamp(time: datetime) -> str:

@@ -15,6 +15,7 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import EmptyResult
 
 from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.hooks import add
 
 Rule = Callable[[Callable[[str], str]], bool]
 
@@ -102,6 +103,7 @@ def _term(tokens: list[re.Match[str]]) -> Rule:
     return lambda state: state(name) == wanted
 
 
+@add(CloudWatchResponse, "put_composite_alarm")
 def put_composite_alarm(self: CloudWatchResponse) -> EmptyResult:
     """Answer PutCompositeAlarm."""
     name, rule = self._get_param("AlarmName"), self._get_param("AlarmRule") or ""
@@ -128,9 +130,6 @@ def put_composite_alarm(self: CloudWatchResponse) -> EmptyResult:
         tags=self._get_param("Tags", []),
     )
     return EmptyResult()
-
-
-CloudWatchResponse.put_composite_alarm = put_composite_alarm  # type: ignore[attr-defined]  # found by its name
 
 
 def _check(backend: CloudWatchBackend, name: str, rule: str) -> None:

@@ -3,6 +3,7 @@
 moto gaps: metric filters have no effect, and queues have no metrics.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +13,16 @@ from moto.logs.models import LogsBackend, LogStream, logs_backends
 from moto.sqs.models import sqs_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.hooks import after, instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import after, wrap
 from localcloud.services.logs.filter_patterns import MISSING, PatternError, compile_pattern, select
+
+
+@dataclass
+class QueueState:
+    """How many messages waited in a queue when it was last measured."""
+
+    waiting: int = 0
 
 
 def measure(namespace: str, name: str, value: float, dimensions: dict[str, str] | None = None) -> None:
@@ -27,7 +36,7 @@ def measure(namespace: str, name: str, value: float, dimensions: dict[str, str] 
     cloudwatch_backends[ACCOUNT][REGION].put_metric_data(namespace, [datum])
 
 
-@instead(LogsBackend, "put_metric_filter")
+@wrap(LogsBackend, "put_metric_filter")
 def _put_metric_filter(original: Any, self: LogsBackend, name: str, pattern: str, *args: Any) -> None:
     try:
         compile_pattern(pattern)
@@ -39,11 +48,11 @@ def _put_metric_filter(original: Any, self: LogsBackend, name: str, pattern: str
 @after(LogStream, "put_log_events")
 def _logged(_: str, stream: LogStream, log_events: list[dict[str, Any]]) -> None:
     filters = logs_backends[ACCOUNT][REGION].filters.get_matching_filters(log_group_name=stream.log_group.name)
-    for found in filters:
-        match = compile_pattern(found["filterPattern"])
+    for metric_filter in filters:
+        match = compile_pattern(metric_filter["filterPattern"])
         for event in log_events:
             fields = match(event["message"])
-            for change in found["metricTransformations"]:
+            for change in metric_filter["metricTransformations"]:
                 _apply(change, fields)
 
 
@@ -63,10 +72,11 @@ def _apply(change: dict[str, Any], fields: Any) -> None:
         measure(*target, number, {name: str(item) for name, item in dimensions.items()})
 
 
-def measure_queues() -> None:
+def measure_queues(cloud: Cloud) -> None:
     """Write what waits in each queue that has something waiting, or just had."""
     for queue in list(sqs_backends[ACCOUNT][REGION].queues.values()):
         waiting = len(queue.messages)
-        if waiting or queue.__dict__.get("measured"):
-            queue.__dict__["measured"] = waiting
+        state = cloud.state(QueueState, queue)
+        if waiting or state.waiting:
+            state.waiting = waiting
             measure("AWS/SQS", "ApproximateNumberOfMessagesVisible", waiting, {"QueueName": queue.name})

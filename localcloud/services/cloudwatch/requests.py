@@ -13,14 +13,14 @@ from moto.cloudwatch.models import CloudWatchBackend, Dimension
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
-from localcloud.hooks import instead
+from localcloud.hooks import replace, wrap
 
 MOST_DATAPOINTS = 1_440
 STATES = ("INSUFFICIENT_DATA", "ALARM", "OK")
 
 
-@instead(models, "are_dimensions_same")
-def _are_dimensions_same(_: Any, metric_dimensions: list[Dimension], dimensions: list[Dimension]) -> bool:
+@replace(models, "are_dimensions_same")
+def _are_dimensions_same(metric_dimensions: list[Dimension], dimensions: list[Dimension]) -> bool:
     return _pairs(metric_dimensions) == _pairs(dimensions)
 
 
@@ -28,8 +28,8 @@ def _pairs(dimensions: list[Dimension]) -> set[tuple[str, str]]:
     return {(str(dimension.name), str(dimension.value)) for dimension in dimensions}
 
 
-@instead(CloudWatchResponse, "describe_alarms_for_metric")
-def _describe_alarms_for_metric(_: Any, self: CloudWatchResponse) -> ActionResult:
+@replace(CloudWatchResponse, "describe_alarms_for_metric")
+def _describe_alarms_for_metric(self: CloudWatchResponse) -> ActionResult:
     wanted = {(dimension["Name"], dimension["Value"]) for dimension in self._get_param("Dimensions", [])}
     settings = {
         "namespace": self._get_param("Namespace"),
@@ -49,7 +49,7 @@ def _describe_alarms_for_metric(_: Any, self: CloudWatchResponse) -> ActionResul
     return ActionResult({"MetricAlarms": alarms})
 
 
-@instead(CloudWatchResponse, "describe_alarms")
+@wrap(CloudWatchResponse, "describe_alarms")
 def _describe_alarms(original: Any, self: CloudWatchResponse) -> ActionResult:
     """Composite alarms are described to those who ask for them."""
     result: Any = original(self).result
@@ -61,7 +61,7 @@ def _describe_alarms(original: Any, self: CloudWatchResponse) -> ActionResult:
     return ActionResult(result)
 
 
-@instead(CloudWatchBackend, "delete_alarms")
+@wrap(CloudWatchBackend, "delete_alarms")
 def _delete_alarms(original: Any, self: CloudWatchBackend, alarm_names: list[str]) -> None:
     arns = [self.alarms[name].alarm_arn for name in alarm_names if name in self.alarms]
     original(self, alarm_names)
@@ -69,7 +69,7 @@ def _delete_alarms(original: Any, self: CloudWatchBackend, alarm_names: list[str
         self.tagger.delete_all_tags_for_resource(arn)
 
 
-@instead(CloudWatchBackend, "set_alarm_state")
+@wrap(CloudWatchBackend, "set_alarm_state")
 def _set_alarm_state(original: Any, self: CloudWatchBackend, *settings: str) -> None:
     state = settings[-1]
     if state not in STATES:
@@ -78,7 +78,7 @@ def _set_alarm_state(original: Any, self: CloudWatchBackend, *settings: str) -> 
     original(self, *settings)
 
 
-@instead(CloudWatchResponse, "get_metric_data")
+@wrap(CloudWatchResponse, "get_metric_data")
 def _get_metric_data(original: Any, self: CloudWatchResponse) -> ActionResult:
     queries = self._get_params().get("MetricDataQueries", [])
     result: Any = original(self).result
@@ -102,7 +102,7 @@ def _labels(queries: list[dict[str, Any]]) -> dict[str, str]:
     }
 
 
-@instead(CloudWatchBackend, "get_metric_statistics")
+@wrap(CloudWatchBackend, "get_metric_statistics")
 def _get_metric_statistics(  # noqa: PLR0917 (moto's parameters)
     original: Any,
     self: CloudWatchBackend,
@@ -122,7 +122,7 @@ def _get_metric_statistics(  # noqa: PLR0917 (moto's parameters)
     return original(self, namespace, name, begin, end, period, *args, **settings)
 
 
-@instead(CloudWatchBackend, "_validate_parameters_put_metric_data")
+@wrap(CloudWatchBackend, "_validate_parameters_put_metric_data")
 def _check_datum(original: Any, self: CloudWatchBackend, metric: dict[str, Any], number: int) -> None:
     if metric.get("Values") and "Value" in metric:
         place = f"MetricData.member.{number}"

@@ -1,10 +1,12 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.cloud.background import every
-from localcloud.services.cloudwatch import alarms, metrics, requests  # noqa: F401 (importing installs them)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.cloudwatch import actions, alarm_history, alarms, composite_alarms, metrics, requests
 
 
-def start() -> None:
-    """Start what runs beside requests."""
-    every(1, alarms.evaluate_alarms)
-    every(1, metrics.measure_queues)
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks, and start what runs beside requests."""
+    hooks.install(cloud, actions, alarm_history, composite_alarms, alarms, metrics, requests)
+    cloud.every(1, alarms.evaluate_alarms, cloud)
+    cloud.every(1, metrics.measure_queues, cloud)

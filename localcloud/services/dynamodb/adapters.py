@@ -1,24 +1,24 @@
 """How properties of CloudFormation become parameters of Amazon DynamoDB, where more than a name differs."""
 
-from localcloud.cloud.background import client
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties, without_empty
 
 
-def table(values: Properties) -> Properties:
+def table(cloud: Cloud, values: Properties) -> Properties:
     """Enable a stream that is specified, and turn a changed list of indexes into one change of an index."""
     values = {"BillingMode": "PROVISIONED", **values}
     if "StreamSpecification" in values:
         values["StreamSpecification"] = {"StreamEnabled": True, **values["StreamSpecification"]}
-    return values | without_empty(GlobalSecondaryIndexUpdates=_index_updates(values))
+    return values | without_empty(GlobalSecondaryIndexUpdates=_index_updates(cloud, values))
 
 
-def _index_updates(values: Properties) -> list[Properties]:
+def _index_updates(cloud: Cloud, values: Properties) -> list[Properties]:
     """Return the change that gives an existing table the wanted indexes.
 
     Raises:
         ValueError: More than one index would change, which AWS refuses in one update.
     """
-    dynamodb = client("dynamodb")
+    dynamodb = cloud.client("dynamodb")
     try:
         existing = dynamodb.describe_table(TableName=values["TableName"])["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:

@@ -32,8 +32,9 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import StreamShard, Table
 from moto.dynamodb.responses import DynamoHandler
 
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
-from localcloud.hooks import instead
+from localcloud.hooks import replace, wrap
 
 Json = dict[str, Any]
 Key = tuple[DynamoType, DynamoType | None]
@@ -79,15 +80,25 @@ class Changes:
     events: list[tuple[StreamShard, Item | None, Item | None]] = field(default_factory=list)
 
 
-_open: list[Changes] = []  # of the request that has the service to itself, and of the steps within it
+@dataclass
+class Requests:
+    """What requests have in progress and have done.
+
+    Attributes:
+        open: The changes of the request that has the service to itself, and of the steps within it.
+        transactions: Those that succeeded, by their tokens.
+    """
+
+    open: list[Changes] = field(default_factory=list)
+    transactions: "dict[str, Transaction]" = field(default_factory=dict)
 
 
 @contextmanager
-def _whole() -> Iterator[Changes]:
+def _whole(cloud: Cloud) -> Iterator[Changes]:
     """Take all changes back when one fails, and tell the streams of them when none did."""
     with alone("dynamodb"):
-        changes = Changes()
-        _open.append(changes)
+        changes, opened = Changes(), cloud.state(Requests).open
+        opened.append(changes)
         try:
             yield changes
         except BaseException:
@@ -95,10 +106,10 @@ def _whole() -> Iterator[Changes]:
                 _set(table, key, item)
             raise
         finally:
-            _open.pop()
-        if _open:
-            _open[-1].before = changes.before | _open[-1].before
-            _open[-1].events += changes.events
+            opened.pop()
+        if opened:
+            opened[-1].before = changes.before | opened[-1].before
+            opened[-1].events += changes.events
         else:
             for shard, old, new in changes.events:
                 _publish(shard, old, new)
@@ -122,37 +133,41 @@ def _key(table: Table, attributes: Json) -> Key | None:
     return DynamoType(attributes[table.hash_key_attr]), range_key
 
 
-def _remember(table: Table, key: Key | None) -> Item | None:
+def _remember(cloud: Cloud, table: Table, key: Key | None) -> Item | None:
     """Keep an item as it is, before it changes."""
     item = table.get_item(*key) if key else None
     if key:
-        _open[-1].before.setdefault((table, key), item)
+        cloud.state(Requests).open[-1].before.setdefault((table, key), item)
     return item
 
 
-@instead(Table, "put_item")
-def _put_item(original: Any, self: Table, attributes: Json, *args: Any, **kwargs: Any) -> Item:
-    with _whole():
-        _remember(self, _key(self, attributes))
+@wrap(Table, "put_item")
+def _put_item(cloud: Cloud, original: Any, self: Table, attributes: Json, *args: Any, **kwargs: Any) -> Item:
+    with _whole(cloud):
+        _remember(cloud, self, _key(self, attributes))
         item: Item = original(self, attributes, *args, **kwargs)
         return item
 
 
-@instead(Table, "delete_item")
-def _delete_item(original: Any, self: Table, hash_key: DynamoType, range_key: DynamoType | None) -> Item | None:
-    with _whole():
-        _remember(self, (hash_key, range_key))
+@wrap(Table, "delete_item")
+def _delete_item(
+    cloud: Cloud, original: Any, self: Table, hash_key: DynamoType, range_key: DynamoType | None
+) -> Item | None:
+    with _whole(cloud):
+        _remember(cloud, self, (hash_key, range_key))
         item: Item | None = original(self, hash_key, range_key)
         return item
 
 
-@instead(DynamoDBBackend, "update_item")
-def _update_item(original: Any, self: DynamoDBBackend, table_name: str, key: Json, *args: Any, **kwargs: Any) -> Item:
+@wrap(DynamoDBBackend, "update_item")
+def _update_item(
+    cloud: Cloud, original: Any, self: DynamoDBBackend, table_name: str, key: Json, *args: Any, **kwargs: Any
+) -> Item:
     """Update a copy, so that the item before is still there; an item that is new enters the stream once."""
     table = self.get_table(table_name)
     place = _key(table, key)
-    with _whole() as changes:
-        before = _remember(table, place)
+    with _whole(cloud) as changes:
+        before = _remember(cloud, table, place)
         if place and before is not None:
             _set(table, place, copy.deepcopy(before))
         item: Item = original(self, table_name, key, *args, **kwargs)
@@ -160,29 +175,26 @@ def _update_item(original: Any, self: DynamoDBBackend, table_name: str, key: Jso
         return item
 
 
-_publish = StreamShard.add
+_publish = StreamShard.add  # moto's own, before it is replaced
 
 
-@instead(StreamShard, "add")
-def _add(_: Any, self: StreamShard, old: Item | None, new: Item | None) -> None:
+@replace(StreamShard, "add")
+def _add(cloud: Cloud, self: StreamShard, old: Item | None, new: Item | None) -> None:
     """Keep what is to enter a stream until its request has succeeded."""
-    _open[-1].events.append((self, old, new))
+    cloud.state(Requests).open[-1].events.append((self, old, new))
 
 
-def _request(original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
-    with _whole():
+@wrap(DynamoHandler, *WRITES)
+def _request(cloud: Cloud, original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
+    with _whole(cloud):
         return original(self)
-
-
-for _name in WRITES:
-    instead(DynamoHandler, _name)(_request)
 
 
 # Transactions
 
 
-@instead(DynamoDBBackend, "transact_write_items")
-def _transact_write_items(_: Any, self: DynamoDBBackend, transact_items: list[dict[str, Json]]) -> None:
+@replace(DynamoDBBackend, "transact_write_items")
+def _transact_write_items(cloud: Cloud, self: DynamoDBBackend, transact_items: list[dict[str, Json]]) -> None:
     if len(transact_items) > LARGEST_TRANSACTION:
         raise TooManyTransactionsException
     if any(len(item) > 1 for item in transact_items):
@@ -192,7 +204,7 @@ def _transact_write_items(_: Any, self: DynamoDBBackend, transact_items: list[di
     keys = [(table, _key(table, _named(step))) for table, (_, step) in zip(tables, steps, strict=True)]
     if len({*keys}) < len(keys):
         raise MultipleTransactionsException
-    with _whole():
+    with _whole(cloud):
         _cancel_unless_done([_attempt(self, kind, step) for kind, step in steps])
 
 
@@ -241,17 +253,16 @@ class Transaction:
     answer: ActionResult
 
 
-_transactions: dict[str, Transaction] = {}
-
-
-def _once(original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
+@wrap(DynamoHandler, "transact_write_items", "execute_transaction")
+def _once(cloud: Cloud, original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
     """Answer a repeated transaction, which its token tells, without doing it again; SDKs repeat what they see fail."""
     now, request = time.monotonic(), dict(self.body)
+    transactions = cloud.state(Requests).transactions
     token = request.pop("ClientRequestToken", None)
     digest = hashlib.sha256(repr(request).encode()).digest()
-    for name in [name for name, transaction in _transactions.items() if transaction.until < now]:
-        del _transactions[name]
-    if known := _transactions.get(token):
+    for name in [name for name, transaction in transactions.items() if transaction.until < now]:
+        del transactions[name]
+    if known := transactions.get(token):
         if known.digest != digest:
             raise DynamodbException(
                 f"{ERROR_TYPE_PREFIX}IdempotentParameterMismatchException",
@@ -261,20 +272,18 @@ def _once(original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler
         return known.answer
     answer = original(self)
     if token:
-        _transactions[token] = Transaction(now + TOKEN_SECONDS, digest, answer)
+        transactions[token] = Transaction(now + TOKEN_SECONDS, digest, answer)
     return answer
-
-
-for _name in ("transact_write_items", "execute_transaction"):
-    instead(DynamoHandler, _name)(_once)
 
 
 # PartiQL
 
 
-@instead(DynamoDBBackend, "execute_statement")
-def _execute_statement(_original: Any, self: DynamoDBBackend, statement: str, parameters: list[Json]) -> list[Json]:
-    with _whole() as changes:
+@wrap(DynamoDBBackend, "execute_statement")
+def _execute_statement(
+    cloud: Cloud, _original: Any, self: DynamoDBBackend, statement: str, parameters: list[Json]
+) -> list[Json]:
+    with _whole(cloud) as changes:
         items: list[Json] = _original(self, statement, parameters)
         match statement.split(maxsplit=1)[0].upper():
             case "INSERT" if any(changes.before.values()):
@@ -284,11 +293,11 @@ def _execute_statement(_original: Any, self: DynamoDBBackend, statement: str, pa
         return items
 
 
-@instead(DynamoDBBackend, "execute_transaction")
-def _execute_transaction(_: Any, self: DynamoDBBackend, statements: list[Json]) -> list[Json]:
+@replace(DynamoDBBackend, "execute_transaction")
+def _execute_transaction(cloud: Cloud, self: DynamoDBBackend, statements: list[Json]) -> list[Json]:
     answers: list[Json] = []
     reasons: list[Reason] = []
-    with _whole():
+    with _whole(cloud):
         for statement in statements:
             try:
                 items = self.execute_statement(statement["Statement"], statement.get("Parameters", []))

@@ -4,10 +4,10 @@ from typing import Any
 
 from moto.core.serialize import BaseJSONSerializer
 
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 
-@instead(BaseJSONSerializer, "_serialize_type_structure")
+@wrap(BaseJSONSerializer, "_serialize_type_structure")
 def _serialize_type_structure(original: Any, self: BaseJSONSerializer, *arguments: Any) -> None:
     """moto gap: it looks for eleven kinds of content in each of DynamoDB's values, under three names: slow."""  # noqa: D403
     serialized, value, shape, key = arguments

@@ -1,13 +1,15 @@
 """EC2 instances tell EventBridge about their states, and Auto Scaling groups say why they act.
 
 moto gaps: no state changes on EventBridge; no scaling activities; an unhealthy instance stays; a group forgets an
-instance that it is told to terminate before EC2 does; a new group replaces the one that has its name.
+instance that it is told to terminate before EC2 does; a new group replaces the one that has its name; no instance
+starts from a later version of a launch template that has user data.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -17,11 +19,13 @@ from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, Te
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
+from moto.ec2.utils import parse_user_data
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import background
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
-from localcloud.hooks import after, instead
+from localcloud.hooks import after, replace, wrap
 from localcloud.services.events.behaviour import publish
 
 GROUP_TAG = "aws:autoscaling:groupName"
@@ -29,44 +33,62 @@ LARGEST_PAGE = 100  # of scaling activities
 
 _cause: ContextVar[str] = ContextVar("cause", default="")
 _trigger: ContextVar[str] = ContextVar("trigger", default="")
-_activities: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
 
-def _changed(instance: Instance, *states: str) -> None:
+@dataclass
+class Activities:
+    """Scaling activities by the name of their group, the latest first."""
+
+    by_group: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+
+def _changed(cloud: Cloud, instance: Instance, *states: str) -> None:
     arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance.id}"
     for state in states:
         detail = {"instance-id": instance.id, "state": state}
-        publish("aws.ec2", "EC2 Instance State-change Notification", detail, [arn])
+        publish(cloud, "aws.ec2", "EC2 Instance State-change Notification", detail, [arn])
 
 
 @after(InstanceBackend, "run_instances")
-def _run(reservation: Reservation, *_args: Any, **options: Any) -> None:
+def _run(cloud: Cloud, reservation: Reservation, *_args: Any, **options: Any) -> None:
     group = (options.get("tags") or {}).get("instance", {}).get(GROUP_TAG)
     for instance in reservation.instances:
         if group:
-            _record(group, f"Launching a new EC2 instance: {instance.id}")
-        _changed(instance, "pending", "running")
+            _record(cloud, group, f"Launching a new EC2 instance: {instance.id}")
+        _changed(cloud, instance, "pending", "running")
 
 
 @after(Instance, "start")
-def _started(previous: InstanceState, instance: Instance) -> None:
+def _started(cloud: Cloud, previous: InstanceState, instance: Instance) -> None:
     if previous.name != "running":
-        _changed(instance, "pending", "running")
+        _changed(cloud, instance, "pending", "running")
 
 
 @after(Instance, "stop")
-def _stopped(previous: InstanceState, instance: Instance) -> None:
+def _stopped(cloud: Cloud, previous: InstanceState, instance: Instance) -> None:
     if previous.name not in ("stopped", "terminated"):
-        _changed(instance, "stopping", "stopped")
+        _changed(cloud, instance, "stopping", "stopped")
 
 
 @after(Instance, "terminate")
-def _terminated(previous: InstanceState, instance: Instance) -> None:
+def _terminated(cloud: Cloud, previous: InstanceState, instance: Instance) -> None:
     group = getattr(instance, "autoscaling_group", None)
     if group and _cause.get():  # the activity stands before anybody can ask for it
-        _record(group.name, f"Terminating EC2 instance: {instance.id}")
+        _record(cloud, group.name, f"Terminating EC2 instance: {instance.id}")
     if previous.name != "terminated":
-        _changed(instance, "shutting-down", "terminated")
+        _changed(cloud, instance, "shutting-down", "terminated")
+
+
+@wrap(LaunchTemplate, "create_version")
+def _create_version(
+    original: Any, self: LaunchTemplate, data: dict[str, Any], description: str
+) -> LaunchTemplateVersion:
+    """Read the user data of every version as moto reads that of the first one."""
+    user_data = data.get("UserData")
+    if isinstance(user_data, str):
+        data = {**data, "UserData": parse_user_data(user_data)}
+    version: LaunchTemplateVersion = original(self, data, description)
+    return version
 
 
 # Scaling activities, in the words of Auto Scaling.
@@ -90,7 +112,7 @@ def _because(cause: str) -> AbstractContextManager[None]:
     return _bound(_cause, cause)
 
 
-def _record(group: str, description: str) -> None:
+def _record(cloud: Cloud, group: str, description: str) -> None:
     now = datetime.now(UTC)
     activity = {
         "ActivityId": str(uuid4()),
@@ -103,11 +125,11 @@ def _record(group: str, description: str) -> None:
         "Progress": 100,
         "Details": "{}",
     }
-    _activities[group].insert(0, activity)
+    cloud.state(Activities).by_group[group].insert(0, activity)
 
 
-@instead(AutoScalingResponse, "describe_scaling_activities")
-def _describe_scaling_activities(_: Any, self: AutoScalingResponse) -> ActionResult:
+@replace(AutoScalingResponse, "describe_scaling_activities")
+def _describe_scaling_activities(cloud: Cloud, self: AutoScalingResponse) -> ActionResult:
     """A page of activities, the latest first; its token is the id of its last one, whatever begins meanwhile."""
     name, wanted, token = (self._get_param(key) for key in ("AutoScalingGroupName", "ActivityIds", "NextToken"))
     size = int(self._get_param("MaxRecords", LARGEST_PAGE))
@@ -118,7 +140,8 @@ def _describe_scaling_activities(_: Any, self: AutoScalingResponse) -> ActionRes
             f"1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint: Member must "
             f"have value less than or equal to {LARGEST_PAGE}"
         )
-    recorded = _activities.get(name, []) if name else [each for group in _activities.values() for each in group]
+    activities = cloud.state(Activities).by_group
+    recorded = activities.get(name, []) if name else [activity for group in activities.values() for activity in group]
     chosen = [activity for activity in recorded if not wanted or activity["ActivityId"] in wanted]
     identifiers = [activity["ActivityId"] for activity in chosen]
     if token and token not in identifiers:
@@ -129,7 +152,7 @@ def _describe_scaling_activities(_: Any, self: AutoScalingResponse) -> ActionRes
     return ActionResult({"Activities": page, **more})
 
 
-@instead(AutoScalingBackend, "create_auto_scaling_group")
+@wrap(AutoScalingBackend, "create_auto_scaling_group")
 def _create_auto_scaling_group(
     original: Any, self: AutoScalingBackend, name: str, *args: Any, **kwargs: Any
 ) -> FakeAutoScalingGroup:
@@ -142,7 +165,7 @@ def _create_auto_scaling_group(
     return group
 
 
-@instead(FakeAutoScalingGroup, "set_desired_capacity")
+@wrap(FakeAutoScalingGroup, "set_desired_capacity")
 def _set_desired_capacity(original: Any, self: FakeAutoScalingGroup, new_capacity: int | None) -> None:
     now, old = _now(), len(self.active_instances())
     new = self.min_size if new_capacity is None else new_capacity
@@ -159,28 +182,28 @@ def _set_desired_capacity(original: Any, self: FakeAutoScalingGroup, new_capacit
         original(self, new_capacity)
 
 
-@instead(AutoScalingBackend, "terminate_instance")
+@replace(AutoScalingBackend, "terminate_instance")
 def _terminate_instance(
-    _: Any, self: AutoScalingBackend, instance_id: str, should_decrement: bool
+    cloud: Cloud, self: AutoScalingBackend, instance_id: str, should_decrement: bool
 ) -> TerminateInstanceActivity:
     group, state = _member(self, instance_id)
     size = group.desired_capacity or 0
     shrinking = f", shrinking the capacity from {size} to {size - 1}" if should_decrement else ""
     cause = f"At {_now()} instance {instance_id} was taken out of service in response to a user request{shrinking}."
-    _replace(self, group, state, cause, launch=not should_decrement)
+    _replace(cloud, self, group, state, cause, launch=not should_decrement)
     group.desired_capacity = size - should_decrement
     return TerminateInstanceActivity(state.instance, size)
 
 
 @after(AutoScalingBackend, "set_instance_health")
-def _unhealthy(_: None, backend: AutoScalingBackend, instance_id: str, health_status: str) -> None:
+def _unhealthy(cloud: Cloud, _: None, backend: AutoScalingBackend, instance_id: str, health_status: str) -> None:
     if health_status == "Unhealthy":
         cause = f"At {_now()} an instance was taken out of service in response to a user health-check."
-        background(_replace, backend, *_member(backend, instance_id), cause)
+        cloud.background(_replace, cloud, backend, *_member(backend, instance_id), cause)
 
 
-@instead(AutoScalingBackend, "notify_terminate_instances")
-def _notify_terminate_instances(_: Any, self: AutoScalingBackend, instance_ids: list[str]) -> None:
+@replace(AutoScalingBackend, "notify_terminate_instances")
+def _notify_terminate_instances(cloud: Cloud, self: AutoScalingBackend, instance_ids: list[str]) -> None:
     """What EC2 tells the groups when instances were terminated behind their backs."""
     for instance_id in instance_ids:
         try:
@@ -191,7 +214,7 @@ def _notify_terminate_instances(_: Any, self: AutoScalingBackend, instance_ids: 
             f"At {_now()} an instance was taken out of service in response to an EC2 health check indicating it has "
             "been terminated or stopped."
         )
-        _replace(self, group, state, cause)
+        _replace(cloud, self, group, state, cause)
 
 
 def _member(backend: AutoScalingBackend, instance_id: str) -> tuple[FakeAutoScalingGroup, Any]:
@@ -200,13 +223,19 @@ def _member(backend: AutoScalingBackend, instance_id: str) -> tuple[FakeAutoScal
 
 
 def _replace(
-    backend: AutoScalingBackend, group: FakeAutoScalingGroup, state: Any, cause: str, *, launch: bool = True
+    cloud: Cloud,
+    backend: AutoScalingBackend,
+    group: FakeAutoScalingGroup,
+    state: Any,
+    cause: str,
+    *,
+    launch: bool = True,
 ) -> None:
     with alone("autoscaling"):
         group.instance_states.remove(state)
         with _because(cause):
             if state.instance.state == "terminated":
-                _record(group.name, f"Terminating EC2 instance: {state.instance.id}")
+                _record(cloud, group.name, f"Terminating EC2 instance: {state.instance.id}")
             else:
                 backend.ec2_backend.terminate_instances([state.instance.id])
         size = len(group.active_instances())

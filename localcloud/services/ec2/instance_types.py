@@ -8,12 +8,12 @@ from typing import Any
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeOfferingBackend
 
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 _FILTER = "instance-type"
 
 
-@instead(InstanceTypeOfferingBackend, "matches_filters")
+@wrap(InstanceTypeOfferingBackend, "matches_filters")
 def _matches_filters(
     original: Any, self: InstanceTypeOfferingBackend, offering: dict[str, Any], filters: Any, location_type: str
 ) -> bool:

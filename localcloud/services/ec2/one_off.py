@@ -20,8 +20,8 @@ from typing import Any
 
 from moto.ec2.models.instances import Instance, InstanceBackend, Reservation
 
-from localcloud.cloud import account, processes
-from localcloud.cloud.background import client, endpoint, folder, log
+from localcloud.cloud import processes
+from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import after
 from localcloud.services.batch import containers as job_containers
 
@@ -31,7 +31,7 @@ MACHINE_FOLDERS = re.compile(r"(?<![\w.:$/])/(etc|var)/")
 
 
 @after(InstanceBackend, "run_instances")
-def _run(reservation: Reservation, backend: InstanceBackend, *_args: Any, **options: Any) -> None:
+def _run(cloud: Cloud, reservation: Reservation, backend: InstanceBackend, *_args: Any, **options: Any) -> None:
     template = options.get("launch_template")
     defined = backend._get_template_from_args(template).data if template else {}  # noqa: SLF001 (moto's way to it)
     asked = options.get("instance_initiated_shutdown_behavior")
@@ -39,30 +39,30 @@ def _run(reservation: Reservation, backend: InstanceBackend, *_args: Any, **opti
         return
     for instance in reservation.instances:
         if instance.user_data:
-            threading.Thread(target=_live, args=(instance,), daemon=True, name=instance.id).start()
+            threading.Thread(target=_live, args=(cloud, instance), daemon=True, name=instance.id).start()
 
 
-def _live(instance: Instance) -> None:
+def _live(cloud: Cloud, instance: Instance) -> None:
     """Run the user data until it ends, or the instance is terminated; the script itself says when to switch off."""
     switched_off = True
     try:
         with tempfile.TemporaryDirectory(prefix="i-") as machine:
-            _run_user_data(instance, Path(machine))
+            _run_user_data(cloud, instance, Path(machine))
             switched_off = (Path(machine) / "poweroff").exists()
     except Exception:  # noqa: BLE001 (whatever it is, the instance must not stay)
         log.exception("instance %s", instance.id)
     if switched_off:
-        client("ec2").terminate_instances(InstanceIds=[instance.id])
+        cloud.client("ec2").terminate_instances(InstanceIds=[instance.id])
 
 
-def _run_user_data(instance: Instance, root: Path) -> None:
+def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
     text = base64.b64decode(str(instance.user_data)).decode()  # a template's first version holds it as an object
     (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", text))
     (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
     _programs(root / "bin")
     (root / "tmp").mkdir()
     command = ["bash", str(root / "user-data")]
-    process = processes.start(command, folder=root, environment=_environment(root), grace=GRACE)
+    process = processes.start(command, folder=root, environment=_environment(cloud, root), grace=GRACE)
     threading.Thread(target=_log, args=(instance, process), daemon=True).start()
     while process.poll() is None and instance.state != "terminated":
         time.sleep(0.1)
@@ -83,11 +83,11 @@ def _programs(place: Path) -> None:
         (place / name).chmod(0o700)
 
 
-def _environment(root: Path) -> dict[str, str]:
+def _environment(cloud: Cloud, root: Path) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in job_containers.INHERITED if name in os.environ},
         "PATH": os.pathsep.join((str(root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])),
-        **account.environment(endpoint(), folder()),
+        **cloud.environment(),
         "MACHINE": str(root),
         "TMPDIR": str(root / "tmp"),
     }

@@ -14,45 +14,48 @@ from moto.ec2.models.internet_gateways import InternetGateway, InternetGatewayBa
 from moto.ec2.models.vpcs import VPC, VPCBackend
 
 from contract.quotas import ADDRESSES, INTERNET_GATEWAYS, VPCS, Quota, vcpu_quota
-from localcloud.hooks import instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import wrap
 from localcloud.services.ec2.instance_types import vcpus
 from localcloud.services.servicequotas.behaviour import value
 
 
-def _check(backend: EC2Backend, quota: Quota, there: int, code: str) -> None:
+def _check(cloud: Cloud, backend: EC2Backend, quota: Quota, there: int, code: str) -> None:
     """Refuse one more of something.
 
     Raises:
         EC2ClientError: The account has as many as it may have.
     """
-    if there >= value(quota, backend.region_name):
+    if there >= value(cloud, quota, backend.region_name):
         raise EC2ClientError(code, f"The maximum number of {quota.used_for} has been reached.")
 
 
-@instead(VPCBackend, "create_vpc")
-def _create_vpc(original: Any, self: EC2Backend, *args: Any, **kwargs: Any) -> VPC:
-    _check(self, VPCS, len(self.vpcs), "VpcLimitExceeded")
+@wrap(VPCBackend, "create_vpc")
+def _create_vpc(cloud: Cloud, original: Any, self: EC2Backend, *args: Any, **kwargs: Any) -> VPC:
+    _check(cloud, self, VPCS, len(self.vpcs), "VpcLimitExceeded")
     vpc: VPC = original(self, *args, **kwargs)
     return vpc
 
 
-@instead(InternetGatewayBackend, "create_internet_gateway")
-def _create_internet_gateway(original: Any, self: EC2Backend, *args: Any, **kwargs: Any) -> InternetGateway:
-    _check(self, INTERNET_GATEWAYS, len(self.internet_gateways), "InternetGatewayLimitExceeded")
+@wrap(InternetGatewayBackend, "create_internet_gateway")
+def _create_internet_gateway(
+    cloud: Cloud, original: Any, self: EC2Backend, *args: Any, **kwargs: Any
+) -> InternetGateway:
+    _check(cloud, self, INTERNET_GATEWAYS, len(self.internet_gateways), "InternetGatewayLimitExceeded")
     gateway: InternetGateway = original(self, *args, **kwargs)
     return gateway
 
 
-@instead(ElasticAddressBackend, "allocate_address")
-def _allocate_address(original: Any, self: EC2Backend, *args: Any, **kwargs: Any) -> ElasticAddress:
-    _check(self, ADDRESSES, len(self.addresses), "AddressLimitExceeded")
+@wrap(ElasticAddressBackend, "allocate_address")
+def _allocate_address(cloud: Cloud, original: Any, self: EC2Backend, *args: Any, **kwargs: Any) -> ElasticAddress:
+    _check(cloud, self, ADDRESSES, len(self.addresses), "AddressLimitExceeded")
     address: ElasticAddress = original(self, *args, **kwargs)
     return address
 
 
-@instead(InstanceBackend, "run_instances")
+@wrap(InstanceBackend, "run_instances")
 def _run_instances(
-    original: Any, self: EC2Backend, image_id: str, count: int, *args: Any, **kwargs: Any
+    cloud: Cloud, original: Any, self: EC2Backend, image_id: str, count: int, *args: Any, **kwargs: Any
 ) -> Reservation:
     kind = kwargs.get("instance_type") or ""
     if kwargs.get("launch_template") and kwargs.get("is_instance_type_default"):
@@ -60,7 +63,7 @@ def _run_instances(
         kind = launched.get("InstanceType") or kind
     spot = bool(kwargs.get("instance_market_options")) or kwargs.get("lifecycle") == "spot"
     if quota := vcpu_quota(kind, spot=spot):
-        limit = value(quota, self.region_name)
+        limit = value(cloud, quota, self.region_name)
         running = sum(
             vcpus(instance.instance_type)
             for instance in self.all_instances()

@@ -1,10 +1,10 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.ec2 import (  # noqa: F401 (importing installs it)
-    behaviour,
-    default_vpc,
-    instance_types,
-    one_off,
-    placement_groups,
-    quotas,
-)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.ec2 import behaviour, default_vpc, instance_types, one_off, placement_groups, quotas
+
+
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, behaviour, default_vpc, instance_types, one_off, placement_groups, quotas)

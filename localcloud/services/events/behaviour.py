@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from moto.events.models import Rule, events_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import background, client
-from localcloud.hooks import instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import replace
 from localcloud.services.awslambda import function_policies
 from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.events import inputs
@@ -31,13 +31,13 @@ CODES: dict[type[Exception], str] = {PermissionError: "NO_PERMISSIONS", NotImple
 DEFAULT_CODE = "INVALID_JSON"
 
 
-def publish(source: str, kind: str, detail: dict[str, Any], resources: Iterable[str]) -> None:
+def publish(cloud: Cloud, source: str, kind: str, detail: dict[str, Any], resources: Iterable[str]) -> None:
     """Put an event of a service on the default bus, once the caller has finished."""
     entry = {"Source": source, "DetailType": kind, "Detail": json.dumps(detail), "Resources": [*resources]}
-    background(events_backends[ACCOUNT][REGION].put_events, [entry])
+    cloud.background(events_backends[ACCOUNT][REGION].put_events, [entry])
 
 
-def deliver(arn: str, payload: str, target: dict[str, Any] | None = None) -> None:
+def deliver(cloud: Cloud, arn: str, payload: str, target: dict[str, Any] | None = None) -> None:
     """Hand ``payload`` to whatever the ARN names.
 
     Raises:
@@ -46,16 +46,16 @@ def deliver(arn: str, payload: str, target: dict[str, Any] | None = None) -> Non
     target = target or {}
     match arn.split(":", 3)[2]:
         case "lambda":
-            client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=payload)
+            cloud.client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=payload)
         case "sns":
-            client("sns").publish(TopicArn=arn, Message=payload)
+            cloud.client("sns").publish(TopicArn=arn, Message=payload)
         case "sqs":
-            url = client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
-            client("sqs").send_message(QueueUrl=url, MessageBody=payload, **target.get("SqsParameters", {}))
+            url = cloud.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+            cloud.client("sqs").send_message(QueueUrl=url, MessageBody=payload, **target.get("SqsParameters", {}))
         case "logs":
-            log_lines(arn.split(":log-group:")[1].removesuffix(":*"), str(uuid4()), [payload])
+            log_lines(cloud, arn.split(":log-group:")[1].removesuffix(":*"), str(uuid4()), [payload])
         case "events" if ":event-bus/" in arn:
-            client("events").put_events(Entries=[_entry(json.loads(payload), arn)])
+            cloud.client("events").put_events(Entries=[_entry(json.loads(payload), arn)])
         case service:
             raise NotImplementedError(f"the local cloud does not deliver to {service}: {arn}")
 
@@ -78,29 +78,30 @@ def _entry(event: dict[str, Any], bus: str) -> dict[str, Any]:
     }
 
 
-def log_lines(group: str, stream: str, lines: list[str]) -> None:
+def log_lines(cloud: Cloud, group: str, stream: str, lines: list[str]) -> None:
     """Write lines to a new stream of a log group."""
     now = int(datetime.now(UTC).timestamp() * 1000)
-    client("logs").create_log_stream(logGroupName=group, logStreamName=stream)
+    cloud.client("logs").create_log_stream(logGroupName=group, logStreamName=stream)
     events = [{"timestamp": now, "message": line} for line in lines]
-    client("logs").put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    cloud.client("logs").put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
-@instead(Rule, "send_to_targets")
-def _send_to_targets(_: Any, self: Rule, event: Any, transform_input: bool = True) -> None:  # noqa: ARG001
+@replace(Rule, "send_to_targets")
+def _send_to_targets(cloud: Cloud, self: Rule, event: Any, transform_input: bool = True) -> None:  # noqa: ARG001
     public = {**event, "time": _iso(event["time"]), "ingestion-time": _iso(event["ingestion-time"])}
     pattern = self.event_pattern
     if self.state != "ENABLED" or not pattern.get_pattern():
         return
     whole: Any = {name: value for name, value in public.items() if name != "ingestion-time"}
     if pattern.matches_event(whole):
-        send(self, public)
+        send(cloud, self, public)
 
 
-def send(rule: Rule, event: dict[str, Any]) -> None:
+def send(cloud: Cloud, rule: Rule, event: dict[str, Any]) -> None:
     """Send an event to each target of a rule, once the caller has finished.
 
     Args:
+        cloud: The cloud of both.
         rule: Its rule.
         event: The event in its public form, with ``ingestion-time`` beside it.
     """
@@ -109,7 +110,7 @@ def send(rule: Rule, event: dict[str, Any]) -> None:
         if target["Arn"] == ARCHIVES:
             _archive(rule.name, event)
             continue
-        background(_send, {"name": rule.name, "arn": rule.arn}, target, event)
+        cloud.background(_send, cloud, {"name": rule.name, "arn": rule.arn}, target, event)
 
 
 def _archive(rule: str, event: Any) -> None:
@@ -117,19 +118,19 @@ def _archive(rule: str, event: Any) -> None:
     next(archive for archive in archives if archive.rule and archive.rule.name == rule).events.append(event)
 
 
-def _send(rule: dict[str, str], target: dict[str, Any], event: Any) -> None:
+def _send(cloud: Cloud, rule: dict[str, str], target: dict[str, Any], event: Any) -> None:
     """Deliver an event to one target of a rule. What cannot be delivered is counted, and becomes a dead letter."""
     measure("AWS/Events", "Invocations", 1, {"RuleName": rule["name"]})
     try:
-        _deliver(target["Arn"], inputs.made(target, event, rule), rule, target)
+        _deliver(cloud, target["Arn"], inputs.made(target, event, rule), rule, target)
     except Exception as error:
         measure("AWS/Events", "FailedInvocations", 1, {"RuleName": rule["name"]})
         if "DeadLetterConfig" not in target:
             raise
-        _bury(rule, target, event, error)
+        _bury(cloud, rule, target, event, error)
 
 
-def _bury(rule: dict[str, str], target: dict[str, Any], event: Any, error: Exception) -> None:
+def _bury(cloud: Cloud, rule: dict[str, str], target: dict[str, Any], event: Any, error: Exception) -> None:
     """Put an event into the dead-letter queue of its target, with the reasons as message attributes.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
@@ -146,15 +147,15 @@ def _bury(rule: dict[str, str], target: dict[str, Any], event: Any, error: Excep
     attributes = {name: {"DataType": "String", "StringValue": reason} for name, reason in reasons.items()}
     try:
         key_policies.check(queue, SERVICE, context={})
-        url = client("sqs").get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
-        client("sqs").send_message(QueueUrl=url, MessageBody=letter, MessageAttributes=attributes)
+        url = cloud.client("sqs").get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
+        cloud.client("sqs").send_message(QueueUrl=url, MessageBody=letter, MessageAttributes=attributes)
     except Exception:
         measure("AWS/Events", "InvocationsFailedToBeSentToDlq", 1, {"RuleName": rule["name"]})
         raise
     measure("AWS/Events", "InvocationsSentToDlq", 1, {"RuleName": rule["name"]})
 
 
-def _deliver(arn: str, payload: str, rule: dict[str, str], target: dict[str, Any]) -> None:
+def _deliver(cloud: Cloud, arn: str, payload: str, rule: dict[str, str], target: dict[str, Any]) -> None:
     """Deliver in EventBridge's own name. It tells KMS neither the account nor the rule.
 
     Raises:
@@ -163,7 +164,7 @@ def _deliver(arn: str, payload: str, rule: dict[str, str], target: dict[str, Any
     key_policies.check(arn, SERVICE, context={})
     if arn.startswith(f"arn:aws:lambda:{REGION}:"):
         function_policies.check(arn, SERVICE, context={"aws:SourceArn": rule["arn"], "aws:SourceAccount": ACCOUNT})
-    deliver(arn, payload, target)
+    deliver(cloud, arn, payload, target)
 
 
 def _iso(time: Any) -> str:

@@ -16,7 +16,7 @@ from jsonpath_ng.ext.parser import parse as json_path
 from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend
 
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 Json = dict[str, Any]
 
@@ -169,7 +169,7 @@ def _parse(text: str) -> None:
             json.loads(line)
 
 
-@instead(EventsBackend, "put_targets")
+@wrap(EventsBackend, "put_targets")
 def _put_targets(original: Any, self: EventsBackend, name: str, event_bus_arn: str | None, targets: list[Json]) -> None:
     for target in targets:
         check(target)

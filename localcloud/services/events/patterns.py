@@ -20,7 +20,7 @@ from moto.events.exceptions import InvalidEventPatternException
 from moto.events.models import EventPattern, EventPatternParser
 from moto.events.responses import EventsHandler
 
-from localcloud.hooks import instead
+from localcloud.hooks import replace
 
 Test = Callable[[Any], bool]
 Match = Callable[[Any], bool]
@@ -325,8 +325,8 @@ OPERATORS: dict[str, Callable[[Any], Test]] = {
 EXCLUDING = {"equals-ignore-case", "prefix", "suffix", "wildcard"}
 
 
-@instead(EventPatternParser, "parse")
-def _parse(_: Any, self: EventPatternParser) -> dict[str, Any]:
+@replace(EventPatternParser, "parse")
+def _parse(self: EventPatternParser) -> dict[str, Any]:
     if not self.pattern:
         return {}
     try:
@@ -337,14 +337,14 @@ def _parse(_: Any, self: EventPatternParser) -> dict[str, Any]:
     return fields
 
 
-@instead(EventPattern, "matches_event")
-def _matches_event(_: Any, self: EventPattern, event: Any) -> bool:
+@replace(EventPattern, "matches_event")
+def _matches_event(self: EventPattern, event: Any) -> bool:
     pattern = self.dump()
     return not pattern or compile_pattern(pattern)(event)
 
 
-@instead(EventsHandler, "test_event_pattern")
-def _test_event_pattern(_: Any, self: EventsHandler) -> str:
+@replace(EventsHandler, "test_event_pattern")
+def _test_event_pattern(self: EventsHandler) -> str:
     pattern = EventPattern.load(self._get_param("EventPattern"))
     return json.dumps({"Result": pattern.matches_event(_event(self._get_param("Event")))})
 

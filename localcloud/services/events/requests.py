@@ -14,7 +14,7 @@ from moto.events.exceptions import ResourceNotFoundException, ValidationExceptio
 from moto.events.models import EventBus, EventsBackend
 from moto.events.responses import EventsHandler
 
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 from localcloud.services.events.behaviour import is_deliverable
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ ID = re.compile(r"[.\-_A-Za-z0-9]+")
 LARGEST, TIME = 256 * 1024, 14
 
 
-@instead(EventsBackend, "put_targets")
+@wrap(EventsBackend, "put_targets")
 def _put_targets(original: Any, self: EventsBackend, name: str, event_bus_arn: str | None, targets: list[Json]) -> None:
     for number, target in enumerate(targets, start=1):
         _check_id(target["Id"], f"targets.{number}.member.id")
@@ -53,7 +53,7 @@ def _check_id(identifier: str, place: str) -> None:
         raise ValidationException(f"{refusal} have length less than or equal to {LONGEST_ID}")
 
 
-@instead(EventsBackend, "put_events")
+@wrap(EventsBackend, "put_events")
 def _put_events(original: Any, self: EventsBackend, events: list[Json]) -> list[Json]:
     if sum(map(_size, events)) > LARGEST:
         raise ValidationException("Total size of the entries in the request is over the limit.")
@@ -86,7 +86,7 @@ def _size(event: Json) -> int:
     return sum(len(text.encode()) for text in texts) + (TIME if event.get("Time") else 0)
 
 
-@instead(EventsBackend, "describe_rule")
+@wrap(EventsBackend, "describe_rule")
 def _describe_rule(original: Any, self: EventsBackend, name: str, event_bus_arn: str | None) -> Any:
     bus = self._normalize_event_bus_arn(event_bus_arn)
     if bus in self.event_buses and name not in self.event_buses[bus].rules:
@@ -94,7 +94,7 @@ def _describe_rule(original: Any, self: EventsBackend, name: str, event_bus_arn:
     return original(self, name, event_bus_arn)
 
 
-@instead(EventsHandler, "list_event_buses")
+@wrap(EventsHandler, "list_event_buses")
 def _list_event_buses(original: Any, self: EventsHandler) -> tuple[str, Json]:
     text, headers = original(self)
     listed = json.loads(text)
@@ -108,7 +108,7 @@ def _details(bus: EventBus) -> Json:
     return times | ({"Description": bus.description} if bus.description else {})
 
 
-@instead(EventsHandler, "create_event_bus")
+@wrap(EventsHandler, "create_event_bus")
 def _create_event_bus(original: Any, self: EventsHandler) -> tuple[str, Json]:
     text, headers = original(self)
     described = json.loads(text)

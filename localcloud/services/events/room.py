@@ -1,9 +1,11 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.cloud.background import every
-from localcloud.services.events import behaviour, inputs, patterns, requests, schedules  # noqa: F401 (installs them)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.events import behaviour, inputs, patterns, requests, schedules
 
 
-def start() -> None:
-    """Start what runs beside requests."""
-    every(1, schedules.run)
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, behaviour, inputs, patterns, requests, schedules)
+    cloud.every(1, schedules.run, cloud)

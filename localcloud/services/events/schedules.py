@@ -8,7 +8,7 @@ Syntax: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-ru
 import calendar
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,7 +17,8 @@ from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule, events_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.hooks import after, instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import after, wrap
 from localcloud.services.events.behaviour import send
 
 RATE = re.compile(r"rate\((?:1 (?P<one>minute|hour|day)|(?P<count>(?!1 )[1-9]\d*) (?P<many>minute|hour|day)s)\)")
@@ -146,28 +147,36 @@ def _weekday(day: datetime) -> int:
     return day.isoweekday() % 7 + 1
 
 
-def run(now: datetime | None = None) -> None:
+@dataclass
+class RuleState:
+    """When a scheduled rule was last due; at first, when it was created."""
+
+    ran: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def run(cloud: Cloud, now: datetime | None = None) -> None:
     """Send the targets of each scheduled rule that is due their event.
 
     Args:
+        cloud: The cloud whose rules they are.
         now: The time, by default the real one.
     """
     now = now or datetime.now(UTC)
     for rule in list(events_backends[ACCOUNT][REGION].event_buses["default"].rules.values()):
-        if rule.scheduled_expression and rule.state == "ENABLED" and _is_due(rule, now):
-            rule.__dict__["ran"] = now
-            _send(rule, now)
+        if rule.scheduled_expression and rule.state == "ENABLED" and _is_due(cloud, rule, now):
+            cloud.state(RuleState, rule).ran = now
+            _send(cloud, rule, now)
 
 
-def _is_due(rule: Rule, now: datetime) -> bool:
-    schedule, last = parse(str(rule.scheduled_expression)), rule.__dict__["ran"]
+def _is_due(cloud: Cloud, rule: Rule, now: datetime) -> bool:
+    schedule, last = parse(str(rule.scheduled_expression)), cloud.state(RuleState, rule).ran
     if isinstance(schedule, timedelta):
         return bool(now - last >= schedule)
     minute = now.replace(second=0, microsecond=0)
     return bool(last < minute) and schedule.is_due(minute)
 
 
-def _send(rule: Rule, now: datetime) -> None:
+def _send(cloud: Cloud, rule: Rule, now: datetime) -> None:
     event = {
         "version": "0",
         "id": str(uuid4()),
@@ -180,16 +189,16 @@ def _send(rule: Rule, now: datetime) -> None:
         "detail": {},
         "ingestion-time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
     }
-    send(rule, event)
+    send(cloud, rule, event)
 
 
 @after(Rule, "__init__")
-def _created(_: None, rule: Rule, *_args: Any, **_kwargs: Any) -> None:
+def _created(cloud: Cloud, _: None, rule: Rule, *_args: Any, **_kwargs: Any) -> None:
     """A rate counts from the creation of the rule."""
-    rule.__dict__["ran"] = datetime.now(UTC)
+    cloud.state(RuleState, rule).ran = datetime.now(UTC)
 
 
-@instead(EventsBackend, "put_rule")
+@wrap(EventsBackend, "put_rule")
 def _put_rule(original: Any, self: EventsBackend, name: str, *args: Any, **settings: Any) -> Rule:
     if expression := settings.get("scheduled_expression"):
         try:

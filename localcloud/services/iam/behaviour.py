@@ -4,10 +4,10 @@ from typing import Any
 
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 
-@instead(IAMPolicyStatement, "is_action_permitted")
+@wrap(IAMPolicyStatement, "is_action_permitted")
 def _is_action_permitted(original: Any, self: IAMPolicyStatement, *args: Any, **kwargs: Any) -> PermissionResult:
     """Judge a statement without its condition only where that cannot deny by mistake.
 

@@ -1,8 +1,11 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.iam import behaviour, service_linked_roles  # noqa: F401 (importing installs it)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.iam import behaviour, service_linked_roles
 
 
-def start() -> None:
-    """Give the account the roles that it has."""
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, behaviour, service_linked_roles)
     service_linked_roles.seed()

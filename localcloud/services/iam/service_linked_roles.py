@@ -11,7 +11,7 @@ from moto.iam.models import SERVICE_NAME_CONVERSION, IAMBackend, Role, iam_backe
 
 from localcloud.cloud import account_age
 from localcloud.cloud.account import ACCOUNT
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 NAMES = {
     "autoscaling": "AutoScaling",
@@ -25,10 +25,8 @@ NAMES = {
 }
 OPENSEARCH = f"AWSServiceRoleFor{NAMES['opensearchservice']}"
 
-SERVICE_NAME_CONVERSION.update(NAMES)
 
-
-@instead(IAMBackend, "create_service_linked_role")
+@wrap(IAMBackend, "create_service_linked_role")
 def _create_service_linked_role(
     original: Any, self: IAMBackend, service_name: str, description: str, suffix: str
 ) -> Role:
@@ -40,7 +38,8 @@ def _create_service_linked_role(
 
 
 def seed() -> None:
-    """Give an established account the roles that it got when it first used the services."""
+    """Tell moto the names of the roles, and give an established account those of the services that it has used."""
+    SERVICE_NAME_CONVERSION.update(NAMES)
     if not account_age.is_new():
         for service in NAMES:
             iam_backends[ACCOUNT]["aws"].create_service_linked_role(f"{service}.amazonaws.com", "", "")

@@ -12,7 +12,7 @@ from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogGroup, LogsBackend
 from moto.logs.responses import LogsResponse
 
-from localcloud.hooks import after, instead
+from localcloud.hooks import add, after, wrap
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ def _described(group: Json, *_: Any) -> None:
     group.setdefault("logGroupClass", CLASS)
 
 
-@instead(LogsResponse, "describe_log_groups")
+@wrap(LogsResponse, "describe_log_groups")
 def _describe_log_groups(original: Any, self: LogsResponse) -> str:
     if not (pattern := self._get_param("logGroupNamePattern")):
         return str(original(self))
@@ -40,6 +40,7 @@ def _describe_log_groups(original: Any, self: LogsResponse) -> str:
     return json.dumps({"logGroups": groups})
 
 
+@add(LogsResponse, "list_log_groups")
 def _list_log_groups(self: LogsResponse) -> str:
     pattern, wanted = self._get_param("logGroupNamePattern") or "", self._get_param("logGroupClass") or CLASS
     groups = [
@@ -50,22 +51,19 @@ def _list_log_groups(self: LogsResponse) -> str:
     return json.dumps({"logGroups": groups})
 
 
-LogsResponse.list_log_groups = _list_log_groups  # type: ignore[attr-defined]  # moto calls it by the operation's name
-
-
 def _named(backend: LogsBackend, pattern: str) -> list[LogGroup]:
     """The groups whose names contain a pattern, in the order of their names."""
     return sorted((group for name, group in backend.groups.items() if pattern in name), key=lambda group: group.name)
 
 
-@instead(LogsResponse, "describe_log_streams")
+@wrap(LogsResponse, "describe_log_streams")
 def _describe_log_streams(original: Any, self: LogsResponse) -> str:
     if self._get_param("logGroupName") and self._get_param("logGroupIdentifier"):
         _refuse("LogGroup name and LogGroup ARN are mutually exclusive parameters.", "ValidationException")
     return str(original(self))
 
 
-@instead(LogGroup, "get_log_events")
+@wrap(LogGroup, "get_log_events")
 def _get_log_events(original: Any, self: LogGroup, log_stream_name: str, *args: Any, **kwargs: Any) -> Any:
     if log_stream_name not in self.streams:
         raise ResourceNotFoundException("The specified log stream does not exist.")

@@ -1,3 +1,10 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.logs import requests  # noqa: F401 (importing installs it)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.logs import requests
+
+
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, requests)

@@ -4,20 +4,27 @@ moto gap: a cluster is a record without a database behind it. The signature of r
 """
 
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBCluster, RDSBackend
 
-from localcloud.cloud import background, processes
+from localcloud.cloud import processes
 from localcloud.cloud.certificates import Certificate, issue
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
 from localcloud.engines import front
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
-_running: dict[str, subprocess.Popen[bytes]] = {}
+
+@dataclass
+class Servers:
+    """The processes behind clusters, by their ARNs."""
+
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
 
 def start(folder: Path, certificate: Certificate | None = None) -> tuple[subprocess.Popen[bytes], int]:
@@ -41,8 +48,8 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
     return process, int(ready[1])
 
 
-@instead(RDSBackend, "create_db_cluster")
-def _create_db_cluster(original: Any, self: RDSBackend, kwargs: dict[str, Any]) -> DBCluster:
+@wrap(RDSBackend, "create_db_cluster")
+def _create_db_cluster(cloud: Cloud, original: Any, self: RDSBackend, kwargs: dict[str, Any]) -> DBCluster:
     if kwargs.get("engine") != "neptune":
         with alone("rds"):
             aurora: DBCluster = original(self, kwargs)
@@ -51,29 +58,25 @@ def _create_db_cluster(original: Any, self: RDSBackend, kwargs: dict[str, Any]) 
     with alone("rds"):
         made: DBCluster = original(self, kwargs)
     made.iam_auth = authentication
-    cloud = background.folder()
-    folder = background.new_folder("neptune")
+    folder = cloud.new_folder("neptune")
     try:
-        _running[made.db_cluster_arn], made.port = start(folder, issue(cloud, folder))
+        cloud.state(Servers).running[made.db_cluster_arn], made.port = start(folder, issue(cloud.folder, folder))
     except LocalCloudError as error:
         del self.clusters[made.db_cluster_identifier]
         raise RDSClientError("InternalFailure", str(error)) from error
     return made
 
 
-@instead(RDSBackend, "delete_db_cluster")
-def _delete_db_cluster(original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBCluster:
+@wrap(RDSBackend, "delete_db_cluster")
+def _delete_db_cluster(cloud: Cloud, original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBCluster:
     with alone("rds"):
         gone: DBCluster = original(self, *args, **kwargs)
-    if process := _running.pop(gone.db_cluster_arn, None):
+    if process := cloud.state(Servers).running.pop(gone.db_cluster_arn, None):
         processes.end(process)
     return gone
 
 
-def _served_here(original: property) -> property:
-    """A cluster's endpoint is its engine's address."""
-    return property(lambda self: "localhost" if self.db_cluster_arn in _running else original.__get__(self))
-
-
-for name in ("endpoint", "reader_endpoint"):
-    setattr(DBCluster, name, _served_here(getattr(DBCluster, name)))
+@wrap(DBCluster, "endpoint", "reader_endpoint")
+def _endpoint(cloud: Cloud, original: Any, self: DBCluster) -> str:
+    """Return the address of the engine behind a cluster, if there is one."""
+    return "localhost" if self.db_cluster_arn in cloud.state(Servers).running else str(original(self))

@@ -4,6 +4,7 @@ moto gap: a domain is a record without a server behind it. Neither signatures no
 """
 
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,20 @@ from moto.core.exceptions import JsonRESTError
 from moto.opensearch.models import OpenSearchDomain, OpenSearchServiceBackend
 from osmem_server import resolve_binary  # type: ignore[import-untyped]
 
-from localcloud.cloud import background, processes
+from localcloud.cloud import processes
 from localcloud.cloud.certificates import Certificate, issue
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
 from localcloud.engines import front
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import after, instead
+from localcloud.hooks import after, wrap
 
-_running: dict[str, subprocess.Popen[bytes]] = {}
+
+@dataclass
+class Servers:
+    """The processes behind domains, by their ARNs."""
+
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
 
 def start(folder: Path, certificate: Certificate | None = None) -> tuple[subprocess.Popen[bytes], int]:
@@ -42,14 +49,13 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
     return process, int(ready[1])
 
 
-@instead(OpenSearchServiceBackend, "create_domain")
-def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
+@wrap(OpenSearchServiceBackend, "create_domain")
+def _create_domain(cloud: Cloud, original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
     with alone("opensearch"):
         made: OpenSearchDomain = original(self, **options)
-    cloud = background.folder()
-    folder = background.new_folder("opensearch")
+    folder = cloud.new_folder("opensearch")
     try:
-        _running[made.arn], port = start(folder, issue(cloud, folder))
+        cloud.state(Servers).running[made.arn], port = start(folder, issue(cloud.folder, folder))
     except LocalCloudError as error:
         del self.domains[made.domain_name]
         raise JsonRESTError("InternalException", str(error)) from error
@@ -61,6 +67,6 @@ def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any
 
 
 @after(OpenSearchServiceBackend, "delete_domain")
-def _delete_domain(gone: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
-    if process := _running.pop(gone.arn, None):
+def _delete_domain(cloud: Cloud, gone: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
+    if process := cloud.state(Servers).running.pop(gone.arn, None):
         processes.end(process)

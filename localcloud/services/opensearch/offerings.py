@@ -18,7 +18,7 @@ from moto.opensearch.responses import OpenSearchServiceResponse
 
 from localcloud.cloud.account import ACCOUNT
 from localcloud.cloudformation.schemas import SCHEMAS
-from localcloud.hooks import instead
+from localcloud.hooks import add, wrap
 from localcloud.services.iam.service_linked_roles import OPENSEARCH
 
 VERSIONS = (
@@ -45,15 +45,18 @@ def _check_version(version: str) -> None:
         raise JsonRESTError("ValidationException", f"Invalid Engine Version: {version}")
 
 
+@add(OpenSearchServiceResponse, "list_versions")
 def _list_versions(_self: OpenSearchServiceResponse) -> str:
     return json.dumps({"Versions": VERSIONS})
 
 
+@add(OpenSearchServiceResponse, "list_instance_type_details")
 def _list_instance_type_details(self: OpenSearchServiceResponse) -> str:
     _check_version(urlparse(self.uri).path.split("/")[-1])
     return json.dumps({"InstanceTypeDetails": [{"InstanceType": kind} for kind in instance_types(self.region)]})
 
 
+@add(OpenSearchServiceResponse, "describe_instance_type_limits")
 def _describe_instance_type_limits(self: OpenSearchServiceResponse) -> str:
     version, kind = urlparse(self.uri).path.split("/")[-2:]
     _check_version(version)
@@ -68,20 +71,17 @@ def _describe_instance_type_limits(self: OpenSearchServiceResponse) -> str:
     return json.dumps({"LimitsByRole": {"data": {"StorageTypes": storage}}})
 
 
-for _path, _name, _operation in (
-    ("versions$", "list_versions", _list_versions),
-    ("instanceTypeDetails/(?P<version>[^/]+)$", "list_instance_type_details", _list_instance_type_details),
-    (
+def install() -> None:
+    """Route the requests of these operations, of which moto has no addresses."""
+    for path in (
+        "versions$",
+        "instanceTypeDetails/(?P<version>[^/]+)$",
         "instanceTypeLimits/(?P<version>[^/]+)/(?P<kind>[^/]+)$",
-        "describe_instance_type_limits",
-        _describe_instance_type_limits,
-    ),
-):
-    setattr(OpenSearchServiceResponse, _name, _operation)
-    url_paths["{0}/2021-01-01/opensearch/" + _path] = OpenSearchServiceResponse.dispatch
+    ):
+        url_paths[f"{{0}}/2021-01-01/opensearch/{path}"] = OpenSearchServiceResponse.dispatch
 
 
-@instead(OpenSearchServiceBackend, "create_domain")
+@wrap(OpenSearchServiceBackend, "create_domain")
 def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
     roles = {role.name for role in iam_backends[ACCOUNT]["aws"].roles.values()}
     if (options.get("vpc_options") or {}).get("SubnetIds") and OPENSEARCH not in roles:

@@ -1,3 +1,11 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.opensearch import behaviour, offerings  # noqa: F401 (importing installs it)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.opensearch import behaviour, offerings
+
+
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, behaviour, offerings)
+    offerings.install()

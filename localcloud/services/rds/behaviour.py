@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +17,40 @@ from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBInstance, DBSubnetGroup, RDSBackend, rds_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import new_folder
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
 from localcloud.engines import mariadb, postgresql
 from localcloud.engines.database_server import DatabaseServer
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import after, instead
+from localcloud.hooks import after, replace, wrap
 from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.rds.parameter_groups import is_formula
 
 GIB = 1024**3
 
 
-#: ``start`` of the server behind each engine of RDS: with a new folder, ``username``, ``password``, ``database``
-#: (may be empty) and the ``parameters`` of its parameter group.
+#: The function that starts the server behind each engine of RDS: with a new folder, ``authorities``, ``username``,
+#: ``password``, ``database`` (may be empty) and the ``parameters`` of its parameter group.
 ENGINES: dict[str, Callable[..., DatabaseServer]] = {"mysql": mariadb.start, "postgres": postgresql.start}
 
-_servers: dict[str, DatabaseServer] = {}
+
+@dataclass
+class Servers:
+    """The servers behind instances, by their ARNs."""
+
+    by_arn: dict[str, DatabaseServer] = field(default_factory=dict)
 
 
-@instead(RDSBackend, "create_db_instance")
-def _create_db_instance(original: Any, self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:
+@wrap(RDSBackend, "create_db_instance")
+def _create_db_instance(cloud: Cloud, original: Any, self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:
     with alone("rds"):
         made: DBInstance = original(self, db_kwargs)
     if made.engine not in ENGINES or made.db_cluster_identifier:
         return made
     try:
         server = ENGINES[made.engine](
-            new_folder("database"),
+            cloud.new_folder("database"),
+            authorities=cloud.folder,
             username=made.master_username,
             password=db_kwargs.get("master_user_password", ""),
             database=made.db_name or "",
@@ -52,24 +59,24 @@ def _create_db_instance(original: Any, self: RDSBackend, db_kwargs: dict[str, An
     except LocalCloudError as error:
         del self.databases[made.db_instance_identifier]
         raise RDSClientError("InternalFailure", str(error)) from error
-    _servers[made.db_instance_arn], made.port = server, server.port
+    cloud.state(Servers).by_arn[made.db_instance_arn], made.port = server, server.port
     return made
 
 
-@instead(RDSBackend, "modify_db_instance")
+@wrap(RDSBackend, "modify_db_instance")
 def _modify_db_instance(
-    original: Any, self: RDSBackend, db_instance_identifier: str, db_kwargs: dict[str, Any]
+    cloud: Cloud, original: Any, self: RDSBackend, db_instance_identifier: str, db_kwargs: dict[str, Any]
 ) -> DBInstance:
     db_kwargs.pop("db_port_number", None)  # the port is the server's
     with alone("rds"):
         modified: DBInstance = original(self, db_instance_identifier, db_kwargs)
-    server, password = _servers.get(modified.db_instance_arn), db_kwargs.get("master_user_password")
+    server, password = cloud.state(Servers).by_arn.get(modified.db_instance_arn), db_kwargs.get("master_user_password")
     if server and password:
         server.change_password(password)
     return modified
 
 
-@instead(RDSBackend, "create_subnet_group")
+@wrap(RDSBackend, "create_subnet_group")
 def _create_subnet_group(original: Any, self: RDSBackend, subnet_name: str, *args: Any, **kwargs: Any) -> DBSubnetGroup:
     if subnet_name in self.subnet_groups:
         raise RDSClientError("DBSubnetGroupAlreadyExists", f"The DB subnet group '{subnet_name}' already exists.")
@@ -78,32 +85,33 @@ def _create_subnet_group(original: Any, self: RDSBackend, subnet_name: str, *arg
 
 
 @after(RDSBackend, "start_db_instance", "reboot_db_instance")
-def _restart(started: DBInstance, *_args: Any, **_kwargs: Any) -> None:
-    if server := _servers.get(started.db_instance_arn):
+def _restart(cloud: Cloud, started: DBInstance, *_args: Any, **_kwargs: Any) -> None:
+    if server := cloud.state(Servers).by_arn.get(started.db_instance_arn):
         server.restart(_parameters(started))
 
 
 @after(RDSBackend, "stop_db_instance")
-def _stop(stopped: DBInstance, *_args: Any, **_kwargs: Any) -> None:
-    if server := _servers.get(stopped.db_instance_arn):
+def _stop(cloud: Cloud, stopped: DBInstance, *_args: Any, **_kwargs: Any) -> None:
+    if server := cloud.state(Servers).by_arn.get(stopped.db_instance_arn):
         server.stop()
 
 
-@instead(RDSBackend, "delete_db_instance")
-def _delete_db_instance(original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBInstance:
+@wrap(RDSBackend, "delete_db_instance")
+def _delete_db_instance(cloud: Cloud, original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBInstance:
     with alone("rds"):
         gone: DBInstance = original(self, *args, **kwargs)
-    if server := _servers.pop(gone.db_instance_arn, None):
+    if server := cloud.state(Servers).by_arn.pop(gone.db_instance_arn, None):
         server.remove()
     return gone
 
 
-def measure_databases() -> None:
+def measure_databases(cloud: Cloud) -> None:
     """Write the free storage of each running server, of what its instance was given, and its connections."""
+    servers = cloud.state(Servers).by_arn
     running = {
-        instance.db_instance_identifier: (instance, _servers[instance.db_instance_arn])
+        instance.db_instance_identifier: (instance, servers[instance.db_instance_arn])
         for instance in list(rds_backends[ACCOUNT][REGION].databases.values())
-        if instance.db_instance_arn in _servers and instance.status == "available"
+        if instance.db_instance_arn in servers and instance.status == "available"
     }
     for name, (instance, server) in running.items():
         used = 0
@@ -116,8 +124,10 @@ def measure_databases() -> None:
     if not running:
         return
     with contextlib.suppress(psutil.AccessDenied):  # not every system tells everybody
-        found = psutil.net_connections("tcp4")
-        connected = Counter(each.laddr.port for each in found if each.laddr and each.status == psutil.CONN_ESTABLISHED)
+        connections = psutil.net_connections("tcp4")
+        connected = Counter(
+            end.laddr.port for end in connections if end.laddr and end.status == psutil.CONN_ESTABLISHED
+        )
         for name, (_, server) in running.items():
             measure("AWS/RDS", "DatabaseConnections", connected[server.port], {"DBInstanceIdentifier": name})
 
@@ -128,14 +138,12 @@ def _parameters(instance: DBInstance) -> dict[str, str]:
     A formula is about memory that the instance here does not have: the engine's own value stays.
     """
     groups = instance.db_parameter_groups()
-    values = {name: str(each["ParameterValue"]) for group in groups for name, each in group.parameters.items()}
+    values = {name: str(row["ParameterValue"]) for group in groups for name, row in group.parameters.items()}
     return {name: value for name, value in values.items() if not is_formula(value)}
 
 
-def _address(instance: DBInstance) -> str:
-    if instance.db_instance_arn in _servers:
+@replace(DBInstance, "address")
+def _address(cloud: Cloud, instance: DBInstance) -> str:
+    if instance.db_instance_arn in cloud.state(Servers).by_arn:
         return "localhost"
     return f"{instance.db_instance_identifier}.aaaaaaaaaa.{instance.region}.rds.amazonaws.com"
-
-
-setattr(DBInstance, "address", property(_address))  # noqa: B010 (moto's cannot be assigned to)

@@ -16,7 +16,7 @@ from moto.rds.responses import RDSResponse
 
 from localcloud.cloud.account import ACCOUNT
 from localcloud.cloudformation.schemas import SCHEMAS
-from localcloud.hooks import instead
+from localcloud.hooks import add, wrap
 
 _EXTENSIONS = SCHEMAS / "extensions"
 #: Versions of Neptune from its release notes: cfn-lint has none of them.
@@ -81,6 +81,7 @@ def _page(self: RDSResponse, name: str, items: list[dict[str, Any]]) -> ActionRe
     return ActionResult({name: items[start : start + size], **more})
 
 
+@add(RDSResponse, "describe_db_engine_versions")
 def _describe_db_engine_versions(self: RDSResponse) -> ActionResult:
     wanted, version = self.params.get("Engine"), self.params.get("EngineVersion")
     engines = [wanted] if wanted else list(_FAMILIES)
@@ -96,13 +97,13 @@ def _describe_db_engine_versions(self: RDSResponse) -> ActionResult:
         for known in _matching(engine, version)
     ]
     if group := self.params.get("DBParameterGroupFamily"):
-        described = [each for each in described if each["DBParameterGroupFamily"] == group]
+        described = [row for row in described if row["DBParameterGroupFamily"] == group]
     if self.params.get("DefaultOnly"):
         described = described[-1:]
     return _page(self, "DBEngineVersions", described)
 
 
-@instead(RDSResponse, "describe_orderable_db_instance_options")
+@wrap(RDSResponse, "describe_orderable_db_instance_options")
 def _describe_orderable_db_instance_options(original: Any, self: RDSResponse) -> ActionResult:
     engine, wanted = self.params.get("Engine"), self.params.get("DBInstanceClass")
     if engine not in _FAMILIES:
@@ -124,6 +125,3 @@ def _describe_orderable_db_instance_options(original: Any, self: RDSResponse) ->
         if wanted in {None, name}
     ]
     return _page(self, "OrderableDBInstanceOptions", options)
-
-
-setattr(RDSResponse, "describe_db_engine_versions", _describe_db_engine_versions)  # noqa: B010

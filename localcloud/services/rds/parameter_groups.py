@@ -13,7 +13,7 @@ import yaml
 from moto.rds.exceptions import DBParameterGroupNotFoundError, RDSClientError
 from moto.rds.models import RDSBackend
 
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 #: By family and name: choices in one text, several of which may be set where they are a list; a range; or `any`.
 ALLOWED: dict[str, dict[str, str | list[str]]] = yaml.load(
@@ -66,14 +66,14 @@ def _allows(allowed: str | list[str], value: str) -> bool:
     return value in allowed.split(",")
 
 
-@instead(RDSBackend, "modify_db_parameter_group")
+@wrap(RDSBackend, "modify_db_parameter_group")
 def _modify(original: Any, self: RDSBackend, name: str, parameters: Iterable[dict[str, Any]]) -> Any:
     if name not in self.db_parameter_groups:
         raise DBParameterGroupNotFoundError(name)
     return original(self, name, _checked(self.db_parameter_groups[name].family, parameters))
 
 
-@instead(RDSBackend, "modify_db_cluster_parameter_group")
+@wrap(RDSBackend, "modify_db_cluster_parameter_group")
 def _modify_cluster(original: Any, self: RDSBackend, name: str, parameters: Iterable[dict[str, Any]]) -> Any:
     group = self.db_cluster_parameter_groups.get(name)
     return original(self, name, _checked(group.db_parameter_group_family, parameters) if group else parameters)

@@ -1,9 +1,11 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.cloud.background import every
-from localcloud.services.rds import behaviour, offerings, parameter_groups  # noqa: F401 (importing installs it)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.rds import behaviour, offerings, parameter_groups
 
 
-def start() -> None:
-    """Start what runs beside requests."""
-    every(5, behaviour.measure_databases)
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks, and start what runs beside requests."""
+    hooks.install(cloud, behaviour, offerings, parameter_groups)
+    cloud.every(5, behaviour.measure_databases, cloud)

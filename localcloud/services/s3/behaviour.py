@@ -6,10 +6,10 @@ from moto.s3.exceptions import IncompatibleLocationConstraintException
 from moto.s3.responses import S3Response
 
 from localcloud.cloud.account import REGION
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 
-@instead(S3Response, "_get_location_constraint")
+@wrap(S3Response, "_get_location_constraint")
 def _get_location_constraint(original: Any, self: S3Response) -> str | None:
     """Refuse a bucket in another region, as AWS does everywhere but in us-east-1."""
     location: str | None = original(self)

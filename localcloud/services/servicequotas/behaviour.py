@@ -6,6 +6,7 @@ decides on a request within minutes or days; here it is granted at once, and its
 
 import json
 import uuid
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,18 +16,30 @@ from moto.servicequotas.responses import ServiceQuotasResponse
 from contract.quotas import QUOTAS, Quota
 from localcloud.cloud import account_age
 from localcloud.cloud.account import ACCOUNT
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import add, replace
 
 #: What an account has that is established: no test and no demonstration comes near it.
 RAISED = {"vpc": 100, "ec2": 1152, "rds": 100, "fargate": 256}
 
-_granted: dict[tuple[str, Quota], float] = {}
-_requests: list[dict[str, Any]] = []
+
+@dataclass
+class Granted:
+    """What the account has asked for.
+
+    Attributes:
+        quotas: What was granted, by region and quota.
+        requests: The requests, as they are described.
+    """
+
+    quotas: dict[tuple[str, Quota], float] = field(default_factory=dict)
+    requests: list[dict[str, Any]] = field(default_factory=list)
 
 
-def value(quota: Quota, region: str) -> float:
+def value(cloud: Cloud, quota: Quota, region: str) -> float:
     """Return what the account may have of something in a region."""
     initial = quota.default if account_age.is_new() else RAISED[quota.service]
-    return _granted.get((region, quota), initial)
+    return cloud.state(Granted).quotas.get((region, quota), initial)
 
 
 def _find(self: ServiceQuotasResponse) -> Quota:
@@ -72,26 +85,32 @@ def _of_service(self: ServiceQuotasResponse) -> list[Quota]:
     return quotas
 
 
-def _get_service_quota(self: ServiceQuotasResponse) -> str:
+@replace(ServiceQuotasResponse, "get_service_quota")
+def _get_service_quota(cloud: Cloud, self: ServiceQuotasResponse) -> str:
     quota = _find(self)
-    return json.dumps({"Quota": _described(quota, self.region, value(quota, self.region))})
+    return json.dumps({"Quota": _described(quota, self.region, value(cloud, quota, self.region))})
 
 
+@add(ServiceQuotasResponse, "get_aws_default_service_quota")
 def _get_aws_default_service_quota(self: ServiceQuotasResponse) -> str:
     quota = _find(self)
     return json.dumps({"Quota": _described(quota, self.region, quota.default)})
 
 
-def _list_service_quotas(self: ServiceQuotasResponse) -> str:
+@add(ServiceQuotasResponse, "list_service_quotas")
+def _list_service_quotas(cloud: Cloud, self: ServiceQuotasResponse) -> str:
     quotas = _of_service(self)
-    return json.dumps({"Quotas": [_described(quota, self.region, value(quota, self.region)) for quota in quotas]})
+    return json.dumps(
+        {"Quotas": [_described(quota, self.region, value(cloud, quota, self.region)) for quota in quotas]}
+    )
 
 
-def _request_service_quota_increase(self: ServiceQuotasResponse) -> str:
+@add(ServiceQuotasResponse, "request_service_quota_increase")
+def _request_service_quota_increase(cloud: Cloud, self: ServiceQuotasResponse) -> str:
     quota, desired = _find(self), float(_parameters(self)["DesiredValue"])
-    if desired <= value(quota, self.region):
+    if desired <= value(cloud, quota, self.region):
         raise JsonRESTError("IllegalArgumentException", "You must provide a quota value greater than the current value")
-    _granted[self.region, quota] = desired
+    cloud.state(Granted).quotas[self.region, quota] = desired
     change = {
         "Id": uuid.uuid4().hex,
         "ServiceCode": quota.service,
@@ -103,22 +122,13 @@ def _request_service_quota_increase(self: ServiceQuotasResponse) -> str:
         "GlobalQuota": False,
         "Unit": "None",
     }
-    _requests.append(change)
+    cloud.state(Granted).requests.append(change)
     return json.dumps({"RequestedQuota": change | {"Status": "PENDING"}})
 
 
-def _get_requested_service_quota_change(self: ServiceQuotasResponse) -> str:
-    for change in _requests:
+@add(ServiceQuotasResponse, "get_requested_service_quota_change")
+def _get_requested_service_quota_change(cloud: Cloud, self: ServiceQuotasResponse) -> str:
+    for change in cloud.state(Granted).requests:
         if change["Id"] == _parameters(self)["RequestId"]:
             return json.dumps({"RequestedQuota": change})
     raise _no_such_resource()
-
-
-for _name, _operation in {
-    "get_service_quota": _get_service_quota,
-    "get_aws_default_service_quota": _get_aws_default_service_quota,
-    "list_service_quotas": _list_service_quotas,
-    "request_service_quota_increase": _request_service_quota_increase,
-    "get_requested_service_quota_change": _get_requested_service_quota_change,
-}.items():
-    setattr(ServiceQuotasResponse, _name, _operation)

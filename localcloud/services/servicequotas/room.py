@@ -1,3 +1,10 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.servicequotas import behaviour  # noqa: F401 (importing installs it)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.servicequotas import behaviour
+
+
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, behaviour)

@@ -11,18 +11,20 @@ import math
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from moto.core.exceptions import JsonRESTError
 from moto.timestreamwrite.models import TimestreamTable, TimestreamWriteBackend, timestreamwrite_backends
 from moto.timestreamwrite.responses import TimestreamWriteResponse
 
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.cloud.background import background, client, endpoint
-from localcloud.hooks import instead
+from localcloud.cloud.context import Cloud
+from localcloud.hooks import replace, wrap
+from localcloud.services.cloudwatch.metrics import measure
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,17 +36,31 @@ PAGE = 1000  # rows, when the caller does not say
 Record = dict[str, Any]
 
 
-@functools.cache
-def _engine() -> "duckdb.DuckDBPyConnection":
-    """Made when it is needed: its libraries take a second to import."""
-    from localcloud.services.timestream.sql import connect  # noqa: PLC0415
+@dataclass
+class Store:
+    """What is kept of all tables.
 
-    return connect()
+    Attributes:
+        lock: Guards the engine.
+        pages: What is left of results, by their tokens: the response without rows, and the rows.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    pages: dict[str, tuple[dict[str, Any], list[Any]]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def engine(self) -> "duckdb.DuckDBPyConnection":
+        """DuckDB, made when it is needed: its libraries take a second to import."""
+        from localcloud.services.timestream.sql import connect  # noqa: PLC0415
+
+        return connect()
 
 
-_lock = threading.Lock()
-_tables: WeakKeyDictionary[TimestreamTable, "Table"] = WeakKeyDictionary()
-_pages: dict[str, tuple[dict[str, Any], list[Any]]] = {}
+@dataclass
+class TableState:
+    """The records of a table; None before it is first used."""
+
+    records: "Table | None" = None
 
 
 class RefusedError(ValueError):
@@ -62,13 +78,14 @@ class Table:
         name: Its name in DuckDB.
     """
 
-    def __init__(self, description: TimestreamTable) -> None:
-        self.description = description
+    def __init__(self, engine: "duckdb.DuckDBPyConnection", description: TimestreamTable) -> None:
+        self._engine = engine
+        self.description = weakref.proxy(description)  # which owns these records
         self.name = f"t{uuid.uuid4().hex}"
         self._columns = {"measure_name": "VARCHAR", "time": "TIMESTAMP"}
         self._kept: dict[tuple[Any, ...], tuple[int, int, int]] = {}  # by key: number, version, hash of the values
         self._fresh: dict[int, Record] = {}  # by number: not in DuckDB yet
-        _engine().execute(f"CREATE TABLE {self.name} (number BIGINT, measure_name VARCHAR, time TIMESTAMP)")
+        engine.execute(f"CREATE TABLE {self.name} (number BIGINT, measure_name VARCHAR, time TIMESTAMP)")
 
     def horizon(self, store: str) -> int:
         """The oldest time that the memory or magnetic store keeps, in nanoseconds."""
@@ -111,7 +128,7 @@ class Table:
     def _add_columns(self, types: dict[str, str]) -> None:
         for name, kind in types.items():
             if name not in self._columns:
-                _engine().execute(f'ALTER TABLE {self.name} ADD COLUMN "{name}" {kind}')
+                self._engine.execute(f'ALTER TABLE {self.name} ADD COLUMN "{name}" {kind}')
                 self._columns[name] = kind
 
     def flush(self) -> None:
@@ -122,7 +139,7 @@ class Table:
 
         fresh = pd.DataFrame(list(self._fresh.values()), columns=["number", *self._columns], dtype=object)
         casts = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in self._columns.items() if name != "time")
-        engine = _engine().register("fresh", fresh)
+        engine = self._engine.register("fresh", fresh)
         engine.execute(f"DELETE FROM {self.name} WHERE number IN (SELECT number::BIGINT FROM fresh)")
         engine.execute(
             f"INSERT INTO {self.name} BY NAME "
@@ -142,11 +159,11 @@ def _row(record: Record) -> tuple[Record, dict[str, str]]:
         row[dimension["Name"]], types[dimension["Name"]] = dimension["Value"], "VARCHAR"
     kind = record.get("MeasureValueType", "DOUBLE")
     single = {"Name": f"measure_value::{kind.lower()}", "Value": record.get("MeasureValue"), "Type": kind}
-    for measure in record.get("MeasureValues", []) if kind == "MULTI" else [single]:
-        name, kind = measure["Name"], measure["Type"]
+    for column in record.get("MeasureValues", []) if kind == "MULTI" else [single]:
+        name, kind = column["Name"], column["Type"]
         if name in row:
             raise RefusedError(f"The name {name} stands twice in the record.")
-        row[name], types[name] = _value(name, measure["Value"], kind), kind
+        row[name], types[name] = _value(name, column["Value"], kind), kind
     return row, types
 
 
@@ -170,26 +187,26 @@ def _value(name: str, text: str, kind: str) -> Any:
     raise RefusedError(f"The value {text!r} of {name} is no {kind}.")
 
 
-def table(database: str, name: str) -> Table:
+def table(cloud: Cloud, database: str, name: str) -> Table:
     """The table of that name.
 
     Raises:
         JsonRESTError: There is none.
     """
     description = timestreamwrite_backends[ACCOUNT][REGION].describe_database(database).describe_table(name)
-    if description not in _tables:
-        _tables[description] = Table(description)
-    return _tables[description]
+    state = cloud.state(TableState, description)
+    state.records = state.records or Table(cloud.state(Store).engine, description)
+    return state.records
 
 
-@instead(TimestreamWriteBackend, "create_database")
+@wrap(TimestreamWriteBackend, "create_database")
 def _create_database(original: Any, self: TimestreamWriteBackend, database_name: str, *args: Any, **kw: Any) -> Any:
     if database_name in self.databases:
         raise JsonRESTError("ConflictException", f"The database {database_name} already exists.")
     return original(self, database_name, *args, **kw)
 
 
-@instead(TimestreamWriteBackend, "create_table")
+@wrap(TimestreamWriteBackend, "create_table")
 def _create_table(
     original: Any, self: TimestreamWriteBackend, database_name: str, table_name: str, *args: Any, **kw: Any
 ) -> Any:
@@ -198,18 +215,18 @@ def _create_table(
     return original(self, database_name, table_name, *args, **kw)
 
 
-@instead(TimestreamWriteResponse, "write_records")
-def _write_records(_: Any, self: TimestreamWriteResponse) -> Any:
-    asked = json.loads(self.body)  # once: moto parses it again for every parameter
-    records = asked["Records"]
+@replace(TimestreamWriteResponse, "write_records")
+def _write_records(cloud: Cloud, self: TimestreamWriteResponse) -> Any:
+    body = json.loads(self.body)  # once: moto parses it again for every parameter
+    records = body["Records"]
     if not 1 <= len(records) <= 100:  # noqa: PLR2004
         raise JsonRESTError("ValidationException", "Records: a request holds 1 to 100 records")
-    merged = [_merged(asked.get("CommonAttributes", {}), record) for record in records]
+    merged = [_merged(body.get("CommonAttributes", {}), record) for record in records]
     rejected: list[Record] = []
     late: list[Record] = []
     counts = [0, 0]
-    with _lock:
-        chosen = table(asked["DatabaseName"], asked["TableName"])
+    with cloud.state(Store).lock:
+        chosen = table(cloud, body["DatabaseName"], body["TableName"])
         for index, record in enumerate(merged):
             try:
                 counts[chosen.put(record)] += 1
@@ -222,11 +239,11 @@ def _write_records(_: Any, self: TimestreamWriteResponse) -> Any:
                     moment = int(record["Time"]) * NANOSECONDS[record.get("TimeUnit", "MILLISECONDS")]
                     (late if moment < chosen.horizon("memory") else rejected).append(refusal)
     if late:  # the magnetic store tells later, and elsewhere
-        background(_report_late, chosen.description, late)
+        cloud.background(_report_late, cloud, chosen.description, late)
     if rejected:
         message = "One or more records have been rejected. See RejectedRecords for details."
-        body = {"__type": "RejectedRecordsException", "message": message, "RejectedRecords": rejected}
-        return 419, {"status": 419}, json.dumps(body)
+        refusal = {"__type": "RejectedRecordsException", "message": message, "RejectedRecords": rejected}
+        return 419, {"status": 419}, json.dumps(refusal)
     total = {"Total": sum(counts), "MemoryStore": counts[0], "MagneticStore": counts[1]}
     return json.dumps({"RecordsIngested": total})
 
@@ -239,34 +256,33 @@ def _merged(common: Record, record: Record) -> Record:
     return {**common, **record, "Dimensions": dimensions}
 
 
-def _report_late(description: TimestreamTable, refusals: list[dict[str, Any]]) -> None:
+def _report_late(cloud: Cloud, description: TimestreamTable, refusals: list[dict[str, Any]]) -> None:
     """Late records are refused after the answer: a report in S3, and a metric."""
     place = description.magnetic_store_write_properties.get("MagneticStoreRejectedDataLocation", {})
     if location := place.get("S3Configuration"):
         key = "/".join(filter(None, [location.get("ObjectKeyPrefix"), description.db_name, description.name]))
         body = "\n".join(map(json.dumps, refusals))
-        client("s3").put_object(Bucket=location["BucketName"], Key=f"{key}/{uuid.uuid4().hex}.json", Body=body)
-    dimensions = [
-        {"Name": "DatabaseName", "Value": description.db_name},
-        {"Name": "TableName", "Value": description.name},
-    ]
-    metric = {"MetricName": "MagneticStoreRejectedRecordCount", "Dimensions": dimensions, "Value": float(len(refusals))}
-    client("cloudwatch").put_metric_data(Namespace="AWS/Timestream", MetricData=[metric])
+        cloud.client("s3").put_object(Bucket=location["BucketName"], Key=f"{key}/{uuid.uuid4().hex}.json", Body=body)
+    dimensions = {"DatabaseName": description.db_name, "TableName": description.name}
+    measure("AWS/Timestream", "MagneticStoreRejectedRecordCount", float(len(refusals)), dimensions)
 
 
-@instead(TimestreamWriteResponse, "query")
-def _query(_: Any, self: TimestreamWriteResponse) -> str:
+@replace(TimestreamWriteResponse, "query")
+def _query(cloud: Cloud, self: TimestreamWriteResponse) -> str:
+    store = cloud.state(Store)
     token, limit = self._get_param("NextToken"), int(self._get_param("MaxRows") or PAGE)
     if token:
-        if token not in _pages:
+        if token not in store.pages:
             raise JsonRESTError("ValidationException", "NextToken is not one that this query gave")
-        answer, rows = _pages.pop(token)
+        answer, rows = store.pages.pop(token)
     else:
         from localcloud.services.timestream.sql import run  # noqa: PLC0415 - as the engine's
 
         try:
-            with _lock:
-                columns, rows = run(_engine(), self._get_param("QueryString"), _catalogue(self.timestreamwrite_backend))
+            with store.lock:
+                columns, rows = run(
+                    store.engine, self._get_param("QueryString"), _catalogue(cloud, self.timestreamwrite_backend)
+                )
         except ValueError as error:
             raise JsonRESTError("ValidationException", str(error)[:600]) from error
         status = {"ProgressPercentage": 100.0, "CumulativeBytesScanned": 0, "CumulativeBytesMetered": 10_000_000}
@@ -274,15 +290,15 @@ def _query(_: Any, self: TimestreamWriteResponse) -> str:
     page = {**answer, "Rows": rows[:limit]}
     if len(rows) > limit:
         page["NextToken"] = uuid.uuid4().hex
-        _pages[page["NextToken"]] = (answer, rows[limit:])
+        store.pages[page["NextToken"]] = (answer, rows[limit:])
     return json.dumps(page)
 
 
-def _catalogue(backend: TimestreamWriteBackend) -> dict[str, dict[str, Callable[[], str]]]:
+def _catalogue(cloud: Cloud, backend: TimestreamWriteBackend) -> dict[str, dict[str, Callable[[], str]]]:
     """Every table, by database and name, as a function that gives a SELECT of what it holds now."""
 
     def select(database: str, name: str) -> str:
-        chosen = table(database, name)
+        chosen = table(cloud, database, name)
         chosen.flush()
         oldest = f"make_timestamp({chosen.horizon('magnetic') // 1000})"
         return f"SELECT * EXCLUDE (number) FROM {chosen.name} WHERE time >= {oldest}"
@@ -293,7 +309,7 @@ def _catalogue(backend: TimestreamWriteBackend) -> dict[str, dict[str, Callable[
     }
 
 
-@instead(TimestreamWriteBackend, "describe_endpoints")
-def _describe_endpoints(_: Any, _self: TimestreamWriteBackend) -> dict[str, Any]:
+@replace(TimestreamWriteBackend, "describe_endpoints")
+def _describe_endpoints(cloud: Cloud, _self: TimestreamWriteBackend) -> dict[str, Any]:
     """Clients of both APIs come back here: they find their endpoint by this call."""
-    return {"Endpoints": [{"Address": endpoint(), "CachePeriodInMinutes": 1440}]}
+    return {"Endpoints": [{"Address": cloud.endpoint, "CachePeriodInMinutes": 1440}]}

@@ -10,9 +10,10 @@ from moto.core.exceptions import JsonRESTError
 from moto.timestreamwrite.responses import TimestreamWriteResponse
 
 from localcloud.cloud import account_age
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
 
+@wrap(TimestreamWriteResponse, "describe_endpoints", "create_database", "describe_database", "list_databases")
 def _open(original: Any, self: Any) -> Any:
     if account_age.is_new():
         raise JsonRESTError(
@@ -21,7 +22,3 @@ def _open(original: Any, self: Any) -> Any:
             "more information.",
         )
     return original(self)
-
-
-for _name in ("describe_endpoints", "create_database", "describe_database", "list_databases"):
-    instead(TimestreamWriteResponse, _name)(_open)

@@ -1,3 +1,10 @@
 """What this room installs, and what runs in it beside requests."""
 
-from localcloud.services.timestream import behaviour, closed  # noqa: F401 (importing installs it)
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.timestream import behaviour, closed
+
+
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, behaviour, closed)

@@ -9,6 +9,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,20 @@ from moto.timestreaminfluxdb.exceptions import ValidationException
 from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, TimestreamInfluxDBBackend
 
 from contract.errors import phrase
-from localcloud.cloud import background, processes
+from localcloud.cloud import processes
+from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
 from localcloud.engines import front
 from localcloud.engines.programs import find
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import instead
+from localcloud.hooks import wrap
 
-_running: dict[str, subprocess.Popen[bytes]] = {}
+
+@dataclass
+class Servers:
+    """The processes behind instances, by their ids."""
+
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
 
 def start(folder: Path, *, username: str, password: str, database: str) -> tuple[subprocess.Popen[bytes], int]:
@@ -81,14 +88,16 @@ def _run(url: str, statement: str, headers: dict[str, str]) -> None:
         raise LocalCloudError(f"InfluxDB at {url} refuses its first statement: {phrase(said)}.")
 
 
-@instead(TimestreamInfluxDBBackend, "create_db_instance")
-def _create_db_instance(original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any) -> DBInstance:
+@wrap(TimestreamInfluxDBBackend, "create_db_instance")
+def _create_db_instance(
+    cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any
+) -> DBInstance:
     with alone("timestreaminfluxdb"):
         made: DBInstance = original(self, *args, **kw)
-    folder = background.new_folder("influxdb")
+    folder = cloud.new_folder("influxdb")
     access = {"username": made.username or "admin", "password": made.password}
     try:
-        _running[made.id], made.port = start(folder, **access, database=made.bucket)
+        cloud.state(Servers).running[made.id], made.port = start(folder, **access, database=made.bucket)
     except LocalCloudError as error:
         del self.db_instances[made.id]
         raise ValidationException(str(error)) from error
@@ -96,10 +105,10 @@ def _create_db_instance(original: Any, self: TimestreamInfluxDBBackend, *args: A
     return made
 
 
-@instead(TimestreamInfluxDBBackend, "delete_db_instance")
-def _delete_db_instance(original: Any, self: TimestreamInfluxDBBackend, id: str) -> DBInstance:  # noqa: A002 - moto's
+@wrap(TimestreamInfluxDBBackend, "delete_db_instance")
+def _delete_db_instance(cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, id: str) -> DBInstance:  # noqa: A002 - moto's
     with alone("timestreaminfluxdb"):
         gone: DBInstance = original(self, id)
-    if process := _running.pop(gone.id, None):
+    if process := cloud.state(Servers).running.pop(gone.id, None):
         processes.end(process)
     return gone

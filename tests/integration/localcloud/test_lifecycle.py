@@ -385,6 +385,6 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "cloud" / "state.json").rmdir()
     (tmp_path / "cloud" / "data").mkdir(parents=True)
     (tmp_path / "cloud" / "data" / "thesis.tex").touch()
-    with pytest.raises(LocalCloudError, match="data holds files that are not Groundwork's"):
+    with pytest.raises(LocalCloudError, match="data holds files of somebody else"):
         LocalCloud(tmp_path / "cloud").start()
     assert (tmp_path / "cloud" / "data" / "thesis.tex").exists()

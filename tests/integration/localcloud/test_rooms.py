@@ -13,19 +13,21 @@ from localcloud.cloud.inventory import inventory
 ROOM = {
     "__init__.py": "",
     "room.py": """
+import sys
+
 from moto.sts.models import STSBackend
 
-from localcloud.cloud.background import folder
-from localcloud.hooks import after
+from localcloud.hooks import after, install as add_to_moto
 
 
 @after(STSBackend, "get_caller_identity")
-def _asked(*_arguments):
-    (folder() / "asked").touch()
+def _asked(cloud, *_arguments):
+    (cloud.folder / "asked").touch()
 
 
-def start():
-    (folder() / "started").touch()
+def install(cloud):
+    add_to_moto(cloud, sys.modules[__name__])
+    (cloud.folder / "installed").touch()
 """,
     "types.yaml": """
 AWS::SES::ConfigurationSet:
@@ -68,8 +70,8 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalClou
         yield cloud
 
 
-def test_a_room_of_another_distribution_is_installed_and_started(cloud: LocalCloud) -> None:
-    assert (cloud.folder / "started").exists()
+def test_a_room_of_another_distribution_is_installed(cloud: LocalCloud) -> None:
+    assert (cloud.folder / "installed").exists()
     assert not (cloud.folder / "asked").exists()
     cloud.client("sts").get_caller_identity()
     assert (cloud.folder / "asked").exists()

@@ -638,6 +638,22 @@ def test_large_files_and_presigned_urls_arrive_whole(cloud: LocalCloud, tmp_path
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest() == hashlib.sha256(content).hexdigest()
 
 
+def test_an_image_repository_keeps_its_images_when_its_lifecycle_policy_goes(cloud: LocalCloud, name: str) -> None:
+    rule = {
+        "rulePriority": 1,
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 9},
+        "action": {"type": "expire"},
+    }
+    policy = {"LifecyclePolicyText": json.dumps({"rules": [rule]})}
+    create(cloud, name, template(Images={"Type": "AWS::ECR::Repository", "Properties": {"LifecyclePolicy": policy}}))
+    ecr, images = cloud.client("ecr"), ids(cloud, name)["Images"]
+    assert json.loads(ecr.get_lifecycle_policy(repositoryName=images)["lifecyclePolicyText"]) == {"rules": [rule]}
+    assert update(cloud, name, template(Images={"Type": "AWS::ECR::Repository"}))["StackStatus"] == "UPDATE_COMPLETE"
+    assert ids(cloud, name)["Images"] == images
+    with pytest.raises(ClientError, match="LifecyclePolicyNotFoundException"):
+        ecr.get_lifecycle_policy(repositoryName=images)
+
+
 # Every type
 
 

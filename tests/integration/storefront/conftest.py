@@ -96,7 +96,7 @@ def empty_shop(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> I
     """Database and bucket, with nothing in them."""
     folder = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**cloud.environment(), "LOCALCLOUD_FOLDER": str(folder)}.items():
+        for name, value in cloud.environment().items():
             patch.setenv(name, value)
         server = mariadb.start(
             folder / "mariadb",

@@ -1,8 +1,11 @@
-"""Stops trainings over two processes by signals: `python stopped.py FOLDER`, for all cases in `CASES`.
+"""Stops trainings over two processes by signals: `python -m ... FOLDER`, for all cases in `CASES`.
 
 Each case tells one rank to end at one moment. The processes are forked, so that PyTorch is imported once. Prints, for
 each case, the exit codes of the ranks, the last batch of each, whether the stopped run was published, and whether the
 run that continues it has the weights and the losses of one that nobody disturbed.
+
+Started by torchrun, as `FOLDER RANK TARGET`, it trains one process of a run of which the given rank, in the middle of
+the second epoch, sends SIGTERM to itself or to its torchrun.
 """
 
 import contextlib
@@ -39,11 +42,11 @@ CASES = {
 BOTH = "both ranks, at different batches"
 
 
-def told_at(moment: str) -> Callable[[int, int], None]:
-    """Return what a rank does after a batch: nothing, or it sends itself SIGTERM at its moment."""
+def told_at(moment: str, process: int) -> Callable[[int, int], None]:
+    """Return what a rank does after a batch: nothing, or it sends SIGTERM to a process at its moment."""
 
     def end(*_: Any, **__: Any) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(process, signal.SIGTERM)
 
     def before(call: Callable[..., Any]) -> Callable[..., Any]:
         def told(*arguments: Any, **options: Any) -> Any:
@@ -60,11 +63,16 @@ def told_at(moment: str) -> Callable[[int, int], None]:
 
 
 def work(rank: int, port: int, output: Path, moment: str, every_seconds: float) -> None:
-    """Train as one of several processes, and note the last batch."""
+    """Train as one of several processes."""
     values = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(RANKS)}
     os.environ.update(values, RANK=str(rank), LOCAL_RANK=str(rank))
     agreement._EVERY_SECONDS = every_seconds
-    tell, last = told_at(moment), output.with_name(f"{output.name}-{rank}.batch")
+    train_rank(rank, output, told_at(moment, os.getpid()))
+
+
+def train_rank(rank: int, output: Path, tell: Callable[[int, int], None]) -> None:
+    """Train in this process, and note the last batch."""
+    last = output.with_name(f"{output.name}-{rank}.batch")
 
     def after_batch(epoch: int, batch: int) -> None:
         last.write_text(f"{epoch}/{batch}")
@@ -115,7 +123,12 @@ def stop(output: Path, whole: Path, moments: dict[int, str], every_seconds: floa
 
 
 def main() -> None:
-    """Stop each case."""
+    """Stop each case, or be one process of torchrun."""
+    if "RANK" in os.environ:
+        folder, told, target = sys.argv[1:]
+        rank, process = int(os.environ["RANK"]), os.getppid() if target == "torchrun" else os.getpid()
+        train_rank(rank, Path(folder), told_at("1/2" if rank == int(told) else "", process))
+        return
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
     whole = folder / "whole"

@@ -17,6 +17,7 @@ import torchvision
 from moto import mock_aws
 from PIL import Image
 
+from contract.errors import InputError
 from workloads import storage
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
@@ -293,4 +294,26 @@ def test_more_classes_than_ten_are_learnt_reported_and_predicted(digits: Path, t
     predictions = WORKLOAD.predict(locate(str(tmp_path / "run")), locate(str(folder / FILES[2]))).table
     assert (predictions["prediction"] == whole.test_labels + 11).mean() == pytest.approx(
         metrics["test"]["accuracy"], abs=0.02
+    )
+
+
+def test_one_class_cannot_be_learnt_and_classes_without_training_images_are_named(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_mnist(locate(str(digits)))
+
+    def keep(*labels: int) -> None:
+        chosen = np.isin(whole.train_labels, labels)
+        arrays = (whole.train_images[chosen], whole.train_labels[chosen], whole.test_images, whole.test_labels)
+        for name, array in zip(FILES, arrays, strict=True):
+            (tmp_path / name).write_bytes(format_idx(array))
+
+    keep(3)
+    with pytest.raises(InputError, match=r"All training images are of the class 3\. At least two classes are needed"):
+        fit(tmp_path, tmp_path / "one", epochs=1)
+    keep(*range(9))
+    fit(tmp_path, tmp_path / "nine", epochs=1, options={"figures": False})
+    nines = int((whole.test_labels == 9).sum())
+    assert f"{nines} of {len(whole.test_labels)} test images are of classes that no training image has" in (
+        capsys.readouterr().out
     )

@@ -23,10 +23,11 @@ from workloads.errors import Interrupted
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
 from workloads.training.models import digit_classifier, digit_gan
-from workloads.training.models.digit_gan import Film
+from workloads.training.models.digit_gan import Film, judge
 from workloads.training.models.digit_gan.judge import Judge
-from workloads.training.models.digit_gan.networks import Generator, draw
+from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw
 from workloads.training.models.digit_gan.settings import Settings
+from workloads.training.runtime import device as devices
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
 
@@ -275,3 +276,21 @@ def test_a_loss_that_is_not_finite_exits_with_1(
     assert command("train", "digit-gan", "--data", digits, "--output", tmp_path / "run", "--epochs", 2, *rates) == 1
     assert "loss became" in capsys.readouterr().err
     assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_in_float16_only_the_steps_with_a_penalty_compute_in_float32(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward, seen = Discriminator.forward, set()
+
+    def watched(network: Discriminator, images: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
+        if len(images) == 2 * 50:  # real and generated ones
+            seen.add((images.requires_grad, torch.is_autocast_enabled("cpu")))
+        return forward(network, images, asked)
+
+    monkeypatch.setattr(Discriminator, "forward", watched)
+    monkeypatch.setattr(devices, "choose_precision", lambda *_: "float16")
+    monkeypatch.setattr(judge, "_LEAST_STEPS", 2)
+    fit(digits, tmp_path / "run", gradient_penalty=1.0)
+    assert seen == {(False, True), (True, False)}
+    assert read(tmp_path / "run")["machine"]["precision"] == "float16"

@@ -99,7 +99,7 @@ def groundwork(stack: LocalCloud) -> Groundwork:
 @pytest.fixture(scope="module")
 def background(stack: LocalCloud, groundwork: Groundwork, eventually: Any) -> dict[str, str]:
     """The longer jobs, which run while the other tests do; one's host is taken back as soon as it runs."""
-    options = {"reclaimed": (), "nodes": ("--nodes", "2")}
+    options = {"reclaimed": (), "nodes": ("--nodes", "2"), "reclaimed nodes": ("--nodes", "2")}
     submitted = {
         name: groundwork("submit", "digit-classifier", "--no-follow", *given, *TRAINING)
         for name, given in options.items()
@@ -108,6 +108,8 @@ def background(stack: LocalCloud, groundwork: Groundwork, eventually: Any) -> di
     batch = stack.client("batch")
     assert eventually(lambda: batch.describe_jobs(jobs=[jobs["reclaimed"]])["jobs"][0]["status"] == "RUNNING")
     stack.reclaim(jobs["reclaimed"])
+    assert eventually(lambda: batch.describe_jobs(jobs=[jobs["reclaimed nodes"]])["jobs"][0]["status"] == "RUNNING")
+    stack.reclaim(jobs["reclaimed nodes"])
     return jobs
 
 
@@ -263,6 +265,25 @@ def test_a_reclaimed_job_resumes_and_ends_with_the_same_weights(
         for run in (ended["parameters"]["output"], output_of(followed.stdout))
     ]
     assert weights[0] == weights[1]
+
+
+def test_two_nodes_that_see_a_notice_at_different_moments_stop_together_and_continue(
+    stack: LocalCloud, groundwork: Groundwork, background: dict[str, str], followed: Done
+) -> None:
+    job = background["reclaimed nodes"]
+    log = groundwork("logs", job, "--follow").stdout
+    assert "told to end (spot instance: terminate at" in log
+    assert "continuing at epoch" in log
+    nodes = stack.client("batch").describe_jobs(jobs=[f"{job}#{node}" for node in range(2)])["jobs"]
+    for node in nodes:
+        codes = [attempt["container"]["exitCode"] for attempt in node["attempts"]]
+        assert (node["status"], codes) == ("SUCCEEDED", [75, 0])
+    metrics = json.loads(artifacts(stack, output_of(log))["metrics.json"])
+    assert (metrics["attempts"], metrics["options"]["strategy"]) == (2, "ddp")
+    undisturbed = json.loads(
+        artifacts(stack, output_of(groundwork("logs", background["nodes"], "--follow").stdout))["metrics.json"]
+    )
+    assert metrics["test"] == undisturbed["test"]
 
 
 def test_whoever_interrupts_following_leaves_the_job_running(

@@ -3,7 +3,10 @@
 import csv
 import gzip
 import io
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InputError
+from workloads.devops_metrics import reader
 from workloads.devops_metrics.reader import Batch, Fault, Reader
 from workloads.timeseries.row import Row
 from workloads.timeseries.schema import Schema
@@ -165,7 +169,7 @@ def test_a_line_without_end_is_a_fault_and_takes_no_memory(path: Path) -> None:
         (b"caf\xe9," + HEADER.encode(), "line 1: The header is not text in UTF-8"),
         (HEADER.encode("utf-16-le"), "zero bytes"),
         ((HEADER + ",CPU_Usage").encode(), "CPU_Usage stands twice"),
-        (gzip.compress(HEADER.encode())[:-9], "The gzip data is damaged"),
+        (gzip.compress(HEADER.encode(), mtime=0)[:-9], "The gzip data is damaged"),
     ],
 )
 def test_a_header_that_cannot_be_used_is_refused_before_anything_is_read(
@@ -206,7 +210,7 @@ def test_a_file_that_is_cut_off_is_refused_and_not_taken_for_its_beginning(path:
         list(Reader(path, Schema()).batches())
 
 
-@pytest.mark.parametrize("content", [gzip.compress(HEADER.encode()), HEADER.encode("utf-16")])
+@pytest.mark.parametrize("content", [gzip.compress(HEADER.encode(), mtime=0), HEADER.encode("utf-16")])
 def test_a_file_that_must_be_unpacked_or_recoded_cannot_be_followed(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"cannot be followed\. Leave --watch out"):
@@ -444,3 +448,99 @@ def test_a_file_without_header_that_takes_the_place_of_another_is_refused(path: 
     path.write_text(f"{HEADER}\n{GOOD}\n")
     with pytest.raises(InputError, match="no column Time_Stamp"):
         [*follow(path, rotate(path, f"{GOOD.replace('web-1', 'web-2')}\n"))]
+
+
+def cut(path: Path, content: str, unread: str = "") -> Callable[[], object]:
+    """A line is written, the file is copied and cut, and the same handle goes on to write."""
+
+    def step() -> None:
+        with path.open("a") as writer:
+            writer.write(unread)
+            writer.flush()
+            path.with_name("metrics.csv.1").write_bytes(path.read_bytes())
+            os.truncate(path, 0)
+            writer.write(content)
+
+    return step
+
+
+@pytest.mark.parametrize("header", [f"{HEADER}\n", ""])
+@pytest.mark.parametrize("lines", [1, 20])  # shorter and longer than what was cut
+def test_a_file_that_is_copied_and_cut_loses_nothing(path: Path, header: str, lines: int) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\n")
+    names = [f"new-{number}" for number in range(lines)]
+    content = header + "".join(f"{GOOD.replace('web-1', name)}\n" for name in names)
+    batches = [*follow(path, cut(path, content, f"{GOOD.replace('web-1', 'unread')}\n"))]
+    assert [row.dimensions[0] for batch in batches for row in batch.rows] == ["web-1", "unread", *names]
+    assert [fault for batch in batches for fault in batch.faults] == []
+
+
+def test_a_writer_that_keeps_the_former_file_is_heard_until_it_falls_silent(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(f"{HEADER}\n{GOOD}\n")
+    former, late = path.open("a"), ["late-1", "late-2", "late-3"]
+
+    def sleep(seconds: float) -> None:
+        if seconds == reader._GRACE_SECONDS and late:
+            former.write(f"{GOOD.replace('web-1', late.pop(0))}\n")
+            former.flush()
+
+    def replace() -> None:
+        path.rename(path.with_name("metrics.csv.1"))
+        path.write_text(f"{HEADER}\n{GOOD.replace('web-1', 'new')}\n")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    rows = [row for batch in follow(path, replace, *[lambda: None] * 5) for row in batch.rows]
+    former.close()
+    assert [row.dimensions[0] for row in rows] == ["web-1", "late-1", "late-2", "late-3", "new"]
+
+
+WRITER = """
+import os, shutil, sys, time
+path, mode, header, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+file = open(path, "a", buffering=1)
+for number in range(count):
+    if number and number % 400 == 0:
+        if mode == "copy and cut":
+            shutil.copy(path, f"{path}.{number}")
+            os.truncate(path, 0)
+            file.write(header + "\\n")
+        else:
+            os.rename(path, f"{path}.{number}")
+            new = open(path, "a", buffering=1)
+            new.write(header + "\\n")
+            if mode == "rename, late":
+                for late in range(100):
+                    file.write(f"late-{number}-{late},web,{1769860800 + number},1,2,3,200\\n")
+                    time.sleep(0.005)
+            file.close()
+            file = new
+    file.write(f"web-{number},web,{1769860800 + number},1,2,3,200\\n")
+    if number % 5 == 0:
+        time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize("mode", ["copy and cut", "rename", "rename, late"])
+def test_no_line_of_a_busy_writer_is_lost_at_rotation(path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.undo()  # the writer is another process, so waiting is real
+    monkeypatch.setattr(reader, "_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(reader, "_GRACE_SECONDS", 0.1)
+    path.write_text(f"{HEADER}\n")
+    count, seen, ended = 1_200, list[str](), []
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path), mode, HEADER, str(count)])
+
+    def stop() -> bool:
+        """Stop once the writer has ended and all files were looked at once more."""
+        if writer.poll() is not None:
+            ended.append(True)
+        return len(ended) > 30
+
+    for batch in Reader(path, Schema(), follow=True, stop=stop).batches():
+        assert batch.faults == []
+        seen += [row.dimensions[0] for row in batch.rows]
+    assert writer.wait() == 0
+    late = [f"late-{400 * turn}-{number}" for turn in (1, 2) for number in range(100)]
+    expected = [f"web-{number}" for number in range(count)] + (late if mode == "rename, late" else [])
+    assert sorted(seen) == sorted(expected)

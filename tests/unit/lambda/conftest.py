@@ -67,3 +67,13 @@ def table(records: Any) -> Any:
 def run(request_id: str) -> Any:
     """What Lambda tells a run about itself."""
     return SimpleNamespace(aws_request_id=request_id)
+
+
+def with_time(*seconds: float) -> Any:
+    """What Lambda tells a run that asks repeatedly how much time is left: these seconds, the last ones again."""
+    left = list(seconds)
+
+    def remaining() -> float:
+        return 1000 * (left.pop(0) if len(left) > 1 else left[0])
+
+    return SimpleNamespace(get_remaining_time_in_millis=remaining)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .conftest import load
+from .conftest import load, with_time
 
 Json = dict[str, Any]
+PLENTY = with_time(60)
 
 
 class OpenSearch(BaseHTTPRequestHandler):
@@ -87,14 +88,14 @@ def record(sequence: int, *, age: float = 0) -> Json:
 
 def test_throttled_records_and_those_behind_them_come_again(indexer: ModuleType, letters: Any) -> None:
     OpenSearch.statuses = (201, 429, 400, 201)
-    answer = indexer.handler({"Records": [record(1), record(2), record(3), record(4)]}, None)
+    answer = indexer.handler({"Records": [record(1), record(2), record(3), record(4)]}, PLENTY)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert letters() == {}  # the third comes again behind the second
 
 
 def test_what_is_refused_for_good_is_given_up_with_all_that_is_known(indexer: ModuleType, letters: Any) -> None:
     OpenSearch.statuses = (400, 409, 201)
-    assert indexer.handler({"Records": [record(1), record(2), record(3)]}, None) == {"batchItemFailures": []}
+    assert indexer.handler({"Records": [record(1), record(2), record(3)]}, PLENTY) == {"batchItemFailures": []}
     assert letters() == {"1": "OpenSearch answered 400: some_exception: why deeper"}
 
 
@@ -103,10 +104,46 @@ def test_a_request_that_fails_as_a_whole_comes_again_until_patience_ends(
     indexer: ModuleType, letters: Any, status: int
 ) -> None:
     OpenSearch.whole, OpenSearch.statuses = status, ()
-    answer = indexer.handler({"Records": [record(1, age=9999), record(2)]}, None)
+    answer = indexer.handler({"Records": [record(1, age=9999), record(2)]}, PLENTY)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert letters().keys() == {"1"}
     assert letters()["1"].startswith(f"OpenSearch answered {status}")
+
+
+@pytest.mark.parametrize("kind", ["INSERT", "MODIFY", "REMOVE"])
+@pytest.mark.parametrize("size", [1_000, 390_000])
+def test_a_film_of_any_size_is_given_up_and_does_not_block_the_shard(
+    indexer: ModuleType, letters: Any, kind: str, size: int
+) -> None:
+    """The stream brings both images, each of up to 400 KB."""
+    large = record(1)
+    image = {"MovieID": {"S": "1"}, "Plot": {"S": "é" * (size // 2)}}  # without Version
+    large["eventName"] = kind
+    large["dynamodb"] |= {"NewImage": image, "OldImage": image}
+    OpenSearch.statuses = (201,)
+    assert indexer.handler({"Records": [large, record(2)]}, PLENTY) == {"batchItemFailures": []}
+    assert letters().keys() == {"1"}
+    [item] = boto3.resource("dynamodb").Table("letters").scan()["Items"]
+    change = json.loads(item["Record"])["dynamodb"]
+    assert change["Keys"] == {"MovieID": {"S": "1"}}
+    kept = {"OldImage" if kind == "REMOVE" else "NewImage"} if size < 300_000 else set()
+    assert change.keys() & {"NewImage", "OldImage"} == kept
+
+
+def test_records_that_cannot_be_kept_in_the_time_left_come_again(indexer: ModuleType, letters: Any) -> None:
+    OpenSearch.statuses = (400, 400, 400)
+    records = [record(1), record(2), record(3)]
+    assert indexer.handler({"Records": records}, with_time(60, 1)) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert letters().keys() == {"1"}
+
+
+def test_records_come_again_while_the_table_of_dead_letters_cannot_be_written(
+    indexer: ModuleType, letters: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OpenSearch.statuses = (201, 400)
+    monkeypatch.setenv("DEAD_LETTERS", "absent")
+    answer = indexer.handler({"Records": [record(1), record(2)]}, PLENTY)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +163,7 @@ def test_a_request_that_fails_as_a_whole_comes_again_until_patience_ends(
 def test_what_is_no_movie_never_gets_to_opensearch(indexer: ModuleType, letters: Any, image: Json | None) -> None:
     bad = record(1)
     bad["dynamodb"]["NewImage"] = image
-    assert indexer.handler({"Records": [bad]}, None) == {"batchItemFailures": []}
+    assert indexer.handler({"Records": [bad]}, PLENTY) == {"batchItemFailures": []}
     assert OpenSearch.requests == ()
     assert letters()["1"].startswith("not a movie: ")
 

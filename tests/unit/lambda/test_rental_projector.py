@@ -11,14 +11,14 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.projections import MESSAGE_BYTES, MESSAGE_SECONDS, TIMEOUT_SECONDS
 from contract.rentals import cents, point_time
 from workloads.movie_rental.events import Event, text_of
 
-from .conftest import load
+from .conftest import load, with_time
 
 Json = dict[str, Any]
 
@@ -72,10 +72,7 @@ def projector(aws: None) -> Iterator[ModuleType]:
         }
         for name, value in values.items():
             patch.setenv(name, value)
-        module: Any = load("rental_projector")
-        once = Config(retries={"total_max_attempts": 1})  # boto3's own pauses are not what is tested
-        module.neptune = boto3.client("neptunedata", endpoint_url=values["GRAPH_ENDPOINT"], config=once)
-        yield module
+        yield load("rental_projector")
     server.shutdown()
     server.server_close()
 
@@ -87,7 +84,7 @@ def letters(projector: ModuleType) -> Any:
     for item in table.scan()["Items"]:
         table.delete_item(Key={"Source": item["Source"], "Id": item["Id"]})
     Engines.neptune, Engines.influxdb, Engines.asked = (200, ""), 204, ()
-    return lambda: {item["Id"]: item["Reason"] for item in table.scan()["Items"]}
+    return lambda: {item["Id"]: item["Reason"] for item in table.scan()["Items"] if "Reason" in item}
 
 
 def event(**more: Any) -> Json:
@@ -101,9 +98,16 @@ def message(identity: str, body: Any, *, group: str = "7", received: int = 1) ->
     return {"messageId": identity, "body": text, "attributes": attributes, "eventSource": "aws:sqs"}
 
 
-def run(projector: ModuleType, *messages: Json) -> list[str]:
-    """The messages that are to come again."""
-    return [each["itemIdentifier"] for each in projector.handler({"Records": messages}, None)["batchItemFailures"]]
+def run(projector: ModuleType, *messages: Json, seconds: tuple[float, ...] = (TIMEOUT_SECONDS,)) -> list[str]:
+    """The messages that are to come again, from a run with so many seconds left at each look."""
+    result = projector.handler({"Records": messages}, with_time(*seconds))
+    return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
+
+
+def attempts() -> dict[str, int]:
+    """The counted attempts by message."""
+    items = boto3.resource("dynamodb").Table("events-given-up").scan()["Items"]
+    return {item["Id"]: int(item["Attempts"]) for item in items if "Attempts" in item}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +124,8 @@ def test_a_graph_that_takes_nothing_now_is_asked_again(
     projector: ModuleType, letters: Any, answer: tuple[int, str]
 ) -> None:
     Engines.neptune = answer
-    assert run(projector, message("a", event())) == ["a"]
+    for received in (1, 2):
+        assert run(projector, message("a", event(), received=received)) == ["a"]
     assert letters() == {}
     assert run(projector, message("a", event(), received=3)) == []
     assert letters()["a"].startswith(f"after 3 attempts: Neptune: {answer[1]}")
@@ -153,6 +158,72 @@ def test_those_of_the_same_customer_wait_and_others_do_not(projector: ModuleType
     assert again == ["a", "b"]
     queries = [json.loads(body)["query"] for path, body in Engines.asked if path == "/opencypher"]
     assert [query for query in queries if "DETACH" in query] == [projector.ERASE]  # of customer 8
+
+
+def test_an_event_has_all_its_attempts_however_long_it_waited_behind_another(
+    projector: ModuleType, letters: Any
+) -> None:
+    Engines.influxdb = 503
+    for received in (1, 2):
+        assert run(projector, *(message(name, event(), received=received) for name in "abc")) == ["a", "b", "c"]
+    assert run(projector, *(message(name, event(), received=3) for name in "abc")) == ["b", "c"]
+    assert letters().keys() == {"a"}
+    assert run(projector, *(message(name, event(), received=4) for name in "bc")) == ["b", "c"]
+    Engines.influxdb = 204  # in time for the last attempt of the second event
+    assert run(projector, *(message(name, event(), received=5) for name in "bc")) == []
+    assert letters().keys() == {"a"}
+
+
+def test_behind_a_given_up_event_the_next_one_is_tried_in_the_same_run(projector: ModuleType, letters: Any) -> None:
+    Engines.influxdb = 503
+    for received in (1, 2):
+        run(projector, message("a", event(), received=received))
+    assert run(projector, message("a", event(), received=3), message("b", event(), received=3)) == ["b"]
+    assert attempts() == {"a": 3, "b": 1}
+
+
+def test_an_event_that_ends_its_run_is_given_up_after_its_attempts(
+    projector: ModuleType, letters: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(_event: Json) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(projector, "project", crash)
+        for received in (1, 2, 3, 4):
+            with pytest.raises(MemoryError):
+                run(projector, message("a", event(), received=received))
+        assert run(projector, message("a", event(), received=5)) == []
+    assert letters() == {"a": "after 3 attempts: the function ended before it could say why"}
+
+
+def test_what_the_time_left_does_not_suffice_for_comes_again_untried(projector: ModuleType, letters: Any) -> None:
+    messages = [message(name, event(), group=name, received=9) for name in "abc"]
+    assert run(projector, *messages, seconds=(TIMEOUT_SECONDS, MESSAGE_SECONDS, MESSAGE_SECONDS - 1)) == ["c"]
+    assert attempts() == {"a": 1, "b": 1}
+
+
+def test_one_message_takes_one_attempt_of_each_engine(projector: ModuleType, letters: Any) -> None:
+    for client in (boto3.client("neptunedata", config=projector.config), projector.client("dynamodb")):
+        assert client.meta.config.retries["total_max_attempts"] == 1
+        assert client.meta.config.connect_timeout + client.meta.config.read_timeout <= MESSAGE_SECONDS / 5
+    Engines.neptune = (500, "InternalFailureException")
+    run(projector, message("a", event()))
+    assert [path for path, _ in Engines.asked] == ["/opencypher"]
+
+
+def test_the_largest_message_can_be_given_up(projector: ModuleType, letters: Any) -> None:
+    assert run(projector, message("a", '"' * MESSAGE_BYTES), message("b", "é" * (MESSAGE_BYTES // 2))) == []
+    assert letters().keys() == {"a", "b"}
+
+
+def test_events_come_again_while_the_table_of_dead_letters_cannot_be_written(
+    projector: ModuleType, letters: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Engines.influxdb = 503
+    with monkeypatch.context() as patch:
+        patch.setenv("DEAD_LETTERS", "absent")
+        assert run(projector, message("a", "no event"), message("b", event(), group="8", received=9)) == ["a", "b"]
 
 
 def test_no_event_of_any_shape_ends_the_run(projector: ModuleType, letters: Any) -> None:

@@ -19,11 +19,8 @@ from localcloud.services.cloudwatch import actions
         ("arn:aws:automate:us-east-1:ec2:terminate", "terminate_instances"),
     ],
 )
-def test_an_action_on_an_instance_calls_ec2_for_the_alarm_s_instance(
-    monkeypatch: pytest.MonkeyPatch, action: str, operation: str
-) -> None:
-    ec2 = MagicMock()
-    monkeypatch.setattr(actions, "client", lambda _service: ec2)
+def test_an_action_on_an_instance_calls_ec2_for_the_alarm_s_instance(action: str, operation: str) -> None:
+    cloud = MagicMock()
     alarm: Any = SimpleNamespace(dimensions=[SimpleNamespace(name="InstanceId", value="i-1")])
-    actions.perform(action, alarm)
-    assert ec2.mock_calls == [getattr(call, operation)(InstanceIds=["i-1"])]
+    actions.perform(cloud, action, alarm)
+    assert cloud.mock_calls == [call.client("ec2"), getattr(call.client(), operation)(InstanceIds=["i-1"])]

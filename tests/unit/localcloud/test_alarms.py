@@ -1,5 +1,6 @@
 """Alarms' judgement."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from moto.cloudwatch.exceptions import InvalidParameterCombination, ValidationEr
 from moto.cloudwatch.models import cloudwatch_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.context import Cloud
 from localcloud.services.cloudwatch import alarm_settings
 from localcloud.services.cloudwatch.alarms import evaluate_alarms, judge
 
@@ -124,13 +126,16 @@ def test_an_alarm_within_the_limits_is_taken(changes: dict[str, Any]) -> None:
     alarm_settings.check("queue", SETTINGS | changes)
 
 
-def test_an_alarm_that_cannot_be_evaluated_does_not_keep_the_others_from_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alarm_that_cannot_be_evaluated_does_not_keep_the_others_from_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud = Cloud(tmp_path, "http://localhost")
     backend = cloudwatch_backends[ACCOUNT][REGION]
     for name in ("bad", "good"):
         backend.put_metric_alarm(name, description="", dimensions=[], alarm_actions=[], ok_actions=[], **SETTINGS)
     backend.alarms["bad"].comparison_operator = "GreaterThan"
     backend.put_metric_data("N", [{"MetricName": "m", "Value": 5}])
-    evaluate_alarms()
-    evaluate_alarms()
+    evaluate_alarms(cloud)
+    evaluate_alarms(cloud)
     assert backend.alarms["good"].state_value == "ALARM"
     assert [record.getMessage() for record in caplog.records].count("alarm bad cannot be evaluated") == 1

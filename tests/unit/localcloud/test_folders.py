@@ -75,7 +75,7 @@ def test_read_only_folders_are_removed_too(tmp_path: Path, monkeypatch: pytest.M
 def test_a_clouds_data_replace_no_folder_of_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.tex").touch()
-    with pytest.raises(LocalCloudError, match="data holds files that are not Groundwork's"):
+    with pytest.raises(LocalCloudError, match="data holds files of somebody else"):
         remains.make(tmp_path)
     assert not remains.remove(tmp_path)
     assert (tmp_path / "data" / "thesis.tex").exists()

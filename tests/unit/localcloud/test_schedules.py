@@ -1,12 +1,14 @@
 """Schedules of rules."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.events.models import Rule, events_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloud.context import Cloud
 from localcloud.services.events import schedules
 from localcloud.services.events.schedules import Cron, parse
 
@@ -82,17 +84,18 @@ def test_what_is_no_schedule_is_refused(expression: str) -> None:
     [("rate(1 minute)", 61, 2), ("cron(* * * * ? *)", 61, 2), ("rate(1 hour)", 61, 0)],
 )
 def test_a_rule_sends_an_event_whenever_it_is_due(
-    monkeypatch: pytest.MonkeyPatch, expression: str, seconds: int, times: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expression: str, seconds: int, times: int
 ) -> None:
+    cloud = Cloud(tmp_path, "http://localhost")
     sent: list[tuple[Rule, dict[str, Any]]] = []
-    monkeypatch.setattr(schedules, "send", lambda rule, event: sent.append((rule, event)))
+    monkeypatch.setattr(schedules, "send", lambda _cloud, rule, event: sent.append((rule, event)))
     backend = events_backends[ACCOUNT][REGION]
     rule = backend.put_rule("scheduled", scheduled_expression=expression)
     try:
         now = datetime.now(UTC) + timedelta(seconds=seconds)
         for _ in range(2):
-            schedules.run(now)  # once in its minute
-        schedules.run(now + timedelta(seconds=seconds))
+            schedules.run(cloud, now)  # once in its minute
+        schedules.run(cloud, now + timedelta(seconds=seconds))
     finally:
         backend.delete_rule("scheduled", None)
     assert len(sent) == times

@@ -1,5 +1,6 @@
 """Rooms: which there are, and what their tables may say."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -16,6 +17,17 @@ LITERAL = re.compile(r"\b\d{12}\b|\b[a-z]{2}(-gov)?-(north|south|east|west|centr
 
 def test_every_folder_of_a_service_is_a_room() -> None:
     assert {path.parent.name for path in FOLDER.glob("*/__init__.py")} == set(services.ROOMS)
+
+
+def test_every_room_says_what_moto_lacks_what_it_adds_and_what_differs() -> None:
+    for name in services.ROOMS:
+        text = (FOLDER / name / "README.md").read_text()
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+            "What moto lacks",
+            "What this room adds",
+            "What differs from AWS",
+        ], name
+        assert [file for file in re.findall(r"`(\w+\.(?:py|yaml))`", text) if not (FOLDER / name / file).exists()] == []
 
 
 def test_tables_name_neither_account_nor_region() -> None:
@@ -43,16 +55,10 @@ def test_no_two_rooms_have_a_row_of_one_name(name: str) -> None:
 
 def test_every_function_of_adapters_is_named_by_a_row() -> None:
     for room in services.rooms():
-        adapters = room.module("adapters")
-        defined = (
-            {
-                name
-                for name, value in vars(adapters).items()
-                if getattr(value, "__module__", "") == f"{room.package}.adapters"
-                and not name.startswith("_")
-                and callable(value)
-            }
-            if adapters
-            else set()
-        )
+        functions = inspect.getmembers(room.module("adapters"), inspect.isfunction)
+        defined = {
+            name
+            for name, function in functions
+            if function.__module__.startswith(room.package) and not name.startswith("_")
+        }
         assert defined == {row["adapt"] for row in room.table("types.yaml").values() if "adapt" in row}, room

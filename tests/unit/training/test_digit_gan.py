@@ -1,6 +1,10 @@
 """The parts of the digit GAN, one by one."""
 
 import io
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +14,14 @@ from torch import nn
 
 from contract.errors import InputError
 from workloads.options import validated
-from workloads.training.models.digit_gan import FILM_FRAMES, Film, report, squared_gradient
+from workloads.storage import locate
+from workloads.training.models.digit_gan import FILM_FRAMES, Film, judge, report, squared_gradient
 from workloads.training.models.digit_gan.images import tiled
 from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, follow, to_bytes, to_signed
 from workloads.training.models.digit_gan.settings import Settings
+from workloads.training.runtime import device as devices
+from workloads.training.runtime.run import Run
+from workloads.training.runtime.settings import RunOptions
 
 
 def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:
@@ -102,6 +110,65 @@ def test_the_penalty_of_a_linear_discriminator_is_the_square_of_its_weights_and_
     assert penalty.item() == pytest.approx(weights.square().sum().item(), rel=1e-5)
     penalty.backward()  # it can be learned from
     assert torch.allclose(weights.grad, 2 * weights)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run in float16 on a CPU, which computes in it slowly, but as a GPU does."""
+    monkeypatch.setattr(devices, "choose_precision", lambda *_: "float16")
+    return Run("digit-gan", Settings(), RunOptions(device="cpu"), locate(str(tmp_path)))
+
+
+def test_the_penalty_in_float16_does_not_vanish_with_small_gradients(run: Run) -> None:
+    discriminator = nn.Linear(28 * 28, 1)
+    nn.init.constant_(discriminator.weight, 1e-8)  # float16 has no number between 0 and 6e-8
+    real = torch.randn(5, 1, 28, 28, requires_grad=True)
+    penalties = []
+    for wide_range in (False, True):
+        with run.autocast(wide_range=wide_range):
+            penalties.append(squared_gradient(discriminator(real.flatten(1)).squeeze(1), real).item())
+    assert penalties == [0, pytest.approx(28 * 28 * 1e-16, rel=1e-3)]
+
+
+class Scaler:
+    """A scaler that multiplies the loss by a power of two, which changes no bit of the steps in float32."""
+
+    def __init__(self, scale: float) -> None:
+        self._scale, self.steps, self.updates = scale, 0, 0
+
+    def scale(self, loss: torch.Tensor) -> torch.Tensor:
+        return loss * self._scale
+
+    def step(self, optimiser: torch.optim.Optimizer) -> None:
+        for group in optimiser.param_groups:
+            for parameter in group["params"]:
+                parameter.grad /= self._scale
+        self.steps += 1
+        optimiser.step()
+
+    def update(self) -> None:
+        self.updates += 1
+
+
+def test_the_judge_scales_its_loss_and_learns_what_it_learns_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "_LEAST_STEPS", 3)
+    images, labels = torch.randint(256, (50, 28, 28), dtype=torch.uint8), torch.randint(10, (50,))
+    weights = []
+    for scaler in (Scaler(1), Scaler(1024)):
+        run: Any = SimpleNamespace(autocast=nullcontext, new_scaler=lambda scaler=scaler: scaler)
+        torch.manual_seed(0)
+        weights.append(judge.Judge.trained_on(images, labels, run).network.state_dict())
+        assert scaler.updates == 3
+        assert scaler.steps >= 3
+    for name, tensor in weights[0].items():
+        assert torch.equal(tensor, weights[1][name])
+
+
+def test_the_judge_learns_in_float16(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "_LEAST_STEPS", 2)
+    images, labels = torch.randint(256, (50, 28, 28), dtype=torch.uint8), torch.randint(10, (50,))
+    trained = judge.Judge.trained_on(images, labels, run)
+    assert all(tensor.isfinite().all() for tensor in trained.network.state_dict().values())
 
 
 def test_a_film_has_its_first_and_last_frame_and_more_of_the_beginning() -> None:

@@ -11,6 +11,7 @@ METRICS = {
     "seed": 0,
     "epochs": 1,
     "seconds": 1.0,
+    "attempts": 1,
     "started": "2026-01-01T00:00:00+00:00",
     "machine": {"gpu": None, "processor": "one", "precision": "float32"},
     "settings": {},

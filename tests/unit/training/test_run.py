@@ -2,6 +2,8 @@
 
 import csv
 import errno
+import hashlib
+import io
 import itertools
 import json
 import os
@@ -18,6 +20,7 @@ from pydantic import Field
 from contract.errors import InputError
 from workloads.errors import Interrupted, NonFiniteLossError
 from workloads.storage import Location
+from workloads.training.runtime import run as run_module
 from workloads.training.runtime.results import ModelCard, Results
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions, TrainingSettings
@@ -145,6 +148,42 @@ def test_a_run_told_to_end_in_any_batch_goes_on_to_the_same_bits(tmp_path: Path,
     go(tmp_path / "ended")
     assert outcome(tmp_path / "ended") == outcome(tmp_path / "whole")
     assert not (tmp_path / "ended" / "checkpoints").exists()
+
+
+def test_time_and_rows_of_a_run_sum_over_its_attempts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(run_module.time, "perf_counter", lambda: float(next(clock)))  # a second for each look at it
+
+    def end(epoch: int, batch: int) -> None:
+        if (epoch, batch) in {(0, 3), (1, 2)}:
+            for _ in range(100):
+                run_module.time.perf_counter()  # work that takes 100 s
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            go(tmp_path / "run", line(end))
+    go(tmp_path / "run", line(end))
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["attempts"] == 3
+    assert 200 <= metrics["seconds"] < 300
+    assert "over 3 attempts" in (tmp_path / "run" / "report.html").read_text()
+    assert "over 3 attempts" in (tmp_path / "run" / "MODEL_CARD.md").read_text()
+    for row, seconds in zip(history(tmp_path / "run"), (100, 100, 0), strict=True):
+        assert seconds <= float(row["epoch_seconds"]) < seconds + 50
+        assert float(row["samples_per_second"]) * float(row["epoch_seconds"]) == pytest.approx(40)
+
+
+def test_a_continued_run_began_when_its_first_attempt_did(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        go(tmp_path / "run", line(lambda *_: os.kill(os.getpid(), signal.SIGTERM)))
+    [checkpoint] = (tmp_path / "run" / "checkpoints").iterdir()
+    content = torch.load(io.BytesIO(checkpoint.read_bytes()[32:]), weights_only=True)
+    before = io.BytesIO()
+    torch.save(content | {"started": "2026-01-31T12:00:00+00:00"}, before)
+    checkpoint.write_bytes(hashlib.sha256(before.getvalue()).digest() + before.getvalue())
+    go(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["started"] == "2026-01-31T12:00:00+00:00"
 
 
 def test_a_run_started_anew_forgets_the_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

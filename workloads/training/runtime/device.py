@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from contract.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -60,3 +63,29 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def descend(
+    scaler: torch.amp.GradScaler,
+    loss: torch.Tensor,
+    optimisers: Sequence[torch.optim.Optimizer],
+    clip_norm: float | None = None,
+) -> None:
+    """Take one step down the gradient of a loss, which is scaled on the way where the precision needs it.
+
+    Args:
+        scaler: Scales the loss, and leaves out a step whose gradients are not finite.
+        loss: Scalar.
+        optimisers: They share the weights among them; their gradients are zeroed first.
+        clip_norm: Largest norm of the gradient (of each optimiser's weights), if limited.
+    """
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
+    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    for optimiser in optimisers:
+        if clip_norm is not None:
+            scaler.unscale_(optimiser)
+            parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
+            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        scaler.step(optimiser)
+    scaler.update()

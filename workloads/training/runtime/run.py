@@ -46,9 +46,9 @@ class Run:
     """One training run. A context manager, entered by `train`; model files only use it.
 
     At the end of every epoch it writes a row of history, sends metrics when asked to, stops on a loss that is not
-    finite, and writes a checkpoint. When a process of the run is told to end (SIGTERM), or EC2 is about to take its spot
-    instance back, all processes stop after the same batch, and the first one writes a checkpoint. It holds the run's
-    lock, so no other run writes there.
+    finite, and writes a checkpoint. When a process of the run is told to end (SIGTERM), or EC2 is about to take its
+    spot instance back, all processes stop after the same batch, and the first one writes a checkpoint. It holds the
+    run's lock, so no other run writes there.
 
     Attributes:
         device: What to compute on.
@@ -86,7 +86,7 @@ class Run:
         self.history: list[dict[str, float]] = []
         self._display = Display(quiet=not self.is_main)
         self._parts: dict[str, Any] = {}
-        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
+        self._scaler = self.new_scaler()
         self._check_data = check_data
         self._data_sha256 = ""
         identity = {"workload": workload, "precision": self.precision, **settings.model_dump(mode="json")}
@@ -264,9 +264,19 @@ class Run:
             self._check_told(self._agreement.after_batch(self._stop()))
         self._skip = 0
 
-    def autocast(self) -> AbstractContextManager[object]:
-        """A context for the forward pass and the loss, in this run's precision."""
-        return devices.autocast(self.device, self.precision)
+    def autocast(self, *, wide_range: bool = False) -> AbstractContextManager[object]:
+        """A context for the forward pass and the loss, in this run's precision.
+
+        Args:
+            wide_range: Compute in float32 instead of float16, whose small numbers become zero and whose large ones
+                infinite. `step` scales its own gradients against that, but not one that is part of the loss.
+        """
+        is_narrow = self.precision == "float16"
+        return devices.autocast(self.device, "float32" if wide_range and is_narrow else self.precision)
+
+    def new_scaler(self) -> torch.amp.GradScaler:
+        """Return a scaler of losses for a training beside the run's own; it changes nothing unless in float16."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
 
     def step(
         self,
@@ -283,16 +293,7 @@ class Run:
             name: The column of history.csv that gets the epoch's mean of this loss.
             clip_norm: Largest norm of the gradient (of each optimiser's weights), if limited.
         """
-        for optimiser in optimisers:
-            optimiser.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        for optimiser in optimisers:
-            if clip_norm is not None:
-                self._scaler.unscale_(optimiser)
-                parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
-                torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
-            self._scaler.step(optimiser)
-        self._scaler.update()
+        devices.descend(self._scaler, loss, optimisers, clip_norm)
         self.add_loss(name, loss)
 
     def add_loss(self, name: str, loss: torch.Tensor) -> None:
@@ -368,7 +369,12 @@ class Run:
             )
 
     def _save(self, batch: int, losses: Mapping[str, tuple[torch.Tensor, int]]) -> None:
-        """Write a checkpoint; losses are the sums of each process [processes] and the counts of the unfinished epoch."""
+        """Write a checkpoint.
+
+        Args:
+            batch: How many batches of the epoch are finished; 0 if the epoch before has ended.
+            losses: Of the unfinished epoch, the sums of each process [processes] and the count.
+        """
         if not self.is_main:
             return
         state = {

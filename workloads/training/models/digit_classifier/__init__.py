@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from contract.errors import InputError
 from workloads.training.mnist import CLASSES, load_mnist, read_images
 from workloads.training.models.digit_classifier.augmentation import augmented
 from workloads.training.models.digit_classifier.muon import Muon
@@ -79,6 +80,15 @@ def _convolution(inputs: int, outputs: int, size: int, *pooling: nn.Module) -> l
 def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Train on the digits at a location; validate each epoch on a part of the training set; test once, at the end."""
     digits = load_mnist(data, settings.classes)
+    learnt = np.unique(digits.train_labels)
+    if len(learnt) == 1:
+        raise InputError(f"{data}: All training images are of the class {learnt[0]}. At least two classes are needed.")
+    if len(unseen := np.setdiff1d(digits.test_labels, learnt)):
+        count = int(np.isin(digits.test_labels, unseen).sum())
+        run.say(
+            f"{count:,} of {len(digits.test_labels):,} test images are of classes that no training image has, and will "
+            f"all be wrong: {', '.join(map(str, unseen))}"
+        )
     run.use_data(digits.sha256)
     order = shuffled(len(digits.train_images), settings.seed, 0)
     held_out = max(1, round(settings.validation_fraction * len(order)))

@@ -125,7 +125,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
             penalised = settings.gradient_penalty > 0 and film.steps % _PENALTY_EVERY == 0
             real, asked = to_signed(images[rows]).requires_grad_(penalised), labels[rows]
             noise = torch.randn(len(rows), generator.noise_size, device=run.device)
-            with run.autocast():
+            with run.autocast(wide_range=penalised):  # the scaler does not reach the gradient inside the penalty
                 generated = generate_batch(noise, asked).float()
                 logits = discriminate(torch.cat([real, generated.detach()]), torch.cat([asked, asked]))
                 is_real = torch.arange(len(logits), device=run.device) < len(rows)

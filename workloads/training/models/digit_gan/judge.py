@@ -15,6 +15,7 @@ from workloads.training.models import digit_classifier
 from workloads.training.models.digit_classifier.augmentation import augmented
 from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.models.digit_gan import quality as generative_quality
+from workloads.training.runtime.device import descend
 from workloads.training.runtime.run_folder import load_model
 
 if TYPE_CHECKING:
@@ -66,21 +67,20 @@ class Judge:
         Args:
             images: uint8 [n, 28, 28].
             labels: int64 [n], on the same device.
-            run: Gives the precision.
+            run: Gives the precision, and the scaling of the loss that it needs.
         """
         recipe = Settings()
         settings: dict[str, Any] = {"architecture": recipe.architecture}
         network = digit_classifier.build(**settings).to(images.device)
+        scaler = run.new_scaler()
         steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)
         optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
         for rows in torch.randint(len(images), (steps, recipe.batch_size), device=images.device):
             with run.autocast():
                 logits = network(augmented(images[rows], recipe)).float()
                 loss = functional.cross_entropy(logits, labels[rows], label_smoothing=recipe.label_smoothing)
-            network.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            for optimiser, schedule in zip(optimisers, schedules, strict=True):
-                optimiser.step()
+            descend(scaler, loss, optimisers)
+            for schedule in schedules:
                 schedule.step()
         return cls(network, settings)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.engines import programs as engines
-from localcloud.errors import LocalCloudError
+from contract.errors import InputError
+from groundwork import engines
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +46,7 @@ def test_a_whole_chromium_does_where_its_shell_is_missing(nowhere: Path) -> None
 
 
 def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
-    with pytest.raises(
-        LocalCloudError, match=r"influxd is missing\. Run `.*python.* -m localcloud\.engines\.programs`"
-    ) as error:
+    with pytest.raises(InputError, match=r"influxd is missing\. Run `.*python.* -m groundwork\.engines`") as error:
         engines.find("influxd")
     assert "\n" not in str(error.value)
 

@@ -1,0 +1,100 @@
+"""Programs that no Python package brings: found on PATH, or unpacked from Debian's packages without root.
+
+Run as `python -m groundwork.engines`: it fetches what is missing, and says in a line what it could not fetch.
+"""
+
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from contract.errors import InputError, phrase
+from localcloud.engines import programs
+
+FOLDER = Path(__file__).parents[1] / ".groundwork" / "engines"
+#: Debian's packages of each program; what those need comes with them.
+PACKAGES = programs.PACKAGES | {
+    "chromium-headless-shell": ("chromium-headless-shell",),
+    "shellcheck": ("shellcheck",),
+    "wrk": ("wrk",),
+}
+#: What does as well, where it is installed; the shell, which has no windows, takes half the time.
+INSTEAD = {"chromium-headless-shell": "chromium"}
+INSTALLATION = f"{shlex.quote(sys.executable)} -m groundwork.engines"
+
+
+def find(program: str) -> str:
+    """Return the path of a program, or of one that does as well.
+
+    Raises:
+        InputError: It is not installed; the message says how to install it.
+    """
+    # A browser's launcher in bin looks for it below the system's /usr, so the browser itself comes first.
+    folders = [FOLDER / "usr" / "lib" / "chromium", *programs.folders(FOLDER)]
+    path = programs.search([program, INSTEAD.get(program, program)], folders)
+    if not path:
+        raise InputError(programs.missing(program, PACKAGES[program], INSTALLATION))
+    return path
+
+
+def fetch(program: str, apt: Path) -> None:
+    """Unpack an engine's Debian packages below `FOLDER`; nothing happens where the program is found already.
+
+    `apt` is a folder, empty at first; the lists of packages that come into it serve the next program, too.
+
+    Raises:
+        InputError: The packages cannot be had here; the message says why.
+    """
+    try:
+        find(program)
+    except InputError:
+        pass
+    else:
+        return
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        raise InputError(
+            f"{program}: There is no apt-get here. Install {' '.join(PACKAGES[program])} so that it is on PATH."
+        )
+    # Lists and a cache of our own: root is not needed to bring them up to date, and a fresh machine has none.
+    lists, archives = apt / "lists", apt / program
+    for folder in (lists, archives):
+        (folder / "partial").mkdir(parents=True, exist_ok=True)
+    settings = {
+        "APT::Sandbox::User": "root",
+        "Debug::NoLocking": "true",
+        "Dir::State::Lists": str(lists),
+        "Dir::Cache": str(apt),
+        "Dir::Cache::archives": str(archives),
+    }
+    options = ["--quiet", *(f"--option={name}={value}" for name, value in settings.items())]
+    unpack = f'for package in *.deb; do dpkg --extract "$package" "{FOLDER}" || exit; done'
+    commands = [
+        ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *options, *PACKAGES[program]],
+        ["sh", "-c", unpack],
+    ]
+    if not any(lists.glob("*_Packages*")):
+        commands.insert(0, ["apt-get", "update", *options])
+    for command in commands:
+        done = subprocess.run(command, cwd=archives, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise InputError(f"{program}: The command {command[0]} failed: {phrase(reason)}.")
+
+
+def main() -> int:
+    """Fetch every program; what is missing keeps nothing else from working, so the exit code is 0."""
+    FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER.parent) as apt:
+        for program in PACKAGES:
+            try:
+                fetch(program, Path(apt))
+                sys.stdout.write(f"{program}: {find(program)}\n")
+            except InputError as error:
+                sys.stdout.write(f"{error}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

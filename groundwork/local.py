@@ -1,0 +1,27 @@
+"""Groundwork as the program that the local cloud is a part of."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from groundwork import engines
+from localcloud import host
+
+CLOUDS = ".groundwork/local"
+
+
+def use() -> None:
+    """Tell the local cloud how its commands are called here, and where its clouds and engines are."""
+    host.use(host.Host(f"{_program()} local", CLOUDS, str(engines.FOLDER), engines.INSTALLATION))
+
+
+def _program() -> str:
+    """Return how this process's program is called from a shell here: `groundwork` where that is the same."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py" and called.parent.name == "groundwork":
+        return f"{shlex.quote(sys.executable)} -m groundwork"
+    on_path = shutil.which("groundwork")
+    if called.name != "groundwork" or (on_path and called.exists() and called.samefile(on_path)):
+        return "groundwork"
+    return shlex.quote(str(called))

@@ -1,0 +1,111 @@
+"""The cloud that a server process serves: what every room is given when it is installed.
+
+One rule says how a room talks to the services of its own cloud. In process it reads what any service holds, changes
+its own service, calls functions that other rooms offer, and writes what AWS writes by itself: log lines, values of
+metrics, events. Everything else that it changes in another service goes over HTTP, through `Cloud.client`, so that the
+request is checked, waits for the other requests to that service, and passes through the additions of its room.
+"""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from localcloud.cloud.account import ACCOUNT, REGION, connect, environment, secret_access_key
+from localcloud.cloud.remains import DATA
+
+log = logging.getLogger("localcloud")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Cloud:
+    """One cloud, from inside its server.
+
+    Args:
+        folder: Its folder, which holds the mailbox, the certificates and, in ``data``, all that ends with the cloud.
+        endpoint: The server's URL, ``http://localhost:PORT``.
+
+    Attributes:
+        account: The id of its account.
+        region: Its region.
+    """
+
+    def __init__(self, folder: Path, endpoint: str) -> None:
+        self.folder = folder
+        self.endpoint = endpoint
+        self.account = ACCOUNT
+        self.region = REGION
+        self._states: WeakKeyDictionary[Any, dict[type, Any]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+        self._never = threading.Event()
+        self._pool = ThreadPoolExecutor(32, thread_name_prefix="localcloud")
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of this cloud, for what a room changes in another service."""
+        return connect(service, self.endpoint, self.folder)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that a process needs to use this cloud with any AWS SDK."""
+        return environment(self.endpoint, self.folder)
+
+    @cached_property
+    def secret_access_key(self) -> str:
+        """The secret key with which the cloud's clients sign their requests."""
+        return secret_access_key(self.folder)
+
+    def new_folder(self, kind: str) -> Path:
+        """Make a folder for what a resource holds; it is removed with the cloud at the latest.
+
+        Args:
+            kind: What the resource is, with which the folder's name begins. It must not be the name of a resource,
+                which may be a path.
+        """
+        return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self.folder / DATA))
+
+    def state(self, kind: type[T], resource: object = None) -> T:
+        """Return what we keep about a resource of moto's, or about the cloud, made with its defaults the first time.
+
+        It lasts as long as the resource. It must not refer to the resource, which would then last for ever.
+        Only what moto itself answers with stays an attribute of its object.
+
+        Args:
+            kind: The class of the state, a dataclass whose fields all have defaults.
+            resource: moto's object; the cloud itself if there is none.
+        """
+        with self._lock:
+            states = self._states.setdefault(self if resource is None else resource, {})
+            if kind not in states:
+                states[kind] = kind()
+            state: T = states[kind]
+            return state
+
+    def set_state(self, resource: object, state: object) -> None:
+        """Replace the state of this class that we keep about a resource."""
+        with self._lock:
+            self._states.setdefault(resource, {})[type(state)] = state
+
+    def background(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run ``work`` on a pool of threads; an exception is logged, never lost."""
+        self._pool.submit(lambda: _guarded(work, *args, **kwargs))
+
+    def every(self, seconds: float, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run ``work`` for ever, ``seconds`` after its last end, in a thread of its own."""
+
+        def loop() -> None:
+            while not self._never.wait(seconds):
+                _guarded(work, *args, **kwargs)
+
+        threading.Thread(target=loop, daemon=True, name=work.__name__).start()
+
+
+def _guarded(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    try:
+        work(*args, **kwargs)
+    except Exception:
+        log.exception("%s failed", getattr(work, "__name__", work))

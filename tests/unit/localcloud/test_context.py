@@ -1,0 +1,55 @@
+"""A cloud, as its rooms see it."""
+
+import gc
+import threading
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcloud.cloud.context import Cloud
+
+
+class Resource:
+    """As one of moto's."""
+
+
+@dataclass
+class Notes:
+    lines: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Count:
+    number: int = 0
+
+
+def test_state_belongs_to_a_cloud_a_resource_and_a_class(tmp_path: Path) -> None:
+    cloud, another, resource = Cloud(tmp_path, "http://localhost"), Cloud(tmp_path, "http://localhost"), Resource()
+    cloud.state(Notes, resource).lines.append("one")
+    cloud.state(Count, resource).number = 1
+    assert cloud.state(Notes, resource) == Notes(["one"])
+    assert cloud.state(Count, resource) == Count(1)
+    assert cloud.state(Notes, Resource()) == cloud.state(Notes) == another.state(Notes, resource) == Notes()
+    cloud.set_state(resource, Notes(["two"]))
+    assert cloud.state(Notes, resource) == Notes(["two"])
+
+
+def test_state_goes_with_its_resource(tmp_path: Path) -> None:
+    cloud, resource = Cloud(tmp_path, "http://localhost"), Resource()
+    notes = weakref.ref(cloud.state(Notes, resource))
+    assert notes() is not None
+    del resource
+    gc.collect()
+    assert notes() is None
+
+
+def test_work_beside_requests_goes_on_after_a_failure(tmp_path: Path) -> None:
+    cloud, again, end = Cloud(tmp_path, "http://localhost"), threading.Event(), threading.Event()
+    steps = iter([lambda: 1 / 0, again.set])
+
+    def work(name: str) -> None:
+        assert name == "work"
+        next(steps, end.wait)()
+
+    cloud.every(0, work, "work")
+    assert again.wait(30)
