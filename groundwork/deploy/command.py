@@ -119,6 +119,7 @@ def _document(intended: Plan, status: str, kept: dict[str, str], outputs: dict[s
         "settings_taken_over": kept,
         "usd_idle_per_month_before": intended.month_before,
         "usd_idle_per_month": intended.month_after,
+        "usd_left_per_month": intended.month_left,
         "outputs": outputs,
     }
 

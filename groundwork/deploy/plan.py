@@ -60,12 +60,14 @@ class Plan:
         steps: What happens to its resources; empty where nothing changes.
         month_before: USD a month while idle, as it is deployed; None where a price is not known.
         month_after: The same, of the new template.
+        month_left: USD a month of what stays outside the stack when it is replaced or deleted.
     """
 
     stack: str
     steps: tuple[Step, ...]
     month_before: float | None
     month_after: float | None
+    month_left: float | None
 
     @property
     def lost(self) -> list[Step]:
@@ -82,10 +84,9 @@ class Plan:
         if self.month_before is None or self.month_after is None:
             return "What it costs is not known: a resource has no price in infra/cost."
         more = self.month_after - self.month_before
-        change = (
-            f"{abs(more):.2f} USD a month {'more' if more > 0 else 'less'}" if round(more, 2) else "as much as before"
-        )
-        return f"While idle it bills {self.month_after:.2f} USD a month, {change} (list prices)."
+        compared = f"{abs(more):.2f} {'more' if more > 0 else 'less'} than" if round(more, 2) else "as much as"
+        left = f" What stays outside the stack goes on billing {self.month_left:.2f}." if self.month_left else ""
+        return f"While idle it bills {self.month_after:.2f} USD a month, {compared} before (list prices).{left}"
 
     def _title(self) -> str:
         counts = [(action, sum(step.action is action for step in self.steps)) for action in Action]
@@ -134,6 +135,7 @@ def plan(stack: str, before: Json | None, after: Json, changes: Iterable[Mapping
         tuple(sorted(steps, key=lambda step: (order.index(step.action), step.type not in STATEFUL, step.resource))),
         _month(stack, old),
         _month(stack, new),
+        _month_left(stack, old, {step.resource for step in steps if step.data == FATES["Retain"]}),
     )
 
 
@@ -153,5 +155,12 @@ def _fate(action: Action, deployed: Json) -> str:
 def _month(stack: str, template: Json) -> float | None:
     try:
         return estimate(stack, template).idle
+    except UnknownCostError:
+        return None
+
+
+def _month_left(stack: str, template: Json, stays: Iterable[str]) -> float | None:
+    try:
+        return sum(charge.usd for charge in estimate(stack, template).charges if charge.resource in stays)
     except UnknownCostError:
         return None
