@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from infra.cost.estimate import Estimate
+    from infra.left import Left
     from infra.removal import Deployed
 
 app = typer.Typer()
@@ -148,6 +149,44 @@ def _cost_of(estimate: "Estimate") -> Result:
 
 @app.command(rich_help_panel=PANEL)
 @results
+def left(
+    stacks: Annotated[
+        list[str] | None, typer.Argument(metavar="[STACK...]", help="Stacks (default: all of them).")
+    ] = None,
+) -> Result:
+    """List what former and failed deployments left behind, what it costs, and the command that removes each."""
+    from infra.left import left as find  # noqa: PLC0415 - boto3 takes its time to import
+    from infra.stacks import STACKS  # noqa: PLC0415
+
+    for stack in stacks or ():
+        section(stack)
+    resources = find(stacks or [kind.__name__ for kind in STACKS])
+    total = sum(resource.usd_per_month or 0 for resource in resources)
+    document = {"left": resources, "usd_per_month": total}
+    if not resources:
+        return Result(document, "Nothing is left behind.")
+    return Result(document, table_of_left(resources), f"It bills {total:.2f} USD a month, and by what it holds.")
+
+
+def table_of_left(resources: "Iterable[Left]") -> Table:
+    """Return what is left behind as a table for people."""
+    rows = [
+        (
+            resource.name,
+            resource.type,
+            resource.stack,
+            "unknown" if resource.usd_per_month is None else f"{resource.usd_per_month:.2f}",
+            ", ".join(resource.uses),
+            resource.command,
+        )
+        for resource in resources
+    ]
+    columns = ["left behind", "type", "by", "USD a month", "and by what it holds", "command that removes it"]
+    return Table(columns, rows, keys=["left behind", "command that removes it"], numbers=["USD a month"])
+
+
+@app.command(rich_help_panel=PANEL)
+@results
 def destroy(
     stack: Annotated[str, typer.Argument(help="The stack, as it is deployed.", show_default=False)],
     context: Context = None,
@@ -157,7 +196,8 @@ def destroy(
     """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
     config, given = settings(context), pairs(context)
 
-    from infra.removal import Deployed  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.left import left as find  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.removal import Deployed  # noqa: PLC0415
 
     own = section(stack)
     both_keys = config.allow_data_deletion and getattr(config, own).delete_data
@@ -169,7 +209,12 @@ def destroy(
             f"{stack} was deployed so that its data may go, but the settings here do not agree, and there are objects "
             f"in {full}. Save them, or give both keys: {keys}."
         )
+    earlier = find([stack])
     _announce(deployed)
+    if earlier:
+        print_table(table_of_left(earlier))
+        month = sum(resource.usd_per_month or 0 for resource in earlier)
+        typer.echo(f"Earlier deployments left this behind. It bills {month:.2f} USD a month, and by what it holds.")
     if deployed.kept and both_keys:
         typer.echo(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
     if not yes and not typer.confirm(f"Remove {stack}?"):
@@ -186,7 +231,7 @@ def destroy(
         }
         for kept in deployed.kept
     ]
-    document = {"stack": stack, "kept": stays, "emptied": deployed.filled}
+    document = {"stack": stack, "kept": stays, "emptied": deployed.filled, "left": earlier}
     return Result(document, f"{stack} is removed.")
 
 

@@ -32,7 +32,7 @@ class RemovalError(GroundworkError):
 
 
 @contextmanager
-def _asking_aws(place: str) -> Iterator[None]:
+def asking_aws(place: str) -> Iterator[None]:
     """Turn the errors of the AWS requests inside into ours."""
     try:
         yield
@@ -82,7 +82,7 @@ class Deployed:
             UnavailableError: AWS cannot be reached.
         """
         self.stack = stack
-        with _asking_aws(f"Stack {stack}"):
+        with asking_aws(f"Stack {stack}"):
             self._cloudformation: Any = boto3.client("cloudformation")
             self._s3: Any = boto3.client("s3")
             self._id = self._find()
@@ -123,7 +123,7 @@ class Deployed:
             UnavailableError: S3 cannot be reached; the same command goes on.
         """
         for bucket in self.filled:
-            with _asking_aws(f"Bucket {bucket}"):
+            with asking_aws(f"Bucket {bucket}"):
                 keys = [{"Key": key, "VersionId": version} for key, version in self._versions(bucket)]
                 for start in range(0, len(keys), KEYS_OF_A_REQUEST):
                     chunk = {"Objects": keys[start : start + KEYS_OF_A_REQUEST], "Quiet": True}
@@ -147,7 +147,7 @@ class Deployed:
         """
         environment = os.environ | {"CDK_VALIDATION": "false"}  # what goes need not be checked
         finished = cdk.run("destroy", self.stack, "--force", context=context, environment=environment, say=say)
-        with _asking_aws(f"Stack {self.stack}"):
+        with asking_aws(f"Stack {self.stack}"):
             after = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0]
         if finished.failed or after["StackStatus"] != "DELETE_COMPLETE":
             why = after.get("StackStatusReason") or finished.reason

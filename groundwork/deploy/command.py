@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from contract.errors import InputError
-from infra.commands import Context, pairs, section, usual
+from infra.commands import Context, pairs, section, table_of_left, usual
 from terminal.results import Result, results
 from terminal.screen import print_table
 
@@ -36,11 +36,12 @@ def deploy(
     """Show what a deployment would do, to data and to the bill, and deploy; on AWS, or on the local cloud."""
     own, given = section(stack), pairs(context)
 
-    from groundwork.deploy.change_set import Stack  # noqa: PLC0415 - boto3 and the CDK take their time to import
+    from groundwork.deploy.change_set import DeploymentError, Stack  # noqa: PLC0415 - boto3 and the CDK take their time to import
     from groundwork.deploy.plan import plan  # noqa: PLC0415
     from groundwork.deploy.protection import refuse_loss  # noqa: PLC0415
     from groundwork.deploy.settings import taken_over  # noqa: PLC0415
     from infra.config import Config  # noqa: PLC0415
+    from infra.left import left  # noqa: PLC0415
 
     deployed = Stack(stack)
     kept = taken_over(deployed.template, usual() | given, accept_default or (), stack)
@@ -65,7 +66,12 @@ def deploy(
         if not yes and not typer.confirm(f"Deploy {stack}?"):
             return Result(_document(intended, "declined", kept, {}), "Nothing was deployed.", ends=typer.Exit(1))
         executed = True
-        status = change_set.execute(typer.echo)
+        try:
+            status = change_set.execute(typer.echo)
+        except DeploymentError:
+            if resources := left([stack]):
+                print_table(table_of_left(resources))
+            raise
     finally:
         if not executed:
             change_set.discard()

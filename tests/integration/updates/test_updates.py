@@ -1,20 +1,24 @@
 """Every stack survives what people do with it over the years: updates, updates that fail, removal, another start."""
 
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from contract.stacks import StackName
+from groundwork.__main__ import main
 from infra.updates.identity import STATEFUL
 from localcloud import LocalCloud
+from tests.documents import document
 
 #: A setting of each stack whose change replaces a resource or interrupts one, and the resource.
 CHANGES = {
     StackName.TERMINATION_ALARM: ("termination_alarm.instance_type", "t3.small", "LaunchTemplate"),
     StackName.TRAINING: ("training.volume_gib", "101", "GpuSpot"),
-    StackName.DEVOPS_METRICS: ("devops_metrics.influxdb_instance_type", "db.influx.large", "InfluxDB"),
+    StackName.DEVOPS_METRICS: ("devops_metrics.instance_type", "db.influx.large", "InfluxDB"),
     StackName.DATA_ECOSYSTEM: ("data_ecosystem.database_instance_type", "db.t4g.small", "Ledger"),
     StackName.WEB_APP: ("web_app.instance_type", "t3.medium", "Instance"),
 }
@@ -133,3 +137,62 @@ def test_a_failed_update_leaves_everything_as_it_was(changed: Seen, failed: Seen
 def test_a_stack_can_be_deployed_again_beside_the_data_that_stayed(failed: Seen, again: Seen, stack: str) -> None:
     assert again.statuses[stack] == "CREATE_COMPLETE"
     assert not set(failed.data[stack].values()) & set(again.data[stack].values())
+
+
+# The commands, on the stacks that were deployed again.
+
+Ask = Callable[..., Json]
+
+
+@pytest.fixture
+def ask(cloud: LocalCloud, again: Seen, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Runs a command with `--json` on the cloud: its document, and what it says under `said`."""
+    assert again
+    for name, value in cloud.shell_environment().items():
+        monkeypatch.setenv(name, value)
+
+    def command(*words: str, code: int = 0) -> Json:
+        monkeypatch.setattr(sys, "argv", ["groundwork", *words, "--json"])
+        assert main() == code
+        printed = capsys.readouterr()
+        return {**document(printed.out, words[0]), "said": printed.err}
+
+    return command
+
+
+def test_what_the_first_stacks_left_behind_is_listed_with_its_cost(ask: Ask, failed: Seen, again: Seen) -> None:
+    listed = ask("left")
+    names = {resource["name"]: resource for resource in listed["left"]}
+    for stack, name in ((StackName.WEB_APP, "DatabaseInstance"), (StackName.DEVOPS_METRICS, "InfluxDB")):
+        database = names[failed.data[stack][name]]
+        assert (database["stack"], database["resource"]) == (stack, name)
+        assert database["usd_per_month"] > 10
+        assert database["name"] in database["command"]
+        assert again.data[stack][name] not in names
+    assert listed["usd_per_month"] > 100
+
+
+def test_a_plan_that_would_lose_data_deploys_nothing(cloud: LocalCloud, ask: Ask) -> None:
+    before = look(cloud)
+    refused = ask("deploy", "DevOpsMetrics", "--yes", "-c", "devops_metrics.engine=liveanalytics", code=2)
+    assert refused["status"] == "refused"
+    lost = {step["resource"]: step for step in refused["changes"] if step["data"]}
+    assert (lost["InfluxDB"]["action"], lost["InfluxDB"]["data"]) == ("delete", "the old one stays, outside the stack")
+    assert refused["usd_left_per_month"] > 80
+    assert "--replace InfluxDB" in refused["said"]
+    assert look(cloud) == before
+
+
+def test_a_deployment_takes_over_the_settings_of_the_one_before(cloud: LocalCloud, ask: Ask) -> None:
+    threshold = {"termination_alarm.threshold": "3"}
+    first = ask("deploy", "TerminationAlarm", "--yes", "-c", "termination_alarm.threshold=3")
+    assert (first["status"], first["settings_taken_over"]) == ("UPDATE_COMPLETE", {})
+    assert [(step["action"], step["resource"]) for step in first["changes"]] == [("change", "TerminationAlarm")]
+    second = ask("deploy", "TerminationAlarm", "--yes", "-c", "termination_alarm.email=a@b.example")
+    assert second["settings_taken_over"] == threshold
+    [alarm] = cloud.client("cloudwatch").describe_alarms(AlarmNames=[second["outputs"]["AlarmName"]])["MetricAlarms"]
+    assert alarm["Threshold"] == 3
+    third = ask("deploy", "TerminationAlarm", "--yes", "--accept-default", "termination_alarm.threshold")
+    assert third["settings_taken_over"] == {"termination_alarm.email": "a@b.example"}
+    [alarm] = cloud.client("cloudwatch").describe_alarms(AlarmNames=[second["outputs"]["AlarmName"]])["MetricAlarms"]
+    assert alarm["Threshold"] == 1
