@@ -95,7 +95,7 @@ def validate(template: dict[str, Any]) -> None:
         provider(body["Type"])
         try:
             schemas.check(body["Type"], body.get("Properties", {}))
-        except schemas.UnknownPropertyError as error:
+        except schemas.PropertyError as error:
             raise ValidationError(message=f"Template error: resource {name} ({body['Type']}): {error}") from None
 
 
@@ -170,8 +170,14 @@ class Deployment:
         self.map._parsed_resources[name] = wanted  # noqa: SLF001 (where moto's functions look references up)
 
     def _resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
+        """The resource that the template wants, with the values of its properties.
+
+        Raises:
+            PropertyError: A value that is known by now is not allowed.
+        """
         _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
         declared = references.resolved(self.cloud, _without_nothing(resolved["Properties"]))
+        schemas.check(body["Type"], declared)
         if current and not _is_explicit(body["Type"], declared):
             generated = current.generated_name
         policies = {str(key): str(item) for key, item in body.items() if key in RETENTION}
