@@ -17,6 +17,7 @@ from moto.cloudformation.parsing import Export, Output, ResourceMap
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import references, schemas, templates
+from localcloud.services import rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,7 @@ def validate(template: dict[str, Any]) -> None:
         provider(body["Type"])
         try:
             schemas.check(body["Type"], body.get("Properties", {}))
+            rules.check(body["Type"], body.get("Properties", {}))
         except schemas.PropertyError as error:
             raise ValidationError(message=f"Template error: resource {name} ({body['Type']}): {error}") from None
 
@@ -178,6 +180,7 @@ class Deployment:
         _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
         declared = references.resolved(self.cloud, _without_nothing(resolved["Properties"]))
         schemas.check(body["Type"], declared)
+        rules.check(body["Type"], declared)
         if current and not _is_explicit(body["Type"], declared):
             generated = current.generated_name
         policies = {str(key): str(item) for key, item in body.items() if key in RETENTION}
