@@ -2,8 +2,8 @@
 
 Beside the keywords of JSON Schema, the schemas have some of cfn-lint's own: ``requiredXor``, ``requiredOr``,
 ``dependentExcluded``, ``enumCaseInsensitive``, ``maxUniqueItems`` and ``uniqueKeys``; and the local cloud's rules have
-``maxBytes``. Numbers and booleans may be written as text, as CloudFormation allows. The value of an intrinsic function is
-not known before a deployment: it breaks nothing, and a combination that depends on it is left alone.
+``maxBytes``. Numbers and booleans may be written as text, as CloudFormation allows. The value of an intrinsic function
+is not known before a deployment: it breaks nothing, and a combination that depends on it is left alone.
 
 See https://json-schema.org/draft/2020-12/json-schema-validation.
 """

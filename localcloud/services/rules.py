@@ -1,16 +1,16 @@
 """Rules of the services: what they refuse beyond CloudFormation's schemas. Each room has its own in ``rules.yaml``.
 
-A row of the table is a resource type, with the operations that take its properties. So a rule holds for a template, before
-anything is created and again when every value is known, and for a request, whoever sends it:
+A row of the table is a resource type, with the operations that take its properties. So a rule holds for a template,
+before anything is created and again when every value is known, and for a request, whoever sends it:
 
 - ``operations``: operations by boto3's name of the service and theirs, each with a JMESPath expression that makes the
   resource's properties of the request's parameters; where it gives nothing, the request is about something else;
 - ``code``: the service's error code;
-- ``rules``: each with its ``source``, and with ``schema`` (JSON Schema), ``cfn-lint`` (a schema that cfn-lint ships, by its
-  file) or ``limits`` (the values that CloudFormation's schema of the type allows hold for requests, too). ``at`` is a
-  JMESPath expression of what in the properties it is about; it does not hold for what follows the schema ``unless``;
-  ``says`` is what AWS answers; ``instead`` is what to write;
-  ``code`` and ``operations`` replace those of the row.
+- ``rules``: each with its ``source``, and with ``schema`` (JSON Schema), ``cfn-lint`` (a schema that cfn-lint ships, by
+  its file) or ``limits`` (the values that CloudFormation's schema of the type allows hold for requests, too). ``at`` is
+  a JMESPath expression of what in the properties it is about; the rule does not hold for what follows the schema
+  ``unless``; ``says`` is what AWS answers; ``instead`` is what to write; ``code`` and ``operations`` replace those of
+  the row.
 
 moto gap: it checks few of what it is given.
 """

@@ -73,7 +73,7 @@ INLINE = {"Code": {"ZipFile": "pass"}, "Runtime": "python3.13"}
         (MAPPING, QUEUED, {"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
         (DATABASE, MYSQL, {"EngineVersion": "9.9"}, "Cannot find this version of the engine"),
         (DATABASE, MYSQL, {"DBInstanceClass": "db.m1.small"}, "combination of DBInstanceClass, Engine and"),
-        (DATABASE, POSTGRES, {"DBInstanceClass": "db.m1.small"}, "in this region"),
+        (DATABASE, POSTGRES, {"DBInstanceClass": "db.t9.micro"}, "in this region"),
         (
             DATABASE,
             MYSQL | {"KmsKeyId": "k", "StorageEncrypted": True},
