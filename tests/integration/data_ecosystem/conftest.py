@@ -115,6 +115,7 @@ def stack(cloud: LocalCloud) -> Stack:
         StackName=STACK,
         TemplateBody=TEMPLATE.read_text(),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        Capabilities=["CAPABILITY_IAM"],
     )
     return Stack(cloud)
 
