@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EMPTY: Json = {"Resources": {}}
+REGENERATED = "it gets another value, which what it opens does not know"
 
 
 class Action(StrEnum):
@@ -126,7 +127,9 @@ def plan(stack: str, before: Json | None, after: Json, changes: Iterable[Mapping
             case "Modify", _:
                 actions.setdefault(name, Action.CHANGE)
     for name, action in actions.items():
-        if action is Action.CHANGE and interrupting(old["Resources"].get(name, {}), new["Resources"][name]):
+        if action is Action.CHANGE and _is_generated_again(name, old, new):
+            actions[name] = Action.REPLACE
+        elif action is Action.CHANGE and interrupting(old["Resources"].get(name, {}), new["Resources"][name]):
             actions[name] = Action.INTERRUPT
     steps = [_step(action, name, old, new) for name, action in actions.items()]
     order = list(Action)
@@ -141,7 +144,15 @@ def plan(stack: str, before: Json | None, after: Json, changes: Iterable[Mapping
 
 def _step(action: Action, name: str, old: Json, new: Json) -> Step:
     body = new["Resources"].get(name) or old["Resources"][name]
-    return Step(action, name, body["Type"], _fate(action, old["Resources"].get(name, {})))
+    data = REGENERATED if _is_generated_again(name, old, new) else _fate(action, old["Resources"].get(name, {}))
+    return Step(action, name, body["Type"], data)
+
+
+def _is_generated_again(name: str, old: Json, new: Json) -> bool:
+    """Whether a secret gets another value, which CloudFormation calls a change in place."""
+    bodies = [template["Resources"].get(name, {}) for template in (old, new)]
+    before, after = (body.get("Properties", {}).get("GenerateSecretString") for body in bodies)
+    return bodies[0].get("Type") == bodies[1].get("Type") == "AWS::SecretsManager::Secret" and before != after
 
 
 def _fate(action: Action, deployed: Json) -> str:
