@@ -150,9 +150,10 @@ def _step(action: Action, name: str, old: Json, new: Json) -> Step:
 
 def _is_generated_again(name: str, old: Json, new: Json) -> bool:
     """Whether a secret gets another value, which CloudFormation calls a change in place."""
-    bodies = [template["Resources"].get(name, {}) for template in (old, new)]
+    bodies: list[Json] = [template["Resources"].get(name, {}) for template in (old, new)]
     before, after = (body.get("Properties", {}).get("GenerateSecretString") for body in bodies)
-    return bodies[0].get("Type") == bodies[1].get("Type") == "AWS::SecretsManager::Secret" and before != after
+    is_secret = all(body.get("Type") == "AWS::SecretsManager::Secret" for body in bodies)
+    return is_secret and bool(before != after)
 
 
 def _fate(action: Action, deployed: Json) -> str:
