@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from infra.cost.estimate import UnknownCostError, estimate
-from infra.updates.identity import STATEFUL, with_defaults
+from infra.updates.identity import STATEFUL, versions, with_defaults
 from infra.updates.interruptions import interrupting
 from infra.updates.sweep import FATES, change
 from terminal.screen import Table
@@ -112,20 +112,10 @@ def plan(stack: str, before: Json | None, after: Json, changes: Iterable[Mapping
     actions |= dict.fromkeys(compared.removed, Action.DELETE)
     actions |= dict.fromkeys(compared.updated, Action.CHANGE)
     actions |= dict.fromkeys(compared.replaced, Action.REPLACE)
-    for entry in changes:
-        resource = entry["ResourceChange"]
-        name, kind = resource["LogicalResourceId"], resource["Action"]
-        match kind, resource.get("Replacement", ""):
-            case "Add", _:
-                actions[name] = Action.ADD
-            case "Remove", _:
-                actions[name] = Action.DELETE
-            case "Modify", "True":
-                actions[name] = Action.REPLACE
-            case "Modify", "False":
-                actions[name] = Action.CHANGE
-            case "Modify", _:
-                actions.setdefault(name, Action.CHANGE)
+    for name, body in new["Resources"].items():
+        if name not in actions and versions(body.get("Properties", {})) & actions.keys():
+            actions[name] = Action.CHANGE  # a group of instances, when its launch template changes
+    _believe(actions, changes)
     for name, action in actions.items():
         if action is Action.CHANGE and _is_generated_again(name, old, new):
             actions[name] = Action.REPLACE
@@ -140,6 +130,24 @@ def plan(stack: str, before: Json | None, after: Json, changes: Iterable[Mapping
         _month(stack, new),
         _month_left(stack, old, {step.resource for step in steps if step.data == FATES["Retain"]}),
     )
+
+
+def _believe(actions: dict[str, Action], changes: Iterable[Mapping[str, Any]]) -> None:
+    """Put what CloudFormation is sure of in the place of what the templates say."""
+    for entry in changes:
+        resource = entry["ResourceChange"]
+        name, kind = resource["LogicalResourceId"], resource["Action"]
+        match kind, resource.get("Replacement", ""):
+            case "Add", _:
+                actions[name] = Action.ADD
+            case "Remove", _:
+                actions[name] = Action.DELETE
+            case "Modify", "True":
+                actions[name] = Action.REPLACE
+            case "Modify", "False":
+                actions[name] = Action.CHANGE
+            case "Modify", _:
+                actions.setdefault(name, Action.CHANGE)
 
 
 def _step(action: Action, name: str, old: Json, new: Json) -> Step:
