@@ -73,6 +73,7 @@ templates: setup ## write what comes from code: cloudformation/*.yaml, the table
 	python -m infra.cost.page
 	python -m infra.updates
 	python -m workloads.movie_rental.diagram docs/workloads/movie-rental.md
+	python -m localcloud.services.page docs/local-cloud.md
 
 clean: ## remove what the other targets made
 	@for cloud in .groundwork/local/*/; do \

@@ -1,6 +1,7 @@
 """AWS Lambda without containers: a function's code runs in a process of its own.
 
-moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries.
+moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries; an
+update ignores tracing, temporary storage and the key that encrypts the environment.
 """
 
 import json
@@ -58,6 +59,10 @@ def _update_configuration(
     cloud: Cloud, original: Any, self: LambdaFunction, config_updates: dict[str, Any]
 ) -> dict[str, Any]:
     _configure(cloud, self, config_updates)
+    self.tracing_config = config_updates.get("TracingConfig") or self.tracing_config
+    self.kms_key_arn = config_updates.get("KMSKeyArn", self.kms_key_arn) or None
+    if "EphemeralStorage" in config_updates:
+        self.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
     updated: dict[str, Any] = original(self, config_updates)
     return updated
 
@@ -74,7 +79,10 @@ def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
 
 @after(LambdaFunction, "get_configuration")
 def _described(cloud: Cloud, configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
-    configuration["LoggingConfig"] = cloud.state(FunctionState, fn).logging
+    state = cloud.state(FunctionState, fn)
+    configuration["LoggingConfig"] = state.logging
+    if state.dead_letter:
+        configuration["DeadLetterConfig"] = {"TargetArn": state.dead_letter}
 
 
 @replace(LambdaFunction, "_invoke_lambda")
