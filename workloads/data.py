@@ -108,9 +108,10 @@ def put(source: Source, to: To = None, again: Again = False, stack: StackName = 
         files = _files_of(DATASETS[source])
     elif not (files := transfer.Files(locate(source))):
         raise InputError(f"{source}: This is neither a data set ({_KNOWN}) nor a place that has files.")
-    if MARK not in files:
+    sent = _sent(files, target, again=again)
+    if MARK not in list(files):  # the names: asking for a file reads it
         unmark(target)
-    return _sent(files, target, again=again)
+    return sent
 
 
 def _sent(files: Mapping[str, bytes], target: Location, *, again: bool = False) -> Result:

@@ -93,7 +93,7 @@ def test_weights_make_rare_positions_be_found_more_often() -> None:
     rows = Rows(features, labels, np.arange(200))
     found = {}
     for balance in ("none", "weights"):
-        chosen = Settings(epochs=10, batch_size=50, hidden=8, balance=balance, folds=2)
+        chosen = Settings(epochs=10, batch_size=50, hidden=8, balance=balance, folds=2, repeats=1)
         network, _ = fit_network(chosen, features.to_numpy(), rows, QuietLoop(0), torch.device("cpu"))
         probabilities = network_probabilities(network, features.to_numpy())
         found[balance] = probabilities[:, 1:].sum()
