@@ -8,6 +8,7 @@ import typer
 
 from contract.errors import GroundworkError, report
 from groundwork.demo.command import demo
+from groundwork.deploy.command import deploy
 from groundwork.local import use
 from groundwork.preflight.command import preflight
 from groundwork.site import site
@@ -30,6 +31,7 @@ app.add_typer(local, name="local", rich_help_panel=HERE)
 app.command(rich_help_panel=HERE)(site)
 app.add_typer(infra)
 app.command(rich_help_panel=STACKS)(preflight)
+app.command(rich_help_panel=STACKS)(deploy)
 app.add_typer(workloads)
 
 

@@ -31,6 +31,7 @@ STATEFUL = frozenset(
 #: Source: the "Update requires" lines of the types in the CloudFormation template reference.
 IN_PLACE = {
     "AWS::AutoScaling::AutoScalingGroup": {"LaunchTemplate", "MixedInstancesPolicy"},
+    "AWS::Batch::ComputeEnvironment": {"ComputeResources"},  # with ReplaceComputeEnvironment: false
     "AWS::RDS::DBInstance": {
         "AutoMinorVersionUpgrade",
         "BackupRetentionPeriod",

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,21 +15,18 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
+from contract.errors import InputError
 from localcloud import host
 from localcloud.cloud import account_age, lock, remains
 from localcloud.cloud.account import connect, environment, post
 from localcloud.cloud.certificates import AUTHORITY
 from localcloud.errors import LocalCloudError
+from terminal import cdk
 
 START_SECONDS = 60
 STOP_SECONDS = 15
 ANSWER_SECONDS = 10
 DEFAULT = "default"
-CDK_SETTINGS = {
-    "CDK_VALIDATION": "false",  # a deployment to AWS checks the template's schema, and takes twice the time
-    "CDK_DISABLE_CLI_TELEMETRY": "true",
-    "CDK_DISABLE_VERSION_CHECK": "true",
-}
 
 _without_proxy = build_opener(ProxyHandler({}))
 
@@ -191,7 +187,7 @@ class LocalCloud:
 
     def shell_environment(self) -> dict[str, str]:
         """`environment`, and what makes the CDK's own command line quick and quiet with this cloud."""
-        return self.environment() | CDK_SETTINGS
+        return self.environment() | cdk.QUICK
 
     def inherited_environment(self) -> dict[str, str]:
         """This process's environment with this cloud in it instead of all settings for AWS."""
@@ -276,37 +272,30 @@ class LocalCloud:
         options: list[str],
         echo: Callable[[str], None] | None,
     ) -> None:
-        arguments = [self._cdk_program(), command, *(stacks or ["--all"]), *options, "--no-notices"]
-        arguments += ["--output", str(self.folder / "cdk.out"), "--ci", "--no-color"]
-        for key, value in (context or {}).items():
-            arguments += ["--context", f"{key}={value}"]
+        output = ["--output", str(self.folder / "cdk.out")]
         report = self.folder / f"{command}.log"
-        running = subprocess.Popen(
-            arguments,
-            cwd=self.project,
-            env=_with_interpreter(self.inherited_environment() | CDK_SETTINGS),
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        lines = []
-        with running as process, report.open("w") as file:
-            for line in process.stdout or ():
-                file.write(line)
-                lines.append(line.rstrip())
-                if echo:
-                    echo(line.rstrip())
-        if process.returncode:
-            raise LocalCloudError(f"cdk {command} failed: {_reason(lines)} (log: {report})")
+        with report.open("w") as file:
 
-    def _cdk_program(self) -> str:
-        if not shutil.which("node"):
-            raise LocalCloudError("Node.js is not on PATH: the CDK command line needs it (version 22 or newer).")
-        program = shutil.which("cdk", path=str(self.project / "node_modules" / ".bin")) or shutil.which("cdk")
-        if not program:
-            raise LocalCloudError("The CDK command line is missing: run `npm ci` in the project's folder.")
-        return program
+            def record(line: str) -> None:
+                file.write(f"{line}\n")
+                if echo:
+                    echo(line)
+
+            try:
+                finished = cdk.run(
+                    command,
+                    *(stacks or ["--all"]),
+                    *options,
+                    *output,
+                    context=context,
+                    project=self.project,
+                    environment=self.inherited_environment() | cdk.QUICK,
+                    say=record,
+                )
+            except InputError as error:
+                raise LocalCloudError(str(error)) from error
+        if finished.failed:
+            raise LocalCloudError(f"cdk {command} failed: {finished.reason} (log: {report})")
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -398,15 +387,3 @@ def _create(file: Path) -> int:
 
 def _address(state: Mapping[str, Any]) -> str:
     return f"http://localhost:{state['port']}"
-
-
-def _with_interpreter(settings: dict[str, str]) -> dict[str, str]:
-    """An environment in which this interpreter is first on PATH."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**settings, "PATH": path}
-
-
-def _reason(lines: list[str]) -> str:
-    """What the CDK's output says about a failure, in a line or a few."""
-    failed = next((number for number, line in enumerate(lines) if "❌" in line), -3)
-    return " ".join(line.strip(" ❌‣") for line in lines[failed : failed + 4] if line.strip())
