@@ -15,7 +15,7 @@ from contract.stacks import TrainingOutput
 from terminal.results import Result, results
 from terminal.screen import Table
 from workloads import transfer
-from workloads.sample import MARK, marked, unmark
+from workloads.sample import MARK, marked
 from workloads.storage import locate
 from workloads.training.jobs.commands import StackName  # noqa: TC001 - typer reads it
 from workloads.training.jobs.stack import DEFAULT, TrainingStack
@@ -110,7 +110,7 @@ def put(source: Source, to: To = None, again: Again = False, stack: StackName = 
         raise InputError(f"{source}: This is neither a data set ({_KNOWN}) nor a place that has files.")
     sent = _sent(files, target, again=again)
     if MARK not in list(files):  # the names: asking for a file reads it
-        unmark(target)
+        transfer.remove(target, MARK)
     return sent
 
 

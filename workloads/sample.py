@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workloads.storage import locate
-
-if TYPE_CHECKING:
-    from workloads.storage import Location
 
 MARK = "SAMPLE.md"
 _TEXT = "This is sample data, written by `groundwork data sample`: figures measured on it say nothing of real data.\n"
@@ -16,12 +11,6 @@ _TEXT = "This is sample data, written by `groundwork data sample`: figures measu
 def marked(files: dict[str, bytes]) -> dict[str, bytes]:
     """The files of a sample with the one that marks them."""
     return {**files, MARK: _TEXT.encode()}
-
-
-def unmark(place: Location) -> None:
-    """Take the mark away from a place, where other data replaces the sample."""
-    if (place / MARK).is_file():
-        (place / MARK).delete()
 
 
 def is_sample(data: str) -> bool:

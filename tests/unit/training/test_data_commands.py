@@ -157,3 +157,4 @@ def test_sample_data_is_known_as_such_wherever_it_goes_until_other_data_replaces
     assert not is_sample(str(folder))
     data("put", folder, "--to", "s3://bucket/delivery")
     assert not is_sample("s3://bucket/delivery")
+    assert "missing" not in data("verify", "s3://bucket/delivery")
