@@ -49,7 +49,7 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SE
 	python benchmarks/digits.py quality
 	python benchmarks/digits.py quality --preset best
 	python benchmarks/digits.py speed
-	python benchmarks/gan.py --seeds 3 --epochs 2
+	python benchmarks/gan.py
 	python benchmarks/tabular.py
 	python benchmarks/devops_metrics.py writes
 	python benchmarks/devops_metrics.py memory
