@@ -104,7 +104,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud that tries again at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCALCLOUD_RETRY_SECONDS", "0.2")
-        with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+        with LocalCloud(tmp_path_factory.mktemp("cloud"), iam="enforce") as running:
             yield running
 
 
