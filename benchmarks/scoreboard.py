@@ -2,7 +2,7 @@
 
 Each behaviour in `benchmarks/behaviours/` runs as a process of its own, with nothing but an endpoint and keys in its
 environment, first against a local cloud and then against `python -m moto.server` of the same version. One that takes
-longer than its time limit does not hold. moto runs functions and jobs in Docker; without Docker, as here, none run.
+longer than its time limit does not hold. moto runs functions and jobs in Docker; without its daemon none run.
 
     python benchmarks/scoreboard.py [--only PART_OF_A_NAME]
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -97,6 +96,14 @@ def failure(name: str, environment: dict[str, str]) -> str:
     return (done.stderr.strip().splitlines() or ["it failed"])[-1] if done.returncode else ""
 
 
+def has_docker() -> bool:
+    """Tell whether there is a Docker daemon, in which moto would run functions and jobs."""
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def measure(names: list[str]) -> dict[str, dict[str, str]]:
     """Run behaviours in every cloud; why each does not hold, by cloud and name, empty if it holds."""
     results = {}
@@ -120,7 +127,7 @@ def main() -> None:
                 print(f"{title}: {name}: {reason or 'holds'}")
         return
     figures: dict[str, Any] = {
-        "docker": bool(shutil.which("docker")),
+        "docker": has_docker(),
         "behaviours": sentences,
         "holds": {title: [name for name in reasons if not reasons[name]] for title, reasons in failures.items()},
     }

@@ -14,10 +14,10 @@ from typing import Any
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.models import LogsBackend, LogStream
 
+from localcloud.access import service_calls
 from localcloud.cloud.account import ACCOUNT
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import replace, wrap
-from localcloud.services.awslambda import function_policies
 from localcloud.services.events.behaviour import deliver
 from localcloud.services.logs.filter_patterns import PatternError, compile_pattern
 
@@ -30,6 +30,7 @@ NO_PERMISSION = (
 
 @wrap(LogsBackend, "put_subscription_filter")
 def _put_subscription_filter(  # noqa: PLR0917 (moto's parameters)
+    cloud: Cloud,
     original: Any,
     self: LogsBackend,
     log_group_name: str,
@@ -52,7 +53,7 @@ def _put_subscription_filter(  # noqa: PLR0917 (moto's parameters)
         raise InvalidParameterException(msg=f"Invalid filter pattern: {error}") from error
     if group := self.groups.get(log_group_name):
         try:
-            _check(destination_arn, group.arn)
+            _check(cloud, destination_arn, group.arn)
         except Exception as error:  # the function is not there, or its policy keeps the group out
             raise InvalidParameterException(msg=NO_PERMISSION) from error
         if filter_name in group.subscription_filters:  # moto counts one that is only changed as a third
@@ -61,9 +62,8 @@ def _put_subscription_filter(  # noqa: PLR0917 (moto's parameters)
     original(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
 
 
-def _check(function: str, group: str) -> None:
-    source = f"{group.removesuffix(':*')}:*"
-    function_policies.check(function, SERVICE, {"aws:SourceArn": source, "aws:SourceAccount": ACCOUNT})
+def _check(cloud: Cloud, function: str, group: str) -> None:
+    service_calls.check(cloud, SERVICE, function, f"{group.removesuffix(':*')}:*")
 
 
 @replace(LogStream, "_send_log_events")
@@ -91,5 +91,5 @@ def _send_log_events(  # noqa: PLR0917 (moto's parameters)
 
 
 def _deliver(cloud: Cloud, function: str, group: str, payload: str) -> None:
-    _check(function, group)
+    _check(cloud, function, group)
     deliver(cloud, function, payload)

@@ -16,16 +16,12 @@ import flask
 from moto.s3 import notifications
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, NotificationConfiguration, S3Backend
-from moto.sns.models import sns_backends
-from moto.sqs.models import sqs_backends
 
-from localcloud.access import policy_statements
-from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.access import service_calls
+from localcloud.cloud.account import ACCOUNT
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import replace, wrap
-from localcloud.services.awslambda import function_policies
 from localcloud.services.events.behaviour import deliver, publish
-from localcloud.services.kms import key_policies
 
 SERVICE = "s3.amazonaws.com"
 
@@ -40,7 +36,9 @@ class InvalidDestinationError(S3ClientError):
 
 
 @wrap(S3Backend, "put_bucket_notification_configuration")
-def _put_configuration(original: Any, self: S3Backend, bucket_name: str, notification_config: dict[str, Any]) -> None:
+def _put_configuration(
+    cloud: Cloud, original: Any, self: S3Backend, bucket_name: str, notification_config: dict[str, Any]
+) -> None:
     """Keep a configuration whose destinations let S3 in; S3 checks this when it takes it.
 
     Raises:
@@ -52,7 +50,7 @@ def _put_configuration(original: Any, self: S3Backend, bucket_name: str, notific
     }
     for notification in _destinations(NotificationConfiguration(**wanted)):
         try:
-            _check(notification.arn, self.get_bucket(bucket_name))
+            _check(cloud, notification.arn, self.get_bucket(bucket_name))
         except Exception as error:  # whatever the destination's service raises
             raise InvalidDestinationError from error
     original(self, bucket_name, notification_config)
@@ -62,31 +60,8 @@ def _destinations(configuration: NotificationConfiguration) -> chain[Any]:
     return chain(configuration.cloud_function, configuration.queue, configuration.topic)
 
 
-def _check(arn: str, bucket: FakeBucket) -> None:
-    """Refuse a destination whose policies keep the bucket out.
-
-    Raises:
-        PermissionError: The policy of the function, queue or topic, or of the key that encrypts it, does not allow it.
-        LookupError: There is no such queue or topic.
-    """
-    context = {"aws:SourceArn": bucket.arn, "aws:SourceAccount": ACCOUNT}
-    key_policies.check(arn, SERVICE, context)
-    if ":lambda:" in arn:
-        function_policies.check(arn, SERVICE, context)
-        return
-    action = "sqs:SendMessage" if ":sqs:" in arn else "sns:Publish"
-    if not policy_statements.allow(_statements(arn), SERVICE, action, context):
-        raise PermissionError(f"{SERVICE} may not call {action} for {arn}: its policy does not allow it")
-
-
-def _statements(arn: str) -> list[dict[str, Any]]:
-    if ":sqs:" in arn:
-        policy = sqs_backends[ACCOUNT][REGION].queues[arn.rpartition(":")[2]].policy
-    else:
-        policy = sns_backends[ACCOUNT][REGION].topics[arn].policy
-    document = json.loads(policy) if isinstance(policy, str) else policy
-    statements: list[dict[str, Any]] = (document or {}).get("Statement", [])
-    return statements
+def _check(cloud: Cloud, arn: str, bucket: FakeBucket) -> None:
+    service_calls.check(cloud, SERVICE, arn, bucket.arn)
 
 
 @replace(notifications, "send_event")
@@ -112,7 +87,7 @@ def _is_part_of_another(name: str) -> bool:
 
 
 def _deliver(cloud: Cloud, arn: str, bucket: FakeBucket, message: str) -> None:
-    _check(arn, bucket)
+    _check(cloud, arn, bucket)
     deliver(cloud, arn, message)
 
 
