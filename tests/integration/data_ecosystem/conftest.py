@@ -113,7 +113,7 @@ def stack(cloud: LocalCloud) -> Stack:
     values = {"Code": "s3://code/code.zip", "Email": "me@example.com"}
     cloud.client("cloudformation").create_stack(
         StackName=STACK,
-        TemplateBody=TEMPLATE.read_text(),
+        TemplateURL=cloud.template_url(TEMPLATE.read_text()),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
     )
     return Stack(cloud)
