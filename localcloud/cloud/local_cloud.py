@@ -255,7 +255,7 @@ class LocalCloud:
             raise LocalCloudError(f"Job {job} is not running, so it has no host to take back.") from error
 
     def template_url(self, template: str) -> str:
-        """Put a template into S3, as the console does with a file, and return its address: a request takes 51,200 bytes.
+        """Put a template into S3, as the console does with a file: a request takes 51,200 bytes. Return its address.
 
         Args:
             template: JSON or YAML.
