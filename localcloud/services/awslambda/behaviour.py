@@ -21,6 +21,8 @@ from uuid import uuid4
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend
 
+from localcloud.access import service_calls, sessions
+from localcloud.access.actions.derivation import Need
 from localcloud.cloud import processes
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
@@ -28,7 +30,6 @@ from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
 from localcloud.services.awslambda import destinations, log_format
 from localcloud.services.cloudwatch.metrics import measure
-from localcloud.services.events.behaviour import deliver
 
 RUNTIME = str(Path(__file__).with_name("runtime.py"))
 ERROR = "x-amz-function-error"
@@ -131,14 +132,27 @@ def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[st
         *_lines(output.decode(errors="replace")),
         *log_format.after(logging, invocation),
     ]
+    _write(cloud, fn, stream, lines)
+    for metric, value in (("Invocations", 1.0), ("Errors", float(failed)), ("Duration", duration)):
+        measure("AWS/Lambda", metric, value, {"FunctionName": fn.function_name})
+    return result, failed, "\n".join(lines)
+
+
+def _write(cloud: Cloud, fn: LambdaFunction, stream: str, lines: list[str]) -> None:
+    """Write what a function logged as the function's role, as Lambda does: without permission it is lost."""
+    place = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{fn.logs_group_name}:log-stream:"
+    needed = [Need("logs:CreateLogStream", place + stream), Need("logs:PutLogEvents", place + stream)]
+    if fn.logs_group_name not in fn.logs_backend.groups:
+        needed.insert(0, Need("logs:CreateLogGroup", place))
+    try:
+        service_calls.check_role(cloud, str(fn.role), fn.function_name, *needed)
+    except PermissionError:  # which is recorded as a denial
+        return
     now = int(time.time() * 1000)
     fn.logs_backend.ensure_log_group(fn.logs_group_name)
     fn.logs_backend.create_log_stream(fn.logs_group_name, stream)
     log_events = [{"timestamp": now, "message": line} for line in lines]
     fn.logs_backend.put_log_events(fn.logs_group_name, stream, log_events)
-    for metric, value in (("Invocations", 1.0), ("Errors", float(failed)), ("Duration", duration)):
-        measure("AWS/Lambda", metric, value, {"FunctionName": fn.function_name})
-    return result, failed, "\n".join(lines)
 
 
 def _lines(output: str) -> list[str]:
@@ -155,6 +169,7 @@ def _environment(cloud: Cloud, fn: LambdaFunction, request: str, stream: str) ->
     return {
         "PATH": os.environ["PATH"],
         **cloud.environment(),
+        **sessions.environment(cloud, str(fn.role), fn.function_name),
         # An address of AWS's own, such as that of an endpoint in a network, is this cloud's here.
         **{name: str(value) for name, value in fn.environment_vars.items() if not name.startswith("AWS_ENDPOINT_URL")},
         "_HANDLER": str(fn.handler),
@@ -226,4 +241,4 @@ def _invoke_asynchronously(cloud: Cloud, fn: LambdaFunction, body: Any) -> None:
         destinations.send(cloud, fn, request, event, result, failed=True, attempts=attempts)
     finally:
         if dead_letter := cloud.state(FunctionState, fn).dead_letter:
-            deliver(cloud, dead_letter, json.dumps(event))
+            destinations.hand_over(cloud, fn, dead_letter, json.dumps(event))
