@@ -9,8 +9,10 @@ from sklearn import metrics
 from workloads.storage import locate
 from workloads.training import mnist
 from workloads.training.mnist import CLASSES, Digits, load_mnist, sample_mnist
-from workloads.training.models import digit_classifier, digit_gan
+from workloads.training.models import digit_gan
 from workloads.training.models.digit_classifier.report import _model_card, confusion, per_class
+from workloads.training.models.digit_classifier.settings import Settings as ClassifierSettings
+from workloads.training.models.digit_gan.settings import Settings as GanSettings
 
 
 @pytest.mark.parametrize("images", [3, 200])
@@ -30,8 +32,8 @@ def cards(digits: Digits) -> str:
     """Both model cards of some digits, in one text."""
     counts = np.bincount(digits.train_labels, minlength=CLASSES)
     test = {"mode_collapse": 0, "classifier_accuracy": 0.9, "precision": 0.5}
-    classifier = _model_card(digit_classifier.Settings(), digits, counts, weights=1)
-    return f"{classifier} {digit_gan.report.model_card(digit_gan.Settings().model_dump(), digits, test)}"
+    classifier = _model_card(ClassifierSettings(), digits, counts, weights=1)
+    return f"{classifier} {digit_gan.report.model_card(GanSettings().model_dump(), digits, test)}"
 
 
 def test_reports_on_other_digits_say_nothing_of_mnist(tmp_path: Path) -> None:
