@@ -311,6 +311,13 @@ def deployment(found: dict[str, Any]) -> list[Row]:
     ]
 
 
+def permissions(found: dict[str, Any]) -> list[Row]:
+    """What enforcing IAM costs."""
+    puts = found["puts"]
+    text = ", ".join(f"{100 * (put['ratio'] - 1):.0f} % ({kind})" for kind, put in puts.items())
+    return [("local cloud", "what `--iam enforce` adds to the time of a put", text, "", "permissions.py")]
+
+
 def alarm(found: dict[str, Any]) -> list[Row]:
     """The drill."""
     mail, aws = found["seconds_since_termination"]["mail"], found["aws"]
@@ -331,6 +338,7 @@ def alarm(found: dict[str, Any]) -> list[Row]:
 SOURCES = {
     "deployment": deployment,
     "alarm": alarm,
+    "permissions": permissions,
     "digits": digits,
     "gan": gan,
     "tabular": tabular,
