@@ -73,14 +73,14 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     )
     os.environ["MOTO_PORT"] = str(server.port)  # where moto's own clients look for the server
     from localcloud import services  # noqa: PLC0415
-    from localcloud.cloudformation import api, engine, nested  # noqa: PLC0415
+    from localcloud.cloudformation import api, custom, descriptions, engine, functions, nested  # noqa: PLC0415
 
     certificates.trust(folder)
     make_secret_access_key(folder)
     cloud = Handler.cloud = Cloud(folder, f"http://localhost:{server.port}")
     hooks.close_addresses()
-    hooks.install(cloud, isolation, operations, identity, authentication, engine)
-    for package in (api, nested, services):
+    hooks.install(cloud, isolation, operations, identity, authentication, engine, descriptions, functions)
+    for package in (api, nested, custom, descriptions, services):
         package.install(cloud)
     seed.seed()
     gc.freeze()

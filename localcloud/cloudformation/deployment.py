@@ -16,7 +16,7 @@ from moto.cloudformation.parsing import Export, Output, ResourceMap
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import references, schemas, templates
+from localcloud.cloudformation import custom, references, schemas, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,8 @@ class Resource:
         try:
             return self.model.get_cfn_attribute(name)
         except Exception as error:
+            if name in self.declared:  # AWS gives the properties that are declared, too
+                return self.declared[name]
             message = f"{self.logical_resource_id} ({self.cf_resource_type}) has no attribute {name}"
             raise ValidationError(message=message) from error
 
@@ -78,6 +80,8 @@ def provider(kind: str) -> Any:
     Raises:
         ValidationError: Nobody knows the type; moto would skip it in silence.
     """
+    if kind.startswith(custom.PREFIX) or kind == custom.KIND:
+        return custom.CustomResource
     if kind in parsing.get_model_map():
         return parsing.get_model_map()[kind]
     raise ValidationError(message=f"Template format error: Unrecognized resource types: [{kind}]")
@@ -130,7 +134,7 @@ class Deployment:
         verb = "CREATE" if self.stack.status in NEW else "UPDATE"
         self.stack.status = f"{verb}_IN_PROGRESS"
         try:
-            order = [name for name in templates.order(self.template["Resources"]) if self._wanted(name)]
+            order = [name for name in templates.order(self.template["Resources"]) if self.is_wanted(name)]
             for name in order:
                 self._converge(name)
             outputs, exports = self._outputs()
@@ -148,7 +152,8 @@ class Deployment:
         self.cloud.set_state(self.stack, Live(kept, outputs, exports, _imports(self.template, self.map)))
         set_status(self.stack, f"{verb}_COMPLETE")
 
-    def _wanted(self, name: str) -> bool:
+    def is_wanted(self, name: str) -> bool:
+        """Whether the template makes the resource: its condition holds, and its type means something here."""
         body = self.template["Resources"][name]
         condition = body.get("Condition")
         return body["Type"] not in WITHOUT_EFFECT and (not condition or self.map.lazy_condition_map[condition])
@@ -157,8 +162,8 @@ class Deployment:
         current = self.resources.get(name)
         body = self.template["Resources"][name]
         try:
-            wanted = self._resolve(name, body, current)
-            if current and _is_same(current, wanted):
+            wanted = self.resolve(name, body, current)
+            if current and is_same(current, wanted):
                 wanted.model = current.model
             else:
                 self._change(current, wanted)
@@ -167,9 +172,14 @@ class Deployment:
             add_event(self.stack, name, body["Type"], current, f"{'UPDATE' if current else 'CREATE'}_FAILED", problem)
             raise ValueError(f"{name} ({body['Type']}): {problem}") from error
         self.resources[name] = wanted
-        self.map._parsed_resources[name] = wanted  # noqa: SLF001 (where moto's functions look references up)
+        self.refer(name, wanted)
 
-    def _resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
+    def refer(self, name: str, resource: Any) -> None:
+        """Let others refer to a resource."""
+        self.map._parsed_resources[name] = resource  # noqa: SLF001 (where moto's functions look references up)
+
+    def resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
+        """The resource that the template wants, with the values of its properties."""
         _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
         declared = references.resolved(self.cloud, _without_nothing(resolved["Properties"]))
         if current and not _is_explicit(body["Type"], declared):
@@ -206,6 +216,7 @@ class Deployment:
             outputs.append(output)
             if "Export" in declared:
                 name = str(parsing.clean_json(declared["Export"]["Name"], self.map))
+                output.__dict__["export_name"] = name
                 exports.append(Export(self.stack.stack_id, name, output.value))
         _check_exports(self.cloud, self.backend, self.stack, exports)
         return outputs, exports
@@ -258,7 +269,7 @@ def must_replace(current: Resource, wanted: Resource) -> bool:
     )
 
 
-def _is_same(current: Resource, wanted: Resource) -> bool:
+def is_same(current: Resource, wanted: Resource) -> bool:
     """Whether nothing is to be done; a nested stack's template may have changed where its URL is."""
     before, after = ((one.cf_resource_type, one.declared) for one in (current, wanted))
     return before == after and not hasattr(current.model, "always_updated")

@@ -12,11 +12,12 @@ from moto.cloudformation.parsing import ResourceMap
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudformation.utils import generate_changeset_id, generate_stack_id, validate_create_change_set
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
 from moto.ssm.models import ssm_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import templates
+from localcloud.cloudformation import changes, descriptions, rules, templates
 from localcloud.cloudformation.deployment import Deployment, delete_all, live, set_status, validate
 from localcloud.hooks import replace, wrap
 
@@ -88,6 +89,7 @@ def _parameters(template: dict[str, Any], values: Mapping[str, Any]) -> dict[str
         resolved[name] = value
     if unknown := set(values) - set(resolved):
         raise ValidationError(message=f"Parameters: [{', '.join(sorted(unknown))}] do not exist in the template")
+    rules.check(template.get("Rules") or {}, resolved)
     return resolved
 
 
@@ -128,6 +130,7 @@ def _update(  # noqa: PLR0917 (moto's parameters)
         raise ValidationError(self.name, message="No updates are to be performed.")
     with _operation(cloud, self):
         self.tags = self.tags if tags is None else tags
+        descriptions.changed(cloud, self)
         self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
         _deploy(cloud, self, template, body, parameters)
         self.role_arn = role_arn
@@ -196,10 +199,12 @@ def _delete_stack(cloud: Cloud, self: CloudFormationBackend, name_or_stack_id: s
     for stack in [s for s in list(self.stacks.values()) if name_or_stack_id in (s.name, s.stack_id)]:
         if stack.status == "DELETE_IN_PROGRESS":
             continue
+        descriptions.check_protection(stack)
         _wait_for_creation(cloud, stack)
         with _operation(cloud, stack, deleting=True):
             delete_all(cloud, stack)
         if stack.status == "DELETE_COMPLETE":
+            vars(stack)["deletion_time"] = utcnow()
             self.change_sets = {key: change for key, change in self.change_sets.items() if change.stack is not stack}
             self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
 
@@ -237,7 +242,7 @@ class InvalidChangeSetStatusError(CloudFormationError):
 
 
 @replace(CloudFormationResponse, "create_change_set")
-def _create_change_set(self: CloudFormationResponse) -> ActionResult:
+def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResult:
     backend, request = self.cloudformation_backend, self._get_param
     name, kind = request("ChangeSetName"), request("ChangeSetType", "UPDATE")
     validate_create_change_set(name)
@@ -246,6 +251,7 @@ def _create_change_set(self: CloudFormationResponse) -> ActionResult:
     url = request("TemplateURL")
     template = request("TemplateBody") or (self._get_stack_from_s3_url(url) if url else str(stack.template))
     body = templates.parse(template)
+    given = descriptions.acknowledged(self, body)
     validate(body)
     parameters = backend._resolve_update_parameters(stack, request("Parameters", []))  # noqa: SLF001
     tags = {tag["Key"]: tag["Value"] for tag in request("Tags", [])} or None
@@ -262,6 +268,8 @@ def _create_change_set(self: CloudFormationResponse) -> ActionResult:
         tags=stack.tags if tags is None else tags,
         role_arn=request("RoleARN"),
     )
+    cloud.state(descriptions.ChangeSetState, change_set).capabilities = given
+    cloud.state(descriptions.ChangeSetState, change_set).changes = changes.changes(cloud, stack, body, parameters)
     if kind == "UPDATE" and is_unchanged(stack, body, parameters, tags):
         change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", NO_CHANGES
     else:
@@ -315,8 +323,8 @@ def _change_set(self: CloudFormationResponse) -> ChangeSet:
 
 
 @replace(CloudFormationResponse, "describe_change_set")
-def _describe_change_set(self: CloudFormationResponse) -> ActionResult:
-    return ActionResult(_change_set(self))
+def _describe_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResult:
+    return descriptions.change_set(cloud, _change_set(self), values=bool(self._get_param("IncludePropertyValues")))
 
 
 @replace(CloudFormationResponse, "delete_change_set")
@@ -339,6 +347,7 @@ def _execute_change_set(cloud: Cloud, self: CloudFormationResponse) -> EmptyResu
             status = chosen.status if chosen.status == "FAILED" else chosen.execution_status
             raise InvalidChangeSetStatusError(f"{message}[{status}]")
         chosen.stack.tags = chosen.tags or {}
+        descriptions.changed(cloud, chosen.stack, chosen)
         _deploy(cloud, chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
         failed = "ROLLBACK" in chosen.stack.status
         chosen.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
@@ -352,12 +361,17 @@ def _execute_change_set(cloud: Cloud, self: CloudFormationResponse) -> EmptyResu
 
 
 @replace(Stack, "outputs")
-def _outputs(cloud: Cloud, self: Stack) -> list[dict[str, Any]]:
-    names = {export.value: export.name for export in live(cloud, self).exports}
-    return [
-        {"OutputKey": o.key, "OutputValue": o.value, "Description": o.description, "ExportName": names.get(o.value)}
-        for o in live(cloud, self).outputs
+def _outputs(cloud: Cloud, self: Stack) -> list[dict[str, Any]] | None:
+    outputs = [
+        {
+            "OutputKey": output.key,
+            "OutputValue": output.value,
+            "Description": output.description,
+            "ExportName": vars(output).get("export_name"),
+        }
+        for output in live(cloud, self).outputs
     ]
+    return outputs or None
 
 
 @replace(Stack, "exports")
@@ -372,11 +386,21 @@ def _stack_resources(cloud: Cloud, self: Stack) -> list[Any]:
 
 @replace(Stack, "parameter_list")
 def _parameter_list(self: Stack) -> list[dict[str, Any]]:
-    values = self.resource_map.resolved_parameters
+    declared = self.template_dict.get("Parameters") or {}
     return [
-        {"ParameterKey": key, "ParameterValue": ",".join(value) if isinstance(value, list) else value}
-        for key, value in values.items()
+        _parameter(declared.get(key, {}), key, templates.text(value), self.parameters.get(key))
+        for key, value in self.resource_map.resolved_parameters.items()
     ]
+
+
+def _parameter(declared: dict[str, Any], key: str, value: str, given: Any) -> dict[str, Any]:
+    """A parameter as DescribeStacks shows it: secrets masked, and the name of SSM's beside its value."""
+    if declared.get("NoEcho") in (True, "true"):
+        return {"ParameterKey": key, "ParameterValue": "****"}
+    if str(declared.get("Type")).startswith(SSM_TYPE):
+        name = templates.text(declared.get("Default", "") if given is None else given)
+        return {"ParameterKey": key, "ParameterValue": name, "ResolvedValue": value}
+    return {"ParameterKey": key, "ParameterValue": value}
 
 
 @replace(Stack, "parse_template")

@@ -10,6 +10,8 @@ from typing import Any
 
 from localcloud.cloud.context import Cloud
 
+#: CloudFormation's mark, in change sets, of a value that a new resource will have.
+KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 REFERENCE = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure|ssm):([^}]+)\}\}")
 SECRET = re.compile(r"(?P<secret>.+?)(:SecretString(:(?P<key>[^:]*)(:.*)?)?)?")
 
@@ -29,6 +31,8 @@ def resolved(cloud: Cloud, value: Any) -> Any:
 
 def _looked_up(cloud: Cloud, reference: re.Match[str]) -> str:
     service, place = reference.groups()
+    if place.startswith(KNOWN_AFTER_APPLY.rstrip("}")):
+        return reference[0]
     if service != "secretsmanager":
         name = place.split(":")[0]
         return str(cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])

@@ -16,12 +16,17 @@ from botocore.exceptions import ParamValidationError
 from moto.cloudformation.exceptions import ValidationError
 
 from localcloud.cloud.context import Cloud
+from localcloud.cloudformation import loops
 
 PLACEHOLDER = re.compile(r"\$\{([^!}][^}]*)\}")
 FUNCTIONS = {
-    "And", "Base64", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join", "Not", "Or", "Select",
-    "Split", "Sub", "ToJsonString",
+    "And", "Base64", "Cidr", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join", "Length", "Not",
+    "Or", "Select", "Split", "Sub", "ToJsonString",
 }  # fmt: skip
+
+#: A host that names a bucket: of AWS, or of the local cloud.
+VIRTUAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3[.-].+|localhost)")
+LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 
 
 class _Loader(yaml.CSafeLoader):
@@ -63,10 +68,24 @@ def parse(text: str) -> dict[str, Any]:
             raise ValidationError(message=f"Template format error: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
         raise ValidationError(message="Template format error: At least one Resources member must be defined.")
-    body.pop("Rules", None)  # they check parameters together; the local cloud does not
+    if unknown := [name for name in transforms(body) if name != LANGUAGE_EXTENSIONS]:
+        raise ValidationError(message=f"The transform {unknown[0]} is not supported by the local cloud")
+    body = loops.expanded(body)
+    for name, resource in body["Resources"].items():
+        if not isinstance(resource, dict) or "Type" not in resource:
+            message = f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member."
+            raise ValidationError(message=message)
     body["Conditions"] = _texts(body.get("Conditions") or {})
+    rules = body.pop("Rules", None)  # they have functions of their own
     normalised: dict[str, Any] = _normalised(body)
-    return normalised
+    return normalised | ({"Rules": rules} if rules else {})
+
+
+def transforms(template: dict[str, Any]) -> list[str]:
+    """The names of the macros that a template declares for the whole of it."""
+    declared = template.get("Transform") or []
+    names = declared if isinstance(declared, list) else [declared]
+    return [str(name["Name"]) if isinstance(name, dict) and "Name" in name else str(name) for name in names]
 
 
 def read(cloud: Cloud, url: str) -> str:
@@ -77,8 +96,8 @@ def read(cloud: Cloud, url: str) -> str:
     """
     place = urlsplit(url)
     host, key = place.hostname or "", unquote(place.path.lstrip("/"))
-    if host.endswith(".amazonaws.com") and not host.startswith(("s3.", "s3-")):
-        bucket = re.split(r"\.s3[.-]", host)[0]
+    if virtual := VIRTUAL_HOST.fullmatch(host):
+        bucket = virtual["bucket"]
     else:
         bucket, _, key = key.partition("/")
     s3 = cloud.client("s3")

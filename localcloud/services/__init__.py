@@ -36,6 +36,7 @@ ROOMS = (
     "cloudwatch",
     "dynamodb",
     "ec2",
+    "ecr",
     "elbv2",
     "events",
     "iam",

@@ -16,7 +16,7 @@ from contract.services import is_untrusted, passes, refused, unreachable
 ROOT = Path(__file__).parents[2]
 #: Modules that define errors; a test below sees that there are no others.
 MODULES = ("groundwork.demo.checklist", "infra.config", "infra.cost.estimate", "infra.removal", "localcloud.errors")
-MODULES += ("workloads.errors",)
+MODULES += ("workloads.account.reader", "workloads.errors")
 SOURCES = [
     path
     for package in ("contract", "groundwork", "infra", "terminal", "workloads")

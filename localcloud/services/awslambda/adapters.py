@@ -2,8 +2,12 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 from localcloud.cloudformation.translation import Properties
+
+#: The module that functions with inline code can import.
+RESPONSES = Path(__file__).with_name("cfnresponse.py")
 
 
 def function(values: Properties) -> Properties:
@@ -13,5 +17,7 @@ def function(values: Properties) -> Properties:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr(zipfile.ZipInfo("index.py"), code["ZipFile"])
+            if "cfnresponse" in code["ZipFile"]:
+                file.writestr(zipfile.ZipInfo("cfnresponse.py"), RESPONSES.read_text())
         code = {"ZipFile": archive.getvalue()}
     return {**values, "Code": code, **code}

@@ -25,12 +25,12 @@ from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
-from localcloud.services.awslambda import log_format
+from localcloud.services.awslambda import destinations, log_format
 from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.events.behaviour import deliver
 
 RUNTIME = str(Path(__file__).with_name("runtime.py"))
-RETRIES = 2
+ERROR = "x-amz-function-error"
 
 
 @dataclass
@@ -184,30 +184,38 @@ def _unpacked(cloud: Cloud, archive: bytes, digest: str) -> str:
 
 
 @wrap(LambdaBackend, "invoke")
-def _invoke(  # noqa: PLR0917 (moto's parameters)
+def _invoke(  # noqa: PLR0917 (moto's parameters, which it gives by name, too)
     cloud: Cloud,
     original: Any,
     self: LambdaBackend,
-    name: str,
+    function_name: str,
     qualifier: str | None,
     body: Any,
     headers: Any,
-    answer: Any,
+    response_headers: Any,
 ) -> Any:
     kind = {key.lower(): value for key, value in dict(headers).items()}.get("x-amz-invocation-type")
     if kind == "Event":
-        cloud.background(_invoke_asynchronously, cloud, self.get_function(name, qualifier), body)
+        cloud.background(_invoke_asynchronously, cloud, self.get_function(function_name, qualifier), body)
         return b""
-    return original(self, name, qualifier, body, headers, answer)
+    payload = original(self, function_name, qualifier, body, headers, response_headers)
+    if ERROR in response_headers:  # whatever the handler raised; "Handled" was a word of the first runtimes
+        response_headers[ERROR] = "Unhandled"
+    return payload
 
 
 def _invoke_asynchronously(cloud: Cloud, fn: LambdaFunction, body: Any) -> None:
     """Retry a failing event as Lambda does, only sooner; then it goes where failures go."""
     event, request = json.loads(body or "{}"), str(uuid4())
-    for attempt in range(RETRIES + 1):
+    attempts = destinations.retries(fn) + 1
+    for attempt in range(attempts):
         time.sleep(retry_seconds() * attempt)
-        _, failed, _ = _run(cloud, fn, event, request)
+        result, failed, _ = _run(cloud, fn, event, request)
         if not failed:
+            destinations.send(cloud, fn, request, event, result, failed=False, attempts=attempt + 1)
             return
-    if dead_letter := cloud.state(FunctionState, fn).dead_letter:
-        deliver(cloud, dead_letter, json.dumps(event))
+    try:
+        destinations.send(cloud, fn, request, event, result, failed=True, attempts=attempts)
+    finally:
+        if dead_letter := cloud.state(FunctionState, fn).dead_letter:
+            deliver(cloud, dead_letter, json.dumps(event))

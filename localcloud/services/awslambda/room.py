@@ -2,10 +2,10 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.awslambda import behaviour, event_sources
+from localcloud.services.awslambda import behaviour, destinations, event_sources
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks, and start what runs beside requests."""
-    hooks.install(cloud, behaviour, event_sources)
+    hooks.install(cloud, behaviour, destinations, event_sources)
     cloud.every(0.2, event_sources.poll, cloud)

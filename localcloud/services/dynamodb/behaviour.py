@@ -1,7 +1,8 @@
 """DynamoDB: a request takes effect as a whole, or not at all.
 
 moto gaps: an update that fails leaves its first half behind; a transaction that fails brings back copies of whole
-tables, after its changes may have left through the streams; an item that an update creates enters the stream twice;
+tables, after its changes may have left through the streams; an item that an update creates enters the stream twice,
+and one that a request leaves as it is enters it, too;
 PartiQL overwrites where it inserts, updates nothing without an error, and its transactions stop half way.
 
 Requests follow each other (`isolation`), so no lock is taken here but for the threads that import tables.
@@ -180,7 +181,9 @@ _publish = StreamShard.add  # moto's own, before it is replaced
 
 @replace(StreamShard, "add")
 def _add(cloud: Cloud, self: StreamShard, old: Item | None, new: Item | None) -> None:
-    """Keep what is to enter a stream until its request has succeeded."""
+    """Keep what is to enter a stream until its request has succeeded. An item that stays as it is does not."""
+    if old is not None and new is not None and old.to_json() == new.to_json():
+        return
     cloud.state(Requests).open[-1].events.append((self, old, new))
 
 

@@ -8,11 +8,12 @@ import json
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
-from moto.logs.exceptions import ResourceNotFoundException
+from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
 from moto.logs.models import LogGroup, LogsBackend
 from moto.logs.responses import LogsResponse
 
 from localcloud.hooks import add, after, wrap
+from localcloud.services.logs.filter_patterns import PatternError, compile_pattern
 
 Json = dict[str, Any]
 
@@ -68,6 +69,21 @@ def _get_log_events(original: Any, self: LogGroup, log_stream_name: str, *args: 
     if log_stream_name not in self.streams:
         raise ResourceNotFoundException("The specified log stream does not exist.")
     return original(self, log_stream_name, *args, **kwargs)
+
+
+@add(LogsResponse, "test_metric_filter")
+def _test_metric_filter(self: LogsResponse) -> str:
+    try:
+        match = compile_pattern(self._get_param("filterPattern"))
+    except PatternError as error:
+        raise InvalidParameterException(msg=f"Invalid metric filter: {error}") from error
+    messages = enumerate(self._get_param("logEventMessages"), start=1)
+    matches = [
+        {"eventNumber": number, "eventMessage": message, "extractedValues": {}}
+        for number, message in messages
+        if match(message) is not None
+    ]
+    return json.dumps({"matches": matches})
 
 
 def _refuse(message: str, code: str = "InvalidParameterException") -> None:

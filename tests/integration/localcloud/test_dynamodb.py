@@ -276,6 +276,18 @@ def test_an_item_that_an_update_creates_enters_the_stream_once_and_whole(table: 
     assert table.changes("created") == [("INSERT", None, table.key("created") | {"n": {"N": "1"}})]
 
 
+def test_an_item_that_stays_as_it_is_enters_no_stream(table: Table) -> None:
+    table.put("same", n={"N": "1"})
+    table.put("same", n={"N": "1"})
+    table.client.update_item(
+        TableName=table.name,
+        Key=table.key("same"),
+        UpdateExpression="SET n = :one",
+        ExpressionAttributeValues=ONE,
+    )
+    assert [event for event, _, _ in table.changes("same")] == ["INSERT"]
+
+
 def test_a_batch_with_a_wrong_item_writes_none(table: Table) -> None:
     puts = [{"PutRequest": {"Item": item}} for item in (table.key("batch"), {"other": {"S": "no key"}})]
     assert _code(lambda: table.client.batch_write_item(RequestItems={table.name: puts})) == "ValidationException"

@@ -190,11 +190,11 @@ def test_an_index_is_added_to_a_table_that_holds_items(cloud: LocalCloud) -> Non
         resources = {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}
         return json.dumps({"Resources": resources, "Outputs": {"Name": {"Value": {"Ref": "Table"}}}})
 
-    cloudformation.create_stack(StackName=stack, TemplateBody=body("g"))
+    cloudformation.create_stack(StackName=stack, TemplateBody=body("g"), Capabilities=["CAPABILITY_IAM"])
     name = cloud.outputs(stack)["Name"]
     item = {"k": {"S": "1"}, "g": {"S": "drama"}, "y": {"S": "1999"}}
     cloud.client("dynamodb").put_item(TableName=name, Item=item)
-    cloudformation.update_stack(StackName=stack, TemplateBody=body("g", "y"))
+    cloudformation.update_stack(StackName=stack, TemplateBody=body("g", "y"), Capabilities=["CAPABILITY_IAM"])
     assert cloud.outputs(stack)["Name"] == name
     found = cloud.client("dynamodb").query(
         TableName=name,
@@ -203,7 +203,7 @@ def test_an_index_is_added_to_a_table_that_holds_items(cloud: LocalCloud) -> Non
         ExpressionAttributeValues={":year": {"S": "1999"}},
     )
     assert [each["k"]["S"] for each in found["Items"]] == ["1"]
-    cloudformation.update_stack(StackName=stack, TemplateBody=body("a", "b"))
+    cloudformation.update_stack(StackName=stack, TemplateBody=body("a", "b"), Capabilities=["CAPABILITY_IAM"])
     [status] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     assert "more than one GSI" in status["StackStatusReason"]
     indexes = cloud.client("dynamodb").describe_table(TableName=name)["Table"]["GlobalSecondaryIndexes"]

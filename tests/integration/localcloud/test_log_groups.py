@@ -59,3 +59,9 @@ def test_a_stream_that_does_not_exist_is_not_taken_for_a_group(cloud: LocalCloud
 def test_responses_say_that_they_are_json(cloud: LocalCloud, group: str) -> None:
     response = cloud.client("logs").filter_log_events(logGroupName=group)
     assert response["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/x-amz-json-1.1"
+
+
+def test_a_filter_pattern_can_be_tested(cloud: LocalCloud) -> None:
+    messages = ['{"code": 500}', '{"code": 200}', "noise"]
+    matches = cloud.client("logs").test_metric_filter(filterPattern="{ $.code > 400 }", logEventMessages=messages)
+    assert [(match["eventNumber"], match["eventMessage"]) for match in matches["matches"]] == [(1, messages[0])]

@@ -84,12 +84,16 @@ def name() -> str:
 
 def create(cloud: LocalCloud, name: str, body: str, **parameters: str) -> dict[str, Any]:
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
-    cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=body, Parameters=given)
+    cloud.client("cloudformation").create_stack(
+        StackName=name, TemplateBody=body, Parameters=given, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
     return describe(cloud, name)
 
 
 def update(cloud: LocalCloud, name: str, body: str) -> dict[str, Any]:
-    cloud.client("cloudformation").update_stack(StackName=name, TemplateBody=body)
+    cloud.client("cloudformation").update_stack(
+        StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
     return describe(cloud, name)
 
 
@@ -523,7 +527,9 @@ def test_a_failed_update_brings_the_child_back(cloud: LocalCloud, name: str, par
 def change(cloud: LocalCloud, stack: str, name: str, body: str, **more: Any) -> dict[str, Any]:
     """The description of a new change set."""
     cloudformation = cloud.client("cloudformation")
-    cloudformation.create_change_set(StackName=stack, ChangeSetName=name, TemplateBody=body, **more)
+    cloudformation.create_change_set(
+        StackName=stack, ChangeSetName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"], **more
+    )
     described: dict[str, Any] = cloudformation.describe_change_set(StackName=stack, ChangeSetName=name)
     return described
 
@@ -551,7 +557,9 @@ def test_a_change_set_without_changes_fails_and_cannot_be_executed(cloud: LocalC
     with pytest.raises(ClientError, match="InvalidChangeSetStatus"):
         cloud.client("cloudformation").execute_change_set(StackName=name, ChangeSetName="empty-0")
     with pytest.raises(ClientError, match="No updates are to be performed"):
-        cloud.client("cloudformation").update_stack(StackName=name, TemplateBody=body, Parameters=explicit)
+        cloud.client("cloudformation").update_stack(
+            StackName=name, TemplateBody=body, Parameters=explicit, Capabilities=["CAPABILITY_NAMED_IAM"]
+        )
     assert describe(cloud, name)["StackStatus"] == "CREATE_COMPLETE"
 
 
@@ -636,6 +644,22 @@ def test_large_files_and_presigned_urls_arrive_whole(cloud: LocalCloud, tmp_path
     with urllib.request.urlopen(url) as answer:  # noqa: S310 (the local cloud's own address)
         digest = hashlib.sha256(answer.read()).hexdigest()
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest() == hashlib.sha256(content).hexdigest()
+
+
+def test_an_image_repository_keeps_its_images_when_its_lifecycle_policy_goes(cloud: LocalCloud, name: str) -> None:
+    rule = {
+        "rulePriority": 1,
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 9},
+        "action": {"type": "expire"},
+    }
+    policy = {"LifecyclePolicyText": json.dumps({"rules": [rule]})}
+    create(cloud, name, template(Images={"Type": "AWS::ECR::Repository", "Properties": {"LifecyclePolicy": policy}}))
+    ecr, images = cloud.client("ecr"), ids(cloud, name)["Images"]
+    assert json.loads(ecr.get_lifecycle_policy(repositoryName=images)["lifecyclePolicyText"]) == {"rules": [rule]}
+    assert update(cloud, name, template(Images={"Type": "AWS::ECR::Repository"}))["StackStatus"] == "UPDATE_COMPLETE"
+    assert ids(cloud, name)["Images"] == images
+    with pytest.raises(ClientError, match="LifecyclePolicyNotFoundException"):
+        ecr.get_lifecycle_policy(repositoryName=images)
 
 
 # Every type

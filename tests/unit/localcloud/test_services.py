@@ -19,6 +19,17 @@ def test_every_folder_of_a_service_is_a_room() -> None:
     assert {path.parent.name for path in FOLDER.glob("*/__init__.py")} == set(services.ROOMS)
 
 
+def test_every_room_says_what_moto_lacks_what_it_adds_and_what_differs() -> None:
+    for name in services.ROOMS:
+        text = (FOLDER / name / "README.md").read_text()
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+            "What moto lacks",
+            "What this room adds",
+            "What differs from AWS",
+        ], name
+        assert [file for file in re.findall(r"`(\w+\.(?:py|yaml))`", text) if not (FOLDER / name / file).exists()] == []
+
+
 def test_tables_name_neither_account_nor_region() -> None:
     tables = [path for name in ("types.yaml", "inventory.yaml") for path in FOLDER.glob(f"*/{name}")]
     assert tables

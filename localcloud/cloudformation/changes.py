@@ -1,0 +1,148 @@
+"""What executing a change set would do to each resource.
+
+moto gap: it compares the names of resources, so that no change set says what is modified, or what is replaced.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from moto.cloudformation.models import Stack
+
+from localcloud.cloud.context import Cloud
+from localcloud.cloudformation import schemas, templates
+from localcloud.cloudformation.deployment import Deployment, Resource, is_same, live, log, must_replace
+from localcloud.cloudformation.references import KNOWN_AFTER_APPLY
+
+SNAPSHOT_POLICIES = {"Snapshot": "Snapshot", "Retain": "Retain", "RetainExceptOnCreate": "Retain"}
+
+
+@dataclass(frozen=True)
+class New:
+    """What other resources can refer to of a resource that is not there yet."""
+
+    physical_resource_id: str = KNOWN_AFTER_APPLY
+
+    def get_cfn_attribute(self, _name: str) -> str:
+        """What ``Fn::GetAtt`` will give."""
+        return KNOWN_AFTER_APPLY
+
+
+def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """The changes of a change set, as DescribeChangeSet gives them with the values of properties.
+
+    Args:
+        cloud: The stack's cloud.
+        stack: The stack as it is.
+        template: The new template.
+        parameters: The new values of its parameters.
+    """
+    deployment = Deployment(cloud, stack, template, parameters)
+    before, described = live(cloud, stack).resources, []
+    order = [name for name in templates.order(template["Resources"]) if deployment.is_wanted(name)]
+    for name in order:
+        current = before.get(name)
+        known: Any
+        wanted, known = _wanted(deployment, name, current), current
+        if current is None:
+            described.append(_change("Add", wanted, {}, after=_properties(wanted)))
+            known = New()
+        elif not is_same(current, wanted):
+            described.append(_modification(current, wanted))
+            known = New() if must_replace(current, wanted) else current
+        deployment.refer(name, known)
+    for name in before.keys() - {*order}:
+        resource = before[name]
+        policy = SNAPSHOT_POLICIES.get(resource.policies.get("DeletionPolicy", ""), "Delete")
+        about = {"PolicyAction": policy, **_id(resource)}
+        described.append(_change("Remove", resource, about, before=_properties(resource)))
+    return sorted(described, key=lambda change: str(change["ResourceChange"]["LogicalResourceId"]))
+
+
+def _wanted(deployment: Deployment, name: str, current: Resource | None) -> Resource:
+    """The resource that the template wants; as it stands there if its properties depend on what is not there yet."""
+    body = deployment.template["Resources"][name]
+    try:
+        return deployment.resolve(name, body, current)
+    except Exception:  # noqa: BLE001 (what moto's functions raise for a value that is only a mark)
+        log.info("%s is not known before it is deployed", name, exc_info=True)
+        if current and deployment.stack.template_dict.get("Resources", {}).get(name) == body:
+            return current
+        return Resource(name, body["Type"], name, body.get("Properties") or {}, {})
+
+
+def without_values(described: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The changes as DescribeChangeSet gives them to those who do not ask for values."""
+    hidden = {"BeforeContext", "AfterContext"}
+    return [
+        {
+            **change,
+            "ResourceChange": {key: value for key, value in change["ResourceChange"].items() if key not in hidden},
+        }
+        for change in described
+    ]
+
+
+def _modification(current: Resource, wanted: Resource) -> dict[str, Any]:
+    names = {*current.declared, *wanted.declared}
+    changed = sorted(name for name in names if current.declared.get(name) != wanted.declared.get(name))
+    replaces = must_replace(current, wanted)
+    create_only = schemas.create_only(wanted.cf_resource_type)
+    deciding = [wanted.declared.get(name) for name in changed if name in create_only]
+    known = not deciding or any(KNOWN_AFTER_APPLY not in json.dumps(value, default=str) for value in deciding)
+    replacement = "False" if not replaces else "True" if known else "Conditional"
+    policy = {}
+    if replaces:
+        kept = SNAPSHOT_POLICIES.get(wanted.policies.get("UpdateReplacePolicy", ""), "Delete")
+        policy = {"PolicyAction": f"ReplaceAnd{kept}"}
+    return _change(
+        "Modify",
+        wanted,
+        {"Replacement": replacement, **policy, **_id(current)},
+        before=_properties(current),
+        after=_properties(wanted),
+        details=[_detail(name, wanted.declared.get(name), in_place=name not in create_only) for name in changed],
+    )
+
+
+def _detail(name: str, value: Any, *, in_place: bool) -> dict[str, Any]:
+    known = KNOWN_AFTER_APPLY not in json.dumps(value, default=str)
+    recreation = "Never" if in_place else "Always" if known else "Conditionally"
+    return {
+        "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation},
+        "Evaluation": "Static" if known else "Dynamic",
+        "ChangeSource": "DirectModification" if known else "ResourceReference",
+    }
+
+
+def _change(
+    action: str,
+    resource: Resource,
+    about: dict[str, str],
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    details: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    contexts = {key: value for key, value in (("BeforeContext", before), ("AfterContext", after)) if value is not None}
+    return {
+        "Type": "Resource",
+        "ResourceChange": {
+            "Action": action,
+            "LogicalResourceId": resource.logical_resource_id,
+            "ResourceType": resource.cf_resource_type,
+            "Scope": ["Properties"] if details else [],
+            "Details": details or [],
+            **contexts,
+            **about,
+        },
+    }
+
+
+def _id(resource: Resource) -> dict[str, str]:
+    return {"PhysicalResourceId": resource.physical_resource_id}
+
+
+def _properties(resource: Resource) -> str:
+    return json.dumps({"Properties": resource.declared} if resource.declared else {}, default=str)

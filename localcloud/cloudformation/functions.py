@@ -1,0 +1,86 @@
+"""Intrinsic functions that moto lacks, or gets wrong.
+
+moto gaps: Fn::Cidr and Fn::Length are left as they stand; Fn::FindInMap takes neither a function as the map's name nor
+a default; Fn::Join writes "None" for AWS::NoValue; an index or a key that is not there ends in a traceback.
+"""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.parsing import ResourceMap
+
+from localcloud.hooks import wrap
+
+Resolve = Callable[[Any], Any]
+
+
+@wrap(parsing, "clean_json")
+def _clean_json(original: Any, node: Any, resources: ResourceMap) -> Any:
+    if isinstance(node, dict) and len(node) == 1:
+        ((name, argument),) = node.items()
+        if name == "Fn::FindInMap":
+            return _find_in_map(argument, resources)
+        if name in FUNCTIONS:
+            return FUNCTIONS[name](argument, lambda part: parsing.clean_json(part, resources))
+    return original(node, resources)
+
+
+def _cidr(argument: Any, resolve: Resolve) -> list[str]:
+    block, count, *bits = (resolve(part) for part in argument)
+    try:
+        network = ipaddress.ip_network(str(block))
+        prefix = network.max_prefixlen - int(bits[0] if bits else 8)
+        subnets = network.subnets(new_prefix=prefix)
+        return [str(subnet) for subnet, _ in zip(subnets, range(int(count)), strict=False)]
+    except ValueError as error:
+        raise ValidationError(message=f"Template error: Fn::Cidr: {error}") from None
+
+
+def _length(argument: Any, resolve: Resolve) -> int:
+    items = resolve(argument)
+    if not isinstance(items, list):
+        raise ValidationError(message="Template error: Fn::Length needs a list")
+    return len(items)
+
+
+def _join(argument: Any, resolve: Resolve) -> str:
+    separator, items = argument
+    items = resolve(items)
+    if not isinstance(items, list):
+        raise ValidationError(message="Template error: every Fn::Join object requires a list of values")
+    return str(separator).join(str(item) for item in items if item is not None)
+
+
+def _select(argument: Any, resolve: Resolve) -> Any:
+    index, items = str(resolve(argument[0])), resolve(argument[1])
+    if isinstance(items, str):
+        items = items.split(",")
+    if not index.isdecimal() or int(index) >= len(items):
+        raise ValidationError(message=f"Template error: Fn::Select cannot select nonexistent value at index {index}")
+    return items[int(index)]
+
+
+FUNCTIONS: dict[str, Callable[[Any, Resolve], Any]] = {
+    "Fn::Cidr": _cidr,
+    "Fn::Join": _join,
+    "Fn::Length": _length,
+    "Fn::Select": _select,
+}
+
+
+def _find_in_map(argument: Any, resources: ResourceMap) -> Any:
+    """A value of the template's Mappings, or the default."""
+    *keys, last = argument if len(argument) > 3 else [*argument, {}]  # noqa: PLR2004 (map, two keys, default)
+    path = [str(parsing.clean_json(key, resources)) for key in keys]
+    # conditions are evaluated with a plain map, where the mappings are beside the parameters
+    value: Any = resources._template.get("Mappings") if isinstance(resources, ResourceMap) else resources  # noqa: SLF001
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            if isinstance(last, dict) and "DefaultValue" in last:
+                return parsing.clean_json(last["DefaultValue"], resources)
+            raise ValidationError(message=f"Template error: Unable to get mapping for {'::'.join(path)}")
+        value = value[key]
+    return value

@@ -1,0 +1,60 @@
+"""The Rules of a template: what its parameters must fulfil together.
+
+moto gap: it ignores them.
+
+Syntax: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from moto.cloudformation.exceptions import ValidationError
+
+
+def check(rules: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Refuse values of parameters that break a rule.
+
+    Args:
+        rules: The template's Rules.
+        values: The values of its parameters.
+
+    Raises:
+        ValidationError: Gives the rule's description of what is asserted, or names a function that is not there.
+    """
+    for name, rule in rules.items():
+        if "RuleCondition" in rule and not _value(rule["RuleCondition"], values):
+            continue
+        for assertion in rule.get("Assertions", []):
+            if not _value(assertion["Assert"], values):
+                described = assertion.get("AssertDescription", f"the assertion of the rule {name} does not hold")
+                raise ValidationError(message=f"Template validation error: {described}")
+
+
+def _value(node: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_value(item, values) for item in node]
+    if not isinstance(node, dict):
+        return str(node).lower() if isinstance(node, bool) else node if isinstance(node, str) else str(node)
+    ((name, argument),) = node.items()
+    if name == "Ref":
+        if argument not in values:
+            raise ValidationError(message=f"Template error: a rule refers to {argument}, which is no parameter")
+        return values[argument]
+    if name not in FUNCTIONS:
+        raise ValidationError(message=f"Template error: {name} is not supported by the local cloud in Rules")
+    return FUNCTIONS[name](*_value(argument, values))
+
+
+def _list(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else str(value).split(",")
+
+
+FUNCTIONS: dict[str, Callable[..., bool]] = {
+    "Fn::And": lambda *terms: all(terms),
+    "Fn::Contains": lambda items, item: str(item) in _list(items),
+    "Fn::EachMemberEquals": lambda items, item: all(one == str(item) for one in _list(items)),
+    "Fn::EachMemberIn": lambda items, allowed: {*_list(items)} <= {*_list(allowed)},
+    "Fn::Equals": lambda one, other: str(one) == str(other),
+    "Fn::Not": lambda term: not term,
+    "Fn::Or": lambda *terms: any(terms),
+}

@@ -1,0 +1,1 @@
+"""Amazon ECR: resource types of CloudFormation."""

@@ -1,0 +1,104 @@
+"""Custom resources: functions of a stack that create, update and delete."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud
+
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            },
+        }
+    },
+}
+CODE = """
+import json
+import cfnresponse
+
+def handler(event, context):
+    properties = event['ResourceProperties']
+    data = {'Double': 2 * int(properties['Number'])}
+    print(json.dumps([event['RequestType'], properties['Number'], event.get('PhysicalResourceId')]))
+    if properties['Number'] == '13':
+        cfnresponse.send(event, context, cfnresponse.FAILED, {}, reason='unlucky')
+    elif properties['Number'] != '0':
+        cfnresponse.send(event, context, cfnresponse.SUCCESS, data, properties['Id'])
+"""
+
+
+@pytest.fixture
+def name() -> str:
+    return f"custom-{uuid.uuid4().hex[:8]}"
+
+
+def template(number: int, identifier: str = "first") -> str:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.14",
+            "Handler": "index.handler",
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            "Code": {"ZipFile": CODE},
+        },
+    }
+    token = {"Fn::GetAtt": ["Function", "Arn"]}
+    properties = {"ServiceToken": token, "Number": number, "Id": identifier, "ServiceTimeout": 1}
+    thing = {"Type": "Custom::Thing", "Properties": properties}
+    values = {"Double": {"Fn::GetAtt": ["Thing", "Double"]}, "Id": {"Ref": "Thing"}, "Function": {"Ref": "Function"}}
+    return json.dumps(
+        {
+            "Resources": {"Role": ROLE, "Function": function, "Thing": thing},
+            "Outputs": {key: {"Value": value} for key, value in values.items()},
+        }
+    )
+
+
+def calls(cloud: LocalCloud, function: str) -> list[Any]:
+    """What the function was told: the kind of request, the number, and the physical id."""
+    events = cloud.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+    return [json.loads(event["message"]) for event in events if event["message"].startswith("[")]
+
+
+def test_a_function_creates_updates_replaces_and_deletes(cloud: LocalCloud, name: str) -> None:
+    cloudformation, more = cloud.client("cloudformation"), {"StackName": name, "Capabilities": ["CAPABILITY_IAM"]}
+    cloudformation.create_stack(**more, TemplateBody=template(4))
+    outputs = cloud.outputs(name)
+    assert (outputs["Double"], outputs["Id"]) == ("8", "first")
+    cloudformation.update_stack(**more, TemplateBody=template(5))
+    assert cloud.outputs(name)["Double"] == "10"
+    cloudformation.update_stack(**more, TemplateBody=template(5, "second"))
+    assert cloud.outputs(name)["Id"] == "second"
+    cloudformation.delete_stack(StackName=name)
+    assert calls(cloud, outputs["Function"]) == [
+        ["Create", "4", None],
+        ["Update", "5", "first"],
+        ["Update", "5", "first"],
+        ["Delete", "5", "first"],
+        ["Delete", "5", "second"],
+    ]
+    assert not [
+        bucket["Name"]
+        for bucket in cloud.client("s3").list_buckets()["Buckets"]
+        if bucket["Name"].startswith("cloudformation-custom-resource-response")
+    ]
+
+
+@pytest.mark.parametrize(("number", "words"), [(13, "unlucky"), (0, "sent no response")])
+def test_a_function_that_fails_or_says_nothing_rolls_back(
+    cloud: LocalCloud, name: str, number: int, words: str
+) -> None:
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=template(number), Capabilities=["CAPABILITY_IAM"])
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert words in stack["StackStatusReason"]
