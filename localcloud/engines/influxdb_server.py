@@ -373,10 +373,8 @@ class Handler(FrontHandler):
         self._demand(access, "write", "buckets", identity)
         with self.metadata.changing():
             bucket = _one(self.metadata.buckets, identity, "bucket")
-            name, seconds = (
-                request.get("name", bucket["name"]),
-                _seconds(request if "retentionRules" in request else bucket),
-            )
+            name = str(request.get("name", bucket["name"]))
+            seconds = _seconds(request if "retentionRules" in request else bucket)
             self.metadata.check_bucket(name, seconds)
             others = (other["name"] for other in self.metadata.buckets.values() if other is not bucket)
             if name in others:
@@ -610,7 +608,8 @@ class Handler(FrontHandler):
             return identity
 
         try:
-            parameters = {name: form[name] for name in ("epoch", "params", "pretty") if name in form}
+            kept = {"epoch", "params", "pretty"}
+            parameters = {name: value for name, value in form.items() if name in kept}
             if form.get("db"):
                 parameters["db"] = bucket(form["db"], form.get("rp", ""))
             text = statement.on_buckets(bucket, form.get("db", ""))
