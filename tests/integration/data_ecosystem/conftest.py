@@ -58,7 +58,7 @@ class Stack:
         query = f"SELECT amount, store, value FROM rentals WHERE category = '{category}'"  # noqa: S608 (a test's word)
         parameters = {"db": self.outputs["DatabaseName"], "epoch": "ns", "q": query}
         url = f"http://{self.outputs['Endpoint']}/query?{urllib.parse.urlencode(parameters)}"
-        request = urllib.request.Request(url, headers={"Authorization": f"Token {access['token']}"})  # noqa: S310 (loopback)
+        request = urllib.request.Request(url, headers={"Authorization": f"Token {access['token']}"})
         with urllib.request.urlopen(request) as answer:  # noqa: S310 (loopback)
             [result] = json.load(answer)["results"]
         points: list[list[Any]] = [point for series in result.get("series", []) for point in series["values"]]
