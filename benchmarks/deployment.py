@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from measurement import circumstances, record, seconds, spread
 
 from localcloud import LocalCloud
-from localcloud.cloud.local_cloud import CDK_SETTINGS
+from terminal.cdk import QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def main() -> None:
         commands.add_parser(name).add_argument("--runs", type=int, default=runs)
     given = parser.parse_args()
     programs = [Path(sys.executable).parent, PROJECT / "node_modules" / ".bin", os.environ["PATH"]]
-    os.environ.update(CDK_SETTINGS, PATH=os.pathsep.join(map(str, programs)))
+    os.environ.update(QUICK, PATH=os.pathsep.join(map(str, programs)))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         empty = folder / "empty"

@@ -16,6 +16,7 @@
     ├── TrainingStopped            1  workloads: training ended before its last epoch
     │   └── NonFiniteLossError     1  workloads: the loss became NaN or infinite
     ├── RemovalError               1  infra: AWS or the CDK could not remove a stack
+    ├── DeploymentError            1  groundwork: CloudFormation or the CDK could not deploy a stack
     └── PromiseBrokenError         1  groundwork: the demonstration saw something else than it promised
 
 A package adds a class where its callers need to tell a case apart, and raises the classes above in every other case.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from infra.cost.estimate import Estimate
+    from infra.left import Left
     from infra.removal import Deployed
 
 app = typer.Typer()
@@ -35,18 +36,41 @@ def pairs(context: list[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in given}
 
 
-def settings(context: list[str] | None) -> Config:
-    """The settings that `cdk deploy` would take here: those of cdk.json, and those given.
+def usual() -> dict[str, Any]:
+    """The CDK context of cdk.json here.
 
     Raises:
-        InputError: A setting is unknown or has a value that is not allowed, or cdk.json cannot be read.
+        InputError: The file cannot be read.
     """
     file = Path("cdk.json")
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get("context", {}) if file.exists() else {}
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{file.resolve()}: The file cannot be read: {phrase(error)}.") from None
-    return Config.from_context(found | pairs(context))
+    return found
+
+
+def settings(context: list[str] | None) -> Config:
+    """The settings that `cdk deploy` would take here: those of cdk.json, and those given.
+
+    Raises:
+        InputError: A setting is unknown or has a value that is not allowed, or cdk.json cannot be read.
+    """
+    return Config.from_context(usual() | pairs(context))
+
+
+def section(stack: str) -> str:
+    """The name of the settings of a stack.
+
+    Raises:
+        InputError: There is no such stack.
+    """
+    from infra.stacks import STACKS  # noqa: PLC0415 - the CDK takes seconds to import
+
+    sections = {kind.__name__: kind.SECTION for kind in STACKS}
+    if stack not in sections:
+        raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
+    return sections[stack]
 
 
 @app.command(rich_help_panel=PANEL)
@@ -125,6 +149,44 @@ def _cost_of(estimate: "Estimate") -> Result:
 
 @app.command(rich_help_panel=PANEL)
 @results
+def left(
+    stacks: Annotated[
+        list[str] | None, typer.Argument(metavar="[STACK...]", help="Stacks (default: all of them).")
+    ] = None,
+) -> Result:
+    """List what former and failed deployments left behind, what it costs, and the command that removes each."""
+    from infra.left import left as find  # noqa: PLC0415 - boto3 takes its time to import
+    from infra.stacks import STACKS  # noqa: PLC0415
+
+    for stack in stacks or ():
+        section(stack)
+    resources = find(stacks or [kind.__name__ for kind in STACKS])
+    total = sum(resource.usd_per_month or 0 for resource in resources)
+    document = {"left": resources, "usd_per_month": total}
+    if not resources:
+        return Result(document, "Nothing is left behind.")
+    return Result(document, table_of_left(resources), f"It bills {total:.2f} USD a month, and by what it holds.")
+
+
+def table_of_left(resources: "Iterable[Left]") -> Table:
+    """Return what is left behind as a table for people."""
+    rows = [
+        (
+            resource.name,
+            resource.type,
+            resource.stack,
+            "unknown" if resource.usd_per_month is None else f"{resource.usd_per_month:.2f}",
+            ", ".join(resource.uses),
+            resource.command,
+        )
+        for resource in resources
+    ]
+    columns = ["left behind", "type", "by", "USD a month", "and by what it holds", "command that removes it"]
+    return Table(columns, rows, keys=["left behind", "command that removes it"], numbers=["USD a month"])
+
+
+@app.command(rich_help_panel=PANEL)
+@results
 def destroy(
     stack: Annotated[str, typer.Argument(help="The stack, as it is deployed.", show_default=False)],
     context: Context = None,
@@ -134,15 +196,12 @@ def destroy(
     """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
     config, given = settings(context), pairs(context)
 
-    from infra.removal import Deployed  # noqa: PLC0415 - the CDK takes seconds to import
-    from infra.stacks import STACKS  # noqa: PLC0415
+    from infra.left import left as find  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.removal import Deployed  # noqa: PLC0415
 
-    sections = {kind.__name__: kind.SECTION for kind in STACKS}
-    if stack not in sections:
-        raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
-    section = sections[stack]
-    both_keys = config.allow_data_deletion and getattr(config, section).delete_data
-    keys = f"-c allow_data_deletion=true -c {section}.delete_data=true"
+    own = section(stack)
+    both_keys = config.allow_data_deletion and getattr(config, own).delete_data
+    keys = f"-c allow_data_deletion=true -c {own}.delete_data=true"
     deployed = Deployed(stack)
     if deployed.filled and not both_keys:
         full = ", ".join(f"{bucket} ({number})" for bucket, number in deployed.filled.items())
@@ -150,7 +209,12 @@ def destroy(
             f"{stack} was deployed so that its data may go, but the settings here do not agree, and there are objects "
             f"in {full}. Save them, or give both keys: {keys}."
         )
+    earlier = find([stack])
     _announce(deployed)
+    if earlier:
+        print_table(table_of_left(earlier))
+        month = sum(resource.usd_per_month or 0 for resource in earlier)
+        typer.echo(f"Earlier deployments left this behind. It bills {month:.2f} USD a month, and by what it holds.")
     if deployed.kept and both_keys:
         typer.echo(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
     if not yes and not typer.confirm(f"Remove {stack}?"):
@@ -167,7 +231,7 @@ def destroy(
         }
         for kept in deployed.kept
     ]
-    document = {"stack": stack, "kept": stays, "emptied": deployed.filled}
+    document = {"stack": stack, "kept": stays, "emptied": deployed.filled, "left": earlier}
     return Result(document, f"{stack} is removed.")
 
 

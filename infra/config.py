@@ -60,6 +60,34 @@ class Config(Settings):
         except ValidationError as error:
             raise ConfigError(" ".join(_explain(cls, detail) for detail in error.errors())) from None
 
+    @staticmethod
+    def names(context: Mapping[str, Any]) -> set[str]:
+        """The dotted names of the settings that a CDK context gives.
+
+        Raises:
+            ConfigError: A value that begins as JSON is not JSON.
+        """
+        return {name for key, value in context.items() if not _belongs_to_cdk(key) for name, _ in _leaves(key, value)}
+
+    def chosen(self, section: str) -> dict[str, str]:
+        """The settings of a stack that differ from their defaults, as a CDK context that chooses them again."""
+        own = getattr(self, section)
+        chosen = {
+            f"{section}.{name}": _as_text(value)
+            for name, value in own
+            if value != type(own).model_fields[name].get_default()
+        }
+        if self.allow_data_deletion:
+            chosen["allow_data_deletion"] = _as_text(self.allow_data_deletion)
+        return chosen
+
+
+def _as_text(value: Any) -> str:
+    """A setting as the command line takes it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 def _belongs_to_cdk(key: str) -> bool:
     """Feature flags (`@aws-cdk/...`), switches (`aws:...`, `cdk-...`) and cached lookups (`ami:account=...`)."""

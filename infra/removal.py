@@ -5,13 +5,9 @@ data (`allow_data_deletion` and the stack's `delete_data`) were turned then, and
 """
 
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -25,6 +21,7 @@ from botocore.exceptions import (
 from contract.errors import GroundworkError, InputError, phrase
 from contract.services import answered, unreachable
 from infra.cost.estimate import PRICES, TYPES, Price, UnknownCostError, estimate
+from terminal import cdk
 
 SNAPSHOTS = {"AWS::RDS::DBInstance": "rds.backup", "AWS::Neptune::DBCluster": "neptune.backup"}
 KEYS_OF_A_REQUEST = 1000  # S3 deletes as many at once
@@ -35,7 +32,7 @@ class RemovalError(GroundworkError):
 
 
 @contextmanager
-def _asking_aws(place: str) -> Iterator[None]:
+def asking_aws(place: str) -> Iterator[None]:
     """Turn the errors of the AWS requests inside into ours."""
     try:
         yield
@@ -85,7 +82,7 @@ class Deployed:
             UnavailableError: AWS cannot be reached.
         """
         self.stack = stack
-        with _asking_aws(f"Stack {stack}"):
+        with asking_aws(f"Stack {stack}"):
             self._cloudformation: Any = boto3.client("cloudformation")
             self._s3: Any = boto3.client("s3")
             self._id = self._find()
@@ -126,7 +123,7 @@ class Deployed:
             UnavailableError: S3 cannot be reached; the same command goes on.
         """
         for bucket in self.filled:
-            with _asking_aws(f"Bucket {bucket}"):
+            with asking_aws(f"Bucket {bucket}"):
                 keys = [{"Key": key, "VersionId": version} for key, version in self._versions(bucket)]
                 for start in range(0, len(keys), KEYS_OF_A_REQUEST):
                     chunk = {"Objects": keys[start : start + KEYS_OF_A_REQUEST], "Quiet": True}
@@ -148,28 +145,12 @@ class Deployed:
             RemovalError: It failed; the message says which resource and why.
             UnavailableError: AWS cannot be reached.
         """
-        command = [_cdk(), "destroy", self.stack, "--force", "--no-notices", "--no-color", "--ci"]
-        for key, value in context.items():
-            command += ["--context", f"{key}={value}"]
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # for `python app.py`
-        environment = os.environ | {"PATH": path, "CDK_VALIDATION": "false"}  # what goes need not be checked
-        running = subprocess.Popen(
-            command,
-            text=True,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        lines = []
-        with running as process:
-            for line in process.stdout or ():
-                lines.append(line.rstrip())
-                say(line.rstrip())
-        with _asking_aws(f"Stack {self.stack}"):
+        environment = os.environ | {"CDK_VALIDATION": "false"}  # what goes need not be checked
+        finished = cdk.run("destroy", self.stack, "--force", context=context, environment=environment, say=say)
+        with asking_aws(f"Stack {self.stack}"):
             after = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0]
-        if running.returncode or after["StackStatus"] != "DELETE_COMPLETE":
-            why = after.get("StackStatusReason") or " ".join(lines[-3:])
+        if finished.failed or after["StackStatus"] != "DELETE_COMPLETE":
+            why = after.get("StackStatusReason") or finished.reason
             raise RemovalError(f"Stack {self.stack}: The stack is not removed ({after['StackStatus']}): {phrase(why)}.")
 
     def _kept(self, template: dict[str, Any]) -> Iterator[Kept]:
@@ -205,14 +186,3 @@ class Deployed:
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
                 yield each["Key"], each["VersionId"]
-
-
-def _cdk() -> str:
-    """The CDK's command line: the project's own, or the one on PATH."""
-    if not Path("cdk.json").exists():
-        raise InputError(f"{Path.cwd()}: There is no cdk.json. Run this command in the project's folder.")
-    search = os.pathsep.join([str(Path("node_modules/.bin").resolve()), os.environ.get("PATH", "")])
-    program = shutil.which("cdk", path=search)
-    if not program:
-        raise InputError("The CDK command line is missing. Run `npm ci` in the project's folder.")
-    return program

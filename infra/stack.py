@@ -15,6 +15,9 @@ from infra.config import Config
 from infra.constructs.alerts import AlertTopic
 from infra.guardrails import data_policy
 
+SETTINGS = "groundwork:settings"
+"""Under this name the metadata of a template has the settings that differ from their defaults."""
+
 
 @jsii.implements(IAspect)
 class ReadableIds:
@@ -73,6 +76,8 @@ class GroundworkStack(Stack):
         self.config = config if isinstance(config, Config) else config(self)
         self.settings = getattr(self.config, self.SECTION)
         self.headings: dict[int, str] = {}
+        if isinstance(config, Config) and (chosen := config.chosen(self.SECTION)):
+            self.add_metadata(SETTINGS, chosen)
         Aspects.of(self).add(ReadableIds())
         self.build()
 

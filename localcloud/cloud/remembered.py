@@ -1,5 +1,11 @@
-"""Botocore's files, which never change: every session looks for them again, and reads them again."""
+"""Botocore's files, which never change: every session looks for them again, and reads them again.
 
+botocore's client of S3 takes the bucket out of the paths of the model that it was made with, so it gets one of its own;
+moto looks operations up by these paths.
+"""
+
+import copy
+import os
 from functools import cache
 from typing import Any
 
@@ -10,7 +16,8 @@ from localcloud.hooks import wrap
 
 @wrap(JSONFileLoader, "load_file")
 def _load_file(original: Any, _loader: JSONFileLoader, path: str) -> Any:
-    return _read(original, path)
+    content = _read(original, path)
+    return copy.deepcopy(content) if f"{os.sep}s3{os.sep}" in path else content
 
 
 @wrap(Loader, "list_available_services")

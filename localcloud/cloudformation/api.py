@@ -6,11 +6,13 @@ what differs between its properties and the operations' parameters. The rest fol
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
 from moto.core.common_models import CloudFormationModel
 
 from localcloud.cloud.context import Cloud
@@ -32,6 +34,9 @@ UNTAGGING = {
 
 #: Columns of a row that hold lists.
 LISTS = ("update", "ignored", "merged", "mirrored", "when_changed")
+
+#: The codes with which a service says that there is no such resource.
+GONE = re.compile("NotFound|NoSuch|DoesNotExist|NonExistent")
 
 #: What tells one item of a list from the others, where it is not the whole item.
 IDENTITIES = ("Key", "AttributeName", "ParameterName", "TopicArn", "QueueUrl")
@@ -312,10 +317,14 @@ class ApiResource:
         self.row.follow(self.row.undo, self.parameters, self.parameters, self.physical_resource_id)
 
     def remove(self) -> None:
-        """Delete the resource itself; one with a key is found by that alone."""
+        """Delete the resource itself; one with a key is found by that alone, and one that is gone needs no deletion."""
         row, values = self.row, self.parameters
         flags = {key: item for key, item in values.items() if key in row.defaults}
-        row.call(row.delete, flags if row.key else values, self.physical_resource_id)
+        try:
+            row.call(row.delete, flags if row.key else values, self.physical_resource_id)
+        except ClientError as error:
+            if not GONE.search(error.response["Error"]["Code"]):
+                raise
 
     def get_cfn_attribute(self, name: str) -> Any:
         """What ``Fn::GetAtt`` gives."""

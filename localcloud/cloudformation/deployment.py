@@ -16,7 +16,8 @@ from moto.cloudformation.parsing import Export, Output, ResourceMap
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import custom, references, schemas, templates
+from localcloud.cloudformation import custom, limits, references, schemas, templates
+from localcloud.services import rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,19 +89,30 @@ def provider(kind: str) -> Any:
 
 
 def validate(template: dict[str, Any]) -> None:
-    """Refuse unknown types and properties before anything is created.
+    """Refuse what CloudFormation refuses of a template before anything is created.
 
     Raises:
-        ValidationError: Names the resource, its type and the property.
+        ValidationError: Names the resource, its type and the property, or the section and what is wrong there.
     """
     for name, body in template.get("Resources", {}).items():
         if body["Type"] in WITHOUT_EFFECT:
             continue
         provider(body["Type"])
         try:
-            schemas.check(body["Type"], body.get("Properties", {}))
-        except schemas.UnknownPropertyError as error:
+            _check(body["Type"], body.get("Properties", {}))
+        except schemas.PropertyError as error:
             raise ValidationError(message=f"Template error: resource {name} ({body['Type']}): {error}") from None
+    limits.check(template)
+
+
+def _check(kind: str, properties: dict[str, Any]) -> None:
+    """Refuse what CloudFormation's schema of a type, or a rule of its service, does not allow, as far as it is known.
+
+    Raises:
+        PropertyError: Names the property, its value, and what is allowed.
+    """
+    schemas.check(kind, properties)
+    rules.check(kind, properties)
 
 
 class Deployment:
@@ -163,6 +175,7 @@ class Deployment:
         body = self.template["Resources"][name]
         try:
             wanted = self.resolve(name, body, current)
+            _check(wanted.cf_resource_type, wanted.declared)
             if current and is_same(current, wanted):
                 wanted.model = current.model
             else:

@@ -15,8 +15,8 @@ from contract.services import is_untrusted, passes, refused, unreachable
 
 ROOT = Path(__file__).parents[2]
 #: Modules that define errors; a test below sees that there are no others.
-MODULES = ("groundwork.demo.checklist", "infra.config", "infra.cost.estimate", "infra.removal", "localcloud.errors")
-MODULES += ("workloads.account.reader", "workloads.errors")
+MODULES = ("groundwork.demo.checklist", "groundwork.deploy.change_set", "infra.config", "infra.cost.estimate")
+MODULES += ("infra.removal", "localcloud.errors", "workloads.account.reader", "workloads.errors")
 SOURCES = [
     path
     for package in ("contract", "groundwork", "infra", "terminal", "workloads")

@@ -141,15 +141,20 @@ def migrate(
         positions: dict[str, int] = dict(connection.execute("SELECT stream, position FROM checkpoints").fetchall())
         embedder = _model(source, connection, embeddings, resuming=bool(positions))
     if quarantine and positions:
-        quarantine.resume(source)
+        for table, row in quarantine.resume():
+            source.leave_out(table, row)
     engines.index.create(embedder.dimension)
-    migration = _Migration(source, engines, embedder, overwrite, quarantine, progress)
-    try:
-        moved = migration.run(positions)
-    except _OtherSnapshotError:
-        with database.asking(engines.ledger.url):
-            connection.execute("DELETE FROM checkpoints")
-        moved = migration.run({})
+    moved = None
+    while moved is None:
+        began = Erased.read(connection, source)
+        try:
+            moved = _Migration(source, engines, embedder, overwrite, quarantine, progress, began).run(positions)
+        except RefusedRowError as error:
+            if not (_of_another_snapshot(error) and (positions or Erased.read(connection, source) != began)):
+                raise
+            with database.asking(engines.ledger.url):
+                connection.execute("DELETE FROM checkpoints")
+            positions = {}
     with database.asking(engines.ledger.url):
         connection.execute("DELETE FROM checkpoints")
     engines.index.refresh()
@@ -196,8 +201,9 @@ def _refuse_copies_out_twice(source: Source, engines: Engines) -> None:
         )
 
 
-class _OtherSnapshotError(Exception):
-    """A row of a resumed migration does not fit those that came from an earlier snapshot of the old database."""
+def _of_another_snapshot(error: RefusedRowError) -> bool:
+    """Whether a row does not fit those that came from an earlier snapshot, or lacks what an erasure has removed."""
+    return isinstance(error.__cause__, (ForeignKeyViolation, UniqueViolation))
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,7 @@ class _Migration:
     overwrite: bool
     quarantine: Quarantine | None
     progress: Callable[[str, int, int], None]
+    began: Erased  # who had been erased when it began
 
     def run(self, positions: Mapping[str, int]) -> dict[str, int]:
         """Move every stream on from where it is; rows moved, by stream.
@@ -274,9 +281,8 @@ class _Migration:
                 half = len(rows) // 2
                 parts = (rows[:half], rows[half:])
                 return sum(self._write(stream, part, erased, resumed=resumed) for part in parts)
-            if resumed and isinstance(error.__cause__, (ForeignKeyViolation, UniqueViolation)):
-                raise _OtherSnapshotError from error
-            if not self.quarantine:
+            outdated = resumed or erased != self.began
+            if not self.quarantine or (outdated and _of_another_snapshot(error)):
                 error.advice = (
                     "What was written before stays. Correct the row in the old database and migrate again, or leave "
                     "rows like it out with --quarantine FILE."

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from contract.errors import InputError
 from terminal import files
+from workloads.delimited import read_cells
 from workloads.replaceable import check_table
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from workloads.movie_rental.source import Source
 
 COLUMNS = ("table", "row", "reason")
 
@@ -32,22 +31,21 @@ class Quarantine:
         check_table(path, COLUMNS)
         self.path = path
         self.rows: dict[tuple[str, int], str] = {}
-        self._saved: int | None = None  # rows
+        self._saved: int | None = None  # rows that the file has
 
     def add(self, table: str, row: int, reason: str) -> None:
         """Leave out a row of a table of the old database, by its key."""
         self.rows[table, row] = reason
 
-    def resume(self, source: Source) -> None:
-        """Go on with what an interrupted migration left out.
+    def resume(self) -> list[tuple[str, int]]:
+        """Go on with what an interrupted migration left out, and return those rows, by table and key.
 
         Raises:
             InputError: The file cannot be read.
         """
-        for (table, row), reason in read(self.path).items():
-            if (table, row) not in self.rows:
-                self.add(table, row, reason)
-                source.leave_out(table, row)
+        before = read(self.path)
+        self.rows = before | self.rows
+        return [*before]
 
     def save(self) -> None:
         """Write the file, unless it has these rows already. Without rows there is none.
@@ -76,7 +74,11 @@ def read(path: Path) -> dict[tuple[str, int], str]:
     """
     check_table(path, COLUMNS)
     try:
-        content = path.read_text(encoding="utf-8") if path.exists() else ""
-        return {(table, int(row)): reason for table, row, reason in [*csv.reader(io.StringIO(content))][1:]}
-    except (OSError, ValueError) as error:
+        content = path.read_bytes() if path.exists() else b""
+        if not content:
+            return {}
+        return {(table, int(row)): reason for table, row, reason in read_cells(content, str(path), COLUMNS).rows}
+    except OSError as error:
+        raise InputError(f"{path}: The file cannot be read: {error.strerror}.") from error
+    except ValueError as error:
         raise InputError(f"{path}: The file is not a quarantine, whose columns are {', '.join(COLUMNS)}.") from error

@@ -54,9 +54,12 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
         engines.graph.save_rentals([rental for rental in rentals if str(rental.customer_id) != NOBODY])
         engines.series.save(rentals)
 
-    for what, write in (("customers", write_customers), ("rentals", write_rentals)):
+    for what, query, write in (
+        ("customers", "ledger_customers.sql", write_customers),
+        ("rentals", "ledger_rentals.sql", write_rentals),
+    ):
         after = 0
-        while rows := _page(engines, f"ledger_{what}.sql", after, write):
+        while rows := _page(engines, query, after, write):
             after = rows[-1][0]
             done[what] += len(rows)
             progress(what, done[what])

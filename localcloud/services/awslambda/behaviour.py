@@ -1,6 +1,7 @@
 """AWS Lambda without containers: a function's code runs in a process of its own.
 
-moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries.
+moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries; an
+update ignores tracing, temporary storage and the key that encrypts the environment.
 """
 
 import json
@@ -20,6 +21,8 @@ from uuid import uuid4
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend
 
+from localcloud.access import service_calls, sessions
+from localcloud.access.actions.derivation import Need
 from localcloud.cloud import processes
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
@@ -27,7 +30,6 @@ from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
 from localcloud.services.awslambda import destinations, log_format
 from localcloud.services.cloudwatch.metrics import measure
-from localcloud.services.events.behaviour import deliver
 
 RUNTIME = str(Path(__file__).with_name("runtime.py"))
 ERROR = "x-amz-function-error"
@@ -58,6 +60,10 @@ def _update_configuration(
     cloud: Cloud, original: Any, self: LambdaFunction, config_updates: dict[str, Any]
 ) -> dict[str, Any]:
     _configure(cloud, self, config_updates)
+    self.tracing_config = config_updates.get("TracingConfig") or self.tracing_config
+    self.kms_key_arn = config_updates.get("KMSKeyArn", self.kms_key_arn) or None
+    if "EphemeralStorage" in config_updates:
+        self.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
     updated: dict[str, Any] = original(self, config_updates)
     return updated
 
@@ -74,7 +80,10 @@ def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
 
 @after(LambdaFunction, "get_configuration")
 def _described(cloud: Cloud, configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
-    configuration["LoggingConfig"] = cloud.state(FunctionState, fn).logging
+    state = cloud.state(FunctionState, fn)
+    configuration["LoggingConfig"] = state.logging
+    if state.dead_letter:
+        configuration["DeadLetterConfig"] = {"TargetArn": state.dead_letter}
 
 
 @replace(LambdaFunction, "_invoke_lambda")
@@ -123,14 +132,27 @@ def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[st
         *_lines(output.decode(errors="replace")),
         *log_format.after(logging, invocation),
     ]
+    _write(cloud, fn, stream, lines)
+    for metric, value in (("Invocations", 1.0), ("Errors", float(failed)), ("Duration", duration)):
+        measure("AWS/Lambda", metric, value, {"FunctionName": fn.function_name})
+    return result, failed, "\n".join(lines)
+
+
+def _write(cloud: Cloud, fn: LambdaFunction, stream: str, lines: list[str]) -> None:
+    """Write what a function logged as the function's role, as Lambda does: without permission it is lost."""
+    place = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{fn.logs_group_name}:log-stream:"
+    needed = [Need("logs:CreateLogStream", place + stream), Need("logs:PutLogEvents", place + stream)]
+    if fn.logs_group_name not in fn.logs_backend.groups:
+        needed.insert(0, Need("logs:CreateLogGroup", place))
+    try:
+        service_calls.check_role(cloud, str(fn.role), fn.function_name, *needed)
+    except PermissionError:  # which is recorded as a denial
+        return
     now = int(time.time() * 1000)
     fn.logs_backend.ensure_log_group(fn.logs_group_name)
     fn.logs_backend.create_log_stream(fn.logs_group_name, stream)
     log_events = [{"timestamp": now, "message": line} for line in lines]
     fn.logs_backend.put_log_events(fn.logs_group_name, stream, log_events)
-    for metric, value in (("Invocations", 1.0), ("Errors", float(failed)), ("Duration", duration)):
-        measure("AWS/Lambda", metric, value, {"FunctionName": fn.function_name})
-    return result, failed, "\n".join(lines)
 
 
 def _lines(output: str) -> list[str]:
@@ -147,6 +169,7 @@ def _environment(cloud: Cloud, fn: LambdaFunction, request: str, stream: str) ->
     return {
         "PATH": os.environ["PATH"],
         **cloud.environment(),
+        **sessions.environment(cloud, str(fn.role), fn.function_name),
         # An address of AWS's own, such as that of an endpoint in a network, is this cloud's here.
         **{name: str(value) for name, value in fn.environment_vars.items() if not name.startswith("AWS_ENDPOINT_URL")},
         "_HANDLER": str(fn.handler),
@@ -218,4 +241,4 @@ def _invoke_asynchronously(cloud: Cloud, fn: LambdaFunction, body: Any) -> None:
         destinations.send(cloud, fn, request, event, result, failed=True, attempts=attempts)
     finally:
         if dead_letter := cloud.state(FunctionState, fn).dead_letter:
-            deliver(cloud, dead_letter, json.dumps(event))
+            destinations.hand_over(cloud, fn, dead_letter, json.dumps(event))

@@ -1,7 +1,8 @@
 """EC2 instances tell EventBridge about their states, and Auto Scaling groups say why they act.
 
 moto gaps: no state changes on EventBridge; no scaling activities; an unhealthy instance stays; a group forgets an
-instance that it is told to terminate before EC2 does; a new group replaces the one that has its name.
+instance that it is told to terminate before EC2 does; a new group replaces the one that has its name; no instance
+starts from a later version of a launch template that has user data.
 """
 
 from collections import defaultdict
@@ -18,6 +19,8 @@ from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, Te
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
+from moto.ec2.utils import parse_user_data
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
@@ -74,6 +77,18 @@ def _terminated(cloud: Cloud, previous: InstanceState, instance: Instance) -> No
         _record(cloud, group.name, f"Terminating EC2 instance: {instance.id}")
     if previous.name != "terminated":
         _changed(cloud, instance, "shutting-down", "terminated")
+
+
+@wrap(LaunchTemplate, "create_version")
+def _create_version(
+    original: Any, self: LaunchTemplate, data: dict[str, Any], description: str
+) -> LaunchTemplateVersion:
+    """Read the user data of every version as moto reads that of the first one."""
+    user_data = data.get("UserData")
+    if isinstance(user_data, str):
+        data = {**data, "UserData": parse_user_data(user_data)}
+    version: LaunchTemplateVersion = original(self, data, description)
+    return version
 
 
 # Scaling activities, in the words of Auto Scaling.

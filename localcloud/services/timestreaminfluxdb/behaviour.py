@@ -1,6 +1,6 @@
 """Timestream for InfluxDB: a real influxd behind InfluxDB 2's API (`influxdb_server.py`) for every instance.
 
-moto gap: an instance is a record without a database behind it.
+moto gaps: an instance is a record without a database behind it, and cannot be updated.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from moto.timestreaminfluxdb.exceptions import ValidationException
 from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, TimestreamInfluxDBBackend
+from moto.timestreaminfluxdb.responses import TimestreamInfluxDBResponse
 
 from contract.errors import phrase
 from localcloud.cloud import processes
@@ -22,7 +23,17 @@ from localcloud.cloud.isolation import alone
 from localcloud.engines import front
 from localcloud.engines.programs import find
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import wrap
+from localcloud.hooks import add, wrap
+
+#: What an update may change, by moto's names. The port is that of the engine here, which keeps it.
+CHANGEABLE = {
+    "allocatedStorage": "allocated_storage",
+    "dbInstanceType": "db_instance_type",
+    "dbParameterGroupIdentifier": "db_parameter_group_id",
+    "dbStorageType": "db_storage_type",
+    "deploymentType": "deployment_type",
+    "logDeliveryConfiguration": "log_delivery_configuration",
+}
 
 
 @dataclass
@@ -126,3 +137,19 @@ def _delete_db_instance(cloud: Cloud, original: Any, self: TimestreamInfluxDBBac
     if process := cloud.state(Servers).running.pop(gone.id, None):
         processes.end(process)
     return gone
+
+
+@add(TimestreamInfluxDBResponse, "update_db_instance")
+def _update_db_instance(self: TimestreamInfluxDBResponse) -> str:
+    """Change an instance, whose engine goes on; its storage only grows."""
+    given = json.loads(self.body)
+    instance = self.timestreaminfluxdb_backend.get_db_instance(id=given["identifier"])
+    storage = given.get("allocatedStorage", instance.allocated_storage)
+    if storage < instance.allocated_storage:
+        raise ValidationException(
+            f"The allocated storage of a DB instance can only be increased: it has {instance.allocated_storage} GiB, "
+            f"and {storage} GiB were requested."
+        )
+    for name in CHANGEABLE.keys() & given.keys():
+        setattr(instance, CHANGEABLE[name], given[name])
+    return json.dumps(instance.to_dict())

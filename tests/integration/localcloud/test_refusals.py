@@ -48,8 +48,8 @@ def refused(cloud: LocalCloud, service: str, operation: str, region: str = "us-e
         ("cloudformation", "detect_stack_drift", {"StackName": "x"}, "DetectStackDrift", "InvalidAction"),
         ("autoscaling", "start_instance_refresh", {"AutoScalingGroupName": "x"}, "StartInstanceRefresh", None),
         ("ec2", "describe_fleet_history", {"FleetId": "fleet-1", "StartTime": 0}, "DescribeFleetHistory", None),
-        ("cloudwatch", "describe_alarm_history", {}, "DescribeAlarmHistory", "UnknownOperationException"),
-        ("logs", "test_metric_filter", {"filterPattern": "a", "logEventMessages": ["a"]}, "TestMetricFilter", None),
+        ("cloudwatch", "list_metric_streams", {}, "ListMetricStreams", "UnknownOperationException"),
+        ("logs", "list_log_anomaly_detectors", {}, "ListLogAnomalyDetectors", None),
         ("dynamodb", "list_contributor_insights", {}, "ListContributorInsights", "UnknownOperationException"),
         ("lambda", "get_account_settings", {}, "GetAccountSettings", "UnknownOperationException"),
         ("batch", "get_job_queue_snapshot", {"jobQueue": "x"}, "GetJobQueueSnapshot", "UnknownOperationException"),
@@ -175,3 +175,10 @@ def test_an_alarm_that_cloudwatch_does_not_take_is_refused(
     error = refused(cloud, "cloudwatch", "put_metric_alarm", AlarmName="refused", **settings)["Error"]
     assert message in error["Message"]
     assert "Validation" in error["Code"]
+
+
+def test_an_operation_of_s3_is_named_after_a_stack_has_made_a_bucket(cloud: LocalCloud) -> None:
+    body = json.dumps({"Resources": {"Data": {"Type": "AWS::S3::Bucket"}}})
+    cloud.client("cloudformation").create_stack(StackName="with-a-bucket", TemplateBody=body)
+    response = refused(cloud, "s3", "list_bucket_metrics_configurations", Bucket="x")
+    assert "ListBucketMetricsConfigurations is not there" in response["Error"]["Message"]

@@ -143,7 +143,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     rentals = influxdb.start(folder / "influxdb", **ACCESS, bucket="first")
     running.append((rentals.process, rentals.port))
     ports = [port for _, port in running]
-    with LocalCloud(folder / "cloud") as cloud:
+    with LocalCloud(folder / "cloud", iam="enforce") as cloud:
         servers = Servers(
             cloud,
             f"postgresql://admin:it's%20%5C%20secret@localhost:{server.port}/first",

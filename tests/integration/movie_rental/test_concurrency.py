@@ -152,6 +152,25 @@ class TestAnErasedCustomerDoesNotComeBack:
         assert different(url, made) == []
 
 
+def test_an_address_that_an_erasure_removes_during_a_migration_comes_for_its_next_customer(servers: Servers) -> None:
+    url, made = servers.source("moved_in"), servers.new()
+    run(url, made)
+    with database.connect(url) as connection:
+        [(address,)] = connection.execute("SELECT address_id FROM customer WHERE customer_id = %s", [ERASED])
+        connection.execute("DELETE FROM customer WHERE customer_id <> %s AND address_id = %s", [ERASED, address])
+        connection.execute("UPDATE customer SET address_id = %s WHERE customer_id = 6", [address])
+    others = beside(servers, made)
+
+    def erase(stream: str, done: int, _total: int) -> None:
+        if (stream, done) == ("stores", 0):
+            customer.erase(others, ERASED)
+
+    run(url, made, progress=erase)
+    known = made.ledger.customer(6)
+    assert known
+    assert known.address_id == address
+
+
 def test_numbers_of_erased_customers_are_not_given_again(company: Engines, old: str) -> None:
     person = Customer(0, 1, "Only", "Briefly", None, 1, active=True, created=date(2026, 1, 2))
     briefly = company.ledger.add_customer(person).id

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from contract.errors import InputError
+from contract.rentals import NO_CATEGORY
 from tests.engines_in_memory import MemoryGraph, MemoryLibrary, MemorySearchIndex, MemorySeries
 from workloads.movie_rental import customer, database
 from workloads.movie_rental.embeddings import LatentSemanticModel
@@ -159,7 +160,7 @@ class Company(RuleBasedStateMachine):
                 graph.save_rentals([Rental(values["rental"], at, int(values["customer"]), *lent)])
 
         def write_line(event: dict[str, Any]) -> None:
-            category = None if event["category"] == projector.NO_CATEGORY else event["category"]
+            category = None if event["category"] == NO_CATEGORY else event["category"]
             counted = (event["store"], category, Decimal(event["cents"]) / 100)
             series.save([Rental(event["rental"], event["moment"], 0, event["movie"], event["title"], *counted)])
 
@@ -241,7 +242,7 @@ class Company(RuleBasedStateMachine):
             with Source(self.world.source) as source:
                 migrate(source, engines)
 
-        if self.in_use:
+        if self.world.ledger.ask("changes.sql"):
             with pytest.raises(InputError, match="The new system is in use"):
                 work(self.engines)
             return
@@ -262,7 +263,7 @@ class Company(RuleBasedStateMachine):
             if count == at:
                 self.erase(others, who)
 
-        if migrating and not self.in_use:
+        if migrating and not self.world.ledger.ask("changes.sql"):
             with Source(self.world.source) as source:
                 migrate(source, self.engines, progress=erase)
             self.migrated = self.caught_up = True

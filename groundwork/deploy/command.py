@@ -1,0 +1,134 @@
+"""`groundwork deploy`: a plan that a person can read, and then the deployment."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from contract.errors import InputError
+from infra.commands import Context, pairs, section, table_of_left, usual
+from terminal.results import Result, results
+from terminal.screen import print_table
+
+if TYPE_CHECKING:
+    from groundwork.deploy.plan import Plan
+
+
+@results
+def deploy(
+    stack: Annotated[str, typer.Argument(help="The stack.", show_default=False)],
+    context: Context = None,
+    *,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A resource with data that may be replaced or deleted; may repeat."),
+    ] = None,
+    accept_default: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="A deployed setting that may fall back to its default; may repeat."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> Result:
+    """Show what a deployment would do, to data and to the bill, and deploy; on AWS, or on the local cloud."""
+    own, given = section(stack), pairs(context)
+
+    from groundwork.deploy.change_set import DeploymentError, Stack  # noqa: PLC0415 - boto3 and the CDK take their time to import
+    from groundwork.deploy.plan import plan  # noqa: PLC0415
+    from groundwork.deploy.protection import refuse_loss  # noqa: PLC0415
+    from groundwork.deploy.settings import taken_over  # noqa: PLC0415
+    from infra.config import Config  # noqa: PLC0415
+    from infra.left import left  # noqa: PLC0415
+
+    deployed = Stack(stack)
+    kept = taken_over(deployed.template, usual() | given, accept_default or (), stack)
+    Config.from_context(usual() | kept | given)
+    for key, value in kept.items():
+        typer.echo(f"Setting {key} stays {value}, as {stack} is deployed.")
+    with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
+        assembly = Path(folder) / "cdk.out"
+        template = synthesise(stack, kept | given, assembly)
+        check(stack, own, template)
+        change_set = deployed.prepare(assembly, _quiet)
+    if change_set is None:
+        intended = plan(stack, deployed.template, template, ())
+        return Result(_document(intended, "unchanged", kept, deployed.outputs()), f"{stack} is up to date.")
+    executed = False
+    try:
+        intended = plan(stack, deployed.template, template, change_set.changes)
+        print_table(intended.table())
+        typer.echo(intended.cost())
+        if refusal := refuse_loss(intended, replace or (), deployed.identifiers):
+            return Result(_document(intended, "refused", kept, {}), ends=refusal)
+        if not yes and not typer.confirm(f"Deploy {stack}?"):
+            return Result(_document(intended, "declined", kept, {}), "Nothing was deployed.", ends=typer.Exit(1))
+        executed = True
+        try:
+            status = change_set.execute(typer.echo)
+        except DeploymentError:
+            if resources := left([stack]):
+                print_table(table_of_left(resources))
+            raise
+    finally:
+        if not executed:
+            change_set.discard()
+    outputs = deployed.outputs()
+    shown = [f"{name} = {value}" for name, value in outputs.items()]
+    return Result(_document(intended, status, kept, outputs), f"{stack} is deployed ({status}).", *shown)
+
+
+def synthesise(stack: str, context: dict[str, str], assembly: Path) -> dict[str, Any]:
+    """Write the cloud assembly with the CDK, and return the template of the stack.
+
+    Raises:
+        InputError: The CDK refuses the app or its settings.
+    """
+    from terminal import cdk  # noqa: PLC0415
+
+    finished = cdk.run("synth", stack, "--quiet", f"--output={assembly}", context=context)
+    if finished.failed:
+        raise InputError(f"Stack {stack}: It cannot be synthesised: {finished.reason.rstrip('.')}.")
+    template: dict[str, Any] = json.loads((assembly / f"{stack}.template.json").read_text(encoding="utf-8"))
+    return template
+
+
+def check(stack: str, own: str, template: dict[str, Any]) -> None:
+    """Run preflight on a template, and print what is not as it should be.
+
+    Raises:
+        InputError: The deployment would fail.
+    """
+    from groundwork.preflight import subjects  # noqa: PLC0415
+    from groundwork.preflight.checks import Verdict, run  # noqa: PLC0415
+    from groundwork.preflight.command import table  # noqa: PLC0415
+    from groundwork.preflight.template import Template  # noqa: PLC0415
+    from workloads.account.reader import Account  # noqa: PLC0415
+
+    findings = run([Template(stack, template, own)], Account(), subjects.CHECKS)
+    if wrong := [finding for finding in findings if finding.result is not Verdict.OK]:
+        print_table(table(wrong, "Preflight"))
+    if any(finding.result is Verdict.REFUSED for finding in wrong):
+        raise InputError(f"{stack}: A deployment would fail. Follow the way out of each refusal.")
+
+
+def _document(intended: Plan, status: str, kept: dict[str, str], outputs: dict[str, str]) -> dict[str, Any]:
+    return {
+        "stack": intended.stack,
+        "status": status,
+        "changes": [
+            {"action": step.action, "resource": step.resource, "type": step.type, "data": step.data}
+            for step in intended.steps
+        ],
+        "settings_taken_over": kept,
+        "usd_idle_per_month_before": intended.month_before,
+        "usd_idle_per_month": intended.month_after,
+        "usd_left_per_month": intended.month_left,
+        "outputs": outputs,
+    }
+
+
+def _quiet(_: str) -> None:
+    """Leave out what the CDK says about a change set: the plan says it."""

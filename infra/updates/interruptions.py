@@ -1,0 +1,25 @@
+"""What CloudFormation changes in place, but not without an interruption."""
+
+from typing import Any
+
+Json = dict[str, Any]
+#: Properties by type. Source: the lines "Update requires: Some interruptions" of the types in the CloudFormation
+#: template reference, and for InfluxDB the user guide of Timestream, whose changes of a class restart the instance.
+INTERRUPTING = {
+    "AWS::EC2::Instance": {"InstanceType"},
+    "AWS::Neptune::DBCluster": {"DBClusterParameterGroupName", "EngineVersion"},
+    "AWS::Neptune::DBInstance": {"DBInstanceClass"},
+    "AWS::RDS::DBInstance": {"DBInstanceClass", "DBParameterGroupName", "EngineVersion", "StorageType"},
+    "AWS::Timestream::InfluxDBInstance": {"DbInstanceType", "DbParameterGroupIdentifier", "DeploymentType"},
+}
+
+
+def interrupting(before: Json, after: Json) -> list[str]:
+    """Return the properties of a resource whose change interrupts it.
+
+    Args:
+        before: The resource in the template that is deployed.
+        after: The resource in the new template.
+    """
+    old, new = before.get("Properties", {}), after.get("Properties", {})
+    return sorted(name for name in INTERRUPTING.get(after["Type"], ()) if old.get(name) != new.get(name))

@@ -1,0 +1,200 @@
+"""Rules of the services: what they refuse beyond CloudFormation's schemas. Each room has its own in ``rules.yaml``.
+
+A row of the table is a resource type, with the operations that take its properties. So a rule holds for a template,
+before anything is created and again when every value is known, and for a request, whoever sends it:
+
+- ``operations``: operations by boto3's name of the service and theirs, each with a JMESPath expression that makes the
+  resource's properties of the request's parameters; where it gives nothing, the request is about something else;
+- ``code``: the service's error code;
+- ``rules``: each with its ``source``, and with ``schema`` (JSON Schema), ``cfn-lint`` (a schema that cfn-lint ships, by
+  its file) or ``limits`` (the values that CloudFormation's schema of the type allows hold for requests, too). ``at`` is
+  a JMESPath expression of what in the properties it is about; the rule does not hold for what follows the schema
+  ``unless``; ``says`` is what AWS answers; ``instead`` is what to write; ``code`` and ``operations`` replace those of
+  the row.
+
+moto gap: it checks few of what it is given.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jmespath  # type: ignore[import-untyped]
+from moto.core.exceptions import ServiceException
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import determine_request_protocol
+from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import get_service_model
+
+from localcloud.cloud.account import REGION
+from localcloud.cloudformation import json_schema, schemas
+from localcloud.hooks import wrap
+from localcloud.services import rooms
+
+#: Of how many allowed values a message lists all; of more, it lists those that are most like the refused one.
+FEW = 12
+
+
+class RuleError(ServiceException):
+    """What a rule refuses: ``code`` is the service's, ``message`` a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a resource type; the module explains the columns."""
+
+    source: str
+    schema: json_schema.Schema
+    code: str
+    operations: Mapping[str, str]
+    at: str = ""
+    says: str = ""
+    instead: str = ""
+
+    def breaches(self, properties: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what properties break: the property, its value, what to write instead, and the source."""
+        part = jmespath.search(self.at, properties) if self.at else properties
+        place = self.at.removesuffix("[]")
+        for value in part if self.at.endswith("[]") and isinstance(part, list) else [part]:
+            for fault in json_schema.faults(value, self.schema, path=place):
+                sentences = [self.says, shortened(fault), self.instead]
+                yield " ".join(f"{text[0].upper()}{text[1:].rstrip('.')}." for text in sentences if text) + (
+                    f" See {self.source}"
+                )
+
+
+def shortened(fault: json_schema.Fault) -> str:
+    """Return what is wrong, with the nearest of many allowed values."""
+    start, among, allowed = fault.problem.partition(" is not one of ")
+    choices = allowed.split(", ")
+    if not among or len(choices) <= FEW:
+        return fault.problem
+    nearest = difflib.get_close_matches(fault.value, choices, n=5, cutoff=0)
+    return f"{start} is none of the {len(choices)} values there are, such as {', '.join(nearest)}"
+
+
+@cache
+def rules(kind: str) -> tuple[Rule, ...]:
+    """Return the rules of a resource type."""
+    row = _rows().get(kind)
+    return tuple(_rule(kind, row, columns) for columns in row["rules"]) if row else ()
+
+
+@cache
+def _rows() -> dict[str, dict[str, Any]]:
+    return {kind: row for room in rooms() for kind, row in room.table("rules.yaml").items()}
+
+
+@cache
+def _kinds() -> dict[str, list[str]]:
+    """The resource types by the operations that take their properties."""
+    kinds: dict[str, list[str]] = {}
+    for kind, row in _rows().items():
+        for operation in row.get("operations", {}):
+            kinds.setdefault(operation, []).append(kind)
+    return kinds
+
+
+def _rule(kind: str, row: Mapping[str, Any], columns: Mapping[str, Any]) -> Rule:
+    rest = {key: item for key, item in columns.items() if key not in {"cfn-lint", "limits", "unless"}}
+    schema = _schema(kind, columns)
+    if "unless" in columns:
+        schema = {"if": columns["unless"], "else": schema}
+    shared = {"code": row.get("code", ""), "operations": row.get("operations", {})}
+    return Rule(**{**shared, **rest, "schema": schema})
+
+
+def _schema(kind: str, columns: Mapping[str, Any]) -> json_schema.Schema:
+    if columns.get("limits"):
+        whole = schemas.schema(kind) or {}
+        return {"properties": whole.get("properties", {}), "definitions": whole.get("definitions", {})}
+    if "cfn-lint" in columns:
+        shipped: dict[str, Any] = json.loads((schemas.SCHEMAS / f"extensions/{columns['cfn-lint']}.json").read_text())
+        regional: dict[str, Any] = shipped.get(REGION, shipped)
+        return regional
+    own: dict[str, Any] = columns.get("schema", {})
+    return own
+
+
+def check(kind: str, properties: Mapping[str, Any]) -> None:
+    """Refuse properties of a resource in a template that a rule of its type forbids.
+
+    Raises:
+        PropertyError: Names the property, its value, what to write instead, and the rule's source.
+    """
+    for rule in rules(kind):
+        for problem in rule.breaches(properties):
+            raise schemas.PropertyError(problem)
+
+
+@wrap(BaseResponse, "call_action")
+def _call_action(original: Any, self: BaseResponse) -> Any:
+    """Refuse a request whose parameters a rule forbids, with the service's code."""
+    operation = BaseResponse._get_action(self)  # noqa: SLF001 (Batch's responses have a name of their own for it)
+    name = f"{self.boto3_service_name}.{operation}"
+    try:
+        if name in _kinds():
+            parameters = _parameters(self, operation)
+            for kind in _kinds()[name]:
+                check_request(kind, name, parameters)
+    except RuleError as error:
+        status, headers, body = self.serialized(ActionResult(error))
+        return status, {**headers, "status": status}, body
+    return original(self)
+
+
+def check_request(kind: str, operation: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse a request that a rule forbids.
+
+    Args:
+        kind: The resource type.
+        operation: Of the request, such as `sqs.CreateQueue`.
+        parameters: Of the request; names of structures' members begin with a capital letter.
+
+    Raises:
+        RuleError: Has the code with which the service refuses it.
+    """
+    for rule in rules(kind):
+        expression = rule.operations.get(operation)
+        properties = jmespath.search(expression, parameters) if expression else None
+        for problem in rule.breaches(properties) if properties else ():
+            raise RuleError(rule.code, problem)
+
+
+def _parameters(response: BaseResponse, operation: str) -> dict[str, Any]:
+    """The parameters of a request, as botocore's model of the operation names them, with capitals."""
+    service, request = get_service_model(response.boto3_service_name), response.normalized_request
+    model = service.operation_model(operation)
+    parser = PROTOCOL_PARSERS[determine_request_protocol(service, request.content_type)](model, map_type=dict)
+    parsed = parser.parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": request.data,
+            "url_path": request.path,
+            "url_params": response.uri_match,
+        }
+    )
+    capitalized: dict[str, Any] = _capitalized(parsed, model.input_shape)
+    return capitalized
+
+
+def _capitalized(value: Any, shape: Any) -> Any:
+    """A value whose members begin with capitals, as the properties of CloudFormation do."""
+    if isinstance(value, Mapping) and shape and shape.type_name == "structure":
+        return {
+            f"{name[0].upper()}{name[1:]}": _capitalized(item, shape.members.get(name)) for name, item in value.items()
+        }
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list) and shape:
+        return [_capitalized(item, shape.member) for item in value]
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
