@@ -36,12 +36,13 @@ TRANSIENT = {
     "Terminations": "its records expire after two weeks",
     "SearchDomain": "made anew from the film library by one command",
     "TrendsAccess": "password of what goes with it",
+    "TrendsTokenSecret": "token of what goes with it",
     "TrendsInfluxDB": "made anew from the rentals by one command",
 }
 #: Stateful resources whose data stay as a final snapshot, so that the network around them can go.
 SNAPSHOTS = {"LedgerInstance", "GraphCluster"}
 #: Endpoints that bill by the hour, and why.
-INTERFACES = {"NetworkSecrets": "a function without a way out reads InfluxDB's password"}
+INTERFACES = {"NetworkSecrets": "a function without a way out reads InfluxDB's token"}
 #: Actions with a wildcard, and why.
 WILD_ACTIONS = {
     "kms:*": "the account administers the key, or nobody could",
