@@ -108,7 +108,9 @@ def test_the_token_of_influxdb_is_rotated_by_a_call(cloud: LocalCloud, stack: st
     before = token()
     keeper = cloud.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId="TokenKeeper")
     name = keeper["StackResourceDetail"]["PhysicalResourceId"]
-    assert "FunctionError" not in cloud.client("lambda").invoke(FunctionName=name)
+    called = cloud.client("lambda").invoke(FunctionName=name, Payload="{}")
+    payload = called["Payload"].read()
+    assert "FunctionError" not in called, payload
     assert token() != before
     assert run("describe", "--stack", stack)[0] == 0
 
