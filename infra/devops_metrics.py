@@ -111,6 +111,7 @@ class DevOpsMetrics(GroundworkStack):
             storage_gib=settings.storage_gib,
             reports=self.reports,
             log_retention_days=settings.log_retention_days,
+            log_policy=self.policy,
             policy=self.policy,
         )
         keep_what_it_needs(self.policy, influxdb.server, network.vpc, *network.vpc.public_subnets)

@@ -20,7 +20,8 @@ class InfluxDBToken(Construct):
 
         token = InfluxDBToken(
             self, "Token", endpoint=influxdb.attr_endpoint, organization="groundwork", bucket="devops", admin=secret,
-            server=server, vpc=vpc, subnet_ids=subnets, log_retention_days=90, policy=self.policy,
+            server=server, vpc=vpc, subnet_ids=subnets, log_retention_days=90,
+            log_policy=self.policy, policy=self.policy,
         )
         token.secret.grant_read(role)
 
@@ -46,6 +47,7 @@ class InfluxDBToken(Construct):
         vpc: aws_ec2.IVpc,
         subnet_ids: list[str],
         log_retention_days: int,
+        log_policy: RemovalPolicy,
         policy: RemovalPolicy,
     ) -> None:
         """Make the secret, and have the token made.
@@ -61,7 +63,8 @@ class InfluxDBToken(Construct):
             vpc: InfluxDB's network.
             subnet_ids: InfluxDB's subnets.
             log_retention_days: How long the functions' logs are kept.
-            policy: What becomes of the secret and the logs when the stack goes.
+            log_policy: What becomes of their logs when the stack goes.
+            policy: What becomes of the secret when the stack goes.
         """
         super().__init__(scope, name)
         self.secret = aws_secretsmanager.Secret(
@@ -91,7 +94,7 @@ class InfluxDBToken(Construct):
             description="Makes a token for one bucket of InfluxDB.",
             environment={"INFLUXDB_ENDPOINT": endpoint, "ORGANIZATION": organization, "BUCKET": bucket},
             log_retention_days=log_retention_days,
-            policy=policy,
+            policy=log_policy,
             timeout_seconds=_TOKEN_SECONDS,
             network=InNetwork(vpc, group, subnet_ids),
         )
@@ -109,7 +112,7 @@ class InfluxDBToken(Construct):
                 "BUCKET": bucket,
             },
             log_retention_days=log_retention_days,
-            policy=policy,
+            policy=log_policy,
             timeout_seconds=_TOKEN_SECONDS + _MORE_SECONDS,
         )
         for action, resource in (

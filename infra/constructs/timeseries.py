@@ -82,7 +82,8 @@ class InfluxDB:
 
         influxdb = InfluxDB(
             self, place=Place(network.vpc, network.subnet_ids), bucket="devops", instance_type="db.influx.medium",
-            storage_gib=20, reports=report_bucket(self, days=90, policy=policy), log_retention_days=90, policy=policy,
+            storage_gib=20, reports=report_bucket(self, days=90, policy=policy), log_retention_days=90,
+            log_policy=policy, policy=policy,
         )
         clients = influxdb.clients()
 
@@ -102,6 +103,7 @@ class InfluxDB:
         storage_gib: int,
         reports: aws_s3.Bucket,
         log_retention_days: int,
+        log_policy: RemovalPolicy,
         policy: RemovalPolicy,
     ) -> None:
         self._scope, self._place = scope, place
@@ -163,6 +165,7 @@ class InfluxDB:
             vpc=place.vpc,
             subnet_ids=place.subnet_ids,
             log_retention_days=log_retention_days,
+            log_policy=log_policy,
             policy=policy,
         ).secret
 

@@ -47,6 +47,7 @@ class Trends(Construct):
                 storage_gib=settings.influxdb_storage_gib,
                 reports=self._reports,
                 log_retention_days=settings.log_retention_days,
+                log_policy=policy,
                 policy=RemovalPolicy.DESTROY,
             )
             more = {
