@@ -57,7 +57,7 @@ class Server(NamedTuple):
     token: str
 
 
-def start(folder: Path, *, username: str, password: str, bucket: str, organization: str = "groundwork") -> Server:
+def start(folder: Path, *, username: str, password: str, bucket: str, organization: str = "local") -> Server:
     """Start InfluxDB, and set it up if its folder is new; wait until it serves.
 
     Args:

@@ -149,7 +149,7 @@ class TestWhoAsks:
     def test_a_token_that_may_not_read_finds_no_database(self, instance: Instance) -> None:
         token = create_token(instance.url, instance.token, instance.bucket("write"), "write")
         assert instance.write("m x=1", access=f"Token {token['token']}", db="write")[0] == 404
-        parameters = {"org": "groundwork", "bucket": "write"}
+        parameters = {"org": "local", "bucket": "write"}
         assert instance.write("m x=1", "/api/v2/write", f"Token {token['token']}", **parameters)[0] == 204
 
     def test_a_token_ends_with_its_authorization(self, instance: Instance) -> None:
@@ -192,7 +192,7 @@ class TestWrites:
         assert instance.select(f'SELECT x FROM "{measurement}"') == [[moment * unit, 1]]  # noqa: S608 - a name of ours
 
     def test_the_newer_path_refuses_unknown_precisions(self, instance: Instance) -> None:
-        place = {"org": "groundwork", "bucket": "metrics"}
+        place = {"org": "local", "bucket": "metrics"}
         assert instance.write(f"newer x=1 {NOW // 1000}", "/api/v2/write", precision="us", **place) == (204, None)
         assert instance.select("SELECT x FROM newer") == [[NOW // 1000 * 1000, 1]]
         status, answer = instance.write("newer x=1", "/api/v2/write", precision="u", **place)
@@ -203,8 +203,8 @@ class TestWrites:
         [
             ({"bucket": "metrics"}, 400, "Please provide either orgID or org"),
             ({"org": "nobody", "bucket": "metrics"}, 404, 'organization name "nobody" not found'),
-            ({"org": "groundwork"}, 404, "bucket not found"),
-            ({"org": "groundwork", "bucket": "nowhere"}, 404, 'bucket "nowhere" not found'),
+            ({"org": "local"}, 404, "bucket not found"),
+            ({"org": "local", "bucket": "nowhere"}, 404, 'bucket "nowhere" not found'),
         ],
     )
     def test_the_newer_path_names_what_is_not_there(
@@ -342,10 +342,10 @@ class TestMappings:
         assert instance.select("SELECT x FROM m", db="alias")[0][1] == 1
         assert instance.select('SELECT x FROM "alias".."m"')[0][1] == 1
         assert instance.call("POST", "/api/v2/dbrps", **request)[1]["code"] == "conflict"
-        content = instance.call("GET", "/api/v2/dbrps?org=groundwork&db=alias")[1]["content"]
+        content = instance.call("GET", "/api/v2/dbrps?org=local&db=alias")[1]["content"]
         assert [one["bucketID"] for one in content] == [bucket["id"]]
         assert instance.call("GET", "/api/v2/dbrps")[0] == 400
-        assert instance.call("DELETE", f"/api/v2/dbrps/{made['id']}?org=groundwork")[0] == 204
+        assert instance.call("DELETE", f"/api/v2/dbrps/{made['id']}?org=local")[0] == 204
         assert instance.write("m x=1", db="alias")[0] == 404
 
     def test_one_mapping_of_a_database_is_the_default(self, instance: Instance) -> None:
@@ -357,7 +357,7 @@ class TestMappings:
         assert [one["default"] for one in made] == [True, False]
         assert instance.write("m x=1", db="defaults")[0] == 204
         assert instance.select("SELECT x FROM m", db="default0")
-        assert instance.call("PATCH", f"/api/v2/dbrps/{made[1]['id']}?org=groundwork", default=True)[0] == 200
+        assert instance.call("PATCH", f"/api/v2/dbrps/{made[1]['id']}?org=local", default=True)[0] == 200
         assert instance.write("n x=1", db="defaults")[0] == 204
         assert instance.select("SELECT x FROM n", db="default1")
 

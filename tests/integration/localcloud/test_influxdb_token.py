@@ -39,7 +39,7 @@ def instance(tmp_path: Any) -> Iterator[Instance]:
 
 @pytest.fixture
 def maker(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Any:
-    values = {"INFLUXDB_ENDPOINT": instance.url.removeprefix("http://"), "ORGANIZATION": "groundwork"}
+    values = {"INFLUXDB_ENDPOINT": instance.url.removeprefix("http://"), "ORGANIZATION": "local"}
     for name, value in (values | {"BUCKET": "devops"}).items():
         monkeypatch.setenv(name, value)
     module = load("influxdb_token")
