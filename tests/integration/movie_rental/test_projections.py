@@ -17,6 +17,7 @@ import pytest
 from boto3.dynamodb.types import Binary, TypeSerializer
 
 from contract.rentals import NOBODY
+from tests.functions import with_time
 from workloads.movie_rental.events import Event
 from workloads.movie_rental.model import Movie, Rental
 from workloads.movie_rental.timeseries import TimestreamSeries
@@ -111,7 +112,7 @@ def test_the_projector_writes_the_same_connection_and_the_same_point(
             }
             for event in events
         ]
-        assert projector.handler({"Records": records}, None) == {"batchItemFailures": []}
+        assert projector.handler({"Records": records}, with_time(60)) == {"batchItemFailures": []}
 
     def content() -> Any:
         days = series.daily(AT - timedelta(days=1), AT + timedelta(days=1)).to_dict("records")
