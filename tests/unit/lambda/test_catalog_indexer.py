@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .conftest import load, with_time
+from tests.functions import load, with_time
 
 Json = dict[str, Any]
 PLENTY = with_time(60)

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from contract.projections import MESSAGE_BYTES, MESSAGE_SECONDS, TIMEOUT_SECONDS
 from contract.rentals import cents, point_time
+from tests.functions import load, with_time
 from workloads.movie_rental.events import Event, text_of
-
-from .conftest import load, with_time
 
 Json = dict[str, Any]
 
@@ -57,7 +56,7 @@ def projector(aws: None) -> Iterator[ModuleType]:
         KeySchema=[{"AttributeName": "Source", "KeyType": "HASH"}, {"AttributeName": "Id", "KeyType": "RANGE"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    secret = json.dumps({"username": "groundwork", "password": "p"})
+    secret = json.dumps({"bucket": "rental", "token": "t"})
     arn = boto3.client("secretsmanager").create_secret(Name="influxdb", SecretString=secret)["ARN"]
     with pytest.MonkeyPatch.context() as patch:
         values = {
