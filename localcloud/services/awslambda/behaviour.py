@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction, LambdaStorage
+from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 
 from localcloud.cloud import account_age
@@ -282,6 +283,28 @@ def _unpacked(cloud: Cloud, archive: bytes, digest: str) -> str:
         except OSError:  # another invocation was faster
             return str(fresh)
     return str(unpacked)
+
+
+@wrap(LambdaFunction, "invoke")
+def _invoke_function(
+    cloud: Cloud, original: Any, self: LambdaFunction, body: str, request_headers: Any, response_headers: Any
+) -> Any:
+    """Let an event that another service sends, which has no headers, wait while it is throttled."""
+    try:
+        return original(self, body, request_headers, response_headers)
+    except TooManyRequestsException:
+        if request_headers:
+            raise
+        cloud.later(retry_seconds(), _handle, cloud, AsynchronousEvent(self, json.loads(body)))
+        return ""
+
+
+@wrap(LambdaResponse, "invoke")
+def _read_qualifier(original: Any, self: LambdaResponse) -> Any:
+    """Invoke the version or the alias that a request names. moto looks for it under another name."""
+    if qualifier := self.querystring.get("Qualifier"):
+        self.querystring["qualifier"] = qualifier
+    return original(self)
 
 
 @wrap(LambdaBackend, "invoke")

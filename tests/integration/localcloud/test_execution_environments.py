@@ -4,7 +4,6 @@ import io
 import json
 import re
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -330,6 +329,18 @@ def test_asynchronous_events_wait_while_they_are_throttled(cloud: LocalCloud, ev
     assert eventually(lambda: sum(line.startswith("count") for line in lines(cloud, name)) == 40)
 
 
+def test_a_message_of_a_topic_waits_while_its_function_is_throttled(cloud: LocalCloud, eventually: Any) -> None:
+    name, sns = function(cloud, COUNTS), cloud.client("sns")
+    arn = cloud.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    sns.publish(TopicArn=topic, Message="hello")
+    assert lines(cloud, name) == []
+    cloud.client("lambda").delete_function_concurrency(FunctionName=name)
+    assert eventually(lambda: "count 1" in lines(cloud, name))
+
+
 def test_idle_environments_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., Any]) -> None:
     monkeypatch.setenv("LOCALCLOUD_IDLE_SECONDS", "0.5")
     with LocalCloud(tmp_path) as cloud:
@@ -340,35 +351,39 @@ def test_idle_environments_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_functions_of_a_new_account_share_ten_concurrent_requests(
-    tmp_path: Path, gate: Path, eventually: Callable[..., Any]
+    tmp_path_factory: pytest.TempPathFactory, gate: Path, eventually: Callable[..., Any]
 ) -> None:
-    with LocalCloud(tmp_path / "cloud", account="new") as cloud, ThreadPoolExecutor(10) as callers:
+    folder = tmp_path_factory.mktemp("cloud")
+    with LocalCloud(folder, account="new") as cloud, ThreadPoolExecutor(10) as callers:
         name, other = function(cloud, WAITS_FOR_FILE, Timeout=60), function(cloud, COUNTS)
         calls = [callers.submit(invoke, cloud, name, {"folder": str(gate)}) for _ in range(10)]
-
-        def is_throttled() -> bool:
-            try:
-                invoke(cloud, other)
-            except ClientError as error:
-                return bool(error.response["Reason"] == "ConcurrentInvocationLimitExceeded")
-            return False
-
-        assert eventually(is_throttled)
+        assert eventually(lambda: at_work(gate) == 10)
+        with pytest.raises(ClientError) as refusal:
+            invoke(cloud, other)
+        assert refusal.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
         (gate / "go").touch()
         assert [call.result() for call in calls] == [None] * 10
-        assert invoke(cloud, other)["count"] >= 1
+        assert invoke(cloud, other)["count"] == 1
 
 
-def test_a_killed_cloud_leaves_no_environment(tmp_path: Path, eventually: Callable[..., Any]) -> None:
-    with LocalCloud(tmp_path) as cloud:
-        name = function(cloud, OBEYS, Timeout=600)
+def test_a_killed_cloud_leaves_no_environment(
+    tmp_path_factory: pytest.TempPathFactory, gate: Path, eventually: Callable[..., Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("cloud")
+    with LocalCloud(folder) as cloud:
+        name, busy = function(cloud, OBEYS), function(cloud, WAITS_FOR_FILE, Timeout=600)
         idle, child = invoke(cloud, name), invoke(cloud, name, {"leave": 600})
-        caller = threading.Thread(target=_call_in_vain, args=(cloud, name, {"sleep": 600}))
-        caller.start()
-        time.sleep(0)
-        psutil.Process(json.loads((cloud.folder / "state.json").read_text())["pid"]).kill()
-        assert eventually(lambda: not psutil.pid_exists(idle) and not psutil.pid_exists(child))
-        caller.join()
+        callers = [threading.Thread(target=_call_in_vain, args=(cloud, busy, {"folder": str(gate)})) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        assert eventually(lambda: at_work(gate) == 4)
+        server = psutil.Process(json.loads((folder / "state.json").read_text())["pid"])
+        descendants = {process.pid for process in server.children(recursive=True)}
+        assert {idle, child} < descendants
+        server.kill()
+        assert eventually(lambda: not any(psutil.pid_exists(process) for process in descendants))
+        for caller in callers:
+            caller.join()
 
 
 def _call_in_vain(cloud: LocalCloud, name: str, event: Any) -> None:
