@@ -155,11 +155,11 @@ def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[st
                 outcome = dataclasses.replace(attempts[-1], output="")
             else:
                 outcome = environment.invoke(event, request, fn.function_arn, int(fn.timeout))
+            lines = _lines_of(cloud, fn, attempts, outcome, request)
+            _write_log(fn, environment.log_stream, lines)  # before the environment's next event does
     except ThrottledError as error:
         measure("AWS/Lambda", "Throttles", 1.0, {"FunctionName": fn.function_name})
         raise TooManyRequestsException(error.reason) from error
-    lines = _lines_of(cloud, fn, attempts, outcome, request)
-    _write_log(fn, environment.log_stream, lines)
     failed = outcome.status != "success"
     for metric, value in (("Invocations", 1.0), ("Errors", float(failed)), ("Duration", outcome.seconds * 1000)):
         measure("AWS/Lambda", metric, value, {"FunctionName": fn.function_name})
@@ -220,7 +220,7 @@ def _write_log(fn: LambdaFunction, stream: str, lines: list[str]) -> None:
 
 def _reserved_concurrency() -> dict[str, int]:
     """The reserved concurrency of each function that has one."""
-    reserved = {name: versions[0].reserved_concurrency for name, versions in _versions().items()}
+    reserved = {name: versions[0].reserved_concurrency for name, versions in _versions().items() if versions}
     return {name: int(concurrency) for name, concurrency in reserved.items() if concurrency is not None}
 
 
@@ -286,7 +286,7 @@ def _unpacked(cloud: Cloud, archive: bytes, digest: str) -> str:
 
 
 @wrap(LambdaFunction, "invoke")
-def _invoke_function(
+def _invoke_function(  # noqa: PLR0917 (moto's parameters)
     cloud: Cloud, original: Any, self: LambdaFunction, body: str, request_headers: Any, response_headers: Any
 ) -> Any:
     """Let an event that another service sends, which has no headers, wait while it is throttled."""
