@@ -309,9 +309,10 @@ def test_calls_beyond_the_reserved_concurrency_are_throttled(cloud: LocalCloud, 
     assert eventually(lambda: at_work(gate) == 1)
     with pytest.raises(ClientError) as refusal:
         invoke(cloud, name, {"folder": str(gate)})
-    assert refusal.value.response["Error"]["Code"] == "TooManyRequestsException"
-    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
-    assert refusal.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    response: dict[str, Any] = {**refusal.value.response}
+    assert response["Error"]["Code"] == "TooManyRequestsException"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
     (gate / "go").touch()
     caller.join()
     assert invoke(cloud, name, {"folder": str(gate)}) is None
@@ -361,7 +362,8 @@ def test_the_functions_of_a_new_account_share_ten_concurrent_requests(
         assert eventually(lambda: at_work(gate) == 10)
         with pytest.raises(ClientError) as refusal:
             invoke(cloud, other)
-        assert refusal.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
+        response: dict[str, Any] = {**refusal.value.response}
+        assert response["Reason"] == "ConcurrentInvocationLimitExceeded"
         (gate / "go").touch()
         assert [call.result() for call in calls] == [None] * 10
         assert invoke(cloud, other)["count"] == 1
