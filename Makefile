@@ -47,10 +47,11 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SE
 	python benchmarks/deployment.py deploy
 	python benchmarks/alarm.py
 	python benchmarks/functions.py
+	python benchmarks/permissions.py
 	python benchmarks/digits.py quality
 	python benchmarks/digits.py quality --preset best
 	python benchmarks/digits.py speed
-	python benchmarks/gan.py --seeds 3 --epochs 2
+	python benchmarks/gan.py
 	python benchmarks/tabular.py
 	python benchmarks/devops_metrics.py writes
 	python benchmarks/devops_metrics.py memory
@@ -74,6 +75,7 @@ templates: setup ## write what comes from code: cloudformation/*.yaml, the table
 	python -m infra.cost.page
 	python -m infra.updates
 	python -m workloads.movie_rental.diagram docs/workloads/movie-rental.md
+	python -m localcloud.services.page docs/local-cloud.md
 
 clean: ## remove what the other targets made
 	@for cloud in .groundwork/local/*/; do \

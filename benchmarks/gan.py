@@ -1,17 +1,22 @@
-"""How good the digit GAN is, beside a plain DCGAN and the reference architecture trained for as long on this machine.
+"""How good the digit GAN is, beside a plain DCGAN and the reference architecture on this machine.
 
-    GROUNDWORK_DATA=... python benchmarks/gan.py [--seeds 2]
+    GROUNDWORK_DATA=... python benchmarks/gan.py [--seeds 2] [--epochs 1]
 
-For each seed, `groundwork train digit-gan` trains with its default settings; then each peer trains for the same wall
-time in the same precision, and goes on until it has had as much processor time as well, should the machine be busy with
-something else. One digit classifier judges them all, on as many images as the test set of MNIST has. The peers' time is
-training alone; ours includes the quality measured and the checkpoint written after every epoch.
+For each seed, `groundwork train digit-gan` trains with its default settings, and once more with `--no-conditional`,
+because neither peer knows which digit an image shows. Then each peer trains in the same precision and is looked at
+twice: when it has had as much wall time and processor time as ours, and when it has made as many steps. The peers'
+time is that of training; ours includes the quality measured and the checkpoint written after every epoch.
+
+The classifier in `benchmarks/judge` judges all of them, in every run of this benchmark, because the same images score
+differently under two classifiers. Its `metrics.json` says how it was trained; `--new-judge` replaces it. `groundwork
+train digit-gan --classifier benchmarks/judge` gives figures that can be compared with these.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import statistics
@@ -35,9 +40,12 @@ from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-QUALITY = ("frechet_distance", "precision", "recall", "digit_entropy")
+QUALITY = ("frechet_distance", "precision", "recall")
+CLOCKS = ("seconds", "cpu_seconds")
+OURS = {"ours": True, "ours, unconditional": False}
+JUDGE = Path(__file__).parent / "judge"
 BATCH_SIZE = 64
 CPU = torch.device("cpu")
 
@@ -106,23 +114,22 @@ PEERS: Mapping[str, Callable[[], tuple[nn.Module, nn.Module]]] = {
 
 
 def train_peer(
-    generator: Generator, discriminator: nn.Module, images: Tensor, labels: Tensor, times: Mapping[str, float]
-) -> dict[str, float]:
-    """Train as DCGAN does (Adam 2e-4, betas 0.5 and 0.999, batches of 64) for some wall and processor time.
+    generator: Generator, discriminator: nn.Module, images: Tensor, labels: Tensor
+) -> Iterator[dict[str, float]]:
+    """Train as DCGAN does (Adam 2e-4, betas 0.5 and 0.999, batches of 64), for as long as somebody asks for more.
 
-    Returns:
-        The times it took, and its steps.
+    Yields:
+        After each step: the seconds of the wall clock and of the processor that the steps took so far, and their
+        number. What happens between two steps does not count.
     """
     rate, betas, precision = 2e-4, (0.5, 0.999), choose_precision("auto", CPU)
     generator_optimiser = torch.optim.Adam(generator.parameters(), rate, betas)
     discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), rate, betas)
-    steps, wall, cpu = 0, time.perf_counter(), time.process_time()
+    taken = {"seconds": 0.0, "cpu_seconds": 0.0, "steps": 0}
     while True:
         for rows in torch.split(torch.randperm(len(images)), BATCH_SIZE)[:-1]:
-            taken = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-            if all(taken[name] >= times[name] for name in taken):
-                return {**taken, "steps": steps}
-            steps += 1
+            wall, cpu = time.perf_counter(), time.process_time()
+            generator.train()
             digits = labels[rows]
             with autocast(CPU, precision):
                 generated = generator(torch.randn(BATCH_SIZE, generator.noise_size), digits).float()
@@ -138,71 +145,123 @@ def train_peer(
             generator_optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             generator_optimiser.step()
+            taken["seconds"] += time.perf_counter() - wall
+            taken["cpu_seconds"] += time.process_time() - cpu
+            taken["steps"] += 1
+            yield dict(taken)
 
 
-def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[str, float]]:
-    """Train all for one seed, ours first, and have the classifier in `folder` judge them."""
-    classifier, output = folder / "classifier", folder / f"gan-{seed}"
-    settings = digit_gan.Settings(seed=seed, epochs=epochs, classifier=str(classifier))
+def train_ours(seed: int, epochs: int, data: str, output: Path, *, conditional: bool) -> dict[str, float]:
+    """Train ours through the same function as `groundwork train`; its quality, time, steps and images."""
+    settings = digit_gan.Settings(seed=seed, epochs=epochs, classifier=str(JUDGE), conditional=conditional)
     cpu = time.process_time()
     test = train(
         digit_gan.NAME, digit_gan.WORKLOAD, settings, options=RunOptions(device="cpu"), data=data, output=str(output)
     ).test
-    times = {"seconds": 0.0, "cpu_seconds": time.process_time() - cpu}
+    taken = {"cpu_seconds": time.process_time() - cpu}
     with (output / "history.csv").open() as file:
-        times["seconds"] = sum(float(row["epoch_seconds"]) for row in csv.DictReader(file))
-    rows = {"ours": {name: test[name] for name in QUALITY} | times}
+        taken["seconds"] = sum(float(row["epoch_seconds"]) for row in csv.DictReader(file))
+    images = json.loads((output / "metrics.json").read_text())["data"]["training_images"]
+    steps = epochs * (images // settings.batch_size)
+    asked = {"as_asked_for": test["as_asked_for"]} if conditional else {}
+    return (
+        {name: test[name] for name in QUALITY} | asked | taken | {"steps": steps, "images": steps * settings.batch_size}
+    )
 
+
+def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[str, float]]:
+    """Train all for one seed, ours first, and have the judge look at what they draw.
+
+    Each peer is looked at twice: after the time of ours, and after the steps of ours.
+    """
+    rows = {
+        name: train_ours(seed, epochs, data, folder / f"{name}-{seed}", conditional=conditional)
+        for name, conditional in OURS.items()
+    }
+    ours = rows["ours"]
     digits = load_mnist(locate(data))
     images, labels = torch.from_numpy(digits.train_images), torch.from_numpy(digits.train_labels).long()
-    judge = Judge.of_run(locate(str(classifier)))
+    judge = Judge.of_run(locate(str(JUDGE)))
     test_features, _ = judge.look(torch.from_numpy(digits.test_images))
     for name, networks in PEERS.items():
         torch.manual_seed(seed)
         generator, discriminator = cast("tuple[Generator, nn.Module]", networks())
-        taken = train_peer(generator, discriminator, images, labels, times)
-        quality = judge.measure(test_features, draw(generator, labels[: len(test_features)], seed=seed))
-        rows[name] = {key: quality[key] for key in QUALITY} | taken
+        due = {
+            f"{name}, equal time": lambda taken: all(taken[clock] >= ours[clock] for clock in CLOCKS),
+            f"{name}, equal steps": lambda taken: taken["steps"] >= ours["steps"],
+        }
+        for taken in train_peer(generator, discriminator, images, labels):
+            for row in [row for row, reached in due.items() if reached(taken)]:
+                del due[row]
+                quality = judge.measure(test_features, draw(generator, labels[: len(test_features)], seed=seed))
+                rows[row] = {key: quality[key] for key in QUALITY} | taken | {"images": taken["steps"] * BATCH_SIZE}
+            if not due:
+                break
     for name, row in rows.items():
-        print(f"seed {seed}  {name:12} " + "  ".join(f"{key} {value:.3f}" for key, value in row.items()), flush=True)
+        print(f"seed {seed}  {name:26} " + "  ".join(f"{key} {value:.3f}" for key, value in row.items()), flush=True)
     return rows
+
+
+def keep_judge(data: str) -> None:
+    """Train the classifier that judges every run of this benchmark, and keep its weights and how they came about."""
+    with tempfile.TemporaryDirectory() as name:
+        workload, run = digit_classifier.WORKLOAD, Path(name, "run")
+        options = RunOptions(device="cpu", precision="float32")
+        train(digit_classifier.NAME, workload, workload.settings(), options=options, data=data, output=str(run))
+        metrics = json.loads((run / "metrics.json").read_text())
+        JUDGE.mkdir(exist_ok=True)
+        for file in ("model.safetensors", "model.json"):
+            (JUDGE / file).write_bytes((run / file).read_bytes())
+    recipe = {
+        "workload": metrics["workload"],
+        "recipe": "groundwork train digit-classifier --device cpu --precision float32",
+        **{name: metrics[name] for name in ("seed", "settings", "versions")},
+        "data": {"sha256": metrics["data"]["sha256"]},
+        "test": {"accuracy": metrics["test"]["accuracy"]},
+    }
+    (JUDGE / "metrics.json").write_text(json.dumps(recipe, indent=2) + "\n")
+
+
+def judge_facts() -> dict[str, Any]:
+    """Which classifier judges: its recipe, seed and accuracy, and the SHA-256 of its weights."""
+    metrics = json.loads((JUDGE / "metrics.json").read_text())
+    digest = hashlib.sha256((JUDGE / "model.safetensors").read_bytes()).hexdigest()
+    return {name: metrics[name] for name in ("recipe", "seed", "test")} | {"sha256": digest}
 
 
 def main() -> None:
     """Measure, print, and write `results/gan.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=2, help="how many seeds (default: 2)")
-    usual = digit_gan.Settings().epochs
-    parser.add_argument("--epochs", type=int, default=usual, help=f"ours; the peers get its time (default: {usual})")
+    parser.add_argument("--epochs", type=int, default=1, help="of ours; the peers follow (default: 1)")
+    parser.add_argument("--new-judge", action="store_true", help="only train the judge again, and keep it")
     arguments = parser.parse_args()
-    count = arguments.seeds
     if "GROUNDWORK_DATA" not in os.environ:
         parser.error("set GROUNDWORK_DATA to a folder that has mnist/")
     data = str(Path(os.environ["GROUNDWORK_DATA"], "mnist"))
+    if arguments.new_judge:
+        keep_judge(data)
+        return
+    cpu = time.process_time()
     with tempfile.TemporaryDirectory() as name:
-        folder, classifier = Path(name), digit_classifier.WORKLOAD
-        options, output = RunOptions(device="cpu"), str(folder / "classifier")
-        train(digit_classifier.NAME, classifier, classifier.settings(), options=options, data=data, output=output)
-        seeds = [compare(seed, arguments.epochs, data, folder) for seed in range(count)]
-        facts: dict[str, Any] = json.loads((folder / "gan-0" / "metrics.json").read_text())
+        folder = Path(name)
+        seeds = [compare(seed, arguments.epochs, data, folder) for seed in range(arguments.seeds)]
+        facts: dict[str, Any] = json.loads((folder / "ours-0" / "metrics.json").read_text())
     means = {
         name: {key: statistics.mean(rows[name][key] for rows in seeds) for key in seeds[0][name]} for name in seeds[0]
     }
-    ratios = {name: means[name]["frechet_distance"] / means["ours"]["frechet_distance"] for name in PEERS}
     result = {
-        "what": "Fréchet distance to the test set, on the digit classifier's features, after equal wall time",
+        "what": "Fréchet distance to the test set, on the features of one classifier, after equal time and equal steps",
         **circumstances("torch"),
+        "cpu_minutes": round((time.process_time() - cpu) / 60, 1),
         "precision": facts["machine"]["precision"],
-        "settings": facts["settings"]
-        | {"seed": list(range(count)), "classifier": "digit-classifier, default settings"},
+        "settings": facts["settings"] | {"seed": list(range(arguments.seeds)), "classifier": "benchmarks/judge"},
+        "judge": judge_facts(),
         "frechet_distance_of_training_images": facts["test"]["frechet_distance_of_training_images"],
-        "peer_to_ours": ratios,
         "means": means,
         "seeds": seeds,
     }
     record("gan", result)
-    for name, ratio in ratios.items():
-        print(f"{name}: {ratio:.1f} times our Fréchet distance")
 
 
 if __name__ == "__main__":

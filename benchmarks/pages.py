@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from measurement import recorded
 
+from workloads.training.models.delivery_time import TEST_SHARE
+from workloads.training.tabular.differences import means_something, paired_difference, shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 FOLDER = Path(__file__).parent.parent / "docs" / "workloads"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
+_MNIST_IMAGES = 60_000
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -43,66 +47,131 @@ def digit_classifier(found: dict[str, Any]) -> str:
     speed, peer = found["speed"], found["speed"]["peer"]
     ours = sorted(run["seconds"] for run in speed["ours"])
     least = min(run["accuracy"] for run in speed["ours"])
-    rate = f"{speed['images_per_second']:,.0f} images/s"
+    precision = speed["ours"][0]["machine"]["precision"]
+    peer_rate = _MNIST_IMAGES * len(peer["epoch_seconds"]) / peer["seconds"]
     recipe = "the recipe of most tutorials (convolutions to 32 and 64, dropout, Adadelta, batches of 64)"
     times = [
         (
             f"default, one epoch, median of {len(ours)} seeds",
-            f"{ours[len(ours) // 2]:.1f} s ({ours[0]:.1f} to {ours[-1]:.1f}), {rate}",
+            precision,
+            f"{ours[len(ours) // 2]:.1f} s ({ours[0]:.1f} to {ours[-1]:.1f})",
+            f"{speed['images_per_second']:,.0f}",
             f"{least:.2%} at least",
         ),
-        (f"{recipe}, all {len(peer['epoch_seconds'])} epochs", f"{peer['seconds']:.0f} s", f"{peer['accuracy']:.2%}"),
-        ("ratio", f"{speed['ratio']:.0f} ({min(speed['ratios']):.0f} to {max(speed['ratios']):.0f})", ""),
+        (
+            f"{recipe}, all {len(peer['epoch_seconds'])} epochs",
+            "float32",
+            f"{peer['seconds']:.0f} s",
+            f"{peer_rate:,.0f}",
+            f"{peer['accuracy']:.2%}",
+        ),
     ]
     return (
         table(("settings", "test accuracy", "of each seed", "worst digit", "in any seed"), quality)
         + "\nThe time, on one thread, in turns in one run:\n\n"
-        + table(("", "time", "test accuracy"), times)
-        + f"\nOurs does {speed['achieved_gflops']:.0f} billion operations a second in convolutions and matrices, "
-        f"{speed['share_of_peak']:.0%} of the {speed['matrix_peak_gflops']:.0f} that\na bfloat16 product of two "
-        "2,048x2,048 matrices reaches on that thread; the epoch's time includes augmentation and validation.\n"
+        + table(("", "precision", "time", "images/s", "test accuracy"), times)
+        + "\nThe two are not the same work: ours is one epoch, the recipe's are fourteen, and it does not reach our "
+        "accuracy at their end, so that there is\nno time to equal accuracy to compare. Part of the difference in "
+        f"images/s is the precision. Ours does {speed['achieved_gflops']:.0f} billion operations a second in\n"
+        f"convolutions and matrices, {speed['share_of_peak']:.0%} of the {speed['matrix_peak_gflops']:.0f} that a "
+        "bfloat16 product of two 2,048x2,048 matrices reaches on that thread; the epoch's time\nincludes augmentation "
+        "and validation.\n"
     )
 
 
 def digit_gan(found: dict[str, Any]) -> str:
     """Our generator beside its peers."""
-    names = {"ours": "`compact`", "reference": "`reference`"}
-    ours, seeds = found["means"]["ours"], len(found["seeds"])
+    names = {"ours": "`compact`", "ours, unconditional": "`compact --no-conditional`"}
+    seeds, judge = found["seeds"], found["judge"]
     rows = [
         (
             names.get(name, name),
             f"{mean['frechet_distance']:.2f}",
-            f"{mean['frechet_distance'] / ours['frechet_distance']:.0f}" if mean is not ours else "",
             *(f"{mean[key]:.2f}" for key in ("precision", "recall")),
-            f"{mean['digit_entropy']:.3f}",
-            f"{mean['seconds']:.0f} s",
+            f"{mean['as_asked_for']:.1%}" if "as_asked_for" in mean else "cannot be asked",
+            f"{mean['steps']:,.0f}",
+            f"{mean['images']:,.0f}",
+            f"{mean['seconds']:.0f} s, {mean['cpu_seconds']:.0f} s",
         )
         for name, mean in found["means"].items()
     ]
-    head = ("", "Fréchet distance", "times ours", "precision", "recall", "digit entropy", "trained")
-    least, most = (pick(one["ours"]["frechet_distance"] for one in found["seeds"]) for pick in (min, max))
+    head = ("", "Fréchet distance", "precision", "recall", "digit as asked for", "steps", "images", "wall, processor")
+    of_seeds = (
+        "One seed, so there is no telling how much of a small difference is chance."
+        if len(seeds) == 1
+        else f"Means of {len(seeds)} seeds."
+    )
+    epochs = found["settings"]["epochs"]
     return (
-        f"Means of {seeds} seeds, default settings for {found['settings']['epochs']} epochs; each peer trained for at "
-        f"least the wall and processor time of ours, which includes\nthe quality measured after each epoch.\n\n"
+        f"{of_seeds} Ours has its default settings, but for {epochs} epoch{'s' if epochs > 1 else ''} instead of 8: "
+        "more did not fit into the time for this\nmeasurement. Each peer is looked at after the wall and processor "
+        "time of `compact`, and after as many steps; its batches are twice as large. The\ntime of ours includes the "
+        f"quality measured after each epoch. All of it on one thread, in {found['precision']}.\n\n"
         + table(head, rows)
-        + f"\nThe seeds of `compact` lie between {least:.2f} and {most:.2f}; the training images themselves are at "
-        f"{found['frechet_distance_of_training_images']:.2f}.\n"
+        + f"\nThe training images themselves are at {found['frechet_distance_of_training_images']:.2f}. The judge is "
+        f"`benchmarks/judge`: `{judge['recipe']}`, seed {judge['seed']},\n{judge['test']['accuracy']:.2%} of the test "
+        f"images right, SHA-256 of its weights `{judge['sha256'][:16]}…`.\n"
     )
 
 
 def delivery_time(found: dict[str, Any]) -> str:
-    """Our model beside the baselines, on the same splits."""
+    """Our model beside the baselines, on the same splits, and the published protocol beside ours."""
     whole, reference, nested = (found[name] for name in ("delivery", "delivery-reference", "delivery-nested"))
-
-    def row(name: str, model: dict[str, Any]) -> tuple[str, ...]:
-        digits = {"r2": 3, "mae": 2, "rmse": 2}
-        return (name, *(f"{model[key]['mean']:.{n}f} ± {model[key]['sd']:.{n}f}" for key, n in digits.items()))
-
-    rows = [row(f"**{name}**" if name == "network" else name, model) for name, model in whole["models"].items()]
-    rows.append(row("network, `--architecture reference`", reference["models"]["network"]))
+    published = found["delivery-published"]
+    digits = {"r2": 3, "mae": 2, "rmse": 2}
+    models = whole["models"]
+    differences = {
+        score: paired_difference(
+            [ours - theirs for ours, theirs in zip(values, reference["per_split"][score], strict=True)], TEST_SHARE
+        )
+        for score, values in whole["per_split"].items()
+        if score in digits
+    }
+    models["network, `--architecture reference`"] = {
+        score: {**reference["models"]["network"][score], "difference": differences[score]} for score in digits
+    }
+    rows = [
+        (
+            f"**{name}**" if name == "network" else name,
+            *(
+                cell
+                for score, count in digits.items()
+                for cell in (f"{model[score]['mean']:.{count}f}", _difference(model[score], count))
+            ),
+        )
+        for name, model in models.items()
+    ]
+    head = [f"{whole['splits']} splits"]
+    for score in ("R²", "MAE, minutes", "RMSE, minutes"):
+        head += [score, "ours less this"]
+    claim, luck = published["claim"], published["luck"]
+    protocol = [
+        ("published: a network, one split", *(f"{claim[score]:.{count}f}" for score, count in digits.items()), ""),
+        *(
+            (
+                name,
+                *(f"{published['models'][model][score]['mean']:.{count}f}" for score, count in digits.items()),
+                _luck(luck[model]),
+            )
+            for name, model in {"ours": "network", "plain least squares": "linear"}.items()
+        ),
+    ]
     test, huber = whole["test"], nested["models"]["Huber"]
+    lead, paired = models["Huber"], published["network_less_linear"]
+    r2, minutes = lead["r2"]["difference"], lead["mae"]["difference"]
     return (
-        table((f"{whole['splits']} splits", "R²", "MAE, minutes", "RMSE, minutes"), rows)
+        table(head, rows)
+        + "\n± is the standard error of the paired difference over the splits, corrected for their overlap (Nadeau and "
+        "Bengio 2003); what chance explains at the\n5 % level is marked as noise. Beside Huber regression, the best of "
+        f"the baselines, R² differs by {shown(r2)} (p = {r2['p']:.2f})\nand the mean absolute error by "
+        f"{shown(minutes, 2)} minutes (p = {minutes['p']:.2f}): {_in_words([r2, minutes])}"
+        + "\n\nThe published protocol is one split of the rows without gaps. Which split is not published; here it is "
+        f"scikit-learn's with `random_state=42`, on the {published['rows']} rows without\ngaps among those that we "
+        "have. The last column says how much of such a figure is luck: on how many random splits of these rows R² is "
+        f"above {claim['r2']}.\n\n"
+        + table(("", "R²", "MAE, minutes", "RMSE, minutes", f"luck: splits above {claim['r2']}"), protocol)
+        + f"\nOn the {luck['network']['splits']} splits that both had, ours less least squares is {shown(paired)} R² "
+        f"(p = {paired['p']:.2f}).\n"
         + f"\nThe 80 % interval held {test['coverage_80']:.1%} of the truths and was {test['width_80']:.0f} minutes "
         f"wide on average, the 95 % interval {test['coverage_95']:.1%} and {test['width_95']:.0f} minutes.\n"
         f"With settings searched for inside each split (`--nested-trials {nested['given']['nested_trials']}`, the "
@@ -111,31 +180,75 @@ def delivery_time(found: dict[str, Any]) -> str:
     )
 
 
+def _luck(figures: dict[str, float]) -> str:
+    spread = f"mean {figures['mean']:.3f}, {figures['least']:.3f} to {figures['most']:.3f}"
+    return f"{figures['above_the_claim']:.0%} of {figures['splits']:,} ({spread})"
+
+
+def _difference(score: dict[str, Any], digits: int) -> str:
+    return shown(score["difference"], digits) if "difference" in score else ""
+
+
+def _in_words(differences: Iterable[dict[str, float]]) -> str:
+    return "a difference." if any(map(means_something, differences)) else "this lead means nothing."
+
+
 def player_position(found: dict[str, Any]) -> str:
-    """Our model beside the baselines, for four questions."""
-    columns = {
-        "position": "all, career",
-        "position-season": "all, season",
-        "position-receiving": "receiving, career, with a catch",
-        "position-receiving-season": "receiving, season, with a catch",
-    }
-
-    def cell(run: str, model: str) -> str:
-        scores = found[run]["models"][model]
-        return f"{scores['accuracy']['mean']:.3f} / {scores['macro_f1']['mean']:.3f}"
-
+    """Our model beside its parts and the baselines, by player and by season, and what a split by row leaks."""
+    whole = found["position"]
+    scores = {"accuracy_by_group": "by player", "accuracy": "by season"}
     rows = [
-        (f"**{model}**" if model == "combination" else model, *(cell(run, model) for run in columns))
-        for model in found["position"]["models"]
+        (
+            f"**{name}**" if name == whole["delivered"] else name,
+            *(cell for score in scores for cell in (f"{model[score]['mean']:.3f}", _difference(model[score], 3))),
+            f"{model['macro_f1_by_group']['mean']:.3f}",
+            _more_often(whole["by_player"].get(name)),
+        )
+        for name, model in whole["models"].items()
     ]
-    grid = "position-receiving-season-grid"
+    head = [f"{whole['splits']} splits"]
+    for of in scores.values():
+        head += [f"accuracy {of}", "ours less this"]
+    head += ["macro-F1 by player", "players: ours better, worse"]
     return (
-        f"Accuracy / macro-F1, means of {found['position']['splits']} splits by player:\n\n"
-        + table(("", *columns.values()), rows)
-        + "\nThe last column is the reference's problem, split by player. There the forest with its grid search gets "
-        f"{cell(grid, 'forest')} on the first {found[grid]['splits']}\nsplits and the network with the forest "
-        f"{cell(grid, 'network with the forest')}.\n"
+        f"All features, a career a row, {whole['players']} players, means of {whole['splits']} splits by player:\n\n"
+        + table(head, rows)
+        + "\n± is the standard error of the paired difference over the splits, corrected for their overlap (Nadeau and "
+        "Bengio 2003). The last column counts the players on whom\nours is right more often than the other model, or "
+        "less often, with the p of the sign test. What chance explains at the 5 % level is marked as noise.\n"
+        + "\nOther questions, accuracy by season:\n\n"
+        + _questions(found)
+        + "\nThe number behind each title is that of the splits. The reference, whose problem is in the last two "
+        "columns, split rows; it published 0.557 for a random\nforest and 0.623 for a network with the forest's "
+        "prediction. The seasons of one player are then on both sides, and his height, weight and habits tell who\nhe "
+        "is. What a split by row has more than one by player is the leak.\n"
     )
+
+
+def _more_often(test: dict[str, float] | None) -> str:
+    if test is None:
+        return ""
+    noise = "" if means_something(test) else " (noise)"
+    return f"{test['better']:.0f}, {test['worse']:.0f}; p = {test['p']:.2f}{noise}"
+
+
+def _questions(found: dict[str, Any]) -> str:
+    """The scores for other questions, a column a question, with what ours has more."""
+    columns = {
+        "position-season": "all features, a season a row, split by player",
+        "position-season-by-row": "the same, split by row",
+        "position-receiving-season": "receiving only, with a catch, split by player",
+        "position-receiving-season-by-row": "the same, split by row",
+    }
+    rows = []
+    for name in found["position"]["models"]:
+        cells = []
+        for run in columns:
+            score = found[run]["models"][name]["accuracy"]
+            difference = _difference(score, 3)
+            cells.append(f"{score['mean']:.3f}" + (f"; ours {difference}" if difference else ""))
+        rows.append((f"**{name}**" if name == found["position"]["delivered"] else name, *cells))
+    return table(("", *(f"{title} ({found[run]['splits']})" for run, title in columns.items())), rows)
 
 
 def storefront(found: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from contract.errors import GroundworkError, report
+from groundwork.access_diff import access_diff
 from groundwork.demo.command import demo
 from groundwork.deploy.command import deploy
 from groundwork.local import use
@@ -30,6 +31,7 @@ app.command(rich_help_panel=HERE)(demo)
 app.add_typer(local, name="local", rich_help_panel=HERE)
 app.command(rich_help_panel=HERE)(site)
 app.add_typer(infra)
+app.command("access-diff", rich_help_panel="Stacks")(access_diff)
 app.command(rich_help_panel=STACKS)(preflight)
 app.command(rich_help_panel=STACKS)(deploy)
 app.add_typer(workloads)

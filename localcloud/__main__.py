@@ -3,7 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
+from localcloud.cloud.account import DEFAULT_MODE, IamMode
 from localcloud.cloud.local_cloud import LocalCloud
 from localcloud.cloud.lock import Lock
 from localcloud.cloud.server import serve
@@ -19,11 +21,14 @@ def main() -> None:
     command.add_argument("--port", type=int, default=0, help="loopback port (default: a free one)")
     command.add_argument("--attached", action="store_true", help="stop when standard input closes")
     command.add_argument("--lock", type=int, help="file descriptor of the folder's lock, if the caller has taken it")
+    command.add_argument(
+        "--iam", choices=get_args(IamMode), default=DEFAULT_MODE, help="what becomes of requests without permission"
+    )
     arguments = parser.parse_args()
     cloud = LocalCloud(arguments.folder)
     try:
         lock = cloud.take() if arguments.lock is None else Lock(cloud.folder, arguments.lock)
-        serve(cloud.folder, arguments.port, lock, attached=arguments.attached)
+        serve(cloud.folder, arguments.port, lock, attached=arguments.attached, iam=arguments.iam)
     except LocalCloudError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 (for whoever reads the log)
         sys.exit(2)

@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError
 
 from localcloud import host
 from localcloud.cloud import account_age
+from localcloud.cloud.account import DEFAULT_MODE, IamMode
 from localcloud.cloud.inventory import inventory
 from localcloud.cloud.local_cloud import DEFAULT, LocalCloud
 from localcloud.cloud.server import serve
@@ -35,7 +36,7 @@ ELSEWHERE = {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SEC
 KEPT = {"AWS_PAGER", "AWS_DEFAULT_OUTPUT"}
 
 
-def named(name: str, folder: Path | None = None, port: int = 0) -> LocalCloud:
+def named(name: str, folder: Path | None = None, port: int = 0, iam: IamMode = DEFAULT_MODE) -> LocalCloud:
     """The cloud of a name, or that of a folder.
 
     Raises:
@@ -43,7 +44,7 @@ def named(name: str, folder: Path | None = None, port: int = 0) -> LocalCloud:
     """
     if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
         raise LocalCloudError(f"--name {name}: a cloud's name consists of letters, digits, '.', '_' and '-'.")
-    return LocalCloud(folder or host.current().named(name), port)
+    return LocalCloud(folder or host.current().named(name), port, iam=iam)
 
 
 def _pairs(context: list[str] | None) -> dict[str, str]:
@@ -64,7 +65,7 @@ def _asking(cloud: LocalCloud) -> Iterator[None]:
 
 @app.command()
 @results
-def up(
+def up(  # noqa: PLR0917 - its options
     name: Name = DEFAULT,
     folder: Folder = None,
     port: Annotated[int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535)] = 0,
@@ -72,13 +73,14 @@ def up(
         account_age.Age, typer.Option(help="A new account has AWS's default quotas; an established one, raised ones.")
     ] = "established",
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
+    iam: Annotated[IamMode, typer.Option(help="What becomes of requests that IAM does not allow.")] = DEFAULT_MODE,
 ) -> Result:
     """Start a cloud, in the background unless told otherwise."""
-    cloud = named(name, folder, port)
+    cloud = named(name, folder, port, iam)
     cloud.account = account
     if foreground:
         os.environ[account_age.VARIABLE] = account
-        serve(cloud.folder, port, cloud.take())
+        serve(cloud.folder, port, cloud.take(), iam=iam)
     cloud.start(detached=True)
     typer.echo(f"Use it from this shell: {cloud.evaluation}", err=True)
     return Result({"name": name, "endpoint": cloud.endpoint, "process": cloud.pid}, f"ready {cloud.endpoint}")
@@ -116,9 +118,19 @@ def down(name: Name = DEFAULT, folder: Folder = None) -> Result:
 
 @app.command()
 @results
-def env(name: Name = DEFAULT, folder: Folder = None) -> Result:
+def env(
+    name: Name = DEFAULT,
+    folder: Folder = None,
+    role: Annotated[
+        str | None, typer.Option(help="Name or ARN of a role to be, instead of the administrator.", show_default=False)
+    ] = None,
+) -> Result:
     """Print what a shell needs, for `eval`, which `up` shows."""
-    environment = named(name, folder).shell_environment()  # before a line is printed, which a shell would obey
+    cloud = named(name, folder)
+    environment = cloud.shell_environment()  # before a line is printed, which a shell would obey
+    if role is not None:
+        with _asking(cloud):
+            environment |= cloud.role_credentials(role)
     others = {variable for variable in os.environ if re.fullmatch(r"AWS_\w+", variable, re.ASCII)}
     lines = [f"unset {' '.join(sorted((others | ELSEWHERE) - KEPT - environment.keys()))}"]
     lines += [f"export {variable}={shlex.quote(value)}" for variable, value in environment.items()]
@@ -174,3 +186,30 @@ def sweep(name: Name = DEFAULT, folder: Folder = None) -> Result:
         resources = {kind: sorted(names) for kind, names in inventory(cloud.client).items()}
     rows = [(kind, resource) for kind, names in resources.items() for resource in names]
     return Result({"name": name, "resources": resources}, Table(["kind", "resource"], rows, keys=["kind", "resource"]))
+
+
+@app.command()
+@results
+def denials(name: Name = DEFAULT, folder: Folder = None) -> Result:
+    """List the requests that IAM does not allow: who asked for what, why not, and what would allow it."""
+    denied = named(name, folder).denials()
+    columns = ["time", "caller", "action", "resource", "reason", "statement", "would_allow"]
+    rows = [tuple(str(denial[column]) for column in columns) for denial in denied]
+    titles = [column.replace("_", " ") for column in columns]
+    return Result({"name": name, "denials": denied}, Table(titles, rows, keys=columns))
+
+
+@app.command()
+@results
+def access(
+    role: Annotated[str, typer.Argument(help="Name or ARN of a role.")], name: Name = DEFAULT, folder: Folder = None
+) -> Result:
+    """Compare what a role has used since the cloud started with what its policies allow."""
+    cloud = named(name, folder)
+    with _asking(cloud):
+        report: dict[str, Any] = cloud.access(role)
+    rows = [(action, "used", ", ".join(some)) for action, some in report["used"].items()]
+    rows += [(action, "never used", "") for action in report["unused"]]
+    return Result(
+        {"name": name, **report}, Table(["action", "", "resources"], rows, keys=["action", "state", "resources"])
+    )

@@ -82,7 +82,7 @@ def _aws() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud of the module's own, on a free port."""
-    with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+    with LocalCloud(tmp_path_factory.mktemp("cloud"), iam="enforce") as running:
         yield running
 
 

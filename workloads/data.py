@@ -15,6 +15,7 @@ from contract.stacks import TrainingOutput
 from terminal.results import Result, results
 from terminal.screen import Table
 from workloads import transfer
+from workloads.sample import MARK, marked
 from workloads.storage import locate
 from workloads.training.jobs.commands import StackName  # noqa: TC001 - typer reads it
 from workloads.training.jobs.stack import DEFAULT, TrainingStack
@@ -107,7 +108,10 @@ def put(source: Source, to: To = None, again: Again = False, stack: StackName = 
         files = _files_of(DATASETS[source])
     elif not (files := transfer.Files(locate(source))):
         raise InputError(f"{source}: This is neither a data set ({_KNOWN}) nor a place that has files.")
-    return _sent(files, target, again=again)
+    sent = _sent(files, target, again=again)
+    if MARK not in list(files):  # the names: asking for a file reads it
+        transfer.remove(target, MARK)
+    return sent
 
 
 def _sent(files: Mapping[str, bytes], target: Location, *, again: bool = False) -> Result:
@@ -148,7 +152,7 @@ def sample(name: Name, to: To = None, stack: StackName = DEFAULT) -> Result:
     """Write a small stand-in for a data set, which needs no download, to a folder or S3."""
     if name not in DATASETS:
         raise InputError(f"There is no data set {name}. Choose from {_KNOWN}.")
-    return _sent(DATASETS[name].sample(), _target(name, to, stack))
+    return _sent(marked(DATASETS[name].sample()), _target(name, to, stack))
 
 
 @app.command(name="list")

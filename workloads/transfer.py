@@ -104,6 +104,14 @@ def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], Non
             _write_sums(target, there)
 
 
+def remove(place: Location, name: str) -> None:
+    """Take a file away that has arrived, and its line in the list; another file of that name stays."""
+    sums = read_sums(place)
+    if sums.pop(name, None):
+        (place / name).delete()
+        _write_sums(place, sums)
+
+
 def check(place: Location) -> list[Checked]:
     """Every file there, or listed in its sums, read and compared.
 

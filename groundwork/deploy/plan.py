@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from infra.cost.estimate import UnknownCostError, estimate
-from infra.updates.identity import STATEFUL, with_defaults
+from infra.updates.identity import STATEFUL, versions, with_defaults
 from infra.updates.interruptions import interrupting
 from infra.updates.sweep import FATES, change
 from terminal.screen import Table
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EMPTY: Json = {"Resources": {}}
+REGENERATED = "it gets another value, which what it opens does not know"
 
 
 class Action(StrEnum):
@@ -111,6 +112,28 @@ def plan(stack: str, before: Json | None, after: Json, changes: Iterable[Mapping
     actions |= dict.fromkeys(compared.removed, Action.DELETE)
     actions |= dict.fromkeys(compared.updated, Action.CHANGE)
     actions |= dict.fromkeys(compared.replaced, Action.REPLACE)
+    for name, body in new["Resources"].items():
+        if name not in actions and versions(body.get("Properties", {})) & actions.keys():
+            actions[name] = Action.CHANGE  # a group of instances, when its launch template changes
+    _believe(actions, changes)
+    for name, action in actions.items():
+        if action is Action.CHANGE and _is_generated_again(name, old, new):
+            actions[name] = Action.REPLACE
+        elif action is Action.CHANGE and interrupting(old["Resources"].get(name, {}), new["Resources"][name]):
+            actions[name] = Action.INTERRUPT
+    steps = [_step(action, name, old, new) for name, action in actions.items()]
+    order = list(Action)
+    return Plan(
+        stack,
+        tuple(sorted(steps, key=lambda step: (order.index(step.action), step.type not in STATEFUL, step.resource))),
+        _month(stack, old),
+        _month(stack, new),
+        _month_left(stack, old, {step.resource for step in steps if step.data == FATES["Retain"]}),
+    )
+
+
+def _believe(actions: dict[str, Action], changes: Iterable[Mapping[str, Any]]) -> None:
+    """Put what CloudFormation is sure of in the place of what the templates say."""
     for entry in changes:
         resource = entry["ResourceChange"]
         name, kind = resource["LogicalResourceId"], resource["Action"]
@@ -125,23 +148,20 @@ def plan(stack: str, before: Json | None, after: Json, changes: Iterable[Mapping
                 actions[name] = Action.CHANGE
             case "Modify", _:
                 actions.setdefault(name, Action.CHANGE)
-    for name, action in actions.items():
-        if action is Action.CHANGE and interrupting(old["Resources"].get(name, {}), new["Resources"][name]):
-            actions[name] = Action.INTERRUPT
-    steps = [_step(action, name, old, new) for name, action in actions.items()]
-    order = list(Action)
-    return Plan(
-        stack,
-        tuple(sorted(steps, key=lambda step: (order.index(step.action), step.type not in STATEFUL, step.resource))),
-        _month(stack, old),
-        _month(stack, new),
-        _month_left(stack, old, {step.resource for step in steps if step.data == FATES["Retain"]}),
-    )
 
 
 def _step(action: Action, name: str, old: Json, new: Json) -> Step:
     body = new["Resources"].get(name) or old["Resources"][name]
-    return Step(action, name, body["Type"], _fate(action, old["Resources"].get(name, {})))
+    data = REGENERATED if _is_generated_again(name, old, new) else _fate(action, old["Resources"].get(name, {}))
+    return Step(action, name, body["Type"], data)
+
+
+def _is_generated_again(name: str, old: Json, new: Json) -> bool:
+    """Whether a secret gets another value, which CloudFormation calls a change in place."""
+    bodies: list[Json] = [template["Resources"].get(name, {}) for template in (old, new)]
+    before, after = (body.get("Properties", {}).get("GenerateSecretString") for body in bodies)
+    is_secret = all(body.get("Type") == "AWS::SecretsManager::Secret" for body in bodies)
+    return is_secret and bool(before != after)
 
 
 def _fate(action: Action, deployed: Json) -> str:

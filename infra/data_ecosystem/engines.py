@@ -3,6 +3,7 @@
 from aws_cdk import (
     Aws,
     CfnCondition,
+    CfnUpdatePolicy,
     Fn,
     RemovalPolicy,
     Stack,
@@ -256,6 +257,8 @@ class Search(Construct):
                 ],
             },
         )
+        # Without this, CloudFormation replaces the domain for another version of OpenSearch.
+        self.domain.cfn_options.update_policy = CfnUpdatePolicy(enable_version_upgrade=True)
         self.domain.apply_removal_policy(RemovalPolicy.DESTROY)  # made anew from the film library by one command
         acknowledge(
             self.domain,

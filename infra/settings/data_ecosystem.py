@@ -29,6 +29,10 @@ from infra.settings.types import (
     SecretArn,
 )
 
+#: The largest volumes, in GiB, of the instance types that take less than the setting allows.
+#: See https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html.
+LARGEST_SEARCH_VOLUMES = {"t3.small.search": 100, "t3.medium.search": 200}
+
 
 class DataEcosystemSettings(Settings):
     """A film rental company's data in the engines that fit."""
@@ -72,7 +76,13 @@ class DataEcosystemSettings(Settings):
         pattern=r"^[a-z0-9]+\.[a-z0-9]+\.search$",
         hint="an instance type of OpenSearch, such as t3.small.search",
     )
-    search_storage_gib: int = setting(10, "Storage of OpenSearch, in GiB.", group="OpenSearch", ge=10, le=3584)
+    search_storage_gib: int = setting(
+        10,
+        "Storage of OpenSearch, in GiB; at most 100 on t3.small.search, and 200 on t3.medium.search.",
+        group="OpenSearch",
+        ge=10,
+        le=3584,
+    )
     search_service_role: bool = setting(
         default=False,
         description="Create the account's role by which OpenSearch enters a VPC; once an account, if it has none yet.",
@@ -122,4 +132,12 @@ class DataEcosystemSettings(Settings):
     @model_validator(mode="after")
     def _room_to_grow(self) -> Self:
         check_room_to_grow(self)
+        return self
+
+    @model_validator(mode="after")
+    def _search_volume_fits(self) -> Self:
+        largest = LARGEST_SEARCH_VOLUMES.get(self.search_instance_type)
+        if largest and self.search_storage_gib > largest:
+            message = f"search_storage_gib is {self.search_storage_gib}, but {self.search_instance_type} has room for "
+            raise ValueError(f"{message}{largest} GiB. Choose less storage or a larger search_instance_type.")
         return self

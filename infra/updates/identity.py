@@ -113,7 +113,7 @@ def _identity(template: Json, name: str, above: tuple[str, ...]) -> Iterator[tup
         value = _at(properties, path)
         if value is not None:
             yield ".".join(path), value
-            for other in sorted(_versions(value) & template["Resources"].keys()):
+            for other in sorted(versions(value) & template["Resources"].keys()):
                 yield f"{'.'.join(path)} > {other}", template["Resources"][other]["Properties"]
             for other in sorted(_references(value) & template["Resources"].keys() - {*above, name}):
                 for inner, deeper in _identity(template, other, (*above, name)):
@@ -130,15 +130,15 @@ def _at(properties: Any, path: tuple[str, ...]) -> Any:
     return _at(properties[first], tuple(rest)) if isinstance(properties, dict) and first in properties else None
 
 
-def _versions(value: Any) -> set[str]:
-    """Return the names of the resources on whose version a value depends."""
+def versions(value: Any) -> set[str]:
+    """Return the names of the resources on whose latest version a value depends."""
     match value:
         case {"Fn::GetAtt": [str() as name, str() as attribute]}:
             return {name} if attribute in VERSIONS else set()
         case dict():
-            return {name for item in value.values() for name in _versions(item)}
+            return {name for item in value.values() for name in versions(item)}
         case list():
-            return {name for item in value for name in _versions(item)}
+            return {name for item in value for name in versions(item)}
         case _:
             return set()
 

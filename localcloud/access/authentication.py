@@ -1,13 +1,12 @@
 """Who sends a request: the holder of the cloud's key, of a user's or of a role's; for a public object, anybody.
 
 moto gap: it checks no signature, so every program that reached the port could do everything, and a request succeeded
-that AWS refuses for its credentials. What an authenticated caller may do is still not limited.
+that AWS refuses for its credentials. What a caller may do is decided in `authorization`.
 """
 
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,17 +16,16 @@ from moto.core.responses import ActionResult
 from moto.core.utils import get_service_model
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from moto.sts.models import AssumedRole, STSBackend
 from moto.sts.responses import TokenResponse
 from werkzeug import Response
 
 from localcloud import host
+from localcloud.access.sessions import Sessions
 from localcloud.access.signatures import S3, Signature, SignatureError, SignedRequest, read
 from localcloud.cloud.account import ACCESS_KEY_ID, ACCOUNT, REGION, WELL_KNOWN_SECRET
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.error_responses import error_response, protocol
 from localcloud.hooks import after, replace, wrap
-from localcloud.services.batch.reclaim import METADATA_PATH
 
 #: What each kind of service calls an error of the query protocol, where the name is another one.
 CODES: dict[str, dict[str, str]] = {
@@ -54,35 +52,21 @@ HINT = f"Use the credentials that `{host.current().command} env` prints."
 UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCognitoIdentityService": "cognito-identity"}
 
 
-@dataclass
-class Sessions:
-    """The session tokens of temporary credentials, by access key id."""
-
-    tokens: dict[str, str] = field(default_factory=dict)
-
-
-def refusal(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], bool]) -> Response | None:
-    """The answer to a request whose signature is missing or wrong; None if it may go on.
+def authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], bool]) -> Signature | None:
+    """Verify who sent a request: its signature, or None for a request that needs none.
 
     Args:
         cloud: The cloud that it is sent to.
         request: The request.
         from_owner: Whether a process of the cloud's own user sent it.
+
+    Raises:
+        SignatureError: The signature is missing or wrong.
     """
-    if request.target.startswith(METADATA_PATH):
-        return None
-    try:
-        _authenticate(cloud, request, from_owner)
-    except SignatureError as error:
-        return _refused(request, error)
-    return None
-
-
-def _authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], bool]) -> None:
     signature = read(request)
     if signature is None:
         if _reads_object(request) or (_is_unsigned_operation(request) and from_owner()):
-            return
+            return None
         raise SignatureError("MissingAuthenticationToken", f"The request is not signed. {HINT}")
     secret, service = _secret(cloud, signature.access_key_id), signature.service
     if signature.region not in {"", REGION} and service not in GLOBAL:
@@ -98,6 +82,7 @@ def _authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[],
     if not (signature.made_with(secret) or (_well_known(request, signature) and from_owner())):
         message = f"The signature was not made with the secret key of {signature.access_key_id}. {HINT}"
         raise SignatureError("SignatureDoesNotMatch", message, service)
+    return signature
 
 
 def _well_known(request: SignedRequest, signature: Signature) -> bool:
@@ -146,21 +131,21 @@ def _is_unsigned_operation(request: SignedRequest) -> bool:
     return bool(model and operation in model.operation_names and model.operation_model(operation).auth_type == "none")
 
 
-def _refused(request: SignedRequest, error: SignatureError) -> Response:
+def refused(request: SignedRequest, error: SignatureError) -> Response:
+    """The answer to a request whose signature is missing or wrong."""
     code = CODES[protocol(request, error.service)].get(error.code, error.code)
     return error_response(request, error.service, code, str(error), HTTPStatus.FORBIDDEN)
 
 
-@after(STSBackend, "assume_role", "assume_role_with_saml")
-def _assumed(cloud: Cloud, role: AssumedRole, *_args: Any, **_kwargs: Any) -> None:
-    cloud.state(Sessions).tokens[role.access_key_id] = role.session_token
-
-
 @after(TokenResponse, "get_session_token", "get_federation_token")
-def _session_token(cloud: Cloud, result: ActionResult, _response: TokenResponse) -> None:
+def _session_token(cloud: Cloud, result: ActionResult, response: TokenResponse) -> None:
     """moto gap: these credentials are the same for all, and nothing knows them afterwards."""  # noqa: D403
     issued: Any = result.result
     key, token = _issue(cloud)
+    sessions = cloud.state(Sessions)
+    sessions.askers[key.access_key_id] = str(response.get_access_key())
+    if policy := response.querystring.get("Policy"):
+        sessions.limits[key.access_key_id] = policy[0]
     issued["Credentials"] |= {
         "AccessKeyId": key.access_key_id,
         "SecretAccessKey": key.secret_access_key,

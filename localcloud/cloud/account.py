@@ -5,7 +5,7 @@ import secrets
 import threading
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.request import Request, urlopen
 
 import boto3
@@ -22,6 +22,11 @@ REGION = "us-east-1"
 ACCESS_KEY_ID = "local"
 #: Programs of the cloud's own user may sign with this one, too, where the system says whose they are.
 WELL_KNOWN_SECRET = "local"  # noqa: S105 (it is no secret)
+#: The name under which requests to the cloud itself are signed, which are to none of AWS's services.
+OWN_SERVICE = "localcloud"
+#: What becomes of requests that their callers may not make.
+IamMode = Literal["enforce", "warn", "off"]
+DEFAULT_MODE: IamMode = "warn"
 SECRET = "secret-access-key"  # noqa: S105 (a file)
 CHOSEN_SECRET = "LOCALCLOUD_SECRET_ACCESS_KEY"  # noqa: S105 (a variable)
 
@@ -62,15 +67,19 @@ def connect(service: str, endpoint: str, cloud: Path) -> Any:
         return _connect(service, endpoint, secret_access_key(cloud))
 
 
-def post(url: str, cloud: Path) -> None:
+def post(url: str, cloud: Path) -> bytes:
     """Post to an address of the cloud in a folder that is none of AWS's, signed with the cloud's key.
+
+    Returns:
+        What it answers.
 
     Raises:
         urllib.error.HTTPError: The cloud refuses.
     """
     signed = AWSRequest("POST", url)
-    SigV4Auth(Credentials(ACCESS_KEY_ID, secret_access_key(cloud)), "localcloud", REGION).add_auth(signed)
-    urlopen(Request(url, method="POST", headers=dict(signed.headers))).close()  # noqa: S310 (loopback)
+    SigV4Auth(Credentials(ACCESS_KEY_ID, secret_access_key(cloud)), OWN_SERVICE, REGION).add_auth(signed)
+    with urlopen(Request(url, method="POST", headers=dict(signed.headers))) as response:  # noqa: S310 (loopback)
+        return bytes(response.read())
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.test import run_wsgi_app
 
-from localcloud.access import authentication
+from localcloud.access import admission
 from localcloud.access.peer import same_user
 from localcloud.access.same_origin import SameOriginHandler
 from localcloud.access.signatures import SignedRequest
@@ -41,7 +41,7 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
         environ["wsgi.input"] = io.BytesIO(body)
         request = SignedRequest(self.command, self.requestline.split()[1], self.headers, body)
         try:
-            application = authentication.refusal(self.cloud, request, lambda: self._from_owner) or _spoken(
+            application = admission.refusal(self.cloud, request, environ, lambda: self._from_owner) or _spoken(
                 request, self.server.app
             )
             parts, status, headers = run_wsgi_app(application, environ, buffered=True)

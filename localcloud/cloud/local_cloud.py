@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 from contract.errors import InputError
 from localcloud import host
 from localcloud.cloud import account_age, lock, remains
-from localcloud.cloud.account import connect, environment, post
+from localcloud.cloud.account import DEFAULT_MODE, IamMode, connect, environment, post
 from localcloud.cloud.certificates import AUTHORITY
 from localcloud.errors import LocalCloudError
 from terminal import cdk
@@ -42,13 +43,21 @@ class LocalCloud:
         port: Loopback port; 0 takes a free one.
         project: The CDK app's folder (with ``cdk.json``); the current one by default.
         account: Whether the account of a cloud that this starts is new, with AWS's default quotas, or established.
+        iam: What becomes of requests that their callers may not make, once it starts: ``enforce``, ``warn`` or ``off``.
     """
 
     def __init__(
-        self, folder: Path, port: int = 0, project: Path | None = None, account: account_age.Age = "established"
+        self,
+        folder: Path,
+        port: int = 0,
+        project: Path | None = None,
+        account: account_age.Age = "established",
+        *,
+        iam: IamMode = DEFAULT_MODE,
     ) -> None:
         self.folder = folder.resolve()
         self.port = port
+        self.iam = iam
         self.account = account
         self.project = (project or Path.cwd()).resolve()
         self.mailbox = self.folder / "mailbox"
@@ -99,7 +108,7 @@ class LocalCloud:
         """
         with self.take() as held, os.fdopen(_create(self.log), "wb") as log:
             command = [sys.executable, "-m", "localcloud", "serve", "--folder", str(self.folder)]
-            command += ["--port", str(self.port), "--lock", str(held.descriptor)]
+            command += ["--port", str(self.port), "--lock", str(held.descriptor), "--iam", self.iam]
             self._process = subprocess.Popen(
                 command if detached else [*command, "--attached"],
                 stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
@@ -251,6 +260,74 @@ class LocalCloud:
         except HTTPError as error:
             raise LocalCloudError(f"Job {job} is not running, so it has no host to take back.") from error
 
+    def role_credentials(self, role: str) -> dict[str, str]:
+        """The variables with which a program is a session of a role.
+
+        Args:
+            role: The role's name or ARN.
+
+        Raises:
+            LocalCloudError: There is no such role.
+        """
+        session = self.client("sts").assume_role(RoleArn=self._role(role), RoleSessionName="local-env")
+        issued = session["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": issued["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": issued["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": issued["SessionToken"],
+        }
+
+    def denials(self) -> list[dict[str, str]]:
+        """The last requests that IAM does not allow, the oldest first.
+
+        Each has the keys of `localcloud.access.authorization.Denial`.
+
+        Raises:
+            LocalCloudError: The cloud is not running.
+        """
+        denials: list[dict[str, str]] = json.loads(post(f"{self.endpoint}/moto-api/denials", self.folder))
+        return denials
+
+    def access(self, role: str) -> dict[str, Any]:
+        """What a role has used since the cloud started, and what its policies allow besides.
+
+        Args:
+            role: The role's name or ARN.
+
+        Returns:
+            ``role``, its ARN; ``used``, resources by action; ``unused``, the patterns of actions that its policies
+            allow, and that none of its requests has needed.
+
+        Raises:
+            LocalCloudError: There is no such role, or the cloud is not running.
+        """
+        arn = self._role(role)
+        used = json.loads(post(f"{self.endpoint}/moto-api/access", self.folder)).get(arn, {})
+        allowed = sorted({pattern for text in self._policies(arn) for pattern in _allowed_actions(text)})
+        unused = [
+            pattern for pattern in allowed if not any(fnmatchcase(action.lower(), pattern.lower()) for action in used)
+        ]
+        return {"role": arn, "used": used, "unused": unused}
+
+    def _role(self, role: str) -> str:
+        """The ARN of a role, by its name or its ARN."""
+        iam = self.client("iam")
+        try:
+            return str(iam.get_role(RoleName=role.rpartition("/")[2])["Role"]["Arn"])
+        except iam.exceptions.NoSuchEntityException as error:
+            known = [one["RoleName"] for page in iam.get_paginator("list_roles").paginate() for one in page["Roles"]]
+            raise LocalCloudError(f"{role}: There is no such role. Use one of {', '.join(sorted(known))}.") from error
+
+    def _policies(self, role: str) -> Iterator[Any]:
+        """Yield the documents of a role's inline and managed policies."""
+        iam, name = self.client("iam"), role.rpartition("/")[2]
+        for inline in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            yield iam.get_role_policy(RoleName=name, PolicyName=inline)["PolicyDocument"]
+        for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            arn = policy["PolicyArn"]
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            yield iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a deployed stack, by name.
 
@@ -383,6 +460,15 @@ def _create(file: Path) -> int:
         return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
         raise LocalCloudError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+def _allowed_actions(document: Any) -> Iterator[str]:
+    """Yield the patterns of actions that a policy allows; of ``NotAction``, everything."""
+    statements = document["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if statement["Effect"] == "Allow":
+            actions = statement.get("Action", "*")
+            yield from [actions] if isinstance(actions, str) else actions
 
 
 def _address(state: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from localcloud import hooks
 from localcloud.cloud import certificates, outside, processes, remains, remembered
-from localcloud.cloud.account import ACCOUNT, forget_caller, make_secret_access_key
+from localcloud.cloud.account import ACCOUNT, DEFAULT_MODE, IamMode, forget_caller, make_secret_access_key
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.lock import Lock
 from localcloud.cloud.remains import STATE
@@ -25,7 +25,7 @@ from terminal import files
 LONGEST = 107 - 44
 
 
-def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> None:
+def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: IamMode = DEFAULT_MODE) -> None:
     """Serve the cloud whose state is in ``folder`` until SIGTERM or SIGINT.
 
     Args:
@@ -33,6 +33,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
         port: Loopback port; 0 takes a free one.
         lock: The folder's lock, which this process keeps until it ends.
         attached: Stop also when standard input closes, so that the cloud never outlives its owner.
+        iam: What becomes of requests that their callers may not make: ``enforce``, ``warn`` or ``off``.
 
     Raises:
         LocalCloudError: The folder cannot be written.
@@ -57,7 +58,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
 
-    from localcloud.access import authentication  # noqa: PLC0415
+    from localcloud.access import authentication, authorization, sessions  # noqa: PLC0415
     from localcloud.cloud import identity, isolation, operations, seed  # noqa: PLC0415
     from localcloud.cloud.http_handler import RequestHandler  # noqa: PLC0415
 
@@ -73,14 +74,16 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     )
     os.environ["MOTO_PORT"] = str(server.port)  # where moto's own clients look for the server
     from localcloud import services  # noqa: PLC0415
-    from localcloud.cloudformation import api, custom, descriptions, engine, functions, nested  # noqa: PLC0415
+    from localcloud.cloudformation import api, custom, descriptions, engine, functions, limits, nested  # noqa: PLC0415
     from localcloud.services import rules  # noqa: PLC0415
 
     certificates.trust(folder)
     make_secret_access_key(folder)
     cloud = Handler.cloud = Cloud(folder, f"http://localhost:{server.port}")
     hooks.close_addresses()
-    hooks.install(cloud, isolation, rules, operations, identity, authentication, engine, descriptions, functions)
+    hooks.install(cloud, isolation, rules, operations, identity, sessions, authentication, authorization)
+    hooks.install(cloud, engine, descriptions, functions, limits)
+    cloud.state(authorization.Record).mode = authorization.Mode(iam)
     for package in (api, nested, custom, descriptions, services):
         package.install(cloud)
     seed.seed()
@@ -90,9 +93,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False) -> Non
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_follow_folder, args=(lock, stop), daemon=True).start()
-    if attached:
-        threading.Thread(target=_follow_owner, args=(stop,), daemon=True).start()
+    _follow(lock, stop, attached=attached)
     _write_state(folder, server.port)
     print(f"ready http://localhost:{server.port}", flush=True)  # noqa: T201 (the ready line is for whoever waits)
     stop.wait()
@@ -118,6 +119,13 @@ def _keep_temporary_files(data: Path) -> None:
         short.symlink_to(folder)
         folder = short
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
+def _follow(lock: Lock, stop: threading.Event, *, attached: bool) -> None:
+    """Watch what the server must not outlive: its folder and, if it is attached, its owner."""
+    threading.Thread(target=_follow_folder, args=(lock, stop), daemon=True).start()
+    if attached:
+        threading.Thread(target=_follow_owner, args=(stop,), daemon=True).start()
 
 
 def _follow_folder(lock: Lock, stop: threading.Event) -> None:

@@ -16,7 +16,7 @@ from moto.cloudformation.parsing import Export, Output, ResourceMap
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import custom, references, schemas, templates
+from localcloud.cloudformation import custom, limits, references, schemas, templates
 from localcloud.services import rules
 
 if TYPE_CHECKING:
@@ -89,10 +89,10 @@ def provider(kind: str) -> Any:
 
 
 def validate(template: dict[str, Any]) -> None:
-    """Refuse unknown types and properties before anything is created.
+    """Refuse what CloudFormation refuses of a template before anything is created.
 
     Raises:
-        ValidationError: Names the resource, its type and the property.
+        ValidationError: Names the resource, its type and the property, or the section and what is wrong there.
     """
     for name, body in template.get("Resources", {}).items():
         if body["Type"] in WITHOUT_EFFECT:
@@ -102,6 +102,7 @@ def validate(template: dict[str, Any]) -> None:
             _check(body["Type"], body.get("Properties", {}))
         except schemas.PropertyError as error:
             raise ValidationError(message=f"Template error: resource {name} ({body['Type']}): {error}") from None
+    limits.check(template)
 
 
 def _check(kind: str, properties: dict[str, Any]) -> None:

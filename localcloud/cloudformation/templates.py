@@ -18,6 +18,8 @@ from moto.cloudformation.exceptions import ValidationError
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import loops
 
+#: Bytes of a template in S3; a request takes less (`localcloud.cloudformation.limits`).
+LARGEST = 1_000_000
 PLACEHOLDER = re.compile(r"\$\{([^!}][^}]*)\}")
 FUNCTIONS = {
     "And", "Base64", "Cidr", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join", "Length", "Not",
@@ -66,7 +68,7 @@ def parse(text: str) -> dict[str, Any]:
             body = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
         except yaml.YAMLError as error:
             raise ValidationError(message=f"Template format error: {error}") from error
-    if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
+    if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict) or not body["Resources"]:
         raise ValidationError(message="Template format error: At least one Resources member must be defined.")
     if unknown := [name for name in transforms(body) if name != LANGUAGE_EXTENSIONS]:
         raise ValidationError(message=f"The transform {unknown[0]} is not supported by the local cloud")
@@ -105,6 +107,9 @@ def read(cloud: Cloud, url: str) -> str:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (s3.exceptions.ClientError, ParamValidationError) as error:
         raise ValidationError(message=f"TemplateURL {url} cannot be read: {error}") from error
+    if len(body) > LARGEST:
+        message = f"Template may not exceed {LARGEST} bytes in size; {url} has {len(body)}."
+        raise ValidationError(message=f"{message} Split the stack, or move a part of it into a nested one.")
     return body.decode()
 
 
@@ -158,7 +163,7 @@ def references(node: Any) -> Iterator[str]:
                 yield value[0]
             elif key == "Fn::Sub":
                 text, names = (value, {}) if isinstance(value, str) else value
-                yield from (name.split(".")[0] for name in PLACEHOLDER.findall(text))
+                yield from (name.split(".")[0] for name in PLACEHOLDER.findall(text) if name not in names)
                 yield from references(names)
             else:
                 yield from references(value)
@@ -183,7 +188,8 @@ def order(resources: dict[str, Any]) -> list[str]:
     try:
         return list(TopologicalSorter(needs(resources)).static_order())
     except CycleError as error:
-        raise ValidationError(message=f"Circular dependency between resources: {error.args[1]}") from error
+        circle = ", ".join(dict.fromkeys(error.args[1]))
+        raise ValidationError(message=f"Circular dependency between resources: [{circle}]") from error
 
 
 def parameter(name: str, declared: dict[str, Any], given: Any) -> Any:

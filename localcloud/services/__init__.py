@@ -5,7 +5,8 @@ A room may contain
 - ``room.py`` with a function ``install(cloud)``, which installs the room's additions to moto, through
   `localcloud.hooks`, and starts what runs beside requests (`Cloud.every`),
 - ``types.yaml``, the CloudFormation resource types of the service (`localcloud.cloudformation.api.Row`), and
-  ``adapters.py`` with the functions that its rows name, and
+  ``adapters.py`` with the functions that its rows name,
+- ``rules.yaml``, what the service refuses (`localcloud.services.rules`), and
 - ``inventory.yaml``, what an account may hold of the service (`localcloud.cloud.inventory.Question`).
 
 Another distribution brings a room by an entry point of the group ``localcloud.services`` that names such a package.

@@ -117,8 +117,10 @@ def _schema(kind: str, columns: Mapping[str, Any]) -> json_schema.Schema:
         return {"properties": whole.get("properties", {}), "definitions": whole.get("definitions", {})}
     if "cfn-lint" in columns:
         shipped: dict[str, Any] = json.loads((schemas.SCHEMAS / f"extensions/{columns['cfn-lint']}.json").read_text())
-        return shipped.get(REGION, {}) if "us-east-1" in shipped else shipped
-    return columns.get("schema", {})
+        regional: dict[str, Any] = shipped.get(REGION, shipped)
+        return regional
+    own: dict[str, Any] = columns.get("schema", {})
+    return own
 
 
 def check(kind: str, properties: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from infra.console.templates import TEMPLATES
+from infra.cost.estimate import TYPES
+from infra.left import KINDS
 
 from .conftest import Json, of_type, references, usual
 
@@ -31,6 +33,12 @@ def test_everything_that_holds_data_says_what_becomes_of_it(template: Json) -> N
             assert body.get("DeletionPolicy"), name
             replaced = "Retain" if body["DeletionPolicy"] == "RetainExceptOnCreate" else body["DeletionPolicy"]
             assert body.get("UpdateReplacePolicy") == replaced, name
+
+
+def test_what_stays_and_bills_is_found_when_its_stack_is_gone(template: Json) -> None:
+    for name, body in template["Resources"].items():
+        if body.get("DeletionPolicy") in STAYS and "free" not in TYPES[body["Type"]]:
+            assert body["Type"] in KINDS, name
 
 
 def test_nothing_that_a_failed_deployment_created_is_left_behind(template: Json) -> None:

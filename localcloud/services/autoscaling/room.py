@@ -2,9 +2,9 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.autoscaling import policies
+from localcloud.services.autoscaling import groups, policies
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, policies)
+    hooks.install(cloud, groups, policies)

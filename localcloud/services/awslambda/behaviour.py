@@ -1,6 +1,7 @@
 """AWS Lambda without containers: a function's code runs in processes of its own.
 
-moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries.
+moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries; an
+update ignores tracing, temporary storage and the key that encrypts the environment.
 """
 
 import dataclasses
@@ -22,6 +23,8 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 
+from localcloud.access import service_calls, sessions
+from localcloud.access.actions.derivation import Need
 from localcloud.cloud import account_age
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
@@ -35,7 +38,6 @@ from localcloud.services.awslambda.execution_environments import (
     ThrottledError,
 )
 from localcloud.services.cloudwatch.metrics import measure
-from localcloud.services.events.behaviour import deliver
 
 ERROR = "x-amz-function-error"
 #: Seconds that the first initialisation of an environment may take; the second one has the function's timeout.
@@ -84,6 +86,10 @@ def _update_configuration(
     cloud: Cloud, original: Any, self: LambdaFunction, config_updates: dict[str, Any]
 ) -> dict[str, Any]:
     _configure(cloud, self, config_updates)
+    self.tracing_config = config_updates.get("TracingConfig") or self.tracing_config
+    self.kms_key_arn = config_updates.get("KMSKeyArn", self.kms_key_arn) or None
+    if "EphemeralStorage" in config_updates:
+        self.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
     updated: dict[str, Any] = original(self, config_updates)
     cloud.state(FunctionState, self).revision = str(uuid4())
     return updated
@@ -115,7 +121,10 @@ def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
 
 @after(LambdaFunction, "get_configuration")
 def _described(cloud: Cloud, configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
-    configuration["LoggingConfig"] = cloud.state(FunctionState, fn).logging
+    state = cloud.state(FunctionState, fn)
+    configuration["LoggingConfig"] = state.logging
+    if state.dead_letter:
+        configuration["DeadLetterConfig"] = {"TargetArn": state.dead_letter}
 
 
 @replace(LambdaFunction, "_invoke_lambda")
@@ -156,7 +165,7 @@ def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[st
             else:
                 outcome = environment.invoke(event, request, fn.function_arn, int(fn.timeout))
             lines = _lines_of(cloud, fn, attempts, outcome, request)
-            _write_log(fn, environment.log_stream, lines)  # before the environment's next event does
+            _write_log(cloud, fn, environment.log_stream, lines)  # before the environment's next event does
     except ThrottledError as error:
         measure("AWS/Lambda", "Throttles", 1.0, {"FunctionName": fn.function_name})
         raise TooManyRequestsException(error.reason) from error
@@ -211,7 +220,18 @@ def _lines_of(cloud: Cloud, fn: LambdaFunction, attempts: list[Outcome], outcome
     return lines + log_format.after(logging, report)
 
 
-def _write_log(fn: LambdaFunction, stream: str, lines: list[str]) -> None:
+def _write_log(cloud: Cloud, fn: LambdaFunction, stream: str, lines: list[str]) -> None:
+    """Write what a function logged as the function's role, as Lambda does: without permission it is lost."""
+    place = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{fn.logs_group_name}:log-stream:"
+    group, needed = fn.logs_backend.groups.get(fn.logs_group_name), [Need("logs:PutLogEvents", place + stream)]
+    if not group or stream not in group.streams:
+        needed.insert(0, Need("logs:CreateLogStream", place + stream))
+    if not group:
+        needed.insert(0, Need("logs:CreateLogGroup", place))
+    try:
+        service_calls.check_role(cloud, str(fn.role), fn.function_name, *needed)
+    except PermissionError:  # which is recorded as a denial
+        return
     now = int(time.time() * 1000)
     fn.logs_backend.ensure_log_group(fn.logs_group_name)
     fn.logs_backend.ensure_log_stream(fn.logs_group_name, stream)
@@ -251,6 +271,7 @@ def _variables(cloud: Cloud, fn: LambdaFunction, stream: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         **cloud.environment(),
+        **sessions.environment(cloud, str(fn.role), fn.function_name),
         # An address of AWS's own, such as that of an endpoint in a network, is this cloud's here.
         **{name: str(value) for name, value in fn.environment_vars.items() if not name.startswith("AWS_ENDPOINT_URL")},
         "_HANDLER": str(fn.handler),
@@ -366,4 +387,4 @@ def _handle(cloud: Cloud, event: AsynchronousEvent) -> None:
     finally:
         dead_letter = cloud.state(FunctionState, fn).dead_letter
         if failed and dead_letter:
-            deliver(cloud, dead_letter, json.dumps(event.payload))
+            destinations.hand_over(cloud, fn, dead_letter, json.dumps(event.payload))

@@ -12,6 +12,8 @@ from typing import Any
 from moto.awslambda.exceptions import ValidationException
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 
+from localcloud.access import service_calls
+from localcloud.access.actions.derivation import Need
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import replace, wrap
 from localcloud.services.events.behaviour import deliver
@@ -68,7 +70,19 @@ def send(
         },
         "responsePayload": json.loads(result or "null"),
     }
-    deliver(cloud, destination, json.dumps(record))
+    hand_over(cloud, fn, destination, json.dumps(record))
+
+
+def hand_over(cloud: Cloud, fn: LambdaFunction, destination: str, payload: str) -> None:
+    """Deliver a result of a function, or what it did not take, as the function's role.
+
+    Raises:
+        PermissionError: The role may not.
+    """
+    actions = service_calls.ACTIONS.get(destination.split(":")[2], ())
+    needed = [Need(action, destination) for action in actions]
+    service_calls.check_role(cloud, str(fn.role), fn.function_name, *needed)
+    deliver(cloud, destination, payload)
 
 
 @wrap(LambdaBackend, "put_function_event_invoke_config")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, lambda_backends
 from moto.core.utils import unix_time
 from moto.dynamodb.models import dynamodb_backends
@@ -21,13 +22,20 @@ from moto.dynamodb.models.table import StreamShard
 from moto.events.models import EventPattern
 from moto.sqs.models import Queue, sqs_backends
 
+from localcloud.access import service_calls
+from localcloud.access.actions.derivation import Need
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.hooks import after
+from localcloud.hooks import after, wrap
 from localcloud.services.awslambda.behaviour import invoke, retry_seconds
-from localcloud.services.events.behaviour import deliver
+from localcloud.services.awslambda.destinations import hand_over
 
 Json = dict[str, Any]
+#: What Lambda does with an event source as the function's role, by the service of the source.
+READING: dict[str, tuple[str, ...]] = {
+    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+    "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+}
 
 
 @dataclass
@@ -41,6 +49,26 @@ class Progress:
 
     position: int = 0
     at_work: bool = False
+
+
+@wrap(LambdaBackend, "create_event_source_mapping")
+def _map(cloud: Cloud, original: Any, self: LambdaBackend, spec: Json) -> EventSourceMapping:
+    """Refuse a mapping whose function's role may not read the source, as Lambda does.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+    """
+    arn = spec.get("EventSourceArn") or ""
+    kind = arn.split(":")[2] if arn.count(":") >= 5 else ""  # noqa: PLR2004 (the colons of an ARN)
+    function = self.get_function(spec["FunctionName"]) if kind in READING and spec.get("FunctionName") else None
+    if function:
+        needed = [Need(action, arn) for action in READING[kind]]
+        try:
+            service_calls.check_role(cloud, str(function.role), function.function_name, *needed)
+        except PermissionError as error:
+            message = "The provided execution role does not have permissions to read the event source"
+            raise InvalidParameterValueException(f"{message} {arn}. {error}") from error
+    mapping: EventSourceMapping = original(self, spec)
+    return mapping
 
 
 @after(LambdaBackend, "create_event_source_mapping")
@@ -159,7 +187,8 @@ def _give_up(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], att
             "streamArn": mapping.event_source_arn,
         },
     }
-    deliver(cloud, target, json.dumps(envelope))
+    function = lambda_backends[ACCOUNT][REGION].get_function(mapping.function_arn)
+    hand_over(cloud, function, target, json.dumps(envelope))
 
 
 def _record(record: Json, mapping: EventSourceMapping) -> Json:

@@ -29,6 +29,9 @@ RUNTIME = str(Path(__file__).with_name("runtime.py"))
 PATIENCE_SECONDS = 0.1
 #: Seconds after which an environment that handles nothing ends. AWS does not say how long it keeps them.
 IDLE_SECONDS = 120.0
+#: Seconds after which an environment takes no other event: the credentials of its role last an hour at least, and an
+#: event takes a quarter of one at most.
+LIFETIME_SECONDS = 2700.0
 #: Seconds between two looks at the memory of a function that is at work.
 MEMORY_SECONDS = 0.1
 #: What is kept of the output of one invocation, in bytes; a function that prints for ever must not fill the memory.
@@ -81,6 +84,7 @@ class ExecutionEnvironment:
         self.initialisations: list[Outcome] = []
         self.idle_since = time.monotonic()
         self._memory = memory * MEGABYTE
+        self._started = time.monotonic()
         self._pid = 0
         self._peak = 0  # the most memory that it has used, as far as it is known
         self._temporary = tempfile.mkdtemp(prefix="function-")
@@ -97,9 +101,10 @@ class ExecutionEnvironment:
         os.set_blocking(self._output.fileno(), False)
 
     @property
-    def is_alive(self) -> bool:
-        """Whether it can handle another event."""
-        return self._process.poll() is None and self._socket.fileno() >= 0
+    def is_usable(self) -> bool:
+        """Whether it can handle another event: it has not ended, and its credentials last long enough."""
+        young = time.monotonic() - self._started < LIFETIME_SECONDS
+        return young and self._process.poll() is None and self._socket.fileno() >= 0
 
     def initialise(self, request_id: str, seconds: float) -> Outcome:
         """Wait until the function has been initialised, at most so many seconds; end the environment if it fails."""
@@ -375,11 +380,11 @@ class ExecutionEnvironments:
         return environment
 
     def _give_back(self, pool: _Pool, environment: ExecutionEnvironment) -> None:
-        alive = environment.is_alive
-        if not alive:
+        usable = environment.is_usable
+        if not usable:
             environment.end()
         with self._lock:
-            if alive:
+            if usable:
                 pool.idle.append(environment)
                 pool.last_freed = time.monotonic()
             else:
@@ -395,7 +400,7 @@ class ExecutionEnvironments:
                 kept = [
                     environment
                     for environment in pool.idle
-                    if revision in revisions and environment.idle_since > oldest and environment.is_alive
+                    if revision in revisions and environment.idle_since > oldest and environment.is_usable
                 ]
                 ended += [environment for environment in pool.idle if environment not in kept]
                 pool.environments -= len(pool.idle) - len(kept)

@@ -13,8 +13,10 @@ from typing import Any
 
 from moto.batch.models import Job, JobDefinition
 
+from localcloud.access import resources, sessions
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import after
+from localcloud.services.batch import queues as job_queues
 from localcloud.services.batch import reclaim
 from localcloud.services.batch.state import JobState
 
@@ -61,6 +63,7 @@ def environments(cloud: Cloud, job: Job, attempt: int) -> list[dict[str, str]]:
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONUNBUFFERED": "1",
         **cloud.environment(),
+        **_credentials(cloud, job),
         "AWS_EC2_METADATA_DISABLED": "false",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": reclaim.metadata_endpoint(cloud, job.job_id),
         **asked,
@@ -70,6 +73,15 @@ def environments(cloud: Cloud, job: Job, attempt: int) -> list[dict[str, str]]:
         **_in_array(job),
     }
     return [{**common, **node} for node in _nodes(cloud, job)]
+
+
+def _credentials(cloud: Cloud, job: Job) -> dict[str, str]:
+    """Those of the job's role; of the instances' role, where the job has none."""
+    role = get(cloud, job, "jobRoleArn", "")
+    if not role:
+        profile = (job_queues.environment(job).compute_resources or {}).get("instanceRole", "")
+        role = resources.find("iam/role-of-profile", profile) or ""
+    return sessions.environment(cloud, role, job.job_id.replace(":", "-")) if role else {}
 
 
 def _in_array(job: Job) -> dict[str, str]:

@@ -14,12 +14,12 @@ from uuid import NAMESPACE_URL, uuid5
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics, cloudwatch_backends
 
+from localcloud.access import service_calls
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import after, wrap
 from localcloud.services.cloudwatch import actions, alarm_history, alarm_reasons, alarm_settings, composite_alarms
 from localcloud.services.events.behaviour import deliver, publish
-from localcloud.services.kms import key_policies
 
 BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
@@ -209,10 +209,11 @@ def _act(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reas
     if ":sns:" in action:
         subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
         message = json.dumps(_notification(alarm, str(previous["value"]), reason))
-        sender = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": alarm.alarm_arn}
-        key_policies.check(action, "cloudwatch.amazonaws.com", context=sender)
+        sender = {"aws:sourceaccount": ACCOUNT, "aws:sourcearn": alarm.alarm_arn}
+        service_calls.check(cloud, "cloudwatch.amazonaws.com", action, alarm.alarm_arn, sender)
         cloud.client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
     elif ":lambda:" in action:
+        service_calls.check(cloud, "lambda.alarms.cloudwatch.amazonaws.com", action, alarm.alarm_arn)
         event = {
             "source": "aws.cloudwatch",
             "alarmArn": alarm.alarm_arn,

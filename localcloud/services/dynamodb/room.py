@@ -2,9 +2,9 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.dynamodb import behaviour, serialization
+from localcloud.services.dynamodb import behaviour, serialization, tables
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour, serialization)
+    hooks.install(cloud, behaviour, serialization, tables)

@@ -9,25 +9,43 @@ import base64
 import json
 import os
 import re
+import secrets
 import shlex
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from moto.ec2.models.instances import Instance, InstanceBackend, Reservation
 
+from localcloud.access import resources, sessions
 from localcloud.cloud import processes
 from localcloud.cloud.context import Cloud, log
-from localcloud.hooks import after
+from localcloud.hooks import address, after
 from localcloud.services.batch import containers as job_containers
+from localcloud.services.batch import reclaim
 
 PROGRAMS = Path(__file__).with_name("instance_programs.py")
 GRACE = 10  # seconds, which Docker gives its containers
 MACHINE_FOLDERS = re.compile(r"(?<![\w.:$/])/(etc|var)/")
+
+
+#: What a program of an instance gets from its metadata service, and not from its environment.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"}
+
+
+@dataclass
+class Roles:
+    """The roles of running instances, with their ids, by the secret in the address of their metadata service."""
+
+    by_secret: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @after(InstanceBackend, "run_instances")
@@ -62,7 +80,7 @@ def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
     _programs(root / "bin")
     (root / "tmp").mkdir()
     command = ["bash", str(root / "user-data")]
-    process = processes.start(command, folder=root, environment=_environment(cloud, root), grace=GRACE)
+    process = processes.start(command, folder=root, environment=_environment(cloud, root, instance), grace=GRACE)
     threading.Thread(target=_log, args=(instance, process), daemon=True).start()
     while process.poll() is None and instance.state != "terminated":
         time.sleep(0.1)
@@ -83,14 +101,68 @@ def _programs(place: Path) -> None:
         (place / name).chmod(0o700)
 
 
-def _environment(cloud: Cloud, root: Path) -> dict[str, str]:
+def _environment(cloud: Cloud, root: Path, instance: Instance) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in job_containers.INHERITED if name in os.environ},
         "PATH": os.pathsep.join((str(root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])),
-        **cloud.environment(),
+        **_with_credentials(cloud, instance),
         "MACHINE": str(root),
         "TMPDIR": str(root / "tmp"),
     }
+
+
+def _with_credentials(cloud: Cloud, instance: Instance) -> dict[str, str]:
+    """How programs of the instance reach the cloud: as its role, whose credentials its metadata service has."""
+    role = resources.find("iam/role-of-profile", _profile(instance))
+    if not role or not sessions.exists(role):
+        return cloud.environment()
+    secret = secrets.token_urlsafe(32)
+    cloud.state(Roles).by_secret[secret] = (role, instance.id)
+    kept = {name: value for name, value in cloud.environment().items() if name not in CREDENTIALS}
+    return kept | {
+        "AWS_EC2_METADATA_DISABLED": "false",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{cloud.endpoint}{reclaim.METADATA_PATH}{secret}/",
+    }
+
+
+def _profile(instance: Instance) -> str:
+    """The instance profile that the instance, or its launch template, names."""
+    named = instance.iam_instance_profile
+    template = instance.__dict__.get("launch_template_arguments") or {}
+    named = named or template.get("IamInstanceProfile") or ""
+    if isinstance(named, dict):
+        lowered = {name.lower(): value for name, value in named.items()}
+        named = lowered.get("arn") or lowered.get("name") or ""
+    return str(named)
+
+
+@address(f"{{0}}{reclaim.METADATA_PATH}(?P<secret>[^/]+)/latest/meta-data/iam/security-credentials/(?P<role>[^/]*)$")
+def _security_credentials(cloud: Cloud, request: Any, full_url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
+    """The name of the instance's role, and by it the credentials.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
+    """
+    if request.headers.get("X-aws-ec2-metadata-token") != reclaim.TOKEN:
+        return HTTPStatus.UNAUTHORIZED, {}, ""
+    path = urlsplit(full_url).path.split("/")
+    role, instance = cloud.state(Roles).by_secret.get(unquote(path[3]), ("", ""))
+    if not role or path[-1] not in {"", role.rpartition("/")[2]}:
+        return HTTPStatus.NOT_FOUND, {}, ""
+    if not path[-1]:
+        return HTTPStatus.OK, {}, role.rpartition("/")[2]
+    session = sessions.assume(cloud, role, instance)
+    if session is None:
+        return HTTPStatus.NOT_FOUND, {}, ""
+    document = {
+        "Code": "Success",
+        "Type": "AWS-HMAC",
+        "LastUpdated": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key,
+        "Token": session.session_token,
+        "Expiration": f"{session.expiration:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return HTTPStatus.OK, {}, json.dumps(document)
 
 
 def _log(instance: Instance, process: Popen[bytes]) -> None:

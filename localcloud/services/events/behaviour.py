@@ -13,13 +13,12 @@ from uuid import uuid4
 from botocore.exceptions import ClientError
 from moto.events.models import Rule, events_backends
 
+from localcloud.access import service_calls
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import replace
-from localcloud.services.awslambda import function_policies
 from localcloud.services.cloudwatch.metrics import measure
 from localcloud.services.events import inputs
-from localcloud.services.kms import key_policies
 
 SERVICE = "events.amazonaws.com"
 #: The target by which the rule of an archive fills it.
@@ -146,7 +145,7 @@ def _bury(cloud: Cloud, rule: dict[str, str], target: dict[str, Any], event: Any
     queue = target["DeadLetterConfig"]["Arn"]
     attributes = {name: {"DataType": "String", "StringValue": reason} for name, reason in reasons.items()}
     try:
-        key_policies.check(queue, SERVICE, context={})
+        service_calls.check(cloud, SERVICE, queue, rule["arn"])
         url = cloud.client("sqs").get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
         cloud.client("sqs").send_message(QueueUrl=url, MessageBody=letter, MessageAttributes=attributes)
     except Exception:
@@ -159,11 +158,9 @@ def _deliver(cloud: Cloud, arn: str, payload: str, rule: dict[str, str], target:
     """Deliver in EventBridge's own name. It tells KMS neither the account nor the rule.
 
     Raises:
-        PermissionError: The function's policy does not let the rule call it, or a key's policy keeps EventBridge out.
+        PermissionError: The target's policy does not let the rule in, or a key's policy keeps EventBridge out.
     """
-    key_policies.check(arn, SERVICE, context={})
-    if arn.startswith(f"arn:aws:lambda:{REGION}:"):
-        function_policies.check(arn, SERVICE, context={"aws:SourceArn": rule["arn"], "aws:SourceAccount": ACCOUNT})
+    service_calls.check(cloud, SERVICE, arn, rule["arn"])
     deliver(cloud, arn, payload, target)
 
 

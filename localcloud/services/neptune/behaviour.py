@@ -17,7 +17,7 @@ from localcloud.cloud.context import Cloud
 from localcloud.cloud.isolation import alone
 from localcloud.engines import front
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import wrap
+from localcloud.hooks import after, wrap
 
 
 @dataclass
@@ -65,6 +65,14 @@ def _create_db_cluster(cloud: Cloud, original: Any, self: RDSBackend, kwargs: di
         del self.clusters[made.db_cluster_identifier]
         raise RDSClientError("InternalFailure", str(error)) from error
     return made
+
+
+@after(RDSBackend, "modify_db_cluster")
+def _modify_db_cluster(modified: DBCluster, self: RDSBackend, kwargs: dict[str, Any]) -> None:
+    """Let an update turn authentication by IAM on and off (moto reads another attribute than it writes)."""
+    enabled = kwargs.get("enable_iam_database_authentication")
+    if enabled is not None:
+        self.clusters[modified.db_cluster_identifier].iam_auth = modified.iam_auth = enabled
 
 
 @wrap(RDSBackend, "delete_db_cluster")

@@ -1,7 +1,7 @@
 """RDS: a real database server for every instance that is created; the instance's endpoint is its address.
 
 moto gaps: an instance is a record without a database behind it, and without metrics; a new subnet group replaces the
-one that has its name.
+one that has its name, and one that is modified is gone.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from moto.rds.exceptions import RDSClientError
+from moto.rds.exceptions import DBSubnetGroupNotFoundError, RDSClientError
 from moto.rds.models import DBInstance, DBSubnetGroup, RDSBackend, rds_backends
 
 from localcloud.cloud.account import ACCOUNT, REGION
@@ -81,6 +81,15 @@ def _create_subnet_group(original: Any, self: RDSBackend, subnet_name: str, *arg
     if subnet_name in self.subnet_groups:
         raise RDSClientError("DBSubnetGroupAlreadyExists", f"The DB subnet group '{subnet_name}' already exists.")
     group: DBSubnetGroup = original(self, subnet_name, *args, **kwargs)
+    return group
+
+
+@wrap(RDSBackend, "modify_db_subnet_group")
+def _modify_subnet_group(original: Any, self: RDSBackend, subnet_name: str, *args: Any, **kwargs: Any) -> DBSubnetGroup:
+    if subnet_name not in self.subnet_groups:
+        raise DBSubnetGroupNotFoundError(subnet_name)
+    group: DBSubnetGroup = original(self, subnet_name, *args, **kwargs)
+    self.subnet_groups[subnet_name] = group
     return group
 
 

@@ -1,6 +1,6 @@
 """E-mail of SNS, as files in the cloud's mailbox folder.
 
-moto gap: SNS sends no e-mail.
+moto gap: SNS sends no e-mail, and delivers to queues and functions whose policies do not let it in.
 """
 
 import time
@@ -11,8 +11,9 @@ from typing import Any
 
 from moto.sns.models import Subscription
 
+from localcloud.access import service_calls
 from localcloud.cloud.context import Cloud
-from localcloud.hooks import after
+from localcloud.hooks import after, wrap
 from terminal import files
 
 
@@ -30,6 +31,20 @@ def post(cloud: Cloud, sender: str, recipient: str, subject: str, body: str) -> 
     mail["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
     mail.set_content(body)
     files.write(cloud.folder / "mailbox" / f"{time.time_ns()}-{next(cloud.state(Mailbox).numbers)}.eml", bytes(mail))
+
+
+@wrap(Subscription, "publish")
+def _deliver(cloud: Cloud, original: Any, self: Subscription, *message: Any, **options: Any) -> None:
+    """Deliver in the topic's own name; where the policy of the queue or function keeps SNS out, the message is lost.
+
+    Source: https://docs.aws.amazon.com/sns/latest/dg/subscribe-sqs-queue-to-sns-topic.html
+    """
+    if self.protocol in {"sqs", "lambda"}:
+        try:
+            service_calls.check(cloud, "sns.amazonaws.com", str(self.endpoint), str(self.topic.arn))
+        except PermissionError:  # which is recorded as a denial
+            return
+    original(self, *message, **options)
 
 
 @after(Subscription, "publish")

@@ -104,7 +104,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud that tries again at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCALCLOUD_RETRY_SECONDS", "0.2")
-        with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+        with LocalCloud(tmp_path_factory.mktemp("cloud"), iam="enforce") as running:
             yield running
 
 
@@ -115,6 +115,7 @@ def stack(cloud: LocalCloud) -> Stack:
         StackName=STACK,
         TemplateBody=TEMPLATE.read_text(),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        Capabilities=["CAPABILITY_IAM"],
     )
     return Stack(cloud)
 

@@ -105,6 +105,13 @@ def test_after_its_attempts_an_event_is_given_up_with_the_last_reason(
 
 def test_liveanalytics_gets_the_same_points(stack: Stack, told: Callable[..., None], eventually: Any) -> None:
     write, query = stack.cloud.client("timestream-write"), stack.cloud.client("timestream-query")
+    function = stack.cloud.client("lambda").get_function_configuration(FunctionName=stack.function("RentalProjector"))
+    statement = {"Effect": "Allow", "Action": "timestream:*", "Resource": "*"}  # the stack is for the other engine
+    stack.cloud.client("iam").put_role_policy(
+        RoleName=function["Role"].rpartition("/")[2],
+        PolicyName="LiveAnalytics",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
     write.create_database(DatabaseName="trends")
     retention = {"MemoryStoreRetentionPeriodInHours": 24, "MagneticStoreRetentionPeriodInDays": 3650}
     late = {"EnableMagneticStoreWrites": True}

@@ -31,6 +31,7 @@ def stack(request: pytest.FixtureRequest, cloud: LocalCloud) -> str:
         StackName=f"Metrics-{request.param}",
         TemplateBody=TEMPLATE.read_text(),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        Capabilities=["CAPABILITY_IAM"],
     )
     return f"Metrics-{request.param}"
 

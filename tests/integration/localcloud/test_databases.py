@@ -18,7 +18,8 @@ Resources:
   Secret:
     Type: AWS::SecretsManager::Secret
     Properties:
-      GenerateSecretString: {SecretStringTemplate: '{"username": "keeper"}', GenerateStringKey: password}
+      GenerateSecretString:
+        {SecretStringTemplate: '{"username": "keeper"}', GenerateStringKey: password, ExcludePunctuation: true}
   Subnets: {Type: 'AWS::RDS::DBSubnetGroup', Properties: {DBSubnetGroupDescription: all, SubnetIds: [!Ref Subnet]}}
   Parameters:
     Type: AWS::RDS::DBParameterGroup

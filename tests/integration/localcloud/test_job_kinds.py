@@ -68,6 +68,7 @@ def managed(cloud: LocalCloud) -> Callable[..., dict[str, Any]]:
         ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
         resources = {
             "type": "SPOT",
+            "allocationStrategy": "SPOT_PRICE_CAPACITY_OPTIMIZED",
             "minvCpus": 0,
             "maxvCpus": 4,
             "instanceTypes": ["m7i.large"],

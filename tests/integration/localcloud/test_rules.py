@@ -158,3 +158,38 @@ def test_a_rule_holds_for_a_value_that_another_resource_gives(cloud: LocalCloud)
     description = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     assert description["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "Topic (AWS::SNS::Topic): Invalid parameter: Topic Name" in description["StackStatusReason"]
+
+
+def test_a_template_takes_51200_bytes_in_a_request_and_a_megabyte_in_s3(cloud: LocalCloud) -> None:
+    def body(size: int) -> str:
+        whole = {"Description": "d", "Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Metadata": {"m": ""}}
+        whole["Metadata"] = {"m": "x" * (size - len(json.dumps(whole)))}
+        return json.dumps(whole)
+
+    cloudformation, s3, bucket = cloud.client("cloudformation"), cloud.client("s3"), f"bucket-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=bucket)
+    cloudformation.validate_template(TemplateBody=body(51_200))
+    for operation, rest in (
+        ("validate_template", {}),
+        ("create_stack", {"StackName": "large"}),
+        ("create_change_set", {"StackName": "large", "ChangeSetName": "c", "ChangeSetType": "CREATE"}),
+    ):
+        with pytest.raises(ClientError, match="length less than or equal to 51200") as refusal:
+            getattr(cloudformation, operation)(TemplateBody=body(51_201), **rest)
+        assert refusal.value.response["Error"].get("Code") == "ValidationError"
+    for size in (1_000_000, 1_000_001):
+        s3.put_object(Bucket=bucket, Key=str(size), Body=body(size).encode())
+    url = f"https://{bucket}.s3.amazonaws.com"
+    cloudformation.validate_template(TemplateURL=f"{url}/1000000")
+    with pytest.raises(ClientError, match="Template may not exceed 1000000 bytes in size"):
+        cloudformation.validate_template(TemplateURL=f"{url}/1000001")
+
+
+def test_a_reference_to_nothing_is_refused_before_anything_is_created(cloud: LocalCloud) -> None:
+    stack = f"stack-{uuid.uuid4().hex}"
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Gone"}}}
+    cloudformation = cloud.client("cloudformation")
+    with pytest.raises(ClientError, match=r"Unresolved resource dependencies \[Gone\]"):
+        cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": {"Topic": topic}}))
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName=stack)

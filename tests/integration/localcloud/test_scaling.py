@@ -1,5 +1,6 @@
 """Alarms that act: on Auto Scaling groups through their policies, and on instances."""
 
+import base64
 import json
 import uuid
 from collections.abc import Iterator
@@ -243,3 +244,24 @@ def test_an_action_that_could_not_be_done_is_refused_with_the_alarm(
     with pytest.raises(ClientError, match=meant):
         cloudwatch.put_metric_alarm(AlarmName=name, **watched, **judged, **{kind: [action]})
     assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
+
+
+def test_a_group_starts_instances_from_a_later_version_of_its_launch_template(cloud: LocalCloud) -> None:
+    ec2, name = cloud.client("ec2"), f"group-{uuid.uuid4().hex[:8]}"
+    script = base64.b64encode(b"#!/bin/sh\n").decode()
+    data = {"ImageId": IMAGE, "InstanceType": "t3.micro", "UserData": script}
+    ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
+    later = {**data, "InstanceType": "t3.small"}
+    ec2.create_launch_template_version(LaunchTemplateName=name, LaunchTemplateData=later)
+    with pytest.raises(ClientError, match="Invalid BASE64 encoding of user data"):
+        ec2.create_launch_template_version(LaunchTemplateName=name, LaunchTemplateData={**data, "UserData": "#!"})
+    cloud.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchTemplate={"LaunchTemplateName": name, "Version": "2"},
+        MinSize=1,
+        MaxSize=1,
+        AvailabilityZones=["us-east-1a"],
+    )
+    instances = ec2.describe_instances(Filters=[{"Name": "tag:aws:autoscaling:groupName", "Values": [name]}])
+    [instance] = instances["Reservations"][0]["Instances"]
+    assert instance["InstanceType"] == "t3.small"

@@ -677,3 +677,13 @@ def test_every_type_is_created_and_deleted_without_leftovers(cloud: LocalCloud, 
     cloud.client("cloudformation").delete_stack(StackName=name)
     assert describe(cloud, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
     assert inventory(cloud.client) == before
+
+
+def test_what_somebody_else_has_deleted_is_no_reason_to_fail(cloud: LocalCloud, name: str) -> None:
+    create(cloud, name, template(Bucket=bucket(), Queue=queue()))
+    cloud.client("s3").delete_bucket(Bucket=physical(cloud, name, "Bucket"))
+    cloud.client("sqs").delete_queue(QueueUrl=physical(cloud, name, "Queue"))
+    stack = describe(cloud, name)["StackId"]
+    cloud.client("cloudformation").delete_stack(StackName=name)
+    assert describe(cloud, stack)["StackStatus"] == "DELETE_COMPLETE"
+    assert "DELETE_FAILED" not in [status for _, status in events(cloud, stack)]

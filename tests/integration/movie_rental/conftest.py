@@ -141,7 +141,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     running = [neptune.start(_made(folder / "neptune")), opensearch.start(_made(folder / "opensearch"))]
     running.append(influxdb.start(folder / "influxdb", **ACCESS, database="first"))
     ports = [port for _, port in running]
-    with LocalCloud(folder / "cloud") as cloud:
+    with LocalCloud(folder / "cloud", iam="enforce") as cloud:
         servers = Servers(
             cloud,
             f"postgresql://admin:it's%20%5C%20secret@localhost:{server.port}/first",

@@ -87,7 +87,7 @@ class Visitor:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """One for all modules here: each shop takes what it made in it away."""
-    with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+    with LocalCloud(tmp_path_factory.mktemp("cloud"), iam="enforce") as running:
         yield running
 
 

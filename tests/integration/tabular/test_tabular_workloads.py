@@ -95,9 +95,33 @@ def test_delivery_times_are_measured_beside_the_baselines(folder: Path) -> None:
     assert test["models"]["mean"]["r2"]["mean"] < 0.1
     assert test["r2"] > 0.5
     assert 0.6 < test["coverage_80"] < test["coverage_95"]
+    difference = test["models"]["linear"]["r2"]["difference"]
+    assert difference["mean"] == pytest.approx(test["r2"] - test["models"]["linear"]["r2"]["mean"])
+    assert difference["standard_error"] > 0
     assert {"residuals", "residual_shape", "prediction", "error_by_group"} <= {
         path.stem for path in (folder / "delivery-time" / "figures").glob("*.png")
     }
+
+
+def test_the_report_says_what_coverage_means_and_whether_a_lead_does(folder: Path) -> None:
+    card = (folder / "delivery-time" / "MODEL_CARD.md").read_text()
+    assert "coverage of the intervals is marginal" in card
+    assert "made from 400 rows" in card
+    assert "the best of the baselines by R2" in card
+    assert "| Group | Rows | MAE | Bias | Within 80 % | Within 95 % |" in card
+    assert "**Sample data.**" in card
+
+
+@pytest.mark.parametrize(("rows", "splits", "needed"), [(18, 0, 19), (23, 1, 24)])
+def test_orders_too_few_for_an_interval_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: int, splits: int, needed: int
+) -> None:
+    write(tmp_path / "few.csv", table(folder / "delivery" / FILE)[:rows])
+    options = ("--data", tmp_path / "few.csv", "--output", tmp_path / "run", "--splits", splits, "--epochs", 1)
+    assert command("train", "delivery-time", *options, "--device", "cpu") == 2
+    assert f"{rows} rows are too few" in (complaint := capsys.readouterr().err)
+    assert f"At least {needed} are needed" in complaint
+    assert not (tmp_path / "run").exists()
 
 
 def test_delivery_times_are_predicted_for_raw_rows_in_order_with_or_without_the_truth(
@@ -176,6 +200,8 @@ def test_positions_are_measured_beside_their_parts_and_baselines_with_and_withou
     assert test["models"]["combination"]["macro_f1"]["mean"] == test["macro_f1"]
     assert test["accuracy"] > test["models"]["majority"]["accuracy"]["mean"]
     assert set(test["per_class"]) == set(CLASSES)
+    assert set(test["by_player"]) == set(test["models"]) - {"combination"}
+    assert {"accuracy_by_group", "macro_f1_by_group"} <= set(test)
     assert (folder / "player-position" / "figures" / "confusion_matrix.png").exists()
 
 
@@ -260,6 +286,8 @@ def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(folder: Path, 
     assert len(tuning["trials"]) == 2
     assert tuning["best"]["value"] == min(trial["value"] for trial in tuning["trials"])
     assert all(trial["settings"]["splits"] == 0 for trial in tuning["trials"])
+    assert all(trial["standard_error"] > 0 for trial in tuning["trials"])
+    assert set(tuning["as_good_as_the_best"]) < {trial["run"] for trial in tuning["trials"]}
     for trial, drawn in zip(tuning["trials"], (False, True), strict=True):
         assert Path(trial["run"], "figures", "residuals.png").exists() == drawn
         assert ("<img" in Path(trial["run"], "report.html").read_text()) == drawn

@@ -51,7 +51,7 @@ TRAINING = ("--", "--epochs", "6", "--shift", "0", *OPTIONS)  # a notice at its 
 def stack(tmp_path_factory: pytest.TempPathFactory, digits: Path, code_bundle: Path) -> Any:
     """A local cloud with the stack Training from its console template, and digits in its bucket."""
     folder = tmp_path_factory.mktemp("stack")
-    with LocalCloud(folder) as cloud:
+    with LocalCloud(folder, iam="enforce") as cloud:
         s3 = cloud.client("s3")
         s3.create_bucket(Bucket="mine")
         s3.upload_file(str(code_bundle), "mine", "code.zip")

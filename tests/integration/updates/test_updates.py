@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from contract.stacks import StackName
 from groundwork.__main__ import main
@@ -122,6 +123,15 @@ def test_the_site_gets_another_instance_which_has_the_same_address(
     assert address["InstanceId"] == after["Instance"] != before["Instance"]
 
 
+def test_the_storage_of_influxdb_only_grows(cloud: LocalCloud, changed: Seen) -> None:
+    influxdb = cloud.client("timestream-influxdb")
+    identifier = changed.data[StackName.DEVOPS_METRICS]["InfluxDB"]
+    instance = influxdb.get_db_instance(identifier=identifier)
+    assert instance["dbInstanceType"] == "db.influx.large"
+    with pytest.raises(ClientError, match="can only be increased"):
+        influxdb.update_db_instance(identifier=identifier, allocatedStorage=instance["allocatedStorage"] - 1)
+
+
 @pytest.mark.parametrize("stack", CHANGES)
 def test_a_failed_update_leaves_everything_as_it_was(changed: Seen, failed: Seen, stack: str) -> None:
     assert failed.statuses[stack] == "UPDATE_ROLLBACK_COMPLETE"
@@ -191,3 +201,12 @@ def test_a_deployment_takes_over_the_settings_of_the_one_before(cloud: LocalClou
     assert third["settings_taken_over"] == {"termination_alarm.email": "a@b.example"}
     [alarm] = cloud.client("cloudwatch").describe_alarms(AlarmNames=[second["outputs"]["AlarmName"]])["MetricAlarms"]
     assert alarm["Threshold"] == 1
+
+
+def test_the_address_of_the_site_goes_only_if_it_is_named(cloud: LocalCloud, ask: Ask) -> None:
+    """A certificate puts a load balancer before several instances, and the address is released for good."""
+    certificate = cloud.client("acm").request_certificate(DomainName="films.example.com")["CertificateArn"]
+    words = ("deploy", "WebApp", "--yes", "-c", f"web_app.certificate_arn={certificate}")
+    assert "--replace Address" in ask(*words, code=2)["said"]
+    assert ask(*words, "--replace", "Address")["status"] == "UPDATE_COMPLETE"
+    assert len(cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]) == 1

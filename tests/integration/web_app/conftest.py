@@ -27,7 +27,7 @@ PROJECT = Path(__file__).parents[3]
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """One for all modules here, which look at one stack."""
-    with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+    with LocalCloud(tmp_path_factory.mktemp("cloud"), iam="enforce") as running:
         yield running
 
 

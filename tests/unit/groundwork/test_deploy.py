@@ -84,6 +84,28 @@ def test_the_templates_decide_where_cloudformation_is_not_sure() -> None:
     assert actions(made) == {"Database": Action.REPLACE}
 
 
+def test_a_group_changes_with_its_launch_template() -> None:
+    data: Json = {"InstanceType": "t3.micro", "BlockDeviceMappings": []}
+    machine = {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": data}}
+    launched = {"LaunchTemplateId": {"Ref": "Machine"}, "Version": {"Fn::GetAtt": ["Machine", "LatestVersionNumber"]}}
+    group = {
+        "Type": "AWS::AutoScaling::AutoScalingGroup",
+        "Properties": {"MinSize": "0", "LaunchTemplate": launched, "VPCZoneIdentifier": ["subnet-0a1b2c3d"]},
+    }
+    other = changed(machine, LaunchTemplateData={**data, "InstanceType": "t3.small"})
+    after = template(Machine=other, Group=group)
+    made = plan("Shop", template(Machine=machine, Group=group), after, [said("Machine", "Modify", "False")])
+    assert actions(made) == {"Group": Action.CHANGE, "Machine": Action.CHANGE}
+
+
+def test_a_secret_that_is_generated_again_counts_as_lost() -> None:
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"GenerateSecretString": {"PasswordLength": 40}}}
+    after = template(Password=changed(secret, GenerateSecretString={"PasswordLength": 41}))
+    made = plan("Shop", template(Password=secret), after, [said("Password", "Modify", "False")])
+    [step] = made.lost
+    assert (step.action, step.data) == (Action.REPLACE, "it gets another value, which what it opens does not know")
+
+
 def test_what_stays_outside_the_stack_goes_on_billing() -> None:
     kept = {**DATABASE, "DeletionPolicy": "Retain"}
     made = plan("Shop", template(Database=kept), template(Group=GROUP), ())

@@ -83,6 +83,7 @@ def test_the_cdks_own_keys_are_not_ours(key: str) -> None:
         ({"data_ecosystem.source_cidr": "10.0.0.0/33"}, "must be an IPv4 range"),
         ({"data_ecosystem.source_cidr": "10.0.0.300/8"}, "source_cidr"),
         ({"web_app.allowed_cidr": "10.0.0.1/8"}, "has host bits set"),
+        ({"data_ecosystem.search_storage_gib": 101}, "search_storage_gib is 101, but t3.small.search has room for 100"),
         ({"training.instance_types": ""}, "at least 1 item"),
         ({"training": "all"}, '"training".* valid dictionary'),
         ({"training": "{"}, "not JSON"),

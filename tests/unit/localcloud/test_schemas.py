@@ -64,6 +64,16 @@ def test_a_value_that_the_schema_does_not_allow_is_refused_by_name(
         check(kind, properties)
 
 
+def test_a_property_that_the_service_sets_is_refused() -> None:
+    with pytest.raises(PropertyError, match="the property Arn is for reading"):
+        check("AWS::CloudWatch::Alarm", ALARM | {"Arn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"})
+
+
+def test_properties_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(PropertyError, match="is not allowed together with"):
+        check("AWS::CloudWatch::Alarm", ALARM | {"ExtendedStatistic": "p99"})
+
+
 def test_a_property_that_the_type_lacks_is_refused_by_its_path() -> None:
     with pytest.raises(PropertyError, match=r"unsupported property Dimensions\.Nam"):
         check("AWS::CloudWatch::Alarm", ALARM | {"Dimensions": [{"Nam": "Queue", "Value": "v"}]})

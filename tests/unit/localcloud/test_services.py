@@ -8,9 +8,10 @@ import pytest
 
 from localcloud import services
 from localcloud.cloud.account import ACCOUNT, REGION
-from localcloud.services import Room
+from localcloud.services import Room, page
 
 FOLDER = Path(services.__path__[0])
+PAGE = FOLDER.parents[1] / "docs" / "local-cloud.md"
 #: Account ids and regions, as AWS writes them.
 LITERAL = re.compile(r"\b\d{12}\b|\b[a-z]{2}(-gov)?-(north|south|east|west|central)+-\d\b")
 
@@ -31,7 +32,7 @@ def test_every_room_says_what_moto_lacks_what_it_adds_and_what_differs() -> None
 
 
 def test_tables_name_neither_account_nor_region() -> None:
-    tables = [path for name in ("types.yaml", "inventory.yaml") for path in FOLDER.glob(f"*/{name}")]
+    tables = [path for name in ("types.yaml", "inventory.yaml", "rules.yaml") for path in FOLDER.glob(f"*/{name}")]
     assert tables
     assert [path for path in tables if LITERAL.search(path.read_text())] == []
 
@@ -47,7 +48,14 @@ def test_a_room_without_a_table_has_no_rows() -> None:
     assert Room("localcloud.services.cloudtrail").table("types.yaml") == {}
 
 
-@pytest.mark.parametrize("name", ["types.yaml", "inventory.yaml"])
+def test_the_documentation_lists_what_is_there_of_each_service() -> None:
+    text = PAGE.read_text()
+    assert page.documented(text) == text, "run python -m localcloud.services.page docs/local-cloud.md"
+    kinds = {kind.removeprefix("AWS::") for room in services.rooms() for kind in room.table("types.yaml")}
+    assert [kind for kind in kinds if f"`{kind}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["types.yaml", "inventory.yaml", "rules.yaml"])
 def test_no_two_rooms_have_a_row_of_one_name(name: str) -> None:
     rows = [row for room in services.rooms() for row in room.table(name)]
     assert len(rows) == len({*rows})

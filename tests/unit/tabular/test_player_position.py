@@ -93,7 +93,7 @@ def test_weights_make_rare_positions_be_found_more_often() -> None:
     rows = Rows(features, labels, np.arange(200))
     found = {}
     for balance in ("none", "weights"):
-        chosen = Settings(epochs=10, batch_size=50, hidden=8, balance=balance, folds=2)
+        chosen = Settings(epochs=10, batch_size=50, hidden=8, balance=balance, folds=2, repeats=1)
         network, _ = fit_network(chosen, features.to_numpy(), rows, QuietLoop(0), torch.device("cpu"))
         probabilities = network_probabilities(network, features.to_numpy())
         found[balance] = probabilities[:, 1:].sum()
@@ -109,25 +109,42 @@ def test_evaluation_fits_nothing_to_the_players_it_tests_on(monkeypatch: pytest.
         learned.append(set(train.players))
         return original(chosen, train, *others)  # type: ignore[arg-type]
 
-    class Silent:
-        device = torch.device("cpu")
-
-        def say(self, _text: str) -> None:
-            """Nothing."""
-
     monkeypatch.setattr(player_position, "learn", learn)
-    comparison, confusion = evaluate(Settings(splits=5, epochs=1, hidden=4, trees=5), rows, Silent())  # type: ignore[arg-type]
+    evaluation = evaluate(Settings(splits=5, epochs=1, hidden=4, trees=5), rows, QuietLoop(0))
     everybody = set(rows.players)
     left_out = [everybody - players for players in learned[::2]]
     assert set.union(*left_out) == everybody
     assert sum(map(len, left_out)) == len(everybody)
-    assert confusion.sum() == len(rows.labels)
-    assert comparison.mean("combination")["accuracy"] == pytest.approx(
-        np.mean([row["accuracy"] for row in comparison.rows if row["model"] == "combination"])
-    )
+    assert evaluation.confusion.sum() == len(rows.labels)
+    delivered = [row["accuracy"] for row in evaluation.comparison.rows if row["model"] == "combination"]
+    assert evaluation.comparison.mean("combination")["accuracy"] == pytest.approx(np.mean(delivered))
+    tested = evaluation.by_player["majority"]
+    assert 0 < tested["better"] + tested["worse"] <= len(everybody)
 
 
 def test_the_forests_probabilities_are_beside_the_features() -> None:
     features = with_forest(np.zeros((2, 3)), np.array([[1.0, 0.0], [0.5, 0.5]]))
     assert features.shape == (2, 5)
     assert features[0, 3] > features[1, 3] > features[0, 4]
+
+
+def test_the_combination_is_the_mean_of_forest_network_and_boosting() -> None:
+    rows = some_rows()
+    model = player_position.learn(Settings(epochs=1, hidden=4, trees=5), rows, QuietLoop(0), QuietLoop.device)
+    parts = model.probabilities(rows.features)
+    mean = np.mean([parts[name] for name in ("forest", "network", "boosting")], axis=0)
+    np.testing.assert_allclose(parts["combination"], mean)
+    assert not np.allclose(parts["combination"], (parts["forest"] + parts["network"]) / 2)
+
+
+def test_players_are_dealt_into_parts_as_often_as_asked_for() -> None:
+    rows = some_rows()
+    chosen = Settings(epochs=1, hidden=4, folds=3, repeats=2)
+    network, _ = fit_network(chosen, rows.features.to_numpy(), rows, QuietLoop(0), QuietLoop.device)
+    assert len(network.weights[0]) == 6
+
+
+def test_the_standard_error_counts_players_and_not_their_seasons() -> None:
+    values, players = np.array([0.0, 2.0]), np.array([0, 1])
+    once = player_position._standard_error(values, players)
+    assert player_position._standard_error(values.repeat(5), players.repeat(5)) == pytest.approx(once)

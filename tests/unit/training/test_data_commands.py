@@ -12,6 +12,7 @@ import pytest
 
 from contract.errors import InputError, UnavailableError
 from workloads.commands import app
+from workloads.sample import is_sample
 from workloads.storage import locate
 from workloads.transfer import Files, check, send
 
@@ -141,3 +142,19 @@ def test_an_origin_that_is_away_is_an_outage(data: Data, monkeypatch: pytest.Mon
     monkeypatch.setattr("torchvision.datasets.MNIST", unreachable)
     with pytest.raises(UnavailableError, match=r"^Data set mnist: It cannot be downloaded: .* data sample mnist"):
         data("put", "mnist", "--to", "s3://bucket/digits")
+
+
+def test_sample_data_is_known_as_such_wherever_it_goes_until_other_data_replaces_it(
+    data: Data, folder: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "delivery"
+    data("sample", "delivery", "--to", place)
+    data("put", place, "--to", "s3://bucket/delivery")
+    assert is_sample(str(place))
+    assert is_sample(str(place / "Food_Delivery_Times.csv"))
+    assert is_sample("s3://bucket/delivery")
+    assert is_sample("s3://bucket/delivery/Food_Delivery_Times.csv")
+    assert not is_sample(str(folder))
+    data("put", folder, "--to", "s3://bucket/delivery")
+    assert not is_sample("s3://bucket/delivery")
+    assert "missing" not in data("verify", "s3://bucket/delivery")

@@ -49,7 +49,7 @@ def write_run_folder(
         facts: Everything else that metrics.json tells: workload, settings, versions, machine.
     """
     metrics = {**facts, "data": {**facts["data"], **results.data}, "test": dict(results.test)}
-    images = {figure: _png(figure) for figure in results.figures()}
+    images = {figure: _png(figure, sample=metrics["data"].get("sample", False)) for figure in results.figures()}
     files: dict[str, bytes] = {
         "history.csv": _csv(history).encode(),
         "MODEL_CARD.md": render_model_card(results, metrics).encode(),
@@ -121,9 +121,13 @@ def load_model(run: Location, workload: str) -> tuple[dict[str, torch.Tensor], d
         raise InputError(f"{run}: The model is damaged: {phrase(error)}.") from error
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Figure, *, sample: bool) -> bytes:
+    """A figure as PNG; one of sample data says so in its corner, wherever it is shown."""
     buffer = io.BytesIO()
     words = {"Title": figure.title, "Description": figure.alt}
+    if sample:
+        figure.figure.text(0.995, 0.005, "sample data", ha="right", va="bottom", fontsize=7, color="#b2182b")
+        words["Description"] = f"Sample data. {figure.alt}"
     figure.figure.savefig(buffer, format="png", dpi=120, metadata=words)
     return buffer.getvalue()
 

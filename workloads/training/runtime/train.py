@@ -15,6 +15,7 @@ import torch
 
 from contract.errors import InputError
 from workloads.cache import through_cache
+from workloads.sample import is_sample
 from workloads.storage import locate
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.run_folder import METRICS, write_run_folder
@@ -56,7 +57,7 @@ def train(
         InputError: The data, a setting or the output cannot be used.
         TrainingStopped: The loss became NaN, or the process was told to end.
     """
-    target = locate(output)
+    target, sample = locate(output), is_sample(data)
     with Run(name, settings, options, target, workload.unit, check_data=check_data) as run:
         results = workload.fit(settings, through_cache(locate(data)), run)
         facts = {
@@ -64,7 +65,7 @@ def train(
             "settings": settings.model_dump(mode="json"),
             "options": options.model_dump(mode="json"),
             "seed": settings.seed,
-            "data": {"uri": data, "sha256": run.data_sha256},
+            "data": {"uri": data, "sha256": run.data_sha256, "sample": sample},
             "started": run.started,
             "seconds": round(run.seconds, 3),
             "attempts": run.attempts,
@@ -77,7 +78,7 @@ def train(
             _publish(target, shown, run.history, facts)
             run.forget_checkpoints()
         figures = "  ".join(f"{name} {value}" for name, value in results.headline.items())
-        run.say(f"{figures}\n{target}")
+        run.say(f"{'On sample data: ' if sample else ''}{figures}\n{target}")
     return results
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -25,9 +26,10 @@ from workloads.storage import Bucket, locate
 from workloads.training.runtime.journal import BucketJournal
 from workloads.training.runtime.run_folder import load_history
 from workloads.training.runtime.train import train
+from workloads.training.runtime.workload import STANDARD_ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
@@ -104,8 +106,16 @@ class Search:
             raise InputError(f"Workload {self.name}: The loss of every trial became NaN. Set a lower learning rate.")
         best = {**study.best_trial.user_attrs, "value": study.best_value}
         tuning = {"workload": self.name, "objective": column, "direction": direction, "best": best, "trials": trials}
+        if (same := as_good(best, trials)) is not None:
+            tuning["as_good_as_the_best"] = [trial["run"] for trial in same]
         (locate(self.output) / TUNING).write(json.dumps(tuning, indent=2).encode())
         return best
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Say how far the best trial can be told from the others."""
+        tuning = json.loads((locate(self.output) / TUNING).read())
+        if text := verdict(tuning["best"], tuning["trials"]):
+            say(text)
 
     def _try(self, trial: optuna.Trial) -> float:
         workload = self.workload
@@ -124,7 +134,10 @@ class Search:
             self._check_data(trial.study, sha256)
 
         train(self.name, workload, settings, options=self.options, data=self.data, output=run, check_data=check_data)
-        return float(load_history(locate(run))[-1][workload.objective[0]])
+        last = load_history(locate(run))[-1]
+        if STANDARD_ERROR in last:
+            trial.set_user_attr("standard_error", last[STANDARD_ERROR])
+        return float(last[workload.objective[0]])
 
     def _check_data(self, study: optuna.Study, sha256: str) -> None:
         """Hold all trials to the data of the first, so that they can be compared.
@@ -182,7 +195,9 @@ def tune(
     storage = storage or f"{search.output.rstrip('/')}/study.journal"
     errors = (SQLAlchemyError, StorageInternalError)
     with asking_database(_shown(storage), errors, service="The database", trust="PGSSLROOTCERT"):
-        return _tune(search, trials, workers, storage, say)
+        best = _tune(search, trials, workers, storage, say)
+    search.tell(say)
+    return best
 
 
 def _tune(search: Search, trials: int, workers: int, storage: str, say: Callable[[str], None]) -> Mapping[str, Any]:
@@ -214,6 +229,33 @@ def _tune(search: Search, trials: int, workers: int, storage: str, say: Callable
             for task in tasks:
                 task.result()
     return search.write(study)
+
+
+def as_good(best: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:
+    """The other trials that differ from the best by less than the standard error of the difference; None: not known.
+
+    That is the root of the sum of both squared standard errors. The trials are validated on the same rows, so that it
+    is rather too large: what is not in this list differs.
+    """
+    others = [trial for trial in trials if trial["run"] != best["run"]]
+    if not all("standard_error" in trial for trial in (best, *others)):
+        return None
+    return [
+        trial
+        for trial in others
+        if abs(trial["value"] - best["value"]) < math.hypot(trial["standard_error"], best["standard_error"])
+    ]
+
+
+def verdict(best: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str | None:
+    """What to say of the best trial when others are as good; None where nothing is to be said."""
+    if not (same := as_good(best, trials)):
+        return None
+    return (
+        f"{len(same)} of the {len(trials) - 1} other trials differ from the best ({best['value']:.4f} ± "
+        f"{best['standard_error']:.4f}) by less than the standard error of the difference. That it is the best of them "
+        "means nothing: choose among them by speed or size, or measure them on other rows."
+    )
 
 
 def _check_replaceable(tuning: Location) -> None:

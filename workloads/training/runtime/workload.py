@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from workloads.training.runtime.results import Results
     from workloads.training.runtime.run import Run
 
+STANDARD_ERROR = "objective_standard_error"
+"""The column of history.csv with the standard error of the objective, over the rows that it was measured on."""
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -47,7 +50,8 @@ class Workload(Generic[SettingsType]):
         search: Values of settings for one trial of `tune`, drawn from an Optuna trial; None: cannot be tuned.
         trial_settings: Settings of every trial: what would take time and has no part in the objective.
         grid: Values of settings that `tune --sampler grid` tries in all combinations.
-        objective: The column of history.csv that `tune` improves, and in which direction.
+        objective: The column of history.csv that `tune` improves, and in which direction. A model that can tell the
+            standard error of it records it beside it, as `STANDARD_ERROR`.
         generate: `generate(run, digits, count, seed)`: so many images of each digit, as file names and their content;
             None: the model generates nothing.
     """

@@ -112,7 +112,9 @@ def leave_out(groups: NDArray[np.int64], folds: int, repeats: int, seed: int) ->
 
 
 class QuietLoop:
-    """Trains in memory, without checkpoints, history and output: for the splits of an evaluation."""
+    """Trains on the CPU in memory, without checkpoints, history and output: for the splits of an evaluation."""
+
+    device = torch.device("cpu")
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -125,6 +127,9 @@ class QuietLoop:
 
     def keep(self, **_parts: object) -> None:
         """Nothing is kept."""
+
+    def say(self, _text: str) -> None:
+        """Nothing is said."""
 
     def epochs(self, total: int) -> Iterator[int]:
         """Count the epochs."""

@@ -87,15 +87,17 @@ def feature_score_bars(scores: Mapping[str, float], most: int = 20) -> list[Figu
     return [Figure("feature_scores", "What each feature by itself tells of the target", alt, figure)]
 
 
-def model_bars(summary: Mapping[str, Mapping[str, Mapping[str, float]]], score: str, title: str) -> Figure:
-    """One score of several models, mean and standard deviation over the splits."""
+def model_bars(summary: Mapping[str, Mapping[str, Mapping[str, Any]]], score: str, title: str) -> Figure:
+    """One score of several models: the mean over the splits, and the range of them, which is not an error bar."""
     shown = {name: figures[score] for name, figures in summary.items() if score in figures}
     figure, axes = new_figure(7, 1 + 0.32 * len(shown))
-    means, deviations = [value["mean"] for value in shown.values()], [value["sd"] for value in shown.values()]
-    several = any(deviations)
-    axes.barh(list(shown), means, xerr=deviations if several else None, capsize=3)
+    means = [value["mean"] for value in shown.values()]
+    below = [value["mean"] - value["least"] for value in shown.values()]
+    above = [value["most"] - value["mean"] for value in shown.values()]
+    several = any(below) or any(above)
+    axes.barh(list(shown), means, xerr=[below, above] if several else None, capsize=3)
     axes.invert_yaxis()
-    axes.set(xlabel=score.replace("_", " ") + (" (mean ± standard deviation over the splits)" if several else ""))
+    axes.set(xlabel=score.replace("_", " ") + (" (mean, least and most of the splits)" if several else ""))
     alt = "; ".join(f"{name} {value['mean']:.3f}" for name, value in shown.items())
     return Figure("models", title, f"{score.replace('_', ' ')}: {alt}.", figure)
 

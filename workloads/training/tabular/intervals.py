@@ -2,17 +2,26 @@
 
 Split conformal prediction with normalised residuals (Papadopoulos et al. 2002; Lei et al. 2018), on out-of-fold
 predictions instead of a part of the rows set aside (cross-conformal, Vovk 2015; close to CV+, Barber et al. 2021).
+
+The coverage is marginal: it holds on average over samples of rows and over all kinds of new rows, neither for each
+sample nor for each kind. `coverage_band` says how far a sample may be off.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
+
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+BAND = 0.9  # the share of samples that `coverage_band` speaks of
 
 
 def conformal_factor(
@@ -25,7 +34,40 @@ def conformal_factor(
         prediction: Of models that did not learn from the row, [n].
         scale: How far the model expects to be off, [n], above zero.
         coverage: Between 0 and 1.
+
+    Raises:
+        InputError: There are fewer than `fewest_rows(coverage)` rows.
     """
     scores = np.sort(np.abs(truth - prediction) / scale)
-    rank = min(len(scores), math.ceil((len(scores) + 1) * coverage))
-    return float(scores[rank - 1])
+    if len(scores) < (fewest := fewest_rows(coverage)):
+        raise InputError(
+            f"{len(scores)} rows are too few for an interval that holds {coverage:.0%}. At least {fewest} are needed."
+        )
+    return float(scores[_rank(len(scores), coverage) - 1])
+
+
+def fewest_rows(coverage: float) -> int:
+    """The rows that an interval of this coverage needs: with fewer, only an infinite one would hold its promise."""
+    return next(rows for rows in itertools.count(1) if _rank(rows, coverage) <= rows)
+
+
+def coverage_band(rows: int, coverage: float, new_rows: int) -> tuple[float, float]:
+    """The share of new rows that intervals hold, in `BAND` of all samples: the least and the most.
+
+    Which of `rows` scores is the factor decides the true coverage, which has a beta distribution (Vovk, "Conditional
+    validity of inductive conformal predictors", 2012); how many of `new_rows` are held is then beta-binomial. This is
+    exact for scores of rows set aside, and close for those out of fold.
+
+    Args:
+        rows: How many rows the intervals were made from.
+        coverage: What they promise, between 0 and 1.
+        new_rows: How many they are tried on.
+    """
+    rank = _rank(rows, coverage)
+    held = stats.betabinom(new_rows, rank, rows + 1 - rank)
+    least, most = (float(held.ppf(quantile)) / new_rows for quantile in ((1 - BAND) / 2, (1 + BAND) / 2))
+    return least, most
+
+
+def _rank(rows: int, coverage: float) -> int:
+    return math.ceil(round((rows + 1) * coverage, 9))  # rounded, as 0.95 is not quite 0.95

@@ -12,6 +12,7 @@ What decides the shape of the model, all measured on the public data set of 1,00
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,18 +40,20 @@ from workloads.training.models.delivery_time.orders import (
     load_orders,
     preprocessing,
 )
-from workloads.training.models.delivery_time.report import report
+from workloads.training.models.delivery_time.report import report, within_intervals
 from workloads.training.models.delivery_time.settings import Settings, search
 from workloads.training.runtime.run_folder import load_model
-from workloads.training.runtime.workload import Predictions, Workload
+from workloads.training.runtime.workload import STANDARD_ERROR, Predictions, Workload
 from workloads.training.tabular.ensemble import Ensemble, QuietLoop, fit_ensemble, leave_out, out_of_fold
 from workloads.training.tabular.evaluation import Comparison, digest, regression_scores
-from workloads.training.tabular.intervals import conformal_factor
+from workloads.training.tabular.intervals import conformal_factor, fewest_rows
 from workloads.training.tabular.pipeline import PIPELINE, dump, load_pipeline
 from workloads.training.tabular.search import best_settings
 from workloads.training.tabular.table import known_spellings, outside_training, without_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from workloads.storage import Location
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 
 NAME = "delivery-time"
 COVERAGES = (0.8, 0.95)
+TEST_SHARE = 0.2
 REFERENCE_HIDDEN = (64, 32, 16)
 _HUBER_DELTA = 1.345  # Huber 1964: 95 % as efficient as least squares where errors are normal
 
@@ -130,29 +134,41 @@ class DeliveryModel:
         """Minutes and the bounds of their intervals, never negative; a row an order."""
         features = torch.tensor(self.pipeline.transform(orders[list(FEATURES)]), dtype=torch.float32)
         device = self.network.centre.device
-        minutes, scale = self.network.minutes(features.to(device))
-        columns = {"prediction": minutes}
-        for coverage, factor in self.factors.items():
-            percent = f"{float(coverage):.0%}".rstrip("%")
-            columns[f"lower_{percent}"] = (minutes - factor * scale).clip(min=0)
-            columns[f"upper_{percent}"] = minutes + factor * scale
-        return pd.DataFrame(columns)
+        return with_intervals(*self.network.minutes(features.to(device)), self.factors)
+
+
+def with_intervals(
+    minutes: NDArray[np.float64], scale: NDArray[np.float64], factors: Mapping[str, float]
+) -> pd.DataFrame:
+    """The columns `prediction`, `lower_80`, `upper_80`, ...: of minutes and scales [n], and a factor a coverage."""
+    columns = {"prediction": minutes}
+    for coverage, factor in factors.items():
+        percent = f"{float(coverage):.0%}".rstrip("%")
+        columns[f"lower_{percent}"] = (minutes - factor * scale).clip(min=0)
+        columns[f"upper_{percent}"] = minutes + factor * scale
+    return pd.DataFrame(columns)
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A model, and what its members predict of the rows that they did not learn from: minutes [n], and the loss."""
+    """A model, and what its members predict of the rows that they did not learn from.
+
+    Attributes:
+        model: The model.
+        out_of_fold: Minutes and the bounds of their intervals, as `DeliveryModel.predict` gives them, [n].
+        losses: The loss of each row, [n].
+    """
 
     model: DeliveryModel
-    out_of_fold: NDArray[np.float64]
-    loss: float
+    out_of_fold: pd.DataFrame
+    losses: NDArray[np.float64]
 
 
 def learn(settings: Settings, table: pd.DataFrame, loop: Run | QuietLoop, device: torch.device) -> Learned:
     """Fit the pipeline, the ensemble and the intervals to a table."""
     minutes = table[TARGET].to_numpy(np.float64)
-    if len(table) < 2 * settings.folds:
-        raise InputError(f"{len(table)} rows are too few to learn from. At least {2 * settings.folds} are needed.")
+    if len(table) < (fewest := max(2 * settings.folds, fewest_rows(max(COVERAGES)))):
+        raise InputError(f"{len(table)} rows are too few to learn from. At least {fewest} are needed.")
     pipeline = preprocessing().fit(table[list(FEATURES)])
     features = torch.tensor(pipeline.transform(table[list(FEATURES)]), dtype=torch.float32, device=device)
     mask = leave_out(np.arange(len(table)), settings.folds, settings.repeats, settings.seed)
@@ -163,11 +179,18 @@ def learn(settings: Settings, table: pd.DataFrame, loop: Run | QuietLoop, device
     target = (torch.tensor(minutes, dtype=torch.float32, device=device) - network.centre) / network.spread
 
     @torch.inference_mode()
-    def validate() -> dict[str, float]:
+    def unseen_losses() -> NDArray[np.float64]:
         network.eval()
         loss = network.losses(network(features), target).unsqueeze(-1)
-        error = np.abs(minutes - network.minutes(features, learns)[0])
-        return {"validation_loss": float(out_of_fold(loss, learns).mean()), "validation_mae": float(error.mean())}
+        return out_of_fold(loss, learns)[:, 0].double().cpu().numpy()
+
+    def validate() -> dict[str, float]:
+        losses, error = unseen_losses(), np.abs(minutes - network.minutes(features, learns)[0])
+        return {
+            "validation_loss": float(losses.mean()),
+            STANDARD_ERROR: float(losses.std(ddof=1)) / math.sqrt(len(losses)),
+            "validation_mae": float(error.mean()),
+        }
 
     fit_ensemble(
         network,
@@ -183,7 +206,8 @@ def learn(settings: Settings, table: pd.DataFrame, loop: Run | QuietLoop, device
     )
     prediction, scale = network.minutes(features, learns)
     factors = {str(coverage): conformal_factor(minutes, prediction, scale, coverage) for coverage in COVERAGES}
-    return Learned(DeliveryModel(pipeline, network, factors), prediction, validate()["validation_loss"])
+    unseen = with_intervals(prediction, scale, factors)
+    return Learned(DeliveryModel(pipeline, network, factors), unseen, unseen_losses())
 
 
 def tuned(settings: Settings, table: pd.DataFrame, device: torch.device) -> Settings:
@@ -191,7 +215,7 @@ def tuned(settings: Settings, table: pd.DataFrame, device: torch.device) -> Sett
     return best_settings(
         settings,
         search,
-        lambda tried: learn(tried, table, QuietLoop(settings.seed), device).loss,
+        lambda tried: learn(tried, table, QuietLoop(settings.seed), device).losses.mean(),
         settings.nested_trials,
         settings.seed,
     )
@@ -209,27 +233,34 @@ def baselines(seed: int) -> dict[str, Any]:
     return {name: make_pipeline(encoder(), StandardScaler(), estimator) for name, estimator in estimators.items()}
 
 
-def evaluate(settings: Settings, table: pd.DataFrame, run: Run) -> Comparison:
-    """The network and the baselines on random test fifths, each fitted to the other rows; everything is done anew."""
-    comparison = Comparison("network")
-    splitter = ShuffleSplit(max(1, settings.splits), test_size=0.2, random_state=settings.seed)
-    for split, (train_rows, test_rows) in enumerate(splitter.split(table)):
-        if split == settings.splits:
-            break
+def random_splits(settings: Settings, rows: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The training and test rows of each split: `splits` random fifths to test on."""
+    splitter = ShuffleSplit(max(1, settings.splits), test_size=TEST_SHARE, random_state=settings.seed)
+    return list(splitter.split(np.arange(rows)))[: settings.splits]
+
+
+def evaluate(
+    settings: Settings,
+    table: pd.DataFrame,
+    splits: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    loop: Run | QuietLoop,
+) -> Comparison:
+    """The network and the baselines on the test rows of splits, each fitted to their training rows anew."""
+    comparison = Comparison("network", TEST_SHARE)
+    for split, (train_rows, test_rows) in enumerate(splits):
         train, test = table.iloc[train_rows], table.iloc[test_rows]
         truth = test[TARGET].to_numpy(np.float64)
         for name, model in baselines(settings.seed).items():
             prediction = model.fit(train[list(FEATURES)], train[TARGET]).predict(test[list(FEATURES)])
             comparison.add(split, name, regression_scores(truth, prediction))
-        chosen = tuned(settings, train, run.device)
-        predicted = learn(chosen, train, QuietLoop(settings.seed + split), run.device).model.predict(test)
+        chosen = tuned(settings, train, loop.device)
+        predicted = learn(chosen, train, QuietLoop(settings.seed + split), loop.device).model.predict(test)
         scores = regression_scores(truth, predicted["prediction"].to_numpy())
-        for coverage in ("80", "95"):
-            lower, upper = predicted[f"lower_{coverage}"].to_numpy(), predicted[f"upper_{coverage}"].to_numpy()
-            scores[f"coverage_{coverage}"] = float(((lower <= truth) & (truth <= upper)).mean())
-            scores[f"width_{coverage}"] = float((upper - lower).mean())
+        for percent, held in within_intervals(truth, predicted).items():
+            scores[f"coverage_{percent}"] = float(held.mean())
+            scores[f"width_{percent}"] = float((predicted[f"upper_{percent}"] - predicted[f"lower_{percent}"]).mean())
         comparison.add(split, comparison.delivered, scores)
-        run.say(f"split {split + 1}/{settings.splits}  R2 {scores['r2']:.3f}  MAE {scores['mae']:.2f} min")
+        loop.say(f"split {split + 1}/{len(splits)}  R2 {scores['r2']:.3f}  MAE {scores['mae']:.2f} min")
     return comparison
 
 
@@ -237,8 +268,14 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Learn from all rows; measure the same procedure on random splits, beside the baselines."""
     table = load_deliveries(data)
     run.use_data(digest(table[[*FEATURES, TARGET]]))
+    if settings.splits and len(table) * (1 - TEST_SHARE) < (fewest := fewest_rows(max(COVERAGES))):
+        needed = math.ceil(fewest / (1 - TEST_SHARE))
+        raise InputError(
+            f"{data}: {len(table)} rows are too few to learn from and to test on. At least {needed} are needed; "
+            "--splits 0 learns without a test."
+        )
     learned = learn(tuned(settings, table, run.device), table, run, run.device)
-    comparison = evaluate(settings, table, run)
+    comparison = evaluate(settings, table, random_splits(settings, len(table)), run)
     network = learned.model.network
     ranges = {
         name: [float(table[name].min()), float(table[name].max())] for name in NUMBERS if table[name].notna().any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from contract.errors import InputError
 from workloads.training.mnist import CLASSES, load_mnist, read_images
-from workloads.training.models.digit_classifier.augmentation import augmented
+from workloads.training.models.digit_classifier.augmentation import augmented, moved
 from workloads.training.models.digit_classifier.muon import Muon
 from workloads.training.models.digit_classifier.report import confusion, cross_entropy, per_class, results
 from workloads.training.models.digit_classifier.settings import Settings, search
 from workloads.training.runtime.randomness import shuffled
 from workloads.training.runtime.run_folder import load_metrics, load_model
-from workloads.training.runtime.workload import Predictions, Workload
+from workloads.training.runtime.workload import STANDARD_ERROR, Predictions, Workload
 from workloads.training.scans import is_image, read_scans
 
 if TYPE_CHECKING:
@@ -122,8 +123,8 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
         run.record(**validate(final, valid_images, valid_labels, settings, run))
 
     test_images = torch.from_numpy(digits.test_images).to(run.device)
-    with run.autocast():
-        probabilities = predict_probabilities(final, test_images, shifts=settings.test_time_shifts)
+    # In float32, as `predict` computes, whatever the precision of the training.
+    probabilities = predict_probabilities(final, test_images, shifts=settings.test_time_shifts)
     return results(digits, settings, final, probabilities.cpu().numpy(), run.history)
 
 
@@ -160,10 +161,10 @@ def predict_probabilities(model: nn.Module, images: Tensor, *, shifts: bool) -> 
     Args:
         model: Gives logits.
         images: The images.
-        shifts: Average over the image and its four copies moved by one pixel.
+        shifts: Average over the image and its four copies moved by one pixel; background moves in.
     """
     moves = [(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)] if shifts else [(0, 0)]
-    views = [classify(model, images.roll(move, (1, 2))).softmax(1) for move in moves]
+    views = [classify(model, moved(images, *move)).softmax(1) for move in moves]
     return torch.stack(views).mean(0)
 
 
@@ -175,7 +176,8 @@ def validate(model: nn.Module, images: Tensor, labels: Tensor, settings: Setting
     precision, recall, _ = per_class(confusion(truth, predicted, settings.classes))  # NaN for a class without images
     return {
         "validation_loss": cross_entropy(probabilities, labels),
-        "validation_accuracy": float((truth == predicted).mean()),
+        "validation_accuracy": (accuracy := float((truth == predicted).mean())),
+        STANDARD_ERROR: math.sqrt(accuracy * (1 - accuracy) / len(truth)),
         "validation_precision": float(np.nanmean(precision)),
         "validation_recall": float(np.nanmean(recall)),
     }

@@ -53,6 +53,13 @@ def shifted(images: Tensor, most: int) -> Tensor:
     return padded[image, rows[:, :, None], columns[:, None, :]]
 
 
+def moved(images: Tensor, down: int, right: int) -> Tensor:
+    """All images [n, 28, 28] moved by the same whole number of pixels; background moves in."""
+    height, width = images.shape[1:]
+    padded = functional.pad(images, (max(right, 0), max(-right, 0), max(down, 0), max(-down, 0)))
+    return padded[:, max(-down, 0) :, max(-right, 0) :][:, :height, :width]
+
+
 def warped(images: Tensor, settings: Settings) -> Tensor:
     """Each image under its own affine map, and bent smoothly, with bilinear interpolation: float32 [n, 28, 28].
 

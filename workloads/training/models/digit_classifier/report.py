@@ -61,7 +61,7 @@ def results(
     return Results(
         test=test,
         headline={
-            "Test accuracy": f"{accuracy:.2%}",
+            f"Accuracy on {len(truth):,} test images": f"{accuracy:.2%}",
             "Worst class": f"{np.nanmin(recall):.2%} ({_kind(settings)} {np.nanargmin(recall)})",
             "Mistakes": f"{int((predicted != truth).sum())} of {len(truth):,}",
             "Weights": f"{weights:,}",

@@ -212,7 +212,8 @@ def headline(test: Mapping[str, Any], weights: int) -> dict[str, str]:
         "Fréchet distance": f"{test['frechet_distance']:.2f}",
         "Precision": f"{test['precision']:.1%}",
         "Recall": f"{test['recall']:.1%}",
-        "Digits drawn": f"{test['digits_drawn']} of {CLASSES}, entropy {test['digit_entropy']:.3f} of 1",
+        **({"Digit as asked for": f"{test['as_asked_for']:.1%}"} if "as_asked_for" in test else {}),
+        "Digits drawn": f"{test['digits_drawn']} of {CLASSES}",
         "Weights of the generator": f"{weights:,}",
     }
 

@@ -1,7 +1,7 @@
 """The position of a football player from how he catches, runs and is built.
 
-A random forest, a network that has the forest's probabilities among its features, and the mean of both, which is what
-is delivered. Two rules keep the figures honest, and tests prove both:
+A random forest, a network that has the forest's probabilities among its features, gradient boosting, and the mean of
+the three, which is what is delivered. Two rules keep the figures honest, and tests prove both:
 
 - A player is in one part of every split only: seasons of one player resemble each other.
 - The forest's probabilities that the network learns from come from forests that never saw the player (out of fold);
@@ -13,14 +13,13 @@ asks has them all (`--level season` looks at each season alone, as the reference
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import make_pipeline
@@ -32,6 +31,7 @@ from workloads.training.models.player_position.combination import (
     FOREST_GRID,
     PositionModel,
     Rows,
+    boosting_of,
     class_probabilities,
     forest_of,
     network_preprocessing,
@@ -44,7 +44,8 @@ from workloads.training.models.player_position.players import CLASSES, Players, 
 from workloads.training.models.player_position.report import report
 from workloads.training.models.player_position.settings import Settings, search
 from workloads.training.runtime.run_folder import load_model
-from workloads.training.runtime.workload import Predictions, Workload
+from workloads.training.runtime.workload import STANDARD_ERROR, Predictions, Workload
+from workloads.training.tabular.differences import sign_test
 from workloads.training.tabular.ensemble import Ensemble, QuietLoop, fit_ensemble, leave_out, out_of_fold
 from workloads.training.tabular.evaluation import Comparison, classification_scores
 from workloads.training.tabular.pipeline import PIPELINE, dump, load_pipeline
@@ -92,9 +93,10 @@ def fit_network(
     """
     inputs = torch.tensor(features, dtype=torch.float32, device=device)
     labels = torch.tensor(rows.labels, device=device)
-    learns = torch.tensor(leave_out(rows.players, settings.folds, 1, settings.seed), dtype=torch.float32, device=device)
+    mask = leave_out(rows.players, settings.folds, settings.repeats, settings.seed)
+    learns = torch.tensor(mask, dtype=torch.float32, device=device)
     layers = (settings.hidden, max(1, settings.hidden // 2))
-    network = Ensemble(settings.folds, inputs.shape[1], layers, len(CLASSES), dropout=settings.dropout).to(device)
+    network = Ensemble(mask.shape[1], inputs.shape[1], layers, len(CLASSES), dropout=settings.dropout).to(device)
     counts = np.bincount(rows.labels, minlength=len(CLASSES)).clip(min=1)
     weights = (
         np.sqrt(len(rows.labels) / len(CLASSES) / counts) if settings.balance == "weights" else np.ones(len(counts))
@@ -110,8 +112,10 @@ def fit_network(
     def validate() -> dict[str, float]:
         network.eval()
         unseen = out_of_fold(network(inputs).softmax(-1), learns)
+        losses = functional.nll_loss(unseen.clamp(min=1e-6).log(), labels, reduction="none").double().cpu().numpy()
         return {
-            "validation_loss": float(functional.nll_loss(unseen.clamp(min=1e-6).log(), labels)),
+            "validation_loss": float(losses.mean()),
+            STANDARD_ERROR: _standard_error(losses, rows.players),
             "validation_accuracy": float((unseen.argmax(1) == labels).float().mean()),
         }
 
@@ -130,8 +134,15 @@ def fit_network(
     return network, validate()["validation_loss"]
 
 
+def _standard_error(values: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
+    """Of the mean of values [n] of which those of one group resemble each other: the groups are what is independent."""
+    _, group = np.unique(groups, return_inverse=True)
+    deviations = np.bincount(group, values - values.mean())
+    return float(np.sqrt(np.square(deviations).sum()) / len(values))
+
+
 def learn(settings: Settings, rows: Rows, loop: Run | QuietLoop, device: torch.device) -> PositionModel:
-    """Fit the forest and the network that sees it; settings are searched for first, where wanted."""
+    """Fit the forest, the network that sees it, and the boosting; settings are searched for first, where wanted."""
     forest = forest_of(settings, rows)
     unseen = out_of_fold_probabilities(forest, rows, settings.seed)
     forest.fit(rows.features, rows.labels)
@@ -143,34 +154,48 @@ def learn(settings: Settings, rows: Rows, loop: Run | QuietLoop, device: torch.d
 
     chosen = best_settings(settings, search, loss, settings.nested_trials, settings.seed)
     network, _ = fit_network(chosen, features, rows, loop, device)
-    return PositionModel(forest, preprocessing, network, settings.model)
+    boosting = boosting_of(settings).fit(rows.features, rows.labels)
+    return PositionModel(forest, boosting, preprocessing, network, settings.model)
 
 
-def baselines(settings: Settings, rows: int) -> dict[str, Any]:
+def baselines(rows: int) -> dict[str, Any]:
     """What every evaluation shows beside the model, by name; fitted to raw features."""
     return {
         "majority": DummyClassifier(),
         "logistic regression": make_pipeline(network_preprocessing(rows), LogisticRegression(C=0.1, max_iter=2000)),
-        "gradient boosting": HistGradientBoostingClassifier(max_iter=80, max_leaf_nodes=12, random_state=settings.seed),
     }
 
 
 def shown_name(kind: str, settings: Settings) -> str:
     """The name in the tables of a kind of prediction."""
-    name = "network with the forest" if kind == "network" else kind
+    name = {"network": "network with the forest", "boosting": "gradient boosting"}.get(kind, kind)
     return f"{name}, weighted" if settings.balance == "weights" else name
 
 
-def evaluate(settings: Settings, rows: Rows, run: Run) -> tuple[Comparison, NDArray[np.int64]]:
+@dataclass(frozen=True)
+class Evaluation:
+    """What the models are worth on rows that they did not learn from.
+
+    Attributes:
+        comparison: The scores of all on all splits.
+        confusion: The delivered model's counts by true (down) and predicted class over all splits.
+        by_player: For each other model: on how many players the delivered one is right more often (`better`) or less
+            often (`worse`) over all splits, and the `p` of the sign test.
+    """
+
+    comparison: Comparison
+    confusion: NDArray[np.int64]
+    by_player: dict[str, dict[str, float]]
+
+
+def evaluate(settings: Settings, rows: Rows, loop: Run | QuietLoop) -> Evaluation:
     """The model, its parts and the baselines on splits by player; on each split everything is fitted anew.
 
-    The forest and the network are also fitted with the other setting of `balance`, and the network without the forest.
-
-    Returns:
-        The scores of all, and the delivered model's counts by true (down) and predicted class over all splits.
+    The parts and the mean are also fitted with the other setting of `balance`, and the network without the forest.
     """
-    comparison = Comparison(shown_name(settings.model, settings))
+    comparison = Comparison(shown_name(settings.model, settings), 1 / _SPLIT_PARTS)
     confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
+    right: dict[str, NDArray[np.float64]] = {}
     other = settings.model_copy(update={"balance": "none" if settings.balance == "weights" else "weights"})
     for split in range(settings.splits):
         turn, part = divmod(split, _SPLIT_PARTS)
@@ -178,26 +203,34 @@ def evaluate(settings: Settings, rows: Rows, run: Run) -> tuple[Comparison, NDAr
         train, test = rows[seen], rows[unseen]
         found = {
             name: class_probabilities(baseline.fit(train.features, train.labels), test.features)
-            for name, baseline in baselines(settings, len(seen)).items()
+            for name, baseline in baselines(len(seen)).items()
         }
         preprocessing = network_preprocessing(len(seen)).fit(train.features)
         alone, _ = fit_network(
-            settings, preprocessing.transform(train.features), train, QuietLoop(settings.seed + split), run.device
+            settings, preprocessing.transform(train.features), train, QuietLoop(settings.seed + split), loop.device
         )
         found["network alone"] = network_probabilities(alone, preprocessing.transform(test.features))
         for variant in (settings, other):
-            model = learn(variant, train, QuietLoop(settings.seed + split), run.device)
+            model = learn(variant, train, QuietLoop(settings.seed + split), loop.device)
             for kind, probabilities in model.probabilities(test.features).items():
                 found[shown_name(kind, variant)] = probabilities
         for name, probabilities in found.items():
-            comparison.add(split, name, classification_scores(test.labels, probabilities))
+            comparison.add(split, name, classification_scores(test.labels, probabilities, test.players))
+            hits = right.setdefault(name, np.zeros(rows.players.max() + 1))
+            hits += np.bincount(test.players, probabilities.argmax(1) == test.labels, minlength=len(hits))
         delivered = found[comparison.delivered]
         confusion += confusion_matrix(test.labels, delivered.argmax(1), labels=range(len(CLASSES)))
-        scores = classification_scores(test.labels, delivered)
-        run.say(
-            f"split {split + 1}/{settings.splits}  accuracy {scores['accuracy']:.3f}  macro-F1 {scores['macro_f1']:.3f}"
+        scores = classification_scores(test.labels, delivered, test.players)
+        loop.say(
+            f"split {split + 1}/{settings.splits}  accuracy {scores['accuracy_by_group']:.3f} by player, "
+            f"{scores['accuracy']:.3f} by season"
         )
-    return comparison, confusion
+    by_player = {
+        name: sign_test(right[comparison.delivered], hits)
+        for name, hits in right.items()
+        if name != comparison.delivered
+    }
+    return Evaluation(comparison, confusion, by_player)
 
 
 def fit(settings: Settings, data: Location, run: Run) -> Results:
@@ -208,12 +241,14 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     rows = labelled_rows(settings, players)
     run.use_data(rows.sha256)
     model = learn(settings, rows, run, run.device)
-    comparison, confusion = evaluate(settings, rows, run)
+    evaluation = evaluate(settings, rows, run)
     return replace(
-        report(settings, rows, comparison, confusion, run.history),
+        report(settings, rows, evaluation, run.history),
         model=model.network.state_dict(),
         model_settings={"settings": settings.model_dump(mode="json"), "network": model.network.arguments},
-        files={PIPELINE: dump((model.forest, model.preprocessing))},
+        files={
+            PIPELINE: dump({"forest": model.forest, "boosting": model.boosting, "preprocessing": model.preprocessing})
+        },
     )
 
 
@@ -234,11 +269,13 @@ def predict(run: Location, inputs: Location) -> Predictions:
     settings = Settings(**description["settings"])
     network = Ensemble(**description["network"])
     network.load_state_dict(weights)
-    forest, preprocessing = load_pipeline(run)
+    parts = load_pipeline(run)
+    if not isinstance(parts, dict):
+        raise InputError(f"{run}: The run is of an earlier version, whose model had fewer parts. Train again.")
     players = load_players(inputs)
     wanted = players.labelled.to_numpy() if players.labelled.any() else np.ones(len(players.receiving), bool)
     features = examples(players, settings.features, settings.level)[wanted]
-    probabilities = PositionModel(forest, preprocessing, network, settings.model).predict(features)
+    probabilities = PositionModel(**parts, network=network, kind=settings.model).predict(features)
     rows = players.receiving[wanted]
     columns = {
         "prediction": np.array(CLASSES)[probabilities.argmax(1)],

@@ -1,4 +1,4 @@
-"""The model of the positions: a random forest, a network that has its probabilities among its features, their mean.
+"""The model of the positions: a forest, a network that has its probabilities as features, boosting, and their mean.
 
 What the network learns from are probabilities of forests that never saw the player.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -78,6 +78,16 @@ def forest_of(settings: Settings, rows: Rows) -> Pipeline:
     return make_pipeline(_forest_imputer(), forest)
 
 
+def boosting_of(settings: Settings) -> HistGradientBoostingClassifier:
+    """Unfitted gradient boosting of shallow trees; it takes missing numbers as they are."""
+    return HistGradientBoostingClassifier(
+        max_iter=80,
+        max_leaf_nodes=12,
+        class_weight="balanced" if settings.balance == "weights" else None,
+        random_state=settings.seed,
+    )
+
+
 def _forest_imputer() -> SimpleImputer:
     # Below all values: a split takes "missing" for a category of its own.
     return SimpleImputer(strategy="constant", fill_value=-1000.0, keep_empty_features=True)
@@ -120,22 +130,26 @@ class PositionModel:
 
     Attributes:
         forest: A fitted forest.
+        boosting: Fitted gradient boosting.
         preprocessing: From raw features to those of the network.
         network: From those and the forest's probabilities to logits.
-        kind: `combination`, `network` or `forest`.
+        kind: `combination`, `network`, `forest` or `boosting`.
     """
 
     forest: Pipeline
+    boosting: HistGradientBoostingClassifier
     preprocessing: Pipeline
     network: Ensemble
     kind: str
 
     def probabilities(self, features: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-        """Probabilities [n, classes] of the forest, the network, and their mean (`combination`)."""
+        """Probabilities [n, classes] of the forest, the network, the boosting, and their mean (`combination`)."""
         forest = class_probabilities(self.forest, features)
         inputs = with_forest(self.preprocessing.transform(features), forest)
         network = network_probabilities(self.network, inputs)
-        return {"forest": forest, "network": network, "combination": (forest + network) / 2}
+        boosting = class_probabilities(self.boosting, features)
+        combination = (forest + network + boosting) / 3
+        return {"boosting": boosting, "forest": forest, "network": network, "combination": combination}
 
     def predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Probabilities [n, classes] of the kind that the model was made for."""

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from workloads.training.models.player_position import Evaluation
     from workloads.training.models.player_position.combination import Rows
     from workloads.training.models.player_position.settings import Settings
-    from workloads.training.tabular.evaluation import Comparison
+
+BASELINES = ("majority", "logistic regression", "gradient boosting", "forest")
+"""What the delivered model is held against in words: models that somebody would train instead."""
 
 
 def report(
     settings: Settings,
     rows: Rows,
-    comparison: Comparison,
-    confusion: NDArray[np.int64],
+    evaluation: Evaluation,
     history: Sequence[Mapping[str, float]],
 ) -> Results:
     """Everything that a run of the positions ends with, but for the model itself.
@@ -34,10 +36,10 @@ def report(
     Args:
         settings: The run's.
         rows: All labelled rows.
-        comparison: The scores of all models on all splits; `comparison.delivered` is the one that the run delivers.
-        confusion: Its counts by true (down) and predicted class over all splits.
+        evaluation: What the models are worth; `comparison.delivered` is the one that the run delivers.
         history: One row an epoch.
     """
+    comparison, confusion = evaluation.comparison, evaluation.confusion
     sizes = np.bincount(rows.labels, minlength=len(CLASSES))
     people = [len(np.unique(rows.players[rows.labels == number])) for number in range(len(CLASSES))]
     imputed = rows.features.fillna(rows.features.median()).fillna(0.0)
@@ -45,7 +47,7 @@ def report(
     test: dict[str, Any] = {"feature_scores": scores, "correlation": figures.correlations(imputed)}
     headline = {"Players": f"{sum(people):,}", "Seasons": f"{len(rows.labels):,}"}
     tables = []
-    worst = ""
+    worst = verdict = ""
     if settings.splits:
         summary, mean = (
             comparison.summary(),
@@ -59,6 +61,7 @@ def report(
         test = {
             **mean,
             "splits": settings.splits,
+            "by_player": evaluation.by_player,
             "models": summary,
             "per_class": per_class,
             "confusion_matrix": confusion.tolist(),
@@ -66,8 +69,9 @@ def report(
             **test,
         }
         headline = {
-            f"Accuracy, {comparison.over} by player": f"{mean['accuracy']:.1%}",
-            "Macro-F1": f"{mean['macro_f1']:.3f}",
+            f"Accuracy by player, {comparison.over}": f"{mean['accuracy_by_group']:.1%}",
+            "Accuracy by season": f"{mean['accuracy']:.1%}",
+            "Macro-F1 by player and by season": f"{mean['macro_f1_by_group']:.3f}, {mean['macro_f1']:.3f}",
             **headline,
         }
         tables = [
@@ -84,8 +88,18 @@ def report(
                     for index, name in enumerate(CLASSES)
                 ],
             ),
-            comparison.table("Models on fifths of the players", ("accuracy", "macro_f1")),
+            comparison.table("By player: models on fifths of the players", ("accuracy_by_group", "macro_f1_by_group")),
+            comparison.table("By season: models on fifths of the players", ("accuracy", "macro_f1")),
+            Table(
+                f"Players on whom the {comparison.delivered} is right more often, or less often",
+                ("Model", "More often", "Less often", "p of the sign test"),
+                [
+                    (name, int(test["better"]), int(test["worse"]), f"{test['p']:.3f}")
+                    for name, test in evaluation.by_player.items()
+                ],
+            ),
         ]
+        verdict = comparison.verdict("accuracy_by_group", [name for name in summary if name in BASELINES])
         weakest = int(np.argmin(f1))
         worst = f"It is worst at {CLASSES[weakest]} (F1 {f1[weakest]:.2f}), of which it saw {people[weakest]} players. "
 
@@ -111,7 +125,7 @@ def report(
             "rows_per_position": dict(zip(CLASSES, sizes.tolist(), strict=True)),
             "missing_cells": {name: int(count) for name, count in rows.features.isna().sum().items() if count},
         },
-        card=_model_card(settings, rows, people, worst),
+        card=_model_card(settings, rows, people, f"{worst}{verdict}"),
         figures=drawn,
         tables=tables,
     )
@@ -120,7 +134,7 @@ def report(
 def _measured(confusion: NDArray[np.int64], models: dict[str, Any]) -> list[Figure]:
     return [
         shared_figures.confusion_matrix(confusion, CLASSES),
-        figures.model_bars(models, "macro_f1", "The model beside its parts and the baselines"),
+        figures.model_bars(models, "macro_f1_by_group", "The model beside its parts and the baselines"),
     ]
 
 
@@ -133,7 +147,7 @@ def _per_class(confusion: NDArray[np.int64]) -> tuple[list[float], list[float], 
     return precision.tolist(), recall.tolist(), f1.tolist()
 
 
-def _model_card(settings: Settings, rows: Rows, people: list[int], worst: str) -> ModelCard:
+def _model_card(settings: Settings, rows: Rows, people: list[int], measured: str) -> ModelCard:
     counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, people, strict=True))
     tuning = (
         f"Settings were searched for in each split's training rows alone ({settings.nested_trials} trials). "
@@ -144,8 +158,8 @@ def _model_card(settings: Settings, rows: Rows, people: list[int], worst: str) -
         title="Player position",
         summary=(
             f"Names the position of a football player ({', '.join(CLASSES)}) from {settings.features} features of a "
-            f"{settings.level}. A random forest, and {settings.folds} networks that have the forest's probabilities "
-            f"among their features; delivered is the {settings.model}."
+            f"{settings.level}. A random forest, {settings.folds * settings.repeats} networks that have the forest's "
+            f"probabilities among their features, and gradient boosting; delivered is the {settings.model}."
         ),
         data=(
             f"{len(rows.labels):,} seasons of {sum(people):,} players with a position ({counts}). Seasons "
@@ -158,7 +172,7 @@ def _model_card(settings: Settings, rows: Rows, people: list[int], worst: str) -
             "joblib file: reading one from an untrusted source can run code."
         ),
         limits=(
-            f"{worst}Those whose position is known were active when the data was collected: players of earlier "
+            f"{measured} Those whose position is known were active when the data was collected: players of earlier "
             "decades, who were lighter and ran and caught otherwise, are outside of what it learned from. Who has "
             f"played little has few numbers to be told by. {tuning}"
         ),

@@ -24,8 +24,9 @@ class Settings(TrainingSettings):
     rows: Literal["all", "with-receptions"] = Field(
         "all", description="Learn from and test on all seasons, or on those with a catch."
     )
-    model: Literal["combination", "network", "forest"] = Field(
-        "combination", description="What predicts: the network that sees the forest, the forest, or their mean."
+    model: Literal["combination", "network", "forest", "boosting"] = Field(
+        "combination",
+        description="What predicts: the network that sees the forest, the forest, gradient boosting, or their mean.",
     )
     balance: Literal["none", "weights"] = Field(
         "none", description="weights: rare positions count more, by the root of how much rarer they are."
@@ -42,6 +43,7 @@ class Settings(TrainingSettings):
     weight_decay: float = Field(1.0, ge=0, description="Decoupled weight decay of the hidden layers.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Share of hidden units dropped in training.")
     folds: int = Field(5, ge=2, description="Each network of the ensemble leaves one of so many parts of players out.")
+    repeats: int = Field(2, ge=1, description="How often the players are dealt into parts, with networks for each.")
     splits: int = Field(10, ge=0, description="Splits of the evaluation, each with a fifth of the players; 0: none.")
     nested_trials: int = Field(
         0, ge=0, description="Trials of a search for settings, in each split's training rows alone."

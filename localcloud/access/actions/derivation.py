@@ -1,0 +1,393 @@
+"""From a request to what it needs: actions, resources and condition keys."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from moto.core.utils import get_service_model
+
+from localcloud.access.actions import reference
+from localcloud.access.actions.conditions import request_keys
+from localcloud.access.actions.reference import ResourceType
+from localcloud.access.policies.patterns import Context
+
+Json = Mapping[str, Any]
+#: Finds the ARN of a resource that only the cloud's state tells: by its kind, such as ``kms/key``, and its name.
+Find = Callable[[str, str], str | None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation with its parameters.
+
+    Attributes:
+        service: botocore's name of the service.
+        operation: Such as ``PutObject``.
+        parameters: As botocore takes them.
+        account: The caller's.
+        region: Where the service is.
+    """
+
+    service: str
+    operation: str
+    parameters: Json
+    account: str
+    region: str
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of the service's actions."""
+        return str(_exceptions(self.service).get("prefix") or signing_name(self.service))
+
+
+@dataclass(frozen=True)
+class Need:
+    """An action that a request needs.
+
+    Attributes:
+        action: Such as ``s3:PutObject``.
+        resource: What it acts on; ``*`` if it takes no resource; None if the request does not tell.
+        context: The condition keys of this action, in lower case.
+    """
+
+    action: str
+    resource: str | None
+    context: Context = field(default_factory=dict)
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = (files("localcloud.access.actions") / "operations.yaml").read_text(encoding="utf-8")
+    table: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
+    return table
+
+
+def _exceptions(service: str) -> dict[str, Any]:
+    return dict(_table().get(service, {}))
+
+
+@cache
+def signing_name(service: str) -> str:
+    """The name by which requests to a service are signed, which most services' actions begin with."""
+    return str(get_service_model(service).signing_name)
+
+
+def needs(call: Call, find: Find) -> list[Need]:
+    """What a request needs; nothing for an operation that everybody may use.
+
+    Args:
+        call: The request.
+        find: Finds the ARNs that the request does not tell.
+    """
+    keys = request_keys(call.service, call.operation, call.parameters)
+    special = SPECIAL.get((call.service, call.operation))
+    if special:
+        found = [*special(call, find)]
+    else:
+        found = [need for action in actions(call.service, call.operation) for need in needed(call, action, find)]
+    return [Need(need.action, need.resource, {**keys, **need.context}) for need in [*found, *_passed(call, find)]]
+
+
+@cache
+def actions(service: str, operation: str) -> tuple[str, ...]:
+    """The names of the actions of an operation, without the service's prefix."""
+    return tuple(_exceptions(service).get("actions", {}).get(operation, (operation,)))
+
+
+def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
+    """Yield an action with each resource that a request names for it.
+
+    Args:
+        call: The request.
+        action: The action's name, without the service's prefix.
+        find: Finds the ARNs that the request does not tell.
+    """
+    name = f"{call.prefix}:{action}"
+    if not reference.exists(call.prefix, action):
+        yield Need(name, None)
+        return
+    kinds = reference.resource_types(call.prefix, action)
+    if not kinds:
+        yield Need(name, "*")
+        return
+    named = {kind: _arns(call, kind, find) for kind in kinds}
+    chosen = _chosen(call, {kind: arns for kind, arns in named.items() if arns})
+    if not chosen:
+        takes_none = not any(kind.is_required for kind in kinds) and not _required_parameters(call)
+        yield Need(name, "*" if takes_none else None)
+    for arn in dict.fromkeys(arn for arns in chosen.values() for arn in arns):
+        yield Need(name, arn)
+
+
+def _chosen(call: Call, named: dict[ResourceType, list[str]]) -> dict[ResourceType, list[str]]:
+    """Of several kinds that a request names: all of EC2's, else the required ones, else the most specific one."""
+    if call.service == "ec2" or len(named) < 2:  # noqa: PLR2004 (there is nothing to choose)
+        return named
+    parts = {arn for arns in named.values() for arn in arns}
+    is_part = {
+        kind: all(any(other != arn and _is_within(other, arn) for other in parts) for arn in arns)
+        for kind, arns in named.items()
+    }
+    whole = {kind: arns for kind, arns in named.items() if not is_part[kind]}
+    required = {kind: arns for kind, arns in whole.items() if kind.is_required}
+    if required:
+        return required
+    most = max(len(kind.placeholders) for kind in whole)
+    return {kind: arns for kind, arns in whole.items() if len(kind.placeholders) == most}
+
+
+def _is_within(arn: str, other: str) -> bool:
+    """Whether a resource is a part of another one, as an index is of its table."""
+    return arn.startswith((f"{other}/", f"{other}:"))
+
+
+def _required_parameters(call: Call) -> bool:
+    shape = get_service_model(call.service).operation_model(call.operation).input_shape
+    return bool(shape and shape.required_members)
+
+
+def _arns(call: Call, kind: ResourceType, find: Find) -> list[str]:
+    """The resources of a kind that a request names."""
+    place = {"Partition": "aws", "Region": call.region, "Account": call.account}
+    if not kind.placeholders:
+        return [kind.fill(place)]
+    name = _NAMES.get(kind.name, kind.placeholders[-1])
+    outer = [placeholder for placeholder in kind.placeholders if placeholder != name]
+    arns = []
+    for text in values(call, name):
+        if text.startswith("arn:"):
+            if kind.is_arn(text):
+                arns.append(text)
+            continue
+        if known := find(f"{call.prefix}/{kind.name}", text):
+            arns.append(known)
+            continue
+        around = {placeholder: value for placeholder in outer for value in values(call, placeholder)[:1]}
+        if kind.name in _NAMES:
+            around = dict.fromkeys(outer, "*")
+        if around.keys() >= {*outer}:
+            arns.append(kind.fill({**place, **around, name: text}))
+    if not arns:
+        arns = [text for text in _given(call) if kind.is_arn(text)]
+    return [_completed(kind, arn) for arn in arns]
+
+
+#: Kinds whose ARNs have an id that no request tells beside the name, with the placeholder of the name.
+_NAMES = {
+    "autoScalingGroup": "GroupFriendlyName",
+    "changeset": "ChangeSetName",
+    "launchConfiguration": "LaunchConfigurationName",
+    "stack": "StackName",
+    "stackset": "StackSetName",
+}
+
+
+def _completed(kind: ResourceType, arn: str) -> str:
+    """A log group's ARN as CloudWatch Logs asks for it: with the end that it shares with its streams.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+    """
+    return f"{arn}:log-stream:" if kind.name == "log-group" and kind.service == "logs" else arn
+
+
+def values(call: Call, placeholder: str) -> list[str]:
+    """What a request says for a placeholder of an ARN, in the form that the ARN has."""
+    paths = _exceptions(call.service).get("parameters", {}).get(placeholder, [placeholder, f"{placeholder}s"])
+    found = [
+        _FORMS.get((call.service, path), str)(text) for path in paths for text in _at(call.parameters, path.split("."))
+    ]
+    return [text for text in dict.fromkeys(found) if text]
+
+
+def _at(parameters: Any, path: list[str]) -> Iterator[str]:
+    """Yield the texts at a path, in whatever lists there are on the way; the case of names does not matter."""
+    if isinstance(parameters, list):
+        for item in parameters:
+            yield from _at(item, path)
+    elif path and isinstance(parameters, Mapping):
+        for name, value in parameters.items():
+            if name.lower() == path[0].lower():
+                yield from _at(value, path[1:])
+    elif not path and isinstance(parameters, str):
+        yield parameters
+
+
+def _given(call: Call) -> Iterator[str]:
+    """Yield the ARNs among the parameters."""
+    for value in call.parameters.values():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and text.startswith("arn:"):
+                yield text
+
+
+def _function(text: str) -> str:
+    """A function's name, of which Lambda also takes the ARN, its end, and a version or alias behind a colon."""
+    match = re.search(r"function:([\w-]+)", text)
+    return match[1] if match else text.partition(":")[0]
+
+
+def _subscribed(text: str) -> str:
+    """The topic of a subscription."""
+    return text.rpartition(":")[0] if text.count(":") > 5 else text  # noqa: PLR2004 (the colons of a topic's ARN)
+
+
+def _group(text: str) -> str:
+    return text.partition(":log-group:")[2].removesuffix(":*") or text
+
+
+#: What a parameter holds, as it stands in ARNs, where that is not the same.
+_FORMS: dict[tuple[str, str], Callable[[str], str]] = {
+    ("events", "EventBusName"): lambda text: text.rpartition("/")[2],
+    ("events", "Entries.EventBusName"): lambda text: text.rpartition("/")[2],
+    ("kms", "AliasName"): lambda text: text.removeprefix("alias/"),
+    ("lambda", "FunctionName"): _function,
+    ("logs", "logGroupIdentifier"): _group,
+    ("logs", "logGroupName"): _group,
+    ("sns", "SubscriptionArn"): _subscribed,
+    ("sqs", "QueueUrl"): lambda text: text.rpartition("/")[2],
+    ("ssm", "Name"): lambda text: text.removeprefix("/"),
+    ("ssm", "Names"): lambda text: text.removeprefix("/"),
+    ("ssm", "Path"): lambda text: text.removeprefix("/"),
+}
+
+
+def _passed(call: Call, find: Find) -> Iterator[Need]:
+    """Yield ``iam:PassRole`` for each role that a request hands to a service."""
+    if call.operation.startswith(("Describe", "Get", "List")):
+        return
+    for path, taker in _exceptions(call.service).get("passes", {}).items():
+        for text in _at(call.parameters, path.split(".")):
+            kind = "iam/role-of-profile" if path.startswith("IamInstanceProfile") else "iam/role"
+            role = find(kind, text) or (text if ":role/" in text else None)
+            yield Need("iam:PassRole", role, {"iam:passedtoservice": taker})
+
+
+# Operations whose actions or resources follow from more than a name.
+
+
+def _versioned(call: Call, find: Find) -> Iterator[Need]:
+    """A version of an object has actions of its own."""
+    [action] = actions(call.service, call.operation)
+    version = {"GetObject": "GetObjectVersion", "DeleteObject": "DeleteObjectVersion"}.get(action, action)
+    for name in ("Acl", "Tagging"):
+        version = version.replace(f"Object{name}", f"ObjectVersion{name}")
+    return needed(call, version if call.parameters.get("VersionId") else action, find)
+
+
+def _copied(call: Call, find: Find) -> Iterator[Need]:
+    """A copy reads one object and writes another."""
+    source = call.parameters.get("CopySource", "")
+    text = source if isinstance(source, str) else f"{source.get('Bucket')}/{source.get('Key')}"
+    path, _, version = text.removeprefix("/").partition("?versionId=")
+    yield Need("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{path}")
+    yield from needed(call, "PutObject", find)
+
+
+def _deleted(call: Call, find: Find) -> Iterator[Need]:
+    """Each object is judged by itself."""
+    for item in call.parameters.get("Delete", {}).get("Objects", []):
+        one = Call(
+            call.service, "DeleteObject", {"Bucket": call.parameters["Bucket"], **item}, call.account, call.region
+        )
+        yield from _versioned(one, find)
+
+
+def _on_tables(call: Call, find: Find) -> Iterator[Need]:
+    """A batch names its tables as keys."""
+    for name in call.parameters.get("RequestItems", {}):
+        one = Call(call.service, call.operation, {"TableName": name}, call.account, call.region)
+        yield from needed(one, call.operation, find)
+
+
+def _in_transaction(call: Call, find: Find) -> Iterator[Need]:
+    """Each part of a transaction needs the action that it would need alone."""
+    names = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
+    names["ConditionCheck"] = "ConditionCheckItem"
+    for item in call.parameters.get("TransactItems", []):
+        for kind, part in item.items():
+            one = Call(call.service, names[kind], part, call.account, call.region)
+            keys = request_keys(one.service, one.operation, part)
+            yield from (Need(need.action, need.resource, keys) for need in needed(one, names[kind], find))
+
+
+_PARTIQL = {"SELECT": "PartiQLSelect", "INSERT": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete"}
+
+
+def _stated(call: Call, find: Find) -> Iterator[Need]:
+    """PartiQL: the first word of a statement says what it does; the table follows."""
+    parameters = call.parameters
+    statements = [parameters, *parameters.get("Statements", []), *parameters.get("TransactStatements", [])]
+    for text in [str(one["Statement"]) for one in statements if "Statement" in one]:
+        action = _PARTIQL.get(text.split(maxsplit=1)[0].upper(), "PartiQLSelect")
+        table = re.search(r"""\b(?:FROM|INTO|UPDATE)\s+"?([\w.-]+)"?(?:\."?([\w.-]+)"?)?""", text, re.IGNORECASE)
+        names = {"TableName": table[1], "IndexName": table[2]} if table else {}
+        one = Call(call.service, action, {k: v for k, v in names.items() if v}, call.account, call.region)
+        yield from needed(one, action, find)
+
+
+def _submitted(call: Call, _: Find) -> Iterator[Need]:
+    """A job needs its queue and its definition; AWS asks for both.
+
+    Source: https://docs.aws.amazon.com/batch/latest/userguide/batch-supported-iam-actions-resources.html
+    """
+    place = f"arn:aws:batch:{call.region}:{call.account}"
+    for kind in ("job-queue", "job-definition"):
+        first, *rest = kind.split("-")
+        name = str(call.parameters.get(first + "".join(word.title() for word in rest), ""))
+        yield Need("batch:SubmitJob", name if name.startswith("arn:") else f"{place}:{kind}/{name}")
+
+
+def _selected(call: Call, find: Find) -> Iterator[Need]:
+    """A query of Timestream names its tables as ``"database"."table"``."""
+    tables = re.findall(r'"?([\w.-]+)"?\."([\w.-]+)"', str(call.parameters.get("QueryString", "")))
+    for database, table in tables:
+        one = Call(call.service, "Select", {"DatabaseName": database, "TableName": table}, call.account, call.region)
+        yield from needed(one, "Select", find)
+    if not tables:
+        yield Need("timestream:SelectValues", "*")
+
+
+def _put(call: Call, find: Find) -> Iterator[Need]:
+    """Each event names its bus; one that does not goes to the default bus."""
+    for entry in call.parameters.get("Entries", []):
+        bus = {"EventBusName": entry.get("EventBusName") or "default"}
+        one = Call(call.service, call.operation, bus, call.account, call.region)
+        keys = {"events:source": entry.get("Source", ""), "events:detail-type": entry.get("DetailType", "")}
+        yield from (Need(need.action, need.resource, keys) for need in needed(one, call.operation, find))
+
+
+def _run(call: Call, find: Find) -> Iterator[Need]:
+    """What is started has no id yet: AWS judges it as ``instance/*``, and its volumes and interfaces likewise."""
+    yield from (need for need in needed(call, "RunInstances", find) if need.resource)
+    place = f"arn:aws:ec2:{call.region}:{call.account}"
+    yield from (Need("ec2:RunInstances", f"{place}:{kind}/*") for kind in ("instance", "volume", "network-interface"))
+
+
+SPECIAL: dict[tuple[str, str], Callable[[Call, Find], Iterator[Need]]] = {
+    ("batch", "SubmitJob"): _submitted,
+    ("dynamodb", "BatchExecuteStatement"): _stated,
+    ("dynamodb", "BatchGetItem"): _on_tables,
+    ("dynamodb", "BatchWriteItem"): _on_tables,
+    ("dynamodb", "ExecuteStatement"): _stated,
+    ("dynamodb", "ExecuteTransaction"): _stated,
+    ("dynamodb", "TransactGetItems"): _in_transaction,
+    ("dynamodb", "TransactWriteItems"): _in_transaction,
+    ("ec2", "RunInstances"): _run,
+    ("events", "PutEvents"): _put,
+    ("s3", "CopyObject"): _copied,
+    ("s3", "DeleteObject"): _versioned,
+    ("s3", "DeleteObjectTagging"): _versioned,
+    ("s3", "DeleteObjects"): _deleted,
+    ("s3", "GetObject"): _versioned,
+    ("s3", "GetObjectAcl"): _versioned,
+    ("s3", "GetObjectTagging"): _versioned,
+    ("s3", "HeadObject"): _versioned,
+    ("s3", "PutObjectAcl"): _versioned,
+    ("s3", "PutObjectTagging"): _versioned,
+    ("s3", "UploadPartCopy"): _copied,
+    ("timestream-query", "Query"): _selected,
+}

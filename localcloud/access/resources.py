@@ -1,0 +1,193 @@
+"""What the cloud's state tells of a resource: its ARN by its name, its own policy, its key and its tags."""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from moto.autoscaling.models import autoscaling_backends
+from moto.awslambda.models import lambda_backends
+from moto.cloudformation.models import cloudformation_backends
+from moto.core.exceptions import ServiceException
+from moto.ec2.models import ec2_backends
+from moto.ecr.models import ecr_backends
+from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
+from moto.logs.models import logs_backends
+from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+from werkzeug.exceptions import HTTPException
+
+from localcloud.access.policies import documents
+from localcloud.access.policies.documents import Policy, PolicyError
+from localcloud.access.sessions import PARTITION
+from localcloud.cloud.account import ACCOUNT, REGION
+
+_log = logging.getLogger("localcloud.access")
+#: What moto raises for a resource that is not there.
+NO_SUCH = (ServiceException, HTTPException, KeyError, AttributeError, TypeError)
+#: Aliases of keys that AWS manages: each service uses its own in everybody's name.
+_OF_AWS = "alias/aws/"
+
+
+def find(kind: str, name: str) -> str | None:
+    """The ARN of a resource; None where the name and the account make it, or where there is no such resource.
+
+    Args:
+        kind: Such as ``kms/key``: the prefix of the service's actions, and the kind as the reference calls it.
+        name: Its name or id.
+    """
+    finder = _FINDERS.get(kind)
+    try:
+        return finder(name) if finder else None
+    except NO_SUCH:
+        return None
+
+
+def _secret(name: str) -> str | None:
+    secret = secretsmanager_backends[ACCOUNT][REGION].secrets.get(name)
+    return str(secret.arn) if secret else None
+
+
+def _secret_model(name: str) -> Any:
+    return secretsmanager_backends[ACCOUNT][REGION].secrets[f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:{name}"]
+
+
+def _key(name: str) -> str | None:
+    backend = kms_backends[ACCOUNT][REGION]
+    return str(backend.keys[backend.any_id_to_key_id(name)].arn)
+
+
+def _role(name: str) -> str | None:
+    return next((str(role.arn) for role in list(_iam().roles.values()) if role.name == name), None)
+
+
+def _role_of_profile(name: str) -> str | None:
+    profiles = list(_iam().instance_profiles.values())
+    roles = [role for profile in profiles if name in {profile.name, profile.arn} for role in profile.roles]
+    return str(roles[0].arn) if roles else None
+
+
+def _stack(name: str) -> str | None:
+    stacks = list(cloudformation_backends[ACCOUNT][REGION].stacks.values())
+    return next((str(stack.stack_id) for stack in stacks if stack.name == name), None)
+
+
+def _iam() -> Any:
+    return iam_backends[ACCOUNT][PARTITION]
+
+
+_FINDERS: dict[str, Callable[[str], str | None]] = {
+    "autoscaling/autoScalingGroup": lambda name: str(
+        autoscaling_backends[ACCOUNT][REGION].autoscaling_groups[name].arn
+    ),
+    "cloudformation/stack": _stack,
+    "iam/group": lambda name: str(_iam().groups[name].arn),
+    "iam/role": _role,
+    "iam/role-of-profile": _role_of_profile,
+    "iam/user": lambda name: str(_iam().users[name].arn),
+    "kms/key": _key,
+    "secretsmanager/Secret": _secret,
+}
+
+
+def policy(arn: str, action: str) -> tuple[Policy | None, bool]:
+    """The policy of a resource, and whether nothing is allowed without it.
+
+    Args:
+        arn: The resource.
+        action: What is asked of it.
+    """
+    service, name = arn.split(":")[2], arn.split(":", 5)[5]
+    reader = _POLICIES.get(service)
+    if service == "iam" and not (action.startswith("sts:AssumeRole") or action == "sts:TagSession"):
+        reader = None
+    try:
+        document = reader(name) if reader else None
+    except NO_SUCH:
+        return None, False
+    if reader is _trust and not document:  # nobody can assume a role that is not there
+        return Policy(f"trust policy of {arn}", ()), True
+    decides = bool(document) and service in {"kms", "iam"}
+    text = document.decode() if isinstance(document, bytes) else document
+    text = json.dumps(text) if text and not isinstance(text, str) else text
+    try:
+        return (documents.read(text, f"policy of {arn}") if text else None), decides
+    except PolicyError as error:  # the service should have refused it
+        _log.warning("the policy of %s counts as empty: %s", arn, error)
+        return Policy(f"policy of {arn}", ()), decides
+
+
+def _function_policy(name: str) -> Any:
+    function = lambda_backends[ACCOUNT][REGION].get_function(name.removeprefix("function:").split(":")[0])
+    return {"Statement": function.policy.statements} if function.policy else None
+
+
+def _log_policies(_: str) -> Any:
+    """All of the account's, as one: each says by its resources what it is about."""
+    policies = logs_backends[ACCOUNT][REGION].resource_policies.values()
+    read = [json.loads(policy.policy_document) for policy in list(policies)]
+    statements = [statement for document in read for statement in documents.as_list(document["Statement"])]
+    return {"Version": documents.WITH_POLICY_VARIABLES, "Statement": statements} if statements else None
+
+
+def _trust(name: str) -> Any:
+    arn = f"arn:aws:iam::{ACCOUNT}:{name}"
+    return next((role.assume_role_policy_document for role in list(_iam().roles.values()) if role.arn == arn), None)
+
+
+_POLICIES: dict[str, Callable[[str], Any]] = {
+    "ecr": lambda name: ecr_backends[ACCOUNT][REGION].repositories[name.removeprefix("repository/")].policy,
+    "iam": _trust,
+    "kms": lambda name: kms_backends[ACCOUNT][REGION].get_key_policy(name.removeprefix("key/")),
+    "lambda": _function_policy,
+    "logs": _log_policies,
+    "s3": lambda name: s3_backends[ACCOUNT][PARTITION].buckets[name.partition("/")[0]].policy,
+    "secretsmanager": lambda name: _secret_model(name).policy,
+    "sns": lambda name: sns_backends[ACCOUNT][REGION].topics[f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}"].policy,
+    "sqs": lambda name: sqs_backends[ACCOUNT][REGION].queues[name].policy,
+}
+
+
+def key(arn: str) -> str | None:
+    """The ARN of the customer's key that encrypts a bucket, a topic, a queue or a secret; None for a key of AWS's."""
+    reader = _KEYS.get(arn.split(":")[2])
+    try:
+        named = reader(arn.split(":", 5)[5]) if reader else None
+    except NO_SUCH:  # or it has no key
+        return None
+    return find("kms/key", str(named)) if named and _OF_AWS not in str(named) else None
+
+
+def _bucket_key(name: str) -> Any:
+    bucket: Any = s3_backends[ACCOUNT][PARTITION].buckets[name.partition("/")[0]]
+    rules = bucket.encryption["Rule"]
+    rule = rules[0] if isinstance(rules, list) else rules
+    return rule["ApplyServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+
+
+_KEYS: dict[str, Callable[[str], Any]] = {
+    "s3": _bucket_key,
+    "secretsmanager": lambda name: _secret_model(name).kms_key_id,
+    "sns": lambda name: (
+        sns_backends[ACCOUNT][REGION].topics[f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}"].kms_master_key_id
+    ),
+    "sqs": lambda name: getattr(sqs_backends[ACCOUNT][REGION].queues[name], "kms_master_key_id", None),
+}
+
+
+def tags(arn: str) -> dict[str, str]:
+    """The tags of a resource of EC2; of others nothing, so a condition on their tags does not hold."""
+    if ":ec2:" not in arn:
+        return {}
+    known = ec2_backends[ACCOUNT][REGION].tags.get(arn.rpartition("/")[2], {})
+    return {str(name): str(value) for name, value in known.items()}
+
+
+def has_object(arn: str) -> bool:
+    """Whether S3 has an object."""
+    bucket, _, name = arn.split(":::")[1].partition("/")
+    known = s3_backends[ACCOUNT][PARTITION].buckets.get(bucket)
+    return known is None or name in known.keys

@@ -1,0 +1,72 @@
+"""The table of services in the documentation: what is there of each, read from the rooms, moto and botocore.
+
+Run as `python -m localcloud.services.page docs/local-cloud.md`: it brings the page's table up to date.
+"""
+
+import inspect
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from moto.core.responses import BaseResponse
+from moto.core.utils import camelcase_to_underscores, get_service_model, method_names_from_class
+
+from localcloud import hooks
+from localcloud.services import ROOMS, Room
+
+#: moto's names of the services of rooms, where they differ.
+MOTO = {"neptune": "rds", "timestream": "timestreamwrite"}
+BEGIN, END = "<!-- services -->", "<!-- end of services -->"
+HEADER = "| service | operations | resource types | rules |\n|---|---|---|---|"
+
+
+def documented(page: str) -> str:
+    """Return a page with its table as it has to be."""
+    rows = sorted(_row(Room(f"localcloud.services.{name}"), name) for name in ROOMS if name != "neptune")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([f"{before}{BEGIN}\n", HEADER, *rows, f"\n{END}{after}"])
+
+
+def _row(room: Room, name: str) -> str:
+    """The row of a service; Neptune's API is that of RDS, so they share one."""
+    response = _response(MOTO.get(name, name))
+    model = get_service_model(response.boto3_service_name)
+    there = method_names_from_class(type(response)) + [
+        hook.name for hook in _marks(room) if hook.kind == "add" and hook.owner is type(response)
+    ]
+    operations = [
+        operation
+        for operation in model.operation_names
+        if {camelcase_to_underscores(operation), operation.lower()} & {*there}
+    ]
+    shared = [room, Room("localcloud.services.neptune")] if name == "rds" else [room]
+    kinds = [kind.removeprefix("AWS::") for one in shared for kind in one.table("types.yaml")]
+    rules = sum(len(row["rules"]) for one in shared for row in one.table("rules.yaml").values())
+    title = f"{model.metadata['serviceFullName']}{', Amazon Neptune' if name == 'rds' else ''}"
+    listed = ", ".join(f"`{kind}`" for kind in sorted(kinds))
+    return f"| {title} | {len(operations)} of {len(model.operation_names)} | {listed} | {rules or ''} |"
+
+
+def _response(name: str) -> Any:
+    """An instance of moto's class that answers a service's requests."""
+    module = import_module(f"moto.{name}.responses")
+    classes = [
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, BaseResponse) and member.__module__.startswith(f"moto.{name}")
+    ]
+    return next(made for kind in reversed(classes) if (made := kind()).boto3_service_name)
+
+
+def _marks(room: Room) -> list[hooks.Hook]:
+    """The changes of moto that the modules of a room make which it installs."""
+    room.module("room")
+    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith(f"{room.package}.")]
+    return [hook for module in modules for hook in hooks.marked(module)]
+
+
+if __name__ == "__main__":
+    for page in map(Path, sys.argv[1:]):
+        page.write_text(documented(page.read_text(encoding="utf-8")), encoding="utf-8")
