@@ -1,6 +1,6 @@
 """What a function of the local cloud costs: `python benchmarks/functions.py [--calls 200] [--events 1000]`.
 
-The first figures are the time of a synchronous call of a function that does nothing and is warm, and the processor time,
+The first figures are the time of a synchronous call of a warm function that does nothing, and the processor time,
 user and system, that the cloud and all its processes use for it. The next is the processor time that they use for
 events that go through a rule and a function to the log; each event is logged with its number, so that one that is lost
 or comes twice is found. The last figures are what is left of these events when the function's environments have ended:
