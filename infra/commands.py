@@ -9,7 +9,7 @@ import typer
 from contract.errors import InputError, phrase
 from infra.config import Config
 from terminal.results import Result, results
-from terminal.screen import Table, print_table
+from terminal.screen import Table, confirm, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -217,7 +217,7 @@ def destroy(
         typer.echo(f"Earlier deployments left this behind. It bills {month:.2f} USD a month, and by what it holds.")
     if deployed.kept and both_keys:
         typer.echo(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
-    if not yes and not typer.confirm(f"Remove {stack}?"):
+    if not yes and not confirm(f"Remove {stack}?"):
         raise typer.Exit(1)
     deployed.empty()
     deployed.destroy(given, typer.echo)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table as Grid
 from rich.text import Text
+
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -109,3 +113,19 @@ def progress(kind: Kind = "count", to: Console | None = None) -> Progress:
 
 
 __all__ = ["Console", "Kind", "Progress", "Table", "Text", "console", "escape", "print_table", "progress"]
+
+
+def confirm(question: str) -> bool:
+    """Ask a person yes or no.
+
+    Raises:
+        InputError: There is no terminal on which somebody could answer.
+    """
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        if sys.stdin.isatty():  # the person ended it
+            raise
+        raise InputError(
+            f"{question.rstrip('?')}: Nobody is here to agree. Give --yes to go on without a question."
+        ) from None

@@ -12,7 +12,7 @@ import typer
 from contract.errors import InputError
 from infra.commands import Context, pairs, section, table_of_left, usual
 from terminal.results import Result, results
-from terminal.screen import print_table
+from terminal.screen import confirm, print_table
 
 if TYPE_CHECKING:
     from groundwork.deploy.plan import Plan
@@ -63,7 +63,7 @@ def deploy(
         typer.echo(intended.cost())
         if refusal := refuse_loss(intended, replace or (), deployed.identifiers):
             return Result(_document(intended, "refused", kept, {}), ends=refusal)
-        if not yes and not typer.confirm(f"Deploy {stack}?"):
+        if not yes and not confirm(f"Deploy {stack}?"):
             return Result(_document(intended, "declined", kept, {}), "Nothing was deployed.", ends=typer.Exit(1))
         executed = True
         try:

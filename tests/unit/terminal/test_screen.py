@@ -5,7 +5,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from terminal.screen import Table, Text, print_table
+from contract.errors import InputError
+from terminal.screen import Table, Text, confirm, print_table
 
 JOB = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 JOBS = Table(
@@ -70,3 +71,15 @@ def test_the_console_keeps_its_width() -> None:
     console = Console(file=StringIO(), width=40, force_terminal=True)
     print_table(JOBS, console)
     assert console.width == 40
+
+
+@pytest.mark.parametrize(("text", "agreed"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_a_question_is_answered_on_standard_input(monkeypatch: pytest.MonkeyPatch, text: str, *, agreed: bool) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(text))
+    assert confirm("Remove it?") is agreed
+
+
+def test_a_question_that_nobody_can_answer_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO())
+    with pytest.raises(InputError, match=r"Remove it: Nobody is here to agree. Give --yes"):
+        confirm("Remove it?")
