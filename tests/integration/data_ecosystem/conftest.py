@@ -111,9 +111,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 @pytest.fixture(scope="session")
 def stack(cloud: LocalCloud) -> Stack:
     values = {"Code": "s3://code/code.zip", "Email": "me@example.com"}
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="templates")  # the template is too large for a request
+    s3.put_object(Bucket="templates", Key=TEMPLATE.name, Body=TEMPLATE.read_bytes())
     cloud.client("cloudformation").create_stack(
         StackName=STACK,
-        TemplateBody=TEMPLATE.read_text(),
+        TemplateURL=f"{cloud.endpoint}/templates/{TEMPLATE.name}",
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         Capabilities=["CAPABILITY_IAM"],
     )
