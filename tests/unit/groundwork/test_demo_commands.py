@@ -32,8 +32,8 @@ def cloud() -> Any:
 
 def test_a_command_returns_its_document_and_its_lines_are_shown(cloud: Any, report: Checklist, tmp_path: Path) -> None:
     made = run(cloud, report, "data", "sample", "delivery", "--to", str(tmp_path))
-    assert made["sent"] == 1
-    command, line = report.steps[0].said
+    assert made["sent"] == 2  # the orders, and the mark of a sample
+    command, line, *_ = report.steps[0].said
     assert (command.name, command.value) == ("$", f"groundwork data sample delivery --to {tmp_path}")
     assert " bytes" in line.name
 
