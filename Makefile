@@ -67,6 +67,7 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SE
 	python benchmarks/storefront.py faults
 	python benchmarks/scaling.py --data $(GROUNDWORK_DATA)/mnist
 	python benchmarks/resume.py --kills 20
+	python benchmarks/scoreboard.py
 	python benchmarks/tables.py
 	python benchmarks/pages.py
 

@@ -1,4 +1,4 @@
-"""Writes the figures in the pages of the training workloads and of the storefront from `benchmarks/results`.
+"""Writes the figures in the pages of the workloads and of the local cloud from `benchmarks/results`.
 
     python benchmarks/pages.py [--check]
 
@@ -20,7 +20,7 @@ from workloads.training.tabular.differences import means_something, paired_diffe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-FOLDER = Path(__file__).parent.parent / "docs" / "workloads"
+FOLDER = Path(__file__).parent.parent / "docs"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- end -->)", re.DOTALL)
 _MNIST_IMAGES = 60_000
 _SMALLEST_P = 0.01  # that is shown
@@ -309,12 +309,29 @@ def _statuses(answers: dict[str, int]) -> str:
     return ", ".join(f"{count:,} times {status}" for status, count in sorted(answers.items()))
 
 
+def scoreboard(found: dict[str, Any]) -> str:
+    """Which behaviours hold in the local cloud, and which in a plain moto server."""
+    clouds, versions = found["holds"], found["versions"]
+    rows = [
+        (sentence, *("yes" if name in holding else "no" for holding in clouds.values()))
+        for name, sentence in found["behaviours"].items()
+    ]
+    totals = ", ".join(f"{title}: {len(holding)} of {len(rows)}" for title, holding in clouds.items())
+    docker = "" if found["docker"] else ", without Docker, in which moto runs functions and jobs"
+    return (
+        table(("behaviour", *clouds), rows)
+        + f"\n{totals[0].upper()}{totals[1:]}. Measured on {found['date']} with moto {versions['moto']} and boto3 "
+        f"{versions['boto3']}{docker}.\n"
+    )
+
+
 PAGES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
-    "digit-classifier.md": ("digits", digit_classifier),
-    "digit-gan.md": ("gan", digit_gan),
-    "delivery-time.md": ("tabular", delivery_time),
-    "player-position.md": ("tabular", player_position),
-    "storefront.md": ("storefront", storefront),
+    "workloads/digit-classifier.md": ("digits", digit_classifier),
+    "workloads/digit-gan.md": ("gan", digit_gan),
+    "workloads/delivery-time.md": ("tabular", delivery_time),
+    "workloads/player-position.md": ("tabular", player_position),
+    "workloads/storefront.md": ("storefront", storefront),
+    "local-cloud.md": ("scoreboard", scoreboard),
 }
 
 
@@ -325,7 +342,7 @@ def main() -> int:
         measured = figures(recorded(results))
         wanted = BLOCK.sub(lambda block: f"{block[1]}\n{measured}\n{block[2]}", text)  # noqa: B023 - called at once
         if wanted != text and "--check" in sys.argv:
-            return f"docs/workloads/{name} is not what benchmarks/pages.py writes"  # type: ignore[return-value]
+            return f"docs/{name} is not what benchmarks/pages.py writes"  # type: ignore[return-value]
         (FOLDER / name).write_text(wanted, encoding="utf-8")
     return 0
 

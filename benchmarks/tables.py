@@ -335,9 +335,18 @@ def alarm(found: dict[str, Any]) -> list[Row]:
     ]
 
 
+def scoreboard(found: dict[str, Any]) -> list[Row]:
+    """What people rely on, in the local cloud and in a plain moto server."""
+    ours, plain = (len(found["holds"][title]) for title in ("the local cloud", "moto server"))
+    docker = "" if found["docker"] else " without Docker"
+    text = f"{ours} of {len(found['behaviours'])} (a plain moto server{docker}: {plain})"
+    return [("the local cloud", "behaviours that people rely on", text, "", "scoreboard.py")]
+
+
 SOURCES = {
     "deployment": deployment,
     "alarm": alarm,
+    "scoreboard": scoreboard,
     "permissions": permissions,
     "digits": digits,
     "gan": gan,

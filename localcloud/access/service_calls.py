@@ -26,8 +26,13 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "sns": ("sns:Publish",),
     "sqs": ("sqs:SendMessage",),
 }
-#: Services that no function lets in without a permission, also where the cloud only warns.
-STRICT = {"events.amazonaws.com"}
+#: What lets a service in by its policy only, also where the cloud only warns: S3 and CloudWatch Logs check it when they
+#: are given a destination.
+STRICT = {
+    "events.amazonaws.com": {"lambda"},
+    "logs.amazonaws.com": {"lambda"},
+    "s3.amazonaws.com": {"lambda", "sns", "sqs"},
+}
 #: What it needs of the key that encrypts a topic or a queue.
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 
@@ -44,13 +49,13 @@ def check(cloud: Cloud, service: str, arn: str, source: str, key_context: Contex
 
     Raises:
         PermissionError: It is not allowed, and the cloud enforces policies; the message says why. The policies of keys,
-            and those of functions towards EventBridge, are enforced also where the cloud only warns.
+            and those that `STRICT` names, are enforced also where the cloud only warns.
     """
     taker = arn.split(":")[2]
     keys = {"aws:sourcearn": source, "aws:sourceaccount": ACCOUNT, "aws:sourceowner": ACCOUNT}
     on = f"{arn.removesuffix(':*')}:log-stream:" if taker == "logs" else arn
     caller = Caller(Principal(service))
-    always = service in STRICT and taker == "lambda"
+    always = taker in STRICT.get(service, set())
     _judge(cloud, caller, [Need(action, on, keys) for action in ACTIONS.get(taker, ())], always=always)
     if taker in {"sns", "sqs"} and (key := _key(arn)):
         try:

@@ -69,6 +69,7 @@ class Row:
         merged: Parameters whose members the service keeps where an update does not mention them.
         each: Parameters of the calls for lists of plain items: ``{Roles: RoleName}`` calls once a role, by its name.
         attributes: ``Fn::GetAtt``'s names as JMESPath expressions, where the answer has another name.
+        handles: Parameters of ``delete`` that only the response of ``create`` gives, as JMESPath expressions.
         ignored: Properties without a local meaning.
         mirrored: Parameters of ``create`` that ``update`` takes in another form, which ``adapt`` adds.
         tag: Operation that changes tags, where ``update`` does not.
@@ -99,6 +100,7 @@ class Row:
     merged: tuple[str, ...] = ()
     each: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
+    handles: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     mirrored: tuple[str, ...] = ()
     tag: str = ""
@@ -318,7 +320,8 @@ class ApiResource:
 
     def remove(self) -> None:
         """Delete the resource itself; one with a key is found by that alone, and one that is gone needs no deletion."""
-        row, values = self.row, self.parameters
+        row = self.row
+        values = {**self.parameters, **{name: self._search(path) for name, path in self.row.handles.items()}}
         flags = {key: item for key, item in values.items() if key in row.defaults}
         try:
             row.call(row.delete, flags if row.key else values, self.physical_resource_id)
@@ -358,7 +361,12 @@ def install(cloud: Cloud) -> None:
             lists = {name: tuple(columns[name]) for name in LISTS if name in columns}
             functions = {"adapt": bound(getattr(adapters, columns["adapt"]), cloud)} if "adapt" in columns else {}
             row = Row(cloud, **{**columns, **lists, **functions})
-            namespace = {"row": row, "kind": kind, "always_replaced": row.always_replaced}
+            namespace = {
+                "__module__": __name__,
+                "row": row,
+                "kind": kind,
+                "always_replaced": row.always_replaced,
+            }
             _models.append(type(kind.replace("::", ""), (ApiResource, CloudFormationModel), namespace))
 
 

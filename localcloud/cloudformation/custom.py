@@ -22,6 +22,20 @@ PATIENCE_SECONDS = 10
 URL_SECONDS = 7_200
 
 
+class FailedFunctionError(ValueError):
+    """The function was called, and failed, said that it failed, or did not respond.
+
+    Attributes:
+        response: What it responded; empty if it did not.
+        resource: What it was to create, which a roll-back asks it to delete; None for an update or a deletion.
+    """
+
+    def __init__(self, message: str, response: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.response = response or {}
+        self.resource: CustomResource | None = None
+
+
 class CustomResource(CloudFormationModel):
     """What a function has made."""
 
@@ -49,7 +63,8 @@ class CustomResource(CloudFormationModel):
         """Let the function create it.
 
         Raises:
-            ValueError: The function failed, said so, or did not respond.
+            FailedFunctionError: It failed, said so, or did not respond. It may have created something all the same.
+            ValueError: The service token is not a function.
         """
         about = {
             "StackId": context["StackId"],
@@ -57,7 +72,12 @@ class CustomResource(CloudFormationModel):
             "ResourceType": context["ResourceType"],
         }
         properties = _texts(body["Properties"])
-        return cls(about, properties, _call(cls.cloud, {"RequestType": "Create", **about}, properties))
+        try:
+            response = _call(cls.cloud, {"RequestType": "Create", **about}, properties)
+        except FailedFunctionError as error:
+            error.resource = cls(about, properties, error.response)
+            raise
+        return cls(about, properties, response)
 
     @classmethod
     def update_from_cloudformation_json(
@@ -105,7 +125,8 @@ def _call(cloud: Cloud, request: dict[str, Any], properties: dict[str, Any]) -> 
     """Call the function, and wait for its response in a bucket that is there meanwhile.
 
     Raises:
-        ValueError: The service token is no function, or the function failed, said so, or did not respond.
+        ValueError: The service token is not a function.
+        FailedFunctionError: The function failed, said so, or did not respond.
     """
     token = properties.get("ServiceToken", "")
     if ":lambda:" not in token:
@@ -124,16 +145,18 @@ def _call(cloud: Cloud, request: dict[str, Any], properties: dict[str, Any]) -> 
         invoked = cloud.client("lambda").invoke(FunctionName=token, Payload=json.dumps(event))
         payload = invoked["Payload"].read().decode()
         if "FunctionError" in invoked:
-            raise ValueError(f"the function {token} failed: {payload}")
+            raise FailedFunctionError(f"the function {token} failed: {payload}")
         response = _wait(s3, bucket, key, float(properties.get("ServiceTimeout", PATIENCE_SECONDS)))
     finally:
         s3.delete_object(Bucket=bucket, Key=key)
         s3.delete_bucket(Bucket=bucket)
     if response is None:
-        raise ValueError(f"the function {token} returned, but sent no response to the ResponseURL of its event")
+        message = f"the function {token} returned, but sent no response to the ResponseURL of its event"
+        raise FailedFunctionError(message)
     if response.get("Status") != "SUCCESS":
         reason = response.get("Reason") or "it gave no reason"
-        raise ValueError(f"Received response status [FAILED] from custom resource. Message returned: {reason}")
+        message = f"Received response status [FAILED] from custom resource. Message returned: {reason}"
+        raise FailedFunctionError(message, response)
     return response
 
 

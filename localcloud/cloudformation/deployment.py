@@ -76,15 +76,21 @@ def live(cloud: Cloud, stack: Stack) -> Live:
 
 
 def provider(kind: str) -> Any:
-    """The model, of moto's or ours, of a resource type.
+    """Return the model of a resource type.
+
+    moto gap: its own models ignore properties, cannot be updated or deleted, or create what nothing here acts on. So
+    only types that a row of a room describes are known, and those of CloudFormation itself.
 
     Raises:
-        ValidationError: Nobody knows the type; moto would skip it in silence.
+        ValidationError: CloudFormation does not have the type, or the local cloud does not have it.
     """
     if kind.startswith(custom.PREFIX) or kind == custom.KIND:
         return custom.CustomResource
-    if kind in parsing.get_model_map():
-        return parsing.get_model_map()[kind]
+    model = parsing.get_model_map().get(kind)
+    if model and model.__module__.startswith("localcloud."):
+        return model
+    if model or schemas.schema(kind):
+        raise ValidationError(message=f"Template error: the local cloud does not have {kind}")
     raise ValidationError(message=f"Template format error: Unrecognized resource types: [{kind}]")
 
 
@@ -213,8 +219,11 @@ class Deployment:
                 wanted.generated_name = parsing.generate_resource_name(
                     wanted.cf_resource_type, self.stack.name, wanted.logical_resource_id
                 )
-            create(self.stack, wanted)
-            self.created.append(wanted)
+            try:
+                create(self.stack, wanted)
+            finally:
+                if wanted.model is not None:
+                    self.created.append(wanted)
             if current:
                 self.obsolete.append(current)
         add_event(*event, wanted, f"{verb}_COMPLETE")
@@ -257,15 +266,22 @@ class Deployment:
 
 
 def create(stack: Stack, wanted: Resource) -> None:
-    """Create a resource with its type's model."""
+    """Create a resource with its type's model.
+
+    A custom resource whose creation failed keeps its model, since its function is asked to delete it.
+    """
     context = {
         "LogicalId": wanted.logical_resource_id,
         "StackId": stack.stack_id,
         "ResourceType": wanted.cf_resource_type,
     }
-    wanted.model = provider(wanted.cf_resource_type).create_from_cloudformation_json(
-        wanted.generated_name, _json(wanted), ACCOUNT, REGION, **context
-    )
+    try:
+        wanted.model = provider(wanted.cf_resource_type).create_from_cloudformation_json(
+            wanted.generated_name, _json(wanted), ACCOUNT, REGION, **context
+        )
+    except custom.FailedFunctionError as error:
+        wanted.model = error.resource
+        raise
 
 
 def must_replace(current: Resource, wanted: Resource) -> bool:

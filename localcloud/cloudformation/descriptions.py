@@ -18,6 +18,7 @@ from localcloud.cloudformation import changes, templates
 from localcloud.hooks import add, after, replace, wrap
 
 IAM, NAMED_IAM = "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"
+NO_STACK_POLICIES = "stack policies are not supported by the local cloud"
 #: The types that need a capability, with the property that names them, if they have names.
 IDENTITIES = {
     "AWS::IAM::AccessKey": "",
@@ -92,6 +93,7 @@ def acknowledged(self: CloudFormationResponse, template: dict[str, Any]) -> list
 
 @wrap(CloudFormationResponse, "create_stack")
 def _create_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> ActionResult:
+    _refuse_stack_policy(self)
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
     given = acknowledged(self, templates.parse(body or templates.read(cloud, url))) if body or url else []
     result: ActionResult = original(self)
@@ -101,12 +103,19 @@ def _create_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> 
 
 @wrap(CloudFormationResponse, "update_stack")
 def _update_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> ActionResult:
+    _refuse_stack_policy(self)
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
     stack = _described(self)
     given = acknowledged(self, templates.parse(body or (templates.read(cloud, url) if url else str(stack.template))))
     result: ActionResult = original(self)
     stack.__dict__["capabilities"] = given or None
     return result
+
+
+def _refuse_stack_policy(self: CloudFormationResponse) -> None:
+    for suffix in ("Body", "URL", "DuringUpdateBody", "DuringUpdateURL"):
+        if self._get_param(f"StackPolicy{suffix}"):
+            raise ValidationError(message=f"StackPolicy{suffix}: {NO_STACK_POLICIES}")
 
 
 def _described(self: CloudFormationResponse) -> Stack:
@@ -265,4 +274,4 @@ def check_protection(stack: Stack) -> None:
 
 @replace(CloudFormationBackend, "set_stack_policy")
 def _set_stack_policy(_self: CloudFormationBackend, stack_name: str, policy_body: str) -> None:  # noqa: ARG001
-    raise ValidationError(message=f"Stack {stack_name}: stack policies are not supported by the local cloud")
+    raise ValidationError(message=f"Stack {stack_name}: {NO_STACK_POLICIES}")

@@ -10,6 +10,17 @@ from localcloud.cloudformation.translation import Properties
 RESPONSES = Path(__file__).with_name("cfnresponse.py")
 
 
+def alias(values: Properties) -> Properties:
+    """Refuse an alias with more than one version, since it would always run the first.
+
+    Raises:
+        ValueError: It shares the calls between versions.
+    """
+    if values.get("RoutingConfig"):
+        raise ValueError("property RoutingConfig is not supported by the local cloud: an alias has one version")
+    return values
+
+
 def function(values: Properties) -> Properties:
     """Pack inline code into an archive, and repeat the members of ``Code`` beside it, where updates expect them."""
     code = values["Code"]

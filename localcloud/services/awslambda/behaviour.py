@@ -4,6 +4,7 @@ moto gaps: it runs functions only in Docker, drops their logging configuration a
 update ignores tracing, temporary storage and the key that encrypts the environment.
 """
 
+import copy
 import dataclasses
 import json
 import os
@@ -67,11 +68,13 @@ class FunctionState:
         logging: Its ``LoggingConfig``.
         dead_letter: The ARN of its dead-letter queue or topic; None if it has none.
         revision: Changes with its code and its configuration, each of which gets new execution environments.
+        versions: How many versions have been published.
     """
 
     logging: dict[str, str] = field(default_factory=dict)
     dead_letter: str | None = None
     revision: str = field(default_factory=lambda: str(uuid4()))
+    versions: int = 0
 
 
 @after(LambdaFunction, "__init__")
@@ -125,6 +128,19 @@ def _described(cloud: Cloud, configuration: dict[str, Any], fn: LambdaFunction, 
     configuration["LoggingConfig"] = state.logging
     if state.dead_letter:
         configuration["DeadLetterConfig"] = {"TargetArn": state.dead_letter}
+
+
+@after(LambdaStorage, "publish_version")
+def _published(cloud: Cloud, version: LambdaFunction, storage: LambdaStorage, name: str, *_args: Any) -> None:
+    """Give a new version what moto drops of its function, and a number that no version has had, even a deleted one."""
+    latest = cloud.state(FunctionState, storage.get_function_by_name_or_arn_forbid_qualifier(name))
+    if cloud.state(FunctionState, version).logging:  # nothing has changed since the last version, which this is
+        return
+    latest.versions += 1
+    storage._arns.pop(version.function_arn)  # noqa: SLF001 (where moto finds versions)
+    version.set_version(latest.versions)
+    storage._arns[version.function_arn] = version  # noqa: SLF001
+    cloud.set_state(version, copy.copy(latest))
 
 
 @replace(LambdaFunction, "_invoke_lambda")

@@ -1,5 +1,6 @@
 """How properties of CloudFormation become parameters of Amazon DynamoDB, where more than a name differs."""
 
+from localcloud.cloud.account import REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties, without_empty
 
@@ -10,6 +11,27 @@ def table(cloud: Cloud, values: Properties) -> Properties:
     if "StreamSpecification" in values:
         values["StreamSpecification"] = {"StreamEnabled": True, **values["StreamSpecification"]}
     return values | without_empty(GlobalSecondaryIndexUpdates=_index_updates(cloud, values))
+
+
+def global_table(cloud: Cloud, values: Properties) -> Properties:
+    """Give a table the settings of its one replica; what the replica does not say is the service's default.
+
+    Raises:
+        ValueError: There is a replica in another region, or more than one.
+    """
+    replica, *others = map(dict, values.pop("Replicas"))
+    region = replica.pop("Region")
+    if others or region != REGION:
+        regions = [region, *(other["Region"] for other in others)]
+        raise ValueError(
+            f"property Replicas: the local cloud has a table in {REGION} only, not in {', '.join(regions)}"
+        )
+    defaults = {
+        "DeletionProtectionEnabled": False,
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False},
+        "TableClass": "STANDARD",
+    }
+    return table(cloud, {**defaults, **values, **replica})
 
 
 def _index_updates(cloud: Cloud, values: Properties) -> list[Properties]:

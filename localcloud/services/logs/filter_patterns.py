@@ -1,4 +1,4 @@
-"""Filter patterns of CloudWatch Logs: terms, and conditions on JSON.
+"""Filter patterns of CloudWatch Logs: terms, regular expressions, conditions on JSON and on fields between spaces.
 
 Syntax: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
@@ -24,11 +24,20 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+VALUE = r'"(?:[^"\\]|\\.)*"|%(?:[^%\\]|\\.)*%|[\w.*+:/@-]+'
+#: A condition on JSON: what a selector names, then a comparison or a state.
 CONDITION = re.compile(
-    r"""(\$(?:\.[\w-]+|\.?\["[^"]*"\]|\[\d+\])+)\s*  # what a selector names
-    (?:(!=|>=|<=|=|>|<)\s*("(?:[^"\\]|\\.)*"|[\w.*+:/@-]+)|IS\s+(TRUE|FALSE|NULL)|NOT\s+EXISTS)""",
+    rf"""(\$(?:\.[\w-]+|\.?\["[^"]*"\]|\[\d+\])+)\s*
+    (?:(!=|>=|<=|=|>|<)\s*({VALUE})|IS\s+(TRUE|FALSE|NULL)|NOT\s+EXISTS)""",
     re.DOTALL | re.VERBOSE,
 )
+#: A condition on a field between spaces: its name, and a comparison.
+FIELD_CONDITION = re.compile(rf"([\w-]+)\s*(!=|>=|<=|=|>|<)\s*({VALUE})", re.DOTALL)
+#: One field of a pattern in brackets, up to the next comma.
+PATTERN_FIELD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|%(?:[^%\\]|\\.)*%|[^,"%])+')
+#: One field of a line: what is in quotes, in brackets, or between spaces.
+LINE_FIELD = re.compile(r'"([^"]*)"|\[([^\]]*)\]|(\S+)')
+ELLIPSIS = "..."
 
 
 class PatternError(ValueError):
@@ -43,13 +52,16 @@ def compile_pattern(pattern: str) -> Matcher:
         PatternError: The local cloud cannot read the pattern.
     """
     pattern = pattern.strip()
-    if pattern.startswith(("[", "%")):
-        raise PatternError(f"pattern {pattern!r}: the local cloud reads terms and JSON conditions alone")
+    if pattern.startswith("["):
+        return _between_spaces(pattern)
+    if len(pattern) > 1 and pattern.startswith("%") and pattern.endswith("%"):
+        expression = _regular_expression(pattern)
+        return lambda message: {} if expression.search(message) else None
     if not pattern.startswith("{"):
         return _terms(pattern)
     if not pattern.endswith("}"):
         raise PatternError(f"pattern {pattern!r}: the closing brace is missing")
-    test = _conditions(pattern[1:-1])
+    test = _conditions(pattern[1:-1], CONDITION)
 
     def match(message: str) -> Any:
         try:
@@ -74,7 +86,57 @@ def _terms(pattern: str) -> Matcher:
     return match
 
 
-def _conditions(text: str) -> Test:
+def _between_spaces(pattern: str) -> Matcher:
+    """Match lines whose fields, between spaces, are as many as the pattern's and fulfil its conditions."""
+    if not pattern.endswith("]"):
+        raise PatternError(f"pattern {pattern!r}: the closing bracket is missing")
+    parts = [part.strip() for part in PATTERN_FIELD.findall(pattern[1:-1])]
+    names = [_field_name(part, pattern) for part in parts]
+    if not names:
+        raise PatternError(f"pattern {pattern!r}: there is no field between the brackets")
+    if len({*names}) < len(names):
+        raise PatternError(f"pattern {pattern!r}: two fields have the same name, or there are two ellipses")
+    tests = [_conditions(part, FIELD_CONDITION) for part in parts if part not in names]
+    before = names.index(ELLIPSIS) if ELLIPSIS in names else len(names)
+    after = len(names) - before - 1
+
+    def match(message: str) -> Any:
+        values = ["".join(groups) for groups in LINE_FIELD.findall(message)]
+        if len(values) < len(names) - 1 if after >= 0 else len(values) != len(names):
+            return None
+        last = values[len(values) - after :] if after > 0 else []
+        fields = dict(zip(names[:before], values, strict=False)) | dict(zip(names[before + 1 :], last, strict=True))
+        return fields if all(test(fields) for test in tests) else None
+
+    return match
+
+
+def _field_name(part: str, pattern: str) -> str:
+    """The name of a field of a pattern in brackets, which all of its conditions repeat."""
+    if part == ELLIPSIS:
+        return part
+    names = {condition[1] for condition in FIELD_CONDITION.finditer(part)} or {part}
+    if len(names) > 1 or not re.fullmatch(r"[\w-]+", *names):
+        raise PatternError(f"pattern {pattern!r}: {part!r} is neither a name nor conditions on one name")
+    return names.pop()
+
+
+def _regular_expression(quoted: str) -> re.Pattern[str]:
+    """The regular expression between percent signs.
+
+    Raises:
+        PatternError: It is not one, or uses what CloudWatch Logs does not have.
+    """
+    text = quoted[1:-1]
+    if re.search(r"\(\?|(?<!\\)\\[1-9]", text):
+        raise PatternError(f"regular expression {quoted}: CloudWatch Logs has neither lookarounds nor references")
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise PatternError(f"regular expression {quoted}: {error}") from None
+
+
+def _conditions(text: str, syntax: re.Pattern[str]) -> Test:
     """The test that several conditions are together; JMESPath knows how ``&&``, ``||``, ``!`` and parentheses join."""
     tests: list[Test] = []
 
@@ -82,20 +144,31 @@ def _conditions(text: str) -> Test:
         tests.append(_condition(*condition.groups()))
         return f'"{len(tests) - 1}"'
 
-    if unread := re.sub(r"&&|\|\||[!()]", " ", CONDITION.sub(" ", text)).strip():
-        raise PatternError(f"cannot read {unread!r} in {{{text}}}")
+    if unread := re.sub(r"&&|\|\||[!()]", " ", syntax.sub(" ", text)).strip():
+        raise PatternError(f"cannot read {unread!r} in {text!r}")
     try:
-        joined = jmespath.compile(CONDITION.sub(keep, text))
+        joined = jmespath.compile(syntax.sub(keep, text))
     except JMESPathError:
-        raise PatternError(f"conditions are joined by &&, ||, ! and pairs of parentheses; in {{{text}}} not") from None
+        raise PatternError(f"conditions are joined by &&, ||, ! and pairs of parentheses; in {text!r} not") from None
     return lambda fields: bool(joined.search({str(number): test(fields) for number, test in enumerate(tests)}))
 
 
-def _condition(path: str, sign: str | None, wanted: str, constant: str | None) -> Test:
+def _condition(path: str, sign: str | None, wanted: str, constant: str | None = None) -> Test:
+    if sign and wanted.startswith("%"):
+        if sign not in ("=", "!="):
+            raise PatternError(f"{path} {sign} {wanted}: a regular expression is compared by = or !=")
+        expression = _regular_expression(wanted)
+        return lambda fields: _fits(select(fields, path), sign, expression)
     if sign:
         return lambda fields: _compare(select(fields, path), sign, wanted)
     value = {"TRUE": True, "FALSE": False, "NULL": None}[constant] if constant else MISSING
     return lambda fields: select(fields, path) is value
+
+
+def _fits(actual: Any, sign: str, expression: re.Pattern[str]) -> bool:
+    if actual is MISSING or actual is None or isinstance(actual, bool):
+        return False
+    return bool(expression.search(str(actual))) == (sign == "=")
 
 
 def _compare(actual: Any, sign: str, wanted: str) -> bool:
@@ -115,7 +188,9 @@ def _compare(actual: Any, sign: str, wanted: str) -> bool:
 
 
 def select(fields: Any, path: str) -> Any:
-    """What a selector such as ``$.a.b[0]`` names, or MISSING."""
+    """What a selector such as ``$.a.b[0]``, or the name of a field such as ``$ip``, names, or MISSING."""
+    if name := re.fullmatch(r"\$?([\w-]+)", path):
+        return fields.get(name[1], MISSING) if isinstance(fields, dict) else MISSING
     for quoted, number, plain in re.findall(r'\["([^"]*)"\]|\[(\d+)\]|\.([\w-]+)', path):
         try:
             fields = fields[int(number)] if number else fields[quoted or plain]

@@ -77,12 +77,13 @@ def _test_metric_filter(self: LogsResponse) -> str:
         match = compile_pattern(self._get_param("filterPattern"))
     except PatternError as error:
         raise InvalidParameterException(msg=f"Invalid metric filter: {error}") from error
-    messages = enumerate(self._get_param("logEventMessages"), start=1)
-    matches = [
-        {"eventNumber": number, "eventMessage": message, "extractedValues": {}}
-        for number, message in messages
-        if match(message) is not None
-    ]
+    pattern = self._get_param("filterPattern").strip()
+    matches = []
+    for number, message in enumerate(self._get_param("logEventMessages"), start=1):
+        fields = match(message)
+        if fields is not None:
+            values = {f"${name}": value for name, value in fields.items()} if pattern.startswith("[") else {}
+            matches.append({"eventNumber": number, "eventMessage": message, "extractedValues": values})
     return json.dumps({"matches": matches})
 
 

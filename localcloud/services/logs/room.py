@@ -2,9 +2,9 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.logs import requests
+from localcloud.services.logs import requests, subscriptions
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, requests)
+    hooks.install(cloud, requests, subscriptions)

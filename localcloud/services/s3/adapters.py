@@ -21,7 +21,32 @@ def bucket(values: Properties) -> Properties:
         target = {"TargetBucket": logging.get("DestinationBucketName", values["Bucket"])}
         prefix = {"TargetPrefix": logging.get("LogFilePrefix", "")}
         values["BucketLoggingStatus"] = {"LoggingEnabled": target | prefix}
+    if "NotificationConfiguration" in values:
+        values["NotificationConfiguration"] = _notifications(values["NotificationConfiguration"])
     return values
+
+
+#: The members of a notification configuration, and what each of them calls its destination, as the API names them.
+DESTINATIONS = {
+    "LambdaConfigurations": ("LambdaFunctionConfigurations", "Function", "LambdaFunctionArn"),
+    "QueueConfigurations": ("QueueConfigurations", "Queue", "QueueArn"),
+    "TopicConfigurations": ("TopicConfigurations", "Topic", "TopicArn"),
+}
+
+
+def _notifications(configuration: Properties) -> Properties:
+    """Rename the destinations, give each notification its one event as a list, and rename the rules of its filter."""
+    renamed: Properties = {}
+    for name, (list_name, before, after) in DESTINATIONS.items():
+        for item in configuration.get(name, []):
+            notification = {after: item[before], "Events": [item["Event"]]}
+            if key := item.get("Filter", {}).get("S3Key"):
+                notification["Filter"] = {"Key": {"FilterRules": key["Rules"]}}
+            renamed.setdefault(list_name, []).append(notification)
+    bridge = configuration.get("EventBridgeConfiguration")
+    if bridge is not None and bridge.get("EventBridgeEnabled", True) in (True, "true"):
+        renamed["EventBridgeConfiguration"] = {}
+    return renamed
 
 
 LIFECYCLE: dict[str, Callable[[Any], Properties]] = {

@@ -2,9 +2,9 @@
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.s3 import behaviour
+from localcloud.services.s3 import behaviour, notifications
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour)
+    hooks.install(cloud, behaviour, notifications)

@@ -29,9 +29,10 @@ def handler(event, context):
     properties = event['ResourceProperties']
     data = {'Double': 2 * int(properties['Number'])}
     print(json.dumps([event['RequestType'], properties['Number'], event.get('PhysicalResourceId')]))
-    if properties['Number'] == '13':
-        cfnresponse.send(event, context, cfnresponse.FAILED, {}, reason='unlucky')
-    elif properties['Number'] != '0':
+    creating = event['RequestType'] != 'Delete'
+    if properties['Number'] == '13' and creating:
+        cfnresponse.send(event, context, cfnresponse.FAILED, {}, properties['Id'], reason='unlucky')
+    elif properties['Number'] != '0' or not creating:
         cfnresponse.send(event, context, cfnresponse.SUCCESS, data, properties['Id'])
 """
 
@@ -93,12 +94,15 @@ def test_a_function_creates_updates_replaces_and_deletes(cloud: LocalCloud, name
     ]
 
 
-@pytest.mark.parametrize(("number", "words"), [(13, "unlucky"), (0, "sent no response")])
-def test_a_function_that_fails_or_says_nothing_rolls_back(
-    cloud: LocalCloud, name: str, number: int, words: str
+@pytest.mark.parametrize(("number", "words", "deleted"), [(13, "unlucky", "first"), (0, "sent no response", "Thing")])
+def test_a_function_that_fails_or_says_nothing_rolls_back_and_is_asked_to_delete(
+    cloud: LocalCloud, name: str, number: int, words: str, deleted: str
 ) -> None:
     cloudformation = cloud.client("cloudformation")
     cloudformation.create_stack(StackName=name, TemplateBody=template(number), Capabilities=["CAPABILITY_IAM"])
     (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert words in stack["StackStatusReason"]
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    function = next(one["PhysicalResourceId"] for one in events if one["LogicalResourceId"] == "Function")
+    assert calls(cloud, function) == [["Create", str(number), None], ["Delete", str(number), deleted]]

@@ -1,16 +1,22 @@
 """CloudFormation: parameters, updates, roll-backs, refusals, deletions."""
 
+import io
 import json
+import re
 import uuid
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
 
 from localcloud import LocalCloud
 from localcloud.cloud.inventory import inventory
-from localcloud.cloudformation import templates
+from localcloud.cloudformation import custom, templates
+from localcloud.cloudformation.deployment import provider
 from localcloud.services import rooms
 
 EVERY_TYPE = Path(__file__).with_name("every_type.yaml")
@@ -54,6 +60,14 @@ Outputs:
 
 def template(**resources: Any) -> str:
     return json.dumps({"Resources": resources})
+
+
+def archive(path: str, content: str) -> bytes:
+    """A zip archive with one file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(path, content)
+    return buffer.getvalue()
 
 
 def bucket(**properties: Any) -> dict[str, Any]:
@@ -149,12 +163,16 @@ def test_a_wrong_parameter_is_refused_by_name(
     ("resource", "named"),
     [
         ({"Type": "AWS::Nothing::Here"}, "AWS::Nothing::Here"),
+        (
+            {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"RoleArn": "r", "DefinitionString": "{}"}},
+            "the local cloud does not have AWS::StepFunctions::StateMachine",
+        ),
         ({"Type": "AWS::CodeBuild::Project", "Properties": {}}, "AWS::CodeBuild::Project"),
         (bucket(Colour="blue"), "Colour"),
         (bucket(VersioningConfiguration={"Statsu": "Enabled"}), "VersioningConfiguration.Statsu"),
         (bucket(BucketName={"Fn::Reverse": "x"}), "Fn::Reverse"),
     ],
-    ids=["no such type", "type not carried", "property", "nested property", "function"],
+    ids=["no such type", "type of moto's", "type not carried", "property", "nested property", "function"],
 )
 def test_what_the_local_cloud_does_not_know_is_refused_by_name(
     cloud: LocalCloud, name: str, resource: dict[str, Any], named: str
@@ -163,6 +181,13 @@ def test_what_the_local_cloud_does_not_know_is_refused_by_name(
         create(cloud, name, template(Thing=resource))
     with pytest.raises(ClientError, match="does not exist"):
         describe(cloud, name)
+
+
+def test_only_types_of_rooms_and_of_cloudformation_itself_are_known() -> None:
+    rows = {kind for room in rooms() for kind in room.table("types.yaml")}
+    for kind in parsing.get_model_map().keys() - rows - {"AWS::CloudFormation::Stack", custom.KIND}:
+        with pytest.raises(ValidationError, match=re.escape(kind)):
+            provider(kind)
 
 
 def test_a_property_that_a_type_does_not_carry_fails_the_deployment_by_name(cloud: LocalCloud, name: str) -> None:
@@ -669,8 +694,10 @@ def test_every_type_is_created_and_deleted_without_leftovers(cloud: LocalCloud, 
     body = EVERY_TYPE.read_text()
     used = {resource["Type"] for resource in templates.parse(body)["Resources"].values()}
     assert used >= {kind for room in rooms() for kind in room.table("types.yaml")}
+    cloud.client("s3").create_bucket(Bucket=f"{name}-archives")
+    cloud.client("s3").put_object(Bucket=f"{name}-archives", Key="layer.zip", Body=archive("python/shared.py", ""))
     before = inventory(cloud.client)
-    stack = create(cloud, name, body)
+    stack = create(cloud, name, body, Archives=f"{name}-archives")
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack["StackStatusReason"]
     during = inventory(cloud.client)
     assert not [kind for kind in before if during[kind] <= before[kind]]

@@ -263,6 +263,17 @@ def test_stack_policies_are_refused(cloud: LocalCloud, name: str) -> None:
         cloud.client("cloudformation").set_stack_policy(StackName=name, StackPolicyBody="{}")
 
 
+@pytest.mark.parametrize("operation", ["create_stack", "update_stack"])
+def test_a_stack_policy_in_a_request_for_a_stack_is_refused_before_anything_is_created(
+    cloud: LocalCloud, name: str, operation: str
+) -> None:
+    cloudformation, body = cloud.client("cloudformation"), json.dumps({"Resources": {"Topic": TOPIC}})
+    with pytest.raises(ClientError, match="StackPolicyBody: stack policies are not supported"):
+        getattr(cloudformation, operation)(StackName=name, TemplateBody=body, StackPolicyBody="{}")
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName=name)
+
+
 def test_parameters_hide_secrets_and_show_where_values_are_from(cloud: LocalCloud, name: str) -> None:
     parameter = f"/{name}"
     cloud.client("ssm").put_parameter(Name=parameter, Value="one", Type="String")

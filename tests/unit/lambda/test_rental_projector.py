@@ -148,13 +148,13 @@ def test_a_function_that_stays_warm_presents_a_rotated_secret(projector: ModuleT
     secrets, secret = boto3.client("secretsmanager"), os.environ["INFLUXDB_SECRET"]
     before = secrets.get_secret_value(SecretId=secret)["SecretString"]
     assert run(projector, message("a", event())) == []
-    rotated = json.dumps({"username": "groundwork", "password": "rotated"})
+    rotated = json.dumps({"token": "rotated"})
     secrets.put_secret_value(SecretId=secret, SecretString=rotated)
     try:
         assert run(projector, message("b", event())) == []
     finally:
         secrets.put_secret_value(SecretId=secret, SecretString=before)
-    assert Engines.presented == tuple(authorization(**json.loads(access)) for access in (before, rotated))
+    assert Engines.presented == tuple(authorization(json.loads(access)["token"]) for access in (before, rotated))
 
 
 def test_a_query_that_is_wrong_is_given_up(projector: ModuleType, letters: Any) -> None:

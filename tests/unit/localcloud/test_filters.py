@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.services.logs.filter_patterns import PatternError, compile_pattern, select
+from localcloud.services.logs.filter_patterns import MISSING, PatternError, compile_pattern, select
 
 EVENT = {"event": "sale", "cost": 30, "paid": True, "note": None, "shop": {"id": 1, "tags": ["a", "b"]}, "a b": "x"}
 
@@ -55,6 +55,58 @@ def test_terms_and_what_is_not_json(pattern: str, message: str, matches: bool) -
     assert (compile_pattern(pattern)(message) is not None) == matches
 
 
+ACCESS = '127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534'
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("[ip, id, user, time, request, status, bytes]", True),
+        ("[ip, id, user, time, request, status]", False),
+        ("[ip, id, user, time, request, status, bytes, more]", False),
+        ("[ip, ..., status = 4*, bytes]", True),
+        ("[..., status, bytes > 2000]", False),
+        ("[..., status = 4* && status != 403, bytes >= 1534]", True),
+        ("[..., request = *HTTP*, status = 5* || status = 404, bytes]", True),
+        ('[..., request = "GET /index.html HTTP/1.0", status, bytes]', True),
+        (r"[ip = %^127\.0\.0\.\d+$%, ...]", True),
+        ("[ip != %^127%, ...]", False),
+        ("[...]", True),
+        ("[a, b, c, d, e, f, g, ..., h]", False),
+    ],
+)
+def test_fields_between_spaces_are_compared(pattern: str, matches: bool) -> None:
+    assert (compile_pattern(pattern)(ACCESS) is not None) == matches
+
+
+def test_fields_between_spaces_have_their_names() -> None:
+    fields = compile_pattern("[ip, ..., time, request, status, bytes]")(ACCESS)
+    assert fields == {
+        "ip": "127.0.0.1",
+        "time": "10/Oct/2000:13:25:15 -0700",
+        "request": "GET /index.html HTTP/1.0",
+        "status": "404",
+        "bytes": "1534",
+    }
+    assert select(fields, "$bytes") == "1534"
+    assert select(fields, "$nothing") is MISSING
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message", "matches"),
+    [
+        ("%AUTHORIZED|DENIED%", "access DENIED", True),
+        (r"%server-\d{2}$%", "from server-12", True),
+        (r"%server-\d{2}$%", "from server-12!", False),
+        ("{ $.ip = %^10\\.% && $.n > 1 }", '{"ip": "10.0.0.1", "n": 2}', True),
+        ("{ $.ip != %^10\\.% }", '{"ip": "10.0.0.1"}', False),
+        ("{ $.ip != %^10\\.% }", '{"n": 2}', False),
+    ],
+)
+def test_regular_expressions_are_searched_for(pattern: str, message: str, matches: bool) -> None:
+    assert (compile_pattern(pattern)(message) is not None) == matches
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
@@ -64,8 +116,17 @@ def test_terms_and_what_is_not_json(pattern: str, message: str, matches: bool) -
         "{ $.a = 1 && }",
         "{ $.a = 1 | $.b = 2 }",
         "{ $.a = 1 ($.b = 2) }",
-        "[a, b]",
         "{ }",
+        "[a, b",
+        "[]",
+        "[a, a]",
+        "[..., a, ...]",
+        "[a = 1 || b = 2]",
+        "[a like 3]",
+        "[a > %1%]",
+        "{ $.a = %(?=b)% }",
+        "%(a%",
+        r"%(a)\1%",
     ],
 )
 def test_what_cannot_be_read_is_an_error(pattern: str) -> None:

@@ -1,0 +1,7 @@
+"""Runs one behaviour against the endpoint in the environment: ``python -m behaviours NAME``, 0 if it holds."""
+
+import sys
+
+from behaviours import behaviours
+
+behaviours()[sys.argv[1]]()
