@@ -22,7 +22,7 @@ def put_metrics(namespace: str) -> aws_iam.PolicyStatement:
     )
 
 
-def let_pull(role: aws_iam.Role, images: Sequence[str]) -> None:
+def let_pull(role: aws_iam.IRole, images: Sequence[str]) -> None:
     """Let a role pull images from their repositories, where those are private ones of ECR.
 
         let_pull(role, [settings.image])
@@ -33,12 +33,12 @@ def let_pull(role: aws_iam.Role, images: Sequence[str]) -> None:
     then decides by its own policy.
     """
     repositories = [f"arn:{Aws.PARTITION}:ecr:*:*:repository{_repository(image)}" for image in images]
-    role.add_to_policy(
+    role.add_to_principal_policy(
         aws_iam.PolicyStatement(
             actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], resources=list(dict.fromkeys(repositories))
         )
     )
-    role.add_to_policy(aws_iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
+    role.add_to_principal_policy(aws_iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
     reason = "A repository is named; its registry may be another account's or region's, whose policy decides."
     known = [_repository(image) for image in images if not Token.is_unresolved(image)]
     finding = "IAM5[Resource::arn:<AWS::Partition>:ecr:*:*:repository{}]"

@@ -4,7 +4,6 @@ moto gaps: it runs functions only in Docker, drops their logging configuration a
 update ignores tracing, temporary storage and the key that encrypts the environment.
 """
 
-import copy
 import dataclasses
 import json
 import os
@@ -103,15 +102,6 @@ def _updated_code(cloud: Cloud, _: Any, fn: LambdaFunction, *_args: Any, **_kwar
     cloud.state(FunctionState, fn).revision = str(uuid4())
 
 
-@after(LambdaStorage, "publish_version")
-def _published(cloud: Cloud, version: LambdaFunction | None, storage: LambdaStorage, name: str, *_args: Any) -> None:
-    """Give a new version, which is a copy, what we keep about the function."""
-    latest = storage.get_function_by_name_or_arn_forbid_qualifier(name)
-    if version and not cloud.state(FunctionState, version).logging:
-        state = dataclasses.replace(cloud.state(FunctionState, latest), revision=str(uuid4()))
-        cloud.set_state(version, state)
-
-
 def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
     """Keep what moto drops: how and where to log, and where failed events go."""
     if "LoggingConfig" in spec:
@@ -140,7 +130,7 @@ def _published(cloud: Cloud, version: LambdaFunction, storage: LambdaStorage, na
     storage._arns.pop(version.function_arn)  # noqa: SLF001 (where moto finds versions)
     version.set_version(latest.versions)
     storage._arns[version.function_arn] = version  # noqa: SLF001
-    cloud.set_state(version, copy.copy(latest))
+    cloud.set_state(version, dataclasses.replace(latest, revision=str(uuid4())))
 
 
 @replace(LambdaFunction, "_invoke_lambda")

@@ -115,10 +115,10 @@ def _field_name(part: str, pattern: str) -> str:
     """The name of a field of a pattern in brackets, which all of its conditions repeat."""
     if part == ELLIPSIS:
         return part
-    names = {condition[1] for condition in FIELD_CONDITION.finditer(part)} or {part}
-    if len(names) > 1 or not re.fullmatch(r"[\w-]+", *names):
+    name, *others = {str(condition[1]) for condition in FIELD_CONDITION.finditer(part)} or {part}
+    if others or not re.fullmatch(r"[\w-]+", name):
         raise PatternError(f"pattern {pattern!r}: {part!r} is neither a name nor conditions on one name")
-    return names.pop()
+    return name
 
 
 def _regular_expression(quoted: str) -> re.Pattern[str]:
