@@ -46,6 +46,7 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SE
 	python benchmarks/deployment.py synth
 	python benchmarks/deployment.py deploy
 	python benchmarks/alarm.py
+	python benchmarks/functions.py
 	python benchmarks/permissions.py
 	python benchmarks/digits.py quality
 	python benchmarks/digits.py quality --preset best

@@ -289,8 +289,8 @@ def memory(folder: Path, rows: int) -> dict[str, Any]:
 @contextlib.contextmanager
 def influx(folder: Path) -> Iterator[InfluxDB]:
     """A new InfluxDB."""
-    process, port = influxdb.start(folder, **ACCESS, database="devops")
-    yield InfluxDB(f"http://localhost:{port}", "devops", **ACCESS)
+    process, port, token = influxdb.start(folder, **ACCESS, bucket="devops")
+    yield InfluxDB(f"http://localhost:{port}", "devops", token=token)
     processes.end(process)
 
 

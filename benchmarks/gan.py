@@ -35,6 +35,7 @@ from workloads.training.mnist import load_mnist
 from workloads.training.models import digit_classifier, digit_gan
 from workloads.training.models.digit_gan.judge import Judge
 from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, to_signed
+from workloads.training.models.digit_gan.settings import Settings as GanSettings
 from workloads.training.runtime.device import autocast, choose_precision
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
@@ -153,7 +154,7 @@ def train_peer(
 
 def train_ours(seed: int, epochs: int, data: str, output: Path, *, conditional: bool) -> dict[str, float]:
     """Train ours through the same function as `groundwork train`; its quality, time, steps and images."""
-    settings = digit_gan.Settings(seed=seed, epochs=epochs, classifier=str(JUDGE), conditional=conditional)
+    settings = GanSettings(seed=seed, epochs=epochs, classifier=str(JUDGE), conditional=conditional)
     cpu = time.process_time()
     test = train(
         digit_gan.NAME, digit_gan.WORKLOAD, settings, options=RunOptions(device="cpu"), data=data, output=str(output)
@@ -186,7 +187,7 @@ def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[s
     for name, networks in PEERS.items():
         torch.manual_seed(seed)
         generator, discriminator = cast("tuple[Generator, nn.Module]", networks())
-        due = {
+        due: dict[str, Callable[[dict[str, float]], bool]] = {
             f"{name}, equal time": lambda taken: all(taken[clock] >= ours[clock] for clock in CLOCKS),
             f"{name}, equal steps": lambda taken: taken["steps"] >= ours["steps"],
         }
@@ -197,8 +198,9 @@ def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[s
                 rows[row] = {key: quality[key] for key in QUALITY} | taken | {"images": taken["steps"] * BATCH_SIZE}
             if not due:
                 break
-    for name, row in rows.items():
-        print(f"seed {seed}  {name:26} " + "  ".join(f"{key} {value:.3f}" for key, value in row.items()), flush=True)
+    for name, measured in rows.items():
+        figures = "  ".join(f"{key} {value:.3f}" for key, value in measured.items())
+        print(f"seed {seed}  {name:26} {figures}", flush=True)
     return rows
 
 

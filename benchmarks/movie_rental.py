@@ -104,7 +104,8 @@ def servers() -> Iterator[dict[str, Any]]:
         server = postgresql.start(folder / "postgresql", **ACCESS, database="new", parameters={"rds.force_ssl": "0"})
         stack.callback(server.stop)
         running = [neptune.start(folder / "neptune"), opensearch.start(folder / "opensearch")]
-        running.append(influxdb.start(folder / "influxdb", **ACCESS, database="rental"))
+        *rentals, token = influxdb.start(folder / "influxdb", **ACCESS, bucket="rental")
+        running.append(tuple(rentals))
         for process, _ in running:
             stack.callback(processes.end, process)
         graph, search, series = (f"http://localhost:{port}" for _, port in running)
@@ -118,7 +119,7 @@ def servers() -> Iterator[dict[str, Any]]:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
         )
         new = f"postgresql://{ACCESS['username']}:{ACCESS['password']}@localhost:{server.port}/new"
-        yield {"new": new, "graph": graph, "search": search, "series": series, "table": "movies"}
+        yield {"new": new, "graph": graph, "search": search, "series": series, "token": token, "table": "movies"}
 
 
 def engines(where: dict[str, Any]) -> Engines:
@@ -128,7 +129,7 @@ def engines(where: dict[str, Any]) -> Engines:
         DynamoLibrary(where["table"]),
         OpenSearchIndex(where["search"]),
         NeptuneGraph(where["graph"]),
-        TimestreamSeries(InfluxDB(where["series"], "rental", **ACCESS, schema=SCHEMA)),
+        TimestreamSeries(InfluxDB(where["series"], "rental", token=where["token"], schema=SCHEMA)),
         FifoQueue(""),
     )
 

@@ -25,7 +25,9 @@ from sklearn.model_selection import ShuffleSplit, train_test_split
 from workloads.storage import locate
 from workloads.training.models import delivery_time, player_position
 from workloads.training.models.delivery_time.orders import FEATURES, TARGET, load_deliveries
+from workloads.training.models.delivery_time.settings import Settings as DeliverySettings
 from workloads.training.models.player_position.players import load_players
+from workloads.training.models.player_position.settings import Settings as PositionSettings
 from workloads.training.tabular.differences import paired_difference
 from workloads.training.tabular.ensemble import QuietLoop
 
@@ -89,7 +91,7 @@ def main() -> None:
 
 def delivery(options: dict[str, Any]) -> dict[str, Any]:
     """The scores of our delivery times and the baselines."""
-    settings = delivery_time.Settings(**options)
+    settings = DeliverySettings(**options)
     table = load_deliveries(locate(str(Path(os.environ["GROUNDWORK_DATA"], "delivery"))))
     splits = delivery_time.random_splits(settings, len(table))
     return compared(options, delivery_time.evaluate(settings, table, splits, Telling(settings.seed)))
@@ -97,7 +99,7 @@ def delivery(options: dict[str, Any]) -> dict[str, Any]:
 
 def position(options: dict[str, Any], *, by_row: bool) -> dict[str, Any]:
     """The scores of our positions, their parts and the baselines."""
-    settings = player_position.Settings(**options)
+    settings = PositionSettings(**options)
     players = load_players(locate(str(Path(os.environ["GROUNDWORK_DATA"], "nfl"))))
     rows = player_position.labelled_rows(settings, players)
     facts = {"rows": len(rows.labels), "players": len(np.unique(rows.players))}
@@ -126,7 +128,7 @@ def published_delivery() -> dict[str, Any]:
     table = load_deliveries(locate(str(Path(os.environ["GROUNDWORK_DATA"], "delivery"))))
     complete = table.dropna(subset=list(FEATURES)).reset_index(drop=True)
     train, test = train_test_split(np.arange(len(complete)), test_size=delivery_time.TEST_SHARE, random_state=42)
-    comparison = delivery_time.evaluate(delivery_time.Settings(), complete, [(train, test)], Telling(0))
+    comparison = delivery_time.evaluate(DeliverySettings(), complete, [(train, test)], Telling(0))
     splits = ShuffleSplit(LUCK_SPLITS, test_size=delivery_time.TEST_SHARE, random_state=0).split(complete)
     linear, ours = [], []
     features, minutes = complete[list(FEATURES)], complete[TARGET].to_numpy(np.float64)
@@ -135,7 +137,7 @@ def published_delivery() -> dict[str, Any]:
         linear.append(float(r2_score(minutes[unseen], model.predict(features.iloc[unseen]))))
         if split < LUCK_SPLITS_OURS:
             network = delivery_time.learn(
-                delivery_time.Settings(), complete.iloc[seen], QuietLoop(split), QuietLoop.device
+                DeliverySettings(), complete.iloc[seen], QuietLoop(split), QuietLoop.device
             ).model
             predicted = network.predict(complete.iloc[unseen])["prediction"]
             ours.append(float(r2_score(minutes[unseen], predicted)))
@@ -144,7 +146,7 @@ def published_delivery() -> dict[str, Any]:
         "rows": len(complete),
         "all_rows": len(table),
         "models": comparison.summary(),
-        "luck": {"linear": luck(linear), "network": luck(ours)},
+        "luck": {"linear": luck(linear), "network": luck(ours), "linear, same splits": luck(linear[: len(ours)])},
         "network_less_linear": paired_difference(
             np.subtract(ours, linear[: len(ours)]).tolist(), delivery_time.TEST_SHARE
         ),

@@ -35,7 +35,7 @@ class IngestionMetric(StrEnum):
 
 
 class StorefrontMetric(StrEnum):
-    """What the storefront sends every minute."""
+    """What the storefront sends every minute, with the dimension `Stack`."""
 
     REQUESTS = "Requests"
     ERRORS = "Errors"

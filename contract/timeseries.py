@@ -6,7 +6,6 @@ quoted field, and a backslash escapes only a comma, an equals sign or a blank, s
 written at all.
 """
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +13,7 @@ INFLUXDB_PORT = 8086
 """The port of InfluxDB."""
 
 LINES_REFUSED = (400, 413, 422)
-"""Answers that are about lines of a request: malformed or, in InfluxDB 1, refused; too many; refused (InfluxDB 2)."""
+"""Answers that are about lines of a request: malformed, too many, or refused."""
 
 MEASURE_NAME = "metrics"
 """The `measure_name` of every record of LiveAnalytics: the measures of a row are written as one record."""
@@ -31,9 +30,9 @@ def address(endpoint: str) -> str:
     return f"{'http' if host in _LOOPBACK else 'https'}://{host}:{port or INFLUXDB_PORT}"
 
 
-def authorization(*, username: str = "", password: str = "", token: str = "") -> str:
-    """Return the header `Authorization` for InfluxDB: the token if there is one, or else name and password."""
-    return f"Token {token}" if token else "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+def authorization(token: str) -> str:
+    """Return the header `Authorization` for InfluxDB 2, whose `/write` and `/query` take no password of a user."""
+    return f"Token {token}"
 
 
 def series(measurement: str, tags: Mapping[str, str]) -> str:

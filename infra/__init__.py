@@ -6,9 +6,10 @@ config        all settings; each is described in `settings/`
 constructs/   what several stacks are built from
 console/      the same stacks as templates for the CloudFormation console, and the tables of settings in the docs
 check/        what is checked in every template
+packing       the bundle of code that containers run
 cost/         what every stack costs
 updates/      what a change of code or settings replaces in a deployed stack
-removal       how a stack is removed; `commands` has the commands `groundwork cost` and `groundwork destroy`
+removal       how a stack is removed; `commands` has `groundwork cost`, `bundle` and `destroy`
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``groundwork cost`` and ``groundwork destroy``: the stacks before they are deployed, and when they go."""
+"""``groundwork cost``, ``bundle`` and ``destroy``: the stacks before they are deployed, and when they go."""
 
 import json
 from pathlib import Path
@@ -145,6 +145,26 @@ def _cost_of(estimate: "Estimate") -> Result:
         "uses": [{"name": price.source, "usd": price.usd, "unit": price.unit} for price in estimate.uses],
     }
     return Result(document, idle, "", Table(["bills by use", "USD", "for a"], by_use))
+
+
+@app.command(rich_help_panel=PANEL)
+@results
+def bundle(
+    file: Annotated[Path, typer.Argument(help="The zip file to write, such as code.zip.", show_default=False)],
+) -> Result:
+    """Write the code bundle for the console's templates: put it into S3, and give its address as parameter Code."""
+    if file.suffix != ".zip" or file.is_dir():
+        raise InputError(
+            f"{file}: The bundle is a zip file, and the stacks ask for that. Name it code.zip, for example."
+        )
+
+    from infra.packing import packed  # noqa: PLC0415 - only this command needs it
+
+    written = packed(file)
+    if written.missing:
+        typer.echo(written.missing, err=True)
+    size = file.stat().st_size
+    return Result({"file": str(file), "bytes": size}, f"{file}: {size / 1e6:.1f} MB")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -110,6 +110,8 @@ class DevOpsMetrics(GroundworkStack):
             instance_type=settings.instance_type,
             storage_gib=settings.storage_gib,
             reports=self.reports,
+            log_retention_days=settings.log_retention_days,
+            log_policy=self.policy,
             policy=self.policy,
         )
         keep_what_it_needs(self.policy, influxdb.server, network.vpc, *network.vpc.public_subnets)
@@ -117,7 +119,7 @@ class DevOpsMetrics(GroundworkStack):
         self.output(
             TimeSeriesOutput.ENDPOINT, influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."
         )
-        self.output(TimeSeriesOutput.SECRET_ARN, secret, "Secret with InfluxDB's user, password and token.")
+        self.output(TimeSeriesOutput.SECRET_ARN, secret, "Secret with a token for InfluxDB.")
         self.output(
             DevOpsMetricsOutput.CLIENT_SECURITY_GROUP_ID,
             influxdb.clients().security_group_id,

@@ -6,7 +6,6 @@ import gc
 import os
 import secrets
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,15 +88,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 @pytest.fixture(scope="session")
 def code_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as one zip file, made as the pages of the stacks say."""
-    from infra.constructs.bundle import PACKAGES, PROJECT  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.packing import packed  # noqa: PLC0415 - only some tests need it
 
-    path = tmp_path_factory.mktemp("bundle") / "code.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for package in PACKAGES:
-            for file in sorted((PROJECT / package).rglob("*")):
-                if file.is_file() and "__pycache__" not in file.parts:
-                    archive.write(file, file.relative_to(PROJECT))
-    return path
+    return packed(tmp_path_factory.mktemp("bundle") / "code.zip").path
 
 
 @pytest.fixture(scope="session")

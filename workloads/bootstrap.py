@@ -1,7 +1,8 @@
-"""What a container runs once it has the code bundle: unpack it, install what the image lacks, become the workload.
+"""What a container runs once it has the code bundle: unpack it, add what the image lacks, become the workload.
 
-`infra/code.py` starts it from the bundle itself, `code.zip` in the working directory. Standard library only. The
-arguments are those of `python -m workloads`; on several nodes of an AWS Batch job, `torchrun` starts it on each.
+`infra/constructs/bundle.py` starts it from the bundle itself, `code.zip` in the working directory. Standard library
+only. The arguments are those of `python -m workloads`; on several nodes of an AWS Batch job, `torchrun` starts it on
+each.
 """
 
 import os
@@ -12,24 +13,62 @@ import sys
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from platform import machine
 
 CACHE = Path("/var/cache/groundwork")  # of the instance; what one job has read from S3, the next one need not
 PORT = "29500"  # where the processes of several nodes meet
 
 
-def unpack(bundle: Path, folder: Path) -> None:
-    """Unpack the bundle, and install the packages that it asks for and the image lacks."""
+def unpack(bundle: Path, folder: Path) -> list[Path]:
+    """Unpack the bundle, and return where modules are: its code, and the packages that the image lacks.
+
+    The bundle has the wheels that AWS's PyTorch images lack, so a job there needs no network for them. In another image
+    pip installs all packages from the index, in the versions and with the hashes that the bundle pins.
+    """
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(folder)
     requirements = folder / os.environ.get("GROUNDWORK_REQUIREMENTS", "workloads/requirements.txt")
-    if all(map(met, requirements.read_text().splitlines())):
-        return
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.run([*install, "--requirement", str(requirements)], check=False).returncode:
+    if _all_met(requirements):
+        return [folder]
+    packages = folder / "packages"
+    unpack_wheels(sorted(folder.glob("workloads/wheels/*.whl")), packages)
+    sys.path.insert(0, str(packages))
+    if not _all_met(requirements):
+        install(requirements.with_suffix(".lock"), packages)
+    return [packages, folder]
+
+
+def unpack_wheels(wheels: list[Path], packages: Path) -> None:
+    """Unpack the packages that the image lacks; none of them if one does not fit this Python."""
+    lacking = [wheel for wheel in wheels if not met(wheel.name.split("-")[0])]
+    if all(map(fits, lacking)):
+        for wheel in lacking:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(packages)
+
+
+def fits(wheel: Path) -> bool:
+    """Whether a wheel for Linux is one for this Python and machine, by the tags in its name."""
+    python, abi, platform = wheel.stem.split("-")[-3:]
+    mine = {"py3", f"cp{sys.version_info.major}{sys.version_info.minor}"}
+    of_python = abi == "abi3" or not mine.isdisjoint(python.split("."))
+    of_machine = sys.platform in platform and platform.endswith(f"_{machine()}")
+    return of_python and (platform == "any" or of_machine)
+
+
+def install(lock: Path, packages: Path) -> None:
+    """Install pinned packages from the index, beside those of the image."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    if subprocess.run([*pip, "--target", str(packages), "--requirement", str(lock)], check=False).returncode:
         sys.exit(
-            f"Error: the packages in {requirements.name} cannot be installed (see above). Where there is no way to the "
-            "package index, such as on the nodes of a multi-node job, use an image that has them: workloads/Dockerfile"
+            f"Error: The packages in {lock.name} cannot be installed (see above). The image lacks some of them, "
+            "and the bundle has no wheels for its Python. Use an image that has them (workloads/Dockerfile), or run "
+            "the job where it reaches the package index."
         )
+
+
+def _all_met(requirements: Path) -> bool:
+    return all(map(met, requirements.read_text().splitlines()))
 
 
 def met(requirement: str) -> bool:
@@ -60,8 +99,8 @@ def launcher() -> list[str]:
 def main() -> None:
     """Become the workload: in place of this process, so that it receives the signal when the host is reclaimed."""
     folder = Path.cwd() / "groundwork-code"
-    unpack(Path("code.zip"), folder)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    modules = [str(place) for place in unpack(Path("code.zip"), folder)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*modules, os.environ.get("PYTHONPATH")]))
     if CACHE.is_dir():
         os.environ.setdefault("GROUNDWORK_CACHE", str(CACHE))
     program = [*launcher(), "workloads", *sys.argv[1:]]

@@ -33,6 +33,7 @@ PREFIXES = {
 }
 #: Operations, and methods of boto3's own, whose permission has another name. An empty set: needs none.
 ACTIONS = {
+    ("lambda", "invoke"): {"lambda:InvokeFunction"},
     ("s3", "upload_file"): {"s3:PutObject", "s3:AbortMultipartUpload"},
     ("s3", "upload_fileobj"): {"s3:PutObject", "s3:AbortMultipartUpload"},
     ("s3", "download_file"): {"s3:GetObject"},

@@ -4,6 +4,7 @@ alerts               a topic for alarms, alarms, and mails on jobs that failed
 bucket               a private bucket
 bundle               the code of the workloads, and how a container runs it
 functions            a function whose code stands in the template
+influxdb_token       a token for InfluxDB, and the functions that make it
 inline               the code of a function as one text
 instances            roles and launch templates of EC2 instances
 jobs                 what job queues have in common

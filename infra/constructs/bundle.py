@@ -1,38 +1,50 @@
 """The code of the workloads as one bundle in S3, and how a container gets from there to a command.
 
-The CDK packs the folders and uploads them under the hash of their content. A person may put the bundle into S3 instead,
-as the console's templates ask. Nothing is built with Docker.
+The CDK uploads what `infra.packing` packs, under the hash of its content. A person may put the bundle into S3 instead,
+as the console's templates ask: `groundwork bundle code.zip` writes it. Nothing is built with Docker.
 """
 
 from functools import cached_property
 
-from aws_cdk import Aws, CfnMapping, Fn, IgnoreMode, Stack, aws_iam, aws_s3_assets
+from aws_cdk import Annotations, Aws, CfnMapping, Fn, Stack, aws_iam, aws_s3_assets
 from constructs import Construct
 
-from infra import PROJECT
-
-PACKAGES = ("contract", "terminal", "workloads")  # what a container runs, and what that imports
+from infra.packing import BUNDLE, packed
 
 #: What a container runs first, part of the template: it fetches the bundle, whose `workloads.bootstrap` does the rest.
 LOADER = """\
-import importlib.util, os, runpy, subprocess, sys
-if not importlib.util.find_spec("boto3"):
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "boto3"], check=True)
-import boto3
+import importlib.util, os, runpy, sys
 bucket, key = os.environ["GROUNDWORK_CODE"].removeprefix("s3://").split("/", 1)
-boto3.client("s3").download_file(bucket, key, "code.zip")
+if importlib.util.find_spec("boto3"):
+    import boto3
+    boto3.client("s3").download_file(bucket, key, "code.zip")
+else:  # signed here (Signature Version 4), with the credentials that ECS lends the container
+    import datetime, hashlib, hmac, json, shutil, urllib.parse, urllib.request
+    lender = "http://169.254.170.2" + os.environ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
+    lent, region = json.load(urllib.request.urlopen(lender)), os.environ["AWS_DEFAULT_REGION"]
+    host = f"s3.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+    path, now = urllib.parse.quote(f"/{bucket}/{key}"), datetime.datetime.now(datetime.UTC)
+    time, scope = f"{now:%Y%m%dT%H%M%SZ}", f"{now:%Y%m%d}/{region}/s3/aws4_request"
+    headers = {"host": host, "x-amz-content-sha256": hashlib.sha256().hexdigest(), "x-amz-date": time}
+    headers["x-amz-security-token"], names = lent["Token"], "host;x-amz-content-sha256;x-amz-date;x-amz-security-token"
+    lines = ["GET", path, "", *(f"{name}:{value}" for name, value in headers.items()), "", names]
+    request = "\\n".join([*lines, headers["x-amz-content-sha256"]])
+    text = "\\n".join(["AWS4-HMAC-SHA256", time, scope, hashlib.sha256(request.encode()).hexdigest()])
+    signature = ("AWS4" + lent["SecretAccessKey"]).encode()
+    for word in [*scope.split("/"), text]:
+        signature = hmac.digest(signature, word.encode(), "sha256")
+    credential = f"Credential={lent['AccessKeyId']}/{scope}, SignedHeaders={names}, Signature={signature.hex()}"
+    headers["authorization"] = "AWS4-HMAC-SHA256 " + credential
+    with urllib.request.urlopen(urllib.request.Request(f"https://{host}{path}", headers=headers)) as answer:
+        with open("code.zip", "wb") as file:
+            shutil.copyfileobj(answer, file)
 sys.path.insert(0, "code.zip")
 runpy.run_module("workloads.bootstrap", run_name="__main__")
 """
 
 
-def _included() -> list[str]:
-    """Return the patterns of what the bundle holds, as exceptions from what it leaves out."""
-    return [pattern for package in PACKAGES for pattern in (f"!{package}", f"!{package}/**")]
-
-
 class CodeBundle(Construct):
-    """The folders of `PACKAGES` as a zip file in S3.
+    """The workloads' code, and the wheels that AWS's images lack, as a zip file in S3.
 
         code = CodeBundle(self, "CodeBundle", self.settings.code)
         role.add_to_policy(code.reading())
@@ -55,13 +67,10 @@ class CodeBundle(Construct):
         if uploaded:
             self.url, location = uploaded, Fn.select(1, Fn.split("s3://", uploaded))
         else:
-            asset = aws_s3_assets.Asset(
-                self,
-                "Bundle",
-                path=str(PROJECT),
-                exclude=["*", *_included(), "**/__pycache__", "**/*.pyc"],
-                ignore_mode=IgnoreMode.GIT,
-            )
+            bundle = packed(BUNDLE)
+            if bundle.missing:
+                Annotations.of(self).add_warning_v2("groundwork:no-wheels", bundle.missing)
+            asset = aws_s3_assets.Asset(self, "Bundle", path=str(bundle.path))
             location = f"{asset.s3_bucket_name}/{asset.s3_object_key}"
             self.url = f"s3://{location}"
         self.arn = f"arn:{Aws.PARTITION}:s3:::{location}"

@@ -18,13 +18,17 @@ class InNetwork:
     Attributes:
         vpc: The network.
         group: The function's security group.
+        subnet_ids: Its subnets; by default the isolated ones of the network.
     """
 
     vpc: aws_ec2.IVpc
     group: aws_ec2.ISecurityGroup
+    subnet_ids: list[str] | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the CDK's options of such a function."""
+        if self.subnet_ids is not None:  # which may be one token for all of them, so the CDK cannot look at them
+            return {}
         isolated = aws_ec2.SubnetSelection(subnet_type=aws_ec2.SubnetType.PRIVATE_ISOLATED)
         return {"vpc": self.vpc, "vpc_subnets": isolated, "security_groups": [self.group]}
 
@@ -38,7 +42,8 @@ class Function(aws_lambda.Function):
         )
         table.grant(logger, "dynamodb:PutItem")
 
-    It has 256 MiB and 30 seconds. A run that keeps failing leaves its event in the dead-letter queue.
+    It has 256 MiB and 30 seconds. A run that keeps failing leaves its event in the dead-letter queue, if it has one:
+    a function whose caller waits for the result needs none.
 
     Attributes:
         logs: Its log group.
@@ -53,7 +58,7 @@ class Function(aws_lambda.Function):
         folder: str,
         description: str,
         environment: dict[str, str],
-        failed_events: aws_sqs.IQueue,
+        failed_events: aws_sqs.IQueue | None = None,
         log_retention_days: int,
         policy: RemovalPolicy,
         timeout_seconds: int = 30,
@@ -104,13 +109,15 @@ class Function(aws_lambda.Function):
                 "CKV_AWS_173": "Its environment holds names, no secret.",
             },
         )
+        if not failed_events:
+            acknowledge(self, {"CKV_AWS_116": "Its caller waits for the result, and hears of a failure."})
         if not network:
             why = "It calls the AWS API alone; inside a VPC that would need endpoints, which cost."
             acknowledge(self, {"CKV_AWS_117": why})
         else:
-            self._enter_network()
+            self._enter_network(network)
 
-    def _enter_network(self) -> None:
+    def _enter_network(self, network: InNetwork) -> None:
         """Let Lambda give the function an address in a network, and keep the function's own code from these calls."""
         actions = ["CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface", "DescribeSubnets"]
         enter = aws_iam.Policy(
@@ -137,3 +144,9 @@ class Function(aws_lambda.Function):
             },
         )
         self.node.add_dependency(enter)
+        if network.subnet_ids is not None:
+            function = self.node.default_child
+            assert isinstance(function, aws_lambda.CfnFunction)  # noqa: S101 - for the type checker
+            function.vpc_config = aws_lambda.CfnFunction.VpcConfigProperty(
+                subnet_ids=network.subnet_ids, security_group_ids=[network.group.security_group_id]
+            )

@@ -1,5 +1,7 @@
 """What the job queues of AWS Batch have in common: what they give up on, and who is told that a job failed."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,7 +67,7 @@ def job_rule(
     description: str,
     event: str,
     queues: Sequence[aws_batch.CfnJobQueue],
-    message: str,
+    message: Mapping[str, str],
     more_paths: Mapping[str, str] | None = None,
     **detail: Any,
 ) -> aws_events.CfnRule:
@@ -73,7 +75,7 @@ def job_rule(
 
         failed = job_rule(
             topic, "FailedJobs", description="Jobs that failed, and why.", event="Batch Job State Change",
-            queues=[queue], message='"Job <name> (<job>) failed: <reason>."', status=["FAILED"],
+            queues=[queue], message={"failed": "<name>", "reason": "<reason>"}, status=["FAILED"],
         )
         tell(topic, {failed: "nobody was told that a job failed"})
 
@@ -83,8 +85,8 @@ def job_rule(
         description: What the rule matches.
         event: The type of the event, in the words of Batch.
         queues: Whose jobs.
-        message: What the mail says, in quotes: `<name>`, `<job>` and `<reason>` stand for what the event says.
-            EventBridge leaves out what an event does not have.
+        message: What the mail says, as the fields of a JSON object: `<name>`, `<job>` and `<reason>` stand for what
+            the event says. What may contain quotation marks, such as the reason, must be a field by itself.
         more_paths: More of an event that the message names.
         detail: More that the event must have, as a pattern of EventBridge.
     """
@@ -102,18 +104,33 @@ def job_rule(
                 id="Topic",
                 arn=topic.topic_arn,
                 input_transformer=aws_events.CfnRule.InputTransformerProperty(
-                    input_paths_map={**PATHS, **(more_paths or {})}, input_template=message
+                    input_paths_map={**PATHS, **(more_paths or {})}, input_template=template(message)
                 ),
             )
         ],
     )
 
 
+def template(message: Mapping[str, str]) -> str:
+    """Return the input template of EventBridge for a message.
+
+    A placeholder by itself stands outside quotation marks, where EventBridge inserts the value as JSON. Between
+    quotation marks it does not escape the value, and a reason that contains one would lose the mail. See
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html.
+    """
+    fields = (f"  {json.dumps(name)}: {_value(text)}" for name, text in message.items())
+    return "{\n" + ",\n".join(fields) + "\n}"
+
+
+def _value(text: str) -> str:
+    return text if re.fullmatch(r"<\w+>", text) else json.dumps(text)
+
+
 def failed_jobs(
     topic: AlertTopic,
     queues: Sequence[aws_batch.CfnJobQueue],
     *,
-    message: str,
+    message: Mapping[str, str],
     more_paths: Mapping[str, str] | None = None,
     **detail: Any,
 ) -> aws_events.CfnRule:

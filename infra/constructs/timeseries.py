@@ -18,6 +18,7 @@ from constructs import Construct, IDependable
 
 from contract.timeseries import INFLUXDB_PORT
 from infra.constructs.bucket import private_bucket, rule
+from infra.constructs.influxdb_token import InfluxDBToken
 from infra.constructs.secrets import login
 from infra.constructs.security_groups import let_reach, security_group
 from infra.guardrails import acknowledge
@@ -35,6 +36,9 @@ LIVEANALYTICS_REGIONS = [
     "eu-central-1",
     "eu-west-1",
 ]
+
+
+ORGANIZATION = "groundwork"
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ class InfluxDB:
 
         influxdb = InfluxDB(
             self, place=Place(network.vpc, network.subnet_ids), bucket="devops", instance_type="db.influx.medium",
-            storage_gib=20, reports=report_bucket(self, days=90, policy=policy), policy=policy,
+            storage_gib=20, reports=report_bucket(self, days=90, policy=policy), log_retention_days=90,
+            log_policy=policy, policy=policy,
         )
         clients = influxdb.clients()
 
     Attributes:
         endpoint: Its host name.
-        secret: Holds name and password of its first user.
+        secret: Holds the token for its bucket.
         server: Its security group.
     """
 
@@ -97,20 +102,22 @@ class InfluxDB:
         instance_type: str,
         storage_gib: int,
         reports: aws_s3.Bucket,
+        log_retention_days: int,
+        log_policy: RemovalPolicy,
         policy: RemovalPolicy,
     ) -> None:
         self._scope, self._place = scope, place
         self.server = security_group(scope, "Server", place.vpc, "InfluxDB, for its clients alone.")
-        self.secret = login(
+        admin = login(
             scope,
             user="groundwork",
-            description="Name and password of InfluxDB's first user; add a key token for InfluxDB 2.",
+            description="Name and password of InfluxDB's first user.",
             policy=policy,
         )
         acknowledge(
-            self.secret,
+            admin,
             {
-                "SMG4": "InfluxDB takes its first password at creation only; tokens are rotated in InfluxDB.",
+                "SMG4": "InfluxDB takes its first password at creation only; what programs use is a token.",
                 "CKV_AWS_149": "Encrypted under Secrets Manager's own key; only this account reads it.",
             },
         )
@@ -131,10 +138,10 @@ class InfluxDB:
             deployment_type="SINGLE_AZ",
             publicly_accessible=False,
             port=INFLUXDB_PORT,
-            organization="groundwork",
+            organization=ORGANIZATION,
             bucket=bucket,
-            username=self.secret.secret_value_from_json("username").unsafe_unwrap(),
-            password=self.secret.secret_value_from_json("password").unsafe_unwrap(),
+            username=admin.secret_value_from_json("username").unsafe_unwrap(),
+            password=admin.secret_value_from_json("password").unsafe_unwrap(),
             vpc_subnet_ids=place.subnet_ids,
             vpc_security_group_ids=[self.server.security_group_id],
             log_delivery_configuration=aws_timestream.CfnInfluxDBInstance.LogDeliveryConfigurationProperty(
@@ -147,6 +154,20 @@ class InfluxDB:
         assert reports.policy  # noqa: S101 - for the type checker
         instance.node.add_dependency(reports.policy, *place.routes)
         self.endpoint = instance.attr_endpoint
+        self.secret = InfluxDBToken(
+            scope,
+            "Token",
+            endpoint=self.endpoint,
+            organization=ORGANIZATION,
+            bucket=bucket,
+            admin=admin,
+            server=self.server,
+            vpc=place.vpc,
+            subnet_ids=place.subnet_ids,
+            log_retention_days=log_retention_days,
+            log_policy=log_policy,
+            policy=policy,
+        ).secret
 
     def clients(self) -> aws_ec2.SecurityGroup:
         """Make a security group for whoever writes and asks: its members reach InfluxDB, and AWS."""

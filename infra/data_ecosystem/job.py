@@ -9,6 +9,7 @@ from contract.errors import InputError
 from infra.constructs.bundle import CodeBundle
 from infra.constructs.jobs import job_queue
 from infra.constructs.logs import log_group
+from infra.constructs.permissions import let_pull
 from infra.constructs.security_groups import let_out
 from infra.data_ecosystem.engines import DATABASE_PORT
 from infra.data_ecosystem.network import EcosystemNetwork
@@ -46,9 +47,10 @@ class Jobs(Construct):
             self, "Role", assumed_by=tasks, description="Permissions of movie-rental jobs, who administer OpenSearch."
         )
         self._execution = aws_iam.Role(
-            self, "ExecutionRole", assumed_by=tasks, description="Lets Fargate write the jobs' logs."
+            self, "ExecutionRole", assumed_by=tasks, description="Lets Fargate pull the image and write the jobs' logs."
         )
         self.logs.grant_write(self._execution)
+        let_pull(self._execution, [settings.image])
 
     def define(self) -> tuple[aws_batch.CfnJobQueue, aws_batch.CfnJobDefinition]:
         """The queue, and the definition of its jobs; `command` is what follows `movie-rental`."""

@@ -132,10 +132,12 @@ class Monitoring:
 
     def jobs(self, queue: aws_batch.CfnJobQueue) -> None:
         """Mail on a job that failed, with the reason that Batch gives."""
-        message = (
-            "\"Job <name> (<job>) failed: <reason>. Its log is in the stack's log group. Mend the cause and submit "
-            'it again: it goes on where it stopped."'
-        )
+        message = {
+            "what happened": "Job <name> (<job>) failed.",
+            "reason": "<reason>",
+            "what to do": "Its log is in the stack's log group. Correct the cause and submit it again: it goes on "
+            "where it stopped.",
+        }
         rule = failed_jobs(self._topic, [queue], message=message)
         tell(self._topic, {rule: "nobody was told that a job failed; the Batch console lists what did"})
 

@@ -46,13 +46,15 @@ class Trends(Construct):
                 instance_type=settings.influxdb_instance_type,
                 storage_gib=settings.influxdb_storage_gib,
                 reports=self._reports,
+                log_retention_days=settings.log_retention_days,
+                log_policy=policy,
                 policy=RemovalPolicy.DESTROY,
             )
             more = {
                 TimeSeriesOutput.ENDPOINT: (influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."),
                 TimeSeriesOutput.SECRET_ARN: (
                     influxdb.secret.secret_arn,
-                    "Secret with InfluxDB's user, password and token.",
+                    "Secret with a token for InfluxDB.",
                 ),
             }
         else:

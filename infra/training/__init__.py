@@ -48,7 +48,7 @@ class Training(GroundworkStack):
         waiting = queues(self, settings, network, nodes)
         self.heading("What jobs may do.")
         one_off = OneOff(self)
-        permissions = Permissions(self, storage, one_off=one_off.role)
+        permissions = Permissions(self, settings, storage, one_off=one_off.role)
         self.heading("The jobs.")
         jobs = definitions(self, settings, storage, permissions, nodes)
         self.heading("One training on an instance of its own, which ends itself.")

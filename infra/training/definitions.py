@@ -15,6 +15,9 @@ from infra.training.storage import Storage
 
 CACHE = "/var/cache/groundwork"  # of the instance: what one job has read from S3, the next one need not
 _DEFINITION = aws_batch.CfnJobDefinition
+#: EFA registers memory that the kernel must not move; without this limit NCCL cannot use it. See
+#: https://docs.aws.amazon.com/batch/latest/userguide/efa.html.
+MEMLOCK = _DEFINITION.UlimitProperty(name="memlock", soft_limit=-1, hard_limit=-1)
 
 
 def definitions(
@@ -64,6 +67,7 @@ class _Factory:
             [*_arguments(workload), "--strategy", "ddp"],
             {"VCPU": nodes.vcpus, "MEMORY": nodes.memory_mib, "GPU": nodes.gpus},
             devices=Fn.condition_if(nodes.has_efa.logical_id, [efa], Aws.NO_VALUE),
+            unlimited_memlock=True,
         )
         every = _DEFINITION.NodeRangePropertyProperty(target_nodes="0:", container=container)
         properties = _DEFINITION.NodePropertiesProperty(num_nodes=2, main_node=0, node_range_properties=[every])
@@ -134,6 +138,8 @@ class _Factory:
         image: str,
         arguments: Sequence[str],
         resources: Mapping[str, str],
+        *,
+        unlimited_memlock: bool = False,
         **linux: Any,
     ) -> aws_batch.CfnJobDefinition.ContainerPropertiesProperty:
         code = self._storage.code
@@ -153,6 +159,7 @@ class _Factory:
             linux_parameters=_DEFINITION.LinuxParametersProperty(
                 init_process_enabled=True, shared_memory_size=self._settings.shared_memory_mib, **linux
             ),
+            ulimits=[MEMLOCK] if unlimited_memlock else None,
             log_configuration=_DEFINITION.LogConfigurationProperty(
                 log_driver="awslogs",
                 options={

@@ -21,11 +21,19 @@ GRAPHS = {
     "problems": (TrainingMetric.SECONDS_SINCE_PROGRESS, TrainingMetric.NON_FINITE_LOSS, TrainingMetric.MODE_COLLAPSE),
 }
 #: What a mail says of a job.
-FAILED = (
-    '"Job <name> failed: <reason> <detail> (exit code <code>). Its log: groundwork logs <job>. What to do: '
-    'docs/operations.md"'
-)
-STUCK = '"Job <name> (<job>) cannot start: <reason>. What to do: docs/operations.md"'
+FAILED = {
+    "what happened": "Job <name> failed.",
+    "reason": "<reason>",
+    "detail": "<detail>",
+    "exit code": "<code>",
+    "its log": "groundwork logs <job>",
+    "what to do": "docs/operations.md",
+}
+STUCK = {
+    "what happened": "Job <name> (<job>) cannot start.",
+    "reason": "<reason>",
+    "what to do": "docs/operations.md",
+}
 MORE_PATHS = {"detail": "$.detail.container.reason", "code": "$.detail.container.exitCode"}
 
 

@@ -8,6 +8,7 @@ from contract.tags import EXPECTED_TERMINATION
 from contract.workloads import TRAINING
 from infra.constructs.instances import instance_profile, launch_template, machine_image
 from infra.constructs.network import Network
+from infra.constructs.permissions import let_pull
 from infra.guardrails import acknowledge
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
@@ -44,6 +45,7 @@ class OneOff:
     ) -> aws_ec2.CfnLaunchTemplate:
         """The template, and the permission to lend the jobs' roles and to write their log."""
         storage.logs.grant_write(self.role)
+        let_pull(self.role, [settings.gpu_image])
         self.role.add_to_principal_policy(
             aws_iam.PolicyStatement(
                 actions=["sts:AssumeRole"],

@@ -26,6 +26,14 @@ role_arn = $role
 credential_source = Ec2InstanceMetadata
 END
 
+# A private repository of ECR wants a login, with a token that the instance's role may ask for.
+registry=${IMAGE%%/*}
+if [[ $registry =~ ^[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com ]]; then
+  export DOCKER_CONFIG=/run/groundwork-docker # not on the disk
+  aws ecr get-login-password --region "${BASH_REMATCH[1]}" \
+    | docker login --username AWS --password-stdin "$registry"
+fi
+
 log=(--log-driver awslogs --log-opt "awslogs-region=$REGION" --log-opt "awslogs-group=$LOG_GROUP"
   --log-opt "awslogs-stream=one-off/$instance")
 code=0

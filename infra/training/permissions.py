@@ -1,11 +1,12 @@
 """What the jobs may do: each its own work, and nothing of the others'."""
 
-from aws_cdk import Aws, Stack, aws_iam
+from aws_cdk import Stack, aws_iam
 
 from contract.metrics import Namespace
 from contract.workloads import TRAINING, TrainingWorkload
-from infra.constructs.permissions import put_metrics
+from infra.constructs.permissions import let_pull, put_metrics
 from infra.guardrails import acknowledge
+from infra.settings.training import TrainingSettings
 from infra.training.storage import Storage
 
 _TASKS = aws_iam.ServicePrincipal("ecs-tasks.amazonaws.com")
@@ -20,9 +21,11 @@ class Permissions:
         predict: for predictions with any of the models.
     """
 
-    def __init__(self, stack: Stack, storage: Storage, *, one_off: aws_iam.IPrincipal) -> None:
+    def __init__(
+        self, stack: Stack, settings: TrainingSettings, storage: Storage, *, one_off: aws_iam.IPrincipal
+    ) -> None:
         self._storage = storage
-        self.execution = self._execution_role(stack)
+        self.execution = self._execution_role(stack, settings)
         self._common = self._common_policy(stack)
         on_gpu = aws_iam.CompositePrincipal(_TASKS, one_off)
         self.roles = {
@@ -31,26 +34,11 @@ class Permissions:
         }
         self.predict = self._predict_role(stack)
 
-    def _execution_role(self, stack: Stack) -> aws_iam.Role:
+    def _execution_role(self, stack: Stack, settings: TrainingSettings) -> aws_iam.Role:
         purpose = "Lets the container agent pull images and write the jobs' logs."
         role = aws_iam.Role(stack, "ExecutionRole", assumed_by=_TASKS, description=purpose)
         self._storage.logs.grant_write(role)
-        images = "arn:{}:ecr:{}:*:repository/*"
-        role.add_to_policy(
-            aws_iam.PolicyStatement(
-                actions=["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                resources=[images.format(Aws.PARTITION, Aws.REGION)],
-            )
-        )
-        role.add_to_policy(aws_iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
-        any_image = f"IAM5[Resource::{images.format('<AWS::Partition>', '<AWS::Region>')}]"
-        acknowledge(
-            role,
-            {
-                any_image: "The image is a setting: any repository that lets us pull.",
-                "IAM5[Resource::*]": "A token for ECR knows no resource.",
-            },
-        )
+        let_pull(role, [settings.image, settings.gpu_image])
         return role
 
     def _common_policy(self, stack: Stack) -> aws_iam.ManagedPolicy:

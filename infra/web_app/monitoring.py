@@ -1,6 +1,6 @@
 """What tells how the web application does: alarms that say what to do, and a dashboard."""
 
-from aws_cdk import Duration, aws_cloudwatch
+from aws_cdk import Aws, Duration, aws_cloudwatch
 from constructs import Construct
 
 from contract.metrics import Namespace, StorefrontMetric
@@ -9,6 +9,8 @@ from infra.settings.web_app import WebAppSettings
 
 GIB = 1024**3
 LOW_STORAGE = 2 * GIB
+SITE = {"Stack": Aws.STACK_NAME}
+"""The dimension of what the site itself sends."""
 #: What each alarm is on.
 WATCHED = {
     "ProcessorAlarm": "a busy processor",
@@ -96,6 +98,7 @@ def alarms(
             'with "unavailable" say whether the database or the bucket was away.',
             namespace=Namespace.STOREFRONT,
             metric=StorefrontMetric.ERRORS,
+            dimensions=SITE,
             period_seconds=300,
             threshold=5,
         ),
@@ -127,6 +130,7 @@ def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aw
             aws_cloudwatch.Metric(
                 namespace=Namespace.STOREFRONT,
                 metric_name=StorefrontMetric.LATENCY,
+                dimensions_map=SITE,
                 statistic=statistic,
                 period=Duration.minutes(1),
                 label=label,
@@ -138,13 +142,13 @@ def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aw
     )
     made = aws_cloudwatch.Dashboard(scope, "Dashboard")
     made.add_widgets(
-        graph("Requests", Namespace.STOREFRONT, {}, Requests="Sum"),
+        graph("Requests", Namespace.STOREFRONT, SITE, Requests="Sum"),
         latency,
-        graph("Application errors", Namespace.STOREFRONT, {}, Errors="Sum"),
+        graph("Application errors", Namespace.STOREFRONT, SITE, Errors="Sum"),
         graph("Processor, %", "AWS/EC2", servers, CPUUtilization="Average"),
         graph("Network, bytes", "AWS/EC2", servers, NetworkIn="Sum", NetworkOut="Sum"),
         graph("Failed status checks", "AWS/EC2", servers, StatusCheckFailed="Maximum"),
-        graph("Memory and disk, %", Namespace.STOREFRONT, {}, MemoryUtilization="Maximum", DiskUtilization="Maximum"),
+        graph("Memory and disk, %", Namespace.STOREFRONT, SITE, MemoryUtilization="Maximum", DiskUtilization="Maximum"),
         graph("Database: connections", "AWS/RDS", rds, DatabaseConnections="Maximum"),
         graph("Database: free storage, bytes", "AWS/RDS", rds, FreeStorageSpace="Minimum"),
     )

@@ -77,6 +77,7 @@ printf '%s\n' \
     "STOREFRONT_SESSION_SECRET=$STOREFRONT_SESSION_SECRET" \
     "STOREFRONT_BUCKET=$STOREFRONT_BUCKET" \
     "STOREFRONT_LOG_GROUP=$STOREFRONT_LOG_GROUP" \
+    "STOREFRONT_STACK=$STACK" \
     > "$ENVIRONMENT"
 cp "$SERVER_FILES/storefront.service" /etc/systemd/system/storefront.service
 
@@ -119,7 +120,7 @@ cp "$SERVER_FILES/site.conf" "$APACHE/storefront.conf"
 httpd -t
 
 begin "set up the CloudWatch agent"
-sed "s|LOG_GROUP|$STOREFRONT_LOG_GROUP|" "$SERVER_FILES/cloudwatch_agent.json" > "$HOME_FOLDER/cloudwatch-agent.json"
+sed "s|LOG_GROUP|$STOREFRONT_LOG_GROUP|; s|\"STACK\"|\"$STACK\"|" "$SERVER_FILES/cloudwatch_agent.json" > "$HOME_FOLDER/cloudwatch-agent.json"
 "$AGENT" -a fetch-config -m ec2 -s -c "file:$HOME_FOLDER/cloudwatch-agent.json"
 
 begin "start"

@@ -46,9 +46,9 @@ session = boto3.Session()
 credentials: Any = session.get_credentials()
 trusted = ssl.create_default_context()
 
-
 # One attempt: what fails comes again from the stream.
 config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
+dynamodb: Any = session.client("dynamodb", config=config)
 
 
 def handler(event: Json, context: Any) -> Json:
@@ -188,7 +188,7 @@ def give_up(record: Json, reason: str) -> None:
     change = record["dynamodb"]
     item = dead_letter("catalog_indexer", change["SequenceNumber"], reason, kept(record))
     try:
-        session.client("dynamodb", config=config).put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
+        dynamodb.put_item(TableName=os.environ["DEAD_LETTERS"], Item=item)
     except (BotoCoreError, ClientError) as error:
         raise NotNowError(f"the table of dead letters cannot be written: {error}") from error
     print(log_line(reason, keys=change.get("Keys")))

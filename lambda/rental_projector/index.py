@@ -197,13 +197,12 @@ def write_line(event: Json) -> None:
 
 
 def present() -> str:
-    """How to present oneself to InfluxDB: with what its secret holds."""
+    """How to present oneself to InfluxDB: with the token in its secret."""
     try:
         secret = client("secretsmanager").get_secret_value(SecretId=os.environ["INFLUXDB_SECRET"])["SecretString"]
     except (BotoCoreError, ClientError) as error:
         raise NotNowError(f"the secret of InfluxDB cannot be read: {error}") from error
-    access = json.loads(secret)
-    return authorization(**{name: access.get(name, "") for name in ("username", "password", "token")})
+    return authorization(json.loads(secret)["token"])
 
 
 def count(message: Json) -> int:

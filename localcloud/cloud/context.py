@@ -6,12 +6,15 @@ metrics, events. Everything else that it changes in another service goes over HT
 request is checked, waits for the other requests to that service, and passes through the additions of its room.
 """
 
+import heapq
+import itertools
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -44,6 +47,10 @@ class Cloud:
         self._states: WeakKeyDictionary[Any, dict[type, Any]] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._never = threading.Event()
+        self._due: list[tuple[float, int, Callable[[], None]]] = []  # a heap: when, in which order, what
+        self._due_changed = threading.Condition()
+        self._numbers = itertools.count()
+        self._waits_for_due = False
         self._pool = ThreadPoolExecutor(32, thread_name_prefix="localcloud")
 
     def client(self, service: str) -> Any:
@@ -93,6 +100,24 @@ class Cloud:
     def background(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run ``work`` on a pool of threads; an exception is logged, never lost."""
         self._pool.submit(lambda: _guarded(work, *args, **kwargs))
+
+    def later(self, seconds: float, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run ``work`` on the pool after so many seconds; until then it takes no thread."""
+        with self._due_changed:
+            start: Callable[[], None] = partial(self.background, work, *args, **kwargs)
+            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), start))
+            if not self._waits_for_due:
+                self._waits_for_due = True
+                threading.Thread(target=self._start_due, daemon=True, name="later").start()
+            self._due_changed.notify()
+
+    def _start_due(self) -> None:
+        while True:
+            with self._due_changed:
+                while not self._due or self._due[0][0] > time.monotonic():
+                    self._due_changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
+                start = heapq.heappop(self._due)[2]
+            start()
 
     def every(self, seconds: float, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run ``work`` for ever, ``seconds`` after its last end, in a thread of its own."""

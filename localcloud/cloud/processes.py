@@ -37,6 +37,7 @@ def start(
     environment: Mapping[str, str],
     stdin: int | IO[Any] = subprocess.DEVNULL,
     grace: float = 0,
+    descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a command on a leash, in a session of its own; output and errors come from ``stdout``.
 
@@ -46,6 +47,7 @@ def start(
         environment: Its environment.
         stdin: What it reads.
         grace: Seconds that processes which outlive the command have to end before they are killed.
+        descriptors: Open files that the command and its leash inherit, under the same numbers.
 
     Returns:
         The leash, which ends with the command's exit code when everything that the command has started has ended.
@@ -64,7 +66,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        pass_fds=[_held],
+        pass_fds=[_held, *descriptors],
     )
     with _lock:
         _running.difference_update([other for other in _running if other.returncode is not None])

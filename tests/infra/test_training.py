@@ -1,6 +1,7 @@
 """Training: what its template promises, and the bootstrap that its jobs run first."""
 
 import email
+import io
 import json
 import os
 import re
@@ -9,13 +10,19 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from contract.metrics import Namespace
 from contract.workloads import TRAINING
 from groundwork import engines
-from infra.constructs.bundle import LOADER, PACKAGES, PROJECT
+from infra import PROJECT
+from infra.constructs.bundle import LOADER
+from infra.packing import PACKAGES
 from infra.training.one_off import SCRIPT
 from localcloud.engines import programs
 from workloads import bootstrap
@@ -267,6 +274,18 @@ def test_a_failed_job_and_a_stuck_one_are_told_with_the_reason(template: Json) -
         assert set(re.findall("<([a-z]+)>", transformer["InputTemplate"])) == set(transformer["InputPathsMap"])
 
 
+@pytest.mark.parametrize("stack", ["Training", "DataEcosystem"])
+def test_no_text_of_others_stands_between_quotation_marks_in_an_input_template(
+    synthesised: Synthesised, stack: str
+) -> None:
+    plain = {"name", "job"}  # letters, digits, hyphens
+    for name, body in of_type(synthesised.templates[stack], "AWS::Events::Rule"):
+        for target in body["Properties"]["Targets"]:
+            if transformer := target.get("InputTransformer"):
+                quoted = re.findall(r'"(?:[^"\\\\]|\\\\.)*"', transformer["InputTemplate"])
+                assert set(re.findall(r"<(\w+)>", " ".join(quoted))) <= plain, name
+
+
 def test_alarms_ring_when_training_goes_wrong(template: Json) -> None:
     alarms = {
         body["Properties"]["MetricName"]: body["Properties"] for _, body in of_type(template, "AWS::CloudWatch::Alarm")
@@ -308,6 +327,72 @@ def test_a_one_off_instance_ends_itself_and_alarms_nobody(template: Json) -> Non
         name for name, s in statements(template) if s.get("Principal") == {"AWS": {"Fn::GetAtt": ["OneOffRole", "Arn"]}}
     ]
     assert trusting == lent
+
+
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+PULL = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+
+
+@pytest.mark.parametrize("suffix", ["", ":2", "@sha256:0a1b", ":2@sha256:0a1b"])
+def test_roles_may_pull_the_images_of_the_settings_and_no_others(synthesise: Callable[..., Json], suffix: str) -> None:
+    images = {"image": f"{ECR}/own/cpu{suffix}", "gpu_image": f"{ECR}/own/gpu{suffix}"}
+    changed = synthesise("training.yaml", {"training": images})
+    pulled = {
+        name: [str(resource["Fn::Join"][1][-1]) for resource in as_list(statement["Resource"])]
+        for name, statement in statements(changed)
+        if set(as_list(statement["Action"])) == PULL
+    }
+    assert pulled == {
+        "ExecutionRoleDefaultPolicy": [":ecr:*:*:repository/own/cpu", ":ecr:*:*:repository/own/gpu"],
+        "OneOffRoleDefaultPolicy": [":ecr:*:*:repository/own/gpu"],
+    }
+
+
+def test_images_elsewhere_give_no_permission_on_a_repository(template: Json) -> None:
+    [resources] = {
+        json.dumps(statement["Resource"])
+        for _, statement in statements(template)
+        if set(as_list(statement["Action"])) == PULL
+    }
+    assert resources.endswith(':ecr:*:*:repository"]]}')
+
+
+@pytest.mark.parametrize(
+    ("image", "login"),
+    [
+        (f"{ECR}/own/gpu:2", f"login --username AWS --password-stdin {ECR}"),
+        ("public.ecr.aws/deep-learning-containers/pytorch:2.13", None),
+        ("pytorch/pytorch", None),
+    ],
+)
+def test_a_one_off_instance_logs_in_to_a_private_registry(tmp_path: Path, image: str, login: str | None) -> None:
+    programs = {
+        "curl": 'case "$*" in *options|*command) echo ok;; *) echo value;; esac',
+        "docker": f'[ "$1" = login ] && cat > {tmp_path}/password; echo "$*" >> {tmp_path}/calls',
+        "aws": 'echo "token of $4"',
+        "shutdown": "",
+        "mkdir": "",
+        "timeout": 'while [ "$1" != docker ]; do shift; done; "$@"',
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\ntrue\n")
+        (tmp_path / name).chmod(0o755)
+    script = SCRIPT.read_text().replace("/etc/groundwork/aws", str(tmp_path / "config"))
+    known = {"IMAGE": image, "LIMIT_SECONDS": "60", "SHARED_MEMORY_MIB": "64", "LOADER": "pass", "LOG_GROUP": "logs"}
+    environment = {**known, "REGION": "us-east-1", "GROUNDWORK_CODE": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", script], env=environment, check=True, capture_output=True)
+    first, *others = (tmp_path / "calls").read_text().splitlines()
+    assert (first == login) if login else first.startswith("run ")
+    assert all(call.startswith("run ") for call in others)
+    assert (tmp_path / "password").exists() is bool(login)
+    if login:
+        assert (tmp_path / "password").read_text() == "token of eu-west-1\n"
+
+
+def test_nodes_with_efa_may_lock_as_much_memory_as_they_register(template: Json) -> None:
+    for name, container in containers(template).items():
+        unlimited = {"Name": "memlock", "SoftLimit": -1, "HardLimit": -1}
+        assert container.get("Ulimits") == ([unlimited] if "MultiNode" in name else None), name
 
 
 def test_its_start_script_is_clean() -> None:
@@ -354,23 +439,26 @@ def test_settings_reach_the_template(synthesise: Callable[..., Json]) -> None:
 def test_the_code_bundle_holds_the_workloads_what_they_import_and_no_caches(
     template: Json, synthesised: Synthesised
 ) -> None:
-    bundles = [path for path in synthesised.folder.glob("asset.*") if (path / "workloads").is_dir()]
+    bundles = list(synthesised.folder.glob("asset.*.zip"))
     assert len(bundles) == 1  # of all stacks: by its content
-    files = {str(path.relative_to(bundles[0])) for path in bundles[0].rglob("*") if path.is_file()}
+    with zipfile.ZipFile(bundles[0]) as bundle:
+        files = set(bundle.namelist())
+        modules = {name: bundle.read(name).decode() for name in files if name.endswith(".py")}
     assert {"workloads/__main__.py", "contract/errors.py"} <= files
     assert {file.split("/")[0] for file in files} == {"contract", "terminal", "workloads"}
     assert not [file for file in files if "__pycache__" in file]
-    assert not [file for file in bundles[0].rglob("*.py") if imported(file) & PROJECT_PACKAGES - set(PACKAGES)]
+    assert not [name for name, source in modules.items() if imported(source) & PROJECT_PACKAGES - set(PACKAGES)]
 
 
 def test_the_pages_say_how_to_make_the_bundle_by_hand() -> None:
-    said = [command for page in PAGES.glob("*.md") for command in re.findall(r"`(zip -r [^`]+)`", page.read_text())]
-    assert set(said) == {f"zip -r code.zip {' '.join(PACKAGES)} -x '*__pycache__*'"}
+    texts = [page.read_text() for page in PAGES.glob("*.md")]
+    assert sum("`groundwork bundle code.zip`" in text for text in texts) == 3
+    assert not [text for text in texts if "zip -r" in text]
 
 
-def imported(file: Path) -> set[str]:
-    """The first names of the modules that a file imports."""
-    return set(re.findall(r"^ *(?:from|import) (\w+)", file.read_text(), re.MULTILINE))
+def imported(source: str) -> set[str]:
+    """The first names of the modules that some source imports."""
+    return set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
 
 
 def test_its_outputs_are_what_others_read(template: Json) -> None:
@@ -429,10 +517,77 @@ def test_the_bootstrap_installs_what_the_bundle_needs_and_becomes_the_workload(
 ) -> None:
     done = container("s3://bundles/code.zip", f"# What it needs.\npytest>=1\n{requirement}\n")
     assert done.stdout.splitlines() == [
-        "pip install --quiet requirements.txt",
+        "pip install --quiet requirements.lock",
         "workload train digit-classifier --epochs 1",
     ]
     assert done.returncode == 7
+
+
+PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
+
+
+def add_wheel(job: Path, name: str) -> None:
+    """Put a wheel into the bundle: the package `absent`, whose version is 2."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as wheel:
+        wheel.writestr("absent/__init__.py", "")
+        wheel.writestr("absent-2.dist-info/METADATA", "Metadata-Version: 2.1\nName: absent\nVersion: 2\n")
+    with zipfile.ZipFile(job / "bundles" / "code.zip", "a") as bundle:
+        bundle.writestr(f"workloads/wheels/{name}", package.getvalue())
+        bundle.writestr("workloads/__main__.py", f"import absent\n{WORKLOAD}")
+
+
+@pytest.mark.parametrize(
+    "tags", ["py3-none-any", f"{PYTHON}-{PYTHON}-manylinux_2_28_x86_64", "cp310-abi3-linux_x86_64"]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_a_job_takes_what_its_image_lacks_from_the_bundle_and_needs_no_index(
+    container: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, tags: str
+) -> None:
+    add_wheel(tmp_path / "job", f"absent-2-{tags}.whl")
+    done = container("s3://bundles/code.zip", "pytest>=1\nabsent>=2\n")
+    assert done.stdout.splitlines() == ["workload train digit-classifier --epochs 1"], done.stderr
+
+
+@pytest.mark.parametrize("tags", ["cp39-cp39-manylinux_2_28_x86_64", f"{PYTHON}-{PYTHON}-manylinux_2_28_riscv64"])
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_wheels_of_another_python_or_machine_are_left_to_pip(
+    container: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, tags: str
+) -> None:
+    add_wheel(tmp_path / "job", f"absent-2-{tags}.whl")
+    done = container("s3://bundles/code.zip", "absent>=2\n")
+    assert done.stdout.splitlines()[0] == "pip install --quiet requirements.lock"
+
+
+def test_an_image_without_boto3_signs_the_request_for_the_bundle_as_aws_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    requests: list[Any] = []
+
+    def urlopen(request: Any) -> io.BytesIO:
+        requests.append(request)
+        lent = {"AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "secret", "Token": "token+of/a=role"}
+        return io.BytesIO(json.dumps(lent).encode() if isinstance(request, str) else b"the bundle")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("runpy.run_module", lambda *_, **__: None)
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    monkeypatch.setenv("GROUNDWORK_CODE", "s3://my.bundles/code/of+me=1@2.zip")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/1")
+    exec(LOADER, {})  # noqa: S102 - the program under test
+    lender, request = requests
+    assert lender == "http://169.254.170.2/v2/credentials/1"
+    assert Path("code.zip").read_bytes() == b"the bundle"
+    assert request.full_url == "https://s3.eu-central-1.amazonaws.com/my.bundles/code/of%2Bme%3D1%402.zip"
+    signer = S3SigV4Auth(Credentials("AKIDEXAMPLE", "secret", "token+of/a=role"), "s3", "eu-central-1")
+    headers = {name.lower(): value for name, value in request.header_items() if name.lower() != "authorization"}
+    expected = AWSRequest("GET", request.full_url, headers=headers)
+    expected.context = {"timestamp": headers["x-amz-date"], "payload_signing_enabled": True}
+    text = signer.string_to_sign(expected, signer.canonical_request(expected))
+    assert request.get_header("Authorization").endswith(f"Signature={signer.signature(text, expected)}")
 
 
 def test_the_bootstrap_does_not_call_pip_for_what_is_there(

@@ -62,7 +62,9 @@ def create_app(settings: Settings) -> Flask:
     engine = connect(settings, connections=threads)
     sessions = sessionmaker(engine, expire_on_commit=False)
     bucket = assets.Assets(settings.bucket)
-    app.extensions["storefront"] = Site(settings, engine, sessions, bucket, Telemetry(settings.log_group))
+    app.extensions["storefront"] = Site(
+        settings, engine, sessions, bucket, Telemetry(settings.log_group, settings.stack)
+    )
     exchange.handle(app)
     CSRFProtect(app)
     errors.handle(app)

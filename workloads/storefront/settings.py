@@ -33,6 +33,7 @@ class Settings:
         session_secret: ARN or name of the secret that signs cookies and form tokens.
         bucket: The bucket with posters and static files.
         log_group: Log group for structured logs; none when empty.
+        stack: Whose metrics are sent; none are when empty.
         proxies: How many proxies stand in front and add to X-Forwarded-For: Apache, and the load balancer if any.
         writes_per_minute: How often an address may send a form.
         hosts: Host names that the site answers to, with commas between them; any when empty.
@@ -43,6 +44,7 @@ class Settings:
     session_secret: str
     bucket: str
     log_group: str = ""
+    stack: str = ""
     proxies: int = 1
     writes_per_minute: int = 60
     hosts: str = ""
@@ -59,7 +61,7 @@ class Settings:
         needed = ("database_secret", "database_ca", "session_secret", "bucket")
         if missing := [_PREFIX + name.upper() for name in needed if not found[name]]:
             raise InputError(f"The environment does not set {', '.join(missing)}. Set it, or name a stack (--stack).")
-        values: dict[str, Any] = {name: found[name] for name in (*needed, "log_group", "hosts")}
+        values: dict[str, Any] = {name: found[name] for name in (*needed, "log_group", "stack", "hosts")}
         values |= {name: _number(name, found[name]) for name in ("proxies", "writes_per_minute") if found[name]}
         return cls(**values)
 
@@ -77,7 +79,7 @@ class Settings:
                 f"Stack {stack}: The stack has no output {', '.join(missing)}. Name a stack that is a {STACK}."
             )
         values: dict[str, Any] = {name: outputs[output] for name, output in _OUTPUTS.items()}
-        return cls(database_ca=database_ca, **values)
+        return cls(database_ca=database_ca, stack=stack, **values)
 
     def environment(self) -> dict[str, str]:
         """The environment that tells these settings."""

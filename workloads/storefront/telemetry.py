@@ -121,10 +121,12 @@ class Metrics:
     """Counts requests and errors, and how long they took: sent as distributions, so that percentiles are right.
 
     Args:
+        stack: Their dimension, so that the sites of two stacks do not mix.
         client: For tests; by default the environment's.
     """
 
-    def __init__(self, client: CloudWatchClient | None = None) -> None:
+    def __init__(self, stack: str, client: CloudWatchClient | None = None) -> None:
+        self._dimensions = {"Dimensions": [{"Name": "Stack", "Value": stack}]}
         self._client = client or boto3.client("cloudwatch", config=_CONFIG)
         self._lock = threading.Lock()
         self._latencies: Counter[float] = Counter()
@@ -147,7 +149,8 @@ class Metrics:
             )
             self._requests, self._errors, self._latencies = 0, 0, Counter()
         data: list[Any] = [
-            {"MetricName": name, "Value": float(value), "Unit": "Count"} for name, value in counted.items()
+            {"MetricName": name, "Value": float(value), "Unit": "Count"} | self._dimensions
+            for name, value in counted.items()
         ]
         values = sorted(latencies)
         for start in range(0, len(values), _VALUES_PER_METRIC):
@@ -155,6 +158,7 @@ class Metrics:
             counts = [float(latencies[value]) for value in some]
             data.append(
                 {"MetricName": StorefrontMetric.LATENCY, "Values": some, "Counts": counts, "Unit": "Milliseconds"}
+                | self._dimensions
             )
         try:
             with asking_aws("Metrics", service="CloudWatch"):
@@ -176,13 +180,14 @@ class Telemetry:
 
     Args:
         log_group: The log group; none when empty.
+        stack: Whose metrics are sent; none are when empty.
 
     Attributes:
         logger: Takes events, with what belongs to them as `extra`.
-        metrics: Counts requests; None without a log group.
+        metrics: Counts requests; None without a stack or a log group.
     """
 
-    def __init__(self, log_group: str) -> None:
+    def __init__(self, log_group: str, stack: str) -> None:
         self.logger = logging.getLogger("storefront")
         self.logger.handlers.clear()
         self.logger.propagate = False
@@ -190,7 +195,7 @@ class Telemetry:
         stream = logging.StreamHandler(sys.stdout)
         stream.setFormatter(JsonLines())
         self.logger.addHandler(stream)
-        self.metrics = Metrics() if log_group else None
+        self.metrics = Metrics(stack) if log_group and stack else None
         self._lines = CloudWatchLogs(log_group) if log_group else None
         self._end = threading.Event()
         if self._lines:

@@ -44,16 +44,17 @@ def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
     """
     if outputs[TimeSeriesOutput.ENGINE] == "liveanalytics":
         return LiveAnalytics(outputs[TimeSeriesOutput.DATABASE_NAME], outputs[TimeSeriesOutput.TABLE_NAME], schema)
-    secret = database_access(outputs[TimeSeriesOutput.SECRET_ARN])
     return InfluxDB(
         address(outputs[TimeSeriesOutput.ENDPOINT]),
         outputs[TimeSeriesOutput.DATABASE_NAME],
         outputs[TimeSeriesOutput.TABLE_NAME],
-        username=secret["username"],
-        password=secret["password"],
-        token=secret.get("token", ""),
+        token=_token(outputs[TimeSeriesOutput.SECRET_ARN]),
         schema=schema,
     )
+
+
+def _token(secret: str) -> str:
+    return str(_read(secret, {"token"})["token"])
 
 
 def database_access(secret: str) -> dict[str, Any]:
@@ -63,10 +64,15 @@ def database_access(secret: str) -> dict[str, Any]:
         InputError: The secret cannot be read, or is not a database's.
         UnavailableError: Secrets Manager is not available.
     """
+    return _read(secret, {"username", "password"})
+
+
+def _read(secret: str, names: set[str]) -> dict[str, Any]:
     try:
         access: dict[str, Any] = json.loads(read_secret(secret))
     except ValueError as error:
         raise InputError(f"Secret {secret}: The secret is not JSON.") from error
-    if not isinstance(access, dict) or not {"username", "password"} <= access.keys():
-        raise InputError(f"Secret {secret}: The secret is not a JSON object with username and password.")
+    if not isinstance(access, dict) or not names <= access.keys():
+        wanted = " and ".join(sorted(names, reverse=True))
+        raise InputError(f"Secret {secret}: The secret is not a JSON object with {wanted}.")
     return access

@@ -1,4 +1,4 @@
-"""InfluxDB through the API that all its versions share: line protocol on `/write`, InfluxQL on `/query`."""
+"""InfluxDB 2 through the API that it shares with other versions: line protocol on `/write`, InfluxQL on `/query`."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DROPPED = re.compile(r"partial write: (?P<reason>.*?) dropped=(?P<count>\d+)")
-_UNITS = {"h": 3600, "m": 60, "s": 1}
 _NANOSECONDS = {"MICROSECONDS": 1000, "NANOSECONDS": 1}
-_REQUEST_CHARACTERS = 4 << 20  # InfluxDB 1 takes 25 MB a request (`max-body-size`), a proxy before it may take less
+_REQUEST_CHARACTERS = 4 << 20  # InfluxDB takes 50 MB a request, a proxy before it may take less
 _COUNTED_EXACTLY = 5  # measures
 #: Conditions that any value meets, and no value does not.
 _PRESENT = {
@@ -40,6 +39,8 @@ _PRESENT = {
     "BOOLEAN": '("{name}" = true OR "{name}" = false)',
     "VARCHAR": '"{name}" =~ /.*/',
 }
+#: How urllib3 sends parameters: a GET's are in the address, those of a POST in a form.
+_FORM: dict[str, Any] = {"GET": {}, "POST": {"encode_multipart": False}}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -54,11 +55,9 @@ class InfluxDB(MetricStore):
 
     Args:
         url: `https://host:8086`; plain `http` is for this machine only.
-        database: Database, or bucket of InfluxDB 2.
+        database: The bucket, which is found by its name or by its mapping.
         measurement: Name of the measurement.
-        username: With `password`, for InfluxDB 1.
-        password: Its password.
-        token: API token, for InfluxDB 2, whose passwords do not open this API.
+        token: API token that may read and write the bucket.
         schema: Names of dimensions (tags) and measures (fields).
         connections: How many threads may write at once.
         attempts: How often a request is tried while the server is busy or away.
@@ -73,8 +72,6 @@ class InfluxDB(MetricStore):
         database: str,
         measurement: str = "metrics",
         *,
-        username: str = "",
-        password: str = "",
         token: str = "",
         schema: Schema | None = None,
         connections: int = 8,
@@ -87,10 +84,9 @@ class InfluxDB(MetricStore):
             )
         self.schema = schema or Schema()
         self._url, self._database, self._measurement = url.rstrip("/"), database, measurement
-        access = authorization(username=username, password=password, token=token) if token or username else ""
         self._http = urllib3.PoolManager(
             maxsize=connections,
-            headers={"Authorization": access} if access else {},
+            headers={"Authorization": authorization(token)} if token else {},
             timeout=urllib3.Timeout(connect=5, read=120),
             retries=False,
             cert_reqs="CERT_REQUIRED",
@@ -105,7 +101,7 @@ class InfluxDB(MetricStore):
     def write(self, rows: Sequence[Row], version: int) -> Written:  # noqa: ARG002 - here the last write wins
         """Write in requests of a few megabytes, and halve one that is refused until the refused rows are known.
 
-        Times are sent in nanoseconds: InfluxDB 1 and 2 have no other unit below the millisecond in common.
+        Times are sent in nanoseconds, which every version of InfluxDB knows by this name.
         """
         written = Written()
         lines: list[tuple[Row, str]] = []
@@ -181,14 +177,12 @@ class InfluxDB(MetricStore):
         ]
 
     def describe(self) -> Description:
-        """Count the rows and read the retention policy."""
+        """Count the rows and read how long the bucket keeps them."""
         moments: list[datetime] = []
         for name in self.schema.measures:
             for function in ("first", "last"):
                 found = self._rows(f'{_select(function, name)} FROM "{self._measurement}"')
                 moments += [_EPOCH + int(str(row["time"])) * _MICROSECOND for row in found]
-        policies = [row for row in self._rows(f'SHOW RETENTION POLICIES ON "{self._database}"') if row["default"]]
-        kept = _duration(str(policies[0]["duration"])) if policies else timedelta()
         count, exact = self._count()
         return Description(
             engine=f"InfluxDB {self._version()}",
@@ -196,11 +190,19 @@ class InfluxDB(MetricStore):
             rows=count,
             oldest=min(moments, default=None),
             newest=max(moments, default=None),
-            retention=kept or None,
+            retention=self._retention(),
             notes=()
             if exact
             else ("some rows lack a measure: counted are those with the commonest, there may be more",),
         )
+
+    def _retention(self) -> timedelta | None:
+        """How long the bucket keeps points; InfluxQL says `0s` for every bucket of InfluxDB 2."""
+        status, body = self._request("/api/v2/buckets", {"name": self._database}, method="GET")
+        if status != 200:  # noqa: PLR2004 - OK
+            raise self._refused(status, _reason(body))
+        [rules] = [bucket["retentionRules"] for bucket in self._document(body)["buckets"]]
+        return timedelta(seconds=rules[0]["everySeconds"]) if rules and rules[0]["everySeconds"] else None
 
     def _count(self) -> tuple[int, bool]:
         """How many rows there are, and whether that is exact: InfluxDB counts the values of a measure, not rows.
@@ -237,7 +239,7 @@ class InfluxDB(MetricStore):
         status, body = self._request("/query", {"db": self._database, "epoch": "u", "q": statement})
         if status != 200:  # noqa: PLR2004 - OK
             raise self._refused(status, _reason(body))
-        for result in self._results(body):
+        for result in self._document(body)["results"]:
             if "error" in result:
                 raise refused(self._url, "InfluxDB", result["error"])
             for group in result.get("series", []):
@@ -245,10 +247,12 @@ class InfluxDB(MetricStore):
                     row = dict(zip(group["columns"], values, strict=True)) | group.get("tags", {})
                     yield row
 
-    def _request(self, path: str, parameters: dict[str, str], body: bytes | None = None) -> tuple[int, bytes]:
+    def _request(
+        self, path: str, parameters: dict[str, str], body: bytes | None = None, *, method: str = "POST"
+    ) -> tuple[int, bytes]:
         def attempt() -> tuple[int, bytes]:
             if body is None:
-                answer = self._http.request("POST", self._url + path, fields=parameters, encode_multipart=False)
+                answer = self._http.request(method, self._url + path, fields=parameters, **_FORM[method])
             else:
                 answer = self._http.request("POST", f"{self._url}{path}?{urlencode(parameters)}", body=body)
             if passes(answer.status):
@@ -262,12 +266,14 @@ class InfluxDB(MetricStore):
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
 
-    def _results(self, body: bytes) -> list[dict[str, Any]]:
+    def _document(self, body: bytes) -> dict[str, Any]:
         try:
-            results: list[dict[str, Any]] = json.loads(body)["results"]
-        except (ValueError, LookupError, TypeError) as error:  # a proxy has answered
-            raise overloaded(self._url, "InfluxDB", f"The answer is not one of InfluxDB: {_reason(body)}") from error
-        return results
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict) or not document.keys() & {"results", "buckets"}:  # a proxy has answered
+            raise overloaded(self._url, "InfluxDB", f"The answer is not one of InfluxDB: {_reason(body)}")
+        return document
 
     def _unreachable(self, error: Exception) -> UnavailableError | InputError:
         return unreachable(self._url, "InfluxDB", error, trust="SSL_CERT_FILE")
@@ -276,10 +282,8 @@ class InfluxDB(MetricStore):
         advice = ""
         if status in (401, 403):
             advice = (
-                "InfluxDB 2 opens this API with a token only. Make one that may read and write the bucket, and add it "
-                'as "token" to the secret of the stack.'
-                if self._version().startswith("2")
-                else "Check the name and the password."
+                "The token is not valid, or not for this bucket. Rotate the token of the stack, as the stack's page "
+                "in docs/stacks says."
             )
         return refused(self._url, f"InfluxDB ({status})", reason, advice)
 
@@ -300,11 +304,6 @@ def _select(function: str, measure: str) -> str:
 
 def _moment(moment: datetime) -> str:
     return f"{(moment - _EPOCH) // _MICROSECOND}u"
-
-
-def _duration(text: str) -> timedelta:
-    """`168h0m0s`; zero stands for ever."""
-    return timedelta(seconds=sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([hms])", text)))
 
 
 def _reason(body: bytes) -> str:

@@ -1,39 +1,62 @@
-"""AWS Lambda without containers: a function's code runs in a process of its own.
+"""AWS Lambda without containers: a function's code runs in processes of its own.
 
 moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries; an
 update ignores tracing, temporary storage and the key that encrypts the environment.
 """
 
-import copy
+import dataclasses
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction, LambdaStorage
+from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 
 from localcloud.access import service_calls, sessions
 from localcloud.access.actions.derivation import Need
-from localcloud.cloud import processes
+from localcloud.cloud import account_age
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
 from localcloud.services.awslambda import destinations, log_format
+from localcloud.services.awslambda.execution_environments import (
+    ExecutionEnvironment,
+    ExecutionEnvironments,
+    Outcome,
+    ThrottledError,
+)
 from localcloud.services.cloudwatch.metrics import measure
 
-RUNTIME = str(Path(__file__).with_name("runtime.py"))
 ERROR = "x-amz-function-error"
+#: Seconds that the first initialisation of an environment may take; the second one has the function's timeout.
+INITIALISATION_SECONDS = 10.0
+#: What Lambda calls the phases in which it initialises an environment.
+PHASES = ("init", "invoke")
+#: How many requests an account's functions may handle at a time: the default, and what a new account has.
+CONCURRENCY, NEW_ACCOUNT_CONCURRENCY = 1000, 10
+
+
+class TooManyRequestsException(LambdaClientError):  # noqa: N818 (AWS's name)
+    """As many requests are being handled as the function or the account may handle."""
+
+    code = 429
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
+        body = {"__type": self.error_type, "message": self.message, "Reason": reason, "Type": "User"}
+        self.description = json.dumps(body)
 
 
 @dataclass
@@ -43,11 +66,13 @@ class FunctionState:
     Attributes:
         logging: Its ``LoggingConfig``.
         dead_letter: The ARN of its dead-letter queue or topic; None if it has none.
+        revision: Changes with its code and its configuration, each of which gets new execution environments.
         versions: How many versions have been published.
     """
 
     logging: dict[str, str] = field(default_factory=dict)
     dead_letter: str | None = None
+    revision: str = field(default_factory=lambda: str(uuid4()))
     versions: int = 0
 
 
@@ -68,7 +93,13 @@ def _update_configuration(
     if "EphemeralStorage" in config_updates:
         self.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
     updated: dict[str, Any] = original(self, config_updates)
+    cloud.state(FunctionState, self).revision = str(uuid4())
     return updated
+
+
+@after(LambdaFunction, "update_function_code")
+def _updated_code(cloud: Cloud, _: Any, fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
+    cloud.state(FunctionState, fn).revision = str(uuid4())
 
 
 def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
@@ -99,7 +130,7 @@ def _published(cloud: Cloud, version: LambdaFunction, storage: LambdaStorage, na
     storage._arns.pop(version.function_arn)  # noqa: SLF001 (where moto finds versions)
     version.set_version(latest.versions)
     storage._arns[version.function_arn] = version  # noqa: SLF001
-    cloud.set_state(version, copy.copy(latest))
+    cloud.set_state(version, dataclasses.replace(latest, revision=str(uuid4())))
 
 
 @replace(LambdaFunction, "_invoke_lambda")
@@ -108,9 +139,11 @@ def _invoke_lambda(cloud: Cloud, self: LambdaFunction, event: Any = None) -> tup
 
 
 def invoke(cloud: Cloud, name: str, event: Any) -> tuple[Any, bool]:
-    """Run a function once, by name or ARN: its answer, and whether it failed."""
-    backend = get_backend(ACCOUNT, REGION)
-    result, failed, _ = _run(cloud, backend.get_function(name), event, str(uuid4()))
+    """Run a function once, by name or ARN: its answer, and whether it failed. It also fails if it is throttled."""
+    try:
+        result, failed, _ = _run(cloud, get_backend(ACCOUNT, REGION).get_function(name), event, str(uuid4()))
+    except TooManyRequestsException as error:
+        return {"errorType": error.error_type, "errorMessage": error.message}, True
     return json.loads(result or "null"), failed
 
 
@@ -120,45 +153,86 @@ def retry_seconds() -> float:
 
 
 def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
-    """Run the handler once: its answer, whether it failed, what it logged."""
-    begin, timeout, logging = time.monotonic(), int(fn.timeout), cloud.state(FunctionState, fn).logging
-    stream = f"{datetime.now(UTC):%Y/%m/%d}/[{fn.version}]{uuid4().hex}"
-    values = _environment(cloud, fn, request, stream)
-    with tempfile.TemporaryDirectory(prefix="function-") as sandbox, tempfile.TemporaryFile() as body:
-        body.write(json.dumps(event).encode())
-        body.seek(0)
-        answer, values["TMPDIR"] = Path(sandbox, "answer"), sandbox
-        command = [sys.executable, "-Iu", RUNTIME, str(answer)]
-        process = processes.start(command, folder=values["LAMBDA_TASK_ROOT"], environment=values, stdin=body)
-        try:
-            output = process.communicate(timeout=timeout)[0]
-            status = "error" if process.returncode else "success"
-            result = answer.read_text(encoding="utf-8") if answer.exists() else ""
-        except subprocess.TimeoutExpired:
-            processes.end(process, patience=0)
-            message = f"{request} Task timed out after {timeout:.2f} seconds"
-            output, status = process.communicate()[0], "timeout"
-            if logging["LogFormat"] == "Text":  # in JSON, the platform's events have it as their status
-                output += message.encode()
-            result = json.dumps({"errorMessage": message, "errorType": "Sandbox.Timedout"})
-    duration, failed = (time.monotonic() - begin) * 1000, status != "success"
-    invocation = log_format.Invocation(request, str(fn.version), duration, int(fn.memory_size), status)
-    lines = [
-        *log_format.before(logging, invocation),
-        *_lines(output.decode(errors="replace")),
-        *log_format.after(logging, invocation),
-    ]
-    _write(cloud, fn, stream, lines)
-    for metric, value in (("Invocations", 1.0), ("Errors", float(failed)), ("Duration", duration)):
+    """Let an execution environment handle an event: the answer, whether it failed, and what was logged.
+
+    Raises:
+        TooManyRequestsException: As many requests are being handled as the function or the account may handle.
+    """
+    environments, state = cloud.state(ExecutionEnvironments), cloud.state(FunctionState, fn)
+    account = NEW_ACCOUNT_CONCURRENCY if account_age.is_new() else CONCURRENCY
+    try:
+        with (
+            environments.admit(fn.function_name, _reserved_concurrency(), account),
+            environments.use(state.revision, partial(_start, cloud, fn, request)) as environment,
+        ):
+            attempts, environment.initialisations = environment.initialisations, []
+            if attempts and attempts[-1].status != "success":
+                outcome = dataclasses.replace(attempts[-1], output="")
+            else:
+                outcome = environment.invoke(event, request, fn.function_arn, int(fn.timeout))
+            lines = _lines_of(cloud, fn, attempts, outcome, request)
+            _write_log(cloud, fn, environment.log_stream, lines)  # before the environment's next event does
+    except ThrottledError as error:
+        measure("AWS/Lambda", "Throttles", 1.0, {"FunctionName": fn.function_name})
+        raise TooManyRequestsException(error.reason) from error
+    failed = outcome.status != "success"
+    for metric, value in (("Invocations", 1.0), ("Errors", float(failed)), ("Duration", outcome.seconds * 1000)):
         measure("AWS/Lambda", metric, value, {"FunctionName": fn.function_name})
-    return result, failed, "\n".join(lines)
+    return outcome.payload, failed, "\n".join(lines)
 
 
-def _write(cloud: Cloud, fn: LambdaFunction, stream: str, lines: list[str]) -> None:
+def _start(cloud: Cloud, fn: LambdaFunction, request: str) -> ExecutionEnvironment:
+    """Start an environment and initialise the function; if that fails, start over in the invocation, as Lambda does."""
+    stream = f"{datetime.now(UTC):%Y/%m/%d}/[{fn.version}]{uuid4().hex}"
+    variables, attempts = _variables(cloud, fn, stream), list[Outcome]()
+    for seconds in (INITIALISATION_SECONDS, float(fn.timeout)):
+        environment = ExecutionEnvironment(variables, variables["LAMBDA_TASK_ROOT"], int(fn.memory_size), stream)
+        attempts.append(environment.initialise(request, seconds))
+        if attempts[-1].status == "success":
+            break
+    environment.initialisations = attempts
+    return environment
+
+
+def _lines_of(cloud: Cloud, fn: LambdaFunction, attempts: list[Outcome], outcome: Outcome, request: str) -> list[str]:
+    """The lines of an invocation in the log.
+
+    Args:
+        cloud: The function's cloud.
+        fn: The function.
+        attempts: The initialisations of its environment, if it is new.
+        outcome: What came of the invocation.
+        request: The id of the request.
+    """
+    logging = cloud.state(FunctionState, fn).logging
+    lines = log_format.initialisation_start(logging, fn.function_name, str(fn.version)) if attempts else []
+    for phase, attempt in zip(PHASES, attempts, strict=False):
+        lines += _lines(attempt.output)
+        report = log_format.Report(request, attempt.status, attempt.error_type, attempt.seconds * 1000)
+        lines += log_format.initialisation_end(logging, phase, report)
+    is_cold_start = len(attempts) == 1
+    report = log_format.Report(
+        request,
+        outcome.status,
+        outcome.error_type,
+        outcome.seconds * 1000,
+        attempts[0].seconds * 1000 if is_cold_start else None,
+        int(fn.memory_size),
+        outcome.memory,
+    )
+    lines += [*log_format.before(logging, request, str(fn.version)), *_lines(outcome.output)]
+    if outcome.status != "success":
+        lines += log_format.environment_end(logging, report, json.loads(outcome.payload)["errorMessage"])
+    return lines + log_format.after(logging, report)
+
+
+def _write_log(cloud: Cloud, fn: LambdaFunction, stream: str, lines: list[str]) -> None:
     """Write what a function logged as the function's role, as Lambda does: without permission it is lost."""
     place = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{fn.logs_group_name}:log-stream:"
-    needed = [Need("logs:CreateLogStream", place + stream), Need("logs:PutLogEvents", place + stream)]
-    if fn.logs_group_name not in fn.logs_backend.groups:
+    group, needed = fn.logs_backend.groups.get(fn.logs_group_name), [Need("logs:PutLogEvents", place + stream)]
+    if not group or stream not in group.streams:
+        needed.insert(0, Need("logs:CreateLogStream", place + stream))
+    if not group:
         needed.insert(0, Need("logs:CreateLogGroup", place))
     try:
         service_calls.check_role(cloud, str(fn.role), fn.function_name, *needed)
@@ -166,9 +240,26 @@ def _write(cloud: Cloud, fn: LambdaFunction, stream: str, lines: list[str]) -> N
         return
     now = int(time.time() * 1000)
     fn.logs_backend.ensure_log_group(fn.logs_group_name)
-    fn.logs_backend.create_log_stream(fn.logs_group_name, stream)
-    log_events = [{"timestamp": now, "message": line} for line in lines]
-    fn.logs_backend.put_log_events(fn.logs_group_name, stream, log_events)
+    fn.logs_backend.ensure_log_stream(fn.logs_group_name, stream)
+    fn.logs_backend.put_log_events(fn.logs_group_name, stream, [{"timestamp": now, "message": line} for line in lines])
+
+
+def _reserved_concurrency() -> dict[str, int]:
+    """The reserved concurrency of each function that has one."""
+    reserved = {name: versions[0].reserved_concurrency for name, versions in _versions().items() if versions}
+    return {name: int(concurrency) for name, concurrency in reserved.items() if concurrency is not None}
+
+
+def _versions() -> dict[str, list[LambdaFunction]]:
+    """The versions of each function, the unpublished one first."""
+    groups = dict(get_backend(ACCOUNT, REGION)._lambdas._functions)  # noqa: SLF001
+    return {name: [fn for fn in (group["latest"], *group["versions"]) if fn] for name, group in groups.items()}
+
+
+def end_unused_environments(cloud: Cloud) -> None:
+    """End execution environments that nobody needs: of functions that are gone or have changed, and idle ones."""
+    revisions = {cloud.state(FunctionState, fn).revision for versions in _versions().values() for fn in versions}
+    cloud.state(ExecutionEnvironments).end_unused(revisions)
 
 
 def _lines(output: str) -> list[str]:
@@ -177,7 +268,8 @@ def _lines(output: str) -> list[str]:
     return [line.replace("\r", "\n") for line in lines if line]
 
 
-def _environment(cloud: Cloud, fn: LambdaFunction, request: str, stream: str) -> dict[str, str]:
+def _variables(cloud: Cloud, fn: LambdaFunction, stream: str) -> dict[str, str]:
+    """The environment variables of an execution environment."""
     layers = [get_backend(fn.account_id, fn.region).layers_versions_by_arn(layer["Arn"]) for layer in fn.layers]
     logging = cloud.state(FunctionState, fn).logging
     code = _unpacked(cloud, fn.code_bytes, fn.code_sha_256)
@@ -191,10 +283,8 @@ def _environment(cloud: Cloud, fn: LambdaFunction, request: str, stream: str) ->
         "_HANDLER": str(fn.handler),
         "LAMBDA_TASK_ROOT": code,
         "LOCALCLOUD_PATH": os.pathsep.join(path),
-        "LOCALCLOUD_REQUEST_ID": request,
-        "LOCALCLOUD_FUNCTION_ARN": fn.function_arn,
-        "LOCALCLOUD_TIMEOUT": str(fn.timeout),
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{fn.run_time}",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_FUNCTION_NAME": fn.function_name,
         "AWS_LAMBDA_FUNCTION_VERSION": str(fn.version),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(fn.memory_size),
@@ -222,6 +312,28 @@ def _unpacked(cloud: Cloud, archive: bytes, digest: str) -> str:
     return str(unpacked)
 
 
+@wrap(LambdaFunction, "invoke")
+def _invoke_function(  # noqa: PLR0917 (moto's parameters)
+    cloud: Cloud, original: Any, self: LambdaFunction, body: str, request_headers: Any, response_headers: Any
+) -> Any:
+    """Let an event that another service sends, which has no headers, wait while it is throttled."""
+    try:
+        return original(self, body, request_headers, response_headers)
+    except TooManyRequestsException:
+        if request_headers:
+            raise
+        cloud.later(retry_seconds(), _handle, cloud, AsynchronousEvent(self, json.loads(body)))
+        return ""
+
+
+@wrap(LambdaResponse, "invoke")
+def _read_qualifier(original: Any, self: LambdaResponse) -> Any:
+    """Invoke the version or the alias that a request names. moto looks for it under another name."""
+    if qualifier := self.querystring.get("Qualifier"):
+        self.querystring["qualifier"] = qualifier
+    return original(self)
+
+
 @wrap(LambdaBackend, "invoke")
 def _invoke(  # noqa: PLR0917 (moto's parameters, which it gives by name, too)
     cloud: Cloud,
@@ -235,26 +347,50 @@ def _invoke(  # noqa: PLR0917 (moto's parameters, which it gives by name, too)
 ) -> Any:
     kind = {key.lower(): value for key, value in dict(headers).items()}.get("x-amz-invocation-type")
     if kind == "Event":
-        cloud.background(_invoke_asynchronously, cloud, self.get_function(function_name, qualifier), body)
+        event = AsynchronousEvent(self.get_function(function_name, qualifier), json.loads(body or "{}"))
+        cloud.background(_handle, cloud, event)
         return b""
-    payload = original(self, function_name, qualifier, body, headers, response_headers)
+    payload = original(self, function_name, qualifier, body or "{}", headers, response_headers)
     if ERROR in response_headers:  # whatever the handler raised; "Handled" was a word of the first runtimes
         response_headers[ERROR] = "Unhandled"
     return payload
 
 
-def _invoke_asynchronously(cloud: Cloud, fn: LambdaFunction, body: Any) -> None:
-    """Retry a failing event as Lambda does, only sooner; then it goes where failures go."""
-    event, request = json.loads(body or "{}"), str(uuid4())
-    attempts = destinations.retries(fn) + 1
-    for attempt in range(attempts):
-        time.sleep(retry_seconds() * attempt)
-        result, failed, _ = _run(cloud, fn, event, request)
-        if not failed:
-            destinations.send(cloud, fn, request, event, result, failed=False, attempts=attempt + 1)
-            return
+@dataclass
+class AsynchronousEvent:
+    """An event that a function handles when it can.
+
+    Attributes:
+        function: The function.
+        payload: The event.
+        request: The id of the request, the same in each attempt.
+        attempts: How often the function has failed to handle it.
+    """
+
+    function: LambdaFunction
+    payload: Any
+    request: str = field(default_factory=lambda: str(uuid4()))
+    attempts: int = 0
+
+
+def _handle(cloud: Cloud, event: AsynchronousEvent) -> None:
+    """Let a function handle an event: again if it fails, as Lambda does, only sooner; then it goes where failures go.
+
+    An event that is throttled waits, and that is no attempt.
+    """
+    fn = event.function
     try:
-        destinations.send(cloud, fn, request, event, result, failed=True, attempts=attempts)
+        result, failed, _ = _run(cloud, fn, event.payload, event.request)
+    except TooManyRequestsException:
+        cloud.later(retry_seconds(), _handle, cloud, event)
+        return
+    event.attempts += 1
+    if failed and event.attempts <= destinations.retries(fn):
+        cloud.later(retry_seconds() * event.attempts, _handle, cloud, event)
+        return
+    try:
+        destinations.send(cloud, fn, event.request, event.payload, result, failed=failed, attempts=event.attempts)
     finally:
-        if dead_letter := cloud.state(FunctionState, fn).dead_letter:
-            destinations.hand_over(cloud, fn, dead_letter, json.dumps(event))
+        dead_letter = cloud.state(FunctionState, fn).dead_letter
+        if failed and dead_letter:
+            destinations.hand_over(cloud, fn, dead_letter, json.dumps(event.payload))

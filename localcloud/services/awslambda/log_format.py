@@ -1,11 +1,16 @@
 """A function's logging configuration, and the lines that Lambda itself writes: as text or as platform events in JSON.
 
 moto gap: it drops the configuration.
+
+Source of the platform events, their records and levels:
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 """
 
 import json
+import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from moto.awslambda.exceptions import InvalidParameterValueException, ValidationException
@@ -18,17 +23,45 @@ ALLOWED = {
     "ApplicationLogLevel": APPLICATION_LEVELS,
     "SystemLogLevel": SYSTEM_LEVELS,
 }
+#: Stands for the ARN of AWS's runtime: the function runs with this Python instead.
+RUNTIME_ARN = "arn:aws:lambda:us-east-1::runtime:local"
+#: The errors with which an environment ends, and not only an invocation.
+ENVIRONMENT_ENDS = ("Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory")
 
 
 @dataclass(frozen=True)
-class Invocation:
-    """What Lambda says about one run of a function; the duration is in milliseconds, the memory in MB."""
+class Report:
+    """What Lambda says about one invocation, or one initialisation.
+
+    Attributes:
+        request: The id of the request.
+        status: ``success``, ``error`` or ``timeout``.
+        error_type: Lambda's name of the error; empty if there is none.
+        duration: How long it took, in milliseconds.
+        initialisation: How long the initialisation before it took, in milliseconds; None unless it was a cold start.
+        memory_size: The memory that the function may use, in MB.
+        memory_used: The most that it has used, in MB.
+    """
 
     request: str
-    version: str
+    status: str
+    error_type: str
     duration: float
-    memory: int
-    status: str  # success, error or timeout
+    initialisation: float | None = None
+    memory_size: int = 0
+    memory_used: int = 0
+
+    @property
+    def billed(self) -> int:
+        """The milliseconds that Lambda bills; since August 2025 it bills initialisations, too."""
+        return ceil(self.duration + (self.initialisation or 0))
+
+    @property
+    def failure(self) -> dict[str, str]:
+        """The status and the type of the error; empty if there was none."""
+        if self.status == "success":
+            return {}
+        return {"status": self.status, **({"errorType": self.error_type} if self.status == "error" else {})}
 
 
 def configuration(wanted: dict[str, Any], group: str) -> dict[str, str]:
@@ -58,41 +91,118 @@ def configuration(wanted: dict[str, Any], group: str) -> dict[str, str]:
     return chosen
 
 
-def before(logging: dict[str, str], invocation: Invocation) -> list[str]:
-    """What Lambda writes before a function's own lines."""
+def initialisation_start(logging: dict[str, str], function: str, version: str) -> list[str]:
+    """What Lambda writes when it starts an execution environment."""
+    runtime = f"python:{platform.python_version()}"
     if logging["LogFormat"] == "Text":
-        return [f"START RequestId: {invocation.request} Version: {invocation.version}"]
-    record = {"requestId": invocation.request, "version": invocation.version}
-    return _events(logging, [("INFO", "platform.start", record)])
+        return [f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {RUNTIME_ARN}"]
+    record = {
+        "initializationType": "on-demand",
+        "phase": "init",
+        "runtimeVersion": runtime,
+        "runtimeVersionArn": RUNTIME_ARN,
+        "functionName": function,
+        "functionVersion": version,
+    }
+    return _events(logging, [("INFO", "platform.initStart", record)])
 
 
-def after(logging: dict[str, str], invocation: Invocation) -> list[str]:
-    """What Lambda writes after them; how serious an end is, AWS documents by its status."""
-    duration = round(invocation.duration, 2)
+def initialisation_end(logging: dict[str, str], phase: str, report: Report) -> list[str]:
+    """What Lambda writes when it has initialised a function: as text, only if that has failed.
+
+    Args:
+        logging: The logging configuration.
+        phase: ``init``, or ``invoke`` for the second attempt, which belongs to the invocation.
+        report: The duration and the status.
+    """
+    duration = round(report.duration, 2)
     if logging["LogFormat"] == "Text":
-        report = f"Duration: {duration:.2f} ms\tMemory Size: {invocation.memory} MB"
-        return [f"END RequestId: {invocation.request}", f"REPORT RequestId: {invocation.request}\t{report}"]
-    record = {"requestId": invocation.request, "status": invocation.status}
-    metrics = {"durationMs": duration}
-    failed = invocation.status != "success"
+        words = [f"INIT_REPORT Init Duration: {duration:.2f} ms", f"Phase: {phase}", *_failure_words(report)]
+        return ["\t".join(words)] if report.failure else []
+    record = {"initializationType": "on-demand", "phase": phase, "status": report.status, **report.failure}
+    level = "WARN" if report.failure else "DEBUG"
     return _events(
         logging,
         [
-            ("WARN" if failed else "DEBUG", "platform.runtimeDone", {**record, "metrics": metrics}),
-            (
-                "WARN" if failed else "INFO",
-                "platform.report",
-                {**record, "metrics": {**metrics, "memorySizeMB": invocation.memory}},
-            ),
+            (level, "platform.initRuntimeDone", record),
+            (level, "platform.initReport", {**record, "metrics": {"durationMs": duration}}),
         ],
     )
 
 
+def before(logging: dict[str, str], request: str, version: str) -> list[str]:
+    """What Lambda writes before a function's own lines."""
+    if logging["LogFormat"] == "Text":
+        return [f"START RequestId: {request} Version: {version}"]
+    return _events(logging, [("INFO", "platform.start", {"requestId": request, "version": version})])
+
+
+def environment_end(logging: dict[str, str], report: Report, message: str) -> list[str]:
+    """What Lambda writes after the lines of a function whose environment has ended; JSON has it in `after`.
+
+    Args:
+        logging: The logging configuration.
+        report: The kind of end.
+        message: What the caller is told, such as ``RequestId: ID Error: Task timed out after 3.00 seconds``.
+    """
+    if logging["LogFormat"] != "Text" or report.error_type not in ENVIRONMENT_ENDS:
+        return []
+    if report.status == "timeout":
+        return [f"{_now()} {report.request} {message.partition(' Error: ')[2]}"]
+    return [message, "Runtime.ExitError"]
+
+
+def after(logging: dict[str, str], report: Report) -> list[str]:
+    """What Lambda writes after them; how serious an end is, AWS documents by its status."""
+    duration = round(report.duration, 2)
+    cold = report.initialisation is not None
+    initialisation = round(report.initialisation or 0, 2)
+    if logging["LogFormat"] == "Text":
+        words = [
+            f"REPORT RequestId: {report.request}",
+            f"Duration: {duration:.2f} ms",
+            f"Billed Duration: {report.billed} ms",
+            f"Memory Size: {report.memory_size} MB",
+            f"Max Memory Used: {report.memory_used} MB",
+            *([f"Init Duration: {initialisation:.2f} ms"] if cold else []),
+            *_failure_words(report),
+        ]
+        return [f"END RequestId: {report.request}", "\t".join(words)]
+    record = {"requestId": report.request, "status": report.status, **report.failure}
+    metrics = {
+        "durationMs": duration,
+        "billedDurationMs": report.billed,
+        "memorySizeMB": report.memory_size,
+        "maxMemoryUsedMB": report.memory_used,
+        **({"initDurationMs": initialisation} if cold else {}),
+    }
+    return _events(
+        logging,
+        [
+            (
+                "WARN" if report.failure else "DEBUG",
+                "platform.runtimeDone",
+                {**record, "metrics": {"durationMs": duration}},
+            ),
+            ("WARN" if report.failure else "INFO", "platform.report", {**record, "metrics": metrics}),
+        ],
+    )
+
+
+def _failure_words(report: Report) -> list[str]:
+    names = {"status": "Status", "errorType": "Error Type"}
+    return [f"{names[name]}: {value}" for name, value in report.failure.items()]
+
+
 def _events(logging: dict[str, str], events: list[tuple[str, str, dict[str, Any]]]) -> list[str]:
-    least, now = SYSTEM_LEVELS.index(logging["SystemLogLevel"]), datetime.now(UTC)
-    time = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+    least = SYSTEM_LEVELS.index(logging["SystemLogLevel"])
     return [
-        json.dumps({"time": time, "type": kind, "record": record})
+        json.dumps({"time": _now(), "type": kind, "record": record})
         for level, kind, record in events
         if SYSTEM_LEVELS.index(level) >= least
     ]
+
+
+def _now() -> str:
+    now = datetime.now(UTC)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"

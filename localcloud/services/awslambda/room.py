@@ -9,3 +9,4 @@ def install(cloud: Cloud) -> None:
     """Add to moto what it lacks, and start what runs beside requests."""
     hooks.install(cloud, behaviour, destinations, event_sources)
     cloud.every(0.2, event_sources.poll, cloud)
+    cloud.every(0.5, behaviour.end_unused_environments, cloud)

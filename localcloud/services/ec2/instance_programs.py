@@ -1,4 +1,4 @@
-"""What an instance's user data calls, played for `one_off.py`: `curl` on its metadata, `docker run`, `shutdown`.
+"""What an instance's user data calls, played for `one_off.py`: `curl` on its metadata, `docker`, `aws`, `shutdown`.
 
 Started as ``python -I instance_programs.py NAME ARGUMENTS...``; the environment variable MACHINE names the folder that
 stands for the instance. A program that is asked for more than it plays ends with its usage. Standard library and boto3.
@@ -44,7 +44,12 @@ def curl(words: list[str]) -> int:
 
 
 def docker(words: list[str]) -> int:
-    """`docker run`: the command as a process in an empty folder, whatever the image; its output goes to its log."""
+    """`docker run`: the command as a process in an empty folder, whatever the image; its output goes to its log.
+
+    `docker login` takes any password that is not empty.
+    """
+    if words[0] == "login":
+        return 0 if sys.stdin.read().strip() and "--password-stdin" in words else 1
     parser = argparse.ArgumentParser(prog="docker")
     parser.add_argument("action", choices=["run"])
     for flag in ("--rm", "--init"):
@@ -82,6 +87,17 @@ def _ship(process: subprocess.Popen[bytes], *, group: str, stream: str) -> None:
         )
 
 
+def aws(words: list[str]) -> int:
+    """`aws ecr get-login-password`: a token for a registry, which the local cloud does not have."""
+    parser = argparse.ArgumentParser(prog="aws")
+    parser.add_argument("service", choices=["ecr"])
+    parser.add_argument("operation", choices=["get-login-password"])
+    parser.add_argument("--region", required=True)
+    parser.parse_args(words)
+    sys.stdout.write("token\n")
+    return 0
+
+
 def shutdown(words: list[str]) -> int:
     """At once; one for later never comes, since this machine stays."""
     if words == ["--poweroff", "now"]:
@@ -94,5 +110,5 @@ def _machine() -> Path:
 
 
 if __name__ == "__main__":
-    programs = {"curl": curl, "docker": docker, "shutdown": shutdown}
+    programs = {"aws": aws, "curl": curl, "docker": docker, "shutdown": shutdown}
     sys.exit(programs[sys.argv[1]](sys.argv[2:]))

@@ -95,7 +95,7 @@ def _metadata(instance: Instance) -> dict[str, str]:
 
 def _programs(place: Path) -> None:
     place.mkdir()
-    for name in ("curl", "docker", "shutdown"):
+    for name in ("aws", "curl", "docker", "shutdown"):
         command = shlex.join([sys.executable, "-I", str(PROGRAMS), name])
         (place / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (place / name).chmod(0o700)

@@ -115,9 +115,8 @@ def _field_name(part: str, pattern: str) -> str:
     """The name of a field of a pattern in brackets, which all of its conditions repeat."""
     if part == ELLIPSIS:
         return part
-    names = {condition[1] for condition in FIELD_CONDITION.finditer(part)} or {part}
-    name = names.pop()
-    if names or not re.fullmatch(r"[\w-]+", name):
+    name, *others = {str(condition[1]) for condition in FIELD_CONDITION.finditer(part)} or {part}
+    if others or not re.fullmatch(r"[\w-]+", name):
         raise PatternError(f"pattern {pattern!r}: {part!r} is neither a name nor conditions on one name")
     return name
 

@@ -29,7 +29,7 @@ SERVICE = "s3.amazonaws.com"
 class InvalidDestinationError(S3ClientError):
     """A destination that is not there, or does not let S3 in."""
 
-    code = 400
+    code = 400  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__("InvalidArgument", "Unable to validate the following destination configurations")

@@ -1,18 +1,16 @@
-"""Timestream for InfluxDB: a real influxd behind its front, `influxdb_server.py`, for every instance that is created.
+"""Timestream for InfluxDB: a real influxd behind InfluxDB 2's API (`influxdb_server.py`) for every instance.
 
 moto gaps: an instance is a record without a database behind it, and cannot be updated.
 """
 
-import base64
 import json
 import os
 import subprocess
 import urllib.error
-import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto.timestreaminfluxdb.exceptions import ValidationException
 from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, TimestreamInfluxDBBackend
@@ -45,31 +43,56 @@ class Servers:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
 
-def start(folder: Path, *, username: str, password: str, database: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start influxd with one user who may do everything, and one database; wait until it serves.
+class Server(NamedTuple):
+    """A running InfluxDB.
+
+    Attributes:
+        process: Its process.
+        port: The loopback port of its front (`influxdb_server.py`).
+        token: May do everything; of an instance that was set up before, it is empty.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    token: str
+
+
+def start(folder: Path, *, username: str, password: str, bucket: str, organization: str = "local") -> Server:
+    """Start InfluxDB, and set it up if its folder is new; wait until it serves.
 
     Args:
-        folder: Holds its data and log.
-        username: The user.
-        password: The user's password.
-        database: The database.
-
-    Returns:
-        The process, and the loopback port of the front (`influxdb_server.py`).
+        folder: Holds its data, buckets and authorizations, and its log.
+        username: The first user.
+        password: The user's password, at least 8 characters.
+        bucket: The first bucket, which keeps points for ever.
+        organization: The organization that all of it belongs to.
 
     Raises:
-        LocalCloudError: influxd is not installed, or did not start.
+        LocalCloudError: influxd is not installed, did not start, or a name or the password is not allowed.
     """
-    command, environment = front.command("influxdb_server", find("influxd"))
+    command, environment = front.command("influxdb_server", find("influxd"), str(folder / "influxdb2.json"))
     process, listening = processes.serve(
         command, log=folder / "influxd.log", environment=environment | settings(folder), ready=r"listening on (\d+)"
     )
-    url = f"http://127.0.0.1:{listening[1]}"
-    quoted = password.replace("\\", "\\\\").replace("'", "\\'")
-    _run(url, f"CREATE USER \"{username}\" WITH PASSWORD '{quoted}' WITH ALL PRIVILEGES", {})
-    access = base64.b64encode(f"{username}:{password}".encode()).decode()
-    _run(url, f'CREATE DATABASE "{database}"', {"Authorization": f"Basic {access}"})
-    return process, int(listening[1])
+    port = int(listening[1])
+    request = {"username": username, "password": password, "org": organization, "bucket": bucket}
+    try:
+        return Server(process, port, _set_up(f"http://127.0.0.1:{port}/api/v2/setup", request))
+    except LocalCloudError:
+        processes.end(process)
+        raise
+
+
+def _set_up(url: str, request: dict[str, str]) -> str:
+    """Set an instance up; return its first token, or nothing if it was set up before."""
+    try:
+        with urllib.request.urlopen(url, json.dumps(request).encode(), timeout=60) as answer:  # noqa: S310 - loopback
+            return str(json.load(answer)["auth"]["token"])
+    except urllib.error.HTTPError as error:
+        said = json.load(error)
+        if said["code"] == "conflict":
+            return ""
+        raise LocalCloudError(f"InfluxDB refuses to be set up: {phrase(said['message'])}.") from error
 
 
 def settings(folder: Path) -> dict[str, str]:
@@ -89,17 +112,6 @@ def settings(folder: Path) -> dict[str, str]:
     }
 
 
-def _run(url: str, statement: str, headers: dict[str, str]) -> None:
-    body = urllib.parse.urlencode({"q": statement}).encode()
-    try:
-        with urllib.request.urlopen(urllib.request.Request(f"{url}/query", body, headers), timeout=30) as answer:  # noqa: S310 - loopback
-            said = answer.read().decode()
-    except urllib.error.HTTPError as error:
-        said = error.read().decode()
-    if '"error"' in said:
-        raise LocalCloudError(f"InfluxDB at {url} refuses its first statement: {phrase(said)}.")
-
-
 @wrap(TimestreamInfluxDBBackend, "create_db_instance")
 def _create_db_instance(
     cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any
@@ -108,8 +120,9 @@ def _create_db_instance(
         made: DBInstance = original(self, *args, **kw)
     folder = cloud.new_folder("influxdb")
     access = {"username": made.username or "admin", "password": made.password}
+    place = {"bucket": made.bucket or "default", "organization": made.organization or "default"}
     try:
-        cloud.state(Servers).running[made.id], made.port = start(folder, **access, database=made.bucket)
+        cloud.state(Servers).running[made.id], made.port, _ = start(folder, **access, **place)
     except LocalCloudError as error:
         del self.db_instances[made.id]
         raise ValidationException(str(error)) from error

@@ -91,6 +91,7 @@ def shell(cloud: LocalCloud) -> Iterator[LocalCloud]:
 def deployed(shell: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """All stacks by the CDK, Training so that its data may go; and all again from their files, in the same networks."""
     settings = {"code": code_bundle(shell, tmp_path_factory.mktemp("code")), "email": "you@example.com"}
+    urls = {file: shell.template_url((FOLDER / file).read_text()) for file in STACKS}
     before = inventory(shell.client)
     of_cdk = {
         f"{stack.SECTION}.{key}": value
@@ -103,7 +104,7 @@ def deployed(shell: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Dep
         values = settings | (network(shell, stack) if asks_for(file, "vpc_id") else {})
         shell.client("cloudformation").create_stack(
             StackName=f"Console{stack}",
-            TemplateBody=(FOLDER / file).read_text(),
+            TemplateURL=urls[file],
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[
                 {"ParameterKey": parameter(key), "ParameterValue": value}

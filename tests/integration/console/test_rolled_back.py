@@ -38,11 +38,10 @@ def test_a_first_deployment_that_fails_leaves_nothing(cloud: LocalCloud, setting
     last = {"Type": "AWS::Logs::LogGroup", "DependsOn": [*template["Resources"]], "Properties": {"LogGroupName": TAKEN}}
     template["Resources"]["Last"] = last
     asked = [{"ParameterKey": key, "ParameterValue": settings[key]} for key in settings.keys() & template["Parameters"]]
+    url = cloud.template_url(json.dumps(template))
     name, before = f"Failing-{Path(file).stem}", inventory(cloud.client)
     cloudformation = cloud.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"], Parameters=asked
-    )
+    cloudformation.create_stack(StackName=name, TemplateURL=url, Capabilities=["CAPABILITY_IAM"], Parameters=asked)
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE", stack["StackStatusReason"]
     assert "Last (AWS::Logs::LogGroup)" in stack["StackStatusReason"]

@@ -57,9 +57,9 @@ class Stack:
         access = json.loads(secret["SecretString"])
         query = f"SELECT amount, store, value FROM rentals WHERE category = '{category}'"  # noqa: S608 (a test's word)
         parameters = {"db": self.outputs["DatabaseName"], "epoch": "ns", "q": query}
-        parameters |= {"u": access["username"], "p": access["password"]}
         url = f"http://{self.outputs['Endpoint']}/query?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url) as answer:
+        request = urllib.request.Request(url, headers={"Authorization": f"Token {access['token']}"})
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 (loopback)
             [result] = json.load(answer)["results"]
         points: list[list[Any]] = [point for series in result.get("series", []) for point in series["values"]]
         return points
@@ -113,7 +113,7 @@ def stack(cloud: LocalCloud) -> Stack:
     values = {"Code": "s3://code/code.zip", "Email": "me@example.com"}
     cloud.client("cloudformation").create_stack(
         StackName=STACK,
-        TemplateBody=TEMPLATE.read_text(),
+        TemplateURL=cloud.template_url(TEMPLATE.read_text()),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         Capabilities=["CAPABILITY_IAM"],
     )

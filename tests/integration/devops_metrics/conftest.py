@@ -10,6 +10,7 @@ import pytest
 from localcloud import LocalCloud
 from localcloud.cloud import processes
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
+from tests.influxdb import create_bucket
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.settings import FleetSettings
@@ -26,9 +27,9 @@ ACCESS = {"username": "admin", "password": "it's \\ secret"}
 class Engines:
     """Makes empty stores of either engine, each of its own."""
 
-    def __init__(self, cloud: LocalCloud, influxdb_url: str) -> None:
+    def __init__(self, cloud: LocalCloud, influxdb_url: str, token: str) -> None:
         self._cloud = cloud
-        self._url = influxdb_url
+        self._url, self._token = influxdb_url, token
         self._made = 0
 
     def new(
@@ -42,10 +43,8 @@ class Engines:
         self._made += 1
         name = f"devops{self._made}"
         if engine == "influxdb":
-            store = InfluxDB(self._url, name, **ACCESS, schema=schema, attempts=2)
-            hours = retention // timedelta(hours=1)
-            store._request("/query", {"db": "", "epoch": "u", "q": f'CREATE DATABASE "{name}" WITH DURATION {hours}h'})
-            return store
+            create_bucket(self._url, self._token, name, retention // timedelta(seconds=1))
+            return InfluxDB(self._url, name, token=self._token, schema=schema, attempts=2)
         write = self._cloud.client("timestream-write")
         write.create_database(DatabaseName=name)
         write.create_table(
@@ -71,9 +70,9 @@ def environment(cloud: LocalCloud) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def engines(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     folder = tmp_path_factory.mktemp("influxdb")
-    process, port = influxdb.start(folder, **ACCESS, database="first")
+    process, port, token = influxdb.start(folder, **ACCESS, bucket="first")
     with environment(cloud):
-        yield Engines(cloud, f"http://localhost:{port}")
+        yield Engines(cloud, f"http://localhost:{port}", token)
     processes.end(process)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -25,10 +26,20 @@ from .conftest import ACCESS
 ROWS = [Row(2, time.time_ns() // 1000, ("web-1", "web"), (1.0, 2.0, 3.0, 200), "text")]
 
 
+class Access(NamedTuple):
+    """How to reach a running InfluxDB."""
+
+    url: str
+    token: str
+
+    def store(self, database: str = "devops", **options: Any) -> InfluxDB:
+        return InfluxDB(self.url, database, **{"token": self.token} | options)
+
+
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    process, port = influxdb.start(tmp_path_factory.mktemp("influxdb"), **ACCESS, database="devops")
-    yield f"http://localhost:{port}"
+def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    process, port, token = influxdb.start(tmp_path_factory.mktemp("influxdb"), **ACCESS, bucket="devops")
+    yield Access(f"http://localhost:{port}", token)
     processes.end(process)
 
 
@@ -41,14 +52,17 @@ def test_plain_http_is_for_this_machine_only() -> None:
     assert address("localhost:1234") == "http://localhost:1234"
 
 
-def test_a_wrong_password_is_named(url: str) -> None:
-    with pytest.raises(InputError, match=r"InfluxDB \(401\) refuses .*Check the name and the password"):
-        InfluxDB(url, "devops", username="admin", password="wrong").write(ROWS, 1)  # noqa: S106
+def test_a_token_that_is_not_valid_is_named(access: Access) -> None:
+    for ask in (lambda store: store.write(ROWS, 1), lambda store: store.describe()):
+        with pytest.raises(InputError, match=r"InfluxDB \(401\) refuses .*Rotate the token of the stack"):
+            ask(access.store(token="wrong"))  # noqa: S106
 
 
-def test_a_database_that_is_not_there_is_named(url: str) -> None:
-    with pytest.raises(InputError, match=r'database not found: \\?"?nowhere'):
-        InfluxDB(url, "nowhere", **ACCESS).write(ROWS, 1)
+def test_a_database_that_is_not_there_is_named(access: Access) -> None:
+    with pytest.raises(InputError, match=r"InfluxDB \(404\) refuses .*no dbrp mapping found"):
+        access.store("nowhere").write(ROWS, 1)
+    with pytest.raises(InputError, match="database not found: nowhere"):
+        access.store("nowhere").describe()
 
 
 def test_a_server_that_is_away_is_tried_again_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,15 +73,15 @@ def test_a_server_that_is_away_is_tried_again_and_then_named(monkeypatch: pytest
     assert len(waits) == 3
 
 
-def test_a_row_is_where_its_time_says(url: str) -> None:
+def test_a_row_is_where_its_time_says(access: Access) -> None:
     """InfluxDB 2 takes a precision that it does not know, such as u, for nanoseconds: without an error, in 1970."""
-    store = InfluxDB(url, "devops", measurement="moments", **ACCESS)
+    store = access.store(measurement="moments")
     assert store.write(ROWS, 1).rows == 1
     assert store.describe().newest == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ROWS[0].time)
 
 
-def test_a_dimension_with_a_line_break_is_refused_and_begins_no_other_point(url: str) -> None:
-    store = InfluxDB(url, "devops", measurement="attacked", **ACCESS)
+def test_a_dimension_with_a_line_break_is_refused_and_begins_no_other_point(access: Access) -> None:
+    store = access.store(measurement="attacked")
     bad = ROWS[0]._replace(dimensions=("web-1", "web CPU_Usage=1\nother,x=1"))
     written = store.write([bad, *ROWS], 1)
     assert (written.rows, [row for row, _ in written.rejected]) == (1, [bad])
@@ -80,9 +94,9 @@ def test_a_dimension_with_a_line_break_is_refused_and_begins_no_other_point(url:
 TEXTS = ["two\nlines", 'other,x=1 y=1 "', "\\", 'a\\"b\n', "\r\n", "\t\x00", " ", ",=", "\\\nother x=1"]
 
 
-def test_any_text_of_a_measure_comes_back_as_it_was(url: str) -> None:
+def test_any_text_of_a_measure_comes_back_as_it_was(access: Access) -> None:
     schema = Schema(dimensions=("host",), measures={"note": "VARCHAR"})
-    store = InfluxDB(url, "devops", measurement="texts", **ACCESS, schema=schema)
+    store = access.store(measurement="texts", schema=schema)
     rows = [Row(number, ROWS[0].time + number, ("web-1",), (text,), "") for number, text in enumerate(TEXTS)]
     assert store.write(rows, 1).rows == len(TEXTS)
     assert [row["note"] for row in store._rows('SELECT "note" FROM "texts"')] == TEXTS
@@ -127,12 +141,6 @@ def test_a_busy_server_is_asked_again_with_growing_random_waits(
     assert InfluxDB(url, "devops", token="abc").write(ROWS, 1).rows == 1  # noqa: S106
     assert [authorization for authorization, _ in seen] == ["Token abc"] * 3
     assert len(waits) == 2
-
-
-@pytest.mark.parametrize("server", [(401,)], indirect=True)
-def test_influxdb_2_tells_that_it_wants_a_token(server: tuple[str, list[tuple[str, bytes]]]) -> None:
-    with pytest.raises(InputError, match=r'InfluxDB 2 opens this API with a token only.*"token" to the secret'):
-        InfluxDB(server[0], "devops", username="admin", password="right").write(ROWS, 1)  # noqa: S106
 
 
 @pytest.mark.parametrize("server", [(413, 413)], indirect=True)

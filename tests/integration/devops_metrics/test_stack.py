@@ -1,6 +1,7 @@
 """The stack from its console template, and the commands that a person runs on it, for both engines."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,25 @@ def test_a_fleet_is_ingested_asked_drawn_and_watched(
         return bool(found[0]["StateValue"] == "ALARM")
 
     assert eventually(ringing)
+
+
+def test_the_token_of_influxdb_is_rotated_by_a_call(cloud: LocalCloud, stack: str, run: Any) -> None:
+    outputs, secrets = cloud.outputs(stack), cloud.client("secretsmanager")
+    if outputs["Engine"] == "liveanalytics":
+        assert "SecretArn" not in outputs
+        return
+
+    def token() -> str:
+        return str(json.loads(secrets.get_secret_value(SecretId=outputs["SecretArn"])["SecretString"])["token"])
+
+    before = token()
+    keeper = cloud.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId="TokenKeeper")
+    name = keeper["StackResourceDetail"]["PhysicalResourceId"]
+    called = cloud.client("lambda").invoke(FunctionName=name, Payload="{}")
+    payload = called["Payload"].read()
+    assert "FunctionError" not in called, payload
+    assert token() != before
+    assert run("describe", "--stack", stack)[0] == 0
 
 
 @pytest.mark.parametrize(

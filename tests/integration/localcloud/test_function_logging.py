@@ -71,7 +71,7 @@ def _role(cloud: LocalCloud) -> None:
 
 def test_a_line_of_text_has_level_time_request_and_message(cloud: LocalCloud) -> None:
     lines = log(cloud, function(cloud), level="INFO", fail=True)
-    request = lines[0].split()[2]
+    request = next(line.split()[2] for line in lines if line.startswith("START"))
     [line] = [line for line in lines if "seen i-1" in line]
     assert re.fullmatch(rf"\[INFO\]\t\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z\t{request}\tseen i-1", line)
     [error] = [line for line in lines if line.startswith("[ERROR]") and "caught" in line]
@@ -90,7 +90,7 @@ def test_text_is_logged_from_warning_on_unless_the_function_asks_for_more(cloud:
 def test_a_line_of_json_has_lambda_s_keys(cloud: LocalCloud) -> None:
     lines = log(cloud, function(cloud, LoggingConfig=JSON), fail=True)
     records = parsed(lines)
-    request = records[0]["record"]["requestId"]
+    request = next(record["record"]["requestId"] for record in records if record.get("type") == "platform.start")
     [info] = [record for record in records if record.get("message") == "seen i-1"]
     time = info.pop("timestamp")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
@@ -115,19 +115,26 @@ def test_a_line_of_json_has_lambda_s_keys(cloud: LocalCloud) -> None:
 
 def test_in_json_lambda_s_own_lines_are_platform_events(cloud: LocalCloud) -> None:
     platform = [r for r in parsed(log(cloud, function(cloud, LoggingConfig=JSON))) if "type" in r]
-    assert [record["type"] for record in platform] == ["platform.start", "platform.report"]
-    report = platform[1]["record"]
+    assert [record["type"] for record in platform] == ["platform.initStart", "platform.start", "platform.report"]
+    assert platform[0]["record"]["initializationType"] == "on-demand"
+    report = platform[2]["record"]
     assert report["status"] == "success"
-    assert report["metrics"].keys() == {"durationMs", "memorySizeMB"}
+    memory = {"memorySizeMB", "maxMemoryUsedMB"}
+    assert report["metrics"].keys() == {"durationMs", "billedDurationMs", "initDurationMs"} | memory
 
 
 @pytest.mark.parametrize(
     ("levels", "event", "application", "system"),
     [
-        ({"ApplicationLogLevel": "DEBUG"}, {}, "DEBUG", ["start", "report"]),
-        ({"ApplicationLogLevel": "TRACE"}, {}, "DEBUG", ["start", "report"]),
-        ({"ApplicationLogLevel": "ERROR"}, {}, "ERROR", ["start", "report"]),
-        ({"SystemLogLevel": "DEBUG"}, {}, "INFO", ["start", "runtimeDone", "report"]),
+        ({"ApplicationLogLevel": "DEBUG"}, {}, "DEBUG", ["initStart", "start", "report"]),
+        ({"ApplicationLogLevel": "TRACE"}, {}, "DEBUG", ["initStart", "start", "report"]),
+        ({"ApplicationLogLevel": "ERROR"}, {}, "ERROR", ["initStart", "start", "report"]),
+        (
+            {"SystemLogLevel": "DEBUG"},
+            {},
+            "INFO",
+            ["initStart", "initRuntimeDone", "initReport", "start", "runtimeDone", "report"],
+        ),
         ({"SystemLogLevel": "WARN"}, {}, "INFO", []),
         ({"SystemLogLevel": "WARN"}, {"fail": True}, "INFO", ["runtimeDone", "report"]),
     ],

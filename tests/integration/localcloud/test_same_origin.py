@@ -15,7 +15,7 @@ from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 STARTS: dict[str, Callable[..., tuple[object, int]]] = {
     "OpenSearch": opensearch.start,
     "Neptune": neptune.start,
-    "InfluxDB": lambda folder: influxdb.start(folder, username="admin", password="secret", database="first"),  # noqa: S106
+    "InfluxDB": lambda folder: influxdb.start(folder, username="admin", password="long secret", bucket="first")[:2],  # noqa: S106
 }
 #: What each answers to anybody, and how.
 QUESTIONS = {

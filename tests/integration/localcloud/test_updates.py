@@ -137,3 +137,25 @@ def test_a_table_keeps_its_new_class_and_encryption(cloud: LocalCloud, name: str
     table = dynamodb.describe_table(TableName=name)["Table"]
     assert table["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
     assert table["SSEDescription"]["Status"] == "ENABLED"
+
+
+def test_a_queue_keeps_its_new_attributes_and_its_policy(cloud: LocalCloud, name: str) -> None:
+    queues = cloud.client("sqs")
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Principal": "*"}]}
+    url = queues.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    wanted = {
+        "VisibilityTimeout": "9",
+        "DelaySeconds": "3",
+        "MaximumMessageSize": "2048",
+        "MessageRetentionPeriod": "99",
+        "ReceiveMessageWaitTimeSeconds": "4",
+        "KmsMasterKeyId": "alias/aws/sqs",
+        "KmsDataKeyReusePeriodSeconds": "400",
+        "RedriveAllowPolicy": json.dumps({"redrivePermission": "allowAll"}),
+    }
+    queues.set_queue_attributes(QueueUrl=url, Attributes=wanted)
+    described = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert lost(wanted, described) == {}
+    assert json.loads(described["Policy"]) == policy
+    allowed = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["RedriveAllowPolicy"])["Attributes"]
+    assert allowed == {"RedriveAllowPolicy": wanted["RedriveAllowPolicy"]}

@@ -12,6 +12,7 @@ from localcloud.engines import postgresql
 from localcloud.services.neptune import behaviour as neptune
 from localcloud.services.opensearch import behaviour as opensearch
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
+from tests.influxdb import create_bucket
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -50,6 +51,7 @@ class Servers:
     graph_url: str
     search_url: str
     influxdb_url: str
+    token: str
     made: int = 0
     opened: list[PostgresLedger] = field(default_factory=list)
 
@@ -80,9 +82,8 @@ class Servers:
 
     def series(self) -> TimestreamSeries:
         name = self._name()
-        store = InfluxDB(self.influxdb_url, name, **ACCESS, schema=SCHEMA, attempts=2)
-        store._request("/query", {"db": "", "epoch": "u", "q": f'CREATE DATABASE "{name}"'})
-        return TimestreamSeries(store)
+        create_bucket(self.influxdb_url, self.token, name)
+        return TimestreamSeries(InfluxDB(self.influxdb_url, name, token=self.token, schema=SCHEMA, attempts=2))
 
     def liveanalytics(self) -> TimestreamSeries:
         """The other face of Timestream."""
@@ -139,13 +140,15 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("engines")
     server = postgresql.start(folder / "postgresql", **ACCESS, database="first", parameters=PARAMETERS)
     running = [neptune.start(_made(folder / "neptune")), opensearch.start(_made(folder / "opensearch"))]
-    running.append(influxdb.start(folder / "influxdb", **ACCESS, database="first"))
+    rentals = influxdb.start(folder / "influxdb", **ACCESS, bucket="first")
+    running.append((rentals.process, rentals.port))
     ports = [port for _, port in running]
     with LocalCloud(folder / "cloud", iam="enforce") as cloud:
         servers = Servers(
             cloud,
             f"postgresql://admin:it's%20%5C%20secret@localhost:{server.port}/first",
             *(f"http://localhost:{port}" for port in ports),
+            token=rentals.token,
         )
         yield servers
         for ledger in servers.opened:

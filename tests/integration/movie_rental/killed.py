@@ -44,7 +44,7 @@ def main() -> None:
         DynamoLibrary(where["library"]),
         OpenSearchIndex(where["search"], index=where["index"]),
         NeptuneGraph(where["graph"]),
-        TimestreamSeries(InfluxDB(*where["series"], **where["access"], schema=SCHEMA)),
+        TimestreamSeries(InfluxDB(*where["series"], token=where["token"], schema=SCHEMA)),
         FifoQueue(""),
     )
     began = time.monotonic()

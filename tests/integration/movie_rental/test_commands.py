@@ -28,6 +28,7 @@ def stack(servers: Servers) -> str:
     parts = urlsplit(engines.ledger.url)
     secrets = servers.cloud.client("secretsmanager")
     access = {**ACCESS, "dbname": parts.path[1:]}
+    token = secrets.create_secret(Name="trends", SecretString=json.dumps({"token": servers.token}))["ARN"]
     secret = secrets.create_secret(Name="database", SecretString=json.dumps(access))["ARN"]
     assert unquote(parts.password or "") == ACCESS["password"]
     assert isinstance(engines.library, DynamoLibrary)
@@ -43,7 +44,7 @@ def stack(servers: Servers) -> str:
         "Endpoint": urlsplit(servers.influxdb_url).netloc,
         "DatabaseName": engines.series.store._database,  # type: ignore[attr-defined]
         "TableName": "rentals",
-        "SecretArn": secret,
+        "SecretArn": token,
         "RentalEventsQueueUrl": engines.queue._url,
         "SearchWriterRoleArn": "arn:aws:iam::123456789012:role/indexer",
     }

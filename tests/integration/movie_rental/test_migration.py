@@ -33,7 +33,7 @@ from workloads.movie_rental.verify import Comparison, verify
 from workloads.rental_company.generated import GeneratedCompany
 from workloads.timeseries.influxdb import InfluxDB
 
-from .conftest import ACCESS, Servers
+from .conftest import Servers
 
 KILLS = 20
 
@@ -291,7 +291,7 @@ def test_killed_at_twenty_random_points_and_started_again_nothing_is_lost_or_dou
         "index": made.index._index,
         "graph": servers.graph_url,
         "series": [servers.influxdb_url, made.series.store._database],  # type: ignore[attr-defined]
-        "access": ACCESS,
+        "token": servers.token,
         "kills": KILLS,
         "seed": 6,
     }

@@ -136,7 +136,8 @@ class HttpService(ThreadingHTTPServer):
             return _XML[self.name].format(f"<Code>{code}</Code><Message>{message}</Message>").encode()
         if self.name == "opensearch":
             return json.dumps({"error": {"type": code, "reason": message}}).encode()
-        return json.dumps({"__type": code, "message": message} if self.name != "influxdb" else {"error": code}).encode()
+        document = {"__type": code, "message": message}
+        return json.dumps({"code": "any", "message": code} if self.name == "influxdb" else document).encode()
 
     def handle_error(self, *_: object) -> None:
         """A client that goes is no error."""
@@ -284,7 +285,7 @@ class Services:
 
     def _secret(self, _path: str, body: bytes) -> bytes:
         """The secret that is asked for."""
-        access = {"username": "u", "password": PASSWORD, "host": "127.0.0.1", "dbname": "storefront"}
+        access = {"username": "u", "password": PASSWORD, "host": "127.0.0.1", "dbname": "storefront", "token": PASSWORD}
         database = json.dumps({**access, "port": self.ports["mysql"]})
         text = database if json.loads(body)["SecretId"] == "database" else "x" * 64
         return json.dumps({"Name": "any", "SecretString": text}).encode()

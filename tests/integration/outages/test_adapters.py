@@ -52,7 +52,7 @@ def graph(services: Services) -> NeptuneGraph:
 
 
 def influxdb(services: Services) -> InfluxDB:
-    return InfluxDB(services.url("influxdb"), "metrics", username="u", password="p", attempts=1)  # noqa: S106
+    return InfluxDB(services.url("influxdb"), "metrics", token="t", attempts=1)  # noqa: S106
 
 
 def analytics(_services: Services) -> LiveAnalytics:

@@ -220,17 +220,14 @@ def test_while_cloudwatch_is_away_lines_do_not_pile_up_for_ever(shop: Shop) -> N
 
 def test_requests_errors_and_latency_are_counted_for_the_dashboard(shop: Shop) -> None:
     client = shop.cloud.client("cloudwatch")
-    metrics = Metrics(client)
+    metrics = Metrics("Shop", client)
     for milliseconds in range(1, 1001):
         metrics.count(milliseconds / 1000, failed=milliseconds % 100 == 0)
     metrics.flush()
     metrics.flush()  # a minute without requests counts zero
     listed = client.list_metrics(Namespace="Groundwork/Storefront")["Metrics"]
-    assert {(metric["MetricName"], len(metric["Dimensions"])) for metric in listed} == {
-        ("Requests", 0),
-        ("Errors", 0),
-        ("Latency", 0),
-    }
+    assert {metric["MetricName"] for metric in listed} == {"Requests", "Errors", "Latency"}
+    assert all(metric["Dimensions"] == [{"Name": "Stack", "Value": "Shop"}] for metric in listed)
     assert _sum(client, "Requests") == (1000, 2)
     assert _sum(client, "Errors") == (10, 2)
 
@@ -242,6 +239,7 @@ def _sum(client: Any, name: str) -> tuple[float, float]:
     points = client.get_metric_statistics(
         Namespace="Groundwork/Storefront",
         MetricName=name,
+        Dimensions=[{"Name": "Stack", "Value": "Shop"}],
         StartTime=now - timedelta(hours=1),
         EndTime=now + timedelta(hours=1),
         Period=7200,
@@ -254,7 +252,7 @@ def test_metrics_that_cannot_be_sent_are_said_once_and_cost_no_request(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
-    metrics = Metrics()
+    metrics = Metrics("Shop")
     for _ in range(2):
         metrics.count(0.1, failed=False)
         metrics.flush()

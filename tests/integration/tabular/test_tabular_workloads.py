@@ -23,6 +23,7 @@ from workloads.__main__ import main
 from workloads.storage import locate
 from workloads.training.models import delivery_time, load
 from workloads.training.models.delivery_time.orders import FILE
+from workloads.training.models.delivery_time.settings import Settings
 from workloads.training.models.player_position.players import CLASSES, FACTS_FILE, RECEIVING_FILE, RUSHING_FILE
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.settings import RunOptions
@@ -372,7 +373,7 @@ def test_settings_are_searched_for_in_each_split_where_trials_are_asked_for(fold
     tuned_on: list[int] = []
     original = delivery_time.tuned
 
-    def tuned(settings: delivery_time.Settings, rows: pd.DataFrame, device: torch.device) -> delivery_time.Settings:
+    def tuned(settings: Settings, rows: pd.DataFrame, device: torch.device) -> Settings:
         tuned_on.append(len(rows))
         return original(settings, rows, device)
 

@@ -45,7 +45,7 @@ def deploy(cloud: LocalCloud) -> Deploy:
         values = {"Code": "s3://mine/code.zip", **network, **parameters}
         cloud.client("cloudformation").create_stack(
             StackName=name,
-            TemplateBody=(PROJECT / "cloudformation" / "training.yaml").read_text(),
+            TemplateURL=cloud.template_url((PROJECT / "cloudformation" / "training.yaml").read_text()),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
             Capabilities=["CAPABILITY_IAM"],
         )

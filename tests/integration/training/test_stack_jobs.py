@@ -63,7 +63,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, digits: Path, code_bundle: P
         }
         cloud.client("cloudformation").create_stack(
             StackName="Training",
-            TemplateBody=(PROJECT / "cloudformation" / "training.yaml").read_text(),
+            TemplateURL=cloud.template_url((PROJECT / "cloudformation" / "training.yaml").read_text()),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
             Capabilities=["CAPABILITY_IAM"],
         )

@@ -65,7 +65,8 @@ def test_both_secrets_are_long_and_not_the_same_twice(cloud: LocalCloud, outputs
 def test_a_storm_of_errors_ends_in_a_mail_that_says_what_to_do(
     cloud: LocalCloud, outputs: dict[str, str], eventually: Eventually
 ) -> None:
-    metric = {"MetricName": "Errors", "Value": 5, "Unit": "Count", "Timestamp": datetime.now(UTC)}
+    site = {"Dimensions": [{"Name": "Stack", "Value": "WebApp"}], "MetricName": "Errors"}
+    metric = site | {"Value": 5, "Unit": "Count", "Timestamp": datetime.now(UTC)}
     cloud.client("cloudwatch").put_metric_data(Namespace=Namespace.STOREFRONT, MetricData=[metric])
 
     def mails() -> list[str]:

@@ -237,6 +237,9 @@ def test_everything_is_in_its_place(started: Machine, outputs: dict[str, str]) -
     agent = json.loads(started.path("opt/storefront/cloudwatch-agent.json").read_text())
     groups = {each["log_group_name"] for each in agent["logs"]["logs_collected"]["files"]["collect_list"]}
     assert groups == {outputs["LogGroupName"]}
+    collected = agent["metrics"]["metrics_collected"].values()
+    assert told["STOREFRONT_STACK"]
+    assert {told["STOREFRONT_STACK"]} == {each["append_dimensions"]["Stack"] for each in collected}
     assert started.path("etc/pki/tls/private/storefront.key").stat().st_mode & 0o077 == 0
 
 

@@ -1,15 +1,12 @@
-"""The functions as Lambda loads them: one file, its environment, and AWS by moto."""
+"""The environment of the functions, and AWS by moto."""
 
-import sys
 from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
-
-from infra.constructs.inline import source
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -23,15 +20,6 @@ ENVIRONMENT = {
     "PERIOD_SECONDS": "60",
     "EVALUATION_PERIODS": "5",
 }
-
-
-def load(folder: str) -> ModuleType:
-    """A function's code as its template has it, without the packages of this project."""
-    name = f"{folder}_index"
-    module = ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(source(folder), f"lambda/{folder}/index.py", "exec"), module.__dict__)  # noqa: S102 - it is ours
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +55,3 @@ def table(records: Any) -> Any:
 def run(request_id: str) -> Any:
     """What Lambda tells a run about itself."""
     return SimpleNamespace(aws_request_id=request_id)
-
-
-def with_time(*seconds: float) -> Any:
-    """What Lambda tells a run that asks repeatedly how much time is left: these seconds, the last ones again."""
-    left = list(seconds)
-
-    def remaining() -> float:
-        return 1000 * (left.pop(0) if len(left) > 1 else left[0])
-
-    return SimpleNamespace(get_remaining_time_in_millis=remaining)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .conftest import load, with_time
+from tests.functions import load, with_time
 
 Json = dict[str, Any]
 PLENTY = with_time(60)
@@ -97,6 +97,15 @@ def test_what_is_refused_for_good_is_given_up_with_all_that_is_known(indexer: Mo
     OpenSearch.statuses = (400, 409, 201)
     assert indexer.handler({"Records": [record(1), record(2), record(3)]}, PLENTY) == {"batchItemFailures": []}
     assert letters() == {"1": "OpenSearch answered 400: some_exception: why deeper"}
+
+
+def test_a_function_that_stays_warm_makes_no_client_for_a_record_that_it_gives_up(
+    indexer: ModuleType, letters: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "session", None)
+    monkeypatch.setattr(indexer, "write", lambda _lines: [("refused", False)])
+    assert indexer.handler({"Records": [record(1)]}, PLENTY) == {"batchItemFailures": []}
+    assert letters() == {"1": "refused"}
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

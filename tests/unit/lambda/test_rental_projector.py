@@ -1,6 +1,7 @@
 """The projector against engines that are throttled or refuse, and events of every shape; the rules of the workload."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 
 from contract.projections import MESSAGE_BYTES, MESSAGE_SECONDS, TIMEOUT_SECONDS
 from contract.rentals import cents, point_time
+from contract.timeseries import authorization
+from tests.functions import load, with_time
 from workloads.movie_rental.events import Event, text_of
-
-from .conftest import load, with_time
 
 Json = dict[str, Any]
 
@@ -29,10 +30,13 @@ class Engines(BaseHTTPRequestHandler):
     neptune: tuple[int, str] = (200, "")
     influxdb = 204
     asked: tuple[tuple[str, str], ...] = ()
+    presented: tuple[str, ...] = ()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         path = self.path.split("?")[0].lower()
+        if path == "/write":
+            Engines.presented += (self.headers["Authorization"],)
         Engines.asked += ((path, body),)
         status, code = self.neptune if path == "/opencypher" else (self.influxdb, "")
         answer = json.dumps({"results": [], "code": code, "detailedMessage": "why", "message": "why"}).encode()
@@ -57,7 +61,7 @@ def projector(aws: None) -> Iterator[ModuleType]:
         KeySchema=[{"AttributeName": "Source", "KeyType": "HASH"}, {"AttributeName": "Id", "KeyType": "RANGE"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    secret = json.dumps({"username": "groundwork", "password": "p"})
+    secret = json.dumps({"bucket": "rental", "token": "t"})
     arn = boto3.client("secretsmanager").create_secret(Name="influxdb", SecretString=secret)["ARN"]
     with pytest.MonkeyPatch.context() as patch:
         values = {
@@ -83,7 +87,7 @@ def letters(projector: ModuleType) -> Any:
     table = boto3.resource("dynamodb").Table("events-given-up")
     for item in table.scan()["Items"]:
         table.delete_item(Key={"Source": item["Source"], "Id": item["Id"]})
-    Engines.neptune, Engines.influxdb, Engines.asked = (200, ""), 204, ()
+    Engines.neptune, Engines.influxdb, Engines.asked, Engines.presented = (200, ""), 204, (), ()
     return lambda: {item["Id"]: item["Reason"] for item in table.scan()["Items"] if "Reason" in item}
 
 
@@ -138,6 +142,19 @@ def test_trends_that_take_nothing_now_are_asked_again_and_those_that_refuse_are_
     Engines.influxdb = status
     assert run(projector, message("a", event())) == (["a"] if again else [])
     assert letters() == ({} if again else {"a": letters().get("a")})
+
+
+def test_a_function_that_stays_warm_presents_a_rotated_secret(projector: ModuleType, letters: Any) -> None:
+    secrets, secret = boto3.client("secretsmanager"), os.environ["INFLUXDB_SECRET"]
+    before = secrets.get_secret_value(SecretId=secret)["SecretString"]
+    assert run(projector, message("a", event())) == []
+    rotated = json.dumps({"token": "rotated"})
+    secrets.put_secret_value(SecretId=secret, SecretString=rotated)
+    try:
+        assert run(projector, message("b", event())) == []
+    finally:
+        secrets.put_secret_value(SecretId=secret, SecretString=before)
+    assert Engines.presented == tuple(authorization(json.loads(access)["token"]) for access in (before, rotated))
 
 
 def test_a_query_that_is_wrong_is_given_up(projector: ModuleType, letters: Any) -> None:

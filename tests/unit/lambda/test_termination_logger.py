@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import load, run
+from tests.functions import load
+
+from .conftest import run
 
 INSTANCE = "i-0123456789abcdef0"
 GROUP = "web"

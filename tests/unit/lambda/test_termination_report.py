@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from .conftest import load
+from tests.functions import load
 
 
 @pytest.fixture(scope="module")

@@ -53,3 +53,16 @@ def test_work_beside_requests_goes_on_after_a_failure(tmp_path: Path) -> None:
 
     cloud.every(0, work, "work")
     assert again.wait(30)
+
+
+def test_what_is_to_run_later_runs_in_the_order_of_its_time_and_takes_no_thread_until_then(tmp_path: Path) -> None:
+    cloud, ran, done = Cloud(tmp_path, "http://localhost"), list[str](), threading.Event()
+    for _ in range(100):  # more than the pool has threads
+        cloud.later(600, ran.append, "never")
+    cloud.later(0.2, done.set)
+    cloud.later(0.1, ran.append, "later")
+    cloud.later(0, ran.append, "first")
+    cloud.background(ran.append, "at once")
+    assert done.wait(30)
+    assert sorted(ran) == ["at once", "first", "later"]
+    assert ran.index("first") < ran.index("later")

@@ -11,6 +11,7 @@ from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx
 from workloads.training.models import digit_classifier
 from workloads.training.models.digit_classifier.augmentation import moved
+from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
 
@@ -55,7 +56,7 @@ def test_the_test_figures_are_computed_as_predictions_are_whatever_the_precision
         return probabilities
 
     monkeypatch.setattr(digit_classifier, "predict_probabilities", spy)
-    settings = digit_classifier.Settings(epochs=1, batch_size=10)
+    settings = Settings(epochs=1, batch_size=10)
     options = RunOptions(device="cpu", precision="bfloat16", figures=False)
     run = str(tmp_path / "run")
     train(digit_classifier.NAME, digit_classifier.WORKLOAD, settings, options=options, data=str(tmp_path), output=run)

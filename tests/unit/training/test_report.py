@@ -1,6 +1,7 @@
 """The page of a run, in the words and figures that its workload gives."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
@@ -10,7 +11,10 @@ from workloads.training.runtime.report import render_model_card, render_report
 from workloads.training.runtime.results import Figure, ModelCard, Results
 from workloads.training.runtime.run_folder import write_run_folder
 
-METRICS = {
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+METRICS: dict[str, Any] = {
     "workload": "none",
     "seed": 0,
     "epochs": 1,
@@ -57,10 +61,11 @@ def test_without_figures_there_is_no_place_for_them() -> None:
 
 def test_a_report_and_a_model_card_of_sample_data_say_so_and_no_others_do() -> None:
     sample = {**METRICS, "data": {"uri": "nowhere", "sha256": "0", "sample": True}}
-    for render in (
+    renders: list[Callable[[dict[str, Any]], str]] = [
         lambda metrics: render_report(results(), {figure("curves", 7): b""}, [], metrics),
         lambda metrics: render_model_card(results(), {**metrics, "machine": {**metrics["machine"], "device": "cpu"}}),
-    ):
+    ]
+    for render in renders:
         assert "Sample data." in render(sample)
         assert "ample data" not in render(METRICS)
 

@@ -105,7 +105,7 @@ def report(
 
 def within_intervals(truth: NDArray[np.float64], predicted: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     """Whether each truth [n] is within its interval, by the percentage in the names of the columns."""
-    percentages = [name.removeprefix("lower_") for name in predicted if name.startswith("lower_")]
+    percentages = [name.removeprefix("lower_") for name in map(str, predicted) if name.startswith("lower_")]
     return {
         percent: predicted[f"lower_{percent}"].le(truth).to_numpy() & predicted[f"upper_{percent}"].ge(truth).to_numpy()
         for percent in percentages
@@ -130,7 +130,7 @@ def _model_card(
 ) -> ModelCard:
     empty = ", ".join(f"{name} {count}" for name, count in missing.items() if count) or "none"
     worst = str(by_time["MAE"].idxmax())
-    orders, error, bias = by_time.loc[worst, ["Rows", "MAE", "Bias"]].astype(float).tolist()
+    orders, error, bias = by_time[["Rows", "MAE", "Bias"]].to_numpy(np.float64)[by_time["MAE"].argmax()].tolist()
     later = f"{abs(bias):.1f} min {'later' if bias > 0 else 'earlier'}"
     tuning = (
         f"Settings were searched for in each split's training rows alone ({settings.nested_trials} trials)."

@@ -99,6 +99,11 @@ def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int
         " MNIST was written around 1990 by census employees and students in the United States: a 1 with a long "
         "upstroke, a 7 with a bar and other habits of other regions are rare in it and recognised less well."
     )
+    prepared = (
+        "white on black, scaled to 20x20 and centred in 28x28 as MNIST's digits are"
+        if digits.is_mnist
+        else "of 28x28 pixels, prepared as those that it learned from"
+    )
     return ModelCard(
         title="Digit classifier",
         summary=(
@@ -113,7 +118,7 @@ def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int
             f"{train_counts.max():,} ({kind} {train_counts.argmax()})."
         ),
         intended_use=(
-            f"A single {kind} in an image, white on black, scaled to 20x20 and centred in 28x28 as MNIST's digits are. "
+            f"A single {kind} in an image, {prepared}. "
             "Not for several in an image, other classes than those of the training set, photographs, or decisions "
             "about people without a person who checks."
         ),

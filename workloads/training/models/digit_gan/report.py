@@ -222,6 +222,10 @@ def model_card(settings: Mapping[str, Any], digits: Digits, test: Mapping[str, A
     """What to know before using the model."""
     counts = np.bincount(digits.train_labels, minlength=CLASSES)
     kind = "of a digit that one chooses" if settings["conditional"] else "of digits, without a choice of which"
+    habits = (
+        " The data's habits are the generator's: MNIST was written around 1990 by census employees and students in the "
+        "United States."
+    )
     collapse = "It is flagged as collapsed. " if test["mode_collapse"] else ""
     return ModelCard(
         title="Digit GAN",
@@ -231,7 +235,7 @@ def model_card(settings: Mapping[str, Any], digits: Digits, test: Mapping[str, A
             "judged it. `training.gif` shows the same noise over training, `digit_gan.ipynb` shows it inline."
         ),
         data=(
-            f"{len(digits.train_labels):,} images of handwritten digits to learn from, {len(digits.test_labels):,} to "
+            f"{len(digits.train_labels):,} images to learn from, {len(digits.test_labels):,} to "
             f"compare with at the end. Images of each digit to learn from: {counts.min():,} (digit {counts.argmin()}) "
             f"to {counts.max():,} (digit {counts.argmax()})."
         ),
@@ -243,8 +247,7 @@ def model_card(settings: Mapping[str, Any], digits: Digits, test: Mapping[str, A
             f"{collapse}The measures rest on the features of a digit classifier ({test['classifier_accuracy']:.2%} "
             "right on the test set): compare them only between runs with the same classifier and number of images. "
             f"Mode collapse means a digit entropy below {COLLAPSED_ENTROPY} of the largest possible, or a recall below "
-            f"{COLLAPSED_RECALL}. The data's habits are the generator's: MNIST was written around 1990 by census "
-            f"employees and students in the United States. {1 - test['precision']:.0%} of the images look like no real "
-            "one to the classifier."
+            f"{COLLAPSED_RECALL}.{habits if digits.is_mnist else ''} {1 - test['precision']:.0%} of the "
+            "images look like no real one to the classifier."
         ),
     )

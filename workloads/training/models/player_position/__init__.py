@@ -13,7 +13,7 @@ asks has them all (`--level season` looks at each season alone, as the reference
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +41,7 @@ from workloads.training.models.player_position.combination import (
     with_forest,
 )
 from workloads.training.models.player_position.players import CLASSES, Players, examples, load_players
-from workloads.training.models.player_position.report import report
+from workloads.training.models.player_position.report import Evaluation, report
 from workloads.training.models.player_position.settings import Settings, search
 from workloads.training.runtime.run_folder import load_model
 from workloads.training.runtime.workload import STANDARD_ERROR, Predictions, Workload
@@ -170,22 +170,6 @@ def shown_name(kind: str, settings: Settings) -> str:
     """The name in the tables of a kind of prediction."""
     name = {"network": "network with the forest", "boosting": "gradient boosting"}.get(kind, kind)
     return f"{name}, weighted" if settings.balance == "weights" else name
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What the models are worth on rows that they did not learn from.
-
-    Attributes:
-        comparison: The scores of all on all splits.
-        confusion: The delivered model's counts by true (down) and predicted class over all splits.
-        by_player: For each other model: on how many players the delivered one is right more often (`better`) or less
-            often (`worse`) over all splits, and the `p` of the sign test.
-    """
-
-    comparison: Comparison
-    confusion: NDArray[np.int64]
-    by_player: dict[str, dict[str, float]]
 
 
 def evaluate(settings: Settings, rows: Rows, loop: Run | QuietLoop) -> Evaluation:

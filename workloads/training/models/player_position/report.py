@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workloads.training.models.player_position import Evaluation
     from workloads.training.models.player_position.combination import Rows
     from workloads.training.models.player_position.settings import Settings
+    from workloads.training.tabular.evaluation import Comparison
 
 BASELINES = ("majority", "logistic regression", "gradient boosting", "forest")
 """What the delivered model is held against in words: models that somebody would train instead."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the models are worth on rows that they did not learn from.
+
+    Attributes:
+        comparison: The scores of all on all splits.
+        confusion: The delivered model's counts by true (down) and predicted class over all splits.
+        by_player: For each other model: on how many players the delivered one is right more often (`better`) or less
+            often (`worse`) over all splits, and the `p` of the sign test.
+    """
+
+    comparison: Comparison
+    confusion: NDArray[np.int64]
+    by_player: dict[str, dict[str, float]]
 
 
 def report(

@@ -1,0 +1,10 @@
+"""What this room installs, and what runs in it beside requests."""
+
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.sqs import behaviour
+
+
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, behaviour)
