@@ -1,5 +1,7 @@
 """The CDK app: one configuration, its stacks, nothing else."""
 
+from __future__ import annotations
+
 import sys
 
 from aws_cdk import App

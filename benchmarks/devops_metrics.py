@@ -93,9 +93,9 @@ def keep(name: str, result: dict[str, Any]) -> None:
 
 def writes(folder: Path, rows: int) -> dict[str, Any]:
     """Three writers on the same rows; the loop writes a fiftieth of them."""
-    import awswrangler  # noqa: PLC0415 - of the extra benchmark
-    import boto3  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
+    import awswrangler
+    import boto3
+    import pandas as pd
 
     file, few = make_file(folder / "rows.csv", rows), make_file(folder / "few.csv", rows // 50)
     meter = Meter()
@@ -430,7 +430,7 @@ def settled_size(folder: Path) -> int:
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[Callable[[], Any]]:
     """A new PostgreSQL server with its usual settings, reached through a socket."""
-    import psycopg  # noqa: PLC0415 - of the extra benchmark
+    import psycopg
 
     if not (shutil.which("initdb") and shutil.which("postgres")):
         sys.exit("PostgreSQL's initdb and postgres must be on PATH: install PostgreSQL's server package.")

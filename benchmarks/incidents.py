@@ -313,7 +313,7 @@ def isolation_forest(values: Series) -> Series:
 
 def matrix_profile(values: Series) -> Series:
     """Distance of the three hours around a row from the most similar three hours (Yeh et al., 2016)."""
-    import stumpy  # noqa: PLC0415 - takes part only if it is installed
+    import stumpy
 
     window = max(pd.Timedelta(WINDOW), step(values))
     regular = values.resample(window, origin="start").mean().interpolate()

@@ -171,7 +171,7 @@ def measured(scale: float) -> dict[str, Any]:
 def one(where: dict[str, Any]) -> dict[str, Any]:
     """Migrate in this process."""
     made = engines(where)
-    import sklearn.decomposition  # noqa: F401, PLC0415 - its import is no part of the migration
+    import sklearn.decomposition  # noqa: F401 - its import is no part of the migration
 
     idle = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
@@ -279,7 +279,7 @@ def _batch_writer(movies: list[Any]) -> None:
 
 
 def _bulk(url: str, movies: list[Any]) -> None:
-    import urllib3  # noqa: PLC0415
+    import urllib3
 
     body = BytesIO()
     for movie in movies:

@@ -4,6 +4,8 @@ Two clouds, one that enforces and one that judges nothing, take the same request
 turns, each as often first. The ratio is of the medians of one run, so the machine's speed does not matter.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import statistics

@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workload", action="append", choices=TRAININGS)
     given = parser.parse_args()
-    chance = random.Random(0)  # noqa: S311 (moments, not secrets)
+    chance = random.Random(0)  # noqa: S311 - moments, not secrets
     with tempfile.TemporaryDirectory() as folder:
         rows = {name: measure(name, given.kills, Path(folder), chance) for name in given.workload or TRAININGS}
     workloads = recorded("resume").get("workloads", {}) | rows

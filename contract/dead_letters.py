@@ -1,5 +1,7 @@
 """What becomes of a change or an event that a function cannot write into an engine."""
 
+from __future__ import annotations
+
 import json
 import time
 from typing import Any

@@ -3,6 +3,8 @@
 `workloads` writes documents when it migrates, the function `catalog_indexer` when the table's stream tells of a change.
 """
 
+from __future__ import annotations
+
 import base64
 import struct
 from collections.abc import Mapping

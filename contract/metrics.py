@@ -1,5 +1,7 @@
 """Metrics in CloudWatch that workloads send, and that alarms and dashboards of the stacks watch."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 

@@ -4,6 +4,8 @@ A function's clients give up long before the function's own time is over, so it 
 functions and their infrastructure take these figures from here.
 """
 
+from __future__ import annotations
+
 CONNECT_SECONDS = 2
 """How long a client waits for a connection."""
 

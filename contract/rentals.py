@@ -3,6 +3,8 @@
 `workloads` writes rentals when it migrates, the function `rental_projector` when an event tells of one.
 """
 
+from __future__ import annotations
+
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,5 +1,7 @@
 """The stacks by name, and the names of the outputs through which programs find what a stack made."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 
 

@@ -1,5 +1,7 @@
 """Tags that one part of the system sets and another reads."""
 
+from __future__ import annotations
+
 EXPECTED_TERMINATION = "groundwork:expected-termination"
 """On an instance that ends itself, with the reason: TerminationAlarm does not count its end."""
 

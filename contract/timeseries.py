@@ -6,6 +6,8 @@ quoted field, and a backslash escapes only a comma, an equals sign or a blank, s
 written at all.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping
 

@@ -1,5 +1,7 @@
 """The command line: what the packages offer, under one name."""
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path
@@ -54,7 +56,7 @@ def main() -> int:
         code = error.exit_code
     except typer.Abort:
         message, code = "ended before its time.", 1
-    print(f"Error: {message}", file=sys.stderr)  # noqa: T201 (the command line speaks)
+    print(f"Error: {message}", file=sys.stderr)  # noqa: T201 - the command line speaks
     return code
 
 

@@ -1,5 +1,7 @@
 """``groundwork access-diff``: what a change of templates makes possible, without an account."""
 
+from __future__ import annotations
+
 import json
 from collections import defaultdict
 from collections.abc import Iterator

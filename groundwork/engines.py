@@ -3,6 +3,8 @@
 Run as `python -m groundwork.engines`: it fetches what is missing, and says in a line what it could not fetch.
 """
 
+from __future__ import annotations
+
 import shlex
 import shutil
 import subprocess

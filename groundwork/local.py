@@ -1,5 +1,7 @@
 """Groundwork as the program that the local cloud is a part of."""
 
+from __future__ import annotations
+
 import shlex
 import shutil
 import sys

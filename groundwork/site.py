@@ -3,6 +3,8 @@
 Apache, with the same site configuration, stands before gunicorn; where there is no Apache, gunicorn serves alone.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys

@@ -12,6 +12,8 @@ updates/      what a change of code or settings replaces in a deployed stack
 removal       how a stack is removed; `commands` has `groundwork cost`, `bundle` and `destroy`
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent

@@ -1,5 +1,7 @@
 """A budget over the whole account: AWS writes before a month costs more than somebody wants to pay."""
 
+from __future__ import annotations
+
 from aws_cdk import aws_budgets
 
 from infra.settings.budget import BudgetSettings

@@ -1,5 +1,7 @@
 """``groundwork cost``, ``bundle`` and ``destroy``: the stacks before they are deployed, and when they go."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +67,7 @@ def section(stack: str) -> str:
     Raises:
         InputError: There is no such stack.
     """
-    from infra.stacks import STACKS  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.stacks import STACKS
 
     sections = {kind.__name__: kind.SECTION for kind in STACKS}
     if stack not in sections:
@@ -82,7 +84,7 @@ def cost(
     """Show what stacks cost while idle and by use, at AWS's list prices."""
     config = settings(context)
 
-    from infra.cost import page  # noqa: PLC0415 - the CDK takes seconds to import
+    from infra.cost import page
 
     found = {estimate.stack: estimate for estimate in page.estimates(config)}
     if not stack:
@@ -92,9 +94,9 @@ def cost(
     return _cost_of(found[stack])
 
 
-def _cost_of_all(estimates: "Iterable[Estimate]") -> Result:
+def _cost_of_all(estimates: Iterable[Estimate]) -> Result:
     """What each stack costs while idle, and all of them in one account."""
-    from infra.cost.estimate import DATE, REGION, free  # noqa: PLC0415
+    from infra.cost.estimate import DATE, REGION, free
 
     estimates = [*estimates]
     idle = {estimate.stack: estimate.idle for estimate in estimates}
@@ -107,10 +109,10 @@ def _cost_of_all(estimates: "Iterable[Estimate]") -> Result:
     return Result(document, Table(["stack", "idle, a month"], rows, numbers=["idle, a month"], title=title))
 
 
-def _cost_of(estimate: "Estimate") -> Result:
+def _cost_of(estimate: Estimate) -> Result:
     """What a stack costs while idle, resource by resource, and what it costs by use."""
-    from infra.cost import page  # noqa: PLC0415
-    from infra.cost.estimate import DATE, REGION  # noqa: PLC0415
+    from infra.cost import page
+    from infra.cost.estimate import DATE, REGION
 
     rows: list[tuple[str, ...]] = [
         (charge.resource, page.amount(charge), f"{charge.usd:.2f}", page.why(estimate, charge))
@@ -158,7 +160,7 @@ def bundle(
             f"{file}: The bundle is a zip file, and the stacks ask for that. Name it code.zip, for example."
         )
 
-    from infra.packing import packed  # noqa: PLC0415 - only this command needs it
+    from infra.packing import packed
 
     written = packed(file)
     if written.missing:
@@ -175,8 +177,8 @@ def left(
     ] = None,
 ) -> Result:
     """List what former and failed deployments left behind, what it costs, and the command that removes each."""
-    from infra.left import left as find  # noqa: PLC0415 - boto3 takes its time to import
-    from infra.stacks import STACKS  # noqa: PLC0415
+    from infra.left import left as find
+    from infra.stacks import STACKS
 
     for stack in stacks or ():
         section(stack)
@@ -188,7 +190,7 @@ def left(
     return Result(document, table_of_left(resources), f"It bills {total:.2f} USD a month, and by what it holds.")
 
 
-def table_of_left(resources: "Iterable[Left]") -> Table:
+def table_of_left(resources: Iterable[Left]) -> Table:
     """Return what is left behind as a table for people."""
     rows = [
         (
@@ -216,8 +218,8 @@ def destroy(
     """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
     config, given = settings(context), pairs(context)
 
-    from infra.left import left as find  # noqa: PLC0415 - the CDK takes seconds to import
-    from infra.removal import Deployed  # noqa: PLC0415
+    from infra.left import left as find
+    from infra.removal import Deployed
 
     own = section(stack)
     both_keys = config.allow_data_deletion and getattr(config, own).delete_data
@@ -255,7 +257,7 @@ def destroy(
     return Result(document, f"{stack} is removed.")
 
 
-def _announce(deployed: "Deployed") -> None:
+def _announce(deployed: Deployed) -> None:
     """Say what stays, what it costs, and what goes for good."""
     if deployed.kept:
         rows = [

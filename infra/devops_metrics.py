@@ -1,5 +1,7 @@
 """A time series database for monitoring data, on either face of Timestream, watched by two alarms."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,5 +1,7 @@
 """What holds for every stack: findings are acknowledged with a reason, and deleting data takes two keys."""
 
+from __future__ import annotations
+
 from aws_cdk import Acknowledgment, CfnResource, RemovalPolicy, Validations
 from constructs import IConstruct
 

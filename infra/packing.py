@@ -9,6 +9,8 @@ Every version and hash comes from the project's requirements.txt. The wheels are
 each time; they wait in `.groundwork/wheels` for the next bundle, which then needs no network.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 import subprocess

@@ -1,5 +1,7 @@
 """Settings that may be parameters: in a console template, a setting is a token for what the person will choose."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from aws_cdk import CfnCondition, CfnOutput, CfnResource, Fn, Stack, Token

@@ -4,6 +4,8 @@ What becomes of a resource stands in the template that was deployed last. A buck
 data (`allow_data_deletion` and the stack's `delete_data`) were turned then, and are turned in the settings at hand.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

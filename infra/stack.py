@@ -1,5 +1,7 @@
 """The base of every stack: its settings, its policy for data, its alarms' topic, readable logical ids, headings."""
 
+from __future__ import annotations
+
 import re
 from abc import abstractmethod
 from collections.abc import Callable

@@ -3,6 +3,8 @@
 The app, the console's templates, the costs, the checks, the tests and the documentation read this list.
 """
 
+from __future__ import annotations
+
 from infra.data_ecosystem import DataEcosystem
 from infra.devops_metrics import DevOpsMetrics
 from infra.stack import GroundworkStack

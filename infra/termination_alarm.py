@@ -4,6 +4,8 @@ EC2 tells EventBridge that an instance was terminated; a function finds out why 
 counts the lines that matter; an alarm watches the count and sends an e-mail, and a report that names the instances.
 """
 
+from __future__ import annotations
+
 from aws_cdk import (
     Aws,
     RemovalPolicy,

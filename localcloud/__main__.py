@@ -1,5 +1,7 @@
 """``python -m localcloud serve``: the server process itself."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
@@ -30,7 +32,7 @@ def main() -> None:
         lock = cloud.take() if arguments.lock is None else Lock(cloud.folder, arguments.lock)
         serve(cloud.folder, arguments.port, lock, attached=arguments.attached, iam=arguments.iam)
     except LocalCloudError as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 (for whoever reads the log)
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - for whoever reads the log
         sys.exit(2)
 
 

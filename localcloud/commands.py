@@ -1,5 +1,7 @@
 """The local cloud from a shell, as a group of commands of the program that it is a part of."""
 
+from __future__ import annotations
+
 import os
 import re
 import shlex

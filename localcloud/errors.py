@@ -1,5 +1,7 @@
 """The error of the local cloud."""
 
+from __future__ import annotations
+
 from contract.errors import InputError
 
 

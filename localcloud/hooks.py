@@ -8,6 +8,8 @@ A marked function whose first parameter is named ``cloud`` is given the cloud th
 property, or a static method, stays one.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -141,7 +143,7 @@ def bound(function: Function, cloud: Any) -> Function:
 
 
 def _addresses() -> dict[str, Function]:
-    from moto.moto_api._internal.urls import url_paths  # noqa: PLC0415 (it makes sessions)
+    from moto.moto_api._internal.urls import url_paths
 
     return url_paths
 

@@ -4,6 +4,8 @@ That program says so with `use`, before anything else. A process that the local 
 environment, once, when it starts.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from dataclasses import asdict, dataclass

@@ -1,5 +1,7 @@
 """Fixtures for every level: a running local cloud."""
 
+from __future__ import annotations
+
 import atexit
 import functools
 import gc
@@ -88,7 +90,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 @pytest.fixture(scope="session")
 def code_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as one zip file, made as the pages of the stacks say."""
-    from infra.packing import packed  # noqa: PLC0415 - only some tests need it
+    from infra.packing import packed
 
     return packed(tmp_path_factory.mktemp("bundle") / "code.zip").path
 

@@ -1,5 +1,7 @@
 """The documents of `--json`: which keys docs/command-line.md promises, and what a command really prints."""
 
+from __future__ import annotations
+
 import json
 import re
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Functions as Lambda loads them: one file, and what Lambda tells a run."""
 
+from __future__ import annotations
+
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any

@@ -1,5 +1,7 @@
 """Buckets and tokens of an InfluxDB that a test has started."""
 
+from __future__ import annotations
+
 import base64
 from typing import Any
 

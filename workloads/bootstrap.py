@@ -5,6 +5,8 @@ only. The arguments are those of `python -m workloads`; on several nodes of an A
 each.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shutil

@@ -84,8 +84,8 @@ def _group(build: Callable[[str], Callable[..., None]], help_text: str) -> typer
 def _train(name: str) -> Callable[..., None]:
     workload = load(name)
 
-    from workloads.training.runtime.settings import RunOptions  # noqa: PLC0415 - PyTorch takes seconds to import
-    from workloads.training.runtime.train import train  # noqa: PLC0415
+    from workloads.training.runtime.settings import RunOptions
+    from workloads.training.runtime.train import train
 
     def command(data: Data, given: dict[str, Any], output: Output = None) -> None:
         settings, options = validated(workload.settings, given), validated(RunOptions, given)
@@ -95,8 +95,8 @@ def _train(name: str) -> Callable[..., None]:
 
 
 def _tune(name: str) -> Callable[..., None]:
-    from workloads.training.runtime.settings import TrialOptions  # noqa: PLC0415 - PyTorch takes seconds to import
-    from workloads.training.runtime.tune import Search, tune  # noqa: PLC0415
+    from workloads.training.runtime.settings import TrialOptions
+    from workloads.training.runtime.tune import Search, tune
 
     workload = load(name)
 
@@ -171,7 +171,7 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the images.")] = 0,
 ) -> Result:
     """Generate images of digits with a finished run."""
-    from workloads.training.runtime.run_folder import load_metrics  # noqa: PLC0415 - PyTorch takes seconds to import
+    from workloads.training.runtime.run_folder import load_metrics
 
     run = locate(model)
     name = load_metrics(run)["workload"]

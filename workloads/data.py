@@ -17,7 +17,7 @@ from terminal.screen import Table
 from workloads import transfer
 from workloads.sample import MARK, marked
 from workloads.storage import locate
-from workloads.training.jobs.commands import StackName  # noqa: TC001 - typer reads it
+from workloads.training.jobs.commands import StackName
 from workloads.training.jobs.stack import DEFAULT, TrainingStack
 
 if TYPE_CHECKING:
@@ -48,13 +48,13 @@ class Dataset:
 
 
 def _sample_mnist() -> Files:
-    from workloads.training.mnist import sample_mnist  # noqa: PLC0415 - scikit-learn takes seconds to import
+    from workloads.training.mnist import sample_mnist
 
     return sample_mnist()
 
 
 def _download_mnist() -> Files:
-    from torchvision.datasets import MNIST  # noqa: PLC0415 - PyTorch takes seconds to import
+    from torchvision.datasets import MNIST
 
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -68,13 +68,13 @@ def _download_mnist() -> Files:
 
 
 def _sample_delivery() -> Files:
-    from workloads.training.models.delivery_time.orders import sample_delivery  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.training.models.delivery_time.orders import sample_delivery
 
     return sample_delivery()
 
 
 def _sample_nfl() -> Files:
-    from workloads.training.models.player_position.sample import sample_nfl  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.training.models.player_position.sample import sample_nfl
 
     return sample_nfl()
 

@@ -3,6 +3,8 @@
 A behaviour's docstring is the sentence that must hold. The function returns if it holds, and raises if it does not.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from importlib import import_module
 

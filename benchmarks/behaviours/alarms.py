@@ -1,5 +1,7 @@
 """Alarms of CloudWatch."""
 
+from __future__ import annotations
+
 import time
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Stacks of CloudFormation."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Data and who may reach it."""
 
+from __future__ import annotations
+
 import boto3
 
 from behaviours.resources import client, expect, name, refused

@@ -1,5 +1,7 @@
 """Events of Amazon EventBridge, notifications of Amazon SNS and Amazon S3."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

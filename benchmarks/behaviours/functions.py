@@ -1,5 +1,7 @@
 """Functions of AWS Lambda."""
 
+from __future__ import annotations
+
 import base64
 import gzip
 import json

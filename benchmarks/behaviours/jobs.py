@@ -1,5 +1,7 @@
 """Jobs of AWS Batch."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from behaviours.resources import client, eventually, expect, lines, name, role

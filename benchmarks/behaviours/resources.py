@@ -1,5 +1,7 @@
 """What the behaviours share: clients, small resources with names of their own, and patience."""
 
+from __future__ import annotations
+
 import io
 import json
 import time
@@ -85,7 +87,7 @@ def refused(call: Callable[[], Any], words: str) -> None:
     """
     try:
         call()
-    except Exception as error:  # noqa: BLE001 (whatever the SDK raises)
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises
         expect(words in str(error), f"refused with {error}, without {words!r}")
     else:
         raise BehaviourError(f"taken, instead of refused with {words!r}")

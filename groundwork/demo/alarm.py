@@ -1,5 +1,7 @@
 """The alarm drill: instances are lost, as expected and not; somebody is told only when it matters."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,5 +1,7 @@
 """What a demonstration says while it runs: steps, facts, and promises that either hold or end it; and its record."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,5 +1,7 @@
 """Runs the command line against the demonstration's cloud, as a person would in a shell."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """`groundwork demo`: the command itself."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,6 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Leave the local cloud running, to look around in it.")] = False,
 ) -> None:
     """Deploy the stacks to a local cloud, run their workloads, check what comes out, and make a page of it."""
-    from groundwork.demo.show import chosen, show  # noqa: PLC0415 - figures and a browser, which no other command needs
+    from groundwork.demo.show import chosen, show
 
     show(chosen(only), results.resolve(), keep=keep)

@@ -1,5 +1,7 @@
 """A stack as a picture: its main resources and what refers to what, drawn from the synthesised template."""
 
+from __future__ import annotations
+
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Reads metrics back from CloudWatch."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 
 from localcloud import LocalCloud

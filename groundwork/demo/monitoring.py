@@ -1,5 +1,7 @@
 """A fleet's monitoring data in both time series databases: the same incidents are found, with the same figures."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,7 @@
 """A film rental company's database moves into five engines, which answer what it could not."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CalledProcessError

@@ -1,5 +1,7 @@
 """The demonstration's page: what was deployed, what ran, what came out, which promises held. One file, no scripts."""
 
+from __future__ import annotations
+
 import base64
 import json
 from collections import Counter

@@ -1,5 +1,7 @@
 """The demonstration: every stack deployed, each workload run, and a page of what came out."""
 
+from __future__ import annotations
+
 import sys
 import webbrowser
 from collections.abc import Callable, Iterable

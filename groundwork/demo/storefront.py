@@ -1,5 +1,7 @@
 """The storefront on its stack: filled, served as its instance serves it, visited and photographed."""
 
+from __future__ import annotations
+
 import json
 import urllib.request
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Training workloads as Batch jobs: data from S3, metrics to CloudWatch, artifacts to S3."""
 
+from __future__ import annotations
+
 import json
 import os
 import time

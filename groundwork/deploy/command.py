@@ -36,12 +36,12 @@ def deploy(
     """Show what a deployment would do, to data and to the bill, and deploy; on AWS, or on the local cloud."""
     own, given = section(stack), pairs(context)
 
-    from groundwork.deploy.change_set import DeploymentError, Stack  # noqa: PLC0415 - boto3 and the CDK take their time to import
-    from groundwork.deploy.plan import plan  # noqa: PLC0415
-    from groundwork.deploy.protection import refuse_loss  # noqa: PLC0415
-    from groundwork.deploy.settings import taken_over  # noqa: PLC0415
-    from infra.config import Config  # noqa: PLC0415
-    from infra.left import left  # noqa: PLC0415
+    from groundwork.deploy.change_set import DeploymentError, Stack
+    from groundwork.deploy.plan import plan
+    from groundwork.deploy.protection import refuse_loss
+    from groundwork.deploy.settings import taken_over
+    from infra.config import Config
+    from infra.left import left
 
     deployed = Stack(stack)
     kept = taken_over(deployed.template, usual() | given, accept_default or (), stack)
@@ -86,7 +86,7 @@ def synthesise(stack: str, context: dict[str, str], assembly: Path) -> dict[str,
     Raises:
         InputError: The CDK refuses the app or its settings.
     """
-    from terminal import cdk  # noqa: PLC0415
+    from terminal import cdk
 
     finished = cdk.run("synth", stack, "--quiet", f"--output={assembly}", context=context)
     if finished.failed:
@@ -101,11 +101,11 @@ def check(stack: str, own: str, template: dict[str, Any]) -> None:
     Raises:
         InputError: The deployment would fail.
     """
-    from groundwork.preflight import subjects  # noqa: PLC0415
-    from groundwork.preflight.checks import Verdict, run  # noqa: PLC0415
-    from groundwork.preflight.command import table  # noqa: PLC0415
-    from groundwork.preflight.template import Template  # noqa: PLC0415
-    from workloads.account.reader import Account  # noqa: PLC0415
+    from groundwork.preflight import subjects
+    from groundwork.preflight.checks import Verdict, run
+    from groundwork.preflight.command import table
+    from groundwork.preflight.template import Template
+    from workloads.account.reader import Account
 
     findings = run([Template(stack, template, own)], Account(), subjects.CHECKS)
     if wrong := [finding for finding in findings if finding.result is not Verdict.OK]:

@@ -30,17 +30,17 @@ def preflight(
     ] = False,
 ) -> Result:
     """Say whether stacks would deploy in this account and region, and what to do where they would not."""
-    from groundwork.preflight import subjects  # noqa: PLC0415 - boto3 takes its time to import
-    from groundwork.preflight.checks import Verdict, run  # noqa: PLC0415
-    from groundwork.preflight.checks import permissions as needed  # noqa: PLC0415
+    from groundwork.preflight import subjects
+    from groundwork.preflight.checks import Verdict, run
+    from groundwork.preflight.checks import permissions as needed
 
     if permissions:
         actions = needed(subjects.CHECKS)
         return Result({"permissions": actions}, *actions)
     config = settings(context)
 
-    from infra.cost.page import templates  # noqa: PLC0415 - the CDK takes seconds to import
-    from workloads.account.reader import Account  # noqa: PLC0415
+    from infra.cost.page import templates
+    from workloads.account.reader import Account
 
     account = Account()
     chosen = choose(templates(config), stacks or [])
@@ -62,8 +62,8 @@ def choose(templates: Mapping[str, Any], names: Sequence[str]) -> list[Template]
     Raises:
         InputError: There is no stack of a name.
     """
-    from groundwork.preflight.template import Template  # noqa: PLC0415
-    from infra.stacks import STACKS  # noqa: PLC0415
+    from groundwork.preflight.template import Template
+    from infra.stacks import STACKS
 
     sections = {stack.__name__: stack.SECTION for stack in STACKS}
     if unknown := [name for name in names if name not in templates]:

@@ -1,5 +1,7 @@
 """All checks, in the order in which they are shown: importing a module registers its checks."""
 
+from __future__ import annotations
+
 from groundwork.preflight import (
     checks,
     compute,

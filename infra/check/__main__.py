@@ -3,6 +3,8 @@
 Everything is synthesised once, so this takes the place of `python -m infra.console --check` and that of the costs.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import tempfile

@@ -1,5 +1,7 @@
 """checkov: security rules over templates, as many teams' pipelines run them."""
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 from collections.abc import Iterable

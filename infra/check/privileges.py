@@ -6,6 +6,8 @@ calls whichever of its attributes are operations of that service. Operations bec
 the table below have it. What AWS itself does in a role's name (logs, queues, networks) follows from the template.
 """
 
+from __future__ import annotations
+
 import ast
 import re
 from collections.abc import Iterator

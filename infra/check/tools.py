@@ -1,5 +1,7 @@
 """Tools that need packages of other versions than ours: they are installed beside the project, and run as programs."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import subprocess

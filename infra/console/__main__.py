@@ -1,5 +1,7 @@
 """Writes the console's templates and the tables of settings; with `--check` it compares them and writes nothing."""
 
+from __future__ import annotations
+
 import sys
 
 from infra.console.templates import main

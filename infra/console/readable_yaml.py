@@ -1,5 +1,7 @@
 """A synthesised template as YAML that a person reads from top to bottom."""
 
+from __future__ import annotations
+
 import json
 import re
 from typing import Any
@@ -166,7 +168,7 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 (PyYAML's name)
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - PyYAML's name
         super().increase_indent(flow, indentless=False)
 
 

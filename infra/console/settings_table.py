@@ -1,5 +1,7 @@
 """The settings of a stack as a table in its page of the documentation, from the descriptions in `infra.settings`."""
 
+from __future__ import annotations
+
 import re
 
 from pydantic import BaseModel

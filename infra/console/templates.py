@@ -4,6 +4,8 @@ Settings become parameters, which the console asks for under their headings. Not
 bucket of the CDK, no asset.
 """
 
+from __future__ import annotations
+
 import argparse
 import re
 import sys

@@ -1,5 +1,7 @@
 """How a stack informs people: an encrypted topic with an e-mail subscription, and alarms that say what to do."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

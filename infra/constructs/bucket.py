@@ -1,5 +1,7 @@
 """A private bucket."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,6 +4,8 @@ The CDK uploads what `infra.packing` packs, under the hash of its content. A per
 as the console's templates ask: `groundwork bundle code.zip` writes it. Nothing is built with Docker.
 """
 
+from __future__ import annotations
+
 from functools import cached_property
 
 from aws_cdk import Annotations, Aws, CfnMapping, Fn, Stack, aws_iam, aws_s3_assets

@@ -1,5 +1,7 @@
 """Python functions of one file each, inline in the template: no bundle, no bucket, the same in CDK and console."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The token with which a stack's programs write to its InfluxDB and ask it, made when the stack is created."""
 
+from __future__ import annotations
+
 from aws_cdk import CustomResource, Duration, RemovalPolicy, aws_ec2, aws_iam, aws_secretsmanager
 from constructs import Construct
 

@@ -4,6 +4,8 @@ A function imports what it shares with other code from a module of `contract`. I
 names stand in the place of the import, with whatever they need of their module, and nothing else of it.
 """
 
+from __future__ import annotations
+
 import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator

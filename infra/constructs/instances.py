@@ -1,5 +1,7 @@
 """How EC2 instances are set up: metadata only with a session token, encrypted disks, a role instead of keys."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from aws_cdk import CfnParameter, Token, aws_ec2, aws_iam

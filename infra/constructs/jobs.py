@@ -1,5 +1,7 @@
 """What the job queues of AWS Batch have in common: what they give up on, and who is told that a job failed."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Mapping, Sequence

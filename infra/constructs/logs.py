@@ -1,5 +1,7 @@
 """Log groups of our own, so that every log has a retention and a policy."""
 
+from __future__ import annotations
+
 from aws_cdk import RemovalPolicy, aws_logs
 from constructs import Construct
 

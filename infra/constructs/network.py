@@ -1,5 +1,7 @@
 """Networks without NAT gateways, so that nothing bills while idle."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 

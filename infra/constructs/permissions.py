@@ -1,5 +1,7 @@
 """Permissions that several roles have."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 

@@ -1,5 +1,7 @@
 """A queue, and the alarm on one in which failures wait for somebody."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, aws_cloudwatch, aws_sqs

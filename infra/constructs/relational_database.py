@@ -1,5 +1,7 @@
 """A relational database on RDS: private, encrypted, backed up, reached through TLS only."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol

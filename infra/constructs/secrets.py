@@ -1,5 +1,7 @@
 """A secret with the login of a database."""
 
+from __future__ import annotations
+
 from aws_cdk import RemovalPolicy, aws_secretsmanager
 from constructs import Construct
 

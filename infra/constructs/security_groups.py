@@ -4,6 +4,8 @@ Every rule is a resource of its own, because two groups that let each other thro
 rules (`add_ingress_rule`) are not used: `let_in`, `let_out` and `let_reach` are the way to open a group.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from aws_cdk import aws_ec2

@@ -1,5 +1,7 @@
 """A time series database: Timestream for InfluxDB, private in a network, or Timestream for LiveAnalytics."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """What a template costs: every month, used or not; and by use."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,5 +1,7 @@
 """Writes docs/costs.md from the prices and the templates. Run as `python -m infra.cost.page`; `--check` compares."""
 
+from __future__ import annotations
+
 import re
 import sys
 from collections.abc import Iterable

@@ -1,5 +1,7 @@
 """A film rental company's data, each part in the engine that fits it, and what keeps them in step."""
 
+from __future__ import annotations
+
 from aws_cdk import Aws, aws_iam
 from constructs import Construct
 

@@ -1,5 +1,7 @@
 """The engines behind the rental business, each for what it is good at; none reached from outside the network."""
 
+from __future__ import annotations
+
 from aws_cdk import (
     Aws,
     CfnCondition,

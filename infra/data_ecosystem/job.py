@@ -1,5 +1,7 @@
 """Where `python -m workloads movie-rental` runs on AWS: a container on Fargate for as long as it takes."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from aws_cdk import Aws, Fn, RemovalPolicy, Token, aws_batch, aws_ec2, aws_iam, aws_logs

@@ -1,5 +1,7 @@
 """What tells people: alarms that say what to do, jobs that failed, and a dashboard."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from aws_cdk import Aws, Stack, aws_batch, aws_cloudwatch, aws_logs

@@ -1,5 +1,7 @@
 """The network: engines and functions in isolated subnets, jobs in public ones that nothing can enter."""
 
+from __future__ import annotations
+
 from aws_cdk import RemovalPolicy, aws_ec2
 from constructs import Construct
 

@@ -1,5 +1,7 @@
 """What keeps search, graph and trends in step: two functions, what wakes them, and where failures wait for people."""
 
+from __future__ import annotations
+
 from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_ec2, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 

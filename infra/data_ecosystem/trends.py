@@ -1,5 +1,7 @@
 """The time series of rentals, on either face of Timestream."""
 
+from __future__ import annotations
+
 from aws_cdk import Aws, RemovalPolicy, aws_ec2, aws_iam
 from constructs import Construct
 

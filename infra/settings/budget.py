@@ -1,5 +1,7 @@
 """Settings of the stack Budget."""
 
+from __future__ import annotations
+
 from typing import Self
 
 from pydantic import model_validator

@@ -1,5 +1,7 @@
 """Settings of the stack DataEcosystem."""
 
+from __future__ import annotations
+
 from typing import Literal, Self
 
 from pydantic import model_validator

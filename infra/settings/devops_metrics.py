@@ -1,5 +1,7 @@
 """Settings of the stack DevOpsMetrics."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 from infra.settings.network import NetworkSettings, subnets, vpc

@@ -1,5 +1,7 @@
 """Where the instances of a stack run: settings that several stacks share."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 from pydantic import model_validator

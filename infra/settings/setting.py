@@ -1,5 +1,7 @@
 """What a setting is."""
 
+from __future__ import annotations
+
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field

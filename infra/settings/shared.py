@@ -4,6 +4,8 @@ They are functions, not base classes, because a setting's place in its class is 
 documentation: `email: EmailAddress = alert_email()` stands where the stack asks for it.
 """
 
+from __future__ import annotations
+
 from typing import Any, Protocol
 
 from infra.settings.setting import setting

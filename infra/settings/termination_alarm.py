@@ -1,5 +1,7 @@
 """Settings of the stack TerminationAlarm."""
 
+from __future__ import annotations
+
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator

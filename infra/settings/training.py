@@ -1,5 +1,7 @@
 """Settings of the stack Training."""
 
+from __future__ import annotations
+
 from typing import Literal, NamedTuple
 
 from infra.settings.network import NetworkSettings

@@ -1,5 +1,7 @@
 """Types of settings: each has its pattern, the words that say what is allowed, and what a pattern cannot check."""
 
+from __future__ import annotations
+
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 

@@ -8,6 +8,8 @@ one_off      one training on an instance of its own
 monitoring   dashboard, mails, alarms
 """
 
+from __future__ import annotations
+
 from contract.stacks import TrainingOutput
 from contract.workloads import TRAINING, Machine
 from infra.constructs.bundle import CodeBundle

@@ -1,5 +1,7 @@
 """Where jobs run: compute environments from zero, and the queues before them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

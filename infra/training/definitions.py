@@ -1,5 +1,7 @@
 """The job definitions: for each workload and kind of machine."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

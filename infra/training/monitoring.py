@@ -1,5 +1,7 @@
 """What people see and are told: a dashboard, mails on failed and stuck jobs, alarms."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

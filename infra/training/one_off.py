@@ -1,5 +1,7 @@
 """One training on an EC2 instance of its own with a GPU: a launch template whose instance works, and ends itself."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from aws_cdk import Aws, Fn, Stack, aws_ec2, aws_iam
@@ -37,7 +39,7 @@ class OneOff:
             purpose="Lets Systems Manager reach a one-off instance, and its container become a job.",
             managed_policy="AmazonSSMManagedInstanceCore",
         )
-        assert self.profile.role  # noqa: S101 (it has just been given one)
+        assert self.profile.role  # noqa: S101 - it has just been given one
         self.role: aws_iam.IRole = self.profile.role
 
     def launch(

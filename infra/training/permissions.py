@@ -1,5 +1,7 @@
 """What the jobs may do: each its own work, and nothing of the others'."""
 
+from __future__ import annotations
+
 from aws_cdk import Stack, aws_iam
 
 from contract.metrics import Namespace

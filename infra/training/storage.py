@@ -1,5 +1,7 @@
 """What jobs read and write: a bucket for data, and one for artifacts whose replaced versions are kept for a time."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from aws_cdk import RemovalPolicy, aws_logs, aws_s3

@@ -1,5 +1,7 @@
 """Writes the record of stateful resources and the pages' tables of changes. Run as `python -m infra.updates`."""
 
+from __future__ import annotations
+
 import sys
 
 from infra.console.templates import write_or_compare

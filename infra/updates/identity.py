@@ -1,5 +1,7 @@
 """What CloudFormation replaces a resource for: its type, and the values that cannot change while it lives."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from functools import cache

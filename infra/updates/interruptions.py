@@ -1,5 +1,7 @@
 """What CloudFormation changes in place, but not without an interruption."""
 
+from __future__ import annotations
+
 from typing import Any
 
 Json = dict[str, Any]

@@ -4,6 +4,8 @@ Whoever changes one of these values lets the next deployment of that stack repla
 behind. So the record is compared in every check, and a deliberate change stands in it and in the changelog.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from typing import Any

@@ -3,6 +3,8 @@
 Every setting is changed once, the stack is synthesised before and after, and the templates are compared.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

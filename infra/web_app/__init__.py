@@ -1,5 +1,7 @@
 """The web application: who serves it, its database, its files, and what tells how it does."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from aws_cdk import Aws, CfnCondition, Fn, aws_ec2, aws_iam, aws_s3, aws_secretsmanager

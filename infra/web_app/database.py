@@ -1,5 +1,7 @@
 """The database of the web application: MySQL out of the internet's reach, its password in a secret."""
 
+from __future__ import annotations
+
 from aws_cdk import RemovalPolicy, aws_ec2, aws_rds, aws_secretsmanager
 from constructs import Construct
 

@@ -1,5 +1,7 @@
 """What tells how the web application does: alarms that say what to do, and a dashboard."""
 
+from __future__ import annotations
+
 from aws_cdk import Aws, Duration, aws_cloudwatch
 from constructs import Construct
 

@@ -1,5 +1,7 @@
 """The network of the web application: public subnets for instances, isolated ones for the database, in two zones."""
 
+from __future__ import annotations
+
 from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2
 from constructs import Construct
 

@@ -1,5 +1,7 @@
 """Who serves the web application: one instance with an address of its own, or a group behind a load balancer."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 

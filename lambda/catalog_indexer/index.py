@@ -119,7 +119,7 @@ def identity(item: Json) -> tuple[str, int]:
     return key, version
 
 
-def plain(value: Json) -> Any:  # noqa: PLR0911 (one for each type)
+def plain(value: Json) -> Any:  # noqa: PLR0911 - one for each type
     """The value of an attribute of a stream record, as boto3 would give it."""
     [(kind, content)] = value.items()
     match kind:

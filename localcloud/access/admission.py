@@ -1,5 +1,7 @@
 """Whether a request may go on: its caller is who it says it is, and may do what it asks for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -4,6 +4,8 @@ moto gap: it checks no signature, so every program that reached the port could d
 that AWS refuses for its credentials. What a caller may do is decided in `authorization`.
 """
 
+from __future__ import annotations
+
 import json
 import secrets
 from collections.abc import Callable

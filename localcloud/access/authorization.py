@@ -4,6 +4,8 @@ moto gap: whoever signs correctly may do everything. Here requests are judged by
 what they act on, as AWS judges them, unless the caller is the account's administrator.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 import threading

@@ -1,5 +1,7 @@
 """Who a caller is, by its access key, and what its own policies say."""
 
+from __future__ import annotations
+
 import json
 import logging
 from dataclasses import dataclass, field

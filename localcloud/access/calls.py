@@ -1,5 +1,7 @@
 """What a request asks for, by botocore's models: service, operation and parameters."""
 
+from __future__ import annotations
+
 import io
 import json
 import re

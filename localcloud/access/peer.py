@@ -1,5 +1,7 @@
 """Who holds the other end of a connection on this machine."""
 
+from __future__ import annotations
+
 import os
 import socket
 import sys

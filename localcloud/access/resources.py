@@ -1,5 +1,7 @@
 """What the cloud's state tells of a resource: its ARN by its name, its own policy, its key and its tags."""
 
+from __future__ import annotations
+
 import json
 import logging
 from collections.abc import Callable

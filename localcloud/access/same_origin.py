@@ -8,6 +8,8 @@ Sec-Fetch-Site (https://www.w3.org/TR/fetch-metadata/), and after DNS rebinding 
 Every HTTP server of the local cloud is a `SameOriginHandler`. Standard library only: some serve from small processes.
 """
 
+from __future__ import annotations
+
 import re
 from email.message import Message
 from http import HTTPStatus

@@ -5,6 +5,8 @@ must let the service in, and so must the policy of the key that encrypts it. Whe
 delivered, and nobody is told.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.sns.models import sns_backends

@@ -1,5 +1,7 @@
 """Temporary credentials: for whom each was issued."""
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -6,6 +6,8 @@ Guide (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-si
 boto3 uses for presigned URLs and forms; botocore computes that one.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import hmac
@@ -155,7 +157,7 @@ def _in_url(request: SignedRequest, parameters: Mapping[str, str]) -> Signature:
     return _version_4(request, credential, signed_headers, value, moment, token, in_header=False)
 
 
-def _version_4(  # noqa: PLR0917 (what a signature consists of)
+def _version_4(  # noqa: PLR0917 - what a signature consists of
     request: SignedRequest,
     credential: str,
     signed_headers: str,
@@ -166,7 +168,7 @@ def _version_4(  # noqa: PLR0917 (what a signature consists of)
     in_header: bool,
 ) -> Signature:
     access_key_id, *scope = credential.rsplit("/", 4)
-    if len(scope) != 4 or scope[3] != "aws4_request" or scope[0] != moment[:8]:  # noqa: PLR2004 (the scope's parts)
+    if len(scope) != 4 or scope[3] != "aws4_request" or scope[0] != moment[:8]:  # noqa: PLR2004 - the scope's parts
         raise SignatureError("IncompleteSignature", f"The credential {credential} has no valid scope.")
     names = signed_headers.lower().split(";")
     if "host" not in names:
@@ -267,7 +269,7 @@ def _in_form(request: SignedRequest) -> Signature | None:
         raise SignatureError("InvalidPolicyDocument", f"The form's policy cannot be read: {error}") from error
     if "x-amz-signature" in fields:
         access_key_id, *scope = fields.get("x-amz-credential", "").rsplit("/", 4)
-        if len(scope) != 4:  # noqa: PLR2004 (date, region, service, aws4_request)
+        if len(scope) != 4:  # noqa: PLR2004 - date, region, service, aws4_request
             raise SignatureError("IncompleteSignature", "The form's x-amz-credential has no valid scope.", "s3")
         compute = partial(_sign, tuple(scope), policy)
         return Signature(access_key_id, "s3", token, fields["x-amz-signature"], compute, region=scope[1])

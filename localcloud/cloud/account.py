@@ -1,5 +1,7 @@
 """The one account of the local cloud, and how a program reaches it."""
 
+from __future__ import annotations
+
 import os
 import secrets
 import threading
@@ -21,14 +23,14 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ACCESS_KEY_ID = "local"
 #: Programs of the cloud's own user may sign with this one, too, where the system says whose they are.
-WELL_KNOWN_SECRET = "local"  # noqa: S105 (it is no secret)
+WELL_KNOWN_SECRET = "local"  # noqa: S105 - it is no secret
 #: The name under which requests to the cloud itself are signed, which are to none of AWS's services.
 OWN_SERVICE = "localcloud"
 #: What becomes of requests that their callers may not make.
 IamMode = Literal["enforce", "warn", "off"]
 DEFAULT_MODE: IamMode = "warn"
-SECRET = "secret-access-key"  # noqa: S105 (a file)
-CHOSEN_SECRET = "LOCALCLOUD_SECRET_ACCESS_KEY"  # noqa: S105 (a variable)
+SECRET = "secret-access-key"  # noqa: S105 - a file
+CHOSEN_SECRET = "LOCALCLOUD_SECRET_ACCESS_KEY"  # noqa: S105 - a variable
 
 
 def make_secret_access_key(cloud: Path) -> None:
@@ -78,7 +80,7 @@ def post(url: str, cloud: Path) -> bytes:
     """
     signed = AWSRequest("POST", url)
     SigV4Auth(Credentials(ACCESS_KEY_ID, secret_access_key(cloud)), OWN_SERVICE, REGION).add_auth(signed)
-    with urlopen(Request(url, method="POST", headers=dict(signed.headers))) as response:  # noqa: S310 (loopback)
+    with urlopen(Request(url, method="POST", headers=dict(signed.headers))) as response:  # noqa: S310 - loopback
         return bytes(response.read())
 
 

@@ -5,6 +5,8 @@ An established one, which a local cloud has unless it is started with `--account
 used the services before.
 """
 
+from __future__ import annotations
+
 import os
 from typing import Literal, cast
 

@@ -6,6 +6,8 @@ becomes one of JSON, and the response one of CBOR again.
 Protocol: https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
 
+from __future__ import annotations
+
 import base64
 import gzip
 import io
@@ -33,7 +35,7 @@ FALSE, TRUE, NULL, DOUBLE = b"\xf4", b"\xf5", b"\xf6", b"\xfb"
 EPOCH_SECONDS = 1  # the tag of a time
 
 
-def encode(value: Any) -> bytes:  # noqa: PLR0911 (one for each type)
+def encode(value: Any) -> bytes:  # noqa: PLR0911 - one for each type
     """A value as CBOR: a constant, number, text, bytes, time, or a list or map of such."""
     match value:
         case None:
@@ -60,7 +62,7 @@ def encode(value: Any) -> bytes:  # noqa: PLR0911 (one for each type)
 
 def _head(kind: int, count: int) -> bytes:
     """The head of an item: its kind, and how long or large it is."""
-    if count < 24:  # noqa: PLR2004 (what fits into the first byte)
+    if count < 24:  # noqa: PLR2004 - what fits into the first byte
         return bytes([kind | count])
     size = next(size for size in range(4) if count < 1 << (8 << size))
     return bytes([kind | 24 + size]) + count.to_bytes(1 << size)
@@ -132,7 +134,7 @@ def from_json(content: bytes, status: int, model: OperationModel) -> bytes:
     return encode(_typed(fields, model.output_shape))
 
 
-def _typed(value: Any, shape: Any) -> Any:  # noqa: PLR0911 (one for each type)
+def _typed(value: Any, shape: Any) -> Any:  # noqa: PLR0911 - one for each type
     if value is None or shape is None:
         return value
     match shape.type_name:

@@ -1,5 +1,7 @@
 """TLS on this machine: an authority of the cloud's own, and certificates that it issues to servers on localhost."""
 
+from __future__ import annotations
+
 import contextlib
 import threading
 from dataclasses import dataclass

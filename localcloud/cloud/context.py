@@ -6,6 +6,8 @@ metrics, events. Everything else that it changes in another service goes over HT
 request is checked, waits for the other requests to that service, and passes through the additions of its room.
 """
 
+from __future__ import annotations
+
 import heapq
 import itertools
 import logging

@@ -1,5 +1,7 @@
 """Folders that may be removed with all that is in them, because they carry the mark of whoever made them."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import shutil

@@ -1,5 +1,7 @@
 """Errors in the form in which the clients of each service read them."""
 
+from __future__ import annotations
+
 import json
 from http import HTTPStatus
 from xml.sax.saxutils import escape

@@ -1,5 +1,7 @@
 """Requests over connections that stay open: boto3 keeps its own, and to make a new one takes as long as to answer."""
 
+from __future__ import annotations
+
 import io
 import logging
 from functools import cached_property
@@ -48,7 +50,7 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
         except NotImplementedError as error:
             _log.info("%s %s is not there", self.command, self.path, exc_info=True)
             parts, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
-        except Exception as error:  # noqa: BLE001 (whatever moto raises is an answer, and logged)
+        except Exception as error:  # noqa: BLE001 - whatever moto raises is an answer, and logged
             _log.exception("%s %s", self.command, self.path)
             parts, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
         content = b"".join(parts)

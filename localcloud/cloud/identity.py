@@ -1,5 +1,7 @@
 """Who a server is: it tells its folder and its process to whoever has its address."""
 
+from __future__ import annotations
+
 import json
 import os
 from http import HTTPStatus

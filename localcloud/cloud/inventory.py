@@ -1,5 +1,7 @@
 """What a cloud holds, of every kind that stacks create: what a removal leaves behind is listed here."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

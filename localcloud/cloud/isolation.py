@@ -9,6 +9,8 @@ still. What it changes there it changes under `alone`, which also serves threads
 request.
 """
 
+from __future__ import annotations
+
 import io
 import threading
 import time
@@ -139,7 +141,7 @@ def _add_message(original: Any, self: Queue, message: Message) -> None:
 
 
 @wrap(SQSBackend, "receive_message")
-def _receive_message(  # noqa: PLR0917 (moto's parameters)
+def _receive_message(  # noqa: PLR0917 - moto's parameters
     original: Any, self: SQSBackend, name: str, count: int, wait: int, visibility: int, *attributes: Any
 ) -> list[Message]:
     """Take what there is, or wait for it: taking is one step, so that no two receivers take the same message."""

@@ -8,6 +8,8 @@ The leash stays until the last of these processes has ended. SIGTERM to its proc
 SIGUSR1 to the leash kills whatever is left. Standard library only, and quick to start.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import signal
@@ -27,7 +29,7 @@ def main() -> int:
     """Run the command; its exit code, or 128 + the signal that ended it."""
     held, grace, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
     os.umask(0o077)  # what the cloud's programs write is their owner's to read
-    os.set_inheritable(held, False)  # noqa: FBT003 (positional in the standard library)
+    os.set_inheritable(held, False)  # noqa: FBT003 - positional in the standard library
     if sys.platform == "linux":  # elsewhere a process that leaves its parents is lost to the leash
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # some systems drop a signal that is blocked, but ignored by default
@@ -107,11 +109,11 @@ def _descendants() -> list[int]:
 def _parents() -> list[tuple[int, int]]:
     """The id of every process on this machine, and of its parent."""
     if sys.platform != "linux":
-        with os.popen("ps -A -o pid= -o ppid=") as listed:  # noqa: S605 (fixed words)
+        with os.popen("ps -A -o pid= -o ppid=") as listed:  # noqa: S605 - fixed words
             rows = [line.split() for line in listed]
         return [(int(process), int(parent)) for process, parent in rows]
     pairs = []
-    for process in map(int, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208 (to import pathlib takes long)
+    for process in map(int, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208 - to import pathlib takes long
         try:
             with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123
                 text = file.read()  # PROCESS (NAME) STATE PARENT ..., with any name

@@ -1,5 +1,7 @@
 """The local cloud as its users hold it: start, deploy to, ask and stop one."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os

@@ -4,6 +4,8 @@ The operating system drops the lock with the process, however that ends. So the 
 and which process runs it; a file that was left behind says neither.
 """
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os
@@ -40,7 +42,7 @@ class Lock:
     def __init__(self, folder: Path, descriptor: int | None = None) -> None:
         path = self._path = folder / NAME
         if descriptor is not None:
-            os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional in the standard library)
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - positional in the standard library
             self.descriptor = descriptor
             return
         try:

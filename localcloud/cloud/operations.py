@@ -3,6 +3,8 @@
 moto gap: an operation that it lacks ended with status 500 and a page of HTML, or with an empty 404.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable
 from functools import cache

@@ -5,6 +5,8 @@ short paths into a cloud's folder whose own path is too long. Each folder carrie
 locked, so that a folder whose process has ended, however that happened, can be told and removed.
 """
 
+from __future__ import annotations
+
 import atexit
 import contextlib
 import fcntl
@@ -13,7 +15,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-PLACE = Path("/tmp")  # noqa: S108 (everybody can reach it; the folders in it are made safely)
+PLACE = Path("/tmp")  # noqa: S108 - everybody can reach it; the folders in it are made safely
 PREFIX = "localcloud-"
 MARK = ".localcloud-temporary"
 

@@ -1,5 +1,7 @@
 """Processes that never outlive the cloud: functions, jobs and engines."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re

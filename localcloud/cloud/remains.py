@@ -1,5 +1,7 @@
 """What a cloud holds on the disk while it runs, and the removal of what one has left that was killed."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from localcloud.cloud import disposable, outside, processes

@@ -4,6 +4,8 @@ botocore's client of S3 takes the bucket out of the paths of the model that it w
 moto looks operations up by these paths.
 """
 
+from __future__ import annotations
+
 import copy
 import os
 from functools import cache

@@ -1,5 +1,7 @@
 """What a bootstrapped account has, ready before the first request."""
 
+from __future__ import annotations
+
 from moto.s3.models import s3_backends
 from moto.ssm.models import ssm_backends
 
@@ -32,6 +34,6 @@ def seed() -> None:
         tier=None,
         policies=None,
     )
-    parameters = ssm_backends[ACCOUNT][REGION]._parameters  # noqa: SLF001 (its API takes no names of AWS's own)
+    parameters = ssm_backends[ACCOUNT][REGION]._parameters  # noqa: SLF001 - its API takes no names of AWS's own
     for name in DEEP_LEARNING_IMAGES:
         parameters[name] = parameters[AMAZON_LINUX]

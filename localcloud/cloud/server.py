@@ -1,5 +1,7 @@
 """The server process: moto on a loopback port, with the local cloud's behaviour installed."""
 
+from __future__ import annotations
+
 import gc
 import json
 import logging
@@ -52,15 +54,15 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: I
     }
     gc.disable()  # what is imported stays: to look through it over and over would take a quarter of the start
     hooks.install(None, remembered)  # before anything looks for botocore's files
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 (reads the environment when imported)
+    from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         create_backend_app,
     )
-    from werkzeug.serving import make_server  # noqa: PLC0415
+    from werkzeug.serving import make_server
 
-    from localcloud.access import authentication, authorization, sessions  # noqa: PLC0415
-    from localcloud.cloud import identity, isolation, operations, seed  # noqa: PLC0415
-    from localcloud.cloud.http_handler import RequestHandler  # noqa: PLC0415
+    from localcloud.access import authentication, authorization, sessions
+    from localcloud.cloud import identity, isolation, operations, seed
+    from localcloud.cloud.http_handler import RequestHandler
 
     class Handler(RequestHandler):
         """Knows the cloud once there is one, which is before the first request."""
@@ -73,9 +75,9 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: I
         request_handler=Handler,
     )
     os.environ["MOTO_PORT"] = str(server.port)  # where moto's own clients look for the server
-    from localcloud import services  # noqa: PLC0415
-    from localcloud.cloudformation import api, custom, descriptions, engine, functions, limits, nested  # noqa: PLC0415
-    from localcloud.services import rules  # noqa: PLC0415
+    from localcloud import services
+    from localcloud.cloudformation import api, custom, descriptions, engine, functions, limits, nested
+    from localcloud.services import rules
 
     certificates.trust(folder)
     make_secret_access_key(folder)
@@ -95,7 +97,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: I
         signal.signal(number, lambda *_: stop.set())
     _follow(lock, stop, attached=attached)
     _write_state(folder, server.port)
-    print(f"ready http://localhost:{server.port}", flush=True)  # noqa: T201 (the ready line is for whoever waits)
+    print(f"ready http://localhost:{server.port}", flush=True)  # noqa: T201 - the ready line is for whoever waits
     stop.wait()
     in_place = lock.is_in_place()  # or the folder is another cloud's by now
     if in_place:

@@ -4,6 +4,8 @@ A row names the operations that create, update and delete a type, what ``Ref`` a
 what differs between its properties and the operations' parameters. The rest follows from botocore's models.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import re
@@ -245,7 +247,7 @@ class ApiResource:
     @classmethod
     def create_from_cloudformation_json(
         cls, name: str, body: Properties, _account: str, _region: str, **_context: Any
-    ) -> "ApiResource":
+    ) -> ApiResource:
         """Create the resource."""
         values = cls.row.parameters(body["Properties"], name)
         now = {key: item for key, item in values.items() if key not in cls.row.then}
@@ -261,8 +263,8 @@ class ApiResource:
 
     @classmethod
     def update_from_cloudformation_json(
-        cls, original: "ApiResource", name: str, body: Properties, _account: str, _region: str
-    ) -> "ApiResource":
+        cls, original: ApiResource, name: str, body: Properties, _account: str, _region: str
+    ) -> ApiResource:
         """Change the resource in place; properties that it no longer has get the service's defaults.
 
         Raises:

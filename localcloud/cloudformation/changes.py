@@ -3,6 +3,8 @@
 moto gap: it compares the names of resources, so that no change set says what is modified, or what is replaced.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -65,7 +67,7 @@ def _wanted(deployment: Deployment, name: str, current: Resource | None) -> Reso
     body = deployment.template["Resources"][name]
     try:
         return deployment.resolve(name, body, current)
-    except Exception:  # noqa: BLE001 (what moto's functions raise for a value that is only a mark)
+    except Exception:  # noqa: BLE001 - what moto's functions raise for a value that is only a mark
         log.info("%s is not known before it is deployed", name, exc_info=True)
         if current and deployment.stack.template_dict.get("Resources", {}).get(name) == body:
             return current

@@ -5,6 +5,8 @@ moto gaps: it calls the function without waiting for what it says, and tells it 
 Protocol: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html
 """
 
+from __future__ import annotations
+
 import json
 import time
 from typing import Any
@@ -59,7 +61,7 @@ class CustomResource(CloudFormationModel):
     @classmethod
     def create_from_cloudformation_json(  # type: ignore[override]  # moto gives them by place
         cls, _name: str, body: dict[str, Any], _account: str, _region: str, **context: Any
-    ) -> "CustomResource":
+    ) -> CustomResource:
         """Let the function create it.
 
         Raises:
@@ -81,8 +83,8 @@ class CustomResource(CloudFormationModel):
 
     @classmethod
     def update_from_cloudformation_json(
-        cls, original: "CustomResource", _name: str, body: dict[str, Any], _account: str, _region: str
-    ) -> "CustomResource":
+        cls, original: CustomResource, _name: str, body: dict[str, Any], _account: str, _region: str
+    ) -> CustomResource:
         """Let the function update it; a new physical id means that it replaced it, and the old one is deleted."""
         properties = _texts(body["Properties"])
         request = {

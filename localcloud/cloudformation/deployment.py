@@ -5,6 +5,8 @@ or replaced where the schema says so; the old ones go last. When anything fails,
 deletion policy retains stays. A resource that cannot be deleted fails the roll-back of a creation.
 """
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -195,7 +197,7 @@ class Deployment:
 
     def refer(self, name: str, resource: Any) -> None:
         """Let others refer to a resource."""
-        self.map._parsed_resources[name] = resource  # noqa: SLF001 (where moto's functions look references up)
+        self.map._parsed_resources[name] = resource  # noqa: SLF001 - where moto's functions look references up
 
     def resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
         """The resource that the template wants, with the values of its properties."""
@@ -373,11 +375,11 @@ def delete_all(cloud: Cloud, stack: Stack) -> None:
 def set_status(stack: Stack, status: str, reason: str | None = None) -> None:
     """Set the stack's status, and say so in its events."""
     stack.status = status
-    setattr(stack, "stack_status_reason", reason)  # noqa: B010 (moto answers with it, and has no such attribute)
+    setattr(stack, "stack_status_reason", reason)  # noqa: B010 - moto answers with it, and has no such attribute
     stack._add_stack_event(status, reason)  # noqa: SLF001
 
 
-def add_event(  # noqa: PLR0917 (what an event says)
+def add_event(  # noqa: PLR0917 - what an event says
     stack: Stack, name: str, kind: str, resource: Resource | None, status: str, reason: str | None = None
 ) -> None:
     """Record what happens to one resource."""

@@ -4,6 +4,8 @@ moto gaps: stacks do not say which change set made them, when they were updated 
 neither what they modify nor what they replace; GetTemplateSummary and ValidateTemplate know no capabilities.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 

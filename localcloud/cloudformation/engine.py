@@ -1,5 +1,7 @@
 """Where moto's CloudFormation API meets our deployments; a stack has one operation at a time."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -115,7 +117,7 @@ def _create_resources(cloud: Cloud, self: Stack) -> None:
 
 
 @replace(Stack, "update")
-def _update(  # noqa: PLR0917 (moto's parameters)
+def _update(  # noqa: PLR0917 - moto's parameters
     cloud: Cloud,
     self: Stack,
     template: str,

@@ -4,6 +4,8 @@ moto gaps: Fn::Cidr and Fn::Length are left as they stand; Fn::FindInMap takes n
 a default; Fn::Join writes "None" for AWS::NoValue; an index or a key that is not there ends in a traceback.
 """
 
+from __future__ import annotations
+
 import ipaddress
 from collections.abc import Callable
 from typing import Any
@@ -73,7 +75,7 @@ FUNCTIONS: dict[str, Callable[[Any, Resolve], Any]] = {
 
 def _find_in_map(argument: Any, resources: ResourceMap) -> Any:
     """A value of the template's Mappings, or the default."""
-    *keys, last = argument if len(argument) > 3 else [*argument, {}]  # noqa: PLR2004 (map, two keys, default)
+    *keys, last = argument if len(argument) > 3 else [*argument, {}]  # noqa: PLR2004 - map, two keys, default
     path = [str(parsing.clean_json(key, resources)) for key in keys]
     # conditions are evaluated with a plain map, where the mappings are beside the parameters
     value: Any = resources._template.get("Mappings") if isinstance(resources, ResourceMap) else resources  # noqa: SLF001

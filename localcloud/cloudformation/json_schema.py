@@ -8,6 +8,8 @@ is not known before a deployment: it breaks nothing, and a combination that depe
 See https://json-schema.org/draft/2020-12/json-schema-validation.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -5,6 +5,8 @@ moto gap: it has none.
 Syntax: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach.html
 """
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

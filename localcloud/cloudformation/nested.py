@@ -4,6 +4,8 @@ moto gap: ``Ref`` gives the name, outputs cannot be read, an update deletes the 
 that could not be created counts as created.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.cloudformation.models import CloudFormationBackend, Stack, cloudformation_backends
@@ -44,7 +46,7 @@ class NestedStack:
     @classmethod
     def create_from_cloudformation_json(
         cls, name: str, body: dict[str, Any], _account: str, _region: str, **context: Any
-    ) -> "NestedStack":
+    ) -> NestedStack:
         """Create the child.
 
         Raises:
@@ -64,8 +66,8 @@ class NestedStack:
 
     @classmethod
     def update_from_cloudformation_json(
-        cls, original: "NestedStack", _name: str, body: dict[str, Any], _account: str, _region: str
-    ) -> "NestedStack":
+        cls, original: NestedStack, _name: str, body: dict[str, Any], _account: str, _region: str
+    ) -> NestedStack:
         """Update the child, if anything about it changed."""
         _update(original.stack, **_wanted(cls.cloud, body["Properties"]))
         return cls(original.stack)

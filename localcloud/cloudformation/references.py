@@ -3,6 +3,8 @@
 moto gap: it takes them for text.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from functools import partial

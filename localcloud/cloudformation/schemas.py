@@ -1,5 +1,7 @@
 """What CloudFormation's own resource schemas (shipped with cfn-lint) say about types and properties."""
 
+from __future__ import annotations
+
 import json
 from functools import cache
 from importlib.util import find_spec
@@ -38,7 +40,7 @@ def schema(kind: str) -> dict[str, Any] | None:
 def create_only(kind: str) -> set[str]:
     """The properties whose change replaces a resource of this type."""
     paths = (schema(kind) or {}).get("createOnlyProperties", [])
-    return {path.split("/")[2] for path in paths if path.count("/") == 2}  # noqa: PLR2004 (/properties/Name)
+    return {path.split("/")[2] for path in paths if path.count("/") == 2}  # noqa: PLR2004 - /properties/Name
 
 
 def check(kind: str, properties: dict[str, Any]) -> None:

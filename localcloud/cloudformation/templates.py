@@ -4,6 +4,8 @@ moto gaps: its YAML reader turns policy versions into dates, splits ``!GetAtt A.
 knows no ``!Condition``; its parameters ignore constraints and do not split default lists.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator
@@ -65,7 +67,7 @@ def parse(text: str) -> dict[str, Any]:
         body = json.loads(text)
     except ValueError:
         try:
-            body = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+            body = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
             raise ValidationError(message=f"Template format error: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict) or not body["Resources"]:

@@ -5,6 +5,8 @@ it wants numbers, a value where it wants one wrapped, a list where it wants its 
 shape of every input, so no service needs code of its own for that.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 Properties = dict[str, Any]
 
 
-def fit(value: Any, shape: Any, path: str = "") -> Any:  # noqa: PLR0911 (one for each type)
+def fit(value: Any, shape: Any, path: str = "") -> Any:  # noqa: PLR0911 - one for each type
     """``value`` in the form that a botocore ``shape`` asks for.
 
     Raises:

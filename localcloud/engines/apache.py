@@ -1,5 +1,7 @@
 """Apache on loopback ports, in front of a site's application: with the site configuration that an instance has."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil

@@ -1,5 +1,7 @@
 """What the servers behind RDS have in common."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 from abc import ABC, abstractmethod

@@ -3,6 +3,8 @@
 Each runs in a process of its own, as ``python -m localcloud.engines.MODULE``, and prints the port on which it listens.
 """
 
+from __future__ import annotations
+
 import os
 import secrets
 import signal
@@ -97,7 +99,7 @@ def serve(
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    print(f"listening on {server.server_port}", flush=True)  # noqa: T201 (for whoever waits)
+    print(f"listening on {server.server_port}", flush=True)  # noqa: T201 - for whoever waits
     server.serve_forever()
 
 

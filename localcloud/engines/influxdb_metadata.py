@@ -3,6 +3,8 @@
 Sources: influxdata/influxdb, branch main-2.x, `tenant/`, `authorization/`, `v1/authorization/`, `dbrp/`, `authz.go`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -101,7 +103,7 @@ class Metadata:
     KEPT = ("engine", "organization", "users", "buckets", "authorizations", "legacy", "mappings")
 
     @classmethod
-    def read(cls, path: Path) -> "Metadata":
+    def read(cls, path: Path) -> Metadata:
         """Return what a file holds, or that of a new instance."""
         return cls(path, **json.loads(path.read_bytes())) if path.exists() else cls(path)
 

@@ -18,6 +18,8 @@ bucket. What InfluxDB 2 does otherwise than InfluxDB 1 (influxdata/influxdb, bra
 - InfluxQL asks and deletes; it makes no databases, users and policies any more.
 """
 
+from __future__ import annotations
+
 import base64
 import gzip
 import http.client
@@ -144,7 +146,7 @@ class Handler(FrontHandler):
         self._engine.close()
         super().finish()
 
-    def do_GET(self) -> None:  # noqa: N802 (http.server's name)
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """Answer one request."""
         url = urlsplit(self.path)
         self._query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
@@ -160,7 +162,7 @@ class Handler(FrontHandler):
             self._headers.append(("Content-Type", "application/json; charset=utf-8"))
         self.answer(status, self._headers, body)
 
-    do_POST = do_HEAD = do_OPTIONS = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 (http.server's names)
+    do_POST = do_HEAD = do_OPTIONS = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 - http.server's names
 
     def _read(self) -> bytes:
         """Return the request's body, unpacked."""
@@ -633,7 +635,7 @@ class Handler(FrontHandler):
             raise RefusalError("not found", why)
         return str(wanted[0]["bucketID"])
 
-    ROUTES: dict[str, Callable[..., Answer]] = {  # noqa: RUF012 (a table)
+    ROUTES: dict[str, Callable[..., Answer]] = {  # noqa: RUF012 - a table
         "GET /api/v2/setup": _is_setup_allowed,
         "POST /api/v2/setup": _set_up,
         "POST /api/v2/signin": _sign_in,
@@ -696,7 +698,7 @@ def main() -> None:
     """Serve until the process is ended; end with influxd if that does not start."""
     settings = os.environ | {"INFLUXDB_HTTP_BIND_ADDRESS": f"{loopback_address()}:0"}
     engine = subprocess.Popen([sys.argv[1], "run"], env=settings, stderr=subprocess.PIPE)
-    assert engine.stderr  # noqa: S101 (it is a pipe)
+    assert engine.stderr  # noqa: S101 - it is a pipe
     for line in engine.stderr:
         _log(line)
         if listening := LISTENING.search(line.decode(errors="replace")):

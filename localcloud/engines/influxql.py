@@ -3,6 +3,8 @@
 Source: influxdata/influxdb, branch main-2.x, `v1/coordinator/statement_executor.go`.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

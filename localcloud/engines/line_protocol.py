@@ -4,6 +4,8 @@ influxd 1.6 writes the other lines, so the front has to know beforehand. Lines t
 recognized here; every other line is for the parser of influxd to judge.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 

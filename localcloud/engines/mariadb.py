@@ -1,5 +1,7 @@
 """MySQL for RDS: a real MariaDB server. No MySQL 8 is to be had without root, so keep to SQL that both accept."""
 
+from __future__ import annotations
+
 import os
 import pwd
 import subprocess
@@ -56,7 +58,7 @@ class Server(DatabaseServer):
         return process
 
     def _set_password(self, password: str) -> None:
-        import pymysql  # noqa: PLC0415 - takes long to import, and few passwords change
+        import pymysql
 
         tls = {"ca": str(self.authority)}
         connection = pymysql.connect(

@@ -8,6 +8,8 @@ It prints the port on which it listens. ArcadeDB runs the queries in a Java mach
 as in Neptune.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -82,7 +84,7 @@ class Graph:
         for label, name in set(NODE.findall(query)) - self._indexed:
             if not self._database.schema.exists_type(label):
                 continue
-            row = self._database.query("sql", f"SELECT `{name}` AS value FROM `{label}` LIMIT 1").first()  # noqa: S608 (words)
+            row = self._database.query("sql", f"SELECT `{name}` AS value FROM `{label}` LIMIT 1").first()  # noqa: S608 - words
             kind = KINDS.get(type(self._plain(row.get("value")))) if row else None
             if kind:
                 for statement in (
@@ -92,7 +94,7 @@ class Graph:
                     self._database.command("sql", statement)
                 self._indexed.add((label, name))
 
-    def _plain(self, value: Any) -> Any:  # noqa: PLR0911 (one for each type)
+    def _plain(self, value: Any) -> Any:  # noqa: PLR0911 - one for each type
         """A value in Neptune's JSON."""
         if value is None or isinstance(value, bool | int | float | str):
             return value
@@ -135,7 +137,7 @@ class Handler(FrontHandler):
 
     graph: Graph
 
-    def do_POST(self) -> None:  # noqa: N802 (http.server's name)
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
         """Answer one request."""
         body = self.body().decode()
         try:
@@ -145,7 +147,7 @@ class Handler(FrontHandler):
             said = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
             self._send(error.status, said)
 
-    do_GET = do_POST  # noqa: N815 (http.server's name)
+    do_GET = do_POST  # noqa: N815 - http.server's name
 
     def _answer(self, url: urllib.parse.SplitResult, body: str) -> dict[str, Any]:
         match url.path.rstrip("/").lower():

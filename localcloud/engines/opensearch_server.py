@@ -8,6 +8,8 @@ It prints the port on which it listens. A `knn` query is answered exactly, not a
 with all of the index, and the nearest go on to osmem as a query for their ids, each with its score.
 """
 
+from __future__ import annotations
+
 import http.client
 import json
 import re
@@ -48,7 +50,7 @@ class Engine:
         self.process = subprocess.Popen(
             [program, "-no-stdin-watch", "-addr", f"{loopback_address()}:0"], stdout=subprocess.PIPE
         )
-        assert self.process.stdout  # noqa: S101 (it is a pipe)
+        assert self.process.stdout  # noqa: S101 - it is a pipe
         self._address = urllib.parse.urlsplit(json.loads(self.process.stdout.readline())["url"]).netloc
         self._local = threading.local()
         self._vectors: dict[tuple[str, str], tuple[int, Vectors]] = {}
@@ -143,7 +145,7 @@ class Engine:
         content = json.dumps(body).encode() if body else None
         status, _, answer = self.ask(method, path, content, {"Content-Type": "application/json"})
         said: Json = json.loads(answer)
-        if status >= 400:  # noqa: PLR2004 (HTTP's errors)
+        if status >= 400:  # noqa: PLR2004 - HTTP's errors
             raise QueryError(said["error"]["reason"] if "error" in said else answer.decode())
         return said
 
@@ -167,7 +169,7 @@ class Handler(FrontHandler):
 
     engine: Engine
 
-    def do_GET(self) -> None:  # noqa: N802 (http.server's name)
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """Answer one request."""
         body = self.body() or None
         headers = {
@@ -185,7 +187,7 @@ class Handler(FrontHandler):
         except OSError as error:
             self._refuse(503, {"type": "no_node_available_exception", "reason": f"osmem does not answer: {error}"})
 
-    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 (http.server's names)
+    do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server's names
 
     def _searched(self, index: str, body: bytes) -> bytes:
         asked = json.loads(body)

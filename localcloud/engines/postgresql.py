@@ -4,6 +4,8 @@ PostgreSQL refuses to run as root, so root runs it as a stand-in. Its data still
 stand-in could not enter: the server is started in its data folder, and knows it by no other path than `HERE`.
 """
 
+from __future__ import annotations
+
 import importlib.metadata
 import os
 import pwd
@@ -64,8 +66,8 @@ class Server(DatabaseServer):
             outside.remove(self._packages)
 
     def _set_password(self, password: str) -> None:
-        import psycopg  # noqa: PLC0415 - takes long to import, and few passwords change
-        from psycopg import sql  # noqa: PLC0415
+        import psycopg
+        from psycopg import sql
 
         with psycopg.connect(
             host="localhost",

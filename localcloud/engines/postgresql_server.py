@@ -5,6 +5,8 @@ FORCE COMMAND...`. The wheel's PostgreSQL was built without TLS, so the handshak
 PostgreSQL's own protocol ("SSL Session Encryption" in its manual), and what follows goes to the server unencrypted.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import signal

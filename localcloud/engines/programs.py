@@ -1,5 +1,7 @@
 """Engines that no Python package brings: found on PATH, or where the host has unpacked them."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from collections.abc import Iterable, Sequence

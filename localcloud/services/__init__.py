@@ -12,6 +12,8 @@ A room may contain
 Another distribution brings a room by an entry point of the group ``localcloud.services`` that names such a package.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -93,7 +95,7 @@ def rooms() -> list[Room]:
     return [Room(package) for package in [*own, *(entry_point.module for entry_point in visitors)]]
 
 
-def install(cloud: "Cloud") -> None:
+def install(cloud: Cloud) -> None:
     """Install every room in a cloud: its additions to moto, and what runs beside requests."""
     for room in rooms():
         if module := room.module("room"):

@@ -3,6 +3,8 @@
 Run as `python -m localcloud.services.page docs/local-cloud.md`: it brings the page's table up to date.
 """
 
+from __future__ import annotations
+
 import inspect
 import sys
 from importlib import import_module

@@ -15,6 +15,8 @@ before anything is created and again when every value is known, and for a reques
 moto gap: it checks few of what it is given.
 """
 
+from __future__ import annotations
+
 import difflib
 import json
 from collections.abc import Iterator, Mapping
@@ -137,7 +139,7 @@ def check(kind: str, properties: Mapping[str, Any]) -> None:
 @wrap(BaseResponse, "call_action")
 def _call_action(original: Any, self: BaseResponse) -> Any:
     """Refuse a request whose parameters a rule forbids, with the service's code."""
-    operation = BaseResponse._get_action(self)  # noqa: SLF001 (Batch's responses have a name of their own for it)
+    operation = BaseResponse._get_action(self)  # noqa: SLF001 - Batch's responses have a name of their own for it
     name = f"{self.boto3_service_name}.{operation}"
     try:
         if name in _kinds():

@@ -1,6 +1,8 @@
 """What a browser can tell of how well a page can be read, as scripts for it."""
 
 #: For each text that is seen: its contrast with what is behind it, by WCAG 2.2's formula, and what it needs.
+from __future__ import annotations
+
 CONTRAST = """() => {
   const number = colour => colour.match(/[\\d.]+/g).map(Number);
   const level = colour => { const [r, g, b] = number(colour).map(v => v / 255).map(

@@ -1,5 +1,7 @@
 """A real browser, for the pages that we make."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import pytest

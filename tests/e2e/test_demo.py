@@ -1,5 +1,7 @@
 """The main job, as a new user does it: every stack deployed by the CDK itself, every workload run, no account."""
 
+from __future__ import annotations
+
 import json
 import os
 import re

@@ -1,5 +1,7 @@
 """The stacks' templates, synthesised once for all tests of a worker, under each settings."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -84,7 +86,7 @@ _Loader.add_multi_constructor("!", _function)
 
 
 def read_yaml(text: str) -> Json:
-    content: Json = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with CloudFormation's functions)
+    content: Json = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with CloudFormation's functions
     return content
 
 

@@ -1,5 +1,7 @@
 """The app: a wrong setting ends it with one line."""
 
+from __future__ import annotations
+
 import runpy
 from functools import partial
 from pathlib import Path

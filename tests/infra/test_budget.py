@@ -1,5 +1,7 @@
 """The budget: there if somebody sets one, and it tells them in time."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 

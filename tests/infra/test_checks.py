@@ -1,5 +1,7 @@
 """The checks find what is planted, and say it; that they find nothing in our stacks is what `make check` shows."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The console's templates: what the code writes, from the same stacks, without anything else."""
 
+from __future__ import annotations
+
 import json
 import re
 import subprocess

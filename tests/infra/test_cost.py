@@ -1,5 +1,7 @@
 """Costs: every type has a price or a reason, nothing bills idle without one, and the page says what the code does."""
 
+from __future__ import annotations
+
 import copy
 import re
 from pathlib import Path

@@ -1,5 +1,7 @@
 """What DataEcosystem promises beyond what holds for every stack."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

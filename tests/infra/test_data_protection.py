@@ -1,5 +1,7 @@
 """What protects data, and how long what guards it is supported, in every template."""
 
+from __future__ import annotations
+
 import datetime as dt
 import json
 import re

@@ -1,5 +1,7 @@
 """What holds for every template, of the CDK and of the console."""
 
+from __future__ import annotations
+
 import inspect
 import json
 import re

@@ -1,5 +1,7 @@
 """How the stacks with InfluxDB come to the token that their programs use."""
 
+from __future__ import annotations
+
 import pytest
 
 from .conftest import Json, as_list, of_type

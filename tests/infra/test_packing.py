@@ -1,5 +1,7 @@
 """The bundle that containers run: what is in it, where its packages come from, what happens without network."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import zipfile
@@ -36,7 +38,7 @@ def pins(lock: str) -> set[str]:
 
 @pytest.mark.parametrize("requirements", packing.REQUIREMENTS)
 def test_the_pins_hold_what_each_pinned_package_needs(requirements: str) -> None:
-    from importlib.metadata import requires  # noqa: PLC0415
+    from importlib.metadata import requires
 
     names = packing._names(PROJECT / requirements)
     locked = pins("\n".join(packing.locked(names)))

@@ -1,5 +1,7 @@
 """What code calls and what its role may do are the same, both ways."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable
 

@@ -1,5 +1,7 @@
 """What becomes of a stack's data and logs when it goes, and that the rest of it can go at all."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

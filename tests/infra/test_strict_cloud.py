@@ -4,6 +4,8 @@ Nothing is deployed: each template goes through what the local cloud checks befo
 are known by then.
 """
 
+from __future__ import annotations
+
 import itertools
 import json
 from collections.abc import Callable, Mapping

@@ -1,5 +1,7 @@
 """TerminationAlarm: what its template promises."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 

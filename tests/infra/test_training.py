@@ -1,5 +1,7 @@
 """Training: what its template promises, and the bootstrap that its jobs run first."""
 
+from __future__ import annotations
+
 import email
 import io
 import json

@@ -1,5 +1,7 @@
 """No change of code or settings replaces what holds data unless the record and the stacks' pages say so."""
 
+from __future__ import annotations
+
 import json
 from copy import deepcopy
 from typing import Any

@@ -1,5 +1,7 @@
 """WebApp: what its template promises, in either mode."""
 
+from __future__ import annotations
+
 import json
 import re
 import subprocess

@@ -3,6 +3,8 @@
 All of them import `contract` and `terminal`.
 """
 
+from __future__ import annotations
+
 import ast
 import re
 import sys

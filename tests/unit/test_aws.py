@@ -1,5 +1,7 @@
 """What AWS answers instead of doing what it was asked: one line that says what to do, and an exit code."""
 
+from __future__ import annotations
+
 import pytest
 import typer
 from botocore.exceptions import (

@@ -1,5 +1,7 @@
 """What the driver of a database raises: an outage, after which a job is tried again, or a refusal."""
 
+from __future__ import annotations
+
 import sqlite3
 from pathlib import Path
 

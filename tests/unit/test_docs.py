@@ -1,5 +1,7 @@
 """The documentation says what is so: its commands, links, paths and names exist, and every stack's page is whole."""
 
+from __future__ import annotations
+
 import ast
 import itertools
 import re

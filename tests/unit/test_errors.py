@@ -1,5 +1,7 @@
 """The errors of all packages: one tree with an exit code on each class, and messages of one style."""
 
+from __future__ import annotations
+
 import ast
 import importlib
 import pickle

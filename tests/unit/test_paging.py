@@ -1,5 +1,7 @@
 """What AWS answers in pages is read to its last page."""
 
+from __future__ import annotations
+
 import ast
 from collections.abc import Iterator
 from functools import cache

@@ -1,5 +1,7 @@
 """The end of a command line's process."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 

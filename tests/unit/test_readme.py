@@ -1,5 +1,7 @@
 """The figures in the README and in the workloads' pages are those that were measured."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import sys

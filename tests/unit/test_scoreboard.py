@@ -1,5 +1,7 @@
 """The scoreboard of behaviours: forty sentences, all of which hold in the local cloud."""
 
+from __future__ import annotations
+
 import json
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 def test_all_forty_behaviours_have_been_measured_and_hold_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
-    from behaviours import behaviours  # noqa: PLC0415 (found through the folder)
+    from behaviours import behaviours
 
     measured = json.loads((BENCHMARKS / "results" / "scoreboard.json").read_text())
     sentences = {name: behaviour.__doc__ for name, behaviour in behaviours().items()}

@@ -1,5 +1,7 @@
 """The set-up brings its own Node.js, and what needs Python or Node finds the project's, whatever else is on PATH."""
 
+from __future__ import annotations
+
 import json
 import os
 import re

@@ -54,7 +54,7 @@ AlarmsPerDay = Annotated[
 
 
 def _simulate(output: Annotated[Path, typer.Option(help="CSV file to write.")], given: dict[str, Any]) -> Result:
-    from workloads.devops_metrics.simulate import simulate  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.devops_metrics.simulate import simulate
 
     labels = output.with_suffix(".incidents.csv")
     rows, incidents = simulate(validated(FleetSettings, given), output, labels)
@@ -82,11 +82,11 @@ def ingest(  # noqa: PLR0917 - its options
     writers: Annotated[int, typer.Option(min=1, max=64, help="Batches written at the same time.")] = 4,
 ) -> Result:
     """Write a CSV file into the database. Running it again changes nothing."""
-    from workloads.devops_metrics.heartbeat import Heartbeat  # noqa: PLC0415
-    from workloads.devops_metrics.ingest import Quarantine  # noqa: PLC0415
-    from workloads.devops_metrics.ingest import ingest as run  # noqa: PLC0415
-    from workloads.devops_metrics.reader import Reader  # noqa: PLC0415
-    from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
+    from workloads.devops_metrics.heartbeat import Heartbeat
+    from workloads.devops_metrics.ingest import Quarantine
+    from workloads.devops_metrics.ingest import ingest as run
+    from workloads.devops_metrics.reader import Reader
+    from workloads.timeseries.connection import connect
 
     stop = threading.Event()
     if watch:
@@ -114,7 +114,7 @@ _TOTALS = ("lines", "written", "quarantined", "repeated", "requests", "metered_k
 
 
 def _summary(tally: Tally, quarantine: Path) -> str:
-    from workloads.timeseries.liveanalytics import US_DOLLARS_PER_KIB  # noqa: PLC0415 - boto3 takes a second to import
+    from workloads.timeseries.liveanalytics import US_DOLLARS_PER_KIB
 
     repeated = f"{tally.repeated:,} with the time and dimensions of an earlier line; " if tally.repeated else ""
     where = f" ({repeated}see {quarantine})" if tally.quarantined else ""
@@ -153,10 +153,10 @@ def query(  # noqa: PLR0917 - its options
     mapping: Mapping = None,
 ) -> Result:
     """Answer a named question: a table, a figure, or both."""
-    from workloads.devops_metrics.anomalies import Alarms  # noqa: PLC0415 - boto3 and pandas take a second to import
-    from workloads.devops_metrics.queries import anomalies, find  # noqa: PLC0415
-    from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
-    from workloads.timeseries.store import AskedOnce  # noqa: PLC0415
+    from workloads.devops_metrics.anomalies import Alarms
+    from workloads.devops_metrics.queries import anomalies, find
+    from workloads.timeseries.connection import connect
+    from workloads.timeseries.store import AskedOnce
 
     chosen = find(name)
     period = _period(last, until, chosen.period)
@@ -180,8 +180,8 @@ def query(  # noqa: PLR0917 - its options
     else:
         shown += _shown(table)
     if incidents:
-        from workloads.devops_metrics.anomalies import evaluate  # noqa: PLC0415
-        from workloads.devops_metrics.simulate import load_incidents  # noqa: PLC0415
+        from workloads.devops_metrics.anomalies import evaluate
+        from workloads.devops_metrics.simulate import load_incidents
 
         result = evaluate(table, load_incidents(incidents))
         document["evaluation"] = {name: getattr(result, name) for name in ("incidents", "found", "precision", "recall")}
@@ -193,7 +193,7 @@ def query(  # noqa: PLR0917 - its options
         files.write(csv, table.to_csv(index=False).encode())
         shown.append(f"{len(table):,} rows in {csv}")
     if plot:
-        from workloads.devops_metrics.plots import plot as draw  # noqa: PLC0415 - matplotlib takes a second to import
+        from workloads.devops_metrics.plots import plot as draw
 
         with files.replacing(plot) as file:
             draw(name, table, store, period).savefig(file, format=plot.suffix[1:], dpi=120)
@@ -213,12 +213,12 @@ def detect(
     ] = None,
 ) -> Result:
     """Find the incidents in a CSV file of metrics. This needs neither a database nor AWS."""
-    from workloads.devops_metrics.anomalies import (  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.devops_metrics.anomalies import (
         LEAST_WINDOWS,
         Alarms,
         find_incidents,
     )
-    from workloads.devops_metrics.series import read_series  # noqa: PLC0415
+    from workloads.devops_metrics.series import read_series
 
     series = read_series(file, mapping, _fixed(dimension))
     table = find_incidents(series.hosts, Alarms() if alarms_per_day is None else Alarms(alarms_per_day))
@@ -252,7 +252,7 @@ def detect(
 @results
 def queries() -> Result:
     """List the named questions."""
-    from workloads.devops_metrics.queries import QUERIES  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.devops_metrics.queries import QUERIES
 
     listed = [{"name": name, "summary": query.summary} for name, query in QUERIES.items()]
     return Result({"queries": listed}, Table(["query", "what it answers"], [[*row.values()] for row in listed]))
@@ -262,7 +262,7 @@ def queries() -> Result:
 @results
 def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -> Result:
     """Show what the database holds: rows, oldest and newest, retention."""
-    from workloads.timeseries.connection import connect  # noqa: PLC0415 - boto3 and pandas take a second to import
+    from workloads.timeseries.connection import connect
 
     held = connect(stack, Schema.load(mapping)).describe()
     kept = f"{held.retention / timedelta(days=1):g} days" if held.retention else "for ever"
@@ -286,7 +286,7 @@ def _fixed(dimensions: list[str] | None) -> dict[str, str]:
 
 
 def _period(last: str, until: str, usual: timedelta) -> Period:
-    from workloads.timeseries.store import Period  # noqa: PLC0415 - pandas takes a second to import
+    from workloads.timeseries.store import Period
 
     units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     length = usual

@@ -83,7 +83,7 @@ def _dates(axes: Axes, label: str) -> None:
 
 def _incidents(table: pd.DataFrame, store: MetricStore, period: Period) -> Figure:
     """A panel for each application that had one: the signal that was furthest out, its incidents shaded."""
-    from workloads.devops_metrics.queries import SIGNALS  # noqa: PLC0415 - questions do not know figures
+    from workloads.devops_metrics.queries import SIGNALS
 
     signals = store.aggregate(SIGNALS, period)
     signals["errors"] = 100 * signals["errors"] / signals["responses"].where(signals["responses"] > 0)

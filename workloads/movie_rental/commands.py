@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,9 +45,9 @@ def load_source(
     replace: Annotated[bool, typer.Option(help="Drop the tables that are there.")] = False,
 ) -> Result:
     """Load Pagila, or a generated company, into a database that can be migrated."""
-    from workloads.movie_rental import database  # noqa: PLC0415 - psycopg and boto3 take a second to import, as below
-    from workloads.movie_rental.load import create_database, load  # noqa: PLC0415
-    from workloads.rental_company import open_company  # noqa: PLC0415
+    from workloads.movie_rental import database
+    from workloads.movie_rental.load import create_database, load
+    from workloads.rental_company import open_company
 
     company = open_company(scale, seed)
     url = into
@@ -89,8 +89,8 @@ def migrate(
     ] = None,
 ) -> Result:
     """Bring an old database into every engine. Running it again changes nothing; interrupted, it goes on."""
-    from workloads.movie_rental.migrate import migrate as run  # noqa: PLC0415
-    from workloads.movie_rental.quarantine import Quarantine  # noqa: PLC0415
+    from workloads.movie_rental.migrate import migrate as run
+    from workloads.movie_rental.quarantine import Quarantine
 
     if embeddings not in {"local", "bedrock"}:
         raise InputError(f"--embeddings {embeddings}: Choose local or bedrock.")
@@ -138,9 +138,9 @@ def verify(
     ] = None,
 ) -> Result:
     """Compare the old database with every engine: counts and content; exit code 1 if anything differs."""
-    from workloads.movie_rental.quarantine import read  # noqa: PLC0415
-    from workloads.movie_rental.verify import verify as run  # noqa: PLC0415
-    from workloads.movie_rental.views import comparisons  # noqa: PLC0415
+    from workloads.movie_rental.quarantine import read
+    from workloads.movie_rental.verify import verify as run
+    from workloads.movie_rental.views import comparisons
 
     with _stack(stack) as found, _open_source(source, found) as old, progress_bar("wait") as bar:
         task = bar.add_task("comparing", total=None)
@@ -160,8 +160,8 @@ def search(
     stack: Stack = DEFAULT,
 ) -> Result:
     """Find movies by words (a letter or two may be wrong), by meaning, or by both."""
-    from workloads.movie_rental.search import search as run  # noqa: PLC0415
-    from workloads.movie_rental.views import hits  # noqa: PLC0415
+    from workloads.movie_rental.search import search as run
+    from workloads.movie_rental.views import hits
 
     if mode not in {"text", "meaning", "both"}:
         raise InputError(f"--mode {mode}: Choose text, meaning or both.")
@@ -175,7 +175,7 @@ def search(
 @results
 def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> Result:
     """Recommend movies to a customer: what people rented who rented the same."""
-    from workloads.movie_rental.views import recommendations  # noqa: PLC0415
+    from workloads.movie_rental.views import recommendations
 
     with _stack(stack) as found:
         if not found.graph.has_customer(customer):
@@ -191,8 +191,8 @@ def trends(
     stack: Stack = DEFAULT,
 ) -> Result:
     """Show rentals by category and week: counts, moving average, what stands out, what may come."""
-    from workloads.movie_rental import views  # noqa: PLC0415
-    from workloads.movie_rental.trends import weekly  # noqa: PLC0415
+    from workloads.movie_rental import views
+    from workloads.movie_rental.trends import weekly
 
     with _stack(stack) as found:
         table = weekly(found.series, weeks)
@@ -209,8 +209,8 @@ def customer(
     stack: Stack = DEFAULT,
 ) -> Result:
     """Show all that is known of a customer, or erase them; exit code 1 if anything is left of them."""
-    from workloads.movie_rental import customer as about  # noqa: PLC0415
-    from workloads.movie_rental.views import erasure, personal_data  # noqa: PLC0415
+    from workloads.movie_rental import customer as about
+    from workloads.movie_rental.views import erasure, personal_data
 
     with _stack(stack) as found:
         if not erase:
@@ -229,7 +229,7 @@ def movie(
     stack: Stack = DEFAULT,
 ) -> Result:
     """Show a movie of the library; create, change or remove it. Search follows by the library's stream."""
-    from workloads.movie_rental import catalogue  # noqa: PLC0415
+    from workloads.movie_rental import catalogue
 
     with _stack(stack) as found:
         if remove:
@@ -283,7 +283,7 @@ def give_back(
 @results
 def relay(stack: Stack = DEFAULT) -> Result:
     """Send the events that wait in the outbox."""
-    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
+    from workloads.movie_rental.outbox import relay as run
 
     with _stack(stack) as found:
         sent = run(found.ledger, found.queue)
@@ -294,7 +294,7 @@ def relay(stack: Stack = DEFAULT) -> Result:
 @results
 def rebuild(stack: Stack = DEFAULT) -> Result:
     """Make search index, graph and time series anew from library and ledger, or write what they lack."""
-    from workloads.movie_rental.rebuild import rebuild as run  # noqa: PLC0415
+    from workloads.movie_rental.rebuild import rebuild as run
 
     with _stack(stack) as found, progress_bar() as bar:
         task = bar.add_task("movies", total=None)
@@ -307,8 +307,8 @@ def rebuild(stack: Stack = DEFAULT) -> Result:
 @results
 def quality(stack: Stack = DEFAULT) -> Result:
     """Measure how good recommendations and search are, on what is there."""
-    from workloads.movie_rental import views  # noqa: PLC0415
-    from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality  # noqa: PLC0415
+    from workloads.movie_rental import views
+    from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality
 
     with _stack(stack) as found:
         rates = recommendation_quality(found.graph)
@@ -320,7 +320,7 @@ def quality(stack: Stack = DEFAULT) -> Result:
 @results
 def diagram() -> Result:
     """Print the entity relationship diagram of the relational schema, made from its statements."""
-    from workloads.movie_rental.diagram import entity_relationships  # noqa: PLC0415
+    from workloads.movie_rental.diagram import entity_relationships
 
     mermaid = entity_relationships()
     return Result({"mermaid": mermaid}, mermaid)
@@ -328,7 +328,7 @@ def diagram() -> Result:
 
 def _send_events(stack: Any) -> None:
     """Send the events that wait, after a transaction that must not be repeated because the queue is away."""
-    from workloads.movie_rental.outbox import relay as run  # noqa: PLC0415
+    from workloads.movie_rental.outbox import relay as run
 
     try:
         run(stack.ledger, stack.queue)
@@ -340,7 +340,7 @@ def _send_events(stack: Any) -> None:
 
 
 def _stack(name: str) -> Any:
-    from workloads.movie_rental.engines import Stack as Deployed  # noqa: PLC0415
+    from workloads.movie_rental.engines import Stack as Deployed
 
     return Deployed(name)
 
@@ -352,8 +352,8 @@ def _own_database(url: str) -> str | None:
 
 
 def _open_source(url: str, stack: Any) -> Source:
-    from workloads.movie_rental.load import on_server  # noqa: PLC0415
-    from workloads.movie_rental.source import Source  # noqa: PLC0415
+    from workloads.movie_rental.load import on_server
+    from workloads.movie_rental.source import Source
 
     name = _own_database(url)
     return Source(url if name is None else on_server(stack.database_url, name))

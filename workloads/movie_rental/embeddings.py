@@ -44,7 +44,7 @@ class LatentSemanticModel:
     """
 
     def __init__(self, words: Sequence[str], weights: NDArray[np.float32], directions: NDArray[np.float32]) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - scikit-learn takes a second to import
+        from sklearn.feature_extraction.text import TfidfVectorizer
 
         self.name, self.dimension = f"lsa-{len(directions)}", len(directions)
         self._words, self._weights, self._directions = words, weights, directions
@@ -58,8 +58,8 @@ class LatentSemanticModel:
         Raises:
             InputError: There is no word in them.
         """
-        from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415 - as above
-        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
 
         vectorizer = TfidfVectorizer(**_ANALYSIS, max_features=_VOCABULARY, dtype=np.float32)
         try:

@@ -1,5 +1,7 @@
 """Words that a generated company's films, people and places are named with."""
 
+from __future__ import annotations
+
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(" ".join(name.split()) for name in text.split(","))

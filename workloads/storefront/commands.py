@@ -44,7 +44,7 @@ Authorities = Annotated[
 @results
 def init(stack: Stack = "", database_ca: Authorities = "") -> Result:
     """Make the tables, or bring them to this version. Running it again changes nothing."""
-    from workloads.storefront.migrations import upgrade  # noqa: PLC0415 - SQLAlchemy takes a while to import
+    from workloads.storefront.migrations import upgrade
 
     with _database(_settings(stack, database_ca), stack) as engine:
         before, after = upgrade(engine)
@@ -71,8 +71,8 @@ def load(  # noqa: PLR0917 - its options
 
     Running it again changes nothing.
     """
-    from workloads.storefront.assets import Assets  # noqa: PLC0415 - boto3 and SQLAlchemy take a while to import
-    from workloads.storefront.load import files, load_database  # noqa: PLC0415
+    from workloads.storefront.assets import Assets
+    from workloads.storefront.load import files, load_database
 
     settings, company = _settings(stack, database_ca), open_company(scale, seed)
     tables = ("category", "actor", "film", "film_category", "film_actor", "store", "inventory", "customer", "rental")
@@ -108,7 +108,7 @@ def serve(
     ] = "",
 ) -> None:
     """Serve the site with gunicorn, until Ctrl-C."""
-    from workloads.storefront.secrets import session_secret  # noqa: PLC0415 - boto3 takes a while to import
+    from workloads.storefront.secrets import session_secret
 
     settings = _settings(stack, database_ca)
     session_secret(settings.session_secret)  # which gunicorn's workers need, and would fail over with a traceback
@@ -127,7 +127,7 @@ def cards(
     limit: Annotated[int, typer.Option(min=1, help="How many members.")] = 10,
 ) -> Result:
     """Show the card numbers with which members sign in."""
-    from workloads.storefront.load import cards as find  # noqa: PLC0415 - SQLAlchemy takes a while to import
+    from workloads.storefront.load import cards as find
 
     with _database(_settings(stack, database_ca), stack) as engine:
         members = find(engine, limit)
@@ -160,9 +160,9 @@ def _database(settings: Settings, stack: str) -> Iterator[Engine]:
         InputError: It is empty, or refuses something.
         UnavailableError: It cannot be reached, or cannot do it now.
     """
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - SQLAlchemy takes a while to import
+    from sqlalchemy.exc import SQLAlchemyError
 
-    from workloads.storefront.database import connect  # noqa: PLC0415
+    from workloads.storefront.database import connect
 
     if not os.path.isfile(settings.database_ca):  # noqa: PTH113 - a text until here
         raise InputError(

@@ -1,5 +1,7 @@
 """Training workloads: a folder for each model, and the runtime that they share."""
 
+from __future__ import annotations
+
 import os
 
 # OpenMP's threads spin while they wait for each other. On a machine that does anything else besides, that costs more

@@ -177,8 +177,8 @@ def sample_mnist() -> dict[str, bytes]:
 
     Their 8x8 images are scaled to 20x20 and centred in 28x28, as MNIST's are; 1,437 to train on, 360 to test on.
     """
-    from sklearn.datasets import load_digits  # noqa: PLC0415 - scikit-learn takes a second, and no training needs it
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
     digits = load_digits()
     pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)

@@ -3,6 +3,8 @@
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html, by service.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,5 +1,7 @@
 """What requests do not tell: operations that are judged by their action, whatever they act on."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +106,7 @@ def _examples(prefix: str, actions: tuple[str, ...]) -> Iterator[str]:
 def _filled(shape: Any, arn: str, name: str = "", depth: int = 0) -> Any:
     """Example parameters of a shape: ARNs where a name says so, else a name."""
     match shape.type_name:
-        case "structure" if depth < 3:  # noqa: PLR2004 (resources are not named deeper down)
+        case "structure" if depth < 3:  # noqa: PLR2004 - resources are not named deeper down
             return {key: _filled(member, arn, key, depth + 1) for key, member in shape.members.items()}
         case "list" if depth < 3:  # noqa: PLR2004
             return [_filled(shape.member, arn, name, depth + 1)]

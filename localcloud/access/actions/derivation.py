@@ -1,5 +1,7 @@
 """From a request to what it needs: actions, resources and condition keys."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -125,7 +127,7 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
 
 def _chosen(call: Call, named: dict[ResourceType, list[str]]) -> dict[ResourceType, list[str]]:
     """Of several kinds that a request names: all of EC2's, else the required ones, else the most specific one."""
-    if call.service == "ec2" or len(named) < 2:  # noqa: PLR2004 (there is nothing to choose)
+    if call.service == "ec2" or len(named) < 2:  # noqa: PLR2004 - there is nothing to choose
         return named
     parts = {arn for arns in named.values() for arn in arns}
     is_part = {
@@ -232,7 +234,7 @@ def _function(text: str) -> str:
 
 def _subscribed(text: str) -> str:
     """The topic of a subscription."""
-    return text.rpartition(":")[0] if text.count(":") > 5 else text  # noqa: PLR2004 (the colons of a topic's ARN)
+    return text.rpartition(":")[0] if text.count(":") > 5 else text  # noqa: PLR2004 - the colons of a topic's ARN
 
 
 def _group(text: str) -> str:

@@ -3,6 +3,8 @@
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from functools import cache

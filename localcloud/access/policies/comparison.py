@@ -4,6 +4,8 @@ Statements are compared by what they admit, not as text: an action is taken apar
 that it means, patterns of resources by whether one covers the other, conditions by whether one is as narrow.
 """
 
+from __future__ import annotations
+
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator

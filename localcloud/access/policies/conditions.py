@@ -6,6 +6,8 @@ reference_policies_condition-logic-multiple-context-keys-or-values.html for seve
 reference_policies_condition-single-vs-multi-valued-context-keys.html for sets.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import operator
 from collections.abc import Callable

@@ -3,6 +3,8 @@
 Grammar: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator

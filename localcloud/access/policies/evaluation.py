@@ -5,6 +5,8 @@ reference_policies_evaluation-logic_policy-eval-basics-single-account.html and .
 beside it. Organizations' policies (SCPs and RCPs) are not there: the local cloud's account is in no organization.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum

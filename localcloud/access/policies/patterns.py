@@ -4,6 +4,8 @@ Sources, both in the IAM User Guide (https://docs.aws.amazon.com/IAM/latest/User
 reference_policies_elements_resource.html for wildcards, reference_policies_variables.html for variables.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from enum import Enum

@@ -4,6 +4,8 @@ moto gap: an update ignores the cooldown, the termination policies and the rebal
 nor update keeps the longest life of an instance and the warm-up time.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 

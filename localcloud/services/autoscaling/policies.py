@@ -4,6 +4,8 @@ moto gaps: policies of two groups share their names; step adjustments, minimum a
 cooldowns and warm-up times are ignored; target tracking does nothing; `PutScalingPolicy` does not say the ARN.
 """
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Iterable

@@ -1,5 +1,7 @@
 """How properties of CloudFormation become parameters of AWS Lambda, where more than a name differs."""
 
+from __future__ import annotations
+
 import io
 import zipfile
 from pathlib import Path

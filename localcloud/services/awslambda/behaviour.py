@@ -4,6 +4,8 @@ moto gaps: it runs functions only in Docker, drops their logging configuration a
 update ignores tracing, temporary storage and the key that encrypts the environment.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import os
@@ -48,7 +50,7 @@ PHASES = ("init", "invoke")
 CONCURRENCY, NEW_ACCOUNT_CONCURRENCY = 1000, 10
 
 
-class TooManyRequestsException(LambdaClientError):  # noqa: N818 (AWS's name)
+class TooManyRequestsException(LambdaClientError):  # noqa: N818 - AWS's name
     """As many requests are being handled as the function or the account may handle."""
 
     code = 429
@@ -127,7 +129,7 @@ def _published(cloud: Cloud, version: LambdaFunction, storage: LambdaStorage, na
     if cloud.state(FunctionState, version).logging:  # nothing has changed since the last version, which this is
         return
     latest.versions += 1
-    storage._arns.pop(version.function_arn)  # noqa: SLF001 (where moto finds versions)
+    storage._arns.pop(version.function_arn)  # noqa: SLF001 - where moto finds versions
     version.set_version(latest.versions)
     storage._arns[version.function_arn] = version  # noqa: SLF001
     cloud.set_state(version, dataclasses.replace(latest, revision=str(uuid4())))
@@ -313,7 +315,7 @@ def _unpacked(cloud: Cloud, archive: bytes, digest: str) -> str:
 
 
 @wrap(LambdaFunction, "invoke")
-def _invoke_function(  # noqa: PLR0917 (moto's parameters)
+def _invoke_function(  # noqa: PLR0917 - moto's parameters
     cloud: Cloud, original: Any, self: LambdaFunction, body: str, request_headers: Any, response_headers: Any
 ) -> Any:
     """Let an event that another service sends, which has no headers, wait while it is throttled."""
@@ -335,7 +337,7 @@ def _read_qualifier(original: Any, self: LambdaResponse) -> Any:
 
 
 @wrap(LambdaBackend, "invoke")
-def _invoke(  # noqa: PLR0917 (moto's parameters, which it gives by name, too)
+def _invoke(  # noqa: PLR0917 - moto's parameters, which it gives by name, too
     cloud: Cloud,
     original: Any,
     self: LambdaBackend,

@@ -4,6 +4,8 @@ Interface:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/cfn-lambda-function-code-cfnresponsemodule.html
 """
 
+from __future__ import annotations
+
 import json
 import urllib.request
 from typing import Any
@@ -12,7 +14,7 @@ SUCCESS = "SUCCESS"
 FAILED = "FAILED"
 
 
-def send(  # noqa: PLR0917 (the parameters and their names are AWS's)
+def send(  # noqa: PLR0917 - the parameters and their names are AWS's
     event: dict[str, Any],
     context: Any,
     responseStatus: str,  # noqa: N803
@@ -33,5 +35,5 @@ def send(  # noqa: PLR0917 (the parameters and their names are AWS's)
         "Data": responseData,
     }
     content, headers = json.dumps(body).encode(), {"Content-Type": ""}
-    request = urllib.request.Request(event["ResponseURL"], content, headers, method="PUT")  # noqa: S310 (CloudFormation's)
+    request = urllib.request.Request(event["ResponseURL"], content, headers, method="PUT")  # noqa: S310 - CloudFormation's
     urllib.request.urlopen(request).close()  # noqa: S310

@@ -5,6 +5,8 @@ moto gaps: it keeps them, the first one for ever, and does nothing with them.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
+from __future__ import annotations
+
 import json
 from datetime import UTC, datetime
 from typing import Any

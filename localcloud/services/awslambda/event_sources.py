@@ -5,6 +5,8 @@ and loses what a function has not taken. A stream has one shard here, which keep
 does after a failure it does here, too, only sooner.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import time
@@ -58,7 +60,7 @@ def _map(cloud: Cloud, original: Any, self: LambdaBackend, spec: Json) -> EventS
     Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
     """
     arn = spec.get("EventSourceArn") or ""
-    kind = arn.split(":")[2] if arn.count(":") >= 5 else ""  # noqa: PLR2004 (the colons of an ARN)
+    kind = arn.split(":")[2] if arn.count(":") >= 5 else ""  # noqa: PLR2004 - the colons of an ARN
     function = self.get_function(spec["FunctionName"]) if kind in READING and spec.get("FunctionName") else None
     if function:
         needed = [Need(action, arn) for action in READING[kind]]

@@ -4,6 +4,8 @@ As on AWS, an environment handles one event at a time, keeps its globals and its
 ends after a timeout, a crash or too much memory, after a change of its function, and when it has been idle for a while.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -96,7 +98,7 @@ class ExecutionEnvironment:
                 environment={**variables, "TMPDIR": self._temporary},
                 descriptors=[theirs.fileno()],
             )
-        assert self._process.stdout  # noqa: S101 (a pipe, which `start` opens)
+        assert self._process.stdout  # noqa: S101 - a pipe, which `start` opens
         self._output = self._process.stdout
         os.set_blocking(self._output.fileno(), False)
 

@@ -6,6 +6,8 @@ Source of the platform events, their records and levels:
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 """
 
+from __future__ import annotations
+
 import json
 import platform
 from dataclasses import dataclass

@@ -7,6 +7,8 @@ function prints goes to the output. Logging and errors are those of AWS's runtim
 Source: https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import logging
@@ -114,7 +116,7 @@ def _start_logging() -> None:
         logging.getLogger().setLevel("DEBUG" if level == "TRACE" else level)  # Python knows the others
 
 
-class RuntimeFault(Exception):  # noqa: N818 (it stands for errors whose names Lambda gives)
+class RuntimeFault(Exception):  # noqa: N818 - it stands for errors whose names Lambda gives
     """An error that Lambda's runtime names itself.
 
     Args:
@@ -168,7 +170,7 @@ def _report(error: Exception) -> Json:
     else:
         text = f"[ERROR] {kind}: {error}\nTraceback (most recent call last):\n{''.join(stack)}"
         line = text.rstrip().replace("\n", "\r")
-    print(line, file=sys.stderr)  # noqa: T201 (the function's log)
+    print(line, file=sys.stderr)  # noqa: T201 - the function's log
     return answer
 
 
@@ -176,7 +178,7 @@ def _answer(handler: Handler, request: Json) -> Json:
     """Call the handler with an event; its response, or its error."""
     try:
         result = handler(request["event"], Context(request))
-    except Exception as error:  # noqa: BLE001 (whatever a handler raises is an answer; SystemExit ends the process)
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is an answer; SystemExit ends the process
         return {"payload": json.dumps(_report(error)), "failed": True}
     try:
         payload = json.dumps(result)
@@ -198,7 +200,7 @@ def _limit_open_files() -> None:
 
 def main(descriptor: int) -> int:
     """Answer requests until the cloud closes the socket; 1 if the function cannot be initialised."""
-    os.set_inheritable(descriptor, False)  # noqa: FBT003 (positional in the standard library)
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - positional in the standard library
     _limit_open_files()
     connection = socket.socket(fileno=descriptor)
     requests = connection.makefile("rb")
@@ -211,7 +213,7 @@ def main(descriptor: int) -> int:
     _start_logging()
     try:
         handler = _load_handler(os.environ["_HANDLER"])
-    except Exception as error:  # noqa: BLE001 (whatever a module raises is an answer)
+    except Exception as error:  # noqa: BLE001 - whatever a module raises is an answer
         send({"payload": json.dumps(_report(error)), "failed": True})
         return 1
     send({"payload": str(os.getpid()), "failed": False})

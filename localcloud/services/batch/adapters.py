@@ -1,5 +1,7 @@
 """How properties of CloudFormation become parameters of AWS Batch, where more than a name differs."""
 
+from __future__ import annotations
+
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties
 

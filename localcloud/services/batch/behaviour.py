@@ -5,6 +5,8 @@ command's word, state changes on EventBridge, the end of array jobs and jobs ove
 nodes, as jobs that can be described.
 """
 
+from __future__ import annotations
+
 import fnmatch
 import json
 import subprocess
@@ -59,14 +61,14 @@ def _created(cloud: Cloud, _: None, job: Job, *_args: Any, **_kwargs: Any) -> No
     strategy = submission.get("retryStrategy") or job.job_definition.retry_strategy or {}
     cloud.set_state(job, JobState(submission, strategy))
     options = job_containers.get(cloud, job, "logConfiguration", {}).get("options", {})
-    job._log_group = options.get("awslogs-group", job._log_group)  # noqa: SLF001 (moto's only place for it)
+    job._log_group = options.get("awslogs-group", job._log_group)  # noqa: SLF001 - moto's only place for it
 
 
 @replace(Job, "run")
 def _run(cloud: Cloud, self: Job) -> None:
     try:
         _live(cloud, self)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the job has failed)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job has failed
         log.exception("job %s", self.job_id)
         _finish(cloud, self, succeeded=False, reason=str(error))
 
@@ -153,7 +155,7 @@ def _wait_for(job: Job, dependencies: list[str]) -> str | None:
 def _attempt(cloud: Cloud, job: Job, number: int) -> tuple[int, str]:
     """Run the command once, on every node: the main node's exit code, and why it ended."""
     _enter(cloud, job, "STARTING")
-    job.job_started_at = datetime.now()  # noqa: DTZ005 (moto's clock)
+    job.job_started_at = datetime.now()  # noqa: DTZ005 - moto's clock
     job.log_stream_name = job_containers.stream(cloud, job, number, node=0)
     job._start_attempt()  # noqa: SLF001
     limit = job._get_attempt_duration()  # noqa: SLF001
@@ -240,7 +242,7 @@ def _enter(cloud: Cloud, job: Job, status: str) -> None:
 
 def _finish(cloud: Cloud, job: Job, *, succeeded: bool, reason: str) -> None:
     job.job_stopped_reason = reason
-    job.job_stopped_at = datetime.now()  # noqa: DTZ005 (moto's clock)
+    job.job_stopped_at = datetime.now()  # noqa: DTZ005 - moto's clock
     job.job_stopped = True
     _enter(cloud, job, "SUCCEEDED" if succeeded else "FAILED")
 

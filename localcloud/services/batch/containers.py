@@ -3,6 +3,8 @@
 moto gap: the description of a job definition has no nodes.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import socket

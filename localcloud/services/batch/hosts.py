@@ -7,6 +7,8 @@ moto gaps: jobs run nowhere; the user data of a compute environment's launch tem
 a compute environment changes nothing.
 """
 
+from __future__ import annotations
+
 import base64
 import email
 import re

@@ -3,6 +3,8 @@
 moto gaps: a queue's fair share, priorities and time limits; jobs that none of its compute environments could run.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import threading
@@ -159,7 +161,7 @@ def _updated(cloud: Cloud, original: Any, self: BatchResponse) -> Any:
 
 def _keep_limits(cloud: Cloud, result: Any, request: BatchResponse, name: str) -> Any:
     queue, limits = (
-        request.batch_backend.get_job_queue(request._get_param(name)),  # noqa: SLF001 (moto's way to a parameter)
+        request.batch_backend.get_job_queue(request._get_param(name)),  # noqa: SLF001 - moto's way to a parameter
         request._get_param("jobStateTimeLimitActions"),  # noqa: SLF001
     )
     if queue and limits is not None:

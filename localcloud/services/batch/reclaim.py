@@ -3,6 +3,8 @@
 moto gaps: interruptions of spot instances, and the metadata service, which answers here for the host of each job.
 """
 
+from __future__ import annotations
+
 import json
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +16,7 @@ from localcloud.services.batch import hosts as job_hosts
 
 NOTICE_SECONDS = 120.0
 METADATA_PATH = "/moto-api/hosts/"
-TOKEN = "local-metadata-token"  # noqa: S105 (answers on loopback alone)
+TOKEN = "local-metadata-token"  # noqa: S105 - answers on loopback alone
 Answer = tuple[int, dict[str, str], str]
 
 

@@ -1,5 +1,7 @@
 """What this room installs, and what runs in it beside requests."""
 
+from __future__ import annotations
+
 import sys
 
 from moto.moto_api import state_manager

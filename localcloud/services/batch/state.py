@@ -1,5 +1,7 @@
 """What the local cloud keeps about jobs and job queues beside moto's own objects."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 

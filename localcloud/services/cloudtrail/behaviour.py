@@ -3,6 +3,8 @@
 moto gap: it does not have `LookupEvents`.
 """
 
+from __future__ import annotations
+
 from moto.cloudtrail.responses import CloudTrailResponse
 
 from localcloud.hooks import add

@@ -1,5 +1,7 @@
 """What an alarm does to Auto Scaling groups and instances; actions that cannot be done are refused when it is made."""
 
+from __future__ import annotations
+
 import json
 import re
 from typing import Any

@@ -3,6 +3,8 @@
 moto gap: it keeps the states that an alarm had, and tells nobody.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +28,7 @@ PAGE, KEPT = 100, 10_000
 class History:
     """What has happened to the alarms of the cloud, the latest last."""
 
-    items: "list[Item]" = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

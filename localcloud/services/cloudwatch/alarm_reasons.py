@@ -1,5 +1,7 @@
 """Why an alarm is in its state, in CloudWatch's sentences and as data."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta

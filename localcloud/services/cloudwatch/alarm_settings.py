@@ -5,6 +5,8 @@ The rules are those of the API reference of PutMetricAlarm
 Allowed values are botocore's.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 

@@ -3,6 +3,8 @@
 moto gaps: alarms stay in the state they are given, and nothing is notified.
 """
 
+from __future__ import annotations
+
 import json
 import operator
 from collections import defaultdict
@@ -90,7 +92,7 @@ def evaluate_alarms(cloud: Cloud) -> None:
                 composite_alarms.evaluate(alarm)
             else:
                 _evaluate(alarm, metrics[alarm.namespace, alarm.metric_name], now)
-        except Exception:  # noqa: BLE001 (an alarm that cannot be evaluated must not keep the others from it)
+        except Exception:  # noqa: BLE001 - an alarm that cannot be evaluated must not keep the others from it
             if alarm.name not in failing:
                 log.exception("alarm %s cannot be evaluated", alarm.name)
             failing.add(alarm.name)
@@ -173,7 +175,7 @@ def _delete_alarms(cloud: Cloud, original: Any, self: CloudWatchBackend, alarm_n
 
 
 @wrap(Alarm, "update_state")
-def _update_state(  # noqa: PLR0917 (moto's parameters)
+def _update_state(  # noqa: PLR0917 - moto's parameters
     cloud: Cloud, original: Any, self: Alarm, reason: str, reason_data: str, state_value: str
 ) -> None:
     """Every change of state, by evaluation or by hand, triggers its actions."""

@@ -5,6 +5,8 @@ moto gap: it has none.
 Syntax: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Iterator

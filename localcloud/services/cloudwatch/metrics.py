@@ -3,6 +3,8 @@
 moto gaps: metric filters have no effect, and queues have no metrics.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any

@@ -4,6 +4,8 @@ moto gaps: the alarms of a metric with other dimensions or statistics are named,
 outlive their alarm; queries have no labels of their own.
 """
 
+from __future__ import annotations
+
 from datetime import datetime
 from typing import Any
 
@@ -103,7 +105,7 @@ def _labels(queries: list[dict[str, Any]]) -> dict[str, str]:
 
 
 @wrap(CloudWatchBackend, "get_metric_statistics")
-def _get_metric_statistics(  # noqa: PLR0917 (moto's parameters)
+def _get_metric_statistics(  # noqa: PLR0917 - moto's parameters
     original: Any,
     self: CloudWatchBackend,
     namespace: str,

@@ -1,5 +1,7 @@
 """How properties of CloudFormation become parameters of Amazon DynamoDB, where more than a name differs."""
 
+from __future__ import annotations
+
 from localcloud.cloud.account import REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties, without_empty

@@ -8,6 +8,8 @@ PartiQL overwrites where it inserts, updates nothing without an error, and its t
 Requests follow each other (`isolation`), so no lock is taken here but for the threads that import tables.
 """
 
+from __future__ import annotations
+
 import copy
 import hashlib
 import time
@@ -91,7 +93,7 @@ class Requests:
     """
 
     open: list[Changes] = field(default_factory=list)
-    transactions: "dict[str, Transaction]" = field(default_factory=dict)
+    transactions: dict[str, Transaction] = field(default_factory=dict)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """DynamoDB's answers, written in a tenth of the time."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.core.serialize import BaseJSONSerializer

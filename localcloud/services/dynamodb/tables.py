@@ -3,6 +3,8 @@
 moto gap: it drops the class of a table, and an update drops the encryption.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -5,6 +5,8 @@ instance that it is told to terminate before EC2 does; a new group replaces the 
 starts from a later version of a launch template that has user data.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

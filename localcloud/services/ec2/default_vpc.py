@@ -4,6 +4,8 @@ moto gap: its default VPC has neither, so nothing in there would reach the inter
 See https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc-components.html.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.ec2.models import EC2Backend

@@ -4,6 +4,8 @@ Started as ``python -I instance_programs.py NAME ARGUMENTS...``; the environment
 stands for the instance. A program that is asked for more than it plays ends with its usage. Standard library and boto3.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import json

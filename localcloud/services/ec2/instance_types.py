@@ -3,6 +3,8 @@
 moto gap: a filter of DescribeInstanceTypeOfferings takes no wildcards, such as `g4dn.*`.
 """
 
+from __future__ import annotations
+
 import fnmatch
 from typing import Any
 

@@ -5,6 +5,8 @@ terminates it comes to do some work and go, so it does. `instance_programs.py` p
 metadata, Docker and its power switch; folders of the machine are folders of its own.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import os
@@ -51,7 +53,7 @@ class Roles:
 @after(InstanceBackend, "run_instances")
 def _run(cloud: Cloud, reservation: Reservation, backend: InstanceBackend, *_args: Any, **options: Any) -> None:
     template = options.get("launch_template")
-    defined = backend._get_template_from_args(template).data if template else {}  # noqa: SLF001 (moto's way to it)
+    defined = backend._get_template_from_args(template).data if template else {}  # noqa: SLF001 - moto's way to it
     asked = options.get("instance_initiated_shutdown_behavior")
     if (asked or defined.get("InstanceInitiatedShutdownBehavior")) != "terminate":
         return
@@ -67,7 +69,7 @@ def _live(cloud: Cloud, instance: Instance) -> None:
         with tempfile.TemporaryDirectory(prefix="i-") as machine:
             _run_user_data(cloud, instance, Path(machine))
             switched_off = (Path(machine) / "poweroff").exists()
-    except Exception:  # noqa: BLE001 (whatever it is, the instance must not stay)
+    except Exception:  # noqa: BLE001 - whatever it is, the instance must not stay
         log.exception("instance %s", instance.id)
     if switched_off:
         cloud.client("ec2").terminate_instances(InstanceIds=[instance.id])

@@ -3,6 +3,8 @@
 moto gap: it has none.
 """
 
+from __future__ import annotations
+
 from uuid import uuid4
 
 from moto.core.responses import ActionResult, EmptyResult

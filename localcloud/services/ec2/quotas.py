@@ -4,6 +4,8 @@ moto gap: an account may have any number of VPCs, internet gateways, Elastic IP 
 See https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html for the codes.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError

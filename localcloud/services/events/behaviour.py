@@ -4,6 +4,8 @@ moto gaps: rules reach neither functions nor topics, ignore inputs, state and de
 what could not be delivered is not counted.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime

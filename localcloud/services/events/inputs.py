@@ -6,6 +6,8 @@ of a field that the event does not have; PutTargets checks nothing.
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -163,7 +165,7 @@ def _parse(text: str) -> None:
         json.loads(text)
     except ValueError:
         lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2:  # noqa: PLR2004 (lines, in the plural)
+        if len(lines) < 2:  # noqa: PLR2004 - lines, in the plural
             raise
         for line in lines:
             json.loads(line)

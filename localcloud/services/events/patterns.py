@@ -7,6 +7,8 @@ Syntax: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-patte
 errors are those of https://github.com/aws/event-ruler, which decides for EventBridge.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import json
 import operator

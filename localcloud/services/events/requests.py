@@ -4,6 +4,8 @@ moto gaps: it takes targets and events beyond EventBridge's limits, fails for an
 EventBridge drops the event, and leaves out what a bus is for and when it was made.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from typing import Any
@@ -57,7 +59,7 @@ def _check_id(identifier: str, place: str) -> None:
 def _put_events(original: Any, self: EventsBackend, events: list[Json]) -> list[Json]:
     if sum(map(_size, events)) > LARGEST:
         raise ValidationException("Total size of the entries in the request is over the limit.")
-    if len(events) > 10:  # noqa: PLR2004 (moto refuses them all)
+    if len(events) > 10:  # noqa: PLR2004 - moto refuses them all
         refused: list[Json] = original(self, events)
         return refused
     return [entry for event in events for entry in _put_event(original, self, event)]
@@ -67,7 +69,7 @@ def _put_event(original: Any, backend: EventsBackend, event: Json) -> list[Json]
     complete = all(event.get(name) for name in ("Source", "DetailType", "Detail"))
     if complete and not _is_object(event["Detail"]):
         return [{"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}]
-    bus = backend._normalize_event_bus_arn(event.get("EventBusName"))  # noqa: SLF001 (as moto's put_events)
+    bus = backend._normalize_event_bus_arn(event.get("EventBusName"))  # noqa: SLF001 - as moto's put_events
     if complete and bus not in backend.event_buses:
         return [{"EventId": str(uuid4())}]
     return [*original(backend, [event])]

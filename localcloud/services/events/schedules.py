@@ -5,6 +5,8 @@ moto gap: it keeps schedules, some of them wrong, and never acts on one.
 Syntax: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 """
 
+from __future__ import annotations
+
 import calendar
 import re
 from collections.abc import Callable

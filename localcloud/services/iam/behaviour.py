@@ -1,5 +1,7 @@
 """IAM: what moto's own judgement of bucket policies leaves to ours."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult

@@ -4,6 +4,8 @@ moto gaps: it makes the name of a role from that of its service, which is right 
 that exists. See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.iam.exceptions import InvalidInput

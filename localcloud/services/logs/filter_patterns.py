@@ -3,6 +3,8 @@
 Syntax: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
+from __future__ import annotations
+
 import json
 import operator
 import re

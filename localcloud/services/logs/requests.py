@@ -4,6 +4,8 @@ moto gaps: groups cannot be listed by a pattern and have no class, responses hav
 exclude each other are taken.
 """
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

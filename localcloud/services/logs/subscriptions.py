@@ -6,6 +6,8 @@ request is answered.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
 """
 
+from __future__ import annotations
+
 import base64
 import gzip
 import json
@@ -29,7 +31,7 @@ NO_PERMISSION = (
 
 
 @wrap(LogsBackend, "put_subscription_filter")
-def _put_subscription_filter(  # noqa: PLR0917 (moto's parameters)
+def _put_subscription_filter(  # noqa: PLR0917 - moto's parameters
     cloud: Cloud,
     original: Any,
     self: LogsBackend,
@@ -67,7 +69,7 @@ def _check(cloud: Cloud, function: str, group: str) -> None:
 
 
 @replace(LogStream, "_send_log_events")
-def _send_log_events(  # noqa: PLR0917 (moto's parameters)
+def _send_log_events(  # noqa: PLR0917 - moto's parameters
     cloud: Cloud,
     self: LogStream,
     service: str,  # noqa: ARG001

@@ -3,6 +3,8 @@
 moto gap: a cluster is a record without a database behind it. The signature of requests (IAM) is not verified.
 """
 
+from __future__ import annotations
+
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -3,6 +3,8 @@
 moto gap: a domain is a record without a server behind it. Neither signatures nor passwords of requests are verified.
 """
 
+from __future__ import annotations
+
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path

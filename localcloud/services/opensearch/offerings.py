@@ -5,6 +5,8 @@ cfn-lint ships the instance types of each region. Versions and storage limits ar
 https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html.
 """
 
+from __future__ import annotations
+
 import json
 from functools import cache
 from typing import Any

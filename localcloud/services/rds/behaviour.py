@@ -4,6 +4,8 @@ moto gaps: an instance is a record without a database behind it, and without met
 one that has its name, and one that is modified is gone.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 from collections import Counter

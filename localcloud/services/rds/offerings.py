@@ -5,6 +5,8 @@ cfn-lint ships what AWS offers in each region: the versions of each engine, and 
 offer each class for each version; the local cloud does not know that, and offers all pairs.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from functools import cache

@@ -3,6 +3,8 @@
 moto gap: it takes any name with any value.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation

@@ -1,5 +1,7 @@
 """How properties of CloudFormation become parameters of Amazon S3, where more than a name differs."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

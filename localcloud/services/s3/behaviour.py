@@ -1,5 +1,7 @@
 """Amazon S3: buckets are in the cloud's region, as everything else is."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.s3.exceptions import IncompatibleLocationConstraintException

@@ -6,6 +6,8 @@ EventBridge receives nothing.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
 
+from __future__ import annotations
+
 import json
 from datetime import UTC, datetime
 from itertools import chain

@@ -1,5 +1,7 @@
 """How properties of CloudFormation become parameters of AWS Secrets Manager, where more than a name differs."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass, field
 

@@ -4,6 +4,8 @@ moto gaps: it knows the defaults of `vpc` only; no quota of an account differs f
 decides on a request within minutes or days; here it is granted at once, and its answer still says PENDING, as AWS's.
 """
 
+from __future__ import annotations
+
 import json
 import uuid
 from dataclasses import dataclass, field

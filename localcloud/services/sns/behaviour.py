@@ -3,6 +3,8 @@
 moto gap: SNS sends no e-mail, and delivers to queues and functions whose policies do not let it in.
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -21,7 +23,7 @@ from terminal import files
 class Mailbox:
     """Counts the mails, so that no two have one name."""
 
-    numbers: "count[int]" = field(default_factory=lambda: count(1))
+    numbers: count[int] = field(default_factory=lambda: count(1))
 
 
 def post(cloud: Cloud, sender: str, recipient: str, subject: str, body: str) -> None:
@@ -60,7 +62,7 @@ def _notified(
 ) -> None:
     if subscription.protocol != "email":
         return
-    matcher = subscription._filter_policy_matcher  # noqa: SLF001 (set by moto from the filter policy)
+    matcher = subscription._filter_policy_matcher  # noqa: SLF001 - set by moto from the filter policy
     if matcher is not None and not matcher.matches(message_attributes, message):
         return
     post(cloud, "no-reply@sns.amazonaws.com", subscription.endpoint, subject or "AWS Notification Message", message)

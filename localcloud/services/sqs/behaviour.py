@@ -3,6 +3,8 @@
 moto gaps: changing any attribute of a queue removes its policy, and `RedriveAllowPolicy` cannot be read back.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.sqs.models import Queue, SQSBackend

@@ -1,5 +1,7 @@
 """What this room installs, and what runs in it beside requests."""
 
+from __future__ import annotations
+
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
 from localcloud.services.sqs import behaviour

@@ -1,5 +1,7 @@
 """How properties of CloudFormation become parameters of AWS Systems Manager, where more than a name differs."""
 
+from __future__ import annotations
+
 from localcloud.cloudformation.translation import Properties, without_empty
 
 

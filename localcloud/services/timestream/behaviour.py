@@ -5,6 +5,8 @@ moto gaps: it drops CommonAttributes, accepts everything, forgets versions, answ
 or table replace the one that has its name.
 """
 
+from __future__ import annotations
+
 import functools
 import json
 import math
@@ -49,9 +51,9 @@ class Store:
     pages: dict[str, tuple[dict[str, Any], list[Any]]] = field(default_factory=dict)
 
     @functools.cached_property
-    def engine(self) -> "duckdb.DuckDBPyConnection":
+    def engine(self) -> duckdb.DuckDBPyConnection:
         """DuckDB, made when it is needed: its libraries take a second to import."""
-        from localcloud.services.timestream.sql import connect  # noqa: PLC0415
+        from localcloud.services.timestream.sql import connect
 
         return connect()
 
@@ -60,7 +62,7 @@ class Store:
 class TableState:
     """The records of a table; None before it is first used."""
 
-    records: "Table | None" = None
+    records: Table | None = None
 
 
 class RefusedError(ValueError):
@@ -78,7 +80,7 @@ class Table:
         name: Its name in DuckDB.
     """
 
-    def __init__(self, engine: "duckdb.DuckDBPyConnection", description: TimestreamTable) -> None:
+    def __init__(self, engine: duckdb.DuckDBPyConnection, description: TimestreamTable) -> None:
         self._engine = engine
         self.description = weakref.proxy(description)  # which owns these records
         self.name = f"t{uuid.uuid4().hex}"
@@ -135,7 +137,7 @@ class Table:
         """Bring what is fresh into DuckDB, in place of earlier versions."""
         if not self._fresh:
             return
-        import pandas as pd  # noqa: PLC0415 - as the engine's
+        import pandas as pd
 
         fresh = pd.DataFrame(list(self._fresh.values()), columns=["number", *self._columns], dtype=object)
         casts = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in self._columns.items() if name != "time")
@@ -276,7 +278,7 @@ def _query(cloud: Cloud, self: TimestreamWriteResponse) -> str:
             raise JsonRESTError("ValidationException", "NextToken is not one that this query gave")
         answer, rows = store.pages.pop(token)
     else:
-        from localcloud.services.timestream.sql import run  # noqa: PLC0415 - as the engine's
+        from localcloud.services.timestream.sql import run
 
         try:
             with store.lock:

@@ -4,6 +4,8 @@ moto gap: it is open to everybody.
 See https://docs.aws.amazon.com/timestream/latest/developerguide/AmazonTimestreamForLiveAnalytics-availability-change.html.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError

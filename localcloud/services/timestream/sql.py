@@ -1,6 +1,8 @@
 # ruff: noqa: S608 - building statements is what this module is for; the engine holds what its caller wrote
 """Timestream's SQL, a dialect of Trino's, on DuckDB: what differs is rewritten, what is missing is named."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -3,6 +3,8 @@
 moto gaps: an instance is a record without a database behind it, and cannot be updated.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

@@ -1,5 +1,7 @@
 """The local cloud while web pages of somebody else are open in a real browser on the same machine."""
 
+from __future__ import annotations
+
 import base64
 import http.server
 import json

@@ -1,5 +1,7 @@
 """The storefront as people use it: in a real browser, served by gunicorn, with mouse, keyboard and phone."""
 
+from __future__ import annotations
+
 import os
 import re
 import sys

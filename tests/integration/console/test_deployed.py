@@ -3,6 +3,8 @@
 What is removed leaves nothing but what its template retains, by name; data go with both keys alone.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import zipfile
@@ -185,7 +187,7 @@ _Loader.add_multi_constructor("!", lambda *_: None)
 
 def retained(cloud: LocalCloud, stack: str) -> dict[str, str]:
     body: Any = cloud.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
-    template = yaml.load(body, Loader=_Loader) if isinstance(body, str) else body  # noqa: S506 (a SafeLoader)
+    template = yaml.load(body, Loader=_Loader) if isinstance(body, str) else body  # noqa: S506 - a SafeLoader
     return {
         physical: kind
         for logical, (kind, physical) in resources(cloud, stack).items()

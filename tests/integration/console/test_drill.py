@@ -1,5 +1,7 @@
 """The alarm of a stack that somebody uploaded in the console rings as that of the CDK does."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from rich.console import Console

@@ -1,5 +1,7 @@
 """A first deployment that fails leaves nothing behind: every stack, when everything but its last resource was there."""
 
+from __future__ import annotations
+
 import json
 import zipfile
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The stack from its console template, with every engine behind it."""
 
+from __future__ import annotations
+
 import json
 import urllib.parse
 import urllib.request
@@ -55,11 +57,11 @@ class Stack:
         """Time (ns), amount, store and value of a category's points."""
         secret = self.cloud.client("secretsmanager").get_secret_value(SecretId=self.outputs["SecretArn"])
         access = json.loads(secret["SecretString"])
-        query = f"SELECT amount, store, value FROM rentals WHERE category = '{category}'"  # noqa: S608 (a test's word)
+        query = f"SELECT amount, store, value FROM rentals WHERE category = '{category}'"  # noqa: S608 - a test's word
         parameters = {"db": self.outputs["DatabaseName"], "epoch": "ns", "q": query}
         url = f"http://{self.outputs['Endpoint']}/query?{urllib.parse.urlencode(parameters)}"
         request = urllib.request.Request(url, headers={"Authorization": f"Token {access['token']}"})
-        with urllib.request.urlopen(request) as answer:  # noqa: S310 (loopback)
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
             [result] = json.load(answer)["results"]
         points: list[list[Any]] = [point for series in result.get("series", []) for point in series["values"]]
         return points

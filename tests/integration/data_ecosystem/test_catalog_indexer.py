@@ -1,5 +1,7 @@
 """From the film library's stream to the search index: in order, whatever comes twice, late, or cannot be written."""
 
+from __future__ import annotations
+
 import json
 import struct
 from collections.abc import Callable

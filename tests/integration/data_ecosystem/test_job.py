@@ -1,5 +1,7 @@
 """The commands as the stack's jobs: from the code bundle, in a process that knows nothing but its outputs."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """From events of rentals to graph and trends: in each customer's order, whatever comes twice, late, or is no event."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from typing import Any

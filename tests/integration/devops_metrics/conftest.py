@@ -1,5 +1,7 @@
 """A small fleet, held by both engines: a real influxd, and the local cloud's Timestream."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta

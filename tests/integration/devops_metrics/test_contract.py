@@ -1,5 +1,7 @@
 """Both engines keep the same promises, and give equal answers to the same questions."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

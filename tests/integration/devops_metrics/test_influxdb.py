@@ -1,5 +1,7 @@
 """InfluxDB over the network: certificates, wrong passwords, a busy or missing server."""
 
+from __future__ import annotations
+
 import http.server
 import subprocess
 import threading

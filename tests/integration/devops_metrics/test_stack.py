@@ -1,5 +1,7 @@
 """The stack from its console template, and the commands that a person runs on it, for both engines."""
 
+from __future__ import annotations
+
 import csv
 import json
 from pathlib import Path

@@ -1,5 +1,7 @@
 """One running cloud for all modules here that do not look at what others left in it, and one that is hasty."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import pytest

@@ -1,5 +1,7 @@
 """Alarms: their history, what they say about their states, and alarms on other alarms."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from typing import Any

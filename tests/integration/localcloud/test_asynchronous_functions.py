@@ -1,5 +1,7 @@
 """Functions that fail: what callers are told, how often an event is tried, and where its result goes."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Who may use the local cloud: those who sign with a key that it knows."""
 
+from __future__ import annotations
+
 import http.client
 import os
 import socket
@@ -68,7 +70,7 @@ def error(ask: Callable[[], Any]) -> str:
 
 def status(request: str | urllib.request.Request) -> int:
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (the local cloud's own address)
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the local cloud's own address
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         with refused:
@@ -241,7 +243,7 @@ def test_objects_by_both_versions_and_styles(
     assert status(url) == 200
     assert status(url.replace("content", "c0ntent").replace("ignature=", "ignature=0")) == 403
     assert status(s3.generate_presigned_url("get_object", Params=place, ExpiresIn=-1)) == 403
-    put = urllib.request.Request(  # noqa: S310 (the local cloud's own address)
+    put = urllib.request.Request(  # noqa: S310 - the local cloud's own address
         s3.generate_presigned_url("put_object", Params=place), b"new", {"Content-Type": ""}, method="PUT"
     )
     assert status(put) == 200

@@ -1,5 +1,7 @@
 """Smithy's RPC v2 protocol with CBOR, which the newer SDKs speak with CloudWatch."""
 
+from __future__ import annotations
+
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any

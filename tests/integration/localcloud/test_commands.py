@@ -1,5 +1,7 @@
 """The cloud from a shell, with the real CDK command line on a cloud assembly."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Custom resources: functions of a stack that create, update and delete."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from typing import Any

@@ -1,5 +1,7 @@
 """RDS: a real server behind every instance, with the credentials, TLS and parameters that the template says."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -93,7 +95,7 @@ def test_the_connection_is_encrypted_and_another_is_refused(
 
 def test_a_wrong_password_is_refused(cloud: LocalCloud, secret: dict[str, Any]) -> None:
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
-        connect(cloud, secret, password="wrong")  # noqa: S106 (that is the test)
+        connect(cloud, secret, password="wrong")  # noqa: S106 - that is the test
 
 
 def test_the_master_user_may_not_do_what_rds_keeps_to_itself(cursor: Any) -> None:

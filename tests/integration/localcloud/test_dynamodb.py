@@ -1,5 +1,7 @@
 """DynamoDB: values come back as they were written, and a request takes effect as a whole or not at all."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -193,7 +195,7 @@ def test_each_client_gets_another_value_before_its_change(table: Table, clients:
 def test_of_statements_that_change_one_version_one_succeeds(table: Table, clients: ThreadPoolExecutor) -> None:
     table.put("versions", version={"S": "0"})
     where = " AND ".join(f"{name} = ?" for name in [*table.key(""), "version"])
-    statement = f'UPDATE "{table.name}" SET version = ? WHERE {where}'  # noqa: S608 (the test's own table)
+    statement = f'UPDATE "{table.name}" SET version = ? WHERE {where}'  # noqa: S608 - the test's own table
 
     def change(number: int) -> str:
         before, after = {"S": str(number // CLIENTS)}, {"S": str(number // CLIENTS + 1)}

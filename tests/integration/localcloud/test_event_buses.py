@@ -1,5 +1,7 @@
 """Event buses of a template's own: rules and archives on them, and events that are sent to them."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """What EventBridge refuses, and what it does with events that nobody gets."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from typing import Any

@@ -1,5 +1,7 @@
 """Streams and queues reach functions: in order, again after a failure, and what is given up goes where it should."""
 
+from __future__ import annotations
+
 import io
 import json
 import uuid

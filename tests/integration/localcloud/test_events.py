@@ -1,5 +1,7 @@
 """From an instance's end to the e-mail: events, functions, metric filters, alarms, notifications."""
 
+from __future__ import annotations
+
 import email
 import email.message
 import email.policy

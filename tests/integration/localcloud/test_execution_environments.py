@@ -1,5 +1,7 @@
 """Execution environments: what a function keeps between events, what ends an environment, and how many there may be."""
 
+from __future__ import annotations
+
 import io
 import json
 import os

@@ -1,5 +1,7 @@
 """What functions log: through Python's logging as Lambda's runtime sets it up, as text and as JSON."""
 
+from __future__ import annotations
+
 import io
 import json
 import re

@@ -1,5 +1,7 @@
 """Global tables, which the CDK's TableV2 writes: one replica is a table of this region."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from typing import Any

@@ -1,5 +1,7 @@
 """What is sent over one connection: every request is answered in its turn, and half of one is none."""
 
+from __future__ import annotations
+
 import http.client
 import socket
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """The front of InfluxDB answers as InfluxDB 2 on AWS does, not as the InfluxDB 1 behind it."""
 
+from __future__ import annotations
+
 import gzip
 import time
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """The function that makes tokens, against the local InfluxDB."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

@@ -1,5 +1,7 @@
 """Many clients at once get from each service what they would get one after another."""
 
+from __future__ import annotations
+
 import json
 import time
 from collections import Counter

@@ -1,5 +1,7 @@
 """Array jobs, jobs over several nodes, fair shares, time limits, and hosts that are taken back."""
 
+from __future__ import annotations
+
 import base64
 import json
 import uuid

@@ -1,5 +1,7 @@
 """Batch jobs as local processes: states, logs, retries, limits, ends."""
 
+from __future__ import annotations
+
 import uuid
 from collections.abc import Callable
 from typing import Any

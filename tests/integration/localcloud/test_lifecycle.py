@@ -1,5 +1,7 @@
 """A cloud's life, with real processes: one for each name, known by its lock, and nothing left of it afterwards."""
 
+from __future__ import annotations
+
 import json
 import os
 import shlex
@@ -220,7 +222,7 @@ def test_a_cloud_without_a_name_is_reached_by_its_folder(groundwork: Groundwork,
         assert not cloud.running
 
 
-@pytest.mark.parametrize("name", ["../other", "/tmp/other", "a/b", "", ".hidden", "a b", "-x"])  # noqa: S108 (not made)
+@pytest.mark.parametrize("name", ["../other", "/tmp/other", "a/b", "", ".hidden", "a b", "-x"])  # noqa: S108 - not made
 def test_a_name_is_no_path(groundwork: Groundwork, tmp_path: Path, name: str) -> None:
     done = groundwork("up", f"--name={name}")
     assert (done.returncode, done.stdout) == (2, "")

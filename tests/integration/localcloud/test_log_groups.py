@@ -1,5 +1,7 @@
 """CloudWatch Logs: what it says about groups, and what it refuses."""
 
+from __future__ import annotations
+
 import uuid
 from typing import Any
 

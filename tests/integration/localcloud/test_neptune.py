@@ -1,5 +1,7 @@
 """Neptune's endpoint as boto3 knows it: results, errors, transactions, TLS."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from pathlib import Path

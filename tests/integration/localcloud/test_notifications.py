@@ -1,5 +1,7 @@
 """Notifications of buckets, subscription filters of log groups, versions and aliases of functions."""
 
+from __future__ import annotations
+
 import base64
 import gzip
 import json

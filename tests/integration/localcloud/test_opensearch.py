@@ -1,5 +1,7 @@
 """The OpenSearch API, and the k-NN in front of it, against what OpenSearch's documentation says of scores."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Nobody without permission: requests are judged by the policies of their caller and of what they act on."""
 
+from __future__ import annotations
+
 import io
 import json
 import time
@@ -456,7 +458,7 @@ def test_a_role_may_not_control_the_cloud_nor_read_what_was_denied(cloud: LocalC
     request = AWSRequest("POST", f"{cloud.endpoint}/moto-api/denials")
     SigV4Auth(credentials, "localcloud", "us-east-1").add_auth(request)
     with pytest.raises(HTTPError) as caught:
-        urlopen(Request(request.url, method="POST", headers=dict(request.headers)))  # noqa: S310 (loopback)
+        urlopen(Request(request.url, method="POST", headers=dict(request.headers)))  # noqa: S310 - loopback
     with caught.value as answer:
         assert answer.code == 403
 

@@ -1,5 +1,7 @@
 """PostgreSQL behind RDS: TLS, its parameter group, the master user's rights, restarts."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 from collections.abc import Iterator

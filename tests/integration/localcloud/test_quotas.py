@@ -1,5 +1,7 @@
 """A new account of the local cloud may have what a new account of AWS may have, and no more until it asks."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,5 +1,7 @@
 """What is not there in the local cloud is refused by name, in the form that each service's clients read."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

@@ -1,5 +1,7 @@
 """A room of another distribution is installed beside the local cloud's own."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """The services' rules hold for requests and for values that only a deployment knows, not for templates only."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from typing import Any

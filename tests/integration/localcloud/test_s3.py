@@ -1,5 +1,7 @@
 """Objects of S3, where moto differs from AWS."""
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError

@@ -1,5 +1,7 @@
 """Every HTTP server of the local cloud, asked as browsers and their pages ask."""
 
+from __future__ import annotations
+
 import http.client
 import socket
 from collections.abc import Callable, Iterator
@@ -69,7 +71,7 @@ def test_its_own_pages_and_the_address_bar_are_answered(server: tuple[str, int])
     [
         {"Host": "evil.example"},
         {"Host": "localhost.evil.example"},
-        {"Host": "0.0.0.0"},  # noqa: S104 (a header)
+        {"Host": "0.0.0.0"},  # noqa: S104 - a header
         {"Origin": "http://evil.example"},
         {"Origin": "http://localhost:1"},
         {"Origin": "null"},

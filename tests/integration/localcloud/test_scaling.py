@@ -1,5 +1,7 @@
 """Alarms that act: on Auto Scaling groups through their policies, and on instances."""
 
+from __future__ import annotations
+
 import base64
 import json
 import uuid

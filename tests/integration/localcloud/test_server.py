@@ -1,5 +1,7 @@
 """The server process: start, isolation from the caller's settings, stop."""
 
+from __future__ import annotations
+
 import os
 import socket
 import subprocess

@@ -1,5 +1,7 @@
 """CloudFormation: parameters, updates, roll-backs, refusals, deletions."""
 
+from __future__ import annotations
+
 import io
 import json
 import re
@@ -654,8 +656,8 @@ def test_a_policy_that_demands_tls_does_not_shut_out_the_laptop(cloud: LocalClou
 
 
 def test_large_files_and_presigned_urls_arrive_whole(cloud: LocalCloud, tmp_path: Any) -> None:
-    import hashlib  # noqa: PLC0415
-    import urllib.request  # noqa: PLC0415
+    import hashlib
+    import urllib.request
 
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="large")
@@ -666,7 +668,7 @@ def test_large_files_and_presigned_urls_arrive_whole(cloud: LocalCloud, tmp_path
     assert s3.head_object(Bucket="large", Key="a/b c+ü.bin")["ContentLength"] == len(content)
     s3.download_file("large", "a/b c+ü.bin", str(target))
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "large", "Key": "a/b c+ü.bin"})
-    with urllib.request.urlopen(url) as answer:  # noqa: S310 (the local cloud's own address)
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - the local cloud's own address
         digest = hashlib.sha256(answer.read()).hexdigest()
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest() == hashlib.sha256(content).hexdigest()
 

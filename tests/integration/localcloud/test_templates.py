@@ -1,5 +1,7 @@
 """Templates: functions, loops, rules, capabilities, and what is said about them."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from typing import Any

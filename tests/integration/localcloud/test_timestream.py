@@ -1,5 +1,7 @@
 """Timestream for LiveAnalytics: what is written is kept by its rules, and queries give real answers."""
 
+from __future__ import annotations
+
 import json
 import re
 import time

@@ -1,5 +1,7 @@
 """What an update operation is given, the describe operation gives back: none of it is dropped in silence."""
 
+from __future__ import annotations
+
 import io
 import json
 import uuid

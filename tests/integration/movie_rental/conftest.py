@@ -1,5 +1,7 @@
 """Every engine, real, and a small company's old database with what tends to go wrong in it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,6 +4,8 @@ Each attempt is a child of this process, so that it need not import everything a
 are made once too: they connect when they are first asked.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import random

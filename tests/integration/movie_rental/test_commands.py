@@ -1,5 +1,7 @@
 """The commands, as a person runs them, on engines that a stack's outputs name."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from pathlib import Path

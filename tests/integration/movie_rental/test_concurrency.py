@@ -1,5 +1,7 @@
 """Two things at once: an erasure beside a migration or a rebuild, sales in the old system and in the new."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """What each port promises, kept by the engine in memory and by the real one alike."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -5,6 +5,8 @@ crash can be put before and after each of their calls. Messages are projected by
 and more than once.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """An old database arrives in every engine, whole, once, and whatever happens on the way."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """The stack's functions write what this workload writes: the same document, the same connection, the same point."""
 
+from __future__ import annotations
+
 import base64
 import importlib.util
 import json

@@ -1,5 +1,7 @@
 """Rows that can never be migrated are left out by name, and an old database of MySQL's shape is read."""
 
+from __future__ import annotations
+
 import csv
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """Services that are out of order, each in its own way, behind the endpoints that the workloads use."""
 
+from __future__ import annotations
+
 import functools
 import json
 import re
@@ -87,7 +89,7 @@ def _authority() -> bytes:
 class _Http(BaseHTTPRequestHandler):
     """Answers every request as the weather is."""
 
-    server: "HttpService"
+    server: HttpService
     protocol_version = "HTTP/1.1"
 
     def handle_one_request(self) -> None:

@@ -1,5 +1,7 @@
 """Each method of each adapter tells an outage from a refusal: a job that calls it is tried again, or is not."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,5 +1,7 @@
 """A service that is away ends a command with exit code 75, which Batch tries again; what has to be changed, with 2."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """A request that a service takes in part, or refuses for several reasons at once."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest

@@ -1,5 +1,7 @@
 """Each cause that would make a deployment fail is named before the deployment, in a new account of the local cloud."""
 
+from __future__ import annotations
+
 import copy
 import os
 import subprocess

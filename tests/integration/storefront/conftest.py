@@ -1,5 +1,7 @@
 """A storefront on real MariaDB, with TLS, and a small generated company."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Iterator

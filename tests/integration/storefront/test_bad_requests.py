@@ -1,5 +1,7 @@
 """Whatever a request holds, the site answers it: what cannot be read or found gets a 4xx, never a server error."""
 
+from __future__ import annotations
+
 from typing import Any
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 

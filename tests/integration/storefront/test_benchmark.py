@@ -1,5 +1,7 @@
 """The benchmark that looks for lost rentals finds those that are lost, and no others."""
 
+from __future__ import annotations
+
 import importlib
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -1,5 +1,7 @@
 """What is away is told clearly, what comes back is used again without a restart, and no rental is lost."""
 
+from __future__ import annotations
+
 import json
 import logging
 import os
@@ -233,7 +235,7 @@ def test_requests_errors_and_latency_are_counted_for_the_dashboard(shop: Shop) -
 
 
 def _sum(client: Any, name: str) -> tuple[float, float]:
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - here alone
+    from datetime import UTC, datetime, timedelta
 
     now = datetime.now(UTC)
     points = client.get_metric_statistics(

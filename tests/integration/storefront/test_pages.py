@@ -1,5 +1,7 @@
 """What visitors and members see, and what those see who try other things."""
 
+from __future__ import annotations
+
 import io
 import json
 import re

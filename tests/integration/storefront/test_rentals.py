@@ -1,5 +1,7 @@
 """One copy is never out twice, however many want it at the same moment; what was rented stays rented."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,5 +1,7 @@
 """Tables, catalogue and files: made once, the same again, all or nothing; and the commands that do it."""
 
+from __future__ import annotations
+
 import json
 import re
 import subprocess
@@ -229,7 +231,7 @@ def test_a_server_that_is_not_the_databases_gets_no_password(
     empty_shop: Shop, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The certificate of another authority: the connection ends before any password travels."""
-    from localcloud.cloud.certificates import issue  # noqa: PLC0415 - here alone
+    from localcloud.cloud.certificates import issue
 
     monkeypatch.setenv("STOREFRONT_DATABASE_CA", str(issue(tmp_path, tmp_path).authority))
     with pytest.raises(InputError, match=r"The certificate of MySQL is not trusted: .*certificate verify failed"):

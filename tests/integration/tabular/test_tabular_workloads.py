@@ -1,5 +1,7 @@
 """Both models of tables from the command line, on generated samples: learn, measure, predict raw rows, tune."""
 
+from __future__ import annotations
+
 import csv
 import json
 import os

@@ -1,5 +1,7 @@
 """What the tests of training workloads share."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable
 from pathlib import Path

@@ -6,6 +6,8 @@ where the kills come. Prints how many kills of each met a run that went on from 
 that ends has the weights and the losses of one that nobody disturbed.
 """
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import gc
@@ -84,7 +86,7 @@ def survive(training: Training, kills: int, folder: Path) -> int:
     whole, killed = folder / "whole", folder / "killed"
     epoch = training.train(whole) // training.settings.epochs  # what it imports, the attempts have
     gc.freeze()
-    chance = random.Random(0)  # noqa: S311 (moments, not secrets)
+    chance = random.Random(0)  # noqa: S311 - moments, not secrets
     done = resumed = 0
     while True:
         begun = any(killed.glob("checkpoints/*.checkpoint"))

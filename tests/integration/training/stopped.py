@@ -8,6 +8,8 @@ Started by torchrun, as `FOLDER RANK TARGET`, it trains one process of a run of 
 the second epoch, sends SIGTERM to itself or to its torchrun.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import json

@@ -1,5 +1,7 @@
 """The digit classifier from its command line, on a few hundred images."""
 
+from __future__ import annotations
+
 import csv
 import gzip
 import html

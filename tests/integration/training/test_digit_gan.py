@@ -1,5 +1,7 @@
 """The digit GAN from its command line, on a few hundred images."""
 
+from __future__ import annotations
+
 import ast
 import csv
 import json

@@ -1,5 +1,7 @@
 """Killed again and again at random moments, every workload ends with the weights of a run that nobody disturbed."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """A checkpoint belongs to the data that was learned from, whatever is given as --data when training goes on."""
 
+from __future__ import annotations
+
 import os
 import signal
 from pathlib import Path

@@ -1,5 +1,7 @@
 """`groundwork submit` refuses a job that could not start, before it waits in RUNNABLE, and says why."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """Jobs of the deployed stack, as a person submits them: in a queue, over several nodes, reclaimed, in search."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import json

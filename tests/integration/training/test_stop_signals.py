@@ -1,5 +1,7 @@
 """A signal to one process of a run stops all of them at the same batch, and the run continues as if undisturbed."""
 
+from __future__ import annotations
+
 import json
 import socket
 import subprocess

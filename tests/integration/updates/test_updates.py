@@ -1,5 +1,7 @@
 """Every stack survives what people do with it over the years: updates, updates that fail, removal, another start."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Callable

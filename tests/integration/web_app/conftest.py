@@ -1,5 +1,7 @@
 """WebApp on a local cloud: the console's template, with a bundle of the code in a bucket, as a person deploys it."""
 
+from __future__ import annotations
+
 import http.server
 import os
 import ssl

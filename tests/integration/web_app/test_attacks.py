@@ -1,5 +1,7 @@
 """What visitors who mean harm may send: forged headers, half of a request, requests that must not be remembered."""
 
+from __future__ import annotations
+
 import http.client
 import http.server
 import json

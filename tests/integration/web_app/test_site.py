@@ -1,5 +1,7 @@
 """The storefront as its instance serves it: Apache, with the site configuration that the start script installs."""
 
+from __future__ import annotations
+
 import http.server
 import shutil
 import threading
@@ -36,7 +38,7 @@ def test_https_has_a_certificate_of_the_clouds_authority(cloud: LocalCloud, serv
 
 def test_on_this_machine_it_answers_to_no_host_name_that_another_site_may_have(served: Site) -> None:
     port = served.url.rpartition(":")[2]
-    for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "0.0.0.0"):  # noqa: S104 (a header)
+    for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "0.0.0.0"):  # noqa: S104 - a header
         assert get(f"{served.url}/", Host=host).status == 403
     for host in ("localhost", "shop.localhost", f"127.0.0.1:{port}"):
         assert get(f"{served.url}/", Host=host).status == 200

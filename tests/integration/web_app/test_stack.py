@@ -1,5 +1,7 @@
 """The deployed stack: what it is made of, what its alarms do, in either mode."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable

@@ -5,6 +5,8 @@ bundle, the database, the certificate, the virtual environment, gunicorn by its 
 written for it and the request that ends a start are real; packages are those of the tests.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import os

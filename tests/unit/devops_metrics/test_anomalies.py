@@ -1,5 +1,7 @@
 """A simulated fleet has what its labels say, and its incidents are found."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

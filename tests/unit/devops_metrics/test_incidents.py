@@ -1,5 +1,7 @@
 """What is an incident in a single series, what is none, and how many alarms there are at most."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from datetime import timedelta
 

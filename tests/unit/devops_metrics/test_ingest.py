@@ -1,5 +1,7 @@
 """Ingestion accounts for every line, holds few of them in memory, and says where it stands."""
 
+from __future__ import annotations
+
 import csv
 import threading
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Line protocol: one row is one line, whatever its dimensions and texts hold."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

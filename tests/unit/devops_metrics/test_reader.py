@@ -1,5 +1,7 @@
 """Every line of a CSV file becomes a row or a fault with its number and reason."""
 
+from __future__ import annotations
+
 import csv
 import gzip
 import io
@@ -359,7 +361,7 @@ quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @settings(quick, max_examples=22)
 @given(st.integers(0, 2**32))
 def test_ten_thousand_dirty_lines_are_each_a_row_or_a_fault_and_none_is_lost(path: Path, seed: int) -> None:
-    random = Random(seed)  # noqa: S311 (no secret)
+    random = Random(seed)  # noqa: S311 - no secret
     check_that_none_is_lost(path, [dirty_line(random) for _ in range(500)])
 
 

@@ -1,5 +1,7 @@
 """Files of series: what their columns are, how hosts are named; and incidents in them, without a database."""
 
+from __future__ import annotations
+
 import csv
 import gzip
 import io

@@ -1,5 +1,7 @@
 """A store that is asked each question once."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd

@@ -1,5 +1,7 @@
 """Times in the forms that log files have, to one moment in UTC."""
 
+from __future__ import annotations
+
 import contextlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -133,7 +135,7 @@ def test_a_local_time_that_a_clock_change_skips_or_repeats_is_refused() -> None:
     assert second - first == 3600 * 10**6
 
 
-moments = st.datetimes(datetime(1973, 3, 4), datetime(2261, 12, 30))  # noqa: DTZ001 (the zone is drawn apart)
+moments = st.datetimes(datetime(1973, 3, 4), datetime(2261, 12, 30))  # noqa: DTZ001 - the zone is drawn apart
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 

@@ -1,5 +1,7 @@
 """What a change of templates makes possible: by what statements admit, not by their text."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """The demonstration's checklist: promises are ticked off or end it."""
 
+from __future__ import annotations
+
 from io import StringIO
 
 import pytest

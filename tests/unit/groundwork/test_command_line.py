@@ -1,5 +1,7 @@
 """The command line: misuse ends with one line that says what to do, and exit code 2."""
 
+from __future__ import annotations
+
 import re
 import sys
 

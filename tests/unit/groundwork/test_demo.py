@@ -1,5 +1,7 @@
 """What the demonstration replaces, and what it leaves alone."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from localcloud import LocalCloud
 
 
 @pytest.fixture
-def demo(monkeypatch: pytest.MonkeyPatch) -> "list[Path]":
+def demo(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders that were made ready for a cloud; it goes no further."""
     ready: list[Path] = []
 

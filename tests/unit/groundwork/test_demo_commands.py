@@ -1,5 +1,7 @@
 """The demonstration runs commands as a person does, shows what they print, and checks their documents."""
 
+from __future__ import annotations
+
 import os
 from io import StringIO
 from pathlib import Path

@@ -1,5 +1,7 @@
 """What `groundwork deploy` says of a deployment, and when it stops."""
 
+from __future__ import annotations
+
 from copy import deepcopy
 from typing import Any
 

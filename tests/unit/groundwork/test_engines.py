@@ -1,5 +1,7 @@
 """Engines are found on PATH or where they were unpacked; what is missing is said in a line."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 from pathlib import Path

@@ -1,5 +1,7 @@
 """`--json`: every command that finds or does something has it, and its keys are those of docs/command-line.md."""
 
+from __future__ import annotations
+
 import shutil
 import sys
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """The demonstration's page: a stack's picture from its template, and everything that was recorded."""
 
+from __future__ import annotations
+
 import base64
 import re
 from pathlib import Path

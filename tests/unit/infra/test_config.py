@@ -1,5 +1,7 @@
 """The configuration: from the CDK's context, or one clear line that names what is wrong."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

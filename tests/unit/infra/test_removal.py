@@ -1,5 +1,7 @@
 """What `groundwork destroy` says stays, from what CloudFormation tells of a stack."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest

@@ -1,5 +1,7 @@
 """The environment of the functions, and AWS by moto."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any

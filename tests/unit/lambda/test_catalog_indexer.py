@@ -1,5 +1,7 @@
 """The indexer against an OpenSearch that is throttled, broken, or refuses: what becomes of each record."""
 
+from __future__ import annotations
+
 import json
 import threading
 import time
@@ -179,7 +181,7 @@ def test_what_is_no_movie_never_gets_to_opensearch(indexer: ModuleType, letters:
 
 @given(st.binary(max_size=40).filter(lambda data: len(data) % 4))
 def test_bytes_that_are_no_vector_are_no_accident(indexer: ModuleType, data: bytes) -> None:
-    import base64  # noqa: PLC0415
+    import base64
 
     with pytest.raises(Exception, match="unpack"):
         indexer.document({"Embedding": indexer.plain({"B": base64.b64encode(data).decode()})})

@@ -1,5 +1,7 @@
 """The function that keeps InfluxDB's token: what CloudFormation and the secret hear of every outcome."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
@@ -44,7 +46,7 @@ class Functions:
     def __init__(self, result: Any) -> None:
         self.result, self.payloads = result, []  # type: ignore[var-annotated]
 
-    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 (boto3's names)
+    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         assert FunctionName == "maker"
         self.payloads.append(json.loads(Payload))
         if isinstance(self.result, Exception):

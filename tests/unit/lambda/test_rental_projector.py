@@ -1,5 +1,7 @@
 """The projector against engines that are throttled or refuse, and events of every shape; the rules of the workload."""
 
+from __future__ import annotations
+
 import json
 import os
 import threading

@@ -1,5 +1,7 @@
 """The termination logger: one line for each terminated instance, with why it went, whatever happens on the way."""
 
+from __future__ import annotations
+
 import json
 import threading
 from collections.abc import Callable

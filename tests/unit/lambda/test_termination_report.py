@@ -1,5 +1,7 @@
 """The report: an e-mail that names the instances an alarm is about."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,5 +1,7 @@
 """What a request needs: actions, resources and condition keys, as AWS's service authorization reference has them."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

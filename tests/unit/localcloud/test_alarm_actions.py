@@ -1,5 +1,7 @@
 """Actions of alarms on instances."""
 
+from __future__ import annotations
+
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock, call

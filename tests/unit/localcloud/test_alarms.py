@@ -1,5 +1,7 @@
 """Alarms' judgement."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,7 @@
 """What a request asks for is read from it as the service will read it."""
 
+from __future__ import annotations
+
 from email.message import Message
 from typing import Any
 

@@ -1,5 +1,7 @@
 """A cloud, as its rooms see it."""
 
+from __future__ import annotations
+
 import gc
 import threading
 import weakref

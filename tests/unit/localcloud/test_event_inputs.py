@@ -1,5 +1,7 @@
 """What targets get of an event."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

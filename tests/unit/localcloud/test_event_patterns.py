@@ -1,5 +1,7 @@
 """Event patterns, by the examples of EventBridge's user guide."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

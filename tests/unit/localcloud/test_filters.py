@@ -1,5 +1,7 @@
 """Filter patterns of CloudWatch Logs."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

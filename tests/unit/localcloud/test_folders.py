@@ -1,5 +1,7 @@
 """Only folders that Groundwork has made are removed."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

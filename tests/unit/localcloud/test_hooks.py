@@ -1,5 +1,7 @@
 """The seam to moto: what is installed is listed, and importing installs nothing."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from types import ModuleType, SimpleNamespace

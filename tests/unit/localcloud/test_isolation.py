@@ -1,5 +1,7 @@
 """Within a service requests follow each other; what waits, and other services, go on beside them."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterable
 from io import BytesIO

@@ -1,5 +1,7 @@
 """JSON Schema with what nobody can know before a deployment: such a value breaks nothing, and decides nothing."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest

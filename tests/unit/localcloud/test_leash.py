@@ -1,5 +1,7 @@
 """A leash ends its command with everything that the command has started."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess

@@ -1,5 +1,7 @@
 """What CloudFormation refuses of a template as a whole."""
 
+from __future__ import annotations
+
 import json
 import re
 from typing import Any

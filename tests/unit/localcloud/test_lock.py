@@ -1,5 +1,7 @@
 """The lock of a cloud's folder: one holder, who is known, and no trace of those that were killed."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path

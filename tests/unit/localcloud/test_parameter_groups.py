@@ -1,5 +1,7 @@
 """A parameter group takes the names and values that RDS takes, and says in RDS's words what it does not take."""
 
+from __future__ import annotations
+
 import subprocess
 from decimal import Decimal
 

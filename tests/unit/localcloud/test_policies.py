@@ -1,5 +1,7 @@
 """Policies are judged as AWS documents it: a table of cases, and what must hold for all policies."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """What the services refuse, in templates: each rule has a fault planted here, and what is right passes."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

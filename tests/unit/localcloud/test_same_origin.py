@@ -1,5 +1,7 @@
 """Which requests the local cloud's servers answer, by what browsers say of them."""
 
+from __future__ import annotations
+
 import re
 from email.message import Message
 from pathlib import Path
@@ -48,7 +50,7 @@ def test_this_machine_has_names_and_loopback_addresses(host: str) -> None:
         "127.0.0.1@evil.example",
         "localhost:5000, evil.example",
         "localhost:evil",
-        "0.0.0.0",  # noqa: S104 (a header)
+        "0.0.0.0",  # noqa: S104 - a header
         "10.0.0.1",
         "128.0.0.1",
         "[::]",

@@ -1,5 +1,7 @@
 """Schedules of rules."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """Properties are checked as CloudFormation's schemas say."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

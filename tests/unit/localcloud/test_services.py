@@ -1,5 +1,7 @@
 """Rooms: which there are, and what their tables may say."""
 
+from __future__ import annotations
+
 import inspect
 import re
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Signatures of AWS's own documentation, and what is made of them when something is changed."""
 
+from __future__ import annotations
+
 from datetime import timedelta
 from email.message import Message
 
@@ -8,7 +10,7 @@ import pytest
 from localcloud.access import signatures
 from localcloud.access.signatures import SignatureError, SignedRequest, read
 
-SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 (of the documentation)
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 - of the documentation
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 CONTENT = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072"
 

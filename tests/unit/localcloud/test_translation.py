@@ -1,5 +1,7 @@
 """Templates and the translation of properties to API parameters."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import boto3

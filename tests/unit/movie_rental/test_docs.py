@@ -1,5 +1,7 @@
 """What the documentation shows of queries and schema is what the code has."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Vectors: of the local model, and of Bedrock through its HTTP API."""
 
+from __future__ import annotations
+
 import json
 import threading
 from collections.abc import Iterator

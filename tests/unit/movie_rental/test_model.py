@@ -1,5 +1,7 @@
 """Movies as items and documents, events and their points, rankings fused, quality measured."""
 
+from __future__ import annotations
+
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal

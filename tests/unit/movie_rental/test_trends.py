@@ -1,5 +1,7 @@
 """Weeks, averages, what stands out, and what may come."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 

@@ -1,5 +1,7 @@
 """docs/preflight.md lists every check with the permissions that it needs."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

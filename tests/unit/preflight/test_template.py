@@ -1,5 +1,7 @@
 """What preflight reads from a template: what starts instances, where, and what exists before the stack."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest

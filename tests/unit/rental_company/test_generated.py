@@ -1,5 +1,7 @@
 """A generated company is of Pagila's shape and size, consistent, and the same for the same seed."""
 
+from __future__ import annotations
+
 from collections import Counter
 from datetime import timedelta
 from itertools import islice

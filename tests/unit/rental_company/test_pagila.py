@@ -1,5 +1,7 @@
 """Every row of a dump, with exact types; or the file, line and column that is wrong."""
 
+from __future__ import annotations
+
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path

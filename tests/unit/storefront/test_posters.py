@@ -1,5 +1,7 @@
 """A poster is a picture of its film alone: the same every time, whatever the title, and nothing but a picture."""
 
+from __future__ import annotations
+
 import xml.etree.ElementTree as ET
 
 import pytest

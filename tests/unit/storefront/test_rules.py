@@ -1,5 +1,7 @@
 """The shop's rules, its settings, and how it writes things."""
 
+from __future__ import annotations
+
 import json
 import logging
 from datetime import UTC, datetime, timedelta, timezone

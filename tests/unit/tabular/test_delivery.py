@@ -1,5 +1,7 @@
 """The data set of the delivery times: columns, missing cells, unknown categories, generated sample."""
 
+from __future__ import annotations
+
 import gzip
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Differences between models: what is noise is called noise, and what is none is not called one."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression

@@ -1,5 +1,7 @@
 """Ensembles: each member is as if it were alone, and never learns from what it leaves out."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from hypothesis import given

@@ -1,5 +1,7 @@
 """The scores of several models, in words and tables."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,5 +1,7 @@
 """Conformal intervals hold as many truths as they promise."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given

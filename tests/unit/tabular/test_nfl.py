@@ -1,5 +1,7 @@
 """The tables of the players: cells as the files write them, careers, nflverse, and what is not looked at."""
 
+from __future__ import annotations
+
 import csv
 import io
 import math

@@ -1,5 +1,7 @@
 """What keeps the figures of the positions honest: whole players apart, and the forest's word out of fold."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,7 +54,7 @@ class Spy:
         self.predicted: list[int] = []
         self.players: set[int] = set()
 
-    def fit(self, features: pd.DataFrame, _labels: np.ndarray) -> "Spy":
+    def fit(self, features: pd.DataFrame, _labels: np.ndarray) -> Spy:
         self.players = set(self.rows.players[features.index])
         return self
 

@@ -1,5 +1,7 @@
 """CSV files: what is read comes out as it is meant, and what cannot be read is named with its place."""
 
+from __future__ import annotations
+
 import csv
 import gzip
 import io

@@ -1,5 +1,7 @@
 """A file is replaced whole, or stays as it was."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,7 @@
 """Tables are printed whole, whatever the terminal."""
 
+from __future__ import annotations
+
 from io import StringIO
 
 import pytest

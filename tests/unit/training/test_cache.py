@@ -1,5 +1,7 @@
 """Input data on the instance: read from S3 once, verified always."""
 
+from __future__ import annotations
+
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """Checkpoints: the newest whole one is found, and only by the run that wrote it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

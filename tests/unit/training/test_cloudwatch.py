@@ -1,5 +1,7 @@
 """Metrics to CloudWatch: batched, finite, and never in the way."""
 
+from __future__ import annotations
+
 import json
 import math
 import socket

@@ -1,5 +1,7 @@
 """`groundwork data`: a folder goes to S3 and back, whole, once, and checked."""
 
+from __future__ import annotations
+
 import json
 import signal
 import subprocess

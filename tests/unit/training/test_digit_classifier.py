@@ -1,5 +1,7 @@
 """Predictions of the classifier: averaged over moved copies, and computed in one precision everywhere."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The classifier's measures are scikit-learn's; what reports of digits say of MNIST is said of MNIST only."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np

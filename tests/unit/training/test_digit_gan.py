@@ -1,5 +1,7 @@
 """The parts of the digit GAN, one by one."""
 
+from __future__ import annotations
+
 import io
 from contextlib import nullcontext
 from pathlib import Path

@@ -1,5 +1,7 @@
 """A one-off instance, followed until its training has ended, and left alone by who only watched."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """The measures of generative models, on sets whose quality is known."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import scipy.linalg

@@ -1,5 +1,7 @@
 """A search's journal in S3: several writers, no entry lost, one order for all."""
 
+from __future__ import annotations
+
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,5 +1,7 @@
 """Several processes end as their training does: the exit code decides whether their job is tried again."""
 
+from __future__ import annotations
+
 import signal
 import sys
 

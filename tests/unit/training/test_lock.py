@@ -1,5 +1,7 @@
 """Two processes that write one run: the second is refused, and what a dead one left is taken over."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

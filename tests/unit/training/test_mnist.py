@@ -1,5 +1,7 @@
 """MNIST's files: what is read, and what is refused with a clear line."""
 
+from __future__ import annotations
+
 import gzip
 from collections.abc import Callable
 from pathlib import Path

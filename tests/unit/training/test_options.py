@@ -1,5 +1,7 @@
 """Settings as options of a command."""
 
+from __future__ import annotations
+
 from typing import Any, ClassVar, Literal
 
 import pytest

@@ -1,5 +1,7 @@
 """S3 refuses, throttles or goes away in the middle of a run: it is retried, or ends clearly, and nothing is lost."""
 
+from __future__ import annotations
+
 import functools
 import json
 import threading

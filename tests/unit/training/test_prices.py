@@ -1,5 +1,7 @@
 """What a job is said to cost is what the stacks are said to cost: two files, since packages share none."""
 
+from __future__ import annotations
+
 import json
 from importlib.resources import files
 

@@ -1,5 +1,7 @@
 """The page of a run, in the words and figures that its workload gives."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

@@ -1,5 +1,7 @@
 """A run of a tiny model: what the runtime does around any model."""
 
+from __future__ import annotations
+
 import csv
 import errno
 import hashlib

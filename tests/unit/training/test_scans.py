@@ -1,5 +1,7 @@
 """Images as people have them: formats, transparency, dark on light, any size."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 

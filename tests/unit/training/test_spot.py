@@ -1,5 +1,7 @@
 """The notice before a spot instance goes, as its metadata has it."""
 
+from __future__ import annotations
+
 import json
 import threading
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Folders and S3 behave the same."""
 
+from __future__ import annotations
+
 import errno
 import os
 import subprocess

@@ -1,5 +1,7 @@
 """What a submission gives to Batch: a command in which nothing is left to fill in."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest

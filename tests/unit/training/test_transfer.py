@@ -1,5 +1,7 @@
 """Data on its way to a folder or S3: checked, and not sent twice."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import boto3

@@ -1,5 +1,7 @@
 """What a search says of its best trial: whether it can be told from the others."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from workloads.training.runtime.tune import as_good, verdict

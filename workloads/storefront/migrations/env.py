@@ -1,5 +1,7 @@
 """What Alembic runs: the migrations, on the connection that `upgrade` opened."""
 
+from __future__ import annotations
+
 from alembic import context
 
 from workloads.storefront.schema import Base

@@ -200,7 +200,7 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 30,
 ) -> Result:
     """List finished runs with their figures, the newest first."""
-    from workloads.training.jobs.runs import finished_runs, headline  # noqa: PLC0415 - PyTorch takes seconds to import
+    from workloads.training.jobs.runs import finished_runs, headline
 
     where = locate(place or f"s3://{TrainingStack.find(stack)[TrainingOutput.ARTIFACT_BUCKET_NAME]}")
     found = finished_runs(where)

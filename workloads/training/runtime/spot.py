@@ -65,13 +65,13 @@ class SpotWatch:
             answer = json.loads(self._ask(Request(address, headers={"X-aws-ec2-metadata-token": token})))  # noqa: S310
         except HTTPError as error:
             error.close()
-            if error.code == 404:  # noqa: PLR2004 (nothing is going to happen)
+            if error.code == 404:  # noqa: PLR2004 - nothing is going to happen
                 return None
             raise
         return f"spot instance: {answer['action']} at {answer['time']}"
 
     @staticmethod
     def _ask(request: Request) -> str:
-        with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 (the instance's metadata)
+        with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the instance's metadata
             text: str = answer.read().decode()
         return text

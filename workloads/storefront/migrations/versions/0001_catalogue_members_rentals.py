@@ -3,6 +3,8 @@
 Revision ID: 0001
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import sqlalchemy as sa

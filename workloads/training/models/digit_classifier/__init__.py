@@ -193,7 +193,7 @@ def predict(run: Location, inputs: Location) -> Predictions:
     Raises:
         InputError: The run or the images cannot be read.
     """
-    import pandas as pd  # noqa: PLC0415 - no training needs it
+    import pandas as pd
 
     weights, architecture = load_model(run, NAME)
     shifts = load_metrics(run, NAME)["settings"]["test_time_shifts"]

@@ -29,7 +29,7 @@ def augmented(images: Tensor, settings: Settings) -> Tensor:
 
 def torchvision_transform(settings: Settings) -> RandomAffine:
     """Torchvision's transform of one image [1, 28, 28] by the amounts in the settings; it does not bend."""
-    from torchvision.transforms import v2 as transforms  # noqa: PLC0415 - seconds, for what few runs need
+    from torchvision.transforms import v2 as transforms
 
     slant = math.degrees(math.atan(settings.shear))
     share = settings.shift / 28
