@@ -311,11 +311,22 @@ def deployment(found: dict[str, Any]) -> list[Row]:
     ]
 
 
+def functions(found: dict[str, Any]) -> list[Row]:
+    """What a warm function costs."""
+    call, events = found["call_seconds"], found["events"]
+    text = f"{1000 * call['median']:.1f} ms ({1000 * call['least']:.1f} to {1000 * call['most']:.1f})"
+    cost = f"{events['processor_seconds']:.1f} s, {events['lost']} lost, {events['doubled']} doubled"
+    return [
+        ("", "a call of a warm function that does nothing", text, "", "functions.py"),
+        ("", f"{events['count']:,} events by a rule to a function's log, processor time", cost, "", "functions.py"),
+    ]
+
+
 def permissions(found: dict[str, Any]) -> list[Row]:
     """What enforcing IAM costs."""
     puts = found["puts"]
     text = ", ".join(f"{100 * (put['ratio'] - 1):.0f} % ({kind})" for kind, put in puts.items())
-    return [("local cloud", "what `--iam enforce` adds to the time of a put", text, "", "permissions.py")]
+    return [("", "what `--iam enforce` adds to the time of a put", text, "", "permissions.py")]
 
 
 def alarm(found: dict[str, Any]) -> list[Row]:
@@ -340,13 +351,14 @@ def scoreboard(found: dict[str, Any]) -> list[Row]:
     ours, plain = (len(found["holds"][title]) for title in ("the local cloud", "moto server"))
     docker = "" if found["docker"] else " without Docker"
     text = f"{ours} of {len(found['behaviours'])} (a plain moto server{docker}: {plain})"
-    return [("the local cloud", "behaviours that people rely on", text, "", "scoreboard.py")]
+    return [("local cloud", "behaviours that people rely on", text, "", "scoreboard.py")]
 
 
 SOURCES = {
     "deployment": deployment,
     "alarm": alarm,
     "scoreboard": scoreboard,
+    "functions": functions,
     "permissions": permissions,
     "digits": digits,
     "gan": gan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import functools
 import gc
 import os
@@ -35,9 +36,12 @@ local.use()
 # boto3's default session keeps the first credentials that it finds, and a worker's tests meet several clouds.
 os.environ.setdefault(CHOSEN_SECRET, secrets.token_urlsafe(30))
 
-# botocore reads its models of services anew for each session, of which tests make many hundreds.
+# botocore reads its models of services again for each session, of which tests make many hundreds. A client of S3
+# changes the model that it is made with, so each gets one of its own.
 _read = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
-JSONFileLoader.load_file = lambda _self, path: _read(path)  # type: ignore[method-assign]
+JSONFileLoader.load_file = lambda _self, path: (  # type: ignore[method-assign]
+    copy.deepcopy(_read(path)) if f"{os.sep}s3{os.sep}" in path else _read(path)
+)
 
 # No test is about time: on a busy machine an example may take any.
 hypothesis.settings.register_profile("default", deadline=None)

@@ -254,7 +254,7 @@ def test_every_call_of_aws_has_operations_and_options_that_exist(page: Path) -> 
         assert words[1] in {*operations, "wait"}, words
         members = model.operation_model(operations[words[1]]).input_shape.members
         known = {f"--{prefix}{xform_name(name, '-')}" for name in members for prefix in ("", "no-")}
-        known |= {"--query", "--output"}
+        known |= {"--query", "--output", "--cli-binary-format"}
         assert {word for word in words if word.startswith("--")} <= known, words
 
 

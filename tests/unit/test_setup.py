@@ -67,7 +67,7 @@ def test_the_command_line_finds_node_without_an_activated_environment(others_fir
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("section", ["Use it", "Deploy to AWS"])
+@pytest.mark.parametrize("section", ["Try it", "Deploy to AWS"])
 def test_a_section_of_the_readme_can_be_pasted_into_a_new_shell(section: str, others_first: dict[str, str]) -> None:
     text = (ROOT / "README.md").read_text().partition(f"\n## {section}\n")[2]
     lines = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].splitlines()

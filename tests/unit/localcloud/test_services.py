@@ -25,11 +25,8 @@ def test_every_folder_of_a_service_is_a_room() -> None:
 def test_every_room_says_what_moto_lacks_what_it_adds_and_what_differs() -> None:
     for name in services.ROOMS:
         text = (FOLDER / name / "README.md").read_text()
-        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
-            "What moto lacks",
-            "What this room adds",
-            "What differs from AWS",
-        ], name
+        headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+        assert headings[:3] == ["What moto lacks", "What this room adds", "What differs from AWS"], name
         assert [file for file in re.findall(r"`(\w+\.(?:py|yaml))`", text) if not (FOLDER / name / file).exists()] == []
 
 

@@ -97,7 +97,7 @@ def test_a_run_folder_tells_what_was_run_and_learned(tmp_path: Path) -> None:
     assert metrics["workload"] == "line"
     assert metrics["test"]["slope"] == pytest.approx(3, abs=0.1)
     assert metrics["settings"] == {"epochs": 60, "seed": 0, "learning_rate": 0.1}
-    assert metrics["data"] == {"uri": ".", "sha256": "a" * 64, "rows": 40}
+    assert metrics["data"] == {"uri": ".", "sha256": "a" * 64, "rows": 40, "sample": False}
     assert metrics["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert metrics["machine"]["device"] == "cpu"
     rows = history(tmp_path / "run")
