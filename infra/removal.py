@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 
 from contract.errors import GroundworkError, InputError, phrase
-from contract.services import answered, unreachable
+from contract.services import service_error, unreachable
 from infra.cost.estimate import PRICES, TYPES, Price, UnknownCostError, estimate
 from terminal import cdk
 
@@ -40,7 +40,7 @@ def asking_aws(place: str) -> Iterator[None]:
         yield
     except ClientError as error:
         details, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        raise answered(place, "AWS", status=status, code=details["Code"], message=details["Message"]) from error
+        raise service_error(place, "AWS", status=status, code=details["Code"], message=details["Message"]) from error
     except (ConnectionError, HTTPClientError) as error:
         raise unreachable(place, "AWS", error, trust="AWS_CA_BUNDLE") from error
     except BotoCoreError as error:
