@@ -176,9 +176,9 @@ class Row:
             keys = [self.key] if self.key in shape.members else shape.required_members
             keys = [key for key in keys if key == self.key or key not in parameters]
             parameters |= known(dict.fromkeys(keys, identifier), shape)
-        answer: Properties = getattr(self.cloud.client(self.service), operation)(**parameters)
-        answer.pop("ResponseMetadata", None)
-        return answer
+        response: Properties = getattr(self.cloud.client(self.service), operation)(**parameters)
+        response.pop("ResponseMetadata", None)
+        return response
 
     def follow(self, operations: dict[str, str], names: Iterable[str], values: Properties, identifier: str) -> None:
         """Call the operation of each parameter in ``names``, once for each item where it is a list of calls."""
@@ -336,10 +336,10 @@ class ApiResource:
         return self._search(self.row.attributes.get(name) or f'"{name}" || (*."{name}" | [0])')
 
     def _search(self, path: str) -> Any:
-        found = jmespath.search(path, self.state)
-        if found is None:
+        value = jmespath.search(path, self.state)
+        if value is None:
             raise ValueError(f"{self.kind}: no {path}")
-        return found
+        return value
 
 
 def _tags(tags: Any) -> list[Properties]:

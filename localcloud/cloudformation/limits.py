@@ -60,8 +60,8 @@ def _check_outputs(template: dict[str, Any]) -> None:
 
 def _unknown(node: Any, template: dict[str, Any], section: str = "Parameters") -> set[str]:
     """The names that a part of a template refers to, and that neither its parameters nor a section has."""
-    known = (template.get("Parameters") or {}).keys() | (template.get(section) or {}).keys()
-    return {name for name in templates.references(node) if not name.startswith("AWS::")} - known
+    defined = (template.get("Parameters") or {}).keys() | (template.get(section) or {}).keys()
+    return {name for name in templates.references(node) if not name.startswith("AWS::")} - defined
 
 
 def _unresolved(kind: str, names: set[str], where: str) -> str:
@@ -85,8 +85,8 @@ def _conditions(section: dict[str, Any], *, named: bool) -> Iterator[str]:
     for body in section.values():
         if named and isinstance(body, dict) and isinstance(body.get("Condition"), str):
             yield body["Condition"]
-        part = body.get("Properties", body.get("Value")) if named and isinstance(body, dict) else body
-        yield from _conditions_in(part, anywhere=not named)
+        node = body.get("Properties", body.get("Value")) if named and isinstance(body, dict) else body
+        yield from _conditions_in(node, anywhere=not named)
 
 
 def _conditions_in(node: Any, *, anywhere: bool) -> Iterator[str]:

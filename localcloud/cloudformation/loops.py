@@ -55,7 +55,7 @@ def _with(node: Any, identifier: str, item: str) -> Any:
         plain = re.sub(r"[^A-Za-z0-9]", "", item)
         return node.replace(f"${{{identifier}}}", item).replace(f"&{{{identifier}}}", plain)
     if isinstance(node, list):
-        return [_with(part, identifier, item) for part in node]
+        return [_with(child, identifier, item) for child in node]
     if not isinstance(node, dict):
         return node
     if node == {"Ref": identifier}:

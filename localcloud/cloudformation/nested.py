@@ -52,10 +52,10 @@ class NestedStack:
         Raises:
             ValueError: It was rolled back; it is deleted then.
         """
-        backend, wanted = _backend(), _wanted(cls.cloud, body["Properties"])
+        backend, options = _backend(), _wanted(cls.cloud, body["Properties"])
         parent = backend.get_stack(context["StackId"])
         arns = body["Properties"].get("NotificationARNs")
-        stack = backend.create_stack(name=name, notification_arns=arns, **wanted)
+        stack = backend.create_stack(name=name, notification_arns=arns, **options)
         root = getattr(parent, "root_id", parent.stack_id)
         vars(stack).update(parent_id=parent.stack_id, root_id=root)  # moto answers with them
         if stack.status != "CREATE_COMPLETE":

@@ -33,8 +33,8 @@ def schema(kind: str) -> dict[str, Any] | None:
     """The schema of a resource type, or None when CloudFormation has no such type."""
     if kind not in _index():
         return None
-    found: dict[str, Any] = json.loads((SCHEMAS / "resources" / f"{_index()[kind]}.json").read_text())
-    return found
+    resource_schema: dict[str, Any] = json.loads((SCHEMAS / "resources" / f"{_index()[kind]}.json").read_text())
+    return resource_schema
 
 
 def create_only(kind: str) -> set[str]:

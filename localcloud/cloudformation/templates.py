@@ -194,13 +194,13 @@ def order(resources: dict[str, Any]) -> list[str]:
         raise ValidationError(message=f"Circular dependency between resources: [{circle}]") from error
 
 
-def parameter(name: str, declared: dict[str, Any], given: Any) -> Any:
+def parameter(name: str, declared: dict[str, Any], argument: Any) -> Any:
     """The value of one parameter, checked against its constraints; lists are split.
 
     Raises:
         ValidationError: There is no value, or it breaks a constraint.
     """
-    value = declared.get("Default") if given is None else given
+    value = declared.get("Default") if argument is None else argument
     if value is None:
         raise ValidationError(message=f"Parameters: [{name}] must have values")
     words = text(value)

@@ -44,8 +44,8 @@ def _row(room: Room, name: str) -> str:
         if {camelcase_to_underscores(operation), operation.lower()} & {*there}
     ]
     shared = [room, Room("localcloud.services.neptune")] if name == "rds" else [room]
-    kinds = [kind.removeprefix("AWS::") for one in shared for kind in one.table("types.yaml")]
-    rules = sum(len(row["rules"]) for one in shared for row in one.table("rules.yaml").values())
+    kinds = [kind.removeprefix("AWS::") for shared_room in shared for kind in shared_room.table("types.yaml")]
+    rules = sum(len(row["rules"]) for shared_room in shared for row in shared_room.table("rules.yaml").values())
     title = f"{model.metadata['serviceFullName']}{', Amazon Neptune' if name == 'rds' else ''}"
     listed = ", ".join(f"`{kind}`" for kind in sorted(kinds))
     return f"| {title} | {len(operations)} of {len(model.operation_names)} | {listed} | {rules or ''} |"
@@ -59,7 +59,7 @@ def _response(name: str) -> Any:
         for _, member in inspect.getmembers(module, inspect.isclass)
         if issubclass(member, BaseResponse) and member.__module__.startswith(f"moto.{name}")
     ]
-    return next(made for kind in reversed(classes) if (made := kind()).boto3_service_name)
+    return next(instance for kind in reversed(classes) if (instance := kind()).boto3_service_name)
 
 
 def _marks(room: Room) -> list[hooks.Hook]:

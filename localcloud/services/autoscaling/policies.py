@@ -87,8 +87,8 @@ def trigger(cloud: Cloud, arn: str, *, alarm: str, state: str, threshold: float,
         reason = f"a monitor alarm {alarm} in state {state} triggered policy {policy.name}"
         if policy.policy_type == "SimpleScaling":
             if not _cooling(cloud, group):
-                wanted = _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment)
-                _resize(cloud, policy, group, wanted, reason)
+                capacity = _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment)
+                _resize(cloud, policy, group, capacity, reason)
         elif policy.policy_type == "StepScaling":
             _step(cloud, policy, group, metric - threshold, reason)
         else:
@@ -100,18 +100,18 @@ def _step(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, 
     if adjustment is None:
         return
     size, settled = group.desired_capacity or 0, _settled(cloud, group)
-    wanted = _adjusted(policy, settled, adjustment)
+    capacity = _adjusted(policy, settled, adjustment)
     # Instances that warm up count as a part of the step that launched them, and keep the group from shrinking.
-    if settled == size or wanted > size:
-        _resize(cloud, policy, group, wanted, reason)
+    if settled == size or capacity > size:
+        _resize(cloud, policy, group, capacity, reason)
 
 
 def _track(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, value: float, reason: str) -> None:
     tracking: Any = policy.target_tracking_configuration
     settled, size = _settled(cloud, group), group.desired_capacity or 0
-    wanted = math.ceil(settled * value / float(tracking.TargetValue))
-    if wanted > size or (wanted < size and settled == size):
-        _resize(cloud, policy, group, wanted, reason)
+    capacity = math.ceil(settled * value / float(tracking.TargetValue))
+    if capacity > size or (capacity < size and settled == size):
+        _resize(cloud, policy, group, capacity, reason)
 
 
 def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
@@ -129,9 +129,9 @@ def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
     return None
 
 
-def _adjusted(policy: FakeScalingPolicy, size: int, asked: int | None) -> int:
+def _adjusted(policy: FakeScalingPolicy, size: int, scaling_adjustment: int | None) -> int:
     """The size of a group after an adjustment, before its limits; percentages round as Auto Scaling documents it."""
-    adjustment = int(asked or 0)
+    adjustment = int(scaling_adjustment or 0)
     if policy.adjustment_type == "ExactCapacity":
         return adjustment
     if policy.adjustment_type == "ChangeInCapacity":
@@ -141,9 +141,9 @@ def _adjusted(policy: FakeScalingPolicy, size: int, asked: int | None) -> int:
     return size + int(math.copysign(max(abs(change), magnitude), adjustment))
 
 
-def _resize(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, wanted: int, reason: str) -> None:
+def _resize(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, capacity: int, reason: str) -> None:
     size, settled, now = group.desired_capacity or 0, _settled(cloud, group), time.monotonic()
-    new = min(max(wanted, group.min_size or 0), group.max_size or 0)
+    new = min(max(capacity, group.min_size or 0), group.max_size or 0)
     if new == size:
         return
     with triggered(reason):

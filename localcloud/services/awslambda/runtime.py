@@ -164,14 +164,14 @@ def _report(error: Exception) -> Json:
         kind, stack = error.kind, error.stack
     else:
         kind, stack = type(error).__name__, traceback.format_tb(error.__traceback__)[1:]  # the first is this program's
-    answer = {"errorMessage": str(error), "errorType": kind, "requestId": Current.request_id, "stackTrace": stack}
+    response = {"errorMessage": str(error), "errorType": kind, "requestId": Current.request_id, "stackTrace": stack}
     if JSON:
-        line = json.dumps({"timestamp": _time(time.time()), "log_level": "ERROR", **answer}, ensure_ascii=False)
+        line = json.dumps({"timestamp": _time(time.time()), "log_level": "ERROR", **response}, ensure_ascii=False)
     else:
         text = f"[ERROR] {kind}: {error}\nTraceback (most recent call last):\n{''.join(stack)}"
         line = text.rstrip().replace("\n", "\r")
     print(line, file=sys.stderr)  # noqa: T201 - the function's log
-    return answer
+    return response
 
 
 def _answer(handler: Handler, request: Json) -> Json:

@@ -87,8 +87,11 @@ def needs(job: Job) -> dict[str, float]:
     """What a job asks for, by type: VCPU, MEMORY, GPU."""
     nodes = (job.job_definition.node_properties or {}).get("nodeRangeProperties") or [{}]
     container = job.job_definition.container_properties or nodes[0].get("container", {})
-    asked = [*container.get("resourceRequirements", []), *job.container_overrides.get("resourceRequirements", [])]
-    return {need["type"]: float(need["value"]) for need in asked}
+    requirements = [
+        *container.get("resourceRequirements", []),
+        *job.container_overrides.get("resourceRequirements", []),
+    ]
+    return {need["type"]: float(need["value"]) for need in requirements}
 
 
 def environment(job: Job) -> ComputeEnvironment:

@@ -28,8 +28,8 @@ def metadata_endpoint(cloud: Cloud, job_id: str) -> str:
 @address("{0}/moto-api/reclaim$")
 def _reclaim(cloud: Cloud, request: Any, full_url: str, _headers: Any) -> Answer:
     """POST /moto-api/reclaim?job=ID&notice=SECONDS: take the host of a running job back."""
-    asked = parse_qs(urlsplit(full_url).query)
-    job, notice = asked.get("job", [""])[0], float(asked.get("notice", [NOTICE_SECONDS])[0])
+    query = parse_qs(urlsplit(full_url).query)
+    job, notice = query.get("job", [""])[0], float(query.get("notice", [NOTICE_SECONDS])[0])
     host = job_hosts.of(cloud, job)
     if request.method != "POST" or not host:
         return HTTPStatus.NOT_FOUND, {}, f"job {job} is not running"

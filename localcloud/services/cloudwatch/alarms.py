@@ -67,14 +67,14 @@ def judge(
         missing: ``breaching``, ``notBreaching``, ``ignore`` or ``missing``.
         state: The state now, which ``ignore`` keeps.
     """
-    known = [point for point in points if point is not None][-evaluated:]
-    filled = evaluated - len(known)
-    breaching = sum(breaches(point) for point in known) + (filled if missing == "breaching" else 0)
+    received = [point for point in points if point is not None][-evaluated:]
+    filled = evaluated - len(received)
+    breaching = sum(breaches(point) for point in received) + (filled if missing == "breaching" else 0)
     if missing == "missing":
-        if not known:
+        if not received:
             return "INSUFFICIENT_DATA"
-        needed = min(needed, len(known))
-    if missing == "ignore" and breaching < needed and breaching == len(known):
+        needed = min(needed, len(received))
+    if missing == "ignore" and breaching < needed and breaching == len(received):
         return state
     return "ALARM" if breaching >= needed else "OK"
 

@@ -21,10 +21,10 @@ def global_table(cloud: Cloud, values: Properties) -> Properties:
     Raises:
         ValueError: There is a replica in another region, or more than one.
     """
-    replica, *others = map(dict, values.pop("Replicas"))
+    replica, *other_replicas = map(dict, values.pop("Replicas"))
     region = replica.pop("Region")
-    if others or region != REGION:
-        regions = [region, *(other["Region"] for other in others)]
+    if other_replicas or region != REGION:
+        regions = [region, *(other_replica["Region"] for other_replica in other_replicas)]
         raise ValueError(
             f"property Replicas: the local cloud has a table in {REGION} only, not in {', '.join(regions)}"
         )
@@ -47,12 +47,12 @@ def _index_updates(cloud: Cloud, values: Properties) -> list[Properties]:
         existing = dynamodb.describe_table(TableName=values["TableName"])["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
         return []
-    before, wanted = (
+    before, after = (
         {index["IndexName"]: (index["KeySchema"], index["Projection"]) for index in indexes}
         for indexes in (existing.get("GlobalSecondaryIndexes", []), values.get("GlobalSecondaryIndexes", []))
     )
-    gone = [name for name in before if before[name] != wanted.get(name)]
-    new = [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in wanted.keys() - before]
+    gone = [name for name in before if before[name] != after.get(name)]
+    new = [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in after.keys() - before]
     new += [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in {*gone}]
     if len(gone) + len(new) > 1:
         raise ValueError("Cannot perform more than one GSI creation or deletion in a single update")

@@ -54,8 +54,8 @@ class Roles:
 def _run(cloud: Cloud, reservation: Reservation, backend: InstanceBackend, *_args: Any, **options: Any) -> None:
     template = options.get("launch_template")
     defined = backend._get_template_from_args(template).data if template else {}  # noqa: SLF001 - moto's way to it
-    asked = options.get("instance_initiated_shutdown_behavior")
-    if (asked or defined.get("InstanceInitiatedShutdownBehavior")) != "terminate":
+    shutdown_behavior = options.get("instance_initiated_shutdown_behavior")
+    if (shutdown_behavior or defined.get("InstanceInitiatedShutdownBehavior")) != "terminate":
         return
     for instance in reservation.instances:
         if instance.user_data:
@@ -77,7 +77,7 @@ def _live(cloud: Cloud, instance: Instance) -> None:
 
 def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
     text = base64.b64decode(str(instance.user_data)).decode()  # a template's first version holds it as an object
-    (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", text))
+    (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda match: f"{root}/{match[1]}/", text))
     (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
     _programs(root / "bin")
     (root / "tmp").mkdir()
