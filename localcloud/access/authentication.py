@@ -158,14 +158,14 @@ def _session_token(cloud: Cloud, result: ActionResult, response: TokenResponse) 
 @wrap(CognitoIdentityBackend, "get_credentials_for_identity")
 def _get_credentials_for_identity(cloud: Cloud, original: Any, self: CognitoIdentityBackend, identity_id: str) -> str:
     """moto gap: as with session tokens, these are the same for all."""  # noqa: D403
-    answer = json.loads(original(self, identity_id))
+    response = json.loads(original(self, identity_id))
     key, token = _issue(cloud)
-    answer["Credentials"] |= {
+    response["Credentials"] |= {
         "AccessKeyId": key.access_key_id,
         "SecretKey": key.secret_access_key,
         "SessionToken": token,
     }
-    return json.dumps(answer)
+    return json.dumps(response)
 
 
 def _issue(cloud: Cloud) -> tuple[Any, str]:

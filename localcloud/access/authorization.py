@@ -78,9 +78,9 @@ class Denial:
 
     def __str__(self) -> str:
         """Return the sentence with which AWS denies it."""
-        who = "User" if self.caller.startswith("arn:") else "Service"
-        what = f"{self.action} on resource: {self.resource} {self.reason}"
-        return f"{who}: {self.caller} is not authorized to perform: {what}"
+        caller_type = "User" if self.caller.startswith("arn:") else "Service"
+        request = f"{self.action} on resource: {self.resource} {self.reason}"
+        return f"{caller_type}: {self.caller} is not authorized to perform: {request}"
 
 
 @dataclass

@@ -49,11 +49,11 @@ def read(request: SignedRequest, environ: dict[str, Any], service: str) -> Call 
     """
     for name in _SHARED.get(service, (MODELS.get(service, service),)):
         try:
-            found = _read(request, environ, name)
+            operation = _read(request, environ, name)
         except (NotFound, MethodNotAllowed, NotImplementedError, UnknownServiceError, ValueError):
             continue
-        if found:
-            return Call(name, found[0], found[1], ACCOUNT, REGION)
+        if operation:
+            return Call(name, operation[0], operation[1], ACCOUNT, REGION)
     return None
 
 
@@ -62,8 +62,8 @@ def _read(request: SignedRequest, environ: dict[str, Any], service: str) -> tupl
         return model.name, cbor.decode(request.body)
     if target := request.headers.get("X-Amz-Target"):
         name = str(target).rpartition(".")[2]
-        known = name in get_service_model(service).operation_names
-        return (name, json.loads(request.body or b"{}")) if known else None
+        exists = name in get_service_model(service).operation_names
+        return (name, json.loads(request.body or b"{}")) if exists else None
     if service == "s3" and (plain := _plain(request)):
         return plain
     parsed = Request({**environ, "wsgi.input": io.BytesIO(request.body)})

@@ -184,12 +184,12 @@ def tags(arn: str) -> dict[str, str]:
     """The tags of a resource of EC2; of others nothing, so a condition on their tags does not hold."""
     if ":ec2:" not in arn:
         return {}
-    known = ec2_backends[ACCOUNT][REGION].tags.get(arn.rpartition("/")[2], {})
-    return {str(name): str(value) for name, value in known.items()}
+    resource_tags = ec2_backends[ACCOUNT][REGION].tags.get(arn.rpartition("/")[2], {})
+    return {str(name): str(value) for name, value in resource_tags.items()}
 
 
 def has_object(arn: str) -> bool:
     """Whether S3 has an object."""
     bucket, _, name = arn.split(":::")[1].partition("/")
-    known = s3_backends[ACCOUNT][PARTITION].buckets.get(bucket)
-    return known is None or name in known.keys
+    model = s3_backends[ACCOUNT][PARTITION].buckets.get(bucket)
+    return model is None or name in model.keys

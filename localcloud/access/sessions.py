@@ -96,4 +96,4 @@ def assume(cloud: Cloud, role: str, name: str) -> AssumedRole | None:
 
 def exists(role: str) -> bool:
     """Whether there is a role of this ARN."""
-    return any(known.arn == role for known in list(iam_backends[ACCOUNT][PARTITION].roles.values()))
+    return any(model.arn == role for model in list(iam_backends[ACCOUNT][PARTITION].roles.values()))

@@ -96,8 +96,8 @@ def operation(request: SignedRequest, service: str) -> OperationModel | None:
         return None
     if "json" not in model.metadata.get("protocols", ()) or place["operation"] not in model.operation_names:
         return None
-    found: OperationModel = model.operation_model(place["operation"])
-    return found
+    operation_model: OperationModel = model.operation_model(place["operation"])
+    return operation_model
 
 
 def as_json(request: SignedRequest, environ: dict[str, Any], model: OperationModel) -> dict[str, Any]:

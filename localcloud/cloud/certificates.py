@@ -35,10 +35,10 @@ def issue(cloud: Path, folder: Path) -> Certificate:
     """
     begin = datetime.now(UTC) - timedelta(days=1)
     issued = _authority(cloud).issue_cert("localhost", "127.0.0.1", not_before=begin, not_after=begin + LIFETIME)
-    made = Certificate(cloud / AUTHORITY, folder / "server.pem", folder / "server.key")
-    issued.cert_chain_pems[0].write_to_path(made.certificate)
-    _keep(issued.private_key_pem, made.key)
-    return made
+    certificate = Certificate(cloud / AUTHORITY, folder / "server.pem", folder / "server.key")
+    issued.cert_chain_pems[0].write_to_path(certificate.certificate)
+    _keep(issued.private_key_pem, certificate.key)
+    return certificate
 
 
 def trust(cloud: Path) -> None:
@@ -52,10 +52,10 @@ def _authority(cloud: Path) -> trustme.CA:
     with _lock:
         with contextlib.suppress(OSError, ValueError):  # there is none, or it is damaged
             return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
-        made = trustme.CA(organization_name="Local cloud")
-        _keep(made.private_key_pem, key)
-        made.cert_pem.write_to_path(certificate)
-        return made
+        authority = trustme.CA(organization_name="Local cloud")
+        _keep(authority.private_key_pem, key)
+        authority.cert_pem.write_to_path(certificate)
+        return authority
 
 
 def _keep(secret: trustme.Blob, path: Path) -> None:

@@ -46,14 +46,14 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
             application = admission.refusal(self.cloud, request, environ, lambda: self._from_owner) or _spoken(
                 request, self.server.app
             )
-            parts, status, headers = run_wsgi_app(application, environ, buffered=True)
+            chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
         except NotImplementedError as error:
             _log.info("%s %s is not there", self.command, self.path, exc_info=True)
-            parts, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
+            chunks, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
         except Exception as error:  # noqa: BLE001 - whatever moto raises is an answer, and logged
             _log.exception("%s %s", self.command, self.path)
-            parts, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
-        content = b"".join(parts)
+            chunks, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
+        content = b"".join(chunks)
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
@@ -88,8 +88,8 @@ def _spoken(request: SignedRequest, application: Any) -> Any:
         except ValueError as error:
             refusal = error_response(request, "", "SerializationException", f"{error}.", HTTPStatus.BAD_REQUEST)
             return [*refusal(environ, start_response)]
-        parts, status, headers = run_wsgi_app(application, translated, buffered=True)
-        content = cbor.from_json(b"".join(parts), int(status.partition(" ")[0]), model)
+        chunks, status, headers = run_wsgi_app(application, translated, buffered=True)
+        content = cbor.from_json(b"".join(chunks), int(status.partition(" ")[0]), model)
         headers["Content-Type"], headers["Content-Length"] = cbor.CONTENT_TYPE, str(len(content))
         headers["Smithy-Protocol"] = cbor.NAME
         start_response(status, headers.to_wsgi_list())

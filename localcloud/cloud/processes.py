@@ -26,7 +26,7 @@ CLOUD = "LOCALCLOUD_FOLDER"
 KILL_SECONDS = 5.0
 
 # Every leash waits for the end of this pipe, whose only writer is this process.
-_held, _alive = os.pipe()
+_lifeline, _alive = os.pipe()
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 _ending = threading.Event()
@@ -61,17 +61,17 @@ def start(
         raise LocalCloudError(f"{command[0]} is not started, because the local cloud is ending.")
     cloud = {name: os.environ[name] for name in (CLOUD,) if name in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-IS", LEASH, str(_held), str(grace), *command],
+        [sys.executable, "-IS", LEASH, str(_lifeline), str(grace), *command],
         cwd=folder,
         env={**environment, **cloud},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        pass_fds=[_held, *descriptors],
+        pass_fds=[_lifeline, *descriptors],
     )
     with _lock:
-        _running.difference_update([other for other in _running if other.returncode is not None])
+        _running.difference_update([running for running in _running if running.returncode is not None])
         _running.add(process)
     return process
 
@@ -109,13 +109,13 @@ def serve(
     if process.stdout:
         process.stdout.close()  # all goes to the log
     deadline = time.monotonic() + patience
-    while not (said := re.search(ready, text := _read(log))):
+    while not (match := re.search(ready, text := _read(log))):
         if process.poll() is not None or time.monotonic() > deadline:
             end(process)
             last = (text.strip().splitlines() or ["it said nothing"])[-1]
             raise LocalCloudError(f"{log.stem} did not start: {last} (log: {log})")
         time.sleep(0.02)
-    return process, said
+    return process, match
 
 
 def free_port() -> int:
@@ -168,13 +168,13 @@ def end_strays(cloud: Path, patience: float = 3) -> bool:
 
 def _processes_of(cloud: Path) -> set[psutil.Process]:
     """The processes that a cloud has started, and theirs, except this one and those that it runs in."""
-    found = set()
+    members = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # it has ended, or is somebody else's
             if process.environ().get(CLOUD) == str(cloud):
-                found |= {process, *process.children(recursive=True)}
+                members |= {process, *process.children(recursive=True)}
     this = psutil.Process()
-    return found - {this, *this.parents()}
+    return members - {this, *this.parents()}
 
 
 def _ask(process: subprocess.Popen[bytes]) -> None:

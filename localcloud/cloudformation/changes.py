@@ -46,7 +46,7 @@ def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: di
     for name in order:
         current = before.get(name)
         reference: Any
-        desired, reference = _wanted(deployment, name, current), current
+        desired, reference = _desired(deployment, name, current), current
         if current is None:
             described.append(_change("Add", desired, {}, after=_properties(desired)))
             reference = New()
@@ -62,7 +62,7 @@ def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: di
     return sorted(described, key=lambda change: str(change["ResourceChange"]["LogicalResourceId"]))
 
 
-def _wanted(deployment: Deployment, name: str, current: Resource | None) -> Resource:
+def _desired(deployment: Deployment, name: str, current: Resource | None) -> Resource:
     """The resource that the template wants; as it stands there if its properties depend on what is not there yet."""
     body = deployment.template["Resources"][name]
     try:

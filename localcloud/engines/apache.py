@@ -64,8 +64,8 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
         LocalCloudError: Apache is not installed, or refuses the configuration.
     """
     program = find("apache2")
-    said = subprocess.run([program, "-v"], env=environment(), capture_output=True, text=True, check=False).stdout
-    version = re.search(r"Apache/[\d.]+", said)
+    output = subprocess.run([program, "-v"], env=environment(), capture_output=True, text=True, check=False).stdout
+    version = re.search(r"Apache/[\d.]+", output)
     port, secure_port = port or processes.free_port(), processes.free_port()
     settings = folder / "apache.conf"
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,15 +133,15 @@ def modules() -> list[str]:
         LocalCloudError: Apache is not installed, or its modules are not where they should be.
     """
     program = find("apache2")
-    said = subprocess.run([program, "-l"], env=environment(), capture_output=True, text=True, check=False).stdout
+    built_in = subprocess.run([program, "-l"], env=environment(), capture_output=True, text=True, check=False).stdout
     folder = _modules(Path(program).resolve().parent.parent)
-    wanted = (name for name in MODULES if f"mod_{name}.c" not in said)  # the others are built in
-    return [f'LoadModule {name}_module "{folder}/mod_{name}.so"' for name in wanted]
+    names = (name for name in MODULES if f"mod_{name}.c" not in built_in)  # the others are built in
+    return [f'LoadModule {name}_module "{folder}/mod_{name}.so"' for name in names]
 
 
 def _modules(prefix: Path) -> Path:
     places = ("lib/apache2/modules", "lib64/httpd/modules", "lib/httpd/modules", "libexec/apache2")
-    found = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
-    if not found:
+    folder = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
+    if not folder:
         raise LocalCloudError(f"Apache's modules are not below {prefix} ({', '.join(places)}).")
-    return found
+    return folder

@@ -34,14 +34,14 @@ def doubtful(body: bytes, precision: str) -> Iterator[bytes]:
         precision: The unit of their times, one of `NANOSECONDS`.
     """
     limit = _LARGEST_TIME // NANOSECONDS[precision]
-    known: set[bytes] = set()
+    valid_keys: set[bytes] = set()
     start = 0
     while start < len(body):
         if plain := _PLAIN.match(body, start):
             key, time = plain.groups()
             start = plain.end()
-            if (key in known or _is_key(key)) and (time is None or abs(int(time)) < limit):
-                known.add(key)
+            if (key in valid_keys or _is_key(key)) and (time is None or abs(int(time)) < limit):
+                valid_keys.add(key)
             else:
                 yield plain[0]
         else:

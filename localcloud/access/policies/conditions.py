@@ -59,7 +59,7 @@ class Condition:
             if self.quantifier:
                 return self.if_exists or self.quantifier == "ForAllValues"
             return self.if_exists or is_negated
-        fits = [any(comparison(expected, one, variables) for expected in self.values) for one in actual]
+        fits = [any(comparison(expected, item, variables) for expected in self.values) for item in actual]
         if self.quantifier:
             return (all if self.quantifier == "ForAllValues" else any)(fit != is_negated for fit in fits)
         return any(fits) != is_negated
