@@ -77,7 +77,7 @@ class Denial:
     would_allow: str
 
     def __str__(self) -> str:
-        """Return the sentence with which AWS denies it."""
+        """Return the sentence with which AWS denies the request."""
         caller_type = "User" if self.caller.startswith("arn:") else "Service"
         request = f"{self.action} on resource: {self.resource} {self.reason}"
         return f"{caller_type}: {self.caller} is not authorized to perform: {request}"

@@ -40,12 +40,12 @@ _IN_BODY = {"DeleteObjects", "PutBucketReplication"}
 
 
 def read(request: SignedRequest, environ: dict[str, Any], service: str) -> Call | None:
-    """The operation that a request asks for; None if botocore does not know it, and neither will the service.
+    """Return the operation that a request asks for; None if botocore does not know it.
 
     Args:
         request: The request.
-        environ: The same, as WSGI has it.
-        service: The signing name of the service that it is for.
+        environ: The request's WSGI environment.
+        service: The signing name of the service that receives it.
     """
     for name in _SHARED.get(service, (MODELS.get(service, service),)):
         try:

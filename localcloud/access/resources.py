@@ -181,7 +181,7 @@ _KEYS: dict[str, Callable[[str], Any]] = {
 
 
 def tags(arn: str) -> dict[str, str]:
-    """The tags of a resource of EC2; of others nothing, so a condition on their tags does not hold."""
+    """Return the tags of an EC2 resource; none for other services, so conditions on their tags do not hold."""
     if ":ec2:" not in arn:
         return {}
     resource_tags = ec2_backends[ACCOUNT][REGION].tags.get(arn.rpartition("/")[2], {})
@@ -189,7 +189,7 @@ def tags(arn: str) -> dict[str, str]:
 
 
 def has_object(arn: str) -> bool:
-    """Whether S3 has an object."""
+    """Return whether S3 has an object."""
     bucket, _, name = arn.split(":::")[1].partition("/")
     model = s3_backends[ACCOUNT][PARTITION].buckets.get(bucket)
     return model is None or name in model.keys

@@ -95,5 +95,5 @@ def assume(cloud: Cloud, role: str, name: str) -> AssumedRole | None:
 
 
 def exists(role: str) -> bool:
-    """Whether there is a role of this ARN."""
+    """Return whether a role with this ARN exists."""
     return any(model.arn == role for model in list(iam_backends[ACCOUNT][PARTITION].roles.values()))

@@ -81,11 +81,11 @@ def decode(content: bytes) -> Any:
 
 
 def operation(request: SignedRequest, service: str) -> OperationModel | None:
-    """The operation of a request in this protocol; None for one in another, or of a service that has no JSON.
+    """Return the operation of a request in CBOR; None for other protocols and for services without JSON.
 
     Args:
         request: The request.
-        service: botocore's name of the service that it is signed for.
+        service: botocore's name for the service that the request is signed for.
     """
     place = PATH.fullmatch(request.url.path)
     if request.headers.get("Smithy-Protocol") != NAME or not place or not service:

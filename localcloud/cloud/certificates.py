@@ -27,10 +27,10 @@ class Certificate:
 
 
 def issue(cloud: Path, folder: Path) -> Certificate:
-    """A certificate for a server on localhost, written to ``folder``.
+    """Issue a certificate for a server on localhost, and write it to ``folder``.
 
     Args:
-        cloud: The cloud's folder, which holds its authority; made with the first certificate.
+        cloud: The cloud's folder, which holds its authority. The first certificate creates the authority.
         folder: The server's folder.
     """
     begin = datetime.now(UTC) - timedelta(days=1)
@@ -47,10 +47,10 @@ def trust(cloud: Path) -> None:
 
 
 def _authority(cloud: Path) -> trustme.CA:
-    """The cloud's authority, made when it is first asked for, or when its files are damaged."""
+    """Return the cloud's authority; create it if it does not exist or if its files are damaged."""
     certificate, key = cloud / AUTHORITY, cloud / "certificate-authority.key"
     with _lock:
-        with contextlib.suppress(OSError, ValueError):  # there is none, or it is damaged
+        with contextlib.suppress(OSError, ValueError):  # the authority does not exist, or its files are damaged
             return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
         authority = trustme.CA(organization_name="Local cloud")
         _keep(authority.private_key_pem, key)

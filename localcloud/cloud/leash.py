@@ -26,9 +26,9 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> int:
-    """Run the command; its exit code, or 128 + the signal that ended it."""
+    """Run the command; return its exit code, or 128 plus the signal that ended it."""
     pipe, grace, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
-    os.umask(0o077)  # what the cloud's programs write is their owner's to read
+    os.umask(0o077)  # only the owner may read what the cloud's programs write
     os.set_inheritable(pipe, False)  # noqa: FBT003 - positional in the standard library
     if sys.platform == "linux":  # elsewhere a process that leaves its parents is lost to the leash
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -49,7 +49,7 @@ def _watch_cloud(pipe: int) -> None:
 
 
 def _supervise(process: int, grace: float) -> int:
-    """Wait until the command and all its descendants have ended; the command's exit code."""
+    """Wait until the command and all its descendants have ended; return the command's exit code."""
     code, killing, has_children = 0, False, True
     while has_children:
         number = signal.sigwait(SIGNALS)
@@ -65,7 +65,7 @@ def _supervise(process: int, grace: float) -> int:
                 _ask_to_end(grace)
             else:
                 killing = True
-        if killing:  # again whenever one has ended, which may have started another meanwhile
+        if killing:  # a process that has just ended may have started another, so kill again
             _send(signal.SIGKILL, _descendants())
     return code if code >= 0 else 128 - code
 
@@ -96,12 +96,12 @@ def _send(number: int, processes: list[int]) -> None:
 
 
 def _descendants() -> list[int]:
-    """The process ids of this process's children, of their children, and so on."""
+    """Return the process ids of this process's children, of their children, and so on."""
     children: dict[int, list[int]] = {}
     for process, parent in _parents():
         children.setdefault(parent, []).append(process)
     descendants = [os.getpid()]
-    for process in descendants:  # which grows
+    for process in descendants:  # the list grows during the loop
         descendants += children.get(process, [])
     return descendants[1:]
 

@@ -105,7 +105,7 @@ class LocalCloud:
         """Start the server and wait until it is ready.
 
         Args:
-            detached: Let the server outlive this process; otherwise it ends with it, however that ends.
+            detached: Let the server outlive this process; otherwise the server ends when this process ends.
 
         Raises:
             LocalCloudError: The port is taken, this cloud is running already or just being started, or the server
@@ -137,11 +137,11 @@ class LocalCloud:
             self._process = None
 
     def take(self) -> lock.Lock:
-        """Make the folder where there is none, take its lock, and remove what a server that was killed has left.
+        """Create the folder if needed, take its lock, and remove what a killed server has left behind.
 
         Raises:
-            LocalCloudError: Another server has the lock, or the folder cannot be written, or holds files of a cloud's
-                names that are not a cloud's.
+            LocalCloudError: Another server has the lock, the folder cannot be written, or it holds files that have a
+                cloud's names but do not belong to a cloud.
         """
         is_cloud = any((self.folder / name).exists() for name in (lock.NAME, remains.STATE, AUTHORITY))
         replaced = [path for path in (self.log, self.mailbox, self.folder / "cdk.out") if path.exists()]
@@ -250,14 +250,14 @@ class LocalCloud:
         self._cdk("destroy", stacks, context, ["--force"], echo)
 
     def reclaim(self, job: str, notice_seconds: float = 120) -> None:
-        """Take the host of a running Batch job back, as EC2 does with spot instances: a notice, then it is gone.
+        """Take the host of a running Batch job back, as EC2 takes spot instances: a notice first, then the end.
 
         Args:
             job: The job's id.
             notice_seconds: Time from the notice to the end.
 
         Raises:
-            LocalCloudError: That job is not running.
+            LocalCloudError: The job is not running.
         """
         query = urlencode({"job": job, "notice": notice_seconds})
         try:
@@ -326,7 +326,7 @@ class LocalCloud:
         return {"role": arn, "used": used, "unused": unused}
 
     def _role(self, role: str) -> str:
-        """The ARN of a role, by its name or its ARN."""
+        """Return the ARN of a role, given its name or its ARN."""
         iam = self.client("iam")
         try:
             return str(iam.get_role(RoleName=role.rpartition("/")[2])["Role"]["Arn"])
@@ -349,10 +349,10 @@ class LocalCloud:
             yield iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
 
     def outputs(self, stack: str) -> dict[str, str]:
-        """The outputs of a deployed stack, by name.
+        """Return the outputs of a deployed stack, by name.
 
         Raises:
-            LocalCloudError: There is no such stack.
+            LocalCloudError: The stack is not deployed.
         """
         cloudformation = self.client("cloudformation")
         try:

@@ -41,18 +41,18 @@ def start(
     grace: float = 0,
     descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a command on a leash, in a session of its own; output and errors come from ``stdout``.
+    """Start a command on a leash, in its own session; ``stdout`` gives its output and its errors.
 
     Args:
         command: The program and its arguments.
-        folder: Where it runs.
-        environment: Its environment.
-        stdin: What it reads.
-        grace: Seconds that processes which outlive the command have to end before they are killed.
+        folder: The folder in which the command runs.
+        environment: Its environment variables.
+        stdin: Its standard input.
+        grace: Seconds before processes that outlive the command are killed.
         descriptors: Open files that the command and its leash inherit, under the same numbers.
 
     Returns:
-        The leash, which ends with the command's exit code when everything that the command has started has ended.
+        The leash. It ends when every process of the command has ended, with the command's exit code.
 
     Raises:
         LocalCloudError: This process is ending.
@@ -84,20 +84,20 @@ def serve(
     ready: str,
     patience: float = 60,
 ) -> tuple[subprocess.Popen[bytes], re.Match[str]]:
-    """Start a server on a leash, with all its output in a log, and wait until it says there that it is ready.
+    """Start a server on a leash, write its output to a log, and wait until the log says that it is ready.
 
     Args:
-        command: The server.
-        log: Its log, in the folder where it runs.
-        environment: Its environment.
-        ready: A regular expression for what it says when it is ready.
+        command: The server and its arguments.
+        log: The server's log file; the server runs in the file's folder.
+        environment: Its environment variables.
+        ready: A regular expression for the line that says that the server is ready.
         patience: Seconds to wait at most.
 
     Returns:
         The process, and the match of `ready`.
 
     Raises:
-        LocalCloudError: It ended instead, or took too long; with the last line of its log.
+        LocalCloudError: The server ended or took too long; the message has the last line of its log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
@@ -167,10 +167,10 @@ def end_strays(cloud: Path, patience: float = 3) -> bool:
 
 
 def _processes_of(cloud: Path) -> set[psutil.Process]:
-    """The processes that a cloud has started, and theirs, except this one and those that it runs in."""
+    """Return a cloud's processes and their descendants, except this process and its parents."""
     members = set()
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):  # it has ended, or is somebody else's
+        with contextlib.suppress(psutil.Error):  # the process has ended, or belongs to another user
             if process.environ().get(CLOUD) == str(cloud):
                 members |= {process, *process.children(recursive=True)}
     this = psutil.Process()

@@ -167,7 +167,7 @@ class Row:
         return any(name.lower() in member_names(self.shape(operation)) for operation in self.update)
 
     def call(self, operation: str, values: Properties, identifier: str = "") -> Properties:
-        """Call an operation with what it takes of ``values``; ``identifier`` fills what it requires beyond."""
+        """Call an operation with those ``values`` that it takes; ``identifier`` fills its other required members."""
         if not operation:
             return {}
         shape = self.shape(operation)

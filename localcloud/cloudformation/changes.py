@@ -32,7 +32,7 @@ class New:
 
 
 def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """The changes of a change set, as DescribeChangeSet gives them with the values of properties.
+    """Return the changes of a change set, as DescribeChangeSet shows them with the values of properties.
 
     Args:
         cloud: The stack's cloud.
@@ -63,11 +63,11 @@ def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: di
 
 
 def _desired(deployment: Deployment, name: str, current: Resource | None) -> Resource:
-    """The resource that the template wants; as it stands there if its properties depend on what is not there yet."""
+    """Return the resource that the template asks for; unresolved if it depends on values that do not exist yet."""
     body = deployment.template["Resources"][name]
     try:
         return deployment.resolve(name, body, current)
-    except Exception:  # noqa: BLE001 - what moto's functions raise for a value that is only a mark
+    except Exception:  # noqa: BLE001 - moto's functions raise all kinds of errors for a placeholder
         log.info("%s is not known before it is deployed", name, exc_info=True)
         if current and deployment.stack.template_dict.get("Resources", {}).get(name) == body:
             return current

@@ -246,7 +246,7 @@ class Deployment:
         return outputs, exports
 
     def _roll_back(self, verb: str, reason: str) -> None:
-        """Take back what changed, then delete what is new; what an update cannot delete again, it leaves behind."""
+        """Undo the changes, then delete new resources; an update leaves behind those that it cannot delete."""
         set_status(self.stack, f"{verb}_IN_PROGRESS", reason)
         failed = []
         for resource, step in reversed(self.undo):
@@ -270,7 +270,7 @@ class Deployment:
 def create(stack: Stack, desired: Resource) -> None:
     """Create a resource with its type's model.
 
-    A custom resource whose creation failed keeps its model, since its function is asked to delete it.
+    A custom resource keeps its model if its creation fails, because its function is then asked to delete it.
     """
     context = {
         "LogicalId": desired.logical_resource_id,
@@ -287,7 +287,7 @@ def create(stack: Stack, desired: Resource) -> None:
 
 
 def must_replace(current: Resource, desired: Resource) -> bool:
-    """Whether the change needs a new resource, by CloudFormation's schema of the type."""
+    """Return whether the change needs a new resource, by CloudFormation's schema of the type."""
     if current.cf_resource_type != desired.cf_resource_type:
         return True
     model = provider(desired.cf_resource_type)
@@ -301,7 +301,7 @@ def must_replace(current: Resource, desired: Resource) -> bool:
 
 
 def is_same(current: Resource, desired: Resource) -> bool:
-    """Whether nothing is to be done; a nested stack's template may have changed where its URL is."""
+    """Return whether a resource needs no update; a nested stack always does, since its template may have changed."""
     before, after = ((resource.cf_resource_type, resource.declared) for resource in (current, desired))
     return before == after and not hasattr(current.model, "always_updated")
 
@@ -316,12 +316,12 @@ def update(current: Resource, desired: Resource) -> None:
 def delete_each(
     stack: Stack, resources: list[Resource], template: dict[str, Any], *, undoing: bool = False
 ) -> list[Resource]:
-    """Delete resources, the newest first; those that are left: what cannot be deleted, and what that depends on.
+    """Delete resources, newest first; return those that could not be deleted, and those that they depend on.
 
     Args:
-        stack: Theirs.
-        resources: In the order of their creation.
-        template: Tells what depends on what.
+        stack: The stack of the resources.
+        resources: The resources, in the order of their creation.
+        template: The template, which says what depends on what.
         undoing: Whether the operation that created them is being rolled back.
     """
     needs, needed, remaining = templates.needs(template.get("Resources", {})), set[str](), list[Resource]()
@@ -356,7 +356,7 @@ def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = Fal
 
 
 def delete_all(cloud: Cloud, stack: Stack) -> None:
-    """Delete a stack's resources, newest first; what fails stays the stack's."""
+    """Delete a stack's resources, newest first; those whose deletion fails stay in the stack."""
     backend: CloudFormationBackend = cloudformation_backends[ACCOUNT][REGION]
     state = live(cloud, stack)
     _check_exports(cloud, backend, stack, [])
@@ -388,7 +388,7 @@ def add_event(  # noqa: PLR0917 - what an event says
 
 
 def _check_exports(cloud: Cloud, backend: CloudFormationBackend, stack: Stack, exports: list[Export]) -> None:
-    """Refuse to take a name of another stack's, or to change or remove what another stack imports."""
+    """Refuse exports that another stack already has, and changes of exports that another stack imports."""
     for export in exports:
         existing = backend.exports.get(export.name)
         if existing and existing.exporting_stack_id != stack.stack_id:

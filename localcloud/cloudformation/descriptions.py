@@ -66,7 +66,7 @@ def _created(_: None, stack: Stack, *_args: Any, **_kwargs: Any) -> None:
 
 
 def changed(cloud: Cloud, stack: Stack, change_set: ChangeSet | None = None) -> None:
-    """Remember that a stack is changed now, and by which change set."""
+    """Record that a stack is being changed, and by which change set."""
     vars(stack)["last_updated_time"] = utcnow()
     if change_set:
         acknowledgements = cloud.state(ChangeSetState, change_set).capabilities
@@ -81,10 +81,10 @@ def capabilities(template: dict[str, Any]) -> list[str]:
 
 
 def acknowledged(self: CloudFormationResponse, template: dict[str, Any]) -> list[str]:
-    """The capabilities that a request acknowledges.
+    """Return the capabilities that a request acknowledges.
 
     Raises:
-        InsufficientCapabilitiesError: The template needs another one.
+        InsufficientCapabilitiesError: The template needs a capability that the request does not acknowledge.
     """
     acknowledgements: list[str] = self._get_param("Capabilities") or []
     needed = capabilities(template)

@@ -353,7 +353,7 @@ def _execute_change_set(cloud: Cloud, self: CloudFormationResponse) -> EmptyResu
         _deploy(cloud, chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
         failed = "ROLLBACK" in chosen.stack.status
         chosen.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
-        sets = self.cloudformation_backend.change_sets  # the stack's others are made for what it was
+        sets = self.cloudformation_backend.change_sets  # the stack's other change sets are now outdated
         for stale in [
             change_set for change_set in sets.values() if change_set.stack is chosen.stack and change_set is not chosen
         ]:
@@ -398,7 +398,7 @@ def _parameter_list(self: Stack) -> list[dict[str, Any]]:
 
 
 def _parameter(declared: dict[str, Any], key: str, value: str, argument: Any) -> dict[str, Any]:
-    """A parameter as DescribeStacks shows it: secrets masked, and the name of SSM's beside its value."""
+    """Return a parameter as DescribeStacks shows it: masked if secret, with name and value if it is from SSM."""
     if declared.get("NoEcho") in (True, "true"):
         return {"ParameterKey": key, "ParameterValue": "****"}
     if str(declared.get("Type")).startswith(SSM_TYPE):

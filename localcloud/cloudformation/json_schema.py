@@ -101,7 +101,7 @@ def _has(properties: Mapping[str, Any], name: str) -> bool | None:
 
 
 def _present(value: Any, names: Iterable[str], path: str) -> tuple[list[str], list[Fault]]:
-    """The names of properties that are there, and a mark for each of which that is not known."""
+    """Return the properties that are present, and a mark for each whose presence is unknown."""
     presence = {name: _has(value, name) for name in names}
     return [name for name, there in presence.items() if there], [
         _unknown(path) for there in presence.values() if there is None
@@ -355,7 +355,7 @@ def _one_of(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Ite
 
 
 def _none_of(outcomes: list[list[Fault]], path: str) -> Iterator[Fault]:
-    """What is wrong where each alternative has a fault: that of the alternative that the value is closest to."""
+    """Yield the fault where no alternative fits: that of the alternative that the value is closest to."""
     if any(not any(fault.problem for fault in outcome) for outcome in outcomes):
         yield _unknown(path)
         return
@@ -373,7 +373,7 @@ def _not(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Iterat
 
 
 def _refused(value: Any, schema: Any, path: str) -> Fault:
-    """The fault of a value that follows what it must not follow."""
+    """Return the fault of a value that matches a schema that it must not match."""
     if not isinstance(value, dict):
         return _fault(path, value, "is not allowed")
     required = [name for subschema in [schema, *schema.get("anyOf", [])] for name in subschema.get("required", [])]

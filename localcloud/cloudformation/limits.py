@@ -59,7 +59,7 @@ def _check_outputs(template: dict[str, Any]) -> None:
 
 
 def _unknown(node: Any, template: dict[str, Any], section: str = "Parameters") -> set[str]:
-    """The names that a part of a template refers to, and that neither its parameters nor a section has."""
+    """Return the names that a node refers to and that neither the parameters nor the section defines."""
     defined = (template.get("Parameters") or {}).keys() | (template.get(section) or {}).keys()
     return {name for name in templates.references(node) if not name.startswith("AWS::")} - defined
 
@@ -81,7 +81,7 @@ def _check_conditions(template: dict[str, Any]) -> None:
 
 
 def _conditions(section: dict[str, Any], *, named: bool) -> Iterator[str]:
-    """Names of conditions that a section uses: as ``Condition`` of a resource or an output, and in functions."""
+    """Yield the conditions that a section uses, in functions and as ``Condition`` of a resource or an output."""
     for body in section.values():
         if named and isinstance(body, dict) and isinstance(body.get("Condition"), str):
             yield body["Condition"]

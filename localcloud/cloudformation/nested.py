@@ -50,7 +50,7 @@ class NestedStack:
         """Create the child.
 
         Raises:
-            ValueError: It was rolled back; it is deleted then.
+            ValueError: The creation was rolled back; the child is deleted.
         """
         backend, options = _backend(), _stack_options(cls.cloud, body["Properties"])
         parent = backend.get_stack(context["StackId"])

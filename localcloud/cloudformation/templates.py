@@ -195,10 +195,10 @@ def order(resources: dict[str, Any]) -> list[str]:
 
 
 def parameter(name: str, declared: dict[str, Any], argument: Any) -> Any:
-    """The value of one parameter, checked against its constraints; lists are split.
+    """Return the value of a parameter, checked against its constraints; lists are split.
 
     Raises:
-        ValidationError: There is no value, or it breaks a constraint.
+        ValidationError: The parameter has no value, or its value breaks a constraint.
     """
     value = declared.get("Default") if argument is None else argument
     if value is None:

@@ -61,7 +61,7 @@ def request_keys(service: str, operation: str, parameters: Json) -> Keys:
 
 
 def _tags(parameters: Json) -> dict[str, str]:
-    """The tags of a request, in any of the forms of AWS's services."""
+    """Return the tags of a request, in whichever form its service writes them."""
     tags: dict[str, str] = {}
     for name in ("Tags", "tags"):
         tag_set = parameters.get(name)

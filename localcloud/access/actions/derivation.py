@@ -79,11 +79,11 @@ def signing_name(service: str) -> str:
 
 
 def needs(call: Call, find: Find) -> list[Need]:
-    """What a request needs; nothing for an operation that everybody may use.
+    """Return what a request needs; nothing for an operation that everybody may use.
 
     Args:
         call: The request.
-        find: Finds the ARNs that the request does not tell.
+        find: Finds the ARNs that the request does not name.
     """
     keys = request_keys(call.service, call.operation, call.parameters)
     special = SPECIAL.get((call.service, call.operation))
@@ -106,7 +106,7 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
     Args:
         call: The request.
         action: The action's name, without the service's prefix.
-        find: Finds the ARNs that the request does not tell.
+        find: Finds the ARNs that the request does not name.
     """
     name = f"{call.prefix}:{action}"
     if not reference.exists(call.prefix, action):
@@ -126,7 +126,7 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
 
 
 def _chosen(call: Call, named: dict[ResourceType, list[str]]) -> dict[ResourceType, list[str]]:
-    """Of several kinds that a request names: all of EC2's, else the required ones, else the most specific one."""
+    """Choose among the kinds that a request names: all for EC2, else the required ones, else the most specific."""
     if call.service == "ec2" or len(named) < 2:  # noqa: PLR2004 - there is nothing to choose
         return named
     all_arns = {arn for arns in named.values() for arn in arns}
@@ -143,7 +143,7 @@ def _chosen(call: Call, named: dict[ResourceType, list[str]]) -> dict[ResourceTy
 
 
 def _is_within(arn: str, container: str) -> bool:
-    """Whether a resource is a part of another one, as an index is of its table."""
+    """Return whether a resource belongs to another one, as an index belongs to its table."""
     return arn.startswith((f"{container}/", f"{container}:"))
 
 
@@ -153,7 +153,7 @@ def _required_parameters(call: Call) -> bool:
 
 
 def _arns(call: Call, kind: ResourceType, find: Find) -> list[str]:
-    """The resources of a kind that a request names."""
+    """Return the ARNs of the resources of one kind that a request names."""
     place = {"Partition": "aws", "Region": call.region, "Account": call.account}
     if not kind.placeholders:
         return [kind.fill(place)]
@@ -197,7 +197,7 @@ def _completed(kind: ResourceType, arn: str) -> str:
 
 
 def values(call: Call, placeholder: str) -> list[str]:
-    """What a request says for a placeholder of an ARN, in the form that the ARN has."""
+    """Return the values that a request gives for a placeholder of an ARN, in the form that the ARN uses."""
     paths = _exceptions(call.service).get("parameters", {}).get(placeholder, [placeholder, f"{placeholder}s"])
     texts = [
         _FORMS.get((call.service, path), str)(text) for path in paths for text in _at(call.parameters, path.split("."))
@@ -290,7 +290,7 @@ def _copied(call: Call, find: Find) -> Iterator[Need]:
 
 
 def _deleted(call: Call, find: Find) -> Iterator[Need]:
-    """Each object is judged by itself."""
+    """Yield what a deletion of objects needs, for each object separately."""
     for item in call.parameters.get("Delete", {}).get("Objects", []):
         deletion = Call(
             call.service, "DeleteObject", {"Bucket": call.parameters["Bucket"], **item}, call.account, call.region
@@ -299,7 +299,7 @@ def _deleted(call: Call, find: Find) -> Iterator[Need]:
 
 
 def _on_tables(call: Call, find: Find) -> Iterator[Need]:
-    """A batch names its tables as keys."""
+    """Yield what a batch needs; it names its tables as keys."""
     for name in call.parameters.get("RequestItems", {}):
         table_call = Call(call.service, call.operation, {"TableName": name}, call.account, call.region)
         yield from needed(table_call, call.operation, find)
@@ -320,7 +320,7 @@ _PARTIQL = {"SELECT": "PartiQLSelect", "INSERT": "PartiQLInsert", "UPDATE": "Par
 
 
 def _stated(call: Call, find: Find) -> Iterator[Need]:
-    """PartiQL: the first word of a statement says what it does; the table follows."""
+    """Yield what PartiQL statements need: the first word names the action, and the table follows."""
     parameters = call.parameters
     statements = [parameters, *parameters.get("Statements", []), *parameters.get("TransactStatements", [])]
     for text in [str(row["Statement"]) for row in statements if "Statement" in row]:
@@ -344,7 +344,7 @@ def _submitted(call: Call, _: Find) -> Iterator[Need]:
 
 
 def _selected(call: Call, find: Find) -> Iterator[Need]:
-    """A query of Timestream names its tables as ``"database"."table"``."""
+    """Yield what a query of Timestream needs; it names its tables as ``"database"."table"``."""
     tables = re.findall(r'"?([\w.-]+)"?\."([\w.-]+)"', str(call.parameters.get("QueryString", "")))
     for database, table in tables:
         table_call = Call(
@@ -356,7 +356,7 @@ def _selected(call: Call, find: Find) -> Iterator[Need]:
 
 
 def _put(call: Call, find: Find) -> Iterator[Need]:
-    """Each event names its bus; one that does not goes to the default bus."""
+    """Yield what each event needs; an event that names no bus goes to the default bus."""
     for entry in call.parameters.get("Entries", []):
         bus = {"EventBusName": entry.get("EventBusName") or "default"}
         bus_call = Call(call.service, call.operation, bus, call.account, call.region)

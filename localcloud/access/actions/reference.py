@@ -78,7 +78,7 @@ def exists(service: str, action: str) -> bool:
 
 @cache
 def matching(pattern: str) -> tuple[str, ...]:
-    """The actions that a pattern such as ``s3:Get*`` means; the pattern itself if the reference has none of them."""
+    """Return the actions that a pattern such as ``s3:Get*`` means; the pattern itself if none of them is known."""
     service, _, name = pattern.lower().partition(":")
     name_pattern = _wildcards(name or "*")
     services = [prefix for prefix in _DATA.services.get_service_keys() if _wildcards(service).fullmatch(prefix)]

@@ -50,14 +50,14 @@ class Holder:
 
 
 def added(old: Iterable[Holder], new: Iterable[Holder], expand: Expand) -> list[Access]:
-    """What is newly possible.
+    """Return the access that becomes possible.
 
-    A denial that goes makes possible what it denied.
+    Removing a denial makes possible what it denied.
 
     Args:
         old: The policies before.
         new: The policies after.
-        expand: The actions that a pattern means.
+        expand: Returns the actions that a pattern means.
     """
     before = {holder.name: holder for holder in old}
     accesses = [
@@ -118,7 +118,7 @@ def _of_statement(name: str, statement: Statement, expand: Expand) -> Iterator[_
 
 
 def _covers(wide: _Grant, narrow: _Grant) -> bool:
-    """Whether one grant is about all that another one is about."""
+    """Return whether a grant covers everything that a narrower one covers."""
     return (
         wide.principal in {narrow.principal, _everybody(narrow.principal)}
         and wide.action == narrow.action
@@ -142,7 +142,7 @@ def _everybody(principal: str) -> str:
 
 
 def _as_narrow(narrow_condition: Condition, wide_condition: Condition) -> bool:
-    """Whether a condition holds only where another one does."""
+    """Return whether a condition holds only where a wider one holds."""
     if (narrow_condition.key, narrow_condition.operator, narrow_condition.quantifier) != (
         wide_condition.key,
         wide_condition.operator,
@@ -171,7 +171,7 @@ def _includes(wide: str, narrow: str) -> bool:
 
 @lru_cache(65536)
 def _overlap(left: str, right: str) -> bool:
-    """Whether some text matches two patterns."""
+    """Return whether some text matches both patterns."""
     if not left or not right:
         return not (left + right).strip("*")
     if left[0] == "*":

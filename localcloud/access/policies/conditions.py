@@ -40,11 +40,11 @@ class Condition:
     if_exists: bool = False
 
     def holds(self, context: Context, variables: Context | None) -> bool:
-        """Whether the condition holds in a request.
+        """Return whether the condition holds in a request.
 
         Args:
-            context: The request's.
-            variables: The same context where the policy may have variables, or None.
+            context: The request's context.
+            variables: The same context if the policy may use variables, otherwise None.
 
         Raises:
             UnresolvedError: A variable has no value.

@@ -118,10 +118,10 @@ def read(text: str, name: str = "policy") -> Policy:
 
     Args:
         text: The document, in JSON.
-        name: What to call it.
+        name: The policy's name in messages.
 
     Raises:
-        PolicyError: It is not a policy.
+        PolicyError: The text is not a valid policy.
     """
     try:
         document = json.loads(text)
