@@ -55,7 +55,7 @@ UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCogn
 
 
 def authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], bool]) -> Signature | None:
-    """Verify who sent a request: its signature, or None for a request that needs none.
+    """Verify who sent a request; return its signature, or None if the request needs none.
 
     Args:
         cloud: The cloud that it is sent to.

@@ -115,7 +115,7 @@ def refusal(cloud: Cloud, request: SignedRequest, environ: dict[str, Any], signa
     caller = callers.of_key(cloud, signature.access_key_id)
     if caller is None:
         return None
-    if signature.service == OWN_SERVICE:  # what is done to the cloud from outside is no role's business
+    if signature.service == OWN_SERVICE:  # a role or user may not control the local cloud itself
         return _denied(request, signature.service, f"{caller.principal.arn} may not control the local cloud.")
     call = calls.read(request, environ, signature.service)
     if call is None:

@@ -35,7 +35,7 @@ _OF_AWS = "alias/aws/"
 
 
 def find(kind: str, name: str) -> str | None:
-    """The ARN of a resource; None where the name and the account make it, or where there is no such resource.
+    """Return the ARN of a resource; None if it follows from the name and the account, or if it does not exist.
 
     Args:
         kind: Such as ``kms/key``: the prefix of the service's actions, and the kind as the reference calls it.

@@ -1,4 +1,4 @@
-"""AWS's signatures: who says that they signed a request, and whether a secret key made that signature.
+"""AWS's signatures: which access key a request names, and whether its secret key made the signature.
 
 Version 4 in the Authorization header and in presigned URLs follows "Create a signed AWS API request" in the IAM User
 Guide (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html); forms follow

@@ -283,7 +283,7 @@ class LocalCloud:
             role: The role's name or ARN.
 
         Raises:
-            LocalCloudError: There is no such role.
+            LocalCloudError: The role does not exist.
         """
         session = self.client("sts").assume_role(RoleArn=self._role(role), RoleSessionName="local-env")
         issued = session["Credentials"]
@@ -315,7 +315,7 @@ class LocalCloud:
             allow, and that none of its requests has needed.
 
         Raises:
-            LocalCloudError: There is no such role, or the cloud is not running.
+            LocalCloudError: The role does not exist, or the cloud is not running.
         """
         arn = self._role(role)
         used = json.loads(post(f"{self.endpoint}/moto-api/access", self.folder)).get(arn, {})

@@ -37,7 +37,7 @@ UNTAGGING = {
 #: Columns of a row that hold lists.
 LISTS = ("update", "ignored", "merged", "mirrored", "when_changed")
 
-#: The codes with which a service says that there is no such resource.
+#: The error codes that say that a resource does not exist.
 GONE = re.compile("NotFound|NoSuch|DoesNotExist|NonExistent")
 
 #: What tells one item of a list from the others, where it is not the whole item.
@@ -195,7 +195,7 @@ class Row:
                     self.call(operation, {**required, **call}, identifier)
 
     def shape(self, operation: str) -> Any:
-        """Return botocore's description of an operation's input; None if there is no operation."""
+        """Return botocore's description of an operation's input; None if the operation does not exist."""
         return _input_shape(self.cloud, self.service, operation) if operation else None
 
 
@@ -321,7 +321,7 @@ class ApiResource:
         self.row.follow(self.row.undo, self.parameters, self.parameters, self.physical_resource_id)
 
     def remove(self) -> None:
-        """Delete the resource itself; one with a key is found by that alone, and one that is gone needs no deletion."""
+        """Delete the resource by its key, if it has one; a resource that is already gone is not an error."""
         row = self.row
         values = {**self.parameters, **{name: self._search(path) for name, path in self.row.handles.items()}}
         flags = {key: item for key, item in values.items() if key in row.defaults}

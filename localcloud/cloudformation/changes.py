@@ -75,7 +75,7 @@ def _desired(deployment: Deployment, name: str, current: Resource | None) -> Res
 
 
 def without_values(described: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The changes as DescribeChangeSet gives them to those who do not ask for values."""
+    """Return the changes as DescribeChangeSet shows them without the values of properties."""
     hidden = {"BeforeContext", "AfterContext"}
     return [
         {

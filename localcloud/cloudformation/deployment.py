@@ -1,6 +1,6 @@
 """Deployments: bring a stack's resources from what is there to what its template says, or back.
 
-A resource whose resolved properties did not change is left alone; one that changed is updated in place,
+A resource whose resolved properties did not change stays as it is; one that changed is updated in place,
 or replaced where the schema says so; the old ones go last. When anything fails, everything is undone, and what a
 deletion policy retains stays. A resource that cannot be deleted fails the roll-back of a creation.
 """
@@ -334,7 +334,7 @@ def delete_each(
 
 
 def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = False) -> bool:
-    """Delete a resource unless its policy retains it; whether it is no longer the stack's."""
+    """Delete a resource unless its policy retains it; return whether it no longer belongs to the stack."""
     event = (stack, resource.logical_resource_id, resource.cf_resource_type, resource)
     chosen = resource.policies.get(policy, "Delete")
     if chosen == "Retain" or (chosen == "RetainExceptOnCreate" and not undoing):

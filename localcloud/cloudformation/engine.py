@@ -226,7 +226,7 @@ def _wait_for_creation(cloud: Cloud, stack: Stack) -> None:
             operations.changed.wait()
 
 
-# Change sets: moto looks for the name alone, but the CDK gives the change sets of all stacks one name.
+# moto looks change sets up by name only, but the CDK gives the change sets of all stacks the same name.
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 

@@ -96,7 +96,7 @@ def read(cloud: Cloud, url: str) -> str:
     """The template that an S3 URL gives, with the bucket in its path or in its host name.
 
     Raises:
-        ValidationError: There is no such object.
+        ValidationError: The object does not exist.
     """
     place = urlsplit(url)
     host, key = place.hostname or "", unquote(place.path.lstrip("/"))

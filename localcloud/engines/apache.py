@@ -54,11 +54,11 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
     The configuration's folder, or what Apache can read of it, is SITE_PAGES. Its access log is SITE_ACCESS_LOG.
 
     Args:
-        cloud: Folder of the cloud whose authority vouches for the site.
-        folder: Holds its log and the configuration around the site's.
+        cloud: The folder of the cloud whose authority signs the site's certificate.
+        folder: The folder for Apache's log and for the configuration that includes the site's.
         site: The site's configuration.
-        definitions: What the site's configuration wants to be defined besides its ports, certificate, pages and log.
-        port: Its port for HTTP; 0 takes a free one.
+        definitions: Variables for the site's configuration besides its ports, certificate, pages and log.
+        port: The port for HTTP; 0 takes a free one.
 
     Raises:
         LocalCloudError: Apache is not installed, or refuses the configuration.
@@ -116,7 +116,7 @@ def configuration(  # noqa: PLR0917 - the parts of one text
         "Mutex sem",
         "TypesConfig /dev/null",
         *modules(),
-        *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # who may not even read the log
+        *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # this user may not even read the log
         f"Listen 127.0.0.1:{port}",
         f"Listen 127.0.0.1:{secure_port} https",
         'ErrorLog "apache.log"',
@@ -127,10 +127,10 @@ def configuration(  # noqa: PLR0917 - the parts of one text
 
 
 def modules() -> list[str]:
-    """The lines that load what Amazon Linux loads.
+    """Return the lines that load the modules that Amazon Linux loads.
 
     Raises:
-        LocalCloudError: Apache is not installed, or its modules are not where they should be.
+        LocalCloudError: Apache is not installed, or its modules are not in any of the usual folders.
     """
     program = find("apache2")
     built_in = subprocess.run([program, "-l"], env=environment(), capture_output=True, text=True, check=False).stdout

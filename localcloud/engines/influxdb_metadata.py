@@ -37,7 +37,7 @@ _RESOURCE_TYPES = {
 
 
 class RefusalError(Exception):
-    """An answer of InfluxDB 2 that is no success.
+    """An error response of InfluxDB 2.
 
     Args:
         code: One of `STATUSES`.
@@ -62,7 +62,7 @@ class Access:
     permissions: list[Json]
 
     def allows(self, action: str, kind: str, organization: str, identity: str = "") -> bool:
-        """Return whether an action on a resource is allowed; without identity, on all of its kind."""
+        """Return whether an action on a resource is allowed; without an identity, on all resources of its kind."""
         for permission in self.permissions:
             resource = permission["resource"]
             if permission["action"] != action or resource["type"] not in {kind, "any"}:
@@ -130,7 +130,7 @@ class Metadata:
         """Return what a cookie holds for a new session.
 
         Raises:
-            RefusalError: There is no such user, or it is not their password.
+            RefusalError: The user does not exist, or the password is wrong.
         """
         for user in self.users.values():
             if user["name"] == username and matches(password, user["password"]):
@@ -156,7 +156,7 @@ class Metadata:
         return None
 
     def by_name(self, name: str, password: str) -> Access | None:
-        """Return the access of a v1 authorization; where there is none of that name, the password may be a token."""
+        """Return the access of a v1 authorization; if none has that name, the password may be a token."""
         for authorization in self.legacy.values():
             if authorization["token"] == name:
                 valid = authorization["status"] == "active" and matches(password, authorization.get("password", ""))
@@ -166,13 +166,13 @@ class Metadata:
     def mappings_for(
         self, access: Access, database: str = "", policy: str = "", *, default: bool = False
     ) -> list[Json]:
-        """Return the mappings that somebody may read, those that somebody made before those of buckets' names.
+        """Return the mappings that the caller may read: stored ones first, then those that follow from buckets' names.
 
         Args:
-            access: Of whoever asks.
-            database: Only of this database.
-            policy: Only of this retention policy.
-            default: Only those that are the default of their database.
+            access: The caller's access.
+            database: Return only mappings of this database, if given.
+            policy: Return only mappings of this retention policy, if given.
+            default: Return only the default mappings of their databases.
         """
 
         def is_requested(mapping: Json) -> bool:
@@ -245,10 +245,10 @@ class Metadata:
             raise RefusalError("unprocessable entity", "retention policy duration must be at least 1h0m0s")
 
     def add_authorization(self, request: Json, access: Access, *, legacy: bool = False) -> Json:
-        """Add a token, or an authorization with a name, of whoever asks.
+        """Add a token, or a v1 authorization with a name.
 
         Raises:
-            RefusalError: The request is not valid, or gives more than whoever asks has.
+            RefusalError: The request is not valid, or grants more than the caller's own access.
         """
         permissions, organization = request.get("permissions") or [], request.get("orgID")
         if not permissions and not legacy:
@@ -294,7 +294,7 @@ class Metadata:
         """Map a database and a retention policy to a bucket.
 
         Raises:
-            RefusalError: The request is not valid, there is no such bucket, or they are mapped already.
+            RefusalError: The request is not valid, the bucket does not exist, or the pair is mapped already.
         """
         if not request.get("database") or not request.get("retention_policy"):
             raise RefusalError("invalid", "DBRP provided is invalid")

@@ -105,7 +105,7 @@ class Engine:
         """Return the result of one statement of InfluxQL.
 
         Raises:
-            RefusalError: It is no statement.
+            RefusalError: The engine refuses the statement.
         """
         status, response = self.ask("/query", parameters, {"q": statement})
         if status != HTTPStatus.OK:
@@ -415,7 +415,7 @@ class Handler(FrontHandler):
         return HTTPStatus.OK, {"links": {"self": "/api/v2/authorizations"}, "authorizations": authorizations}
 
     def _shown(self, authorization: Json) -> Json:
-        """Return an authorization as it is shown: with the names of what it names, and without password."""
+        """Return an authorization as the API shows it: with the organization's and user's names, and no password."""
         user = self.metadata.users.get(authorization["userID"], {})
         shown = {name: value for name, value in authorization.items() if name != "password"}
         return {**shown, "org": self.metadata.organization["name"], "user": user.get("name", "")}
@@ -535,7 +535,7 @@ class Handler(FrontHandler):
     # Points.
 
     def _write(self) -> Answer:
-        """Write as the API of InfluxDB 1 does: the bucket by database and retention policy."""
+        """Write as the API of InfluxDB 1 does; database and retention policy select the bucket."""
         access = self._legacy_access()
         database, policy = self._query.get("db", ""), self._query.get("rp", "")
         if not database:
@@ -547,7 +547,7 @@ class Handler(FrontHandler):
         return self._write_lines(access, mappings[0]["bucketID"], precision if precision in _PRECISIONS else "ns")
 
     def _write_to_bucket(self) -> Answer:
-        """Write as the API of InfluxDB 2 does: the bucket by id or name."""
+        """Write as the API of InfluxDB 2 does; an id or a name selects the bucket."""
         access, precision = self._access(), self._query.get("precision") or "ns"
         if precision not in _PRECISIONS:
             raise RefusalError("invalid", "invalid precision; valid precision units are ns, us, ms, and s")
@@ -602,7 +602,7 @@ class Handler(FrontHandler):
         if statement.begins("SHOW RETENTION POLICIES"):
             if not database:
                 return {"error": "database name required"}
-            # How long points are kept is told by buckets only.
+            # Only buckets say how long points are kept.
             policies = [
                 [mapping["retention_policy"], "0s", "168h0m0s", 1, mapping["default"]]
                 for mapping in metadata.mappings_for(access, database)

@@ -91,7 +91,7 @@ class Statement:
         """Return the statement with the engine's databases in place of those that it names.
 
         Args:
-            find: Finds the engine's databases.
+            find: Returns the engine's database for a database and a retention policy.
             database: The request's database.
         """
         out: list[str] = []

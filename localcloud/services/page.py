@@ -24,7 +24,7 @@ HEADER = "| service | operations | resource types | rules |\n|---|---|---|---|"
 
 
 def documented(page: str) -> str:
-    """Return a page with its table as it has to be."""
+    """Return a page with its table up to date."""
     rows = sorted(_row(Room(f"localcloud.services.{name}"), name) for name in ROOMS if name != "neptune")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -32,7 +32,7 @@ def documented(page: str) -> str:
 
 
 def _row(room: Room, name: str) -> str:
-    """The row of a service; Neptune's API is that of RDS, so they share one."""
+    """Return the table row of a service; Neptune shares the row of RDS, because it shares its API."""
     response = _response(MOTO.get(name, name))
     model = get_service_model(response.boto3_service_name)
     there = method_names_from_class(type(response)) + [
@@ -52,7 +52,7 @@ def _row(room: Room, name: str) -> str:
 
 
 def _response(name: str) -> Any:
-    """An instance of moto's class that answers a service's requests."""
+    """Return an instance of moto's class that answers a service's requests."""
     module = import_module(f"moto.{name}.responses")
     classes = [
         member

@@ -61,7 +61,7 @@ class Rule:
     instead: str = ""
 
     def breaches(self, properties: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what properties break: the property, its value, what to write instead, and the source."""
+        """Yield a message for each breach: the property, its value, what to write instead, and the source."""
         selected = jmespath.search(self.at, properties) if self.at else properties
         place = self.at.removesuffix("[]")
         for value in selected if self.at.endswith("[]") and isinstance(selected, list) else [selected]:

@@ -63,20 +63,20 @@ def find(arn: str) -> FakeScalingPolicy | None:
 
 
 def trigger(cloud: Cloud, arn: str, *, alarm: str, state: str, threshold: float, value: float | None) -> None:
-    """Change a group's size as its policy says, because of an alarm.
+    """Change a group's size by its policy, because of an alarm.
 
-    A simple policy does nothing during a cooldown, and one of steps nothing that instances which warm up already do.
+    A simple policy does nothing during a cooldown. A step policy counts instances that still warm up.
 
     Args:
-        cloud: The cloud of both.
-        arn: The policy.
+        cloud: The cloud of the policy and the alarm.
+        arn: The policy's ARN.
         alarm: The alarm's name.
         state: The alarm's state.
         threshold: The alarm's threshold.
-        value: The metric's latest value; at the threshold if the alarm was set by hand.
+        value: The metric's latest value; None, which means the threshold, if the alarm was set by hand.
 
     Raises:
-        LookupError: There is no such policy any more.
+        LookupError: The policy does not exist any more.
     """
     with alone("autoscaling"):
         policy = find(arn)
@@ -130,7 +130,7 @@ def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
 
 
 def _adjusted(policy: FakeScalingPolicy, size: int, scaling_adjustment: int | None) -> int:
-    """The size of a group after an adjustment, before its limits; percentages round as Auto Scaling documents it."""
+    """Return a group's size after an adjustment, before its limits; round percentages as Auto Scaling documents."""
     adjustment = int(scaling_adjustment or 0)
     if policy.adjustment_type == "ExactCapacity":
         return adjustment
@@ -328,7 +328,7 @@ def _named(self: AutoScalingResponse) -> FakeScalingPolicy:
     """The policy that a request names, by its ARN or by its name and group.
 
     Raises:
-        ValidationError: There is no such policy, or several have the name.
+        ValidationError: The policy does not exist, or several policies have the name.
     """
     name, group = self._get_param("PolicyName"), self._get_param("AutoScalingGroupName")
     policies = self.autoscaling_backend.describe_policies(group, [name])

@@ -236,7 +236,7 @@ def _read_queue(cloud: Cloud, mapping: EventSourceMapping) -> None:
             else:
                 sqs.delete_message(**handle)
         if refused:
-            return  # what is tried again must become visible first
+            return  # messages to be retried must become visible first
 
 
 def _message(message: Json, mapping: EventSourceMapping) -> Json:
@@ -266,7 +266,7 @@ def _message(message: Json, mapping: EventSourceMapping) -> Json:
 
 
 def _refused(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], identity: Any) -> set[str]:
-    """Identities of the records that the function did not take: none, all, or those that it reports."""
+    """Return the identities of the records that the function did not take: none, all, or those that it reports."""
     everything = {identity(record) for record in records}
     response, failed = invoke(cloud, mapping.function_arn, {"Records": records})
     if failed:
@@ -276,7 +276,7 @@ def _refused(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], ide
     try:
         reported = {failure["itemIdentifier"] for failure in response.get("batchItemFailures") or []}
     except (AttributeError, KeyError, TypeError):
-        return everything  # as with Lambda, an answer of another shape is a failure
+        return everything  # as in Lambda, a response of another shape is a failure
     unknown = reported - everything
     return everything if unknown else reported
 

@@ -143,7 +143,7 @@ class ExecutionEnvironment:
             processes.end(self._process, patience=0)
 
     def _converse(self, request: bytes, request_id: str, seconds: float) -> Outcome:
-        """Send a request and wait for the response. Where there is none, the environment has ended."""
+        """Send a request and wait for the response; end the environment if none arrives."""
         began = time.monotonic()
         output = bytearray()
         try:
@@ -176,7 +176,7 @@ class ExecutionEnvironment:
         """Send a request, and collect the output until the response is there.
 
         Raises:
-            _EndedError: There is no response.
+            _EndedError: The process ended without a response.
         """
         response = bytearray()
         with selectors.DefaultSelector() as selector:
@@ -316,10 +316,10 @@ class ExecutionEnvironments:
         Args:
             function: The function's name.
             reserved: The reserved concurrency of each function that has one.
-            account: The account's concurrency, which functions share for whom none is reserved.
+            account: The account's concurrency, which all functions without reserved concurrency share.
 
         Raises:
-            ThrottledError: There are as many requests already as may be.
+            ThrottledError: The limit of concurrent requests is reached.
         """
         with self._lock:
             if function in reserved:

@@ -67,14 +67,14 @@ class Report:
 
 
 def configuration(logging_config: dict[str, Any], group: str) -> dict[str, str]:
-    """The logging configuration of a function, with Lambda's defaults.
+    """Return the logging configuration of a function, with Lambda's defaults.
 
     Args:
-        logging_config: `LoggingConfig` as a request has it.
-        group: The log group where it names none.
+        logging_config: The request's `LoggingConfig`.
+        group: The log group if the request names none.
 
     Raises:
-        ValidationException: A value is not one of those allowed.
+        ValidationException: A value is not allowed.
         InvalidParameterValueException: A level is given for lines of text.
     """
     for name, allowed in ALLOWED.items():

@@ -135,7 +135,7 @@ def _load_handler(name: str) -> Handler:
     """Import the function's module and return its handler.
 
     Raises:
-        RuntimeFault: There is no such module or handler, or the module has a syntax error.
+        RuntimeFault: The module or the handler does not exist, or the module has a syntax error.
     """
     module_name, dot, handler_name = name.rpartition(".")
     if not dot:
@@ -159,7 +159,7 @@ def _load_handler(name: str) -> Handler:
 
 
 def _report(error: Exception) -> Json:
-    """Log an error that nobody has caught, and return what the caller is told about it."""
+    """Log an uncaught error, and return the error response for the caller."""
     if isinstance(error, RuntimeFault):
         kind, stack = error.kind, error.stack
     else:

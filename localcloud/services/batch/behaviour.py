@@ -1,6 +1,6 @@
 """AWS Batch without containers: a job's command runs as a local process, or one for each of its nodes.
 
-moto gaps: jobs run in Docker alone; a submission's retry strategy, the log configuration, Ref:: in the middle of a
+moto gaps: jobs run only in Docker; a submission's retry strategy, the log configuration, Ref:: in the middle of a
 command's word, state changes on EventBridge, the end of array jobs and jobs over several nodes are missing; so are the
 nodes, as jobs that can be described.
 """
@@ -114,7 +114,7 @@ def _follow_children(cloud: Cloud, parent: Job) -> None:
 
 
 def _dependencies(job: Job) -> list[str]:
-    """The jobs that one waits for; of arrays, the child of the same index (N_TO_N) or the one before (SEQUENTIAL)."""
+    """Return the jobs that a job waits for; in arrays, the same index (N_TO_N) or the one before (SEQUENTIAL)."""
     index = job.array_properties.get("index")
     job_ids = []
     for dependency in job.depends_on or []:
@@ -278,7 +278,7 @@ def _describe_jobs(cloud: Cloud, original: Any, self: BatchBackend, jobs: list[s
 
 
 def _describe_node(job: Job, node: int) -> dict[str, Any]:
-    """A node as a job: it has a log of its own, and the states of the whole."""
+    """Return a node described as a job: it has its own log, and the states of the whole job."""
     description = job.describe()
     del description["nodeProperties"]
 

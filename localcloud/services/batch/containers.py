@@ -26,7 +26,7 @@ INHERITED = ("HOME", "LANG", "OMP_NUM_THREADS")
 
 
 def get(cloud: Cloud, job: Job, name: str, default: Any) -> Any:
-    """A property of the container: the submission's, or else the definition's; environments are joined."""
+    """Return a property of the container: the submission's, or else the definition's; environments are joined."""
     nodes = (job.job_definition.node_properties or {}).get("nodeRangeProperties") or [{}]
     defined = (job.job_definition.container_properties or nodes[0].get("container", {})).get(name, default)
     override = _overrides(cloud, job).get(name)
@@ -53,12 +53,12 @@ def command(cloud: Cloud, job: Job) -> list[str]:
 
 
 def substitute(word: str, parameters: Mapping[str, str]) -> str:
-    """A word of a command with ``Ref::name`` replaced by the parameter's value."""
+    """Return a word of a command with ``Ref::name`` replaced by the parameter's value."""
     return re.sub(r"Ref::([\w-]+)", lambda match: str(parameters.get(match[1], match[0])), word)
 
 
 def environments(cloud: Cloud, job: Job, attempt: int) -> list[dict[str, str]]:
-    """The environment of each node; of the one container, where a job has no nodes."""
+    """Return the environment of each node, or of the only container if the job has no nodes."""
     job_variables = {entry["name"]: entry["value"] for entry in get(cloud, job, "environment", [])}
     common = {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},

@@ -29,7 +29,7 @@ from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
 from localcloud.services.batch import queues as job_queues
 
-#: What makes the agent leave a spot instance alone that is going; it is off unless somebody turns it on.
+#: The setting that makes the agent drain a spot instance before its end; it is off by default.
 #: See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/spot-instance-draining-linux-container.html.
 DRAINING = re.compile(r"\bECS_ENABLE_SPOT_INSTANCE_DRAINING=[\"']?true\b")
 AGENT_SETTINGS = "/etc/ecs/ecs.config"
@@ -112,7 +112,7 @@ def of(cloud: Cloud, job_id: str) -> Host | None:
 
 
 def _drains(resources: Mapping[str, Any]) -> bool:
-    """Whether the instances' user data turns draining on."""
+    """Return whether the instances' user data turns draining on."""
     mime_parts = email.message_from_string(_user_data(resources)).walk()
     scripts = [
         str(mime_part.get_payload()) for mime_part in mime_parts if mime_part.get_content_type() == "text/x-shellscript"
@@ -121,7 +121,7 @@ def _drains(resources: Mapping[str, Any]) -> bool:
 
 
 def _user_data(resources: Mapping[str, Any]) -> str:
-    """The user data of a compute environment's launch template; empty where there is none."""
+    """Return the user data of a compute environment's launch template; empty if it has none."""
     specification = resources.get("launchTemplate")
     if not specification:
         return ""

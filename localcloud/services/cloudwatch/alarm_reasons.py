@@ -20,13 +20,13 @@ TREATMENTS = {"breaching": "Breaching", "notBreaching": "NonBreaching", "ignore"
 
 
 def sentence(alarm: Alarm, state: str, points: Sequence[float | None], breaching: Sequence[bool], now: datetime) -> str:
-    """The reason for a state.
+    """Return the reason for an alarm's state.
 
     Args:
-        alarm: Its alarm.
+        alarm: The alarm.
         state: The new state.
-        points: The datapoints from the oldest to the newest, None where there is none.
-        breaching: Whether each of the datapoints that are there breaches the threshold.
+        points: The datapoints from the oldest to the newest; None for a missing one.
+        breaching: For each datapoint that is not missing, whether it breaches the threshold.
         now: The end of the newest period.
     """
     count = len(points)
@@ -58,7 +58,7 @@ def sentence(alarm: Alarm, state: str, points: Sequence[float | None], breaching
 
 
 def data(alarm: Alarm, points: Sequence[float | None], now: datetime) -> str:
-    """What the state was decided on, as JSON."""
+    """Return the data that decided the state, as JSON."""
     begins = [*zip(points, _begins(alarm, len(points), now), strict=True)]
     received = [(value, time) for value, time in begins if value is not None]
     evaluated = [

@@ -56,16 +56,16 @@ def judge(
     missing: str,
     state: str,
 ) -> str:
-    """The state of an alarm, as CloudWatch's documentation tabulates it.
+    """Return the state of an alarm, as CloudWatch's documentation tabulates it.
 
     Args:
-        points: Datapoints from the oldest to the newest, None where there is none; may go back further than
+        points: Datapoints from the oldest to the newest, None for a missing one; there may be more of them than
             ``evaluated``.
         breaches: Whether a value breaches the threshold.
         evaluated: The N of "M out of N".
         needed: The M.
         missing: ``breaching``, ``notBreaching``, ``ignore`` or ``missing``.
-        state: The state now, which ``ignore`` keeps.
+        state: The present state, which ``ignore`` keeps.
     """
     received = [point for point in points if point is not None][-evaluated:]
     filled = evaluated - len(received)

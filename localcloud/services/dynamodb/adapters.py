@@ -16,10 +16,10 @@ def table(cloud: Cloud, values: Properties) -> Properties:
 
 
 def global_table(cloud: Cloud, values: Properties) -> Properties:
-    """Give a table the settings of its one replica; what the replica does not say is the service's default.
+    """Give a table the settings of its only replica, and the service's defaults for the others.
 
     Raises:
-        ValueError: There is a replica in another region, or more than one.
+        ValueError: A replica is in another region, or there is more than one.
     """
     replica, *other_replicas = map(dict, values.pop("Replicas"))
     region = replica.pop("Region")

@@ -260,7 +260,7 @@ class Transaction:
 
 @wrap(DynamoHandler, "transact_write_items", "execute_transaction")
 def _once(cloud: Cloud, original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
-    """Answer a repeated transaction, which its token tells, without doing it again; SDKs repeat what they see fail."""
+    """Answer a transaction that repeats an earlier one's token without running it again, as SDKs retry failures."""
     now, request = time.monotonic(), dict(self.body)
     transactions = cloud.state(Requests).transactions
     token = request.pop("ClientRequestToken", None)

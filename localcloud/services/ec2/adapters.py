@@ -6,7 +6,7 @@ from localcloud.cloudformation.translation import Properties, without_empty
 
 
 def security_group(values: Properties) -> Properties:
-    """Turn the rules of a group into calls; its rules for outgoing traffic replace the default one."""
+    """Turn the rules of a security group into calls; rules for outgoing traffic replace the default one."""
     properties = {key: item for key, item in values.items() if not key.startswith("SecurityGroup")}
     for direction in ("Ingress", "Egress"):
         if rules := values.get(f"SecurityGroup{direction}"):

@@ -132,7 +132,7 @@ def _record(cloud: Cloud, group: str, description: str) -> None:
 
 @replace(AutoScalingResponse, "describe_scaling_activities")
 def _describe_scaling_activities(cloud: Cloud, self: AutoScalingResponse) -> ActionResult:
-    """A page of activities, the latest first; its token is the id of its last one, whatever begins meanwhile."""
+    """Return a page of activities, latest first; its token is the id of its last one, so new ones do not shift it."""
     name, activity_ids, token = (self._get_param(key) for key in ("AutoScalingGroupName", "ActivityIds", "NextToken"))
     size = int(self._get_param("MaxRecords", LARGEST_PAGE))
     if self._get_param("Filters"):

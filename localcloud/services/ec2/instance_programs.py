@@ -24,7 +24,7 @@ NOT_FOUND = 22  # of curl --fail
 
 
 def curl(words: list[str]) -> int:
-    """The metadata service, version 2: a token first, which every other request carries."""
+    """Answer as the metadata service does, version 2: every request must carry the token that the first one gets."""
     parser = argparse.ArgumentParser(prog="curl")
     for flag in ("--fail", "--silent", "--show-error"):
         parser.add_argument(flag, action="store_true")
@@ -46,7 +46,7 @@ def curl(words: list[str]) -> int:
 
 
 def docker(words: list[str]) -> int:
-    """`docker run`: the command as a process in an empty folder, whatever the image; its output goes to its log.
+    """Run the command of `docker run` in an empty folder, whatever the image, and send its output to its log.
 
     `docker login` takes any password that is not empty.
     """

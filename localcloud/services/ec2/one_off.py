@@ -76,7 +76,7 @@ def _live(cloud: Cloud, instance: Instance) -> None:
 
 
 def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
-    text = base64.b64decode(str(instance.user_data)).decode()  # a template's first version holds it as an object
+    text = base64.b64decode(str(instance.user_data)).decode()  # in a template's first version it is not a plain string
     (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda match: f"{root}/{match[1]}/", text))
     (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
     _programs(root / "bin")
@@ -86,7 +86,7 @@ def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
     threading.Thread(target=_log, args=(instance, process), daemon=True).start()
     while process.poll() is None and instance.state != "terminated":
         time.sleep(0.1)
-    processes.end(process, patience=GRACE + 5)  # with all that it has started: a training writes a checkpoint first
+    processes.end(process, patience=GRACE + 5)  # with its descendants; a training writes a checkpoint first
 
 
 def _metadata(instance: Instance) -> dict[str, str]:

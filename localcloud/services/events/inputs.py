@@ -82,15 +82,15 @@ def _check_transformer(transformer: Json, name: str) -> None:
 
 
 def made(target: Json, event: Json, rule: Json) -> str:
-    """What the target gets, as text.
+    """Return what the target receives, as text.
 
     Args:
-        target: As PutTargets takes it.
+        target: The target, as PutTargets takes it.
         event: The event in its public form, with ``ingestion-time`` beside it.
         rule: The rule's ``name`` and ``arn``.
 
     Raises:
-        ValueError: The path leads nowhere, or what the transformer makes is not JSON.
+        ValueError: The path matches nothing, or the transformer's result is not JSON.
     """
     plain_event = {name: value for name, value in event.items() if name != "ingestion-time"}
     if transformer := target.get("InputTransformer"):

@@ -68,7 +68,7 @@ def compile_pattern(pattern: str) -> Match:
 
 
 def _undotted(node: Any) -> Any:
-    """The same fields, with a name that has dots as the path that it is equal to."""
+    """Return the same fields, with each dotted name replaced by the nested fields that it stands for."""
     if isinstance(node, list):
         return [_undotted(item) for item in node]
     if not isinstance(node, dict):
@@ -84,7 +84,7 @@ def _undotted(node: Any) -> Any:
 
 
 def _fields(pattern: dict[str, Any]) -> Match:
-    """What an object must fulfil: every field of the pattern."""
+    """Return the test that an object passes if it matches every field of the pattern."""
     if not pattern:
         raise PatternError("Empty objects are not allowed")
     matches = [_field(name, condition) for name, condition in pattern.items()]
@@ -114,13 +114,13 @@ def _field(name: str, condition: Any) -> Match:
 
 
 def _is_alternatives(condition: Any) -> bool:
-    """Whether ``$or`` is the operator: it has two objects or more; otherwise it is a field of that name."""
+    """Return whether ``$or`` is the operator, which has two objects or more, and not a field of that name."""
     objects = isinstance(condition, list) and all(isinstance(item, dict) and item for item in condition)
     return objects and len(condition) > 1 and not all(item.keys() <= OPERATORS.keys() for item in condition)
 
 
 def _any_of(alternatives: list[Any]) -> Match:
-    """What the value of a field must fulfil: one of the tests. Of an array, one item must."""
+    """Return the test that a value passes if it, or an item of it, matches one of the alternatives."""
     if not alternatives:
         raise PatternError("Empty arrays are not allowed")
     tests = [_test(item) for item in alternatives]
@@ -147,7 +147,7 @@ def _test(condition: Any) -> Test:
 
 
 def _is_equal(value: Any, expected: Any) -> bool:
-    """Equal as JSON: a number is neither a boolean nor a text, but 1 is 1.0."""
+    """Return whether values are equal as JSON: a number equals neither a boolean nor a text, but 1 equals 1.0."""
     same_kind = all(isinstance(value, kind) == isinstance(expected, kind) for kind in (bool, int | float))
     return same_kind and value == expected
 
@@ -170,7 +170,7 @@ def _of_text(name: str, operand: Any, test: Callable[[str], bool]) -> Test:
     """A test of texts, by one text.
 
     Raises:
-        PatternError: The operand is no text.
+        PatternError: The operand is not a text.
     """
     if not isinstance(operand, str):
         raise PatternError(f"{name} match pattern must be a string")

@@ -52,7 +52,7 @@ class Cron:
     days: Callable[[datetime], bool]
 
     def is_due(self, minute: datetime) -> bool:
-        """Whether the expression is due in a minute."""
+        """Return whether the expression is due in a minute."""
         now = (minute.minute, minute.hour, minute.month, minute.year)
         return all(number in values for number, values in zip(now, self.values, strict=True)) and self.days(minute)
 
@@ -106,7 +106,7 @@ def _number(text: str, names: dict[str, int]) -> int:
 
 
 def _days_of_month(text: str) -> Callable[[datetime], bool]:
-    """Days by number, the last one (``L``), or the weekday that is nearest to one (``15W``)."""
+    """Return the test of a day: by number, the last day (``L``), or the weekday nearest to a day (``15W``)."""
     if text == "L":
         return lambda day: day.day == calendar.monthrange(day.year, day.month)[1]
     if match := re.fullmatch(r"(\d{1,2})W", text):

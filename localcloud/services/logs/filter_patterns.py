@@ -89,7 +89,7 @@ def _terms(pattern: str) -> Matcher:
 
 
 def _between_spaces(pattern: str) -> Matcher:
-    """Match lines whose fields, between spaces, are as many as the pattern's and fulfil its conditions."""
+    """Match lines that have as many fields between spaces as the pattern, and that meet its conditions."""
     if not pattern.endswith("]"):
         raise PatternError(f"pattern {pattern!r}: the closing bracket is missing")
     field_patterns = [field_pattern.strip() for field_pattern in PATTERN_FIELD.findall(pattern[1:-1])]
@@ -116,7 +116,7 @@ def _between_spaces(pattern: str) -> Matcher:
 
 
 def _field_name(field_pattern: str, pattern: str) -> str:
-    """The name of a field of a pattern in brackets, which all of its conditions repeat."""
+    """Return the name of a field of a pattern in brackets; all conditions on the field repeat the name."""
     if field_pattern == ELLIPSIS:
         return field_pattern
     name, *other_names = {str(condition[1]) for condition in FIELD_CONDITION.finditer(field_pattern)} or {field_pattern}

@@ -47,7 +47,7 @@ def versions(engine: str) -> tuple[str, ...]:
         for rule in rules
         if rule["if"]["properties"]["Engine"].get("const") == engine
     )
-    full_versions = [version for version in offered if "." in version]  # `18` stands for the default one of 18
+    full_versions = [version for version in offered if "." in version]  # `18` means the default version of 18
     return tuple(sorted(full_versions, key=lambda version: [int(number) for number in _ORDER.findall(version)]))
 
 
@@ -72,7 +72,7 @@ def family(engine: str, version: str) -> str:
 
 
 def _matching(engine: str, version: str | None) -> list[str]:
-    """Return the versions that a request means: all, one, or those of a major version."""
+    """Return the versions that a request selects: all, one, or those of a major version."""
     return [
         offered
         for offered in versions(engine)

@@ -55,10 +55,10 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def run(engine: duckdb.DuckDBPyConnection, query: str, catalogue: Catalogue) -> tuple[list[Any], list[Any]]:
-    """Answer a query: ColumnInfo and Rows as the API gives them.
+    """Return a query's ColumnInfo and Rows, as the API shows them.
 
     Raises:
-        ValueError: The query is wrong, or uses what is not supported here; the message names it.
+        ValueError: The query is wrong, or uses something that is not supported here; the message names it.
     """
     if statement := STATEMENT.fullmatch(query):
         relation = _describe(engine, statement[1].upper().split()[-1], statement[2], catalogue)
@@ -157,7 +157,7 @@ def _reduced(node: exp.Reduce) -> exp.Expr:
 
 
 def _replaced(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
-    """A lambda's parameter, by itself or before a field."""
+    """Replace a lambda's parameter, by itself or before a field."""
     if isinstance(node, exp.Dot | exp.Column | exp.Identifier):
         first, _, rest = node.sql("duckdb").partition(".")
         if first in names:
@@ -178,7 +178,7 @@ def _describe(
 
 
 def interpolate(kind: str, series: list[Point] | None, moments: list[datetime] | None, constant: float | None) -> Any:
-    """A series at given moments; null where its kind of interpolation has no value."""
+    """Interpolate a series at the given moments; null where the kind of interpolation has no value."""
     values_by_time = {
         point["time"].timestamp(): float(point["value"]) for point in series or [] if point["value"] is not None
     }

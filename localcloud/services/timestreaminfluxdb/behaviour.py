@@ -86,7 +86,7 @@ def start(folder: Path, *, username: str, password: str, bucket: str, organizati
 
 
 def _set_up(url: str, request: dict[str, str]) -> str:
-    """Set an instance up; return its first token, or nothing if it was set up before."""
+    """Set an instance up; return its first token, or an empty text if it was set up before."""
     try:
         with urllib.request.urlopen(url, json.dumps(request).encode(), timeout=60) as response:  # noqa: S310 - loopback
             return str(json.load(response)["auth"]["token"])
@@ -143,7 +143,7 @@ def _delete_db_instance(cloud: Cloud, original: Any, self: TimestreamInfluxDBBac
 
 @add(TimestreamInfluxDBResponse, "update_db_instance")
 def _update_db_instance(self: TimestreamInfluxDBResponse) -> str:
-    """Change an instance, whose engine goes on; its storage only grows."""
+    """Change an instance while its engine keeps running; its storage can only grow."""
     request = json.loads(self.body)
     instance = self.timestreaminfluxdb_backend.get_db_instance(id=request["identifier"])
     storage = request.get("allocatedStorage", instance.allocated_storage)
