@@ -270,7 +270,7 @@ def _access(cloud: Cloud, request: Any, _full_url: str, _headers: Any) -> tuple[
     record = cloud.state(Record)
     with record.lock:
         used = {
-            caller: {action: sorted(some) for action, some in sorted(actions.items())}
+            caller: {action: sorted(names) for action, names in sorted(actions.items())}
             for caller, actions in record.used.items()
         }
     return _told(request, used)

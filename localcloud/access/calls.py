@@ -72,7 +72,7 @@ def _read(request: SignedRequest, environ: dict[str, Any], service: str) -> tupl
     if service == "s3" and operation.name not in _IN_BODY:
         return operation.name, in_path | _outside_body(operation, parsed.args, parsed.headers)
     protocol = determine_request_protocol(operation.service_model, parsed.content_type)
-    sent: Any = {
+    parsed_request: Any = {
         "method": parsed.method,
         "values": parsed.values,
         "headers": parsed.headers,
@@ -80,7 +80,7 @@ def _read(request: SignedRequest, environ: dict[str, Any], service: str) -> tupl
         "url_path": parsed.path,
         "url_params": in_path,
     }
-    return operation.name, PROTOCOL_PARSERS[protocol](operation).parse(sent)
+    return operation.name, PROTOCOL_PARSERS[protocol](operation).parse(parsed_request)
 
 
 def _plain(request: SignedRequest) -> tuple[str, dict[str, Any]] | None:
@@ -105,11 +105,11 @@ def _plain(request: SignedRequest) -> tuple[str, dict[str, Any]] | None:
 def _outside_body(operation: Any, query: Mapping[str, str], headers: Any) -> dict[str, Any]:
     """The parameters in the query and the headers of a request: most bodies say nothing of permissions."""
     in_query, in_headers = _places(operation)
-    sent = {name: query[key] for key, name in in_query.items() if key in query}
+    members = {name: query[key] for key, name in in_query.items() if key in query}
     for header, value in headers.items():
         if name := in_headers.get(header.lower()):
-            sent[name] = value
-    return sent
+            members[name] = value
+    return members
 
 
 @cache

@@ -109,8 +109,8 @@ def as_json(request: SignedRequest, environ: dict[str, Any], model: OperationMod
     content = gzip.decompress(request.body) if request.headers.get("Content-Encoding") == "gzip" else request.body
     body = json.dumps(decode(content), default=_plain).encode()
     metadata = model.service_model.metadata
-    kept = {name: value for name, value in environ.items() if name != "HTTP_CONTENT_ENCODING"}
-    return kept | {
+    remaining = {name: value for name, value in environ.items() if name != "HTTP_CONTENT_ENCODING"}
+    return remaining | {
         "PATH_INFO": "/",
         "RAW_URI": "/",
         "REQUEST_URI": "/",

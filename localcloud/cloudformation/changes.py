@@ -96,8 +96,8 @@ def _modification(current: Resource, desired: Resource) -> dict[str, Any]:
     replacement = "False" if not replaces else "True" if is_known else "Conditional"
     policy = {}
     if replaces:
-        kept = SNAPSHOT_POLICIES.get(desired.policies.get("UpdateReplacePolicy", ""), "Delete")
-        policy = {"PolicyAction": f"ReplaceAnd{kept}"}
+        removal = SNAPSHOT_POLICIES.get(desired.policies.get("UpdateReplacePolicy", ""), "Delete")
+        policy = {"PolicyAction": f"ReplaceAnd{removal}"}
     return _change(
         "Modify",
         desired,

@@ -162,8 +162,8 @@ class Deployment:
             log.info("deployment of %s failed", self.stack.name, exc_info=True)
             self._roll_back("ROLLBACK" if verb == "CREATE" else "UPDATE_ROLLBACK", str(error))
             return
-        gone = [resource for name, resource in self.resources.items() if name not in order]
-        for resource in [*reversed(gone), *reversed(self.obsolete)]:
+        removed = [resource for name, resource in self.resources.items() if name not in order]
+        for resource in [*reversed(removed), *reversed(self.obsolete)]:
             delete(self.stack, resource, "UpdateReplacePolicy" if resource in self.obsolete else "DeletionPolicy")
         for export in self.before.exports:
             self.backend.exports.pop(export.name, None)

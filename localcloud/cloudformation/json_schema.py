@@ -103,8 +103,8 @@ def _has(properties: Mapping[str, Any], name: str) -> bool | None:
 def _present(value: Any, names: Iterable[str], path: str) -> tuple[list[str], list[Fault]]:
     """Return the properties that are present, and a mark for each whose presence is unknown."""
     presence = {name: _has(value, name) for name in names}
-    return [name for name, there in presence.items() if there], [
-        _unknown(path) for there in presence.values() if there is None
+    return [name for name, is_present in presence.items() if is_present], [
+        _unknown(path) for is_present in presence.values() if is_present is None
     ]
 
 
@@ -118,10 +118,10 @@ def _listed(names: Iterable[str], path: str = "") -> str:
 
 def _required(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
     for name in node["required"] if isinstance(value, dict) else ():
-        there = _has(value, name)
-        if there is None:
+        is_present = _has(value, name)
+        if is_present is None:
             yield _unknown(path)
-        elif not there:
+        elif not is_present:
             yield Fault(_within(path, name), f"required property {_within(path, name)} is missing")
 
 
@@ -144,20 +144,20 @@ def _required_or(value: Any, node: Mapping[str, Any], _root: Schema, path: str) 
 def _dependent_required(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Iterator[Fault]:
     needs = node.get("dependentRequired", node.get("dependencies", {}))
     for name, needed in needs.items() if isinstance(value, dict) else ():
-        there = _has(value, name)
-        if there is None:
+        is_present = _has(value, name)
+        if is_present is None:
             yield _unknown(path)
-        elif there:
+        elif is_present:
             for fault in _required(value, {"required": needed}, root, path):
                 yield Fault(fault.path, fault.problem and f"{fault.path} is missing, which {_within(path, name)} needs")
 
 
 def _dependent_excluded(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
     for name, excluded in node["dependentExcluded"].items() if isinstance(value, dict) else ():
-        there = _has(value, name)
-        if there is None:
+        is_present = _has(value, name)
+        if is_present is None:
             yield _unknown(path)
-        elif there:
+        elif is_present:
             present, unknown = _present(value, excluded, path)
             if present:
                 excluded_path = _within(path, present[0])
@@ -295,9 +295,9 @@ def _size(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iter
     if isinstance(value, dict):
         kind, unit = "Properties", "properties"
     count = len(value if isinstance(value, dict | list) else text(value))
-    least, most = node.get(f"min{kind}", count), node.get(f"max{kind}", count)
-    if not least <= count <= most:
-        limit = f"at least {least}" if count < least else f"at most {most}"
+    minimum, maximum = node.get(f"min{kind}", count), node.get(f"max{kind}", count)
+    if not minimum <= count <= maximum:
+        limit = f"at least {minimum}" if count < minimum else f"at most {maximum}"
         yield Fault(path, f"{path or 'the value'} has {count} {unit}, but must have {limit}")
     if "maxBytes" in node:
         size = len((value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))).encode())

@@ -30,10 +30,10 @@ def check(template: dict[str, Any]) -> None:
     Raises:
         ValidationError: Names the section, and what is wrong there.
     """
-    for section, most in MOST.items():
+    for section, limit in MOST.items():
         count = len(template.get(section) or {})
-        if count > most:
-            message = f"Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+        if count > limit:
+            message = f"Number of {section.lower()}, {count}, is greater than maximum allowed, {limit}"
             raise ValidationError(message=f"Template format error: {message}")
     for name in template["Resources"]:
         if not LOGICAL_NAME.fullmatch(name):
@@ -64,9 +64,9 @@ def _unknown(node: Any, template: dict[str, Any], section: str = "Parameters") -
     return {name for name in templates.references(node) if not name.startswith("AWS::")} - defined
 
 
-def _unresolved(kind: str, names: set[str], where: str) -> str:
+def _unresolved(kind: str, names: set[str], section: str) -> str:
     listed = ", ".join(sorted(names))
-    return f"Template format error: Unresolved {kind}dependencies [{listed}]{where} block of the template"
+    return f"Template format error: Unresolved {kind}dependencies [{listed}]{section} block of the template"
 
 
 def _check_conditions(template: dict[str, Any]) -> None:

@@ -356,9 +356,9 @@ def hashed(password: str) -> str:
     return f"{salt}:{_digest(password, salt)}"
 
 
-def matches(password: str, kept: str) -> bool:
-    """Return whether a password is the one that is kept."""
-    salt, _, digest = kept.partition(":")
+def matches(password: str, stored: str) -> bool:
+    """Return whether a password has the stored salted digest."""
+    salt, _, digest = stored.partition(":")
     return bool(salt) and secrets.compare_digest(_digest(password, salt), digest)
 
 

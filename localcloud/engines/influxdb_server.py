@@ -226,8 +226,8 @@ class Handler(FrontHandler):
             access = self.metadata.by_name(form["u"], form["p"])
         elif scheme == "Token":
             access = self.metadata.by_token(value.rpartition(":")[2])
-        elif scheme == "Basic" and (named := _basic(value)):
-            access = self.metadata.by_name(*named)
+        elif scheme == "Basic" and (credentials := _basic(value)):
+            access = self.metadata.by_name(*credentials)
         else:
             raise RefusalError("unauthorized", "unauthorized access")
         if not access:
@@ -236,9 +236,9 @@ class Handler(FrontHandler):
 
     def _organization(self, request: Json | None = None) -> str:
         """Return the organization's id, as the request names it."""
-        named = self._query if request is None else request
+        fields = self._query if request is None else request
         organization = self.metadata.organization
-        identity, name = named.get("orgID", ""), named.get("org", "")
+        identity, name = fields.get("orgID", ""), fields.get("org", "")
         if not identity and not name:
             raise RefusalError("invalid", "Please provide either orgID or org")
         if organization.get("id") in {identity, name} or (not identity and organization.get("name") == name):
@@ -305,10 +305,10 @@ class Handler(FrontHandler):
 
     def _sign_in(self) -> Answer:
         scheme, _, value = self.headers.get("Authorization", "").partition(" ")
-        named = _basic(value) if scheme == "Basic" else None
-        if not named:
+        credentials = _basic(value) if scheme == "Basic" else None
+        if not credentials:
             raise RefusalError("unauthorized", "unauthorized access")
-        key = self.metadata.sign_in(*named)
+        key = self.metadata.sign_in(*credentials)
         self._headers.append(("Set-Cookie", f"session={key}; Path=/api/"))
         return HTTPStatus.NO_CONTENT, None
 
@@ -556,8 +556,8 @@ class Handler(FrontHandler):
             raise RefusalError("not found", "bucket not found")
         self._organization()
         buckets = self.metadata.buckets
-        named = (key for key, bucket in buckets.items() if name_or_id in {key, bucket["name"]})
-        identity = name_or_id if name_or_id in buckets else next(named, "")
+        identities = (key for key, bucket in buckets.items() if name_or_id in {key, bucket["name"]})
+        identity = name_or_id if name_or_id in buckets else next(identities, "")
         if not identity:
             raise RefusalError("not found", f'bucket "{name_or_id}" not found')
         return self._write_lines(access, identity, precision)

@@ -105,8 +105,8 @@ class Statement:
                 out += [f'"{find(*place)}"."autogen".', self._tokens[at + path.end() - 1].text]
                 at += path.end()
             else:
-                named = before == "ON" and token.kind == "name" and self.begins("SHOW")
-                out.append(f'"{find(token.name, "")}"' if named else token.text)
+                is_database = before == "ON" and token.kind == "name" and self.begins("SHOW")
+                out.append(f'"{find(token.name, "")}"' if is_database else token.text)
                 at += 1
             before = before if token.kind == "space" else token.word
         return "".join(out)

@@ -35,13 +35,13 @@ def _row(room: Room, name: str) -> str:
     """Return the table row of a service; Neptune shares the row of RDS, because it shares its API."""
     response = _response(MOTO.get(name, name))
     model = get_service_model(response.boto3_service_name)
-    there = method_names_from_class(type(response)) + [
+    methods = method_names_from_class(type(response)) + [
         hook.name for hook in _marks(room) if hook.kind == "add" and hook.owner is type(response)
     ]
     operations = [
         operation
         for operation in model.operation_names
-        if {camelcase_to_underscores(operation), operation.lower()} & {*there}
+        if {camelcase_to_underscores(operation), operation.lower()} & {*methods}
     ]
     shared = [room, Room("localcloud.services.neptune")] if name == "rds" else [room]
     kinds = [kind.removeprefix("AWS::") for shared_room in shared for kind in shared_room.table("types.yaml")]

@@ -116,8 +116,8 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
     if not kinds:
         yield Need(name, "*")
         return
-    named = {kind: _arns(call, kind, find) for kind in kinds}
-    chosen = _chosen(call, {kind: arns for kind, arns in named.items() if arns})
+    arns_by_kind = {kind: _arns(call, kind, find) for kind in kinds}
+    chosen = _chosen(call, {kind: arns for kind, arns in arns_by_kind.items() if arns})
     if not chosen:
         takes_none = not any(kind.is_required for kind in kinds) and not _required_parameters(call)
         yield Need(name, "*" if takes_none else None)
@@ -125,16 +125,16 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
         yield Need(name, arn)
 
 
-def _chosen(call: Call, named: dict[ResourceType, list[str]]) -> dict[ResourceType, list[str]]:
+def _chosen(call: Call, arns_by_kind: dict[ResourceType, list[str]]) -> dict[ResourceType, list[str]]:
     """Choose among the kinds that a request names: all for EC2, else the required ones, else the most specific."""
-    if call.service == "ec2" or len(named) < 2:  # noqa: PLR2004 - there is nothing to choose
-        return named
-    all_arns = {arn for arns in named.values() for arn in arns}
+    if call.service == "ec2" or len(arns_by_kind) < 2:  # noqa: PLR2004 - there is nothing to choose
+        return arns_by_kind
+    all_arns = {arn for arns in arns_by_kind.values() for arn in arns}
     is_part = {
         kind: all(any(container != arn and _is_within(container, arn) for container in all_arns) for arn in arns)
-        for kind, arns in named.items()
+        for kind, arns in arns_by_kind.items()
     }
-    outermost = {kind: arns for kind, arns in named.items() if not is_part[kind]}
+    outermost = {kind: arns for kind, arns in arns_by_kind.items() if not is_part[kind]}
     required = {kind: arns for kind, arns in outermost.items() if kind.is_required}
     if required:
         return required
@@ -168,11 +168,11 @@ def _arns(call: Call, kind: ResourceType, find: Find) -> list[str]:
         if known_arn := find(f"{call.prefix}/{kind.name}", text):
             arns.append(known_arn)
             continue
-        around = {placeholder: value for placeholder in outer for value in values(call, placeholder)[:1]}
+        outer_values = {placeholder: value for placeholder in outer for value in values(call, placeholder)[:1]}
         if kind.name in _NAMES:
-            around = dict.fromkeys(outer, "*")
-        if around.keys() >= {*outer}:
-            arns.append(kind.fill({**place, **around, name: text}))
+            outer_values = dict.fromkeys(outer, "*")
+        if outer_values.keys() >= {*outer}:
+            arns.append(kind.fill({**place, **outer_values, name: text}))
     if not arns:
         arns = [text for text in _given(call) if kind.is_arn(text)]
     return [_completed(kind, arn) for arn in arns]

@@ -87,9 +87,9 @@ def _added(old: Holder, new: Holder, expand: Expand) -> Iterator[Access]:
                 continue
             if not any(not rule.denies and _covers(rule, grant) for rule in earlier):
                 yield _access(grant)
-        for gone in earlier:
-            if gone.denies and not any(rule.denies and _covers(rule, gone) for rule in grants):
-                yield from (_access(grant, gone) for grant in grants if not grant.denies and _meets(gone, grant))
+        for removed in earlier:
+            if removed.denies and not any(rule.denies and _covers(rule, removed) for rule in grants):
+                yield from (_access(grant, removed) for grant in grants if not grant.denies and _meets(removed, grant))
 
 
 def _by_action(holder: Holder, expand: Expand) -> dict[str, list[_Grant]]:
@@ -107,8 +107,12 @@ def _of_statement(name: str, statement: Statement, expand: Expand) -> Iterator[_
     else:
         prefix = "everybody but " if statement.principal.is_negated else ""
         principals = [f"{prefix}{identifier} (by {name})" for _, identifier in statement.principal.values]
-    named = {action for pattern in statement.action.values for action in expand(pattern)}
-    actions = {action for action in expand("*") if action not in named} if statement.action.is_negated else named
+    named_actions = {action for pattern in statement.action.values for action in expand(pattern)}
+    actions = (
+        {action for action in expand("*") if action not in named_actions}
+        if statement.action.is_negated
+        else named_actions
+    )
     resources = statement.resource.values if statement.resource else ("*",)
     all_but = bool(statement.resource and statement.resource.is_negated)
     for principal in principals:
@@ -131,10 +135,10 @@ def _covers(wide: _Grant, narrow: _Grant) -> bool:
     )
 
 
-def _meets(gone: _Grant, grant: _Grant) -> bool:
+def _meets(denial: _Grant, grant: _Grant) -> bool:
     """Whether a denial can have been about something that a grant allows."""
-    same = gone.principal in {grant.principal, _everybody(grant.principal)} and gone.action == grant.action
-    return same and (gone.all_but or grant.all_but or _overlap(gone.resource, grant.resource))
+    same = denial.principal in {grant.principal, _everybody(grant.principal)} and denial.action == grant.action
+    return same and (denial.all_but or grant.all_but or _overlap(denial.resource, grant.resource))
 
 
 def _everybody(principal: str) -> str:

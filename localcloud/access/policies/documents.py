@@ -170,7 +170,7 @@ def _element(name: str, statement: dict[str, Any], kind: str) -> Element | None:
         kinds = {"AWS": value} if isinstance(value, str) else value
         if not isinstance(kinds, dict):
             raise PolicyError(f"{name}: Syntax errors in policy. {names[0]} must be * or an object of principals.")
-        values = tuple((key, identifier) for key, some in kinds.items() for identifier in as_list(some))
+        values = tuple((key, identifier) for key, identifiers in kinds.items() for identifier in as_list(identifiers))
     else:
         values = tuple(as_list(value))
     if not all(isinstance(item[1] if kind == "Principal" else item, str) for item in values):

@@ -341,7 +341,7 @@ def _named(self: AutoScalingResponse) -> FakeScalingPolicy:
 def _delete_auto_scaling_group(cloud: Cloud, original: Any, self: AutoScalingBackend, group_name: str) -> None:
     """A group's policies go with it."""
     original(self, group_name)
-    gone = self.describe_policies(group_name)
-    _delete_alarms(cloud, gone)
-    for policy in gone:
+    policies = self.describe_policies(group_name)
+    _delete_alarms(cloud, policies)
+    for policy in policies:
         del self.policies[policy.arn]

@@ -193,8 +193,8 @@ def _answer(handler: Handler, request: Json) -> Json:
 
 
 def _limit_open_files() -> None:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    limit = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = OPEN_FILES if hard_limit == resource.RLIM_INFINITY else min(OPEN_FILES, hard_limit)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 

@@ -196,15 +196,17 @@ def _update_state(  # noqa: PLR0917 - moto's parameters
 
 def _perform(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
     """Do what an alarm wants done, and remember how it went."""
-    about = {"actionState": "Succeeded", "stateUpdateTimestamp": _stamp(alarm.state_updated_timestamp)}
-    about |= {"notificationResource": action}
+    history = {"actionState": "Succeeded", "stateUpdateTimestamp": _stamp(alarm.state_updated_timestamp)}
+    history |= {"notificationResource": action}
     try:
         _act(cloud, action, alarm, previous, reason)
     except Exception as error:
-        about |= {"actionState": "Failed", "error": str(error)}
-        alarm_history.keep(cloud, alarm, "Action", f"Failed to execute action {action}. Received error: {error}", about)
+        history |= {"actionState": "Failed", "error": str(error)}
+        alarm_history.keep(
+            cloud, alarm, "Action", f"Failed to execute action {action}. Received error: {error}", history
+        )
         raise
-    alarm_history.keep(cloud, alarm, "Action", f"Successfully executed action {action}", about)
+    alarm_history.keep(cloud, alarm, "Action", f"Successfully executed action {action}", history)
 
 
 def _act(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:

@@ -51,9 +51,9 @@ def _index_updates(cloud: Cloud, values: Properties) -> list[Properties]:
         {index["IndexName"]: (index["KeySchema"], index["Projection"]) for index in indexes}
         for indexes in (existing.get("GlobalSecondaryIndexes", []), values.get("GlobalSecondaryIndexes", []))
     )
-    gone = [name for name in before if before[name] != after.get(name)]
+    removed = [name for name in before if before[name] != after.get(name)]
     new = [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in after.keys() - before]
-    new += [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in {*gone}]
-    if len(gone) + len(new) > 1:
+    new += [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in {*removed}]
+    if len(removed) + len(new) > 1:
         raise ValueError("Cannot perform more than one GSI creation or deletion in a single update")
-    return [{"Delete": {"IndexName": name}} for name in gone] + [{"Create": index} for index in new]
+    return [{"Delete": {"IndexName": name}} for name in removed] + [{"Create": index} for index in new]

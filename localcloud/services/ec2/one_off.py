@@ -129,13 +129,13 @@ def _with_credentials(cloud: Cloud, instance: Instance) -> dict[str, str]:
 
 def _profile(instance: Instance) -> str:
     """The instance profile that the instance, or its launch template, names."""
-    named = instance.iam_instance_profile
+    profile = instance.iam_instance_profile
     template = instance.__dict__.get("launch_template_arguments") or {}
-    named = named or template.get("IamInstanceProfile") or ""
-    if isinstance(named, dict):
-        lowered = {name.lower(): value for name, value in named.items()}
-        named = lowered.get("arn") or lowered.get("name") or ""
-    return str(named)
+    profile = profile or template.get("IamInstanceProfile") or ""
+    if isinstance(profile, dict):
+        lowered = {name.lower(): value for name, value in profile.items()}
+        profile = lowered.get("arn") or lowered.get("name") or ""
+    return str(profile)
 
 
 @address(f"{{0}}{reclaim.METADATA_PATH}(?P<secret>[^/]+)/latest/meta-data/iam/security-credentials/(?P<role>[^/]*)$")

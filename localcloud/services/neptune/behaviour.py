@@ -80,10 +80,10 @@ def _modify_db_cluster(modified: DBCluster, self: RDSBackend, kwargs: dict[str, 
 @wrap(RDSBackend, "delete_db_cluster")
 def _delete_db_cluster(cloud: Cloud, original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBCluster:
     with alone("rds"):
-        gone: DBCluster = original(self, *args, **kwargs)
-    if process := cloud.state(Servers).running.pop(gone.db_cluster_arn, None):
+        cluster: DBCluster = original(self, *args, **kwargs)
+    if process := cloud.state(Servers).running.pop(cluster.db_cluster_arn, None):
         processes.end(process)
-    return gone
+    return cluster
 
 
 @wrap(DBCluster, "endpoint", "reader_endpoint")

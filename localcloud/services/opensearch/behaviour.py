@@ -69,6 +69,6 @@ def _create_domain(cloud: Cloud, original: Any, self: OpenSearchServiceBackend, 
 
 
 @after(OpenSearchServiceBackend, "delete_domain")
-def _delete_domain(cloud: Cloud, gone: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
-    if process := cloud.state(Servers).running.pop(gone.arn, None):
+def _delete_domain(cloud: Cloud, domain: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
+    if process := cloud.state(Servers).running.pop(domain.arn, None):
         processes.end(process)

@@ -110,10 +110,10 @@ def _stop(cloud: Cloud, stopped: DBInstance, *_args: Any, **_kwargs: Any) -> Non
 @wrap(RDSBackend, "delete_db_instance")
 def _delete_db_instance(cloud: Cloud, original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBInstance:
     with alone("rds"):
-        gone: DBInstance = original(self, *args, **kwargs)
-    if server := cloud.state(Servers).by_arn.pop(gone.db_instance_arn, None):
+        instance: DBInstance = original(self, *args, **kwargs)
+    if server := cloud.state(Servers).by_arn.pop(instance.db_instance_arn, None):
         server.remove()
-    return gone
+    return instance
 
 
 def measure_databases(cloud: Cloud) -> None:

@@ -91,10 +91,10 @@ class Table:
 
     def horizon(self, store: str) -> int:
         """The oldest time that the memory or magnetic store keeps, in nanoseconds."""
-        kept = self.description.retention_properties
+        retention = self.description.retention_properties
         span = {
-            "memory": int(kept["MemoryStoreRetentionPeriodInHours"]) * HOUR,
-            "magnetic": int(kept["MagneticStoreRetentionPeriodInDays"]) * DAY,
+            "memory": int(retention["MemoryStoreRetentionPeriodInHours"]) * HOUR,
+            "magnetic": int(retention["MagneticStoreRetentionPeriodInDays"]) * DAY,
         }
         return time.time_ns() - span[store]
 

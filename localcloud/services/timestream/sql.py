@@ -215,7 +215,7 @@ def _type(kind: Any) -> dict[str, Any]:
             }
         return {"ArrayColumnInfo": {"Type": _type(element)}}
     if kind.id == "struct":
-        return {"RowColumnInfo": [{"Name": name, "Type": _type(inner)} for name, inner in kind.children]}
+        return {"RowColumnInfo": [{"Name": name, "Type": _type(child)} for name, child in kind.children]}
     name = str(kind).partition("(")[0]
     return {"ScalarType": name if name in SCALARS else OTHER_SCALARS.get(name, "VARCHAR")}
 

@@ -135,10 +135,10 @@ def _create_db_instance(
 @wrap(TimestreamInfluxDBBackend, "delete_db_instance")
 def _delete_db_instance(cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, id: str) -> DBInstance:  # noqa: A002 - moto's
     with alone("timestreaminfluxdb"):
-        gone: DBInstance = original(self, id)
-    if process := cloud.state(Servers).running.pop(gone.id, None):
+        instance: DBInstance = original(self, id)
+    if process := cloud.state(Servers).running.pop(instance.id, None):
         processes.end(process)
-    return gone
+    return instance
 
 
 @add(TimestreamInfluxDBResponse, "update_db_instance")
