@@ -347,9 +347,7 @@ def faults(seconds: int) -> dict[str, Any]:
             customers = members(cloud, site)
             begun = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
             load_before = os.getloadavg()[0]
-            threads = [
-                threading.Thread(target=customer.run, daemon=True) for customer in (*watches.values(), *customers)
-            ]
+            threads = [threading.Thread(target=worker.run, daemon=True) for worker in (*watches.values(), *customers)]
             for thread in threads:
                 thread.start()
             for customer in customers:
@@ -360,8 +358,8 @@ def faults(seconds: int) -> dict[str, Any]:
             time.sleep(seconds / 4)
             bucket = cut(wire, watches)
             time.sleep(seconds / 4)
-            for customer in (*watches.values(), *customers):
-                customer.stop.set()
+            for worker in (*watches.values(), *customers):
+                worker.stop.set()
             for thread in threads:
                 thread.join()
             if failed := [customer.last_name for customer in customers if not customer.done.is_set()]:

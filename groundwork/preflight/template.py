@@ -163,12 +163,10 @@ class Template:
         for resource in self.resources("AWS::EC2::LaunchTemplate"):
             data = resource.properties["LaunchTemplateData"]
             if resource.name not in launched and "InstanceType" in data:
-                interfaces = [
+                subnet_ids = [
                     interface["SubnetId"] for interface in data.get("NetworkInterfaces", ()) if "SubnetId" in interface
                 ]
-                yield self._launch(
-                    resource, data, tuple(entry["SubnetId"] for entry in interfaces if "SubnetId" in entry)
-                )
+                yield self._launch(resource, data, tuple(subnet_ids))
 
     def _launch(self, resource: Resource, data: Json, subnets: tuple[Any, ...], instances: int = 0) -> Launch:
         kind, image = self.text(data.get("InstanceType")), self.text(data.get("ImageId"))
