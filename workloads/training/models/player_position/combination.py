@@ -55,9 +55,9 @@ class Rows:
         return Rows(self.features.iloc[rows], self.labels[rows], self.players[rows])
 
 
-def player_splits(rows: Rows, parts: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Rows to learn from and rows to test on, so many times: every player is in the second once, never in both."""
-    splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+def player_splits(rows: Rows, folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield rows to train on and rows to test on for each fold: every player is in one test fold only."""
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     yield from splitter.split(rows.features, rows.labels, rows.players)
 
 
