@@ -53,11 +53,13 @@ AlarmsPerDay = Annotated[
 ]
 
 
-def _simulate(output: Annotated[Path, typer.Option(help="CSV file to write.")], given: dict[str, Any]) -> Result:
+def _simulate(
+    output: Annotated[Path, typer.Option(help="CSV file to write.")], option_values: dict[str, Any]
+) -> Result:
     from workloads.devops_metrics.simulate import simulate
 
     labels = output.with_suffix(".incidents.csv")
-    rows, incidents = simulate(validated(FleetSettings, given), output, labels)
+    rows, incidents = simulate(validated(FleetSettings, option_values), output, labels)
     document = {"rows": rows, "file": output, "incidents": len(incidents), "incidents_file": labels}
     return Result(document, f"{rows:,} rows in {output}, {len(incidents)} incidents in {labels}")
 
