@@ -133,8 +133,8 @@ def env(
     if role is not None:
         with _asking(cloud):
             environment |= cloud.role_credentials(role)
-    others = {variable for variable in os.environ if re.fullmatch(r"AWS_\w+", variable, re.ASCII)}
-    lines = [f"unset {' '.join(sorted((others | ELSEWHERE) - KEPT - environment.keys()))}"]
+    variables = {variable for variable in os.environ if re.fullmatch(r"AWS_\w+", variable, re.ASCII)}
+    lines = [f"unset {' '.join(sorted((variables | ELSEWHERE) - KEPT - environment.keys()))}"]
     lines += [f"export {variable}={shlex.quote(value)}" for variable, value in environment.items()]
     return Result({"environment": environment}, *lines)
 
@@ -161,8 +161,10 @@ def destroy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, 
     cloud = named(name, folder)
     before = _deployed(cloud)
     cloud.destroy(*(stacks or []), context=_pairs(context), echo=typer.echo)
-    left = _deployed(cloud)
-    return Result({"name": name, "destroyed": [stack for stack in before if stack not in left], "stacks": left})
+    remaining = _deployed(cloud)
+    return Result(
+        {"name": name, "destroyed": [stack for stack in before if stack not in remaining], "stacks": remaining}
+    )
 
 
 @app.command()

@@ -157,8 +157,8 @@ def _marked(kind: Any, owner: Owner | None, names: tuple[str, ...]) -> Callable[
     return mark
 
 
-def _path(thing: Any) -> str:
-    return thing.__name__ if isinstance(thing, ModuleType) else f"{thing.__module__}.{thing.__qualname__}"
+def _path(owner: Any) -> str:
+    return owner.__name__ if isinstance(owner, ModuleType) else f"{owner.__module__}.{owner.__qualname__}"
 
 
 _installed: list[Hook] = []

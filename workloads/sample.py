@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePosixPath
+
 from workloads.storage import locate
 
 MARK = "SAMPLE.md"
@@ -14,8 +16,12 @@ def marked(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def is_sample(data: str) -> bool:
-    """Whether a folder, or the folder of a file, is marked as sample data; an s3:// URI may be either, too."""
-    folder = locate(data)
-    if folder.is_file():
-        folder = locate(data.rpartition("/")[0] or ".")
-    return (folder / MARK).is_file()
+    """Whether a folder, or the folder of a file, is marked as sample data; an s3:// URI may be either, too.
+
+    A job's role may read only what lies below the folder of its data, so a URI is not asked whether it is a file: only
+    the name of a file has a suffix.
+    """
+    folders = [data]
+    if PurePosixPath(data).suffix and not Path(data).is_dir():
+        folders.append(data.rpartition("/")[0] or ".")
+    return any((locate(folder) / MARK).is_file() for folder in folders)

@@ -1,4 +1,4 @@
-"""Whether a request may go on: its caller is who it says it is, and may do what it asks for."""
+"""Whether a request is admitted: its signature is valid, and its caller is allowed to do what it asks for."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp", "AWSCogn
 
 
 def authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], bool]) -> Signature | None:
-    """Verify who sent a request: its signature, or None for a request that needs none.
+    """Verify who sent a request; return its signature, or None if the request needs none.
 
     Args:
         cloud: The cloud that it is sent to.
@@ -158,14 +158,14 @@ def _session_token(cloud: Cloud, result: ActionResult, response: TokenResponse) 
 @wrap(CognitoIdentityBackend, "get_credentials_for_identity")
 def _get_credentials_for_identity(cloud: Cloud, original: Any, self: CognitoIdentityBackend, identity_id: str) -> str:
     """moto gap: as with session tokens, these are the same for all."""  # noqa: D403
-    answer = json.loads(original(self, identity_id))
+    response = json.loads(original(self, identity_id))
     key, token = _issue(cloud)
-    answer["Credentials"] |= {
+    response["Credentials"] |= {
         "AccessKeyId": key.access_key_id,
         "SecretKey": key.secret_access_key,
         "SessionToken": token,
     }
-    return json.dumps(answer)
+    return json.dumps(response)
 
 
 def _issue(cloud: Cloud) -> tuple[Any, str]:

@@ -77,10 +77,10 @@ class Denial:
     would_allow: str
 
     def __str__(self) -> str:
-        """Return the sentence with which AWS denies it."""
-        who = "User" if self.caller.startswith("arn:") else "Service"
-        what = f"{self.action} on resource: {self.resource} {self.reason}"
-        return f"{who}: {self.caller} is not authorized to perform: {what}"
+        """Return the sentence with which AWS denies the request."""
+        caller_type = "User" if self.caller.startswith("arn:") else "Service"
+        request = f"{self.action} on resource: {self.resource} {self.reason}"
+        return f"{caller_type}: {self.caller} is not authorized to perform: {request}"
 
 
 @dataclass
@@ -115,7 +115,7 @@ def refusal(cloud: Cloud, request: SignedRequest, environ: dict[str, Any], signa
     caller = callers.of_key(cloud, signature.access_key_id)
     if caller is None:
         return None
-    if signature.service == OWN_SERVICE:  # what is done to the cloud from outside is no role's business
+    if signature.service == OWN_SERVICE:  # a role or user may not control the local cloud itself
         return _denied(request, signature.service, f"{caller.principal.arn} may not control the local cloud.")
     call = calls.read(request, environ, signature.service)
     if call is None:
@@ -270,7 +270,7 @@ def _access(cloud: Cloud, request: Any, _full_url: str, _headers: Any) -> tuple[
     record = cloud.state(Record)
     with record.lock:
         used = {
-            caller: {action: sorted(some) for action, some in sorted(actions.items())}
+            caller: {action: sorted(names) for action, names in sorted(actions.items())}
             for caller, actions in record.used.items()
         }
     return _told(request, used)

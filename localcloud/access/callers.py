@@ -57,14 +57,17 @@ def of_key(cloud: Cloud, access_key_id: str) -> Caller | None:
 
 
 def of_role(role: str, name: str, policy: str | None = None) -> Caller:
-    """A session of a role.
+    """Return the caller in a session of a role.
 
     Args:
         role: The role's ARN.
         name: The session's name.
-        policy: The policy that the session came with, if any.
+        policy: The session policy, if any.
     """
-    model = next((known for known in list(iam_backends[ACCOUNT][PARTITION].roles.values()) if known.arn == role), None)
+    model = next(
+        (candidate for candidate in list(iam_backends[ACCOUNT][PARTITION].roles.values()) if candidate.arn == role),
+        None,
+    )
     short = role.rpartition("/")[2]
     principal = Principal(f"arn:aws:sts::{ACCOUNT}:assumed-role/{short}/{name}", ACCOUNT, role)
     session = (_read(policy, "session policy"),) if policy else None

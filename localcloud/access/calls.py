@@ -40,20 +40,20 @@ _IN_BODY = {"DeleteObjects", "PutBucketReplication"}
 
 
 def read(request: SignedRequest, environ: dict[str, Any], service: str) -> Call | None:
-    """The operation that a request asks for; None if botocore does not know it, and neither will the service.
+    """Return the operation that a request asks for; None if botocore does not know it.
 
     Args:
         request: The request.
-        environ: The same, as WSGI has it.
-        service: The signing name of the service that it is for.
+        environ: The request's WSGI environment.
+        service: The signing name of the service that receives it.
     """
     for name in _SHARED.get(service, (MODELS.get(service, service),)):
         try:
-            found = _read(request, environ, name)
+            operation = _read(request, environ, name)
         except (NotFound, MethodNotAllowed, NotImplementedError, UnknownServiceError, ValueError):
             continue
-        if found:
-            return Call(name, found[0], found[1], ACCOUNT, REGION)
+        if operation:
+            return Call(name, operation[0], operation[1], ACCOUNT, REGION)
     return None
 
 
@@ -62,8 +62,8 @@ def _read(request: SignedRequest, environ: dict[str, Any], service: str) -> tupl
         return model.name, cbor.decode(request.body)
     if target := request.headers.get("X-Amz-Target"):
         name = str(target).rpartition(".")[2]
-        known = name in get_service_model(service).operation_names
-        return (name, json.loads(request.body or b"{}")) if known else None
+        exists = name in get_service_model(service).operation_names
+        return (name, json.loads(request.body or b"{}")) if exists else None
     if service == "s3" and (plain := _plain(request)):
         return plain
     parsed = Request({**environ, "wsgi.input": io.BytesIO(request.body)})
@@ -72,7 +72,7 @@ def _read(request: SignedRequest, environ: dict[str, Any], service: str) -> tupl
     if service == "s3" and operation.name not in _IN_BODY:
         return operation.name, in_path | _outside_body(operation, parsed.args, parsed.headers)
     protocol = determine_request_protocol(operation.service_model, parsed.content_type)
-    sent: Any = {
+    parsed_request: Any = {
         "method": parsed.method,
         "values": parsed.values,
         "headers": parsed.headers,
@@ -80,7 +80,7 @@ def _read(request: SignedRequest, environ: dict[str, Any], service: str) -> tupl
         "url_path": parsed.path,
         "url_params": in_path,
     }
-    return operation.name, PROTOCOL_PARSERS[protocol](operation).parse(sent)
+    return operation.name, PROTOCOL_PARSERS[protocol](operation).parse(parsed_request)
 
 
 def _plain(request: SignedRequest) -> tuple[str, dict[str, Any]] | None:
@@ -105,11 +105,11 @@ def _plain(request: SignedRequest) -> tuple[str, dict[str, Any]] | None:
 def _outside_body(operation: Any, query: Mapping[str, str], headers: Any) -> dict[str, Any]:
     """The parameters in the query and the headers of a request: most bodies say nothing of permissions."""
     in_query, in_headers = _places(operation)
-    sent = {name: query[key] for key, name in in_query.items() if key in query}
+    members = {name: query[key] for key, name in in_query.items() if key in query}
     for header, value in headers.items():
         if name := in_headers.get(header.lower()):
-            sent[name] = value
-    return sent
+            members[name] = value
+    return members
 
 
 @cache

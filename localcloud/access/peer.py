@@ -23,11 +23,11 @@ def same_user(client: tuple[str, int], server: tuple[str, int]) -> bool:
     """
     if sys.platform != "linux":
         return False
-    there, here = _as_listed(*client), _as_listed(*server)
+    remote, local = _as_listed(*client), _as_listed(*server)
     for table in TABLES:
         for line in table.read_text().splitlines()[1:] if table.exists() else []:
             fields = line.split()
-            if fields[_LOCAL].endswith(there) and fields[_REMOTE].endswith(here):
+            if fields[_LOCAL].endswith(remote) and fields[_REMOTE].endswith(local):
                 return fields[_INODE] != "0" and int(fields[_USER]) == os.getuid()  # 0: it has been closed since
     return False
 

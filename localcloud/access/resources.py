@@ -35,7 +35,7 @@ _OF_AWS = "alias/aws/"
 
 
 def find(kind: str, name: str) -> str | None:
-    """The ARN of a resource; None where the name and the account make it, or where there is no such resource.
+    """Return the ARN of a resource; None if it follows from the name and the account, or if it does not exist.
 
     Args:
         kind: Such as ``kms/key``: the prefix of the service's actions, and the kind as the reference calls it.
@@ -181,15 +181,15 @@ _KEYS: dict[str, Callable[[str], Any]] = {
 
 
 def tags(arn: str) -> dict[str, str]:
-    """The tags of a resource of EC2; of others nothing, so a condition on their tags does not hold."""
+    """Return the tags of an EC2 resource; none for other services, so conditions on their tags do not hold."""
     if ":ec2:" not in arn:
         return {}
-    known = ec2_backends[ACCOUNT][REGION].tags.get(arn.rpartition("/")[2], {})
-    return {str(name): str(value) for name, value in known.items()}
+    resource_tags = ec2_backends[ACCOUNT][REGION].tags.get(arn.rpartition("/")[2], {})
+    return {str(name): str(value) for name, value in resource_tags.items()}
 
 
 def has_object(arn: str) -> bool:
-    """Whether S3 has an object."""
+    """Return whether S3 has an object."""
     bucket, _, name = arn.split(":::")[1].partition("/")
-    known = s3_backends[ACCOUNT][PARTITION].buckets.get(bucket)
-    return known is None or name in known.keys
+    model = s3_backends[ACCOUNT][PARTITION].buckets.get(bucket)
+    return model is None or name in model.keys

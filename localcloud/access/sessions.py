@@ -28,7 +28,7 @@ class Sessions:
     Attributes:
         tokens: Their session tokens.
         roles: The sessions of roles.
-        askers: For credentials of ``GetSessionToken`` and ``GetFederationToken``, the access key of who asked.
+        askers: For credentials of ``GetSessionToken`` and ``GetFederationToken``, the caller's access key.
         limits: The policies that federated users' sessions came with.
         standing: The sessions of what runs as a role, by the role's ARN and the session's name.
         missing: Roles that do not exist, although something runs as one of them.
@@ -95,5 +95,5 @@ def assume(cloud: Cloud, role: str, name: str) -> AssumedRole | None:
 
 
 def exists(role: str) -> bool:
-    """Whether there is a role of this ARN."""
-    return any(known.arn == role for known in list(iam_backends[ACCOUNT][PARTITION].roles.values()))
+    """Return whether a role with this ARN exists."""
+    return any(model.arn == role for model in list(iam_backends[ACCOUNT][PARTITION].roles.values()))

@@ -1,4 +1,4 @@
-"""AWS's signatures: who says that they signed a request, and whether a secret key made that signature.
+"""AWS's signatures: which access key a request names, and whether its secret key made the signature.
 
 Version 4 in the Authorization header and in presigned URLs follows "Create a signed AWS API request" in the IAM User
 Guide (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html); forms follow
@@ -130,8 +130,8 @@ def read(request: SignedRequest) -> Signature | None:
 
 
 def _in_header(request: SignedRequest, authorization: str) -> Signature:
-    parts = dict(re.findall(r"(Credential|SignedHeaders|Signature)=([^,\s]+)", authorization))
-    if parts.keys() != {"Credential", "SignedHeaders", "Signature"}:
+    fields = dict(re.findall(r"(Credential|SignedHeaders|Signature)=([^,\s]+)", authorization))
+    if fields.keys() != {"Credential", "SignedHeaders", "Signature"}:
         raise SignatureError("IncompleteSignature", "Authorization needs Credential, SignedHeaders and Signature.")
     moment = request.headers.get("X-Amz-Date", "")
     if abs(datetime.now(UTC) - _moment(moment)) > SKEW:
@@ -140,7 +140,7 @@ def _in_header(request: SignedRequest, authorization: str) -> Signature:
         )
     token = request.headers.get("X-Amz-Security-Token", "")
     return _version_4(
-        request, parts["Credential"], parts["SignedHeaders"], parts["Signature"], moment, token, in_header=True
+        request, fields["Credential"], fields["SignedHeaders"], fields["Signature"], moment, token, in_header=True
     )
 
 
@@ -210,8 +210,8 @@ def _sign(scope: tuple[str, ...], text: str, secret_access_key: str) -> str:
 @lru_cache(256)
 def _signing_key(secret_access_key: str, scope: tuple[str, ...]) -> bytes:
     key = f"AWS4{secret_access_key}".encode()
-    for part in scope:
-        key = hmac.digest(key, part.encode(), "sha256")
+    for component in scope:
+        key = hmac.digest(key, component.encode(), "sha256")
     return key
 
 

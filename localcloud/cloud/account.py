@@ -23,7 +23,7 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ACCESS_KEY_ID = "local"
 #: Programs of the cloud's own user may sign with this one, too, where the system says whose they are.
-WELL_KNOWN_SECRET = "local"  # noqa: S105 - it is no secret
+WELL_KNOWN_SECRET = "local"  # noqa: S105 - it is not a secret
 #: The name under which requests to the cloud itself are signed, which are to none of AWS's services.
 OWN_SERVICE = "localcloud"
 #: What becomes of requests that their callers may not make.

@@ -81,11 +81,11 @@ def decode(content: bytes) -> Any:
 
 
 def operation(request: SignedRequest, service: str) -> OperationModel | None:
-    """The operation of a request in this protocol; None for one in another, or of a service that has no JSON.
+    """Return the operation of a request in CBOR; None for other protocols and for services without JSON.
 
     Args:
         request: The request.
-        service: botocore's name of the service that it is signed for.
+        service: botocore's name for the service that the request is signed for.
     """
     place = PATH.fullmatch(request.url.path)
     if request.headers.get("Smithy-Protocol") != NAME or not place or not service:
@@ -96,8 +96,8 @@ def operation(request: SignedRequest, service: str) -> OperationModel | None:
         return None
     if "json" not in model.metadata.get("protocols", ()) or place["operation"] not in model.operation_names:
         return None
-    found: OperationModel = model.operation_model(place["operation"])
-    return found
+    operation_model: OperationModel = model.operation_model(place["operation"])
+    return operation_model
 
 
 def as_json(request: SignedRequest, environ: dict[str, Any], model: OperationModel) -> dict[str, Any]:
@@ -109,8 +109,8 @@ def as_json(request: SignedRequest, environ: dict[str, Any], model: OperationMod
     content = gzip.decompress(request.body) if request.headers.get("Content-Encoding") == "gzip" else request.body
     body = json.dumps(decode(content), default=_plain).encode()
     metadata = model.service_model.metadata
-    kept = {name: value for name, value in environ.items() if name != "HTTP_CONTENT_ENCODING"}
-    return kept | {
+    remaining = {name: value for name, value in environ.items() if name != "HTTP_CONTENT_ENCODING"}
+    return remaining | {
         "PATH_INFO": "/",
         "RAW_URI": "/",
         "REQUEST_URI": "/",

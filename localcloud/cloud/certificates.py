@@ -27,18 +27,18 @@ class Certificate:
 
 
 def issue(cloud: Path, folder: Path) -> Certificate:
-    """A certificate for a server on localhost, written to ``folder``.
+    """Issue a certificate for a server on localhost, and write it to ``folder``.
 
     Args:
-        cloud: The cloud's folder, which holds its authority; made with the first certificate.
+        cloud: The cloud's folder, which holds its authority. The first certificate creates the authority.
         folder: The server's folder.
     """
     begin = datetime.now(UTC) - timedelta(days=1)
     issued = _authority(cloud).issue_cert("localhost", "127.0.0.1", not_before=begin, not_after=begin + LIFETIME)
-    made = Certificate(cloud / AUTHORITY, folder / "server.pem", folder / "server.key")
-    issued.cert_chain_pems[0].write_to_path(made.certificate)
-    _keep(issued.private_key_pem, made.key)
-    return made
+    certificate = Certificate(cloud / AUTHORITY, folder / "server.pem", folder / "server.key")
+    issued.cert_chain_pems[0].write_to_path(certificate.certificate)
+    _keep(issued.private_key_pem, certificate.key)
+    return certificate
 
 
 def trust(cloud: Path) -> None:
@@ -47,15 +47,15 @@ def trust(cloud: Path) -> None:
 
 
 def _authority(cloud: Path) -> trustme.CA:
-    """The cloud's authority, made when it is first asked for, or when its files are damaged."""
+    """Return the cloud's authority; create it if it does not exist or if its files are damaged."""
     certificate, key = cloud / AUTHORITY, cloud / "certificate-authority.key"
     with _lock:
-        with contextlib.suppress(OSError, ValueError):  # there is none, or it is damaged
+        with contextlib.suppress(OSError, ValueError):  # the authority does not exist, or its files are damaged
             return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
-        made = trustme.CA(organization_name="Local cloud")
-        _keep(made.private_key_pem, key)
-        made.cert_pem.write_to_path(certificate)
-        return made
+        authority = trustme.CA(organization_name="Local cloud")
+        _keep(authority.private_key_pem, key)
+        authority.cert_pem.write_to_path(certificate)
+        return authority
 
 
 def _keep(secret: trustme.Blob, path: Path) -> None:

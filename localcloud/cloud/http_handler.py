@@ -33,11 +33,11 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
 
     def run_wsgi(self) -> None:
         """Answer one request."""
-        self.wfile.flush()  # the word to go on, for which a client may wait with the body
+        self.wfile.flush()  # a client may wait for "100 Continue" before it sends the body
         environ = self.make_environ()
         length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length)
-        if len(body) < length:  # the client has gone: what it sent is no request
+        if len(body) < length:  # the client has gone before it sent the whole request
             self.close_connection = True
             return
         environ["wsgi.input"] = io.BytesIO(body)
@@ -46,14 +46,14 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
             application = admission.refusal(self.cloud, request, environ, lambda: self._from_owner) or _spoken(
                 request, self.server.app
             )
-            parts, status, headers = run_wsgi_app(application, environ, buffered=True)
+            chunks, status, headers = run_wsgi_app(application, environ, buffered=True)
         except NotImplementedError as error:
             _log.info("%s %s is not there", self.command, self.path, exc_info=True)
-            parts, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
-        except Exception as error:  # noqa: BLE001 - whatever moto raises is an answer, and logged
+            chunks, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
+        except Exception as error:  # noqa: BLE001 - whatever moto raises is logged and answered
             _log.exception("%s %s", self.command, self.path)
-            parts, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
-        content = b"".join(parts)
+            chunks, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
+        content = b"".join(chunks)
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
@@ -77,7 +77,7 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
 
 
 def _spoken(request: SignedRequest, application: Any) -> Any:
-    """The application for a request, with an interpreter where the request is in CBOR."""
+    """Return the application for a request, wrapped to translate if the request is in CBOR."""
     model = cbor.operation(request, operations.model_of(request))
     if model is None:
         return application
@@ -88,8 +88,8 @@ def _spoken(request: SignedRequest, application: Any) -> Any:
         except ValueError as error:
             refusal = error_response(request, "", "SerializationException", f"{error}.", HTTPStatus.BAD_REQUEST)
             return [*refusal(environ, start_response)]
-        parts, status, headers = run_wsgi_app(application, translated, buffered=True)
-        content = cbor.from_json(b"".join(parts), int(status.partition(" ")[0]), model)
+        chunks, status, headers = run_wsgi_app(application, translated, buffered=True)
+        content = cbor.from_json(b"".join(chunks), int(status.partition(" ")[0]), model)
         headers["Content-Type"], headers["Content-Length"] = cbor.CONTENT_TYPE, str(len(content))
         headers["Smithy-Protocol"] = cbor.NAME
         start_response(status, headers.to_wsgi_list())

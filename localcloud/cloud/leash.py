@@ -26,10 +26,10 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> int:
-    """Run the command; its exit code, or 128 + the signal that ended it."""
-    held, grace, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
-    os.umask(0o077)  # what the cloud's programs write is their owner's to read
-    os.set_inheritable(held, False)  # noqa: FBT003 - positional in the standard library
+    """Run the command; return its exit code, or 128 plus the signal that ended it."""
+    pipe, grace, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
+    os.umask(0o077)  # only the owner may read what the cloud's programs write
+    os.set_inheritable(pipe, False)  # noqa: FBT003 - positional in the standard library
     if sys.platform == "linux":  # elsewhere a process that leaves its parents is lost to the leash
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # some systems drop a signal that is blocked, but ignored by default
@@ -39,21 +39,21 @@ def main() -> int:
     except OSError as error:
         print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 127
-    threading.Thread(target=_watch_cloud, args=(held,), daemon=True).start()
+    threading.Thread(target=_watch_cloud, args=(pipe,), daemon=True).start()
     return _supervise(process, grace)
 
 
-def _watch_cloud(held: int) -> None:
-    os.read(held, 1)
+def _watch_cloud(pipe: int) -> None:
+    os.read(pipe, 1)
     os.kill(os.getpid(), signal.SIGHUP)
 
 
 def _supervise(process: int, grace: float) -> int:
-    """Wait until the command and all its descendants have ended; the command's exit code."""
-    code, killing, left = 0, False, True
-    while left:
+    """Wait until the command and all its descendants have ended; return the command's exit code."""
+    code, killing, has_children = 0, False, True
+    while has_children:
         number = signal.sigwait(SIGNALS)
-        ended, left = _reap()
+        ended, has_children = _reap()
         if number == signal.SIGHUP:
             grace = min(grace, PATIENCE)
             _ask_to_end(PATIENCE)
@@ -65,7 +65,7 @@ def _supervise(process: int, grace: float) -> int:
                 _ask_to_end(grace)
             else:
                 killing = True
-        if killing:  # again whenever one has ended, which may have started another meanwhile
+        if killing:  # a process that has just ended may have started another, so kill again
             _send(signal.SIGKILL, _descendants())
     return code if code >= 0 else 128 - code
 
@@ -96,14 +96,14 @@ def _send(number: int, processes: list[int]) -> None:
 
 
 def _descendants() -> list[int]:
-    """The process ids of this process's children, of their children, and so on."""
+    """Return the process ids of this process's children, of their children, and so on."""
     children: dict[int, list[int]] = {}
     for process, parent in _parents():
         children.setdefault(parent, []).append(process)
-    found = [os.getpid()]
-    for process in found:  # which grows
-        found += children.get(process, [])
-    return found[1:]
+    descendants = [os.getpid()]
+    for process in descendants:  # the list grows during the loop
+        descendants += children.get(process, [])
+    return descendants[1:]
 
 
 def _parents() -> list[tuple[int, int]]:

@@ -105,22 +105,22 @@ class LocalCloud:
         """Start the server and wait until it is ready.
 
         Args:
-            detached: Let the server outlive this process; otherwise it ends with it, however that ends.
+            detached: Let the server outlive this process; otherwise the server ends when this process ends.
 
         Raises:
             LocalCloudError: The port is taken, this cloud is running already or just being started, or the server
                 failed.
         """
-        with self.take() as held, os.fdopen(_create(self.log), "wb") as log:
+        with self.take() as folder_lock, os.fdopen(_create(self.log), "wb") as log:
             command = [sys.executable, "-m", "localcloud", "serve", "--folder", str(self.folder)]
-            command += ["--port", str(self.port), "--lock", str(held.descriptor), "--iam", self.iam]
+            command += ["--port", str(self.port), "--lock", str(folder_lock.descriptor), "--iam", self.iam]
             self._process = subprocess.Popen(
                 command if detached else [*command, "--attached"],
                 stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                pass_fds=[held.descriptor],
+                pass_fds=[folder_lock.descriptor],
                 env=os.environ
                 | {
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
@@ -137,22 +137,22 @@ class LocalCloud:
             self._process = None
 
     def take(self) -> lock.Lock:
-        """Make the folder where there is none, take its lock, and remove what a server that was killed has left.
+        """Create the folder if needed, take its lock, and remove what a killed server has left behind.
 
         Raises:
-            LocalCloudError: Another server has the lock, or the folder cannot be written, or holds files of a cloud's
-                names that are not a cloud's.
+            LocalCloudError: Another server has the lock, the folder cannot be written, or it holds files that have a
+                cloud's names but do not belong to a cloud.
         """
-        known = any((self.folder / name).exists() for name in (lock.NAME, remains.STATE, AUTHORITY))
+        is_cloud = any((self.folder / name).exists() for name in (lock.NAME, remains.STATE, AUTHORITY))
         replaced = [path for path in (self.log, self.mailbox, self.folder / "cdk.out") if path.exists()]
-        if replaced and not known:
+        if replaced and not is_cloud:
             raise LocalCloudError(f"{replaced[0]} is not a local cloud's: choose another folder, or remove it.")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise LocalCloudError(f"{self.folder} cannot be made: {error.strerror}.") from error
         try:
-            taken = lock.Lock(self.folder)
+            folder_lock = lock.Lock(self.folder)
         except lock.HeldError as error:
             state = self._state()
             where = f"already running at {_address(state)}" if state else "just being started, or stopped"
@@ -160,9 +160,9 @@ class LocalCloud:
         try:
             remains.remove(self.folder)
         except LocalCloudError:
-            os.close(taken.descriptor)
+            os.close(folder_lock.descriptor)
             raise
-        return taken
+        return folder_lock
 
     def stop(self) -> bool:
         """Stop the server and everything that it started, and remove what it held.
@@ -250,18 +250,18 @@ class LocalCloud:
         self._cdk("destroy", stacks, context, ["--force"], echo)
 
     def reclaim(self, job: str, notice_seconds: float = 120) -> None:
-        """Take the host of a running Batch job back, as EC2 does with spot instances: a notice, then it is gone.
+        """Take the host of a running Batch job back, as EC2 takes spot instances: a notice first, then the end.
 
         Args:
             job: The job's id.
             notice_seconds: Time from the notice to the end.
 
         Raises:
-            LocalCloudError: That job is not running.
+            LocalCloudError: The job is not running.
         """
-        asked = urlencode({"job": job, "notice": notice_seconds})
+        query = urlencode({"job": job, "notice": notice_seconds})
         try:
-            post(f"{self.endpoint}/moto-api/reclaim?{asked}", self.folder)
+            post(f"{self.endpoint}/moto-api/reclaim?{query}", self.folder)
         except HTTPError as error:
             raise LocalCloudError(f"Job {job} is not running, so it has no host to take back.") from error
 
@@ -283,7 +283,7 @@ class LocalCloud:
             role: The role's name or ARN.
 
         Raises:
-            LocalCloudError: There is no such role.
+            LocalCloudError: The role does not exist.
         """
         session = self.client("sts").assume_role(RoleArn=self._role(role), RoleSessionName="local-env")
         issued = session["Credentials"]
@@ -315,7 +315,7 @@ class LocalCloud:
             allow, and that none of its requests has needed.
 
         Raises:
-            LocalCloudError: There is no such role, or the cloud is not running.
+            LocalCloudError: The role does not exist, or the cloud is not running.
         """
         arn = self._role(role)
         used = json.loads(post(f"{self.endpoint}/moto-api/access", self.folder)).get(arn, {})
@@ -326,13 +326,17 @@ class LocalCloud:
         return {"role": arn, "used": used, "unused": unused}
 
     def _role(self, role: str) -> str:
-        """The ARN of a role, by its name or its ARN."""
+        """Return the ARN of a role, given its name or its ARN."""
         iam = self.client("iam")
         try:
             return str(iam.get_role(RoleName=role.rpartition("/")[2])["Role"]["Arn"])
         except iam.exceptions.NoSuchEntityException as error:
-            known = [one["RoleName"] for page in iam.get_paginator("list_roles").paginate() for one in page["Roles"]]
-            raise LocalCloudError(f"{role}: There is no such role. Use one of {', '.join(sorted(known))}.") from error
+            names = [
+                role_row["RoleName"]
+                for page in iam.get_paginator("list_roles").paginate()
+                for role_row in page["Roles"]
+            ]
+            raise LocalCloudError(f"{role}: There is no such role. Use one of {', '.join(sorted(names))}.") from error
 
     def _policies(self, role: str) -> Iterator[Any]:
         """Yield the documents of a role's inline and managed policies."""
@@ -345,17 +349,17 @@ class LocalCloud:
             yield iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
 
     def outputs(self, stack: str) -> dict[str, str]:
-        """The outputs of a deployed stack, by name.
+        """Return the outputs of a deployed stack, by name.
 
         Raises:
-            LocalCloudError: There is no such stack.
+            LocalCloudError: The stack is not deployed.
         """
         cloudformation = self.client("cloudformation")
         try:
-            found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+            description = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         except cloudformation.exceptions.ClientError as error:
             raise LocalCloudError(f"Stack {stack} is not deployed: run `{self.command(f'deploy {stack}')}`.") from error
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
     def _cdk(
         self,

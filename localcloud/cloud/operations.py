@@ -105,7 +105,7 @@ def _service(request: SignedRequest) -> str:
 
 
 def _operation(request: SignedRequest, service: str, environ: dict[str, Any]) -> str | None:
-    """The operation's name; None for a path that is no operation of the service, as far as botocore knows."""
+    """Return the operation's name; None if botocore knows no operation of the service at this path."""
     if target := request.headers.get("X-Amz-Target"):
         return str(target).rpartition(".")[2]
     if match := re.fullmatch(r"/service/\w+/operation/(\w+)", request.url.path):

@@ -57,7 +57,7 @@ atexit.register(remove_all)
 def sweep() -> None:
     """Remove the folders of this user's processes that were killed."""
     for folder in PLACE.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # it is no such folder, or in use
+        with contextlib.suppress(OSError):  # the folder is not a copy, or it is in use
             if folder.lstat().st_uid != os.getuid():
                 continue
             mark = os.open(folder / MARK, os.O_RDWR | os.O_NOFOLLOW)

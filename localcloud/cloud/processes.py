@@ -26,7 +26,7 @@ CLOUD = "LOCALCLOUD_FOLDER"
 KILL_SECONDS = 5.0
 
 # Every leash waits for the end of this pipe, whose only writer is this process.
-_held, _alive = os.pipe()
+_lifeline, _alive = os.pipe()
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 _ending = threading.Event()
@@ -41,18 +41,18 @@ def start(
     grace: float = 0,
     descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a command on a leash, in a session of its own; output and errors come from ``stdout``.
+    """Start a command on a leash, in its own session; ``stdout`` gives its output and its errors.
 
     Args:
         command: The program and its arguments.
-        folder: Where it runs.
-        environment: Its environment.
-        stdin: What it reads.
-        grace: Seconds that processes which outlive the command have to end before they are killed.
+        folder: The folder in which the command runs.
+        environment: Its environment variables.
+        stdin: Its standard input.
+        grace: Seconds before processes that outlive the command are killed.
         descriptors: Open files that the command and its leash inherit, under the same numbers.
 
     Returns:
-        The leash, which ends with the command's exit code when everything that the command has started has ended.
+        The leash. It ends when every process of the command has ended, with the command's exit code.
 
     Raises:
         LocalCloudError: This process is ending.
@@ -61,17 +61,17 @@ def start(
         raise LocalCloudError(f"{command[0]} is not started, because the local cloud is ending.")
     cloud = {name: os.environ[name] for name in (CLOUD,) if name in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-IS", LEASH, str(_held), str(grace), *command],
+        [sys.executable, "-IS", LEASH, str(_lifeline), str(grace), *command],
         cwd=folder,
         env={**environment, **cloud},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        pass_fds=[_held, *descriptors],
+        pass_fds=[_lifeline, *descriptors],
     )
     with _lock:
-        _running.difference_update([other for other in _running if other.returncode is not None])
+        _running.difference_update([running for running in _running if running.returncode is not None])
         _running.add(process)
     return process
 
@@ -84,20 +84,20 @@ def serve(
     ready: str,
     patience: float = 60,
 ) -> tuple[subprocess.Popen[bytes], re.Match[str]]:
-    """Start a server on a leash, with all its output in a log, and wait until it says there that it is ready.
+    """Start a server on a leash, write its output to a log, and wait until the log says that it is ready.
 
     Args:
-        command: The server.
-        log: Its log, in the folder where it runs.
-        environment: Its environment.
-        ready: A regular expression for what it says when it is ready.
+        command: The server and its arguments.
+        log: The server's log file; the server runs in the file's folder.
+        environment: Its environment variables.
+        ready: A regular expression for the line that says that the server is ready.
         patience: Seconds to wait at most.
 
     Returns:
         The process, and the match of `ready`.
 
     Raises:
-        LocalCloudError: It ended instead, or took too long; with the last line of its log.
+        LocalCloudError: The server ended or took too long; the message has the last line of its log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
@@ -109,13 +109,13 @@ def serve(
     if process.stdout:
         process.stdout.close()  # all goes to the log
     deadline = time.monotonic() + patience
-    while not (said := re.search(ready, text := _read(log))):
+    while not (match := re.search(ready, text := _read(log))):
         if process.poll() is not None or time.monotonic() > deadline:
             end(process)
             last = (text.strip().splitlines() or ["it said nothing"])[-1]
             raise LocalCloudError(f"{log.stem} did not start: {last} (log: {log})")
         time.sleep(0.02)
-    return process, said
+    return process, match
 
 
 def free_port() -> int:
@@ -167,14 +167,14 @@ def end_strays(cloud: Path, patience: float = 3) -> bool:
 
 
 def _processes_of(cloud: Path) -> set[psutil.Process]:
-    """The processes that a cloud has started, and theirs, except this one and those that it runs in."""
-    found = set()
+    """Return a cloud's processes and their descendants, except this process and its parents."""
+    members = set()
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):  # it has ended, or is somebody else's
+        with contextlib.suppress(psutil.Error):  # the process has ended, or belongs to another user
             if process.environ().get(CLOUD) == str(cloud):
-                found |= {process, *process.children(recursive=True)}
+                members |= {process, *process.children(recursive=True)}
     this = psutil.Process()
-    return found - {this, *this.parents()}
+    return members - {this, *this.parents()}
 
 
 def _ask(process: subprocess.Popen[bytes]) -> None:

@@ -37,7 +37,7 @@ UNTAGGING = {
 #: Columns of a row that hold lists.
 LISTS = ("update", "ignored", "merged", "mirrored", "when_changed")
 
-#: The codes with which a service says that there is no such resource.
+#: The error codes that say that a resource does not exist.
 GONE = re.compile("NotFound|NoSuch|DoesNotExist|NonExistent")
 
 #: What tells one item of a list from the others, where it is not the whole item.
@@ -167,7 +167,7 @@ class Row:
         return any(name.lower() in member_names(self.shape(operation)) for operation in self.update)
 
     def call(self, operation: str, values: Properties, identifier: str = "") -> Properties:
-        """Call an operation with what it takes of ``values``; ``identifier`` fills what it requires beyond."""
+        """Call an operation with those ``values`` that it takes; ``identifier`` fills its other required members."""
         if not operation:
             return {}
         shape = self.shape(operation)
@@ -176,9 +176,9 @@ class Row:
             keys = [self.key] if self.key in shape.members else shape.required_members
             keys = [key for key in keys if key == self.key or key not in parameters]
             parameters |= known(dict.fromkeys(keys, identifier), shape)
-        answer: Properties = getattr(self.cloud.client(self.service), operation)(**parameters)
-        answer.pop("ResponseMetadata", None)
-        return answer
+        response: Properties = getattr(self.cloud.client(self.service), operation)(**parameters)
+        response.pop("ResponseMetadata", None)
+        return response
 
     def follow(self, operations: dict[str, str], names: Iterable[str], values: Properties, identifier: str) -> None:
         """Call the operation of each parameter in ``names``, once for each item where it is a list of calls."""
@@ -195,7 +195,7 @@ class Row:
                     self.call(operation, {**required, **call}, identifier)
 
     def shape(self, operation: str) -> Any:
-        """Return botocore's description of an operation's input; None if there is no operation."""
+        """Return botocore's description of an operation's input; None if the operation does not exist."""
         return _input_shape(self.cloud, self.service, operation) if operation else None
 
 
@@ -321,7 +321,7 @@ class ApiResource:
         self.row.follow(self.row.undo, self.parameters, self.parameters, self.physical_resource_id)
 
     def remove(self) -> None:
-        """Delete the resource itself; one with a key is found by that alone, and one that is gone needs no deletion."""
+        """Delete the resource by its key, if it has one; a resource that is already gone is not an error."""
         row = self.row
         values = {**self.parameters, **{name: self._search(path) for name, path in self.row.handles.items()}}
         flags = {key: item for key, item in values.items() if key in row.defaults}
@@ -336,10 +336,10 @@ class ApiResource:
         return self._search(self.row.attributes.get(name) or f'"{name}" || (*."{name}" | [0])')
 
     def _search(self, path: str) -> Any:
-        found = jmespath.search(path, self.state)
-        if found is None:
+        value = jmespath.search(path, self.state)
+        if value is None:
             raise ValueError(f"{self.kind}: no {path}")
-        return found
+        return value
 
 
 def _tags(tags: Any) -> list[Properties]:

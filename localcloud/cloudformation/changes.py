@@ -32,7 +32,7 @@ class New:
 
 
 def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """The changes of a change set, as DescribeChangeSet gives them with the values of properties.
+    """Return the changes of a change set, as DescribeChangeSet shows them with the values of properties.
 
     Args:
         cloud: The stack's cloud.
@@ -45,15 +45,15 @@ def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: di
     order = [name for name in templates.order(template["Resources"]) if deployment.is_wanted(name)]
     for name in order:
         current = before.get(name)
-        known: Any
-        wanted, known = _wanted(deployment, name, current), current
+        reference: Any
+        desired, reference = _desired(deployment, name, current), current
         if current is None:
-            described.append(_change("Add", wanted, {}, after=_properties(wanted)))
-            known = New()
-        elif not is_same(current, wanted):
-            described.append(_modification(current, wanted))
-            known = New() if must_replace(current, wanted) else current
-        deployment.refer(name, known)
+            described.append(_change("Add", desired, {}, after=_properties(desired)))
+            reference = New()
+        elif not is_same(current, desired):
+            described.append(_modification(current, desired))
+            reference = New() if must_replace(current, desired) else current
+        deployment.refer(name, reference)
     for name in before.keys() - {*order}:
         resource = before[name]
         policy = SNAPSHOT_POLICIES.get(resource.policies.get("DeletionPolicy", ""), "Delete")
@@ -62,12 +62,12 @@ def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: di
     return sorted(described, key=lambda change: str(change["ResourceChange"]["LogicalResourceId"]))
 
 
-def _wanted(deployment: Deployment, name: str, current: Resource | None) -> Resource:
-    """The resource that the template wants; as it stands there if its properties depend on what is not there yet."""
+def _desired(deployment: Deployment, name: str, current: Resource | None) -> Resource:
+    """Return the resource that the template asks for; unresolved if it depends on values that do not exist yet."""
     body = deployment.template["Resources"][name]
     try:
         return deployment.resolve(name, body, current)
-    except Exception:  # noqa: BLE001 - what moto's functions raise for a value that is only a mark
+    except Exception:  # noqa: BLE001 - moto's functions raise all kinds of errors for a placeholder
         log.info("%s is not known before it is deployed", name, exc_info=True)
         if current and deployment.stack.template_dict.get("Resources", {}).get(name) == body:
             return current
@@ -75,7 +75,7 @@ def _wanted(deployment: Deployment, name: str, current: Resource | None) -> Reso
 
 
 def without_values(described: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The changes as DescribeChangeSet gives them to those who do not ask for values."""
+    """Return the changes as DescribeChangeSet shows them without the values of properties."""
     hidden = {"BeforeContext", "AfterContext"}
     return [
         {
@@ -86,35 +86,35 @@ def without_values(described: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _modification(current: Resource, wanted: Resource) -> dict[str, Any]:
-    names = {*current.declared, *wanted.declared}
-    changed = sorted(name for name in names if current.declared.get(name) != wanted.declared.get(name))
-    replaces = must_replace(current, wanted)
-    create_only = schemas.create_only(wanted.cf_resource_type)
-    deciding = [wanted.declared.get(name) for name in changed if name in create_only]
-    known = not deciding or any(KNOWN_AFTER_APPLY not in json.dumps(value, default=str) for value in deciding)
-    replacement = "False" if not replaces else "True" if known else "Conditional"
+def _modification(current: Resource, desired: Resource) -> dict[str, Any]:
+    names = {*current.declared, *desired.declared}
+    changed = sorted(name for name in names if current.declared.get(name) != desired.declared.get(name))
+    replaces = must_replace(current, desired)
+    create_only = schemas.create_only(desired.cf_resource_type)
+    deciding = [desired.declared.get(name) for name in changed if name in create_only]
+    is_known = not deciding or any(KNOWN_AFTER_APPLY not in json.dumps(value, default=str) for value in deciding)
+    replacement = "False" if not replaces else "True" if is_known else "Conditional"
     policy = {}
     if replaces:
-        kept = SNAPSHOT_POLICIES.get(wanted.policies.get("UpdateReplacePolicy", ""), "Delete")
-        policy = {"PolicyAction": f"ReplaceAnd{kept}"}
+        removal = SNAPSHOT_POLICIES.get(desired.policies.get("UpdateReplacePolicy", ""), "Delete")
+        policy = {"PolicyAction": f"ReplaceAnd{removal}"}
     return _change(
         "Modify",
-        wanted,
+        desired,
         {"Replacement": replacement, **policy, **_id(current)},
         before=_properties(current),
-        after=_properties(wanted),
-        details=[_detail(name, wanted.declared.get(name), in_place=name not in create_only) for name in changed],
+        after=_properties(desired),
+        details=[_detail(name, desired.declared.get(name), in_place=name not in create_only) for name in changed],
     )
 
 
 def _detail(name: str, value: Any, *, in_place: bool) -> dict[str, Any]:
-    known = KNOWN_AFTER_APPLY not in json.dumps(value, default=str)
-    recreation = "Never" if in_place else "Always" if known else "Conditionally"
+    is_known = KNOWN_AFTER_APPLY not in json.dumps(value, default=str)
+    recreation = "Never" if in_place else "Always" if is_known else "Conditionally"
     return {
         "Target": {"Attribute": "Properties", "Name": name, "RequiresRecreation": recreation},
-        "Evaluation": "Static" if known else "Dynamic",
-        "ChangeSource": "DirectModification" if known else "ResourceReference",
+        "Evaluation": "Static" if is_known else "Dynamic",
+        "ChangeSource": "DirectModification" if is_known else "ResourceReference",
     }
 
 

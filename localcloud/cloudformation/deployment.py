@@ -1,6 +1,6 @@
 """Deployments: bring a stack's resources from what is there to what its template says, or back.
 
-A resource whose resolved properties did not change is left alone; one that changed is updated in place,
+A resource whose resolved properties did not change stays as it is; one that changed is updated in place,
 or replaced where the schema says so; the old ones go last. When anything fails, everything is undone, and what a
 deletion policy retains stays. A resource that cannot be deleted fails the roll-back of a creation.
 """
@@ -162,8 +162,8 @@ class Deployment:
             log.info("deployment of %s failed", self.stack.name, exc_info=True)
             self._roll_back("ROLLBACK" if verb == "CREATE" else "UPDATE_ROLLBACK", str(error))
             return
-        gone = [resource for name, resource in self.resources.items() if name not in order]
-        for resource in [*reversed(gone), *reversed(self.obsolete)]:
+        removed = [resource for name, resource in self.resources.items() if name not in order]
+        for resource in [*reversed(removed), *reversed(self.obsolete)]:
             delete(self.stack, resource, "UpdateReplacePolicy" if resource in self.obsolete else "DeletionPolicy")
         for export in self.before.exports:
             self.backend.exports.pop(export.name, None)
@@ -182,18 +182,18 @@ class Deployment:
         current = self.resources.get(name)
         body = self.template["Resources"][name]
         try:
-            wanted = self.resolve(name, body, current)
-            _check(wanted.cf_resource_type, wanted.declared)
-            if current and is_same(current, wanted):
-                wanted.model = current.model
+            desired = self.resolve(name, body, current)
+            _check(desired.cf_resource_type, desired.declared)
+            if current and is_same(current, desired):
+                desired.model = current.model
             else:
-                self._change(current, wanted)
+                self._change(current, desired)
         except Exception as error:
             problem = str(getattr(error, "message", None) or error)
             add_event(self.stack, name, body["Type"], current, f"{'UPDATE' if current else 'CREATE'}_FAILED", problem)
             raise ValueError(f"{name} ({body['Type']}): {problem}") from error
-        self.resources[name] = wanted
-        self.refer(name, wanted)
+        self.resources[name] = desired
+        self.refer(name, desired)
 
     def refer(self, name: str, resource: Any) -> None:
         """Let others refer to a resource."""
@@ -208,27 +208,27 @@ class Deployment:
         policies = {str(key): str(item) for key, item in body.items() if key in RETENTION}
         return Resource(name, body["Type"], generated, declared, policies)
 
-    def _change(self, current: Resource | None, wanted: Resource) -> None:
+    def _change(self, current: Resource | None, desired: Resource) -> None:
         verb = "UPDATE" if current else "CREATE"
-        event = (self.stack, wanted.logical_resource_id, wanted.cf_resource_type)
+        event = (self.stack, desired.logical_resource_id, desired.cf_resource_type)
         add_event(*event, current, f"{verb}_IN_PROGRESS")
-        if current and not must_replace(current, wanted):
-            update(current, wanted)
-            restore = getattr(current.model, "restore", lambda: update(wanted, current))
-            self.undo.append((wanted, restore))
+        if current and not must_replace(current, desired):
+            update(current, desired)
+            restore = getattr(current.model, "restore", lambda: update(desired, current))
+            self.undo.append((desired, restore))
         else:
-            if current and not _is_explicit(wanted.cf_resource_type, wanted.declared):
-                wanted.generated_name = parsing.generate_resource_name(
-                    wanted.cf_resource_type, self.stack.name, wanted.logical_resource_id
+            if current and not _is_explicit(desired.cf_resource_type, desired.declared):
+                desired.generated_name = parsing.generate_resource_name(
+                    desired.cf_resource_type, self.stack.name, desired.logical_resource_id
                 )
             try:
-                create(self.stack, wanted)
+                create(self.stack, desired)
             finally:
-                if wanted.model is not None:
-                    self.created.append(wanted)
+                if desired.model is not None:
+                    self.created.append(desired)
             if current:
                 self.obsolete.append(current)
-        add_event(*event, wanted, f"{verb}_COMPLETE")
+        add_event(*event, desired, f"{verb}_COMPLETE")
 
     def _outputs(self) -> tuple[list[Output], list[Export]]:
         outputs, exports = [], []
@@ -246,7 +246,7 @@ class Deployment:
         return outputs, exports
 
     def _roll_back(self, verb: str, reason: str) -> None:
-        """Take back what changed, then delete what is new; what an update cannot delete again, it leaves behind."""
+        """Undo the changes, then delete new resources; an update leaves behind those that it cannot delete."""
         set_status(self.stack, f"{verb}_IN_PROGRESS", reason)
         failed = []
         for resource, step in reversed(self.undo):
@@ -257,84 +257,84 @@ class Deployment:
                 event = (self.stack, resource.logical_resource_id, resource.cf_resource_type, resource)
                 add_event(*event, "UPDATE_FAILED", str(error))
                 failed.append(resource.logical_resource_id)
-        left = delete_each(self.stack, self.created, self.template, undoing=True)
+        remaining = delete_each(self.stack, self.created, self.template, undoing=True)
         if verb == "ROLLBACK":
-            self.cloud.set_state(self.stack, Live({resource.logical_resource_id: resource for resource in left}))
-            failed = [resource.logical_resource_id for resource in left]
+            self.cloud.set_state(self.stack, Live({resource.logical_resource_id: resource for resource in remaining}))
+            failed = [resource.logical_resource_id for resource in remaining]
         if failed:
-            what = "delete" if verb == "ROLLBACK" else "update"
-            reason = f"The following resource(s) failed to {what}: [{', '.join(failed)}]. "
+            action = "delete" if verb == "ROLLBACK" else "update"
+            reason = f"The following resource(s) failed to {action}: [{', '.join(failed)}]. "
         set_status(self.stack, f"{verb}_{'FAILED' if failed else 'COMPLETE'}", reason)
 
 
-def create(stack: Stack, wanted: Resource) -> None:
+def create(stack: Stack, desired: Resource) -> None:
     """Create a resource with its type's model.
 
-    A custom resource whose creation failed keeps its model, since its function is asked to delete it.
+    A custom resource keeps its model if its creation fails, because its function is then asked to delete it.
     """
     context = {
-        "LogicalId": wanted.logical_resource_id,
+        "LogicalId": desired.logical_resource_id,
         "StackId": stack.stack_id,
-        "ResourceType": wanted.cf_resource_type,
+        "ResourceType": desired.cf_resource_type,
     }
     try:
-        wanted.model = provider(wanted.cf_resource_type).create_from_cloudformation_json(
-            wanted.generated_name, _json(wanted), ACCOUNT, REGION, **context
+        desired.model = provider(desired.cf_resource_type).create_from_cloudformation_json(
+            desired.generated_name, _json(desired), ACCOUNT, REGION, **context
         )
     except custom.FailedFunctionError as error:
-        wanted.model = error.resource
+        desired.model = error.resource
         raise
 
 
-def must_replace(current: Resource, wanted: Resource) -> bool:
-    """Whether the change needs a new resource, by CloudFormation's schema of the type."""
-    if current.cf_resource_type != wanted.cf_resource_type:
+def must_replace(current: Resource, desired: Resource) -> bool:
+    """Return whether the change needs a new resource, by CloudFormation's schema of the type."""
+    if current.cf_resource_type != desired.cf_resource_type:
         return True
-    model = provider(wanted.cf_resource_type)
-    before, after = current.declared, wanted.declared
+    model = provider(desired.cf_resource_type)
+    before, after = current.declared, desired.declared
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     return bool(
-        changed & schemas.create_only(wanted.cf_resource_type)
+        changed & schemas.create_only(desired.cf_resource_type)
         or getattr(model, "always_replaced", False)
         or hasattr(model.update_from_cloudformation_json, "__isabstractmethod__")
     )
 
 
-def is_same(current: Resource, wanted: Resource) -> bool:
-    """Whether nothing is to be done; a nested stack's template may have changed where its URL is."""
-    before, after = ((one.cf_resource_type, one.declared) for one in (current, wanted))
+def is_same(current: Resource, desired: Resource) -> bool:
+    """Return whether a resource needs no update; a nested stack always does, since its template may have changed."""
+    before, after = ((resource.cf_resource_type, resource.declared) for resource in (current, desired))
     return before == after and not hasattr(current.model, "always_updated")
 
 
-def update(current: Resource, wanted: Resource) -> None:
+def update(current: Resource, desired: Resource) -> None:
     """Update a resource in place."""
-    wanted.model = provider(wanted.cf_resource_type).update_from_cloudformation_json(
-        current.model, wanted.generated_name, _json(wanted), ACCOUNT, REGION
+    desired.model = provider(desired.cf_resource_type).update_from_cloudformation_json(
+        current.model, desired.generated_name, _json(desired), ACCOUNT, REGION
     )
 
 
 def delete_each(
     stack: Stack, resources: list[Resource], template: dict[str, Any], *, undoing: bool = False
 ) -> list[Resource]:
-    """Delete resources, the newest first; those that are left: what cannot be deleted, and what that depends on.
+    """Delete resources, newest first; return those that could not be deleted, and those that they depend on.
 
     Args:
-        stack: Theirs.
-        resources: In the order of their creation.
-        template: Tells what depends on what.
+        stack: The stack of the resources.
+        resources: The resources, in the order of their creation.
+        template: The template, which says what depends on what.
         undoing: Whether the operation that created them is being rolled back.
     """
-    needs, needed, left = templates.needs(template.get("Resources", {})), set[str](), list[Resource]()
+    needs, needed, remaining = templates.needs(template.get("Resources", {})), set[str](), list[Resource]()
     for resource in reversed(resources):
         name = resource.logical_resource_id
         if name in needed or not delete(stack, resource, "DeletionPolicy", undoing=undoing):
             needed |= needs.get(name, set())
-            left.insert(0, resource)
-    return left
+            remaining.insert(0, resource)
+    return remaining
 
 
 def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = False) -> bool:
-    """Delete a resource unless its policy retains it; whether it is no longer the stack's."""
+    """Delete a resource unless its policy retains it; return whether it no longer belongs to the stack."""
     event = (stack, resource.logical_resource_id, resource.cf_resource_type, resource)
     chosen = resource.policies.get(policy, "Delete")
     if chosen == "Retain" or (chosen == "RetainExceptOnCreate" and not undoing):
@@ -356,14 +356,14 @@ def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = Fal
 
 
 def delete_all(cloud: Cloud, stack: Stack) -> None:
-    """Delete a stack's resources, newest first; what fails stays the stack's."""
+    """Delete a stack's resources, newest first; those whose deletion fails stay in the stack."""
     backend: CloudFormationBackend = cloudformation_backends[ACCOUNT][REGION]
     state = live(cloud, stack)
     _check_exports(cloud, backend, stack, [])
     set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
-    left = delete_each(stack, [*state.resources.values()], stack.template_dict)
-    state.resources = {resource.logical_resource_id: resource for resource in left}
-    if left:
+    remaining = delete_each(stack, [*state.resources.values()], stack.template_dict)
+    state.resources = {resource.logical_resource_id: resource for resource in remaining}
+    if remaining:
         names = ", ".join(state.resources)
         set_status(stack, "DELETE_FAILED", f"The following resource(s) failed to delete: [{names}]. ")
         return
@@ -388,14 +388,14 @@ def add_event(  # noqa: PLR0917 - what an event says
 
 
 def _check_exports(cloud: Cloud, backend: CloudFormationBackend, stack: Stack, exports: list[Export]) -> None:
-    """Refuse to take a name of another stack's, or to change or remove what another stack imports."""
+    """Refuse exports that another stack already has, and changes of exports that another stack imports."""
     for export in exports:
-        known = backend.exports.get(export.name)
-        if known and known.exporting_stack_id != stack.stack_id:
+        existing = backend.exports.get(export.name)
+        if existing and existing.exporting_stack_id != stack.stack_id:
             raise ValidationError(message=f"Export {export.name} is already exported by another stack")
     values = {export.name: export.value for export in exports}
     for old in live(cloud, stack).exports:
-        users = [other.name for other in backend.stacks.values() if old.name in live(cloud, other).imports]
+        users = [importer.name for importer in backend.stacks.values() if old.name in live(cloud, importer).imports]
         if users and values.get(old.name) != old.value:
             message = f"Export {old.name} cannot be changed or deleted as it is in use by {', '.join(users)}"
             raise ValidationError(message=message)

@@ -66,11 +66,11 @@ def _created(_: None, stack: Stack, *_args: Any, **_kwargs: Any) -> None:
 
 
 def changed(cloud: Cloud, stack: Stack, change_set: ChangeSet | None = None) -> None:
-    """Remember that a stack is changed now, and by which change set."""
+    """Record that a stack is being changed, and by which change set."""
     vars(stack)["last_updated_time"] = utcnow()
     if change_set:
-        given = cloud.state(ChangeSetState, change_set).capabilities
-        vars(stack).update(change_set_id=change_set.change_set_id, capabilities=given or None)
+        acknowledgements = cloud.state(ChangeSetState, change_set).capabilities
+        vars(stack).update(change_set_id=change_set.change_set_id, capabilities=acknowledgements or None)
 
 
 def capabilities(template: dict[str, Any]) -> list[str]:
@@ -81,25 +81,29 @@ def capabilities(template: dict[str, Any]) -> list[str]:
 
 
 def acknowledged(self: CloudFormationResponse, template: dict[str, Any]) -> list[str]:
-    """The capabilities that a request acknowledges.
+    """Return the capabilities that a request acknowledges.
 
     Raises:
-        InsufficientCapabilitiesError: The template needs another one.
+        InsufficientCapabilitiesError: The template needs a capability that the request does not acknowledge.
     """
-    given: list[str] = self._get_param("Capabilities") or []
+    acknowledgements: list[str] = self._get_param("Capabilities") or []
     needed = capabilities(template)
-    if needed and NAMED_IAM not in given and needed != [capability for capability in given if capability == IAM]:
+    if (
+        needed
+        and NAMED_IAM not in acknowledgements
+        and needed != [capability for capability in acknowledgements if capability == IAM]
+    ):
         raise InsufficientCapabilitiesError(f"Requires capabilities : [{needed[0]}]")
-    return given
+    return acknowledgements
 
 
 @wrap(CloudFormationResponse, "create_stack")
 def _create_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> ActionResult:
     _refuse_stack_policy(self)
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
-    given = acknowledged(self, templates.parse(body or templates.read(cloud, url))) if body or url else []
+    acknowledgements = acknowledged(self, templates.parse(body or templates.read(cloud, url))) if body or url else []
     result: ActionResult = original(self)
-    _described(self).__dict__["capabilities"] = given or None
+    _described(self).__dict__["capabilities"] = acknowledgements or None
     return result
 
 
@@ -108,9 +112,11 @@ def _update_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> 
     _refuse_stack_policy(self)
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
     stack = _described(self)
-    given = acknowledged(self, templates.parse(body or (templates.read(cloud, url) if url else str(stack.template))))
+    acknowledgements = acknowledged(
+        self, templates.parse(body or (templates.read(cloud, url) if url else str(stack.template)))
+    )
     result: ActionResult = original(self)
-    stack.__dict__["capabilities"] = given or None
+    stack.__dict__["capabilities"] = acknowledgements or None
     return result
 
 

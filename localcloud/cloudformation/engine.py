@@ -226,7 +226,7 @@ def _wait_for_creation(cloud: Cloud, stack: Stack) -> None:
             operations.changed.wait()
 
 
-# Change sets: moto looks for the name alone, but the CDK gives the change sets of all stacks one name.
+# moto looks change sets up by name only, but the CDK gives the change sets of all stacks the same name.
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
@@ -253,7 +253,7 @@ def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResu
     url = request("TemplateURL")
     template = request("TemplateBody") or (self._get_stack_from_s3_url(url) if url else str(stack.template))
     body = templates.parse(template)
-    given = descriptions.acknowledged(self, body)
+    acknowledgements = descriptions.acknowledged(self, body)
     validate(body)
     parameters = backend._resolve_update_parameters(stack, request("Parameters", []))  # noqa: SLF001
     tags = {tag["Key"]: tag["Value"] for tag in request("Tags", [])} or None
@@ -270,7 +270,7 @@ def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResu
         tags=stack.tags if tags is None else tags,
         role_arn=request("RoleARN"),
     )
-    cloud.state(descriptions.ChangeSetState, change_set).capabilities = given
+    cloud.state(descriptions.ChangeSetState, change_set).capabilities = acknowledgements
     cloud.state(descriptions.ChangeSetState, change_set).changes = changes.changes(cloud, stack, body, parameters)
     if kind == "UPDATE" and is_unchanged(stack, body, parameters, tags):
         change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", NO_CHANGES
@@ -353,9 +353,11 @@ def _execute_change_set(cloud: Cloud, self: CloudFormationResponse) -> EmptyResu
         _deploy(cloud, chosen.stack, chosen.template, chosen.template_dict, chosen.parameters)
         failed = "ROLLBACK" in chosen.stack.status
         chosen.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
-        sets = self.cloudformation_backend.change_sets  # the stack's others are made for what it was
-        for other in [one for one in sets.values() if one.stack is chosen.stack and one is not chosen]:
-            sets.pop(other.change_set_id)
+        sets = self.cloudformation_backend.change_sets  # the stack's other change sets are now outdated
+        for stale in [
+            change_set for change_set in sets.values() if change_set.stack is chosen.stack and change_set is not chosen
+        ]:
+            sets.pop(stale.change_set_id)
     return EmptyResult()
 
 
@@ -395,12 +397,12 @@ def _parameter_list(self: Stack) -> list[dict[str, Any]]:
     ]
 
 
-def _parameter(declared: dict[str, Any], key: str, value: str, given: Any) -> dict[str, Any]:
-    """A parameter as DescribeStacks shows it: secrets masked, and the name of SSM's beside its value."""
+def _parameter(declared: dict[str, Any], key: str, value: str, argument: Any) -> dict[str, Any]:
+    """Return a parameter as DescribeStacks shows it: masked if secret, with name and value if it is from SSM."""
     if declared.get("NoEcho") in (True, "true"):
         return {"ParameterKey": key, "ParameterValue": "****"}
     if str(declared.get("Type")).startswith(SSM_TYPE):
-        name = templates.text(declared.get("Default", "") if given is None else given)
+        name = templates.text(declared.get("Default", "") if argument is None else argument)
         return {"ParameterKey": key, "ParameterValue": name, "ResolvedValue": value}
     return {"ParameterKey": key, "ParameterValue": value}
 

@@ -26,12 +26,12 @@ def _clean_json(original: Any, node: Any, resources: ResourceMap) -> Any:
         if name == "Fn::FindInMap":
             return _find_in_map(argument, resources)
         if name in FUNCTIONS:
-            return FUNCTIONS[name](argument, lambda part: parsing.clean_json(part, resources))
+            return FUNCTIONS[name](argument, lambda operand: parsing.clean_json(operand, resources))
     return original(node, resources)
 
 
 def _cidr(argument: Any, resolve: Resolve) -> list[str]:
-    block, count, *bits = (resolve(part) for part in argument)
+    block, count, *bits = (resolve(operand) for operand in argument)
     try:
         network = ipaddress.ip_network(str(block))
         prefix = network.max_prefixlen - int(bits[0] if bits else 8)

@@ -101,10 +101,10 @@ def _has(properties: Mapping[str, Any], name: str) -> bool | None:
 
 
 def _present(value: Any, names: Iterable[str], path: str) -> tuple[list[str], list[Fault]]:
-    """The names of properties that are there, and a mark for each of which that is not known."""
-    answers = {name: _has(value, name) for name in names}
-    return [name for name, there in answers.items() if there], [
-        _unknown(path) for there in answers.values() if there is None
+    """Return the properties that are present, and a mark for each whose presence is unknown."""
+    presence = {name: _has(value, name) for name in names}
+    return [name for name, is_present in presence.items() if is_present], [
+        _unknown(path) for is_present in presence.values() if is_present is None
     ]
 
 
@@ -118,10 +118,10 @@ def _listed(names: Iterable[str], path: str = "") -> str:
 
 def _required(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
     for name in node["required"] if isinstance(value, dict) else ():
-        there = _has(value, name)
-        if there is None:
+        is_present = _has(value, name)
+        if is_present is None:
             yield _unknown(path)
-        elif not there:
+        elif not is_present:
             yield Fault(_within(path, name), f"required property {_within(path, name)} is missing")
 
 
@@ -144,24 +144,24 @@ def _required_or(value: Any, node: Mapping[str, Any], _root: Schema, path: str) 
 def _dependent_required(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Iterator[Fault]:
     needs = node.get("dependentRequired", node.get("dependencies", {}))
     for name, needed in needs.items() if isinstance(value, dict) else ():
-        there = _has(value, name)
-        if there is None:
+        is_present = _has(value, name)
+        if is_present is None:
             yield _unknown(path)
-        elif there:
+        elif is_present:
             for fault in _required(value, {"required": needed}, root, path):
                 yield Fault(fault.path, fault.problem and f"{fault.path} is missing, which {_within(path, name)} needs")
 
 
 def _dependent_excluded(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
     for name, excluded in node["dependentExcluded"].items() if isinstance(value, dict) else ():
-        there = _has(value, name)
-        if there is None:
+        is_present = _has(value, name)
+        if is_present is None:
             yield _unknown(path)
-        elif there:
+        elif is_present:
             present, unknown = _present(value, excluded, path)
             if present:
-                other = _within(path, present[0])
-                yield Fault(other, f"{other} is not allowed together with {_within(path, name)}")
+                excluded_path = _within(path, present[0])
+                yield Fault(excluded_path, f"{excluded_path} is not allowed together with {_within(path, name)}")
             yield from unknown
 
 
@@ -172,18 +172,18 @@ def _properties(value: Any, node: Mapping[str, Any], root: Schema, path: str) ->
     """Judge the properties of a map by ``properties``, ``patternProperties`` and ``additionalProperties``."""
     if not isinstance(value, dict):
         return
-    known, patterns = node.get("properties", {}), node.get("patternProperties", {})
-    others = node.get("additionalProperties", True)
+    declared, patterns = node.get("properties", {}), node.get("patternProperties", {})
+    additional = node.get("additionalProperties", True)
     for name, item in value.items():
         below = _within(path, str(name))
         matching = [schema for pattern, schema in patterns.items() if _matches(pattern, str(name))]
-        if name in known:
-            matching.append(known[name])
+        if name in declared:
+            matching.append(declared[name])
         if not matching and not str(name).startswith("Fn::"):
-            if others is False and (known or patterns):
+            if additional is False and (declared or patterns):
                 yield Fault(below, f"unsupported property {below}")
-            elif isinstance(others, dict):
-                matching.append(others)
+            elif isinstance(additional, dict):
+                matching.append(additional)
         for schema in matching:
             yield from _judge(item, schema, root, below)
 
@@ -203,11 +203,11 @@ def _items(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Iter
 
 def _unique_items(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
     if isinstance(value, list):
-        seen = [json.dumps(item, sort_keys=True, default=str) for item in value]
-        if node.get("uniqueItems") and len({*seen}) < len(seen):
+        encoded = [json.dumps(item, sort_keys=True, default=str) for item in value]
+        if node.get("uniqueItems") and len({*encoded}) < len(encoded):
             yield Fault(path, f"{path} has an item twice")
-        if len({*seen}) > node.get("maxUniqueItems", len(seen)):
-            yield Fault(path, f"{path} has {len({*seen})} items, but must have at most {node['maxUniqueItems']}")
+        if len({*encoded}) > node.get("maxUniqueItems", len(encoded)):
+            yield Fault(path, f"{path} has {len({*encoded})} items, but must have at most {node['maxUniqueItems']}")
 
 
 def _unique_keys(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
@@ -221,9 +221,9 @@ def _unique_keys(value: Any, node: Mapping[str, Any], _root: Schema, path: str) 
 
 
 def _type(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
-    wanted = node["type"] if isinstance(node["type"], list) else [node["type"]]
-    if not any(TYPES[kind](value) for kind in wanted):
-        names = " or ".join(NAMES[kind] for kind in wanted)
+    types = node["type"] if isinstance(node["type"], list) else [node["type"]]
+    if not any(TYPES[kind](value) for kind in types):
+        names = " or ".join(NAMES[kind] for kind in types)
         if isinstance(value, dict | list):
             yield Fault(path, f"{path or 'the value'} is not {names}")
         else:
@@ -295,9 +295,9 @@ def _size(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iter
     if isinstance(value, dict):
         kind, unit = "Properties", "properties"
     count = len(value if isinstance(value, dict | list) else text(value))
-    least, most = node.get(f"min{kind}", count), node.get(f"max{kind}", count)
-    if not least <= count <= most:
-        limit = f"at least {least}" if count < least else f"at most {most}"
+    minimum, maximum = node.get(f"min{kind}", count), node.get(f"max{kind}", count)
+    if not minimum <= count <= maximum:
+        limit = f"at least {minimum}" if count < minimum else f"at most {maximum}"
         yield Fault(path, f"{path or 'the value'} has {count} {unit}, but must have {limit}")
     if "maxBytes" in node:
         size = len((value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))).encode())
@@ -355,14 +355,14 @@ def _one_of(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Ite
 
 
 def _none_of(outcomes: list[list[Fault]], path: str) -> Iterator[Fault]:
-    """What is wrong where each alternative has a fault: that of the alternative that the value is closest to."""
+    """Yield the fault where no alternative fits: that of the alternative that the value is closest to."""
     if any(not any(fault.problem for fault in outcome) for outcome in outcomes):
         yield _unknown(path)
         return
     firsts = [next(fault for fault in outcome if fault.problem) for outcome in outcomes]
     deepest = max(firsts, key=lambda fault: fault.path.count("."))
-    others = [fault.problem for fault in firsts if fault.path.count(".") == deepest.path.count(".")]
-    yield Fault(deepest.path, ", or ".join(dict.fromkeys(others)), deepest.value)
+    problems = [fault.problem for fault in firsts if fault.path.count(".") == deepest.path.count(".")]
+    yield Fault(deepest.path, ", or ".join(dict.fromkeys(problems)), deepest.value)
 
 
 def _not(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Iterator[Fault]:
@@ -373,11 +373,11 @@ def _not(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Iterat
 
 
 def _refused(value: Any, schema: Any, path: str) -> Fault:
-    """The fault of a value that follows what it must not follow."""
+    """Return the fault of a value that matches a schema that it must not match."""
     if not isinstance(value, dict):
         return _fault(path, value, "is not allowed")
-    wanted = [name for part in [schema, *schema.get("anyOf", [])] for name in part.get("required", [])]
-    names = [name for name in wanted if name in value] or [path or "this combination"]
+    required = [name for subschema in [schema, *schema.get("anyOf", [])] for name in subschema.get("required", [])]
+    names = [name for name in required if name in value] or [path or "this combination"]
     return Fault(_within(path, names[0]), f"{_listed(names, path)} is not allowed here")
 
 

@@ -30,10 +30,10 @@ def check(template: dict[str, Any]) -> None:
     Raises:
         ValidationError: Names the section, and what is wrong there.
     """
-    for section, most in MOST.items():
+    for section, limit in MOST.items():
         count = len(template.get(section) or {})
-        if count > most:
-            message = f"Number of {section.lower()}, {count}, is greater than maximum allowed, {most}"
+        if count > limit:
+            message = f"Number of {section.lower()}, {count}, is greater than maximum allowed, {limit}"
             raise ValidationError(message=f"Template format error: {message}")
     for name in template["Resources"]:
         if not LOGICAL_NAME.fullmatch(name):
@@ -59,14 +59,14 @@ def _check_outputs(template: dict[str, Any]) -> None:
 
 
 def _unknown(node: Any, template: dict[str, Any], section: str = "Parameters") -> set[str]:
-    """The names that a part of a template refers to, and that neither its parameters nor a section has."""
-    known = (template.get("Parameters") or {}).keys() | (template.get(section) or {}).keys()
-    return {name for name in templates.references(node) if not name.startswith("AWS::")} - known
+    """Return the names that a node refers to and that neither the parameters nor the section defines."""
+    defined = (template.get("Parameters") or {}).keys() | (template.get(section) or {}).keys()
+    return {name for name in templates.references(node) if not name.startswith("AWS::")} - defined
 
 
-def _unresolved(kind: str, names: set[str], where: str) -> str:
+def _unresolved(kind: str, names: set[str], section: str) -> str:
     listed = ", ".join(sorted(names))
-    return f"Template format error: Unresolved {kind}dependencies [{listed}]{where} block of the template"
+    return f"Template format error: Unresolved {kind}dependencies [{listed}]{section} block of the template"
 
 
 def _check_conditions(template: dict[str, Any]) -> None:
@@ -81,12 +81,12 @@ def _check_conditions(template: dict[str, Any]) -> None:
 
 
 def _conditions(section: dict[str, Any], *, named: bool) -> Iterator[str]:
-    """Names of conditions that a section uses: as ``Condition`` of a resource or an output, and in functions."""
+    """Yield the conditions that a section uses, in functions and as ``Condition`` of a resource or an output."""
     for body in section.values():
         if named and isinstance(body, dict) and isinstance(body.get("Condition"), str):
             yield body["Condition"]
-        part = body.get("Properties", body.get("Value")) if named and isinstance(body, dict) else body
-        yield from _conditions_in(part, anywhere=not named)
+        node = body.get("Properties", body.get("Value")) if named and isinstance(body, dict) else body
+        yield from _conditions_in(node, anywhere=not named)
 
 
 def _conditions_in(node: Any, *, anywhere: bool) -> Iterator[str]:

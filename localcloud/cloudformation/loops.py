@@ -50,12 +50,12 @@ def _written_out(name: str, loop: Any) -> dict[str, Any]:
 
 
 def _with(node: Any, identifier: str, item: str) -> Any:
-    """A copy in which ``${Identifier}``, ``&{Identifier}`` and references to it are the item."""
+    """Return a copy with ``${Identifier}``, ``&{Identifier}`` and references to it replaced by the item."""
     if isinstance(node, str):
         plain = re.sub(r"[^A-Za-z0-9]", "", item)
         return node.replace(f"${{{identifier}}}", item).replace(f"&{{{identifier}}}", plain)
     if isinstance(node, list):
-        return [_with(part, identifier, item) for part in node]
+        return [_with(child, identifier, item) for child in node]
     if not isinstance(node, dict):
         return node
     if node == {"Ref": identifier}:

@@ -50,12 +50,12 @@ class NestedStack:
         """Create the child.
 
         Raises:
-            ValueError: It was rolled back; it is deleted then.
+            ValueError: The creation was rolled back; the child is deleted.
         """
-        backend, wanted = _backend(), _wanted(cls.cloud, body["Properties"])
+        backend, options = _backend(), _stack_options(cls.cloud, body["Properties"])
         parent = backend.get_stack(context["StackId"])
         arns = body["Properties"].get("NotificationARNs")
-        stack = backend.create_stack(name=name, notification_arns=arns, **wanted)
+        stack = backend.create_stack(name=name, notification_arns=arns, **options)
         root = getattr(parent, "root_id", parent.stack_id)
         vars(stack).update(parent_id=parent.stack_id, root_id=root)  # moto answers with them
         if stack.status != "CREATE_COMPLETE":
@@ -69,7 +69,7 @@ class NestedStack:
         cls, original: NestedStack, _name: str, body: dict[str, Any], _account: str, _region: str
     ) -> NestedStack:
         """Update the child, if anything about it changed."""
-        _update(original.stack, **_wanted(cls.cloud, body["Properties"]))
+        _update(original.stack, **_stack_options(cls.cloud, body["Properties"]))
         return cls(original.stack)
 
     def restore(self) -> None:
@@ -119,7 +119,7 @@ def _update(stack: Stack, template: str, parameters: dict[str, Any], tags: dict[
             raise ValueError(f"Embedded stack {stack.stack_id} was not successfully updated: {_reason(stack)}")
 
 
-def _wanted(cloud: Cloud, properties: dict[str, Any]) -> dict[str, Any]:
+def _stack_options(cloud: Cloud, properties: dict[str, Any]) -> dict[str, Any]:
     values = {key: templates.text(value) for key, value in properties.get("Parameters", {}).items()}
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
     return {"template": templates.read(cloud, properties["TemplateURL"]), "parameters": values, "tags": tags}

@@ -38,8 +38,8 @@ def _looked_up(cloud: Cloud, reference: re.Match[str]) -> str:
     if service != "secretsmanager":
         name = place.split(":")[0]
         return str(cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
-    parts = SECRET.fullmatch(place)
-    name, key = (parts["secret"], parts["key"]) if parts else (place, None)
+    match = SECRET.fullmatch(place)
+    name, key = (match["secret"], match["key"]) if match else (place, None)
     content = str(cloud.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
     if not key:
         return content

@@ -54,9 +54,9 @@ def _list(value: Any) -> list[str]:
 FUNCTIONS: dict[str, Callable[..., bool]] = {
     "Fn::And": lambda *terms: all(terms),
     "Fn::Contains": lambda items, item: str(item) in _list(items),
-    "Fn::EachMemberEquals": lambda items, item: all(one == str(item) for one in _list(items)),
+    "Fn::EachMemberEquals": lambda items, item: all(member == str(item) for member in _list(items)),
     "Fn::EachMemberIn": lambda items, allowed: {*_list(items)} <= {*_list(allowed)},
-    "Fn::Equals": lambda one, other: str(one) == str(other),
+    "Fn::Equals": lambda left, right: str(left) == str(right),
     "Fn::Not": lambda term: not term,
     "Fn::Or": lambda *terms: any(terms),
 }

@@ -30,11 +30,11 @@ def _index() -> dict[str, str]:
 
 @cache
 def schema(kind: str) -> dict[str, Any] | None:
-    """The schema of a resource type, or None when CloudFormation has no such type."""
+    """Return the schema of a resource type, or None if CloudFormation does not know the type."""
     if kind not in _index():
         return None
-    found: dict[str, Any] = json.loads((SCHEMAS / "resources" / f"{_index()[kind]}.json").read_text())
-    return found
+    resource_schema: dict[str, Any] = json.loads((SCHEMAS / "resources" / f"{_index()[kind]}.json").read_text())
+    return resource_schema
 
 
 def create_only(kind: str) -> set[str]:

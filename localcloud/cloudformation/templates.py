@@ -96,7 +96,7 @@ def read(cloud: Cloud, url: str) -> str:
     """The template that an S3 URL gives, with the bucket in its path or in its host name.
 
     Raises:
-        ValidationError: There is no such object.
+        ValidationError: The object does not exist.
     """
     place = urlsplit(url)
     host, key = place.hostname or "", unquote(place.path.lstrip("/"))
@@ -194,13 +194,13 @@ def order(resources: dict[str, Any]) -> list[str]:
         raise ValidationError(message=f"Circular dependency between resources: [{circle}]") from error
 
 
-def parameter(name: str, declared: dict[str, Any], given: Any) -> Any:
-    """The value of one parameter, checked against its constraints; lists are split.
+def parameter(name: str, declared: dict[str, Any], argument: Any) -> Any:
+    """Return the value of a parameter, checked against its constraints; lists are split.
 
     Raises:
-        ValidationError: There is no value, or it breaks a constraint.
+        ValidationError: The parameter has no value, or its value breaks a constraint.
     """
-    value = declared.get("Default") if given is None else given
+    value = declared.get("Default") if argument is None else argument
     if value is None:
         raise ValidationError(message=f"Parameters: [{name}] must have values")
     words = text(value)

@@ -63,7 +63,7 @@ def _text(value: Any, shape: Any) -> str:
         return json.dumps(value)
     if isinstance(value, list):
         return ",".join(map(str, value))
-    spellings = {known.lower(): known for known in getattr(shape, "enum", ())}
+    spellings = {choice.lower(): choice for choice in getattr(shape, "enum", ())}
     return str(spellings.get(str(value).lower(), value))
 
 

@@ -54,18 +54,18 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
     The configuration's folder, or what Apache can read of it, is SITE_PAGES. Its access log is SITE_ACCESS_LOG.
 
     Args:
-        cloud: Folder of the cloud whose authority vouches for the site.
-        folder: Holds its log and the configuration around the site's.
+        cloud: The folder of the cloud whose authority signs the site's certificate.
+        folder: The folder for Apache's log and for the configuration that includes the site's.
         site: The site's configuration.
-        definitions: What the site's configuration wants to be defined besides its ports, certificate, pages and log.
-        port: Its port for HTTP; 0 takes a free one.
+        definitions: Variables for the site's configuration besides its ports, certificate, pages and log.
+        port: The port for HTTP; 0 takes a free one.
 
     Raises:
         LocalCloudError: Apache is not installed, or refuses the configuration.
     """
     program = find("apache2")
-    said = subprocess.run([program, "-v"], env=environment(), capture_output=True, text=True, check=False).stdout
-    version = re.search(r"Apache/[\d.]+", said)
+    output = subprocess.run([program, "-v"], env=environment(), capture_output=True, text=True, check=False).stdout
+    version = re.search(r"Apache/[\d.]+", output)
     port, secure_port = port or processes.free_port(), processes.free_port()
     settings = folder / "apache.conf"
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def configuration(  # noqa: PLR0917 - the parts of one text
         "Mutex sem",
         "TypesConfig /dev/null",
         *modules(),
-        *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # who may not even read the log
+        *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # this user may not even read the log
         f"Listen 127.0.0.1:{port}",
         f"Listen 127.0.0.1:{secure_port} https",
         'ErrorLog "apache.log"',
@@ -127,21 +127,21 @@ def configuration(  # noqa: PLR0917 - the parts of one text
 
 
 def modules() -> list[str]:
-    """The lines that load what Amazon Linux loads.
+    """Return the lines that load the modules that Amazon Linux loads.
 
     Raises:
-        LocalCloudError: Apache is not installed, or its modules are not where they should be.
+        LocalCloudError: Apache is not installed, or its modules are not in any of the usual folders.
     """
     program = find("apache2")
-    said = subprocess.run([program, "-l"], env=environment(), capture_output=True, text=True, check=False).stdout
+    built_in = subprocess.run([program, "-l"], env=environment(), capture_output=True, text=True, check=False).stdout
     folder = _modules(Path(program).resolve().parent.parent)
-    wanted = (name for name in MODULES if f"mod_{name}.c" not in said)  # the others are built in
-    return [f'LoadModule {name}_module "{folder}/mod_{name}.so"' for name in wanted]
+    names = (name for name in MODULES if f"mod_{name}.c" not in built_in)  # the others are built in
+    return [f'LoadModule {name}_module "{folder}/mod_{name}.so"' for name in names]
 
 
 def _modules(prefix: Path) -> Path:
     places = ("lib/apache2/modules", "lib64/httpd/modules", "lib/httpd/modules", "libexec/apache2")
-    found = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
-    if not found:
+    folder = next((prefix / place for place in places if (prefix / place / "mod_proxy.so").exists()), None)
+    if not folder:
         raise LocalCloudError(f"Apache's modules are not below {prefix} ({', '.join(places)}).")
-    return found
+    return folder

@@ -19,7 +19,7 @@ class DatabaseServer(ABC):
 
     Attributes:
         port: Its loopback port, which it keeps.
-        authority: The certificate of who vouches for it.
+        authority: The certificate of the authority that signed it.
         folder: Holds its data, certificate and log.
     """
 

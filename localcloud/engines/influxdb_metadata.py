@@ -37,7 +37,7 @@ _RESOURCE_TYPES = {
 
 
 class RefusalError(Exception):
-    """An answer of InfluxDB 2 that is no success.
+    """An error response of InfluxDB 2.
 
     Args:
         code: One of `STATUSES`.
@@ -62,13 +62,17 @@ class Access:
     permissions: list[Json]
 
     def allows(self, action: str, kind: str, organization: str, identity: str = "") -> bool:
-        """Return whether an action on a resource is allowed; without identity, on all of its kind."""
+        """Return whether an action on a resource is allowed; without an identity, on all resources of its kind."""
         for permission in self.permissions:
             resource = permission["resource"]
             if permission["action"] != action or resource["type"] not in {kind, "any"}:
                 continue
-            one, of = resource.get("id"), resource.get("orgID")
-            if (not one and not of) or (of == organization and not one) or (identity and one == identity):
+            resource_id, organization_id = resource.get("id"), resource.get("orgID")
+            if (
+                (not resource_id and not organization_id)
+                or (organization_id == organization and not resource_id)
+                or (identity and resource_id == identity)
+            ):
                 return True
         return False
 
@@ -126,7 +130,7 @@ class Metadata:
         """Return what a cookie holds for a new session.
 
         Raises:
-            RefusalError: There is no such user, or it is not their password.
+            RefusalError: The user does not exist, or the password is wrong.
         """
         for user in self.users.values():
             if user["name"] == username and matches(password, user["password"]):
@@ -142,39 +146,45 @@ class Metadata:
 
     def by_token(self, token: str) -> Access | None:
         """Return the access that a token gives."""
-        for made in self.authorizations.values():
-            if secrets.compare_digest(made["token"].encode(), token.encode()):
-                return Access(made["userID"], made["permissions"]) if made["status"] == "active" else None
+        for authorization in self.authorizations.values():
+            if secrets.compare_digest(authorization["token"].encode(), token.encode()):
+                return (
+                    Access(authorization["userID"], authorization["permissions"])
+                    if authorization["status"] == "active"
+                    else None
+                )
         return None
 
     def by_name(self, name: str, password: str) -> Access | None:
-        """Return the access of a v1 authorization; where there is none of that name, the password may be a token."""
-        for made in self.legacy.values():
-            if made["token"] == name:
-                valid = made["status"] == "active" and matches(password, made.get("password", ""))
-                return Access(made["userID"], made["permissions"]) if valid else None
+        """Return the access of a v1 authorization; if none has that name, the password may be a token."""
+        for authorization in self.legacy.values():
+            if authorization["token"] == name:
+                valid = authorization["status"] == "active" and matches(password, authorization.get("password", ""))
+                return Access(authorization["userID"], authorization["permissions"]) if valid else None
         return self.by_token(password)
 
-    def found(self, access: Access, database: str = "", policy: str = "", *, default: bool = False) -> list[Json]:
-        """Return the mappings that somebody may read, those that somebody made before those of buckets' names.
+    def mappings_for(
+        self, access: Access, database: str = "", policy: str = "", *, default: bool = False
+    ) -> list[Json]:
+        """Return the mappings that the caller may read: stored ones first, then those that follow from buckets' names.
 
         Args:
-            access: Of whoever asks.
-            database: Only of this database.
-            policy: Only of this retention policy.
-            default: Only those that are the default of their database.
+            access: The caller's access.
+            database: Return only mappings of this database, if given.
+            policy: Return only mappings of this retention policy, if given.
+            default: Return only the default mappings of their databases.
         """
 
-        def wanted(mapping: Json) -> bool:
+        def is_requested(mapping: Json) -> bool:
             names = (database or mapping["database"], policy or mapping["retention_policy"])
             return (mapping["database"], mapping["retention_policy"]) == names and (mapping["default"] or not default)
 
-        made = [mapping for mapping in self.mappings.values() if wanted(mapping)]
-        mapped = {mapping["bucketID"] for mapping in made}
+        mappings = [mapping for mapping in self.mappings.values() if is_requested(mapping)]
+        mapped = {mapping["bucketID"] for mapping in mappings}
         virtual = (self.virtual(bucket, default=bucket["id"] not in mapped) for bucket in self.buckets.values())
-        made += filter(wanted, virtual)
+        mappings += filter(is_requested, virtual)
         organization = self.organization["id"]
-        return [mapping for mapping in made if access.allows("read", "buckets", organization, mapping["bucketID"])]
+        return [mapping for mapping in mappings if access.allows("read", "buckets", organization, mapping["bucketID"])]
 
     def virtual(self, bucket: Json, *, default: bool) -> Json:
         """Return the mapping that a bucket has by its name, `database/policy` or `database`."""
@@ -235,10 +245,10 @@ class Metadata:
             raise RefusalError("unprocessable entity", "retention policy duration must be at least 1h0m0s")
 
     def add_authorization(self, request: Json, access: Access, *, legacy: bool = False) -> Json:
-        """Add a token, or an authorization with a name, of whoever asks.
+        """Add a token, or a v1 authorization with a name.
 
         Raises:
-            RefusalError: The request is not valid, or gives more than whoever asks has.
+            RefusalError: The request is not valid, or grants more than the caller's own access.
         """
         permissions, organization = request.get("permissions") or [], request.get("orgID")
         if not permissions and not legacy:
@@ -250,9 +260,9 @@ class Metadata:
         store = self.legacy if legacy else self.authorizations
         if legacy and not request.get("token"):
             raise RefusalError("invalid", "token required for v1 user authorization type")
-        if legacy and any(other["token"] == request["token"] for other in store.values()):
+        if legacy and any(existing["token"] == request["token"] for existing in store.values()):
             raise RefusalError("conflict", "token already exists")
-        made: Json = {
+        authorization: Json = {
             "id": new_id(),
             "token": request["token"] if legacy else new_token(),
             "status": request.get("status") or "active",
@@ -262,8 +272,8 @@ class Metadata:
             "permissions": permissions,
             **moments(),
         }
-        store[made["id"]] = made
-        return made
+        store[authorization["id"]] = authorization
+        return authorization
 
     def _check_grant(self, permissions: list[Json], organization: str, access: Access) -> None:
         """Check that somebody may make an authorization, and has what it gives.
@@ -284,28 +294,28 @@ class Metadata:
         """Map a database and a retention policy to a bucket.
 
         Raises:
-            RefusalError: The request is not valid, there is no such bucket, or they are mapped already.
+            RefusalError: The request is not valid, the bucket does not exist, or the pair is mapped already.
         """
         if not request.get("database") or not request.get("retention_policy"):
             raise RefusalError("invalid", "DBRP provided is invalid")
         if request.get("bucketID") not in self.buckets:
             raise RefusalError("not found", "bucket not found")
-        same = [one for one in self.mappings.values() if one["database"] == request["database"]]
-        if any(one["retention_policy"] == request["retention_policy"] for one in same):
+        same = [existing for existing in self.mappings.values() if existing["database"] == request["database"]]
+        if any(existing["retention_policy"] == request["retention_policy"] for existing in same):
             raise RefusalError("conflict", "another DBRP mapping with same orgID, db, and rp exists")
         names = ("database", "retention_policy", "bucketID")
-        made: Json = {"id": new_id(), **{name: request[name] for name in names}, "orgID": self.organization["id"]}
-        made |= {"default": bool(request.get("default")) or not same, "virtual": False}
-        self.mappings[made["id"]] = made
-        if made["default"]:
-            self.set_default(made)
-        return made
+        mapping: Json = {"id": new_id(), **{name: request[name] for name in names}, "orgID": self.organization["id"]}
+        mapping |= {"default": bool(request.get("default")) or not same, "virtual": False}
+        self.mappings[mapping["id"]] = mapping
+        if mapping["default"]:
+            self.set_default(mapping)
+        return mapping
 
     def set_default(self, mapping: Json) -> None:
         """Make a mapping the only default of its database."""
-        for other in self.mappings.values():
-            if other["database"] == mapping["database"]:
-                other["default"] = other is mapping
+        for existing in self.mappings.values():
+            if existing["database"] == mapping["database"]:
+                existing["default"] = existing is mapping
 
 
 def _check_permissions(permissions: list[Json]) -> None:
@@ -346,9 +356,9 @@ def hashed(password: str) -> str:
     return f"{salt}:{_digest(password, salt)}"
 
 
-def matches(password: str, kept: str) -> bool:
-    """Return whether a password is the one that is kept."""
-    salt, _, digest = kept.partition(":")
+def matches(password: str, stored: str) -> bool:
+    """Return whether a password has the stored salted digest."""
+    salt, _, digest = stored.partition(":")
     return bool(salt) and secrets.compare_digest(_digest(password, salt), digest)
 
 

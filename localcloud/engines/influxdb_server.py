@@ -105,13 +105,13 @@ class Engine:
         """Return the result of one statement of InfluxQL.
 
         Raises:
-            RefusalError: It is no statement.
+            RefusalError: The engine refuses the statement.
         """
-        status, answer = self.ask("/query", parameters, {"q": statement})
+        status, response = self.ask("/query", parameters, {"q": statement})
         if status != HTTPStatus.OK:
-            why = str(answer.get("error", answer)).replace("error parsing query", "failed to parse query", 1)
+            why = str(response.get("error", response)).replace("error parsing query", "failed to parse query", 1)
             raise RefusalError("invalid", why)
-        return dict(answer["results"][0])
+        return dict(response["results"][0])
 
     def run(self, statement: str) -> None:
         """Run a statement that changes influxd's databases.
@@ -126,8 +126,8 @@ class Engine:
     def write(self, database: str, precision: str, lines: bytes) -> str:
         """Write lines; return what is wrong with them, or nothing."""
         parameters = {"db": database, "precision": _PRECISIONS[precision]}
-        status, answer = self.ask("/write", parameters, lines)
-        return "" if status == HTTPStatus.NO_CONTENT else str(answer.get("error", answer))
+        status, response = self.ask("/write", parameters, lines)
+        return "" if status == HTTPStatus.NO_CONTENT else str(response.get("error", response))
 
 
 class Handler(FrontHandler):
@@ -181,21 +181,21 @@ class Handler(FrontHandler):
         if path == "/health":
             health = {"name": "influxdb", "message": "ready for queries and writes", "status": "pass", "checks": []}
             return HTTPStatus.OK, {**health, "version": VERSION}
-        one = re.fullmatch(r"(/api/v2/\w+|/private/legacy/authorizations)/(\w+)(/password)?", path)
+        match = re.fullmatch(r"(/api/v2/\w+|/private/legacy/authorizations)/(\w+)(/password)?", path)
         route: Callable[..., Answer] | None
-        if one:
-            kind = f"{one[1]}/ID{one[3] or ''}"
+        if match:
+            kind = f"{match[1]}/ID{match[3] or ''}"
             route = self.ROUTES.get(f"{method} {kind}")
         else:
             kind = path
             route = self.ROUTES.get(f"{method} {kind}")
         if route is None:
-            if any(known.partition(" ")[2] == kind for known in self.ROUTES):
+            if any(served.partition(" ")[2] == kind for served in self.ROUTES):
                 raise RefusalError("method not allowed", f"{method} is not allowed on {path}")
             if path.startswith("/api/"):
                 self._access()
             raise RefusalError("not found", "path not found")
-        return route(self, unquote(one[2])) if one else route(self)
+        return route(self, unquote(match[2])) if match else route(self)
 
     # Who asks.
 
@@ -226,19 +226,19 @@ class Handler(FrontHandler):
             access = self.metadata.by_name(form["u"], form["p"])
         elif scheme == "Token":
             access = self.metadata.by_token(value.rpartition(":")[2])
-        elif scheme == "Basic" and (named := _basic(value)):
-            access = self.metadata.by_name(*named)
+        elif scheme == "Basic" and (credentials := _basic(value)):
+            access = self.metadata.by_name(*credentials)
         else:
             raise RefusalError("unauthorized", "unauthorized access")
         if not access:
             raise RefusalError("unauthorized", "Unauthorized")
         return access
 
-    def _organization(self, given: Json | None = None) -> str:
+    def _organization(self, request: Json | None = None) -> str:
         """Return the organization's id, as the request names it."""
-        named = self._query if given is None else given
+        fields = self._query if request is None else request
         organization = self.metadata.organization
-        identity, name = named.get("orgID", ""), named.get("org", "")
+        identity, name = fields.get("orgID", ""), fields.get("org", "")
         if not identity and not name:
             raise RefusalError("invalid", "Please provide either orgID or org")
         if organization.get("id") in {identity, name} or (not identity and organization.get("name") == name):
@@ -305,10 +305,10 @@ class Handler(FrontHandler):
 
     def _sign_in(self) -> Answer:
         scheme, _, value = self.headers.get("Authorization", "").partition(" ")
-        named = _basic(value) if scheme == "Basic" else None
-        if not named:
+        credentials = _basic(value) if scheme == "Basic" else None
+        if not credentials:
             raise RefusalError("unauthorized", "unauthorized access")
-        key = self.metadata.sign_in(*named)
+        key = self.metadata.sign_in(*credentials)
         self._headers.append(("Set-Cookie", f"session={key}; Path=/api/"))
         return HTTPStatus.NO_CONTENT, None
 
@@ -323,9 +323,9 @@ class Handler(FrontHandler):
         name = self._query.get("org", organization["name"])
         if name != organization["name"]:
             raise RefusalError("not found", f'organization name "{name}" not found')
-        asked = self._query.get("orgID", organization["id"])
-        found = [organization] if asked == organization["id"] else []
-        return HTTPStatus.OK, {"links": {"self": "/api/v2/orgs"}, "orgs": found}
+        identity = self._query.get("orgID", organization["id"])
+        organizations = [organization] if identity == organization["id"] else []
+        return HTTPStatus.OK, {"links": {"self": "/api/v2/orgs"}, "orgs": organizations}
 
     def _one_organization(self, identity: str) -> Answer:
         self._demand(self._access(), "read", "orgs", identity)
@@ -339,16 +339,16 @@ class Handler(FrontHandler):
         access, query, organization = self._access(), self._query, self.metadata.organization["id"]
         if query.get("orgID") or query.get("org"):
             self._organization()
-        found = [
+        buckets = [
             bucket
             for bucket in self.metadata.buckets.values()
             if query.get("name", bucket["name"]) == bucket["name"]
             and query.get("id", bucket["id"]) == bucket["id"]
             and access.allows("read", "buckets", organization, bucket["id"])
         ]
-        if not found and query.get("name"):
+        if not buckets and query.get("name"):
             raise RefusalError("not found", f'bucket "{query["name"]}" not found')
-        return HTTPStatus.OK, {"links": {"self": "/api/v2/buckets"}, "buckets": found}
+        return HTTPStatus.OK, {"links": {"self": "/api/v2/buckets"}, "buckets": buckets}
 
     def _create_bucket(self) -> Answer:
         access, request = self._access(), self._document()
@@ -357,8 +357,8 @@ class Handler(FrontHandler):
         self._organization(request)
         self._demand(access, "write", "buckets")
         with self.metadata.changing():
-            made = self._make_bucket(request.get("name", ""), request.get("description", ""), _seconds(request))
-        return HTTPStatus.CREATED, made
+            bucket = self._make_bucket(request.get("name", ""), request.get("description", ""), _seconds(request))
+        return HTTPStatus.CREATED, bucket
 
     def _make_bucket(self, name: str, description: str, seconds: int) -> Json:
         bucket = self.metadata.add_bucket(name, description, seconds)
@@ -378,8 +378,8 @@ class Handler(FrontHandler):
             name = str(request.get("name", bucket["name"]))
             seconds = _seconds(request if "retentionRules" in request else bucket)
             self.metadata.check_bucket(name, seconds)
-            others = (other["name"] for other in self.metadata.buckets.values() if other is not bucket)
-            if name in others:
+            other_names = (existing["name"] for existing in self.metadata.buckets.values() if existing is not bucket)
+            if name in other_names:
                 raise RefusalError("conflict", "bucket name is not unique")
             bucket |= {"name": name, "description": request.get("description", bucket["description"])}
             bucket |= {"retentionRules": retention_rules(seconds), "updatedAt": moments()["updatedAt"]}
@@ -393,7 +393,9 @@ class Handler(FrontHandler):
             _one(self.metadata.buckets, identity, "bucket")
             del self.metadata.buckets[identity]
             mappings = self.metadata.mappings
-            self.metadata.mappings = {key: one for key, one in mappings.items() if one["bucketID"] != identity}
+            self.metadata.mappings = {
+                key: mapping for key, mapping in mappings.items() if mapping["bucketID"] != identity
+            }
             self._engine.run(f'DROP DATABASE "{identity}"')
         return HTTPStatus.NO_CONTENT, None
 
@@ -402,20 +404,20 @@ class Handler(FrontHandler):
     def _authorization_list(self, stored: dict[str, Json]) -> Answer:
         access, query = self._access(), self._query
         organization = self.metadata.organization["id"]
-        found = [
-            self._shown(made)
-            for made in stored.values()
-            if access.allows("read", "authorizations", organization, made["id"])
-            and query.get("token", made["token"]) == made["token"]
-            and query.get("userID", made["userID"]) == made["userID"]
-            and query.get("orgID", made["orgID"]) == made["orgID"]
+        authorizations = [
+            self._shown(authorization)
+            for authorization in stored.values()
+            if access.allows("read", "authorizations", organization, authorization["id"])
+            and query.get("token", authorization["token"]) == authorization["token"]
+            and query.get("userID", authorization["userID"]) == authorization["userID"]
+            and query.get("orgID", authorization["orgID"]) == authorization["orgID"]
         ]
-        return HTTPStatus.OK, {"links": {"self": "/api/v2/authorizations"}, "authorizations": found}
+        return HTTPStatus.OK, {"links": {"self": "/api/v2/authorizations"}, "authorizations": authorizations}
 
-    def _shown(self, made: Json) -> Json:
-        """Return an authorization as it is shown: with the names of what it names, and without password."""
-        user = self.metadata.users.get(made["userID"], {})
-        shown = {name: value for name, value in made.items() if name != "password"}
+    def _shown(self, authorization: Json) -> Json:
+        """Return an authorization as the API shows it: with the organization's and user's names, and no password."""
+        user = self.metadata.users.get(authorization["userID"], {})
+        shown = {name: value for name, value in authorization.items() if name != "password"}
         return {**shown, "org": self.metadata.organization["name"], "user": user.get("name", "")}
 
     def _authorizations(self) -> Answer:
@@ -427,8 +429,8 @@ class Handler(FrontHandler):
     def _create_authorization(self, *, legacy: bool = False) -> Answer:
         access, request = self._access(), self._document()
         with self.metadata.changing():
-            made = self.metadata.add_authorization(request, access, legacy=legacy)
-        return HTTPStatus.CREATED, self._shown(made)
+            authorization = self.metadata.add_authorization(request, access, legacy=legacy)
+        return HTTPStatus.CREATED, self._shown(authorization)
 
     def _create_legacy_authorization(self) -> Answer:
         return self._create_authorization(legacy=True)
@@ -448,10 +450,10 @@ class Handler(FrontHandler):
         if status not in {"active", "inactive"}:
             raise RefusalError("invalid", "status must be active or inactive")
         with self.metadata.changing():
-            made = _one(self._stored(), identity, "authorization")
-            made |= {name: request[name] for name in ("status", "description") if name in request}
-            made["updatedAt"] = moments()["updatedAt"]
-        return HTTPStatus.OK, self._shown(made)
+            authorization = _one(self._stored(), identity, "authorization")
+            authorization |= {name: request[name] for name in ("status", "description") if name in request}
+            authorization["updatedAt"] = moments()["updatedAt"]
+        return HTTPStatus.OK, self._shown(authorization)
 
     def _delete_authorization(self, identity: str) -> Answer:
         self._demand(self._access(), "write", "authorizations", identity)
@@ -464,10 +466,10 @@ class Handler(FrontHandler):
         access, request = self._access(), self._document()
         self._demand(access, "write", "authorizations", identity)
         with self.metadata.changing():
-            made = _one(self.metadata.legacy, identity, "authorization")
+            authorization = _one(self.metadata.legacy, identity, "authorization")
             if len(request.get("password", "")) < 8:  # noqa: PLR2004 - InfluxDB's minimum
                 raise RefusalError("invalid", "passwords must be at least 8 characters long")
-            made["password"] = hashed(request["password"])
+            authorization["password"] = hashed(request["password"])
         return HTTPStatus.NO_CONTENT, None
 
     # Mappings of databases and retention policies.
@@ -476,11 +478,12 @@ class Handler(FrontHandler):
         access, query = self._access(), self._query
         self._organization()
         default = query.get("default", "").lower() in {"true", "1", "t"}
-        found = self.metadata.found(access, query.get("db", ""), query.get("rp", ""), default=default)
+        mappings = self.metadata.mappings_for(access, query.get("db", ""), query.get("rp", ""), default=default)
         content = [
-            one
-            for one in found
-            if query.get("bucketID", one["bucketID"]) == one["bucketID"] and query.get("id", one["id"]) == one["id"]
+            mapping
+            for mapping in mappings
+            if query.get("bucketID", mapping["bucketID"]) == mapping["bucketID"]
+            and query.get("id", mapping["id"]) == mapping["id"]
         ]
         return HTTPStatus.OK, {"content": content}
 
@@ -489,18 +492,18 @@ class Handler(FrontHandler):
         self._organization(request)
         self._demand(access, "write", "buckets", request.get("bucketID", ""))
         with self.metadata.changing():
-            made = self.metadata.add_mapping(request)
-        return HTTPStatus.CREATED, made
+            mapping = self.metadata.add_mapping(request)
+        return HTTPStatus.CREATED, mapping
 
     def _find_mapping(self, identity: str, action: str) -> Json:
         access = self._access()
         self._organization()
         bucket = self.metadata.buckets.get(identity)
-        found = self.metadata.mappings.get(identity) or (bucket and self.metadata.virtual(bucket, default=True))
-        if not found:
+        mapping = self.metadata.mappings.get(identity) or (bucket and self.metadata.virtual(bucket, default=True))
+        if not mapping:
             raise RefusalError("not found", "unable to find DBRP")
-        self._demand(access, action, "buckets", found["bucketID"])
-        return found
+        self._demand(access, action, "buckets", mapping["bucketID"])
+        return mapping
 
     def _mapping(self, identity: str) -> Answer:
         return HTTPStatus.OK, {"content": self._find_mapping(identity, "read")}
@@ -520,7 +523,11 @@ class Handler(FrontHandler):
         with self.metadata.changing():
             mapping = self._find_mapping(identity, "write")
             if self.metadata.mappings.pop(identity, None) and mapping["default"]:
-                same = (one for one in self.metadata.mappings.values() if one["database"] == mapping["database"])
+                same = (
+                    existing
+                    for existing in self.metadata.mappings.values()
+                    if existing["database"] == mapping["database"]
+                )
                 if first := next(same, None):
                     self.metadata.set_default(first)
         return HTTPStatus.NO_CONTENT, None
@@ -528,31 +535,31 @@ class Handler(FrontHandler):
     # Points.
 
     def _write(self) -> Answer:
-        """Write as the API of InfluxDB 1 does: the bucket by database and retention policy."""
+        """Write as the API of InfluxDB 1 does; database and retention policy select the bucket."""
         access = self._legacy_access()
         database, policy = self._query.get("db", ""), self._query.get("rp", "")
         if not database:
             raise RefusalError("invalid", "missing db")
-        found = self.metadata.found(access, database, policy, default=not policy)
-        if not found:
+        mappings = self.metadata.mappings_for(access, database, policy, default=not policy)
+        if not mappings:
             raise RefusalError("not found", "no dbrp mapping found")
         precision = self._query.get("precision", "")
-        return self._write_lines(access, found[0]["bucketID"], precision if precision in _PRECISIONS else "ns")
+        return self._write_lines(access, mappings[0]["bucketID"], precision if precision in _PRECISIONS else "ns")
 
     def _write_to_bucket(self) -> Answer:
-        """Write as the API of InfluxDB 2 does: the bucket by id or name."""
+        """Write as the API of InfluxDB 2 does; an id or a name selects the bucket."""
         access, precision = self._access(), self._query.get("precision") or "ns"
         if precision not in _PRECISIONS:
             raise RefusalError("invalid", "invalid precision; valid precision units are ns, us, ms, and s")
-        wanted = self._query.get("bucket", "")
-        if not wanted:
+        name_or_id = self._query.get("bucket", "")
+        if not name_or_id:
             raise RefusalError("not found", "bucket not found")
         self._organization()
         buckets = self.metadata.buckets
-        named = (key for key, bucket in buckets.items() if wanted in {key, bucket["name"]})
-        identity = wanted if wanted in buckets else next(named, "")
+        identities = (key for key, bucket in buckets.items() if name_or_id in {key, bucket["name"]})
+        identity = name_or_id if name_or_id in buckets else next(identities, "")
         if not identity:
-            raise RefusalError("not found", f'bucket "{wanted}" not found')
+            raise RefusalError("not found", f'bucket "{name_or_id}" not found')
         return self._write_lines(access, identity, precision)
 
     def _write_lines(self, access: Access, bucket: str, precision: str) -> Answer:
@@ -590,15 +597,15 @@ class Handler(FrontHandler):
         if missing := statement.not_implemented():
             return {"error": f"not implemented: {missing}"}
         if statement.begins("SHOW DATABASES"):
-            names = dict.fromkeys(mapping["database"] for mapping in metadata.found(access))
+            names = dict.fromkeys(mapping["database"] for mapping in metadata.mappings_for(access))
             return {"series": [{"name": "databases", "columns": ["name"], "values": [[name] for name in names]}]}
         if statement.begins("SHOW RETENTION POLICIES"):
             if not database:
                 return {"error": "database name required"}
-            # How long points are kept is told by buckets only.
+            # Only buckets say how long points are kept.
             policies = [
                 [mapping["retention_policy"], "0s", "168h0m0s", 1, mapping["default"]]
-                for mapping in metadata.found(access, database)
+                for mapping in metadata.mappings_for(access, database)
             ]
             return {"series": [{"columns": _POLICIES, "values": policies}]}
 
@@ -622,18 +629,20 @@ class Handler(FrontHandler):
     def _find_bucket(self, access: Access, database: str, policy: str) -> str:
         if not database:
             raise RefusalError("invalid", "database name required")
-        found = self.metadata.found(access, database)
-        if not found:
+        mappings = self.metadata.mappings_for(access, database)
+        if not mappings:
             raise RefusalError("not found", f"database not found: {database}")
-        wanted = [one for one in found if (one["retention_policy"] == policy if policy else one["default"])]
-        if not wanted:
+        matching = [
+            mapping for mapping in mappings if (mapping["retention_policy"] == policy if policy else mapping["default"])
+        ]
+        if not matching:
             why = (
                 f"retention policy not found: {policy}"
                 if policy
                 else f"default retention policy not set for: {database}"
             )
             raise RefusalError("not found", why)
-        return str(wanted[0]["bucketID"])
+        return str(matching[0]["bucketID"])
 
     ROUTES: dict[str, Callable[..., Answer]] = {  # noqa: RUF012 - a table
         "GET /api/v2/setup": _is_setup_allowed,

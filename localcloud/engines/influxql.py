@@ -91,22 +91,22 @@ class Statement:
         """Return the statement with the engine's databases in place of those that it names.
 
         Args:
-            find: Finds the engine's databases.
+            find: Returns the engine's database for a database and a retention policy.
             database: The request's database.
         """
         out: list[str] = []
         at, before = 0, ""
         while at < len(self._tokens):
             token = self._tokens[at]
-            path = _PATH.match("".join(_SHAPES.get(one.kind, one.text[:1]) for one in self._tokens[at : at + 5]))
+            path = _PATH.match("".join(_SHAPES.get(item.kind, item.text[:1]) for item in self._tokens[at : at + 5]))
             if path:
-                names = [one.name for one in self._tokens[at : at + path.end() - 1]]
+                names = [item.name for item in self._tokens[at : at + path.end() - 1]]
                 place = (database, names[0]) if len(names) == _POLICY_ONLY else (names[0], names[2].strip("."))
                 out += [f'"{find(*place)}"."autogen".', self._tokens[at + path.end() - 1].text]
                 at += path.end()
             else:
-                named = before == "ON" and token.kind == "name" and self.begins("SHOW")
-                out.append(f'"{find(token.name, "")}"' if named else token.text)
+                is_database = before == "ON" and token.kind == "name" and self.begins("SHOW")
+                out.append(f'"{find(token.name, "")}"' if is_database else token.text)
                 at += 1
             before = before if token.kind == "space" else token.word
         return "".join(out)
@@ -119,7 +119,7 @@ def statements(query: str) -> Iterator[Statement]:
         if token.text != ";" or token.kind != "symbol":
             tokens.append(token)
         else:
-            if any(one.kind != "space" for one in tokens):
+            if any(item.kind != "space" for item in tokens):
                 yield Statement(tokens)
             tokens = []
 

@@ -27,21 +27,21 @@ _COMMA = re.compile(rb"(?<!\\),")
 
 
 def doubtful(body: bytes, precision: str) -> Iterator[bytes]:
-    """Yield the lines of a request that are not plainly well formed.
+    """Yield the lines of a request that a quick check cannot accept as well formed.
 
     Args:
         body: Lines of InfluxDB's line protocol.
-        precision: The unit of their times, one of `NANOSECONDS`.
+        precision: The unit of the lines' timestamps, one of `NANOSECONDS`.
     """
     limit = _LARGEST_TIME // NANOSECONDS[precision]
-    known: set[bytes] = set()
+    valid_keys: set[bytes] = set()
     start = 0
     while start < len(body):
         if plain := _PLAIN.match(body, start):
             key, time = plain.groups()
             start = plain.end()
-            if (key in known or _is_key(key)) and (time is None or abs(int(time)) < limit):
-                known.add(key)
+            if (key in valid_keys or _is_key(key)) and (time is None or abs(int(time)) < limit):
+                valid_keys.add(key)
             else:
                 yield plain[0]
         else:

@@ -138,10 +138,10 @@ def _program() -> list[str]:
 def _shared_files(program: Path) -> Path:
     prefix = program.parent.parent
     folders = [prefix / "share" / name for name in ("mariadb", "mysql")]
-    found = next((folder for folder in folders if (folder / "mysql_system_tables.sql").exists()), None)
-    if not found:
+    folder = next((candidate for candidate in folders if (candidate / "mysql_system_tables.sql").exists()), None)
+    if not folder:
         raise LocalCloudError(f"MariaDB's system tables are neither in {folders[0]} nor in {folders[1]}.")
-    return found
+    return folder
 
 
 def _quoted(text: str) -> str:

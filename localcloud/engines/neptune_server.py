@@ -51,8 +51,8 @@ class Graph:
     """The database, one query at a time."""
 
     def __init__(self, folder: str) -> None:
-        known = Path(folder).is_dir()
-        self._database = (arcadedb_embedded.open_database if known else arcadedb_embedded.create_database)(folder)
+        exists = Path(folder).is_dir()
+        self._database = (arcadedb_embedded.open_database if exists else arcadedb_embedded.create_database)(folder)
         self._vertex = jpype.JClass("com.arcadedb.graph.Vertex")
         self._edge = jpype.JClass("com.arcadedb.graph.Edge")
         self._indexed: set[tuple[str, str]] = set()
@@ -116,8 +116,8 @@ class Graph:
             return str(value)  # dates and times
 
     def _properties(self, element: Any) -> dict[str, Any]:
-        found = {str(name): item for name, item in dict(element.toMap()).items()}
-        return {name: self._plain(item) for name, item in found.items() if name[0] not in "@~"}
+        fields = {str(name): item for name, item in dict(element.toMap()).items()}
+        return {name: self._plain(item) for name, item in fields.items() if name[0] not in "@~"}
 
 
 def _identity(element: Any) -> str:
@@ -144,8 +144,8 @@ class Handler(FrontHandler):
             self._send(200, self._answer(urllib.parse.urlsplit(self.path), body))
         except QueryError as error:
             message = str(error)[:2000]
-            said = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
-            self._send(error.status, said)
+            fault = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
+            self._send(error.status, fault)
 
     do_GET = do_POST  # noqa: N815 - http.server's name
 
@@ -158,9 +158,9 @@ class Handler(FrontHandler):
             case path:
                 raise QueryError("BadRequestException", f"{path} is not offered by the local cloud", 404)
 
-    def _send(self, status: int, answer: dict[str, Any]) -> None:
-        error = [("x-amzn-ErrorType", answer["code"])] if "code" in answer else []
-        self.answer(status, [("Content-Type", "application/json"), *error], json.dumps(answer).encode())
+    def _send(self, status: int, content: dict[str, Any]) -> None:
+        error = [("x-amzn-ErrorType", content["code"])] if "code" in content else []
+        self.answer(status, [("Content-Type", "application/json"), *error], json.dumps(content).encode())
 
 
 def _asked(text: str) -> tuple[str, dict[str, Any]]:

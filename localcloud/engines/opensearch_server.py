@@ -38,9 +38,9 @@ class QueryError(Exception):
 class Vectors:
     """The vectors of a field: document ids, and a row of the matrix for each."""
 
-    def __init__(self, found: list[tuple[str, list[float]]], dimension: int) -> None:
-        self.ids = [identifier for identifier, _ in found]
-        self.rows = np.array([vector for _, vector in found], np.float32).reshape(len(found), dimension)
+    def __init__(self, vectors: list[tuple[str, list[float]]], dimension: int) -> None:
+        self.ids = [identifier for identifier, _ in vectors]
+        self.rows = np.array([vector for _, vector in vectors], np.float32).reshape(len(vectors), dimension)
 
 
 class Engine:
@@ -57,14 +57,14 @@ class Engine:
         self._written = 0
 
     def ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, Any, bytes]:
-        """Hand a request on: status, headers and body of the answer."""
+        """Forward a request; return the response's status, headers and body."""
         changes = method not in ("GET", "HEAD") and not READING.search(path)
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection(self._address)
         try:
             self._local.connection.request(method, path, body, headers)
-            answer = self._local.connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
+            response = self._local.connection.getresponse()
+            return response.status, response.getheaders(), response.read()
         except OSError:
             del self._local.connection
             raise
@@ -72,82 +72,82 @@ class Engine:
             self._written += changes
 
     def rewritten(self, index: str, query: Any) -> Any:
-        """A query, with every `knn` in it replaced by its result.
+        """Return a query with every `knn` in it replaced by its result.
 
         Raises:
-            QueryError: The field has no vectors, or the query's has another dimension.
+            QueryError: The field has no vectors, or the query's vector has another dimension.
         """
         if isinstance(query, list):
-            return [self.rewritten(index, part) for part in query]
+            return [self.rewritten(index, child) for child in query]
         if not isinstance(query, dict):
             return query
         if query.keys() == {"knn"} and isinstance(query["knn"], dict):
             return self._nearest(index, query["knn"])
-        return {name: self.rewritten(index, part) for name, part in query.items()}
+        return {name: self.rewritten(index, child) for name, child in query.items()}
 
     def _nearest(self, index: str, clause: Json) -> Json:
-        [(field, wanted)] = clause.items()
+        [(field, options)] = clause.items()
         dimension, space = self._mapping(index, field)
-        vector = np.array(wanted["vector"], np.float32)
+        vector = np.array(options["vector"], np.float32)
         if len(vector) != dimension:
             raise QueryError(f"Query vector has invalid dimension: {len(vector)}. Dimension should be: {dimension}")
         vectors = self._all(index, field, dimension)
         scores = _scores(space, vector, vectors.rows)
-        if "filter" in wanted:
-            allowed = {identifier for identifier, _ in self._scroll(index, wanted["filter"], source=False)}
+        if "filter" in options:
+            allowed = {identifier for identifier, _ in self._scroll(index, options["filter"], source=False)}
             scores[[identifier not in allowed for identifier in vectors.ids]] = -1
         order = np.argsort(-scores, kind="stable")
-        if "min_score" in wanted:
-            order = order[scores[order] >= wanted["min_score"]]
-        elif "max_distance" in wanted:
+        if "min_score" in options:
+            order = order[scores[order] >= options["min_score"]]
+        elif "max_distance" in options:
             raise QueryError("max_distance is not offered by the local cloud; give k or min_score")
         else:
-            order = order[: wanted["k"]]
-        boost = wanted.get("boost", 1)
+            order = order[: options["k"]]
+        boost = options.get("boost", 1)
         hits = [(vectors.ids[row], float(scores[row]) * boost) for row in order if scores[row] >= 0]
         if not hits:
             return {"match_none": {}}
-        found = [
+        clauses = [
             {"constant_score": {"filter": {"ids": {"values": [identifier]}}, "boost": score}}
             for identifier, score in hits
         ]
-        return {"bool": {"should": found, "minimum_should_match": 1}}
+        return {"bool": {"should": clauses, "minimum_should_match": 1}}
 
     def _mapping(self, index: str, field: str) -> tuple[int, str]:
-        """Dimension and space of a field of vectors."""
-        for found in self._json("GET", f"/{index}/_mapping").values():
-            mapping = found["mappings"].get("properties", {}).get(field, {})
+        """Return the dimension and the space of a field of vectors."""
+        for index_mapping in self._json("GET", f"/{index}/_mapping").values():
+            mapping = index_mapping["mappings"].get("properties", {}).get(field, {})
             if mapping.get("type") == "knn_vector":
                 space = mapping.get("method", {}).get("space_type") or mapping.get("space_type") or "l2"
                 return mapping["dimension"], space
         raise QueryError(f"Field '{field}' is not knn_vector type.")
 
     def _all(self, index: str, field: str, dimension: int) -> Vectors:
-        written, known = self._vectors.get((index, field), (-1, None))
-        if known is None or written != self._written:
+        written, vectors = self._vectors.get((index, field), (-1, None))
+        if vectors is None or written != self._written:
             written = self._written
-            found = self._scroll(index, {"exists": {"field": field}}, source=[field])
-            known = Vectors([(identifier, source[field]) for identifier, source in found], dimension)
-            self._vectors[index, field] = (written, known)
-        return known
+            documents = self._scroll(index, {"exists": {"field": field}}, source=[field])
+            vectors = Vectors([(identifier, source[field]) for identifier, source in documents], dimension)
+            self._vectors[index, field] = (written, vectors)
+        return vectors
 
     def _scroll(self, index: str, query: Json, *, source: list[str] | bool) -> list[tuple[str, Json]]:
-        """Ids and sources of all documents that a query finds."""
-        found: list[tuple[str, Json]] = []
-        asked = {"size": PAGE, "query": {"bool": {"filter": [query]}}, "_source": source}
-        page = self._json("POST", f"/{index}/_search?scroll=1m", asked)
+        """Return the ids and sources of all documents that a query finds."""
+        documents: list[tuple[str, Json]] = []
+        request = {"size": PAGE, "query": {"bool": {"filter": [query]}}, "_source": source}
+        page = self._json("POST", f"/{index}/_search?scroll=1m", request)
         while page["hits"]["hits"]:
-            found += [(hit["_id"], hit.get("_source", {})) for hit in page["hits"]["hits"]]
+            documents += [(hit["_id"], hit.get("_source", {})) for hit in page["hits"]["hits"]]
             page = self._json("POST", "/_search/scroll", {"scroll": "1m", "scroll_id": page["_scroll_id"]})
-        return found
+        return documents
 
     def _json(self, method: str, path: str, body: Json | None = None) -> Json:
         content = json.dumps(body).encode() if body else None
-        status, _, answer = self.ask(method, path, content, {"Content-Type": "application/json"})
-        said: Json = json.loads(answer)
+        status, _, response = self.ask(method, path, content, {"Content-Type": "application/json"})
+        document: Json = json.loads(response)
         if status >= 400:  # noqa: PLR2004 - HTTP's errors
-            raise QueryError(said["error"]["reason"] if "error" in said else answer.decode())
-        return said
+            raise QueryError(document["error"]["reason"] if "error" in document else response.decode())
+        return document
 
 
 def _scores(space: str, vector: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -190,10 +190,10 @@ class Handler(FrontHandler):
     do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815 - http.server's names
 
     def _searched(self, index: str, body: bytes) -> bytes:
-        asked = json.loads(body)
-        if "query" in asked:
-            asked["query"] = self.engine.rewritten(index, asked["query"])
-        return json.dumps(asked).encode()
+        request = json.loads(body)
+        if "query" in request:
+            request["query"] = self.engine.rewritten(index, request["query"])
+        return json.dumps(request).encode()
 
     def _refuse(self, status: int, reason: Json) -> None:
         body = json.dumps({"error": {"root_cause": [reason], **reason}, "status": status}).encode()

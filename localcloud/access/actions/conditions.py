@@ -61,14 +61,16 @@ def request_keys(service: str, operation: str, parameters: Json) -> Keys:
 
 
 def _tags(parameters: Json) -> dict[str, str]:
-    """The tags of a request, in any of the forms of AWS's services."""
+    """Return the tags of a request, in whichever form its service writes them."""
     tags: dict[str, str] = {}
     for name in ("Tags", "tags"):
-        given = parameters.get(name)
-        if isinstance(given, Mapping):
-            tags |= {str(key): str(value) for key, value in given.items()}
-        elif isinstance(given, list):
-            lowered = [{key.lower(): value for key, value in tag.items()} for tag in given if isinstance(tag, Mapping)]
+        tag_set = parameters.get(name)
+        if isinstance(tag_set, Mapping):
+            tags |= {str(key): str(value) for key, value in tag_set.items()}
+        elif isinstance(tag_set, list):
+            lowered = [
+                {key.lower(): value for key, value in tag.items()} for tag in tag_set if isinstance(tag, Mapping)
+            ]
             tags |= {str(tag["key"]): str(tag.get("value", "")) for tag in lowered if "key" in tag}
     for specification in parameters.get("TagSpecifications") or []:
         tags |= {str(tag["Key"]): str(tag.get("Value", "")) for tag in specification.get("Tags") or []}

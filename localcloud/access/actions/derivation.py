@@ -79,19 +79,19 @@ def signing_name(service: str) -> str:
 
 
 def needs(call: Call, find: Find) -> list[Need]:
-    """What a request needs; nothing for an operation that everybody may use.
+    """Return what a request needs; nothing for an operation that everybody may use.
 
     Args:
         call: The request.
-        find: Finds the ARNs that the request does not tell.
+        find: Finds the ARNs that the request does not name.
     """
     keys = request_keys(call.service, call.operation, call.parameters)
     special = SPECIAL.get((call.service, call.operation))
     if special:
-        found = [*special(call, find)]
+        direct = [*special(call, find)]
     else:
-        found = [need for action in actions(call.service, call.operation) for need in needed(call, action, find)]
-    return [Need(need.action, need.resource, {**keys, **need.context}) for need in [*found, *_passed(call, find)]]
+        direct = [need for action in actions(call.service, call.operation) for need in needed(call, action, find)]
+    return [Need(need.action, need.resource, {**keys, **need.context}) for need in [*direct, *_passed(call, find)]]
 
 
 @cache
@@ -106,7 +106,7 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
     Args:
         call: The request.
         action: The action's name, without the service's prefix.
-        find: Finds the ARNs that the request does not tell.
+        find: Finds the ARNs that the request does not name.
     """
     name = f"{call.prefix}:{action}"
     if not reference.exists(call.prefix, action):
@@ -116,8 +116,8 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
     if not kinds:
         yield Need(name, "*")
         return
-    named = {kind: _arns(call, kind, find) for kind in kinds}
-    chosen = _chosen(call, {kind: arns for kind, arns in named.items() if arns})
+    arns_by_kind = {kind: _arns(call, kind, find) for kind in kinds}
+    chosen = _chosen(call, {kind: arns for kind, arns in arns_by_kind.items() if arns})
     if not chosen:
         takes_none = not any(kind.is_required for kind in kinds) and not _required_parameters(call)
         yield Need(name, "*" if takes_none else None)
@@ -125,26 +125,26 @@ def needed(call: Call, action: str, find: Find) -> Iterator[Need]:
         yield Need(name, arn)
 
 
-def _chosen(call: Call, named: dict[ResourceType, list[str]]) -> dict[ResourceType, list[str]]:
-    """Of several kinds that a request names: all of EC2's, else the required ones, else the most specific one."""
-    if call.service == "ec2" or len(named) < 2:  # noqa: PLR2004 - there is nothing to choose
-        return named
-    parts = {arn for arns in named.values() for arn in arns}
+def _chosen(call: Call, arns_by_kind: dict[ResourceType, list[str]]) -> dict[ResourceType, list[str]]:
+    """Choose among the kinds that a request names: all for EC2, else the required ones, else the most specific."""
+    if call.service == "ec2" or len(arns_by_kind) < 2:  # noqa: PLR2004 - there is nothing to choose
+        return arns_by_kind
+    all_arns = {arn for arns in arns_by_kind.values() for arn in arns}
     is_part = {
-        kind: all(any(other != arn and _is_within(other, arn) for other in parts) for arn in arns)
-        for kind, arns in named.items()
+        kind: all(any(container != arn and _is_within(container, arn) for container in all_arns) for arn in arns)
+        for kind, arns in arns_by_kind.items()
     }
-    whole = {kind: arns for kind, arns in named.items() if not is_part[kind]}
-    required = {kind: arns for kind, arns in whole.items() if kind.is_required}
+    outermost = {kind: arns for kind, arns in arns_by_kind.items() if not is_part[kind]}
+    required = {kind: arns for kind, arns in outermost.items() if kind.is_required}
     if required:
         return required
-    most = max(len(kind.placeholders) for kind in whole)
-    return {kind: arns for kind, arns in whole.items() if len(kind.placeholders) == most}
+    most = max(len(kind.placeholders) for kind in outermost)
+    return {kind: arns for kind, arns in outermost.items() if len(kind.placeholders) == most}
 
 
-def _is_within(arn: str, other: str) -> bool:
-    """Whether a resource is a part of another one, as an index is of its table."""
-    return arn.startswith((f"{other}/", f"{other}:"))
+def _is_within(arn: str, container: str) -> bool:
+    """Return whether a resource belongs to another one, as an index belongs to its table."""
+    return arn.startswith((f"{container}/", f"{container}:"))
 
 
 def _required_parameters(call: Call) -> bool:
@@ -153,7 +153,7 @@ def _required_parameters(call: Call) -> bool:
 
 
 def _arns(call: Call, kind: ResourceType, find: Find) -> list[str]:
-    """The resources of a kind that a request names."""
+    """Return the ARNs of the resources of one kind that a request names."""
     place = {"Partition": "aws", "Region": call.region, "Account": call.account}
     if not kind.placeholders:
         return [kind.fill(place)]
@@ -165,14 +165,14 @@ def _arns(call: Call, kind: ResourceType, find: Find) -> list[str]:
             if kind.is_arn(text):
                 arns.append(text)
             continue
-        if known := find(f"{call.prefix}/{kind.name}", text):
-            arns.append(known)
+        if known_arn := find(f"{call.prefix}/{kind.name}", text):
+            arns.append(known_arn)
             continue
-        around = {placeholder: value for placeholder in outer for value in values(call, placeholder)[:1]}
+        outer_values = {placeholder: value for placeholder in outer for value in values(call, placeholder)[:1]}
         if kind.name in _NAMES:
-            around = dict.fromkeys(outer, "*")
-        if around.keys() >= {*outer}:
-            arns.append(kind.fill({**place, **around, name: text}))
+            outer_values = dict.fromkeys(outer, "*")
+        if outer_values.keys() >= {*outer}:
+            arns.append(kind.fill({**place, **outer_values, name: text}))
     if not arns:
         arns = [text for text in _given(call) if kind.is_arn(text)]
     return [_completed(kind, arn) for arn in arns]
@@ -197,12 +197,12 @@ def _completed(kind: ResourceType, arn: str) -> str:
 
 
 def values(call: Call, placeholder: str) -> list[str]:
-    """What a request says for a placeholder of an ARN, in the form that the ARN has."""
+    """Return the values that a request gives for a placeholder of an ARN, in the form that the ARN uses."""
     paths = _exceptions(call.service).get("parameters", {}).get(placeholder, [placeholder, f"{placeholder}s"])
-    found = [
+    texts = [
         _FORMS.get((call.service, path), str)(text) for path in paths for text in _at(call.parameters, path.split("."))
     ]
-    return [text for text in dict.fromkeys(found) if text]
+    return [text for text in dict.fromkeys(texts) if text]
 
 
 def _at(parameters: Any, path: list[str]) -> Iterator[str]:
@@ -290,45 +290,45 @@ def _copied(call: Call, find: Find) -> Iterator[Need]:
 
 
 def _deleted(call: Call, find: Find) -> Iterator[Need]:
-    """Each object is judged by itself."""
+    """Yield what a deletion of objects needs, for each object separately."""
     for item in call.parameters.get("Delete", {}).get("Objects", []):
-        one = Call(
+        deletion = Call(
             call.service, "DeleteObject", {"Bucket": call.parameters["Bucket"], **item}, call.account, call.region
         )
-        yield from _versioned(one, find)
+        yield from _versioned(deletion, find)
 
 
 def _on_tables(call: Call, find: Find) -> Iterator[Need]:
-    """A batch names its tables as keys."""
+    """Yield what a batch needs; it names its tables as keys."""
     for name in call.parameters.get("RequestItems", {}):
-        one = Call(call.service, call.operation, {"TableName": name}, call.account, call.region)
-        yield from needed(one, call.operation, find)
+        table_call = Call(call.service, call.operation, {"TableName": name}, call.account, call.region)
+        yield from needed(table_call, call.operation, find)
 
 
 def _in_transaction(call: Call, find: Find) -> Iterator[Need]:
-    """Each part of a transaction needs the action that it would need alone."""
+    """Yield what the items of a transaction need: the same actions as outside a transaction."""
     names = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
     names["ConditionCheck"] = "ConditionCheckItem"
     for item in call.parameters.get("TransactItems", []):
-        for kind, part in item.items():
-            one = Call(call.service, names[kind], part, call.account, call.region)
-            keys = request_keys(one.service, one.operation, part)
-            yield from (Need(need.action, need.resource, keys) for need in needed(one, names[kind], find))
+        for kind, parameters in item.items():
+            item_call = Call(call.service, names[kind], parameters, call.account, call.region)
+            keys = request_keys(item_call.service, item_call.operation, parameters)
+            yield from (Need(need.action, need.resource, keys) for need in needed(item_call, names[kind], find))
 
 
 _PARTIQL = {"SELECT": "PartiQLSelect", "INSERT": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete"}
 
 
 def _stated(call: Call, find: Find) -> Iterator[Need]:
-    """PartiQL: the first word of a statement says what it does; the table follows."""
+    """Yield what PartiQL statements need: the first word names the action, and the table follows."""
     parameters = call.parameters
     statements = [parameters, *parameters.get("Statements", []), *parameters.get("TransactStatements", [])]
-    for text in [str(one["Statement"]) for one in statements if "Statement" in one]:
+    for text in [str(row["Statement"]) for row in statements if "Statement" in row]:
         action = _PARTIQL.get(text.split(maxsplit=1)[0].upper(), "PartiQLSelect")
         table = re.search(r"""\b(?:FROM|INTO|UPDATE)\s+"?([\w.-]+)"?(?:\."?([\w.-]+)"?)?""", text, re.IGNORECASE)
         names = {"TableName": table[1], "IndexName": table[2]} if table else {}
-        one = Call(call.service, action, {k: v for k, v in names.items() if v}, call.account, call.region)
-        yield from needed(one, action, find)
+        table_call = Call(call.service, action, {k: v for k, v in names.items() if v}, call.account, call.region)
+        yield from needed(table_call, action, find)
 
 
 def _submitted(call: Call, _: Find) -> Iterator[Need]:
@@ -344,22 +344,24 @@ def _submitted(call: Call, _: Find) -> Iterator[Need]:
 
 
 def _selected(call: Call, find: Find) -> Iterator[Need]:
-    """A query of Timestream names its tables as ``"database"."table"``."""
+    """Yield what a query of Timestream needs; it names its tables as ``"database"."table"``."""
     tables = re.findall(r'"?([\w.-]+)"?\."([\w.-]+)"', str(call.parameters.get("QueryString", "")))
     for database, table in tables:
-        one = Call(call.service, "Select", {"DatabaseName": database, "TableName": table}, call.account, call.region)
-        yield from needed(one, "Select", find)
+        table_call = Call(
+            call.service, "Select", {"DatabaseName": database, "TableName": table}, call.account, call.region
+        )
+        yield from needed(table_call, "Select", find)
     if not tables:
         yield Need("timestream:SelectValues", "*")
 
 
 def _put(call: Call, find: Find) -> Iterator[Need]:
-    """Each event names its bus; one that does not goes to the default bus."""
+    """Yield what each event needs; an event that names no bus goes to the default bus."""
     for entry in call.parameters.get("Entries", []):
         bus = {"EventBusName": entry.get("EventBusName") or "default"}
-        one = Call(call.service, call.operation, bus, call.account, call.region)
+        bus_call = Call(call.service, call.operation, bus, call.account, call.region)
         keys = {"events:source": entry.get("Source", ""), "events:detail-type": entry.get("DetailType", "")}
-        yield from (Need(need.action, need.resource, keys) for need in needed(one, call.operation, find))
+        yield from (Need(need.action, need.resource, keys) for need in needed(bus_call, call.operation, find))
 
 
 def _run(call: Call, find: Find) -> Iterator[Need]:

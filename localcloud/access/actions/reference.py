@@ -78,17 +78,17 @@ def exists(service: str, action: str) -> bool:
 
 @cache
 def matching(pattern: str) -> tuple[str, ...]:
-    """The actions that a pattern such as ``s3:Get*`` means; the pattern itself if the reference has none of them."""
+    """Return the actions that a pattern such as ``s3:Get*`` means; the pattern itself if none of them is known."""
     service, _, name = pattern.lower().partition(":")
-    wanted = _wildcards(name or "*")
-    services = [known for known in _DATA.services.get_service_keys() if _wildcards(service).fullmatch(known)]
-    found = [
-        f"{known}:{action}"
-        for known in services
-        for action in _DATA.actions.get_actions_for_service(known)
-        if wanted.fullmatch(action.lower())
+    name_pattern = _wildcards(name or "*")
+    services = [prefix for prefix in _DATA.services.get_service_keys() if _wildcards(service).fullmatch(prefix)]
+    actions = [
+        f"{prefix}:{action}"
+        for prefix in services
+        for action in _DATA.actions.get_actions_for_service(prefix)
+        if name_pattern.fullmatch(action.lower())
     ]
-    return tuple(found) or (pattern,)
+    return tuple(actions) or (pattern,)
 
 
 @cache

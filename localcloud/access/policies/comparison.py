@@ -50,20 +50,20 @@ class Holder:
 
 
 def added(old: Iterable[Holder], new: Iterable[Holder], expand: Expand) -> list[Access]:
-    """What is newly possible.
+    """Return the access that becomes possible.
 
-    A denial that goes makes possible what it denied.
+    Removing a denial makes possible what it denied.
 
     Args:
         old: The policies before.
         new: The policies after.
-        expand: The actions that a pattern means.
+        expand: Returns the actions that a pattern means.
     """
     before = {holder.name: holder for holder in old}
-    found = [
+    accesses = [
         access for holder in new for access in _added(before.get(holder.name, Holder(holder.name, ())), holder, expand)
     ]
-    return sorted(set(found))
+    return sorted(set(accesses))
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,13 @@ def _added(old: Holder, new: Holder, expand: Expand) -> Iterator[Access]:
     for action, grants in after.items():
         earlier = before.get(action, [])
         for grant in grants:
-            if grant.denies or any(one.denies and _covers(one, grant) for one in grants):
+            if grant.denies or any(rule.denies and _covers(rule, grant) for rule in grants):
                 continue
-            if not any(not one.denies and _covers(one, grant) for one in earlier):
+            if not any(not rule.denies and _covers(rule, grant) for rule in earlier):
                 yield _access(grant)
-        for gone in earlier:
-            if gone.denies and not any(one.denies and _covers(one, gone) for one in grants):
-                yield from (_access(grant, gone) for grant in grants if not grant.denies and _meets(gone, grant))
+        for removed in earlier:
+            if removed.denies and not any(rule.denies and _covers(rule, removed) for rule in grants):
+                yield from (_access(grant, removed) for grant in grants if not grant.denies and _meets(removed, grant))
 
 
 def _by_action(holder: Holder, expand: Expand) -> dict[str, list[_Grant]]:
@@ -106,9 +106,13 @@ def _of_statement(name: str, statement: Statement, expand: Expand) -> Iterator[_
         principals = [name]
     else:
         prefix = "everybody but " if statement.principal.is_negated else ""
-        principals = [f"{prefix}{who} (by {name})" for _, who in statement.principal.values]
-    named = {action for pattern in statement.action.values for action in expand(pattern)}
-    actions = {action for action in expand("*") if action not in named} if statement.action.is_negated else named
+        principals = [f"{prefix}{identifier} (by {name})" for _, identifier in statement.principal.values]
+    named_actions = {action for pattern in statement.action.values for action in expand(pattern)}
+    actions = (
+        {action for action in expand("*") if action not in named_actions}
+        if statement.action.is_negated
+        else named_actions
+    )
     resources = statement.resource.values if statement.resource else ("*",)
     all_but = bool(statement.resource and statement.resource.is_negated)
     for principal in principals:
@@ -118,37 +122,44 @@ def _of_statement(name: str, statement: Statement, expand: Expand) -> Iterator[_
 
 
 def _covers(wide: _Grant, narrow: _Grant) -> bool:
-    """Whether one grant is about all that another one is about."""
+    """Return whether a grant covers everything that a narrower one covers."""
     return (
         wide.principal in {narrow.principal, _everybody(narrow.principal)}
         and wide.action == narrow.action
         and wide.all_but == narrow.all_but
         and (_includes(narrow.resource, wide.resource) if wide.all_but else _includes(wide.resource, narrow.resource))
-        and all(any(_as_narrow(own, other) for own in narrow.conditions) for other in wide.conditions)
+        and all(
+            any(_as_narrow(narrow_condition, wide_condition) for narrow_condition in narrow.conditions)
+            for wide_condition in wide.conditions
+        )
     )
 
 
-def _meets(gone: _Grant, grant: _Grant) -> bool:
+def _meets(denial: _Grant, grant: _Grant) -> bool:
     """Whether a denial can have been about something that a grant allows."""
-    same = gone.principal in {grant.principal, _everybody(grant.principal)} and gone.action == grant.action
-    return same and (gone.all_but or grant.all_but or _overlap(gone.resource, grant.resource))
+    same = denial.principal in {grant.principal, _everybody(grant.principal)} and denial.action == grant.action
+    return same and (denial.all_but or grant.all_but or _overlap(denial.resource, grant.resource))
 
 
 def _everybody(principal: str) -> str:
     return "* (by" + principal.partition(" (by")[2]
 
 
-def _as_narrow(own: Condition, other: Condition) -> bool:
-    """Whether a condition holds only where another one does."""
-    if (own.key, own.operator, own.quantifier) != (other.key, other.operator, other.quantifier):
+def _as_narrow(narrow_condition: Condition, wide_condition: Condition) -> bool:
+    """Return whether a condition holds only where a wider one holds."""
+    if (narrow_condition.key, narrow_condition.operator, narrow_condition.quantifier) != (
+        wide_condition.key,
+        wide_condition.operator,
+        wide_condition.quantifier,
+    ):
         return False
-    if own.if_exists and not other.if_exists:
+    if narrow_condition.if_exists and not wide_condition.if_exists:
         return False
-    if "Not" in own.operator:  # each value forbids more
-        return set(own.values) >= set(other.values)
-    if own.operator in {"StringLike", "ArnLike", "ArnEquals"}:
-        return all(any(_includes(wide, narrow) for wide in other.values) for narrow in own.values)
-    return set(own.values) <= set(other.values)
+    if "Not" in narrow_condition.operator:  # each value forbids more
+        return set(narrow_condition.values) >= set(wide_condition.values)
+    if narrow_condition.operator in {"StringLike", "ArnLike", "ArnEquals"}:
+        return all(any(_includes(wide, narrow) for wide in wide_condition.values) for narrow in narrow_condition.values)
+    return set(narrow_condition.values) <= set(wide_condition.values)
 
 
 @lru_cache(65536)
@@ -163,15 +174,15 @@ def _includes(wide: str, narrow: str) -> bool:
 
 
 @lru_cache(65536)
-def _overlap(one: str, other: str) -> bool:
-    """Whether some text matches two patterns."""
-    if not one or not other:
-        return not (one + other).strip("*")
-    if one[0] == "*":
-        return _overlap(one[1:], other) or _overlap(one, other[1:])
-    if other[0] == "*":
-        return _overlap(other, one)
-    return (one[0] == other[0] or "?" in (one[0], other[0])) and _overlap(one[1:], other[1:])
+def _overlap(left: str, right: str) -> bool:
+    """Return whether some text matches both patterns."""
+    if not left or not right:
+        return not (left + right).strip("*")
+    if left[0] == "*":
+        return _overlap(left[1:], right) or _overlap(left, right[1:])
+    if right[0] == "*":
+        return _overlap(right, left)
+    return (left[0] == right[0] or "?" in (left[0], right[0])) and _overlap(left[1:], right[1:])
 
 
 def _access(grant: _Grant, denied_before: _Grant | None = None) -> Access:

@@ -40,11 +40,11 @@ class Condition:
     if_exists: bool = False
 
     def holds(self, context: Context, variables: Context | None) -> bool:
-        """Whether the condition holds in a request.
+        """Return whether the condition holds in a request.
 
         Args:
-            context: The request's.
-            variables: The same context where the policy may have variables, or None.
+            context: The request's context.
+            variables: The same context if the policy may use variables, otherwise None.
 
         Raises:
             UnresolvedError: A variable has no value.
@@ -59,7 +59,7 @@ class Condition:
             if self.quantifier:
                 return self.if_exists or self.quantifier == "ForAllValues"
             return self.if_exists or is_negated
-        fits = [any(comparison(expected, one, variables) for expected in self.values) for one in actual]
+        fits = [any(comparison(expected, item, variables) for expected in self.values) for item in actual]
         if self.quantifier:
             return (all if self.quantifier == "ForAllValues" else any)(fit != is_negated for fit in fits)
         return any(fits) != is_negated

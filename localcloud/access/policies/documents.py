@@ -118,10 +118,10 @@ def read(text: str, name: str = "policy") -> Policy:
 
     Args:
         text: The document, in JSON.
-        name: What to call it.
+        name: The policy's name in messages.
 
     Raises:
-        PolicyError: It is not a policy.
+        PolicyError: The text is not a valid policy.
     """
     try:
         document = json.loads(text)
@@ -133,7 +133,9 @@ def read(text: str, name: str = "policy") -> Policy:
     if version not in VERSIONS:
         raise PolicyError(f"{name}: The policy must contain a valid version string. Use {WITH_POLICY_VARIABLES}.")
     statements = as_list(document.get("Statement"))
-    return Policy(name, tuple(_statement(name, one, version == WITH_POLICY_VARIABLES) for one in statements))
+    return Policy(
+        name, tuple(_statement(name, statement, version == WITH_POLICY_VARIABLES) for statement in statements)
+    )
 
 
 def _statement(name: str, statement: Any, has_variables: bool) -> Statement:
@@ -168,10 +170,10 @@ def _element(name: str, statement: dict[str, Any], kind: str) -> Element | None:
         kinds = {"AWS": value} if isinstance(value, str) else value
         if not isinstance(kinds, dict):
             raise PolicyError(f"{name}: Syntax errors in policy. {names[0]} must be * or an object of principals.")
-        values = tuple((key, who) for key, some in kinds.items() for who in as_list(some))
+        values = tuple((key, identifier) for key, identifiers in kinds.items() for identifier in as_list(identifiers))
     else:
         values = tuple(as_list(value))
-    if not all(isinstance(one[1] if kind == "Principal" else one, str) for one in values):
+    if not all(isinstance(item[1] if kind == "Principal" else item, str) for item in values):
         raise PolicyError(f"{name}: Syntax errors in policy. {names[0]} must be text, or a list of texts.")
     return Element(values, is_negated=names[0] != kind)
 

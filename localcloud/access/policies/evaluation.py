@@ -118,17 +118,17 @@ def evaluate(request: Request, policies: Policies) -> Decision:
         return by_resource
     if granted is Grant.DIRECT or request.principal.is_account:
         return by_resource if granted else Decision(allowed=True, source=Source.IDENTITY)
-    own = _allowed(request, Source.IDENTITY, policies.identity)
-    base = own if own.allowed or granted is not Grant.ISSUER else by_resource
+    identity_decision = _allowed(request, Source.IDENTITY, policies.identity)
+    base = identity_decision if identity_decision.allowed or granted is not Grant.ISSUER else by_resource
     return _limited(request, policies, base)
 
 
 def _across_accounts(request: Request, policies: Policies, by_resource: Decision) -> Decision:
     """Both accounts must allow: the caller's by its own policies, the other one by the resource's."""
     if not request.principal.is_account:
-        own = _limited(request, policies, _allowed(request, Source.IDENTITY, policies.identity))
-        if not own.allowed:
-            return own
+        identity_decision = _limited(request, policies, _allowed(request, Source.IDENTITY, policies.identity))
+        if not identity_decision.allowed:
+            return identity_decision
     return by_resource
 
 
@@ -156,11 +156,11 @@ def _allowed(request: Request, source: Source, policies: Iterable[Policy]) -> De
 
 def _granted(request: Request, policy: Policy | None) -> tuple[Grant, Decision]:
     """The best that a resource's policy grants the caller, and the decision of its statement."""
-    best, decision = Grant.NONE, Decision(allowed=False, source=Source.RESOURCE)
+    widest, decision = Grant.NONE, Decision(allowed=False, source=Source.RESOURCE)
     for statement in policy.statements if policy else ():
-        if not statement.denies and (grant := _applies(statement, request)) > best:
-            best, decision = grant, Decision(allowed=True, source=Source.RESOURCE, policy=policy, statement=statement)
-    return best, decision
+        if not statement.denies and (grant := _applies(statement, request)) > widest:
+            widest, decision = grant, Decision(allowed=True, source=Source.RESOURCE, policy=policy, statement=statement)
+    return widest, decision
 
 
 def _applies(statement: Statement, request: Request) -> Grant:

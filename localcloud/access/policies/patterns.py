@@ -59,13 +59,13 @@ def matches(pattern: str, text: str, kind: Kind, context: Context | None = None,
 def _value(variable: str, context: Context) -> str:
     if variable in _CHARACTERS:
         return _CHARACTERS[variable]
-    parts = _VARIABLE.fullmatch(variable)
-    value = context.get(parts["key"].lower()) if parts else None
+    match = _VARIABLE.fullmatch(variable)
+    value = context.get(match["key"].lower()) if match else None
     if isinstance(value, str):
         return value
-    if parts is None or value is not None or parts["default"] is None:
+    if match is None or value is not None or match["default"] is None:
         raise UnresolvedError(variable)
-    return str(parts["default"])
+    return str(match["default"])
 
 
 @lru_cache(8192)

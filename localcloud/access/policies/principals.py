@@ -62,8 +62,8 @@ def grant(values: Iterable[tuple[str, str]], principal: Principal, *, denies: bo
         spared = {name for kind, name in values for name in [_named(kind, name)]}
         needed = principal.identities | ({_root(principal.account)} if principal.account else set())
         return Grant.NONE if "*" in spared or (needed and needed <= spared) else Grant.DIRECT
-    best = max((_means(kind, name, principal) for kind, name in values), default=Grant.NONE)
-    return Grant.DIRECT if denies and best else best
+    widest = max((_means(kind, name, principal) for kind, name in values), default=Grant.NONE)
+    return Grant.DIRECT if denies and widest else widest
 
 
 def _means(kind: str, name: str, principal: Principal) -> Grant:

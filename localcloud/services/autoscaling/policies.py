@@ -63,20 +63,20 @@ def find(arn: str) -> FakeScalingPolicy | None:
 
 
 def trigger(cloud: Cloud, arn: str, *, alarm: str, state: str, threshold: float, value: float | None) -> None:
-    """Change a group's size as its policy says, because of an alarm.
+    """Change a group's size by its policy, because of an alarm.
 
-    A simple policy does nothing during a cooldown, and one of steps nothing that instances which warm up already do.
+    A simple policy does nothing during a cooldown. A step policy counts instances that still warm up.
 
     Args:
-        cloud: The cloud of both.
-        arn: The policy.
+        cloud: The cloud of the policy and the alarm.
+        arn: The policy's ARN.
         alarm: The alarm's name.
         state: The alarm's state.
         threshold: The alarm's threshold.
-        value: The metric's latest value; at the threshold if the alarm was set by hand.
+        value: The metric's latest value; None, which means the threshold, if the alarm was set by hand.
 
     Raises:
-        LookupError: There is no such policy any more.
+        LookupError: The policy does not exist any more.
     """
     with alone("autoscaling"):
         policy = find(arn)
@@ -87,8 +87,8 @@ def trigger(cloud: Cloud, arn: str, *, alarm: str, state: str, threshold: float,
         reason = f"a monitor alarm {alarm} in state {state} triggered policy {policy.name}"
         if policy.policy_type == "SimpleScaling":
             if not _cooling(cloud, group):
-                wanted = _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment)
-                _resize(cloud, policy, group, wanted, reason)
+                capacity = _adjusted(policy, group.desired_capacity or 0, policy.scaling_adjustment)
+                _resize(cloud, policy, group, capacity, reason)
         elif policy.policy_type == "StepScaling":
             _step(cloud, policy, group, metric - threshold, reason)
         else:
@@ -100,18 +100,18 @@ def _step(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, 
     if adjustment is None:
         return
     size, settled = group.desired_capacity or 0, _settled(cloud, group)
-    wanted = _adjusted(policy, settled, adjustment)
+    capacity = _adjusted(policy, settled, adjustment)
     # Instances that warm up count as a part of the step that launched them, and keep the group from shrinking.
-    if settled == size or wanted > size:
-        _resize(cloud, policy, group, wanted, reason)
+    if settled == size or capacity > size:
+        _resize(cloud, policy, group, capacity, reason)
 
 
 def _track(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, value: float, reason: str) -> None:
     tracking: Any = policy.target_tracking_configuration
     settled, size = _settled(cloud, group), group.desired_capacity or 0
-    wanted = math.ceil(settled * value / float(tracking.TargetValue))
-    if wanted > size or (wanted < size and settled == size):
-        _resize(cloud, policy, group, wanted, reason)
+    capacity = math.ceil(settled * value / float(tracking.TargetValue))
+    if capacity > size or (capacity < size and settled == size):
+        _resize(cloud, policy, group, capacity, reason)
 
 
 def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
@@ -129,9 +129,9 @@ def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
     return None
 
 
-def _adjusted(policy: FakeScalingPolicy, size: int, asked: int | None) -> int:
-    """The size of a group after an adjustment, before its limits; percentages round as Auto Scaling documents it."""
-    adjustment = int(asked or 0)
+def _adjusted(policy: FakeScalingPolicy, size: int, scaling_adjustment: int | None) -> int:
+    """Return a group's size after an adjustment, before its limits; round percentages as Auto Scaling documents."""
+    adjustment = int(scaling_adjustment or 0)
     if policy.adjustment_type == "ExactCapacity":
         return adjustment
     if policy.adjustment_type == "ChangeInCapacity":
@@ -141,9 +141,9 @@ def _adjusted(policy: FakeScalingPolicy, size: int, asked: int | None) -> int:
     return size + int(math.copysign(max(abs(change), magnitude), adjustment))
 
 
-def _resize(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, wanted: int, reason: str) -> None:
+def _resize(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup, capacity: int, reason: str) -> None:
     size, settled, now = group.desired_capacity or 0, _settled(cloud, group), time.monotonic()
-    new = min(max(wanted, group.min_size or 0), group.max_size or 0)
+    new = min(max(capacity, group.min_size or 0), group.max_size or 0)
     if new == size:
         return
     with triggered(reason):
@@ -328,7 +328,7 @@ def _named(self: AutoScalingResponse) -> FakeScalingPolicy:
     """The policy that a request names, by its ARN or by its name and group.
 
     Raises:
-        ValidationError: There is no such policy, or several have the name.
+        ValidationError: The policy does not exist, or several policies have the name.
     """
     name, group = self._get_param("PolicyName"), self._get_param("AutoScalingGroupName")
     policies = self.autoscaling_backend.describe_policies(group, [name])
@@ -341,7 +341,7 @@ def _named(self: AutoScalingResponse) -> FakeScalingPolicy:
 def _delete_auto_scaling_group(cloud: Cloud, original: Any, self: AutoScalingBackend, group_name: str) -> None:
     """A group's policies go with it."""
     original(self, group_name)
-    gone = self.describe_policies(group_name)
-    _delete_alarms(cloud, gone)
-    for policy in gone:
+    policies = self.describe_policies(group_name)
+    _delete_alarms(cloud, policies)
+    for policy in policies:
         del self.policies[policy.arn]

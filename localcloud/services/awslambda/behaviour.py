@@ -378,7 +378,7 @@ class AsynchronousEvent:
 def _handle(cloud: Cloud, event: AsynchronousEvent) -> None:
     """Let a function handle an event: again if it fails, as Lambda does, only sooner; then it goes where failures go.
 
-    An event that is throttled waits, and that is no attempt.
+    An event that is throttled waits, which does not count as an attempt.
     """
     fn = event.function
     try:

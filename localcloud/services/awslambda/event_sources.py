@@ -99,7 +99,7 @@ def _mappings() -> Iterator[EventSourceMapping]:
 
 
 def _live(mapping: EventSourceMapping) -> bool:
-    return mapping.enabled and any(mapping is other for other in list(_mappings()))
+    return mapping.enabled and any(mapping is current for current in list(_mappings()))
 
 
 def _work(cloud: Cloud, mapping: EventSourceMapping, shard: StreamShard | None) -> None:
@@ -196,8 +196,8 @@ def _give_up(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], att
 def _record(record: Json, mapping: EventSourceMapping) -> Json:
     created = record["dynamodb"]["ApproximateCreationDateTime"]
     change = {**record["dynamodb"], "ApproximateCreationDateTime": unix_time(created)}
-    whole = {**record, "dynamodb": change, "eventSourceARN": mapping.event_source_arn}
-    plain: Json = json.loads(json.dumps(whole, default=lambda binary: base64.b64encode(binary).decode()))
+    stream_record = {**record, "dynamodb": change, "eventSourceARN": mapping.event_source_arn}
+    plain: Json = json.loads(json.dumps(stream_record, default=lambda binary: base64.b64encode(binary).decode()))
     return plain
 
 
@@ -222,8 +222,8 @@ def _read_queue(cloud: Cloud, mapping: EventSourceMapping) -> None:
     sqs = cloud.client("sqs")
     url = sqs.get_queue_url(QueueName=mapping.event_source_arn.rpartition(":")[2])["QueueUrl"]
     while _live(mapping):
-        asked = {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"], "WaitTimeSeconds": 0}
-        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=min(mapping.batch_size, 10), **asked)
+        options = {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"], "WaitTimeSeconds": 0}
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=min(mapping.batch_size, 10), **options)
         messages = received.get("Messages", [])
         if not messages:
             return
@@ -236,7 +236,7 @@ def _read_queue(cloud: Cloud, mapping: EventSourceMapping) -> None:
             else:
                 sqs.delete_message(**handle)
         if refused:
-            return  # what is tried again must become visible first
+            return  # messages to be retried must become visible first
 
 
 def _message(message: Json, mapping: EventSourceMapping) -> Json:
@@ -266,17 +266,17 @@ def _message(message: Json, mapping: EventSourceMapping) -> Json:
 
 
 def _refused(cloud: Cloud, mapping: EventSourceMapping, records: list[Json], identity: Any) -> set[str]:
-    """Identities of the records that the function did not take: none, all, or those that it reports."""
+    """Return the identities of the records that the function did not take: none, all, or those that it reports."""
     everything = {identity(record) for record in records}
-    answer, failed = invoke(cloud, mapping.function_arn, {"Records": records})
+    response, failed = invoke(cloud, mapping.function_arn, {"Records": records})
     if failed:
         return everything
-    if "ReportBatchItemFailures" not in (mapping.function_response_types or []) or not answer:
+    if "ReportBatchItemFailures" not in (mapping.function_response_types or []) or not response:
         return set()
     try:
-        reported = {failure["itemIdentifier"] for failure in answer.get("batchItemFailures") or []}
+        reported = {failure["itemIdentifier"] for failure in response.get("batchItemFailures") or []}
     except (AttributeError, KeyError, TypeError):
-        return everything  # as with Lambda, an answer of another shape is a failure
+        return everything  # as in Lambda, a response of another shape is a failure
     unknown = reported - everything
     return everything if unknown else reported
 

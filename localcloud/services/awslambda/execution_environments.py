@@ -143,7 +143,7 @@ class ExecutionEnvironment:
             processes.end(self._process, patience=0)
 
     def _converse(self, request: bytes, request_id: str, seconds: float) -> Outcome:
-        """Send a request and wait for the response. Where there is none, the environment has ended."""
+        """Send a request and wait for the response; end the environment if none arrives."""
         began = time.monotonic()
         output = bytearray()
         try:
@@ -152,13 +152,13 @@ class ExecutionEnvironment:
             error_type = "Runtime.OutOfMemory" if self._peak > self._memory else ""
         except _EndedError as ended:
             response, error_type = {}, ended.error_type
-        taken = time.monotonic() - began
+        duration = time.monotonic() - began
         memory = -(-min(self._peak, self._memory) // MEGABYTE)
         if not error_type:
             self._drain(output)
             failed, payload = response["failed"], response["payload"]
             kind = json.loads(payload).get("errorType", "") if failed else ""
-            return Outcome("error" if failed else "success", payload, kind, _text(output), taken, memory)
+            return Outcome("error" if failed else "success", payload, kind, _text(output), duration, memory)
         if error_type == "Runtime.ExitError":
             reason = _exit_reason(self._process.wait())
         elif error_type == "Runtime.OutOfMemory":
@@ -170,13 +170,13 @@ class ExecutionEnvironment:
         message = f"RequestId: {request_id} Error: {reason}"
         payload = json.dumps({"errorType": error_type, "errorMessage": message})
         status: Status = "timeout" if error_type == "Sandbox.Timedout" else "error"
-        return Outcome(status, payload, error_type, _text(output), taken, memory)
+        return Outcome(status, payload, error_type, _text(output), duration, memory)
 
     def _exchange(self, request: bytes, output: bytearray, deadline: float) -> Json:
         """Send a request, and collect the output until the response is there.
 
         Raises:
-            _EndedError: There is no response.
+            _EndedError: The process ended without a response.
         """
         response = bytearray()
         with selectors.DefaultSelector() as selector:
@@ -316,18 +316,18 @@ class ExecutionEnvironments:
         Args:
             function: The function's name.
             reserved: The reserved concurrency of each function that has one.
-            account: The account's concurrency, which functions share for whom none is reserved.
+            account: The account's concurrency, which all functions without reserved concurrency share.
 
         Raises:
-            ThrottledError: There are as many requests already as may be.
+            ThrottledError: The limit of concurrent requests is reached.
         """
         with self._lock:
             if function in reserved:
                 if self._in_flight[function] >= reserved[function]:
                     raise ThrottledError("ReservedFunctionConcurrentInvocationLimitExceeded")
             else:
-                others = sum(count for name, count in self._in_flight.items() if name not in reserved)
-                if others >= account - sum(reserved.values()):
+                unreserved = sum(count for name, count in self._in_flight.items() if name not in reserved)
+                if unreserved >= account - sum(reserved.values()):
                     raise ThrottledError("ConcurrentInvocationLimitExceeded")
             self._in_flight[function] += 1
         try:

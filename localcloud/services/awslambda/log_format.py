@@ -66,23 +66,30 @@ class Report:
         return {"status": self.status, **({"errorType": self.error_type} if self.status == "error" else {})}
 
 
-def configuration(wanted: dict[str, Any], group: str) -> dict[str, str]:
-    """The logging configuration of a function, with Lambda's defaults.
+def configuration(logging_config: dict[str, Any], group: str) -> dict[str, str]:
+    """Return the logging configuration of a function, with Lambda's defaults.
 
     Args:
-        wanted: `LoggingConfig` as a request has it.
-        group: The log group where it names none.
+        logging_config: The request's `LoggingConfig`.
+        group: The log group if the request names none.
 
     Raises:
-        ValidationException: A value is not one of those allowed.
+        ValidationException: A value is not allowed.
         InvalidParameterValueException: A level is given for lines of text.
     """
     for name, allowed in ALLOWED.items():
-        if wanted.get(name) and wanted[name] not in allowed:
+        if logging_config.get(name) and logging_config[name] not in allowed:
             constraint = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-            raise ValidationException(wanted[name], f"loggingConfig.{name[0].lower()}{name[1:]}", constraint)
-    chosen = {"LogFormat": str(wanted.get("LogFormat") or "Text"), "LogGroup": str(wanted.get("LogGroup") or group)}
-    levels = {name: str(wanted[name]) for name in ("ApplicationLogLevel", "SystemLogLevel") if wanted.get(name)}
+            raise ValidationException(logging_config[name], f"loggingConfig.{name[0].lower()}{name[1:]}", constraint)
+    chosen = {
+        "LogFormat": str(logging_config.get("LogFormat") or "Text"),
+        "LogGroup": str(logging_config.get("LogGroup") or group),
+    }
+    levels = {
+        name: str(logging_config[name])
+        for name in ("ApplicationLogLevel", "SystemLogLevel")
+        if logging_config.get(name)
+    }
     if chosen["LogFormat"] == "JSON":
         return {**chosen, "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO", **levels}
     if levels:

@@ -135,7 +135,7 @@ def _load_handler(name: str) -> Handler:
     """Import the function's module and return its handler.
 
     Raises:
-        RuntimeFault: There is no such module or handler, or the module has a syntax error.
+        RuntimeFault: The module or the handler does not exist, or the module has a syntax error.
     """
     module_name, dot, handler_name = name.rpartition(".")
     if not dot:
@@ -159,19 +159,19 @@ def _load_handler(name: str) -> Handler:
 
 
 def _report(error: Exception) -> Json:
-    """Log an error that nobody has caught, and return what the caller is told about it."""
+    """Log an uncaught error, and return the error response for the caller."""
     if isinstance(error, RuntimeFault):
         kind, stack = error.kind, error.stack
     else:
         kind, stack = type(error).__name__, traceback.format_tb(error.__traceback__)[1:]  # the first is this program's
-    answer = {"errorMessage": str(error), "errorType": kind, "requestId": Current.request_id, "stackTrace": stack}
+    response = {"errorMessage": str(error), "errorType": kind, "requestId": Current.request_id, "stackTrace": stack}
     if JSON:
-        line = json.dumps({"timestamp": _time(time.time()), "log_level": "ERROR", **answer}, ensure_ascii=False)
+        line = json.dumps({"timestamp": _time(time.time()), "log_level": "ERROR", **response}, ensure_ascii=False)
     else:
         text = f"[ERROR] {kind}: {error}\nTraceback (most recent call last):\n{''.join(stack)}"
         line = text.rstrip().replace("\n", "\r")
     print(line, file=sys.stderr)  # noqa: T201 - the function's log
-    return answer
+    return response
 
 
 def _answer(handler: Handler, request: Json) -> Json:
@@ -193,8 +193,8 @@ def _answer(handler: Handler, request: Json) -> Json:
 
 
 def _limit_open_files() -> None:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    limit = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = OPEN_FILES if hard_limit == resource.RLIM_INFINITY else min(OPEN_FILES, hard_limit)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 

@@ -7,7 +7,7 @@ from localcloud.cloudformation.translation import Properties
 
 
 def compute_environment(cloud: Cloud, values: Properties) -> Properties:
-    """Use the service-linked role of AWS Batch if there is no other; no image runs here, so none is updated."""
+    """Use the service-linked role of AWS Batch by default; images do not run here, so none is updated."""
     if resources := values.get("ComputeResources"):
         kept = {name: item for name, item in resources.items() if name != "UpdateToLatestImageVersion"}
         values = {**values, "ComputeResources": kept}

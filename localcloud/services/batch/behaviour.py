@@ -1,6 +1,6 @@
 """AWS Batch without containers: a job's command runs as a local process, or one for each of its nodes.
 
-moto gaps: jobs run in Docker alone; a submission's retry strategy, the log configuration, Ref:: in the middle of a
+moto gaps: jobs run only in Docker; a submission's retry strategy, the log configuration, Ref:: in the middle of a
 command's word, state changes on EventBridge, the end of array jobs and jobs over several nodes are missing; so are the
 nodes, as jobs that can be described.
 """
@@ -45,13 +45,13 @@ def _submitted(cloud: Cloud, original: Any, self: BatchResponse) -> Any:
     job_queues.check_share(self.batch_backend.get_job_queue(self._get_param("jobQueue")), submission)
     token = _submission.set(submission)
     try:
-        answer = original(self)
+        response = original(self)
     finally:
         _submission.reset(token)
-    job = self.batch_backend.get_job_by_id(json.loads(answer)["jobId"])
+    job = self.batch_backend.get_job_by_id(json.loads(response)["jobId"])
     if job and job._child_jobs:  # noqa: SLF001
         cloud.background(_follow_children, cloud, job)
-    return answer
+    return response
 
 
 @after(Job, "__init__")
@@ -114,18 +114,18 @@ def _follow_children(cloud: Cloud, parent: Job) -> None:
 
 
 def _dependencies(job: Job) -> list[str]:
-    """The jobs that one waits for; of arrays, the child of the same index (N_TO_N) or the one before (SEQUENTIAL)."""
+    """Return the jobs that a job waits for; in arrays, the same index (N_TO_N) or the one before (SEQUENTIAL)."""
     index = job.array_properties.get("index")
-    found = []
+    job_ids = []
     for dependency in job.depends_on or []:
         match dependency.get("type"):
             case "SEQUENTIAL":
-                found += [f"{job.job_id.rpartition(':')[0]}:{index - 1}"] if index else []
+                job_ids += [f"{job.job_id.rpartition(':')[0]}:{index - 1}"] if index else []
             case "N_TO_N":
-                found.append(f"{dependency['jobId']}:{index}")
+                job_ids.append(f"{dependency['jobId']}:{index}")
             case _:
-                found.append(dependency["jobId"])
-    return found
+                job_ids.append(dependency["jobId"])
+    return job_ids
 
 
 def retries(strategy: Mapping[str, Any], code: int, reason: str) -> bool:
@@ -268,29 +268,29 @@ def _terminated(_: None, backend: BatchBackend, job_id: str, reason: str) -> Non
 def _describe_jobs(cloud: Cloud, original: Any, self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
     """Describe the nodes of a job too, by their names: job#0, job#1, ..."""
     nodes = [name.split("#") for name in jobs or [] if "#" in name]
-    whole = [name for name in jobs or [] if "#" not in name]
-    found: list[dict[str, Any]] = [] if nodes and not whole else original(self, whole)
+    job_ids = [name for name in jobs or [] if "#" not in name]
+    descriptions: list[dict[str, Any]] = [] if nodes and not job_ids else original(self, job_ids)
     for name, node in nodes:
         job = self.get_job_by_id(name)
         if job and int(node) < job_containers.number_of_nodes(cloud, job):
-            found.append(_describe_node(job, int(node)))
-    return found
+            descriptions.append(_describe_node(job, int(node)))
+    return descriptions
 
 
 def _describe_node(job: Job, node: int) -> dict[str, Any]:
-    """A node as a job: it has a log of its own, and the states of the whole."""
-    whole = job.describe()
-    del whole["nodeProperties"]
+    """Return a node described as a job: it has its own log, and the states of the whole job."""
+    description = job.describe()
+    del description["nodeProperties"]
 
     def own(container: Mapping[str, Any]) -> dict[str, Any]:
         stream = container.get("logStreamName")
         return {**container, "logStreamName": f"{stream}-node-{node}"} if stream and node else dict(container)
 
-    return whole | {
+    return description | {
         "jobId": f"{job.job_id}#{node}",
         "nodeDetails": {"nodeIndex": node, "isMainNode": node == 0},
-        "container": own(whole["container"]),
-        "attempts": [{**attempt, "container": own(attempt["container"])} for attempt in whole["attempts"]],
+        "container": own(description["container"]),
+        "attempts": [{**attempt, "container": own(attempt["container"])} for attempt in description["attempts"]],
     }
 
 

@@ -26,13 +26,13 @@ INHERITED = ("HOME", "LANG", "OMP_NUM_THREADS")
 
 
 def get(cloud: Cloud, job: Job, name: str, default: Any) -> Any:
-    """A property of the container: the submission's, or else the definition's; environments are joined."""
+    """Return a property of the container: the submission's, or else the definition's; environments are joined."""
     nodes = (job.job_definition.node_properties or {}).get("nodeRangeProperties") or [{}]
     defined = (job.job_definition.container_properties or nodes[0].get("container", {})).get(name, default)
-    given = _overrides(cloud, job).get(name)
+    override = _overrides(cloud, job).get(name)
     if name == "environment":
-        return [*defined, *(given or [])]
-    return given or defined
+        return [*defined, *(override or [])]
+    return override or defined
 
 
 def _overrides(cloud: Cloud, job: Job) -> dict[str, Any]:
@@ -53,13 +53,13 @@ def command(cloud: Cloud, job: Job) -> list[str]:
 
 
 def substitute(word: str, parameters: Mapping[str, str]) -> str:
-    """A word of a command with ``Ref::name`` replaced by the parameter's value."""
-    return re.sub(r"Ref::([\w-]+)", lambda found: str(parameters.get(found[1], found[0])), word)
+    """Return a word of a command with ``Ref::name`` replaced by the parameter's value."""
+    return re.sub(r"Ref::([\w-]+)", lambda match: str(parameters.get(match[1], match[0])), word)
 
 
 def environments(cloud: Cloud, job: Job, attempt: int) -> list[dict[str, str]]:
-    """The environment of each node; of the one container, where a job has no nodes."""
-    asked = {entry["name"]: entry["value"] for entry in get(cloud, job, "environment", [])}
+    """Return the environment of each node, or of the only container if the job has no nodes."""
+    job_variables = {entry["name"]: entry["value"] for entry in get(cloud, job, "environment", [])}
     common = {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
@@ -68,7 +68,7 @@ def environments(cloud: Cloud, job: Job, attempt: int) -> list[dict[str, str]]:
         **_credentials(cloud, job),
         "AWS_EC2_METADATA_DISABLED": "false",
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": reclaim.metadata_endpoint(cloud, job.job_id),
-        **asked,
+        **job_variables,
         "AWS_BATCH_JOB_ID": job.job_id,
         "AWS_BATCH_JOB_ATTEMPT": str(attempt),
         "AWS_BATCH_JQ_NAME": job.job_queue.name,

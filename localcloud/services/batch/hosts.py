@@ -29,7 +29,7 @@ from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
 from localcloud.services.batch import queues as job_queues
 
-#: What makes the agent leave a spot instance alone that is going; it is off unless somebody turns it on.
+#: The setting that makes the agent drain a spot instance before its end; it is off by default.
 #: See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/spot-instance-draining-linux-container.html.
 DRAINING = re.compile(r"\bECS_ENABLE_SPOT_INSTANCE_DRAINING=[\"']?true\b")
 AGENT_SETTINGS = "/etc/ecs/ecs.config"
@@ -112,23 +112,25 @@ def of(cloud: Cloud, job_id: str) -> Host | None:
 
 
 def _drains(resources: Mapping[str, Any]) -> bool:
-    """Whether the instances' user data turns draining on."""
-    parts = email.message_from_string(_user_data(resources)).walk()
-    scripts = [str(part.get_payload()) for part in parts if part.get_content_type() == "text/x-shellscript"]
+    """Return whether the instances' user data turns draining on."""
+    mime_parts = email.message_from_string(_user_data(resources)).walk()
+    scripts = [
+        str(mime_part.get_payload()) for mime_part in mime_parts if mime_part.get_content_type() == "text/x-shellscript"
+    ]
     return any(DRAINING.search(script) and AGENT_SETTINGS in script for script in scripts)
 
 
 def _user_data(resources: Mapping[str, Any]) -> str:
-    """The user data of a compute environment's launch template; empty where there is none."""
-    wanted = resources.get("launchTemplate")
-    if not wanted:
+    """Return the user data of a compute environment's launch template; empty if it has none."""
+    specification = resources.get("launchTemplate")
+    if not specification:
         return ""
     ec2 = ec2_backends[ACCOUNT][REGION]
-    if "launchTemplateId" in wanted:
-        template = ec2.get_launch_template(wanted["launchTemplateId"])
+    if "launchTemplateId" in specification:
+        template = ec2.get_launch_template(specification["launchTemplateId"])
     else:
-        template = ec2.get_launch_template_by_name(wanted["launchTemplateName"])
-    encoded = template.get_version(wanted.get("version") or "$Default").user_data
+        template = ec2.get_launch_template_by_name(specification["launchTemplateName"])
+    encoded = template.get_version(specification.get("version") or "$Default").user_data
     return base64.b64decode(str(encoded)).decode() if encoded else ""
 
 
@@ -155,8 +157,8 @@ def _create(original: Any, self: BatchBackend, **environment: Any) -> Any:
 def _update(original: Any, self: BatchBackend, **changes: Any) -> Any:
     resources = changes["compute_resources"] or {}
     _check(resources)
-    answer = original(self, **changes)
+    result = original(self, **changes)
     environment = self.get_compute_environment(changes["compute_environment_name"])
     if resources and environment:
         environment.compute_resources = {**(environment.compute_resources or {}), **resources}
-    return answer
+    return result

@@ -1,4 +1,4 @@
-"""Who of the waiting jobs starts next, and who waits in vain.
+"""Which of the waiting jobs starts next, and which can never start.
 
 moto gaps: a queue's fair share, priorities and time limits; jobs that none of its compute environments could run.
 """
@@ -31,7 +31,7 @@ SLOTS = max(4, os.cpu_count() or 1)
 
 @dataclass
 class Slots:
-    """Who runs, and who waits for a slot.
+    """Which jobs run, and which wait for a slot.
 
     Attributes:
         changed: Notified when a slot becomes free; its lock guards the rest.
@@ -72,7 +72,7 @@ def give_slot_back(cloud: Cloud, job: Job) -> None:
 
 
 def _rank(cloud: Cloud, slots: Slots, job: Job) -> tuple[int, int, int, int]:
-    """Least first: the queue's priority, then who uses least, then the job's priority, then who came first."""
+    """Order jobs by the queue's priority, then by the share's use, then by the job's priority, then by age."""
     fair = job.job_queue.schedule_policy is not None
     used = slots.running[_share(cloud, job)] if fair else 0
     priority = int(cloud.state(JobState, job).submission.get("schedulingPriorityOverride") or 0)
@@ -84,11 +84,14 @@ def _share(cloud: Cloud, job: Job) -> tuple[str, str]:
 
 
 def needs(job: Job) -> dict[str, float]:
-    """What a job asks for, by type: VCPU, MEMORY, GPU."""
+    """Return the resources that a job requires, by type: VCPU, MEMORY, GPU."""
     nodes = (job.job_definition.node_properties or {}).get("nodeRangeProperties") or [{}]
     container = job.job_definition.container_properties or nodes[0].get("container", {})
-    asked = [*container.get("resourceRequirements", []), *job.container_overrides.get("resourceRequirements", [])]
-    return {need["type"]: float(need["value"]) for need in asked}
+    requirements = [
+        *container.get("resourceRequirements", []),
+        *job.container_overrides.get("resourceRequirements", []),
+    ]
+    return {need["type"]: float(need["value"]) for need in requirements}
 
 
 def environment(job: Job) -> ComputeEnvironment:

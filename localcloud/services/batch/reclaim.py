@@ -16,7 +16,7 @@ from localcloud.services.batch import hosts as job_hosts
 
 NOTICE_SECONDS = 120.0
 METADATA_PATH = "/moto-api/hosts/"
-TOKEN = "local-metadata-token"  # noqa: S105 - answers on loopback alone
+TOKEN = "local-metadata-token"  # noqa: S105 - answers on loopback only
 Answer = tuple[int, dict[str, str], str]
 
 
@@ -27,9 +27,9 @@ def metadata_endpoint(cloud: Cloud, job_id: str) -> str:
 
 @address("{0}/moto-api/reclaim$")
 def _reclaim(cloud: Cloud, request: Any, full_url: str, _headers: Any) -> Answer:
-    """POST /moto-api/reclaim?job=ID&notice=SECONDS: take the host of a running job back."""
-    asked = parse_qs(urlsplit(full_url).query)
-    job, notice = asked.get("job", [""])[0], float(asked.get("notice", [NOTICE_SECONDS])[0])
+    """Take the host of a running job back: POST /moto-api/reclaim?job=ID&notice=SECONDS."""
+    query = parse_qs(urlsplit(full_url).query)
+    job, notice = query.get("job", [""])[0], float(query.get("notice", [NOTICE_SECONDS])[0])
     host = job_hosts.of(cloud, job)
     if request.method != "POST" or not host:
         return HTTPStatus.NOT_FOUND, {}, f"job {job} is not running"

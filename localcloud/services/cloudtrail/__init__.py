@@ -1,1 +1,1 @@
-"""AWS CloudTrail: an empty answer for those who ask."""
+"""AWS CloudTrail: an empty list of events."""

@@ -56,25 +56,25 @@ def judge(
     missing: str,
     state: str,
 ) -> str:
-    """The state of an alarm, as CloudWatch's documentation tabulates it.
+    """Return the state of an alarm, as CloudWatch's documentation tabulates it.
 
     Args:
-        points: Datapoints from the oldest to the newest, None where there is none; may go back further than
+        points: Datapoints from the oldest to the newest, None for a missing one; there may be more of them than
             ``evaluated``.
         breaches: Whether a value breaches the threshold.
         evaluated: The N of "M out of N".
         needed: The M.
         missing: ``breaching``, ``notBreaching``, ``ignore`` or ``missing``.
-        state: The state now, which ``ignore`` keeps.
+        state: The present state, which ``ignore`` keeps.
     """
-    known = [point for point in points if point is not None][-evaluated:]
-    filled = evaluated - len(known)
-    breaching = sum(breaches(point) for point in known) + (filled if missing == "breaching" else 0)
+    received = [point for point in points if point is not None][-evaluated:]
+    filled = evaluated - len(received)
+    breaching = sum(breaches(point) for point in received) + (filled if missing == "breaching" else 0)
     if missing == "missing":
-        if not known:
+        if not received:
             return "INSUFFICIENT_DATA"
-        needed = min(needed, len(known))
-    if missing == "ignore" and breaching < needed and breaching == len(known):
+        needed = min(needed, len(received))
+    if missing == "ignore" and breaching < needed and breaching == len(received):
         return state
     return "ALARM" if breaching >= needed else "OK"
 
@@ -196,15 +196,17 @@ def _update_state(  # noqa: PLR0917 - moto's parameters
 
 def _perform(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
     """Do what an alarm wants done, and remember how it went."""
-    about = {"actionState": "Succeeded", "stateUpdateTimestamp": _stamp(alarm.state_updated_timestamp)}
-    about |= {"notificationResource": action}
+    history = {"actionState": "Succeeded", "stateUpdateTimestamp": _stamp(alarm.state_updated_timestamp)}
+    history |= {"notificationResource": action}
     try:
         _act(cloud, action, alarm, previous, reason)
     except Exception as error:
-        about |= {"actionState": "Failed", "error": str(error)}
-        alarm_history.keep(cloud, alarm, "Action", f"Failed to execute action {action}. Received error: {error}", about)
+        history |= {"actionState": "Failed", "error": str(error)}
+        alarm_history.keep(
+            cloud, alarm, "Action", f"Failed to execute action {action}. Received error: {error}", history
+        )
         raise
-    alarm_history.keep(cloud, alarm, "Action", f"Successfully executed action {action}", about)
+    alarm_history.keep(cloud, alarm, "Action", f"Successfully executed action {action}", history)
 
 
 def _act(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:

@@ -72,17 +72,17 @@ def _next_is(tokens: list[re.Match[str]], text: str) -> bool:
 
 
 def _alternatives(tokens: list[re.Match[str]]) -> Rule:
-    parts = [_conjunction(tokens)]
+    conjunctions = [_conjunction(tokens)]
     while _next_is(tokens, "OR"):
-        parts.append(_conjunction(tokens))
-    return lambda state: any(part(state) for part in parts)
+        conjunctions.append(_conjunction(tokens))
+    return lambda state: any(conjunction(state) for conjunction in conjunctions)
 
 
 def _conjunction(tokens: list[re.Match[str]]) -> Rule:
-    parts = [_term(tokens)]
+    terms = [_term(tokens)]
     while _next_is(tokens, "AND"):
-        parts.append(_term(tokens))
-    return lambda state: all(part(state) for part in parts)
+        terms.append(_term(tokens))
+    return lambda state: all(term(state) for term in terms)
 
 
 def _term(tokens: list[re.Match[str]]) -> Rule:
@@ -101,8 +101,8 @@ def _term(tokens: list[re.Match[str]]) -> Rule:
         return lambda _state: token["word"] == "TRUE"
     if not token["state"]:
         raise ValueError(f"unexpected {token[0]}")
-    wanted, name = token["state"], _name(token["quoted"] or token["plain"])
-    return lambda state: state(name) == wanted
+    expected, name = token["state"], _name(token["quoted"] or token["plain"])
+    return lambda state: state(name) == expected
 
 
 @add(CloudWatchResponse, "put_composite_alarm")

@@ -32,7 +32,7 @@ def _pairs(dimensions: list[Dimension]) -> set[tuple[str, str]]:
 
 @replace(CloudWatchResponse, "describe_alarms_for_metric")
 def _describe_alarms_for_metric(self: CloudWatchResponse) -> ActionResult:
-    wanted = {(dimension["Name"], dimension["Value"]) for dimension in self._get_param("Dimensions", [])}
+    dimensions = {(dimension["Name"], dimension["Value"]) for dimension in self._get_param("Dimensions", [])}
     settings = {
         "namespace": self._get_param("Namespace"),
         "metric_name": self._get_param("MetricName"),
@@ -46,7 +46,7 @@ def _describe_alarms_for_metric(self: CloudWatchResponse) -> ActionResult:
         for alarm in self.cloudwatch_backend.alarms.values()
         if alarm.rule is None
         and all(getattr(alarm, name) == value for name, value in settings.items())
-        and _pairs(alarm.dimensions) == wanted
+        and _pairs(alarm.dimensions) == dimensions
     ]
     return ActionResult({"MetricAlarms": alarms})
 

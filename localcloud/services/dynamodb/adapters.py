@@ -16,15 +16,15 @@ def table(cloud: Cloud, values: Properties) -> Properties:
 
 
 def global_table(cloud: Cloud, values: Properties) -> Properties:
-    """Give a table the settings of its one replica; what the replica does not say is the service's default.
+    """Give a table the settings of its only replica, and the service's defaults for the others.
 
     Raises:
-        ValueError: There is a replica in another region, or more than one.
+        ValueError: A replica is in another region, or there is more than one.
     """
-    replica, *others = map(dict, values.pop("Replicas"))
+    replica, *other_replicas = map(dict, values.pop("Replicas"))
     region = replica.pop("Region")
-    if others or region != REGION:
-        regions = [region, *(other["Region"] for other in others)]
+    if other_replicas or region != REGION:
+        regions = [region, *(other_replica["Region"] for other_replica in other_replicas)]
         raise ValueError(
             f"property Replicas: the local cloud has a table in {REGION} only, not in {', '.join(regions)}"
         )
@@ -47,13 +47,13 @@ def _index_updates(cloud: Cloud, values: Properties) -> list[Properties]:
         existing = dynamodb.describe_table(TableName=values["TableName"])["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
         return []
-    before, wanted = (
+    before, after = (
         {index["IndexName"]: (index["KeySchema"], index["Projection"]) for index in indexes}
         for indexes in (existing.get("GlobalSecondaryIndexes", []), values.get("GlobalSecondaryIndexes", []))
     )
-    gone = [name for name in before if before[name] != wanted.get(name)]
-    new = [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in wanted.keys() - before]
-    new += [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in {*gone}]
-    if len(gone) + len(new) > 1:
+    removed = [name for name in before if before[name] != after.get(name)]
+    new = [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in after.keys() - before]
+    new += [index for index in values.get("GlobalSecondaryIndexes", []) if index["IndexName"] in {*removed}]
+    if len(removed) + len(new) > 1:
         raise ValueError("Cannot perform more than one GSI creation or deletion in a single update")
-    return [{"Delete": {"IndexName": name}} for name in gone] + [{"Create": index} for index in new]
+    return [{"Delete": {"IndexName": name}} for name in removed] + [{"Create": index} for index in new]

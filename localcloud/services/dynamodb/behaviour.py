@@ -255,30 +255,30 @@ class Transaction:
 
     until: float
     digest: bytes
-    answer: ActionResult
+    result: ActionResult
 
 
 @wrap(DynamoHandler, "transact_write_items", "execute_transaction")
 def _once(cloud: Cloud, original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
-    """Answer a repeated transaction, which its token tells, without doing it again; SDKs repeat what they see fail."""
+    """Answer a transaction that repeats an earlier one's token without running it again, as SDKs retry failures."""
     now, request = time.monotonic(), dict(self.body)
     transactions = cloud.state(Requests).transactions
     token = request.pop("ClientRequestToken", None)
     digest = hashlib.sha256(repr(request).encode()).digest()
     for name in [name for name, transaction in transactions.items() if transaction.until < now]:
         del transactions[name]
-    if known := transactions.get(token):
-        if known.digest != digest:
+    if previous := transactions.get(token):
+        if previous.digest != digest:
             raise DynamodbException(
                 f"{ERROR_TYPE_PREFIX}IdempotentParameterMismatchException",
                 "DynamoDB rejected the request because you retried a request with a different payload but with an "
                 "idempotent token that was already used.",
             )
-        return known.answer
-    answer = original(self)
+        return previous.result
+    result = original(self)
     if token:
-        transactions[token] = Transaction(now + TOKEN_SECONDS, digest, answer)
-    return answer
+        transactions[token] = Transaction(now + TOKEN_SECONDS, digest, result)
+    return result
 
 
 # PartiQL
@@ -300,15 +300,15 @@ def _execute_statement(
 
 @replace(DynamoDBBackend, "execute_transaction")
 def _execute_transaction(cloud: Cloud, self: DynamoDBBackend, statements: list[Json]) -> list[Json]:
-    answers: list[Json] = []
+    responses: list[Json] = []
     reasons: list[Reason] = []
     with _whole(cloud):
         for statement in statements:
             try:
                 items = self.execute_statement(statement["Statement"], statement.get("Parameters", []))
-                answers.append({"Item": items[0]} if items else {})
+                responses.append({"Item": items[0]} if items else {})
                 reasons.append(DONE)
             except (DuplicateItemError, StatementConditionError, MockValidationException) as error:
                 reasons.append((getattr(type(error), "name", "ValidationError"), error.message, None))
         _cancel_unless_done(reasons)
-    return answers
+    return responses

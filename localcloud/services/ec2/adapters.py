@@ -6,15 +6,15 @@ from localcloud.cloudformation.translation import Properties, without_empty
 
 
 def security_group(values: Properties) -> Properties:
-    """Turn the rules of a group into calls; its rules for outgoing traffic replace the default one."""
-    rest = {key: item for key, item in values.items() if not key.startswith("SecurityGroup")}
+    """Turn the rules of a security group into calls; rules for outgoing traffic replace the default one."""
+    properties = {key: item for key, item in values.items() if not key.startswith("SecurityGroup")}
     for direction in ("Ingress", "Egress"):
         if rules := values.get(f"SecurityGroup{direction}"):
-            rest[direction] = [{"IpPermissions": [_permission(rule)]} for rule in rules]
-    if "Egress" in rest:
+            properties[direction] = [{"IpPermissions": [_permission(rule)]} for rule in rules]
+    if "Egress" in properties:
         everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-        rest = {"DefaultEgress": {"IpPermissions": [everything]}, **rest}
-    return rest
+        properties = {"DefaultEgress": {"IpPermissions": [everything]}, **properties}
+    return properties
 
 
 def security_group_rule(values: Properties) -> Properties:

@@ -132,8 +132,8 @@ def _record(cloud: Cloud, group: str, description: str) -> None:
 
 @replace(AutoScalingResponse, "describe_scaling_activities")
 def _describe_scaling_activities(cloud: Cloud, self: AutoScalingResponse) -> ActionResult:
-    """A page of activities, the latest first; its token is the id of its last one, whatever begins meanwhile."""
-    name, wanted, token = (self._get_param(key) for key in ("AutoScalingGroupName", "ActivityIds", "NextToken"))
+    """Return a page of activities, latest first; its token is the id of its last one, so new ones do not shift it."""
+    name, activity_ids, token = (self._get_param(key) for key in ("AutoScalingGroupName", "ActivityIds", "NextToken"))
     size = int(self._get_param("MaxRecords", LARGEST_PAGE))
     if self._get_param("Filters"):
         raise ValidationError("Filters of scaling activities are not supported by the local cloud")
@@ -144,7 +144,7 @@ def _describe_scaling_activities(cloud: Cloud, self: AutoScalingResponse) -> Act
         )
     activities = cloud.state(Activities).by_group
     recorded = activities.get(name, []) if name else [activity for group in activities.values() for activity in group]
-    chosen = [activity for activity in recorded if not wanted or activity["ActivityId"] in wanted]
+    chosen = [activity for activity in recorded if not activity_ids or activity["ActivityId"] in activity_ids]
     identifiers = [activity["ActivityId"] for activity in chosen]
     if token and token not in identifiers:
         raise AutoscalingClientError("InvalidNextToken", "The token is not valid.")

@@ -24,29 +24,29 @@ NOT_FOUND = 22  # of curl --fail
 
 
 def curl(words: list[str]) -> int:
-    """The metadata service, version 2: a token first, which every other request carries."""
+    """Answer as the metadata service does, version 2: every request must carry the token that the first one gets."""
     parser = argparse.ArgumentParser(prog="curl")
     for flag in ("--fail", "--silent", "--show-error"):
         parser.add_argument(flag, action="store_true")
     for option in ("--retry", "--request", "--header"):
         parser.add_argument(option, default="")
     parser.add_argument("url")
-    given = parser.parse_args(words)
-    header, _, value = given.header.lower().partition(": ")
-    asked = (given.request or "GET", header, given.url.removeprefix(METADATA))
-    if asked == ("PUT", "x-aws-ec2-metadata-token-ttl-seconds", "api/token"):
+    arguments = parser.parse_args(words)
+    header, _, value = arguments.header.lower().partition(": ")
+    request = (arguments.request or "GET", header, arguments.url.removeprefix(METADATA))
+    if request == ("PUT", "x-aws-ec2-metadata-token-ttl-seconds", "api/token"):
         sys.stdout.write("token")
         return 0
-    known = json.loads((_machine() / "metadata.json").read_text())
-    name = asked[2].removeprefix("meta-data/")
-    if asked[:2] != ("GET", "x-aws-ec2-metadata-token") or value != "token" or name not in known:
+    metadata = json.loads((_machine() / "metadata.json").read_text())
+    name = request[2].removeprefix("meta-data/")
+    if request[:2] != ("GET", "x-aws-ec2-metadata-token") or value != "token" or name not in metadata:
         return NOT_FOUND
-    sys.stdout.write(known[name])
+    sys.stdout.write(metadata[name])
     return 0
 
 
 def docker(words: list[str]) -> int:
-    """`docker run`: the command as a process in an empty folder, whatever the image; its output goes to its log.
+    """Run the command of `docker run` in an empty folder, whatever the image, and send its output to its log.
 
     `docker login` takes any password that is not empty.
     """
@@ -63,12 +63,12 @@ def docker(words: list[str]) -> int:
         parser.add_argument(option, action="append", default=[])
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)
-    given = parser.parse_args(words)
-    options = dict(option.partition("=")[::2] for option in given.log_opt)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **dict(pair.partition("=")[::2] for pair in given.env)}
+    arguments = parser.parse_args(words)
+    options = dict(option.partition("=")[::2] for option in arguments.log_opt)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **dict(pair.partition("=")[::2] for pair in arguments.env)}
     with tempfile.TemporaryDirectory(dir=_machine(), prefix="container-") as place:
         process = subprocess.Popen(
-            given.command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            arguments.command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         _ship(process, group=options["awslogs-group"], stream=options["awslogs-stream"])

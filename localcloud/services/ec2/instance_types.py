@@ -19,10 +19,10 @@ _FILTER = "instance-type"
 def _matches_filters(
     original: Any, self: InstanceTypeOfferingBackend, offering: dict[str, Any], filters: Any, location_type: str
 ) -> bool:
-    others = {name: values for name, values in filters.items() if name != _FILTER}
+    other_filters = {name: values for name, values in filters.items() if name != _FILTER}
     patterns = filters.get(_FILTER, ["*"])
     is_wanted = any(fnmatch.fnmatchcase(offering["InstanceType"], pattern) for pattern in patterns)
-    return is_wanted and bool(original(self, offering, others, location_type))
+    return is_wanted and bool(original(self, offering, other_filters, location_type))
 
 
 def vcpus(instance_type: str) -> int:

@@ -54,8 +54,8 @@ class Roles:
 def _run(cloud: Cloud, reservation: Reservation, backend: InstanceBackend, *_args: Any, **options: Any) -> None:
     template = options.get("launch_template")
     defined = backend._get_template_from_args(template).data if template else {}  # noqa: SLF001 - moto's way to it
-    asked = options.get("instance_initiated_shutdown_behavior")
-    if (asked or defined.get("InstanceInitiatedShutdownBehavior")) != "terminate":
+    shutdown_behavior = options.get("instance_initiated_shutdown_behavior")
+    if (shutdown_behavior or defined.get("InstanceInitiatedShutdownBehavior")) != "terminate":
         return
     for instance in reservation.instances:
         if instance.user_data:
@@ -76,8 +76,8 @@ def _live(cloud: Cloud, instance: Instance) -> None:
 
 
 def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
-    text = base64.b64decode(str(instance.user_data)).decode()  # a template's first version holds it as an object
-    (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda found: f"{root}/{found[1]}/", text))
+    text = base64.b64decode(str(instance.user_data)).decode()  # in a template's first version it is not a plain string
+    (root / "user-data").write_text(MACHINE_FOLDERS.sub(lambda match: f"{root}/{match[1]}/", text))
     (root / "metadata.json").write_text(json.dumps(_metadata(instance)))
     _programs(root / "bin")
     (root / "tmp").mkdir()
@@ -86,7 +86,7 @@ def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
     threading.Thread(target=_log, args=(instance, process), daemon=True).start()
     while process.poll() is None and instance.state != "terminated":
         time.sleep(0.1)
-    processes.end(process, patience=GRACE + 5)  # with all that it has started: a training writes a checkpoint first
+    processes.end(process, patience=GRACE + 5)  # with its descendants; a training writes a checkpoint first
 
 
 def _metadata(instance: Instance) -> dict[str, str]:
@@ -129,13 +129,13 @@ def _with_credentials(cloud: Cloud, instance: Instance) -> dict[str, str]:
 
 def _profile(instance: Instance) -> str:
     """The instance profile that the instance, or its launch template, names."""
-    named = instance.iam_instance_profile
+    profile = instance.iam_instance_profile
     template = instance.__dict__.get("launch_template_arguments") or {}
-    named = named or template.get("IamInstanceProfile") or ""
-    if isinstance(named, dict):
-        lowered = {name.lower(): value for name, value in named.items()}
-        named = lowered.get("arn") or lowered.get("name") or ""
-    return str(named)
+    profile = profile or template.get("IamInstanceProfile") or ""
+    if isinstance(profile, dict):
+        lowered = {name.lower(): value for name, value in profile.items()}
+        profile = lowered.get("arn") or lowered.get("name") or ""
+    return str(profile)
 
 
 @address(f"{{0}}{reclaim.METADATA_PATH}(?P<secret>[^/]+)/latest/meta-data/iam/security-credentials/(?P<role>[^/]*)$")

@@ -22,13 +22,13 @@ from localcloud.services.ec2.instance_types import vcpus
 from localcloud.services.servicequotas.behaviour import value
 
 
-def _check(cloud: Cloud, backend: EC2Backend, quota: Quota, there: int, code: str) -> None:
+def _check(cloud: Cloud, backend: EC2Backend, quota: Quota, used: int, code: str) -> None:
     """Refuse one more of something.
 
     Raises:
         EC2ClientError: The account has as many as it may have.
     """
-    if there >= value(cloud, quota, backend.region_name):
+    if used >= value(cloud, quota, backend.region_name):
         raise EC2ClientError(code, f"The maximum number of {quota.used_for} has been reached.")
 
 

@@ -93,8 +93,8 @@ def _send_to_targets(cloud: Cloud, self: Rule, event: Any, transform_input: bool
     pattern = self.event_pattern
     if self.state != "ENABLED" or not pattern.get_pattern():
         return
-    whole: Any = {name: value for name, value in public.items() if name != "ingestion-time"}
-    if pattern.matches_event(whole):
+    plain_event: Any = {name: value for name, value in public.items() if name != "ingestion-time"}
+    if pattern.matches_event(plain_event):
         send(cloud, self, public)
 
 

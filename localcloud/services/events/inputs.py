@@ -82,40 +82,44 @@ def _check_transformer(transformer: Json, name: str) -> None:
 
 
 def made(target: Json, event: Json, rule: Json) -> str:
-    """What the target gets, as text.
+    """Return what the target receives, as text.
 
     Args:
-        target: As PutTargets takes it.
+        target: The target, as PutTargets takes it.
         event: The event in its public form, with ``ingestion-time`` beside it.
         rule: The rule's ``name`` and ``arn``.
 
     Raises:
-        ValueError: The path leads nowhere, or what the transformer makes is not JSON.
+        ValueError: The path matches nothing, or the transformer's result is not JSON.
     """
-    whole = {name: value for name, value in event.items() if name != "ingestion-time"}
+    plain_event = {name: value for name, value in event.items() if name != "ingestion-time"}
     if transformer := target.get("InputTransformer"):
-        return _transformed(transformer, event, whole, rule)
+        return _transformed(transformer, event, plain_event, rule)
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:
-        matches = json_path(target["InputPath"]).find(whole)
+        matches = json_path(target["InputPath"]).find(plain_event)
         if not matches:
             raise ValueError(f"the event has nothing at the input path {target['InputPath']}")
         return _compact(matches[0].value)
-    return _compact(whole)
+    return _compact(plain_event)
 
 
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _transformed(transformer: Json, event: Json, whole: Json, rule: Json) -> str:
+def _transformed(transformer: Json, event: Json, plain_event: Json, rule: Json) -> str:
     paths = transformer.get("InputPathsMap") or {}
-    head = {"detailType" if name == "detail-type" else name: value for name, value in whole.items() if name != "detail"}
+    head = {
+        "detailType" if name == "detail-type" else name: value
+        for name, value in plain_event.items()
+        if name != "detail"
+    }
     predefined = {
         "aws.events.event": head,
         "aws.events.event.ingestion-time": event["ingestion-time"],
-        "aws.events.event.json": whole,
+        "aws.events.event.json": plain_event,
         "aws.events.rule-arn": rule["arn"],
         "aws.events.rule-name": rule["name"],
     }
@@ -123,7 +127,7 @@ def _transformed(transformer: Json, event: Json, whole: Json, rule: Json) -> str
     def value(variable: str) -> Any:
         if variable not in paths:
             return predefined[variable]
-        matches = json_path(paths[variable]).find(whole)
+        matches = json_path(paths[variable]).find(plain_event)
         return matches[0].value if matches else ""
 
     text = _render(transformer["InputTemplate"], value)

@@ -68,7 +68,7 @@ def compile_pattern(pattern: str) -> Match:
 
 
 def _undotted(node: Any) -> Any:
-    """The same fields, with a name that has dots as the path that it is equal to."""
+    """Return the same fields, with each dotted name replaced by the nested fields that it stands for."""
     if isinstance(node, list):
         return [_undotted(item) for item in node]
     if not isinstance(node, dict):
@@ -84,46 +84,46 @@ def _undotted(node: Any) -> Any:
 
 
 def _fields(pattern: dict[str, Any]) -> Match:
-    """What an object must fulfil: every field of the pattern."""
+    """Return the test that an object passes if it matches every field of the pattern."""
     if not pattern:
         raise PatternError("Empty objects are not allowed")
-    matches = [_field(name, wanted) for name, wanted in pattern.items()]
+    matches = [_field(name, condition) for name, condition in pattern.items()]
 
     def match(value: Any) -> bool:
         if isinstance(value, list):
             return any(match(item) for item in value) if value else match(_ABSENT)
-        return all(one(value) for one in matches)
+        return all(field_match(value) for field_match in matches)
 
     return match
 
 
-def _field(name: str, wanted: Any) -> Match:
-    if name == "$or" and _is_alternatives(wanted):
-        alternatives = [_fields(alternative) for alternative in wanted]
+def _field(name: str, condition: Any) -> Match:
+    if name == "$or" and _is_alternatives(condition):
+        alternatives = [_fields(alternative) for alternative in condition]
         return lambda value: any(match(value) for match in alternatives)
     first, _, rest = name.partition(".")
     if rest:
-        below = _field(rest, wanted)
-    elif isinstance(wanted, dict):
-        below = _fields(wanted)
-    elif isinstance(wanted, list):
-        below = _any_of(wanted)
+        below = _field(rest, condition)
+    elif isinstance(condition, dict):
+        below = _fields(condition)
+    elif isinstance(condition, list):
+        below = _any_of(condition)
     else:
         raise PatternError(f'"{name}" must be an object or an array')
     return lambda value: below(value.get(first, _ABSENT) if isinstance(value, dict) else _ABSENT)
 
 
-def _is_alternatives(wanted: Any) -> bool:
-    """Whether ``$or`` is the operator: it has two objects or more; otherwise it is a field of that name."""
-    objects = isinstance(wanted, list) and all(isinstance(item, dict) and item for item in wanted)
-    return objects and len(wanted) > 1 and not all(item.keys() <= OPERATORS.keys() for item in wanted)
+def _is_alternatives(condition: Any) -> bool:
+    """Return whether ``$or`` is the operator, which has two objects or more, and not a field of that name."""
+    objects = isinstance(condition, list) and all(isinstance(item, dict) and item for item in condition)
+    return objects and len(condition) > 1 and not all(item.keys() <= OPERATORS.keys() for item in condition)
 
 
-def _any_of(wanted: list[Any]) -> Match:
-    """What the value of a field must fulfil: one of the tests. Of an array, one item must."""
-    if not wanted:
+def _any_of(alternatives: list[Any]) -> Match:
+    """Return the test that a value passes if it, or an item of it, matches one of the alternatives."""
+    if not alternatives:
         raise PatternError("Empty arrays are not allowed")
-    tests = [_test(item) for item in wanted]
+    tests = [_test(item) for item in alternatives]
 
     def match(value: Any) -> bool:
         if isinstance(value, list):
@@ -133,23 +133,23 @@ def _any_of(wanted: list[Any]) -> Match:
     return match
 
 
-def _test(wanted: Any) -> Test:
-    if isinstance(wanted, list):
+def _test(condition: Any) -> Test:
+    if isinstance(condition, list):
         raise PatternError("Match value must be String, number, true, false, or null")
-    if not isinstance(wanted, dict):
-        return lambda value: _is_equal(value, wanted)
-    if len(wanted) != 1:
+    if not isinstance(condition, dict):
+        return lambda value: _is_equal(value, condition)
+    if len(condition) != 1:
         raise PatternError("Only one key allowed in match expression")
-    ((name, operand),) = wanted.items()
+    ((name, operand),) = condition.items()
     if name not in OPERATORS:
         raise PatternError(f"Unrecognized match type {name}")
     return OPERATORS[name](operand)
 
 
-def _is_equal(value: Any, wanted: Any) -> bool:
-    """Equal as JSON: a number is neither a boolean nor a text, but 1 is 1.0."""
-    same_kind = all(isinstance(value, kind) == isinstance(wanted, kind) for kind in (bool, int | float))
-    return same_kind and value == wanted
+def _is_equal(value: Any, expected: Any) -> bool:
+    """Return whether values are equal as JSON: a number equals neither a boolean nor a text, but 1 equals 1.0."""
+    same_kind = all(isinstance(value, kind) == isinstance(expected, kind) for kind in (bool, int | float))
+    return same_kind and value == expected
 
 
 def _is_number(value: Any) -> bool:
@@ -170,7 +170,7 @@ def _of_text(name: str, operand: Any, test: Callable[[str], bool]) -> Test:
     """A test of texts, by one text.
 
     Raises:
-        PatternError: The operand is no text.
+        PatternError: The operand is not a text.
     """
     if not isinstance(operand, str):
         raise PatternError(f"{name} match pattern must be a string")
@@ -201,13 +201,13 @@ def _wildcard(operand: Any) -> Test:
     if not isinstance(operand, str):
         raise PatternError("wildcard match pattern must be a string")
     expression, position, before = "", 0, ""
-    for piece in re.findall(r"\\.?|[^\\]", operand, re.DOTALL):
-        if piece == before == "*":
+    for character in re.findall(r"\\.?|[^\\]", operand, re.DOTALL):
+        if character == before == "*":
             raise PatternError(f"Consecutive wildcard characters at pos {position}")
-        if piece.startswith("\\") and piece not in {r"\*", r"\\"}:
+        if character.startswith("\\") and character not in {r"\*", r"\\"}:
             raise PatternError(f"Invalid escape character at pos {position}")
-        expression += ".*" if piece == "*" else re.escape(piece[-1])
-        position, before = position + len(piece), piece
+        expression += ".*" if character == "*" else re.escape(character[-1])
+        position, before = position + len(character), character
     compiled = re.compile(expression, re.DOTALL)
     return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
 
@@ -309,8 +309,8 @@ def _check_excluded(name: str, texts: list[Any]) -> None:
         list_of = f"Inside anything-but/{name} list"
         raise PatternError(f"{list_of}, number|start|null|boolean is not supported.")
     else:
-        what = "wildcard" if name == "wildcard" else "prefix/suffix"
-        raise PatternError(f"{what} match pattern must be a string")
+        operator_name = "wildcard" if name == "wildcard" else "prefix/suffix"
+        raise PatternError(f"{operator_name} match pattern must be a string")
 
 
 OPERATORS: dict[str, Callable[[Any], Test]] = {

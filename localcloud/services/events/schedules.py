@@ -52,9 +52,9 @@ class Cron:
     days: Callable[[datetime], bool]
 
     def is_due(self, minute: datetime) -> bool:
-        """Whether the expression is due in a minute."""
+        """Return whether the expression is due in a minute."""
         now = (minute.minute, minute.hour, minute.month, minute.year)
-        return all(part in values for part, values in zip(now, self.values, strict=True)) and self.days(minute)
+        return all(number in values for number, values in zip(now, self.values, strict=True)) and self.days(minute)
 
 
 def parse(expression: str) -> timedelta | Cron:
@@ -106,20 +106,20 @@ def _number(text: str, names: dict[str, int]) -> int:
 
 
 def _days_of_month(text: str) -> Callable[[datetime], bool]:
-    """Days by number, the last one (``L``), or the weekday that is nearest to one (``15W``)."""
+    """Return the test of a day: by number, the last day (``L``), or the weekday nearest to a day (``15W``)."""
     if text == "L":
         return lambda day: day.day == calendar.monthrange(day.year, day.month)[1]
     if match := re.fullmatch(r"(\d{1,2})W", text):
-        wanted = int(match[1])
+        day_of_month = int(match[1])
         _values(match[1], FIELDS[DAY_OF_MONTH])
-        return lambda day: day.day == _nearest_weekday(day, wanted)
+        return lambda day: day.day == _nearest_weekday(day, day_of_month)
     values = _values(text, FIELDS[DAY_OF_MONTH])
     return lambda day: day.day in values
 
 
-def _nearest_weekday(month: datetime, wanted: int) -> int:
+def _nearest_weekday(month: datetime, day: int) -> int:
     last = calendar.monthrange(month.year, month.month)[1]
-    number = min(wanted, last)
+    number = min(day, last)
     match calendar.weekday(month.year, month.month, number):
         case calendar.SATURDAY:
             return number - 1 if number > 1 else number + 2

@@ -82,23 +82,25 @@ def _terms(pattern: str) -> Matcher:
     required = [word.strip('"') for word in words if word[0] not in "?-"]
 
     def match(message: str) -> Any:
-        found = all(word in message for word in required) and not any(word in message for word in refused)
-        return {} if found and (not optional or any(word in message for word in optional)) else None
+        matches = all(word in message for word in required) and not any(word in message for word in refused)
+        return {} if matches and (not optional or any(word in message for word in optional)) else None
 
     return match
 
 
 def _between_spaces(pattern: str) -> Matcher:
-    """Match lines whose fields, between spaces, are as many as the pattern's and fulfil its conditions."""
+    """Match lines that have as many fields between spaces as the pattern, and that meet its conditions."""
     if not pattern.endswith("]"):
         raise PatternError(f"pattern {pattern!r}: the closing bracket is missing")
-    parts = [part.strip() for part in PATTERN_FIELD.findall(pattern[1:-1])]
-    names = [_field_name(part, pattern) for part in parts]
+    field_patterns = [field_pattern.strip() for field_pattern in PATTERN_FIELD.findall(pattern[1:-1])]
+    names = [_field_name(field_pattern, pattern) for field_pattern in field_patterns]
     if not names:
         raise PatternError(f"pattern {pattern!r}: there is no field between the brackets")
     if len({*names}) < len(names):
         raise PatternError(f"pattern {pattern!r}: two fields have the same name, or there are two ellipses")
-    tests = [_conditions(part, FIELD_CONDITION) for part in parts if part not in names]
+    tests = [
+        _conditions(field_pattern, FIELD_CONDITION) for field_pattern in field_patterns if field_pattern not in names
+    ]
     before = names.index(ELLIPSIS) if ELLIPSIS in names else len(names)
     after = len(names) - before - 1
 
@@ -113,13 +115,13 @@ def _between_spaces(pattern: str) -> Matcher:
     return match
 
 
-def _field_name(part: str, pattern: str) -> str:
-    """The name of a field of a pattern in brackets, which all of its conditions repeat."""
-    if part == ELLIPSIS:
-        return part
-    name, *others = {str(condition[1]) for condition in FIELD_CONDITION.finditer(part)} or {part}
-    if others or not re.fullmatch(r"[\w-]+", name):
-        raise PatternError(f"pattern {pattern!r}: {part!r} is neither a name nor conditions on one name")
+def _field_name(field_pattern: str, pattern: str) -> str:
+    """Return the name of a field of a pattern in brackets; all conditions on the field repeat the name."""
+    if field_pattern == ELLIPSIS:
+        return field_pattern
+    name, *other_names = {str(condition[1]) for condition in FIELD_CONDITION.finditer(field_pattern)} or {field_pattern}
+    if other_names or not re.fullmatch(r"[\w-]+", name):
+        raise PatternError(f"pattern {pattern!r}: {field_pattern!r} is neither a name nor conditions on one name")
     return name
 
 
@@ -155,14 +157,14 @@ def _conditions(text: str, syntax: re.Pattern[str]) -> Test:
     return lambda fields: bool(joined.search({str(number): test(fields) for number, test in enumerate(tests)}))
 
 
-def _condition(path: str, sign: str | None, wanted: str, constant: str | None = None) -> Test:
-    if sign and wanted.startswith("%"):
+def _condition(path: str, sign: str | None, operand: str, constant: str | None = None) -> Test:
+    if sign and operand.startswith("%"):
         if sign not in ("=", "!="):
-            raise PatternError(f"{path} {sign} {wanted}: a regular expression is compared by = or !=")
-        expression = _regular_expression(wanted)
+            raise PatternError(f"{path} {sign} {operand}: a regular expression is compared by = or !=")
+        expression = _regular_expression(operand)
         return lambda fields: _fits(select(fields, path), sign, expression)
     if sign:
-        return lambda fields: _compare(select(fields, path), sign, wanted)
+        return lambda fields: _compare(select(fields, path), sign, operand)
     value = {"TRUE": True, "FALSE": False, "NULL": None}[constant] if constant else MISSING
     return lambda fields: select(fields, path) is value
 
@@ -173,18 +175,18 @@ def _fits(actual: Any, sign: str, expression: re.Pattern[str]) -> bool:
     return bool(expression.search(str(actual))) == (sign == "=")
 
 
-def _compare(actual: Any, sign: str, wanted: str) -> bool:
+def _compare(actual: Any, sign: str, operand: str) -> bool:
     if actual is MISSING or actual is None or isinstance(actual, bool):
         return False
     compare = COMPARISONS[sign]
-    if not wanted.startswith('"'):
+    if not operand.startswith('"'):
         try:
-            return compare(float(actual), float(wanted))
+            return compare(float(actual), float(operand))
         except (TypeError, ValueError):
             pass  # a word without quotes
     if sign not in ("=", "!="):
         return False
-    text = re.sub(r"\\(.)", r"\1", wanted[1:-1]) if wanted.startswith('"') else wanted
+    text = re.sub(r"\\(.)", r"\1", operand[1:-1]) if operand.startswith('"') else operand
     same = re.fullmatch(re.escape(text).replace(r"\*", ".*"), str(actual), re.DOTALL) is not None
     return same == (sign == "=")
 

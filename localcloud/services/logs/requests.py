@@ -45,11 +45,11 @@ def _describe_log_groups(original: Any, self: LogsResponse) -> str:
 
 @add(LogsResponse, "list_log_groups")
 def _list_log_groups(self: LogsResponse) -> str:
-    pattern, wanted = self._get_param("logGroupNamePattern") or "", self._get_param("logGroupClass") or CLASS
+    pattern, group_class = self._get_param("logGroupNamePattern") or "", self._get_param("logGroupClass") or CLASS
     groups = [
         {"logGroupName": group.name, "logGroupArn": group.arn.removesuffix(":*"), "logGroupClass": CLASS}
         for group in _named(self.logs_backend, pattern)
-        if wanted == CLASS
+        if group_class == CLASS
     ]
     return json.dumps({"logGroups": groups})
 

@@ -56,17 +56,17 @@ def _create_db_cluster(cloud: Cloud, original: Any, self: RDSBackend, kwargs: di
         with alone("rds"):
             aurora: DBCluster = original(self, kwargs)
         return aurora
-    authentication = kwargs.pop("enable_iam_database_authentication", False)  # which moto knows of Aurora alone
+    authentication = kwargs.pop("enable_iam_database_authentication", False)  # moto knows it for Aurora only
     with alone("rds"):
-        made: DBCluster = original(self, kwargs)
-    made.iam_auth = authentication
+        cluster: DBCluster = original(self, kwargs)
+    cluster.iam_auth = authentication
     folder = cloud.new_folder("neptune")
     try:
-        cloud.state(Servers).running[made.db_cluster_arn], made.port = start(folder, issue(cloud.folder, folder))
+        cloud.state(Servers).running[cluster.db_cluster_arn], cluster.port = start(folder, issue(cloud.folder, folder))
     except LocalCloudError as error:
-        del self.clusters[made.db_cluster_identifier]
+        del self.clusters[cluster.db_cluster_identifier]
         raise RDSClientError("InternalFailure", str(error)) from error
-    return made
+    return cluster
 
 
 @after(RDSBackend, "modify_db_cluster")
@@ -80,10 +80,10 @@ def _modify_db_cluster(modified: DBCluster, self: RDSBackend, kwargs: dict[str, 
 @wrap(RDSBackend, "delete_db_cluster")
 def _delete_db_cluster(cloud: Cloud, original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBCluster:
     with alone("rds"):
-        gone: DBCluster = original(self, *args, **kwargs)
-    if process := cloud.state(Servers).running.pop(gone.db_cluster_arn, None):
+        cluster: DBCluster = original(self, *args, **kwargs)
+    if process := cloud.state(Servers).running.pop(cluster.db_cluster_arn, None):
         processes.end(process)
-    return gone
+    return cluster
 
 
 @wrap(DBCluster, "endpoint", "reader_endpoint")

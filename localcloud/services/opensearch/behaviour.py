@@ -54,21 +54,21 @@ def start(folder: Path, certificate: Certificate | None = None) -> tuple[subproc
 @wrap(OpenSearchServiceBackend, "create_domain")
 def _create_domain(cloud: Cloud, original: Any, self: OpenSearchServiceBackend, **options: Any) -> OpenSearchDomain:
     with alone("opensearch"):
-        made: OpenSearchDomain = original(self, **options)
+        domain: OpenSearchDomain = original(self, **options)
     folder = cloud.new_folder("opensearch")
     try:
-        cloud.state(Servers).running[made.arn], port = start(folder, issue(cloud.folder, folder))
+        cloud.state(Servers).running[domain.arn], port = start(folder, issue(cloud.folder, folder))
     except LocalCloudError as error:
-        del self.domains[made.domain_name]
+        del self.domains[domain.domain_name]
         raise JsonRESTError("InternalException", str(error)) from error
-    if made.endpoints:
-        made.endpoints = {"vpc": f"localhost:{port}"}
+    if domain.endpoints:
+        domain.endpoints = {"vpc": f"localhost:{port}"}
     else:
-        made.endpoint = f"localhost:{port}"
-    return made
+        domain.endpoint = f"localhost:{port}"
+    return domain
 
 
 @after(OpenSearchServiceBackend, "delete_domain")
-def _delete_domain(cloud: Cloud, gone: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
-    if process := cloud.state(Servers).running.pop(gone.arn, None):
+def _delete_domain(cloud: Cloud, domain: OpenSearchDomain, *_args: Any, **_kwargs: Any) -> None:
+    if process := cloud.state(Servers).running.pop(domain.arn, None):
         processes.end(process)

@@ -92,5 +92,5 @@ def _create_domain(original: Any, self: OpenSearchServiceBackend, **options: Any
             "Before you can proceed, you must enable a service-linked role to give Amazon OpenSearch Service "
             "permissions to access your VPC.",
         )
-    made: OpenSearchDomain = original(self, **options)
-    return made
+    domain: OpenSearchDomain = original(self, **options)
+    return domain

@@ -46,23 +46,23 @@ class Servers:
 @wrap(RDSBackend, "create_db_instance")
 def _create_db_instance(cloud: Cloud, original: Any, self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:
     with alone("rds"):
-        made: DBInstance = original(self, db_kwargs)
-    if made.engine not in ENGINES or made.db_cluster_identifier:
-        return made
+        instance: DBInstance = original(self, db_kwargs)
+    if instance.engine not in ENGINES or instance.db_cluster_identifier:
+        return instance
     try:
-        server = ENGINES[made.engine](
+        server = ENGINES[instance.engine](
             cloud.new_folder("database"),
             authorities=cloud.folder,
-            username=made.master_username,
+            username=instance.master_username,
             password=db_kwargs.get("master_user_password", ""),
-            database=made.db_name or "",
-            parameters=_parameters(made),
+            database=instance.db_name or "",
+            parameters=_parameters(instance),
         )
     except LocalCloudError as error:
-        del self.databases[made.db_instance_identifier]
+        del self.databases[instance.db_instance_identifier]
         raise RDSClientError("InternalFailure", str(error)) from error
-    cloud.state(Servers).by_arn[made.db_instance_arn], made.port = server, server.port
-    return made
+    cloud.state(Servers).by_arn[instance.db_instance_arn], instance.port = server, server.port
+    return instance
 
 
 @wrap(RDSBackend, "modify_db_instance")
@@ -110,10 +110,10 @@ def _stop(cloud: Cloud, stopped: DBInstance, *_args: Any, **_kwargs: Any) -> Non
 @wrap(RDSBackend, "delete_db_instance")
 def _delete_db_instance(cloud: Cloud, original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBInstance:
     with alone("rds"):
-        gone: DBInstance = original(self, *args, **kwargs)
-    if server := cloud.state(Servers).by_arn.pop(gone.db_instance_arn, None):
+        instance: DBInstance = original(self, *args, **kwargs)
+    if server := cloud.state(Servers).by_arn.pop(instance.db_instance_arn, None):
         server.remove()
-    return gone
+    return instance
 
 
 def measure_databases(cloud: Cloud) -> None:

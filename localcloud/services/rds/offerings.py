@@ -47,8 +47,8 @@ def versions(engine: str) -> tuple[str, ...]:
         for rule in rules
         if rule["if"]["properties"]["Engine"].get("const") == engine
     )
-    whole = [version for version in offered if "." in version]  # `18` stands for the default one of 18
-    return tuple(sorted(whole, key=lambda version: [int(number) for number in _ORDER.findall(version)]))
+    full_versions = [version for version in offered if "." in version]  # `18` means the default version of 18
+    return tuple(sorted(full_versions, key=lambda version: [int(number) for number in _ORDER.findall(version)]))
 
 
 @cache
@@ -72,8 +72,12 @@ def family(engine: str, version: str) -> str:
 
 
 def _matching(engine: str, version: str | None) -> list[str]:
-    """Return the versions that a request means: all, one, or those of a major version."""
-    return [known for known in versions(engine) if not version or known == version or known.startswith(f"{version}.")]
+    """Return the versions that a request selects: all, one, or those of a major version."""
+    return [
+        offered
+        for offered in versions(engine)
+        if not version or offered == version or offered.startswith(f"{version}.")
+    ]
 
 
 def _page(self: RDSResponse, name: str, items: list[dict[str, Any]]) -> ActionResult:
@@ -85,18 +89,18 @@ def _page(self: RDSResponse, name: str, items: list[dict[str, Any]]) -> ActionRe
 
 @add(RDSResponse, "describe_db_engine_versions")
 def _describe_db_engine_versions(self: RDSResponse) -> ActionResult:
-    wanted, version = self.params.get("Engine"), self.params.get("EngineVersion")
-    engines = [wanted] if wanted else list(_FAMILIES)
+    requested_engine, version = self.params.get("Engine"), self.params.get("EngineVersion")
+    engines = [requested_engine] if requested_engine else list(_FAMILIES)
     described = [
         {
             "Engine": engine,
-            "EngineVersion": known,
-            "DBParameterGroupFamily": family(engine, known),
+            "EngineVersion": offered,
+            "DBParameterGroupFamily": family(engine, offered),
             "Status": "available",
-            "MajorEngineVersion": family(engine, known).removeprefix(engine),
+            "MajorEngineVersion": family(engine, offered).removeprefix(engine),
         }
         for engine in engines
-        for known in _matching(engine, version)
+        for offered in _matching(engine, version)
     ]
     if group := self.params.get("DBParameterGroupFamily"):
         described = [row for row in described if row["DBParameterGroupFamily"] == group]
@@ -107,7 +111,7 @@ def _describe_db_engine_versions(self: RDSResponse) -> ActionResult:
 
 @wrap(RDSResponse, "describe_orderable_db_instance_options")
 def _describe_orderable_db_instance_options(original: Any, self: RDSResponse) -> ActionResult:
-    engine, wanted = self.params.get("Engine"), self.params.get("DBInstanceClass")
+    engine, instance_class = self.params.get("Engine"), self.params.get("DBInstanceClass")
     if engine not in _FAMILIES:
         result: ActionResult = original(self)
         return result
@@ -124,6 +128,6 @@ def _describe_orderable_db_instance_options(original: Any, self: RDSResponse) ->
         }
         for version in _matching(engine, self.params.get("EngineVersion"))
         for name in classes(engine, self.region)
-        if wanted in {None, name}
+        if instance_class in {None, name}
     ]
     return _page(self, "OrderableDBInstanceOptions", options)

@@ -59,7 +59,7 @@ def _allows(allowed: str | list[str], value: str) -> bool:
     if allowed == ANY:
         return True
     if isinstance(allowed, list):
-        return {part.strip() for part in value.split(",")} <= {*allowed}
+        return {item.strip() for item in value.split(",")} <= {*allowed}
     if limits := RANGE.fullmatch(allowed):
         try:
             return is_formula(value) or Decimal(limits[1]) <= Decimal(value) <= Decimal(limits[2])

@@ -13,8 +13,8 @@ def bucket(values: Properties) -> Properties:
     if encryption := values.pop("BucketEncryption", None):
         renamed = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
         rules = encryption["ServerSideEncryptionConfiguration"]
-        fitted = [{renamed.get(name, name): item for name, item in rule.items()} for rule in rules]
-        values["ServerSideEncryptionConfiguration"] = {"Rules": fitted}
+        renamed_rules = [{renamed.get(name, name): item for name, item in rule.items()} for rule in rules]
+        values["ServerSideEncryptionConfiguration"] = {"Rules": renamed_rules}
     if lifecycle := values.pop("LifecycleConfiguration", None):
         values["LifecycleConfiguration"] = {"Rules": [_lifecycle(rule) for rule in lifecycle["Rules"]]}
     if tags := values.pop("Tags", None):
@@ -62,10 +62,12 @@ LIFECYCLE: dict[str, Callable[[Any], Properties]] = {
 
 
 def _lifecycle(rule: Properties) -> Properties:
-    fitted = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}} | without_empty(ID=rule.get("Id"))
+    lifecycle_rule = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}} | without_empty(
+        ID=rule.get("Id")
+    )
     for name, item in rule.items():
         if name in LIFECYCLE:
-            fitted |= LIFECYCLE[name](item)
+            lifecycle_rule |= LIFECYCLE[name](item)
         elif name not in ("Status", "Prefix", "Id"):
             raise ValueError(f"property LifecycleConfiguration.Rules.{name} is not supported by the local cloud")
-    return fitted
+    return lifecycle_rule

@@ -41,16 +41,16 @@ class InvalidDestinationError(S3ClientError):
 def _put_configuration(
     cloud: Cloud, original: Any, self: S3Backend, bucket_name: str, notification_config: dict[str, Any]
 ) -> None:
-    """Keep a configuration whose destinations let S3 in; S3 checks this when it takes it.
+    """Store a configuration if its destinations accept messages from S3, which S3 checks at this time.
 
     Raises:
-        InvalidDestinationError: A destination is not there, or its policy does not let the bucket send to it.
+        InvalidDestinationError: A destination does not exist, or its policy does not let the bucket send to it.
     """
-    wanted = {
+    configurations = {
         key: notification_config.get(f"{name}Configuration")
         for key, name in {"topic": "Topic", "queue": "Queue", "cloud_function": "CloudFunction"}.items()
     }
-    for notification in _destinations(NotificationConfiguration(**wanted)):
+    for notification in _destinations(NotificationConfiguration(**configurations)):
         try:
             _check(cloud, notification.arn, self.get_bucket(bucket_name))
         except Exception as error:  # whatever the destination's service raises
@@ -83,9 +83,9 @@ def _send_event(cloud: Cloud, account_id: str, event_name: str, bucket: FakeBuck
 
 
 def _is_part_of_another(name: str) -> bool:
-    """Whether moto tells of an access control list or tags that came with the object, which S3 does not."""
-    parts = {"s3:ObjectAcl:Put": "acl", "s3:ObjectTagging:Put": "tagging"}
-    return name in parts and parts[name] not in flask.request.args
+    """Return whether an event is about an ACL or tags that came with the object, which S3 does not report."""
+    subresources = {"s3:ObjectAcl:Put": "acl", "s3:ObjectTagging:Put": "tagging"}
+    return name in subresources and subresources[name] not in flask.request.args
 
 
 def _deliver(cloud: Cloud, arn: str, bucket: FakeBucket, message: str) -> None:

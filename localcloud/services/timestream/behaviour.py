@@ -91,10 +91,10 @@ class Table:
 
     def horizon(self, store: str) -> int:
         """The oldest time that the memory or magnetic store keeps, in nanoseconds."""
-        kept = self.description.retention_properties
+        retention = self.description.retention_properties
         span = {
-            "memory": int(kept["MemoryStoreRetentionPeriodInHours"]) * HOUR,
-            "magnetic": int(kept["MagneticStoreRetentionPeriodInDays"]) * DAY,
+            "memory": int(retention["MemoryStoreRetentionPeriodInHours"]) * HOUR,
+            "magnetic": int(retention["MagneticStoreRetentionPeriodInDays"]) * DAY,
         }
         return time.time_ns() - span[store]
 
@@ -276,7 +276,7 @@ def _query(cloud: Cloud, self: TimestreamWriteResponse) -> str:
     if token:
         if token not in store.pages:
             raise JsonRESTError("ValidationException", "NextToken is not one that this query gave")
-        answer, rows = store.pages.pop(token)
+        response, rows = store.pages.pop(token)
     else:
         from localcloud.services.timestream.sql import run
 
@@ -288,11 +288,11 @@ def _query(cloud: Cloud, self: TimestreamWriteResponse) -> str:
         except ValueError as error:
             raise JsonRESTError("ValidationException", str(error)[:600]) from error
         status = {"ProgressPercentage": 100.0, "CumulativeBytesScanned": 0, "CumulativeBytesMetered": 10_000_000}
-        answer = {"QueryId": uuid.uuid4().hex.upper(), "ColumnInfo": columns, "QueryStatus": status}
-    page = {**answer, "Rows": rows[:limit]}
+        response = {"QueryId": uuid.uuid4().hex.upper(), "ColumnInfo": columns, "QueryStatus": status}
+    page = {**response, "Rows": rows[:limit]}
     if len(rows) > limit:
         page["NextToken"] = uuid.uuid4().hex
-        store.pages[page["NextToken"]] = (answer, rows[limit:])
+        store.pages[page["NextToken"]] = (response, rows[limit:])
     return json.dumps(page)
 
 

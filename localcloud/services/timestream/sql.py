@@ -55,29 +55,29 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def run(engine: duckdb.DuckDBPyConnection, query: str, catalogue: Catalogue) -> tuple[list[Any], list[Any]]:
-    """Answer a query: ColumnInfo and Rows as the API gives them.
+    """Return a query's ColumnInfo and Rows, as the API shows them.
 
     Raises:
-        ValueError: The query is wrong, or uses what is not supported here; the message names it.
+        ValueError: The query is wrong, or uses something that is not supported here; the message names it.
     """
     if statement := STATEMENT.fullmatch(query):
-        answer = _describe(engine, statement[1].upper().split()[-1], statement[2], catalogue)
+        relation = _describe(engine, statement[1].upper().split()[-1], statement[2], catalogue)
     else:
         try:
-            answer = engine.sql(translate(query, catalogue))
+            relation = engine.sql(translate(query, catalogue))
         except sqlglot.errors.SqlglotError as error:
             raise ValueError(re.sub(r"\x1b\[\d+m", "", str(error))) from error
         except duckdb.Error as error:
             raise _explained(error) from error
     columns: list[dict[str, Any]] = [
-        {"Name": name, "Type": _type(kind)} for name, kind in zip(answer.columns, answer.types, strict=True)
+        {"Name": name, "Type": _type(kind)} for name, kind in zip(relation.columns, relation.types, strict=True)
     ]
     try:
-        found = answer.fetchall()
+        rows = relation.fetchall()
     except duckdb.Error as error:
         raise _explained(error) from error
     return columns, [
-        {"Data": [_datum(cell, column["Type"]) for cell, column in zip(row, columns, strict=True)]} for row in found
+        {"Data": [_datum(cell, column["Type"]) for cell, column in zip(row, columns, strict=True)]} for row in rows
     ]
 
 
@@ -99,12 +99,12 @@ def translate(query: str, catalogue: Catalogue) -> str:
     return tree.transform(_rewritten, catalogue).sql(dialect="duckdb")
 
 
-def _measure_value(found: re.Match[str]) -> str:
-    return found[1] or f'"measure_value::{found[2].lower()}"'
+def _measure_value(match: re.Match[str]) -> str:
+    return match[1] or f'"measure_value::{match[2].lower()}"'
 
 
-def _interval(found: re.Match[str]) -> str:
-    return found[1] or f"INTERVAL '{found[2]}' {INTERVALS[found[3]]}"
+def _interval(match: re.Match[str]) -> str:
+    return match[1] or f"INTERVAL '{match[2]}' {INTERVALS[match[3]]}"
 
 
 def _rewritten(node: exp.Expr, catalogue: Catalogue) -> exp.Expr:
@@ -122,11 +122,11 @@ def _rewritten(node: exp.Expr, catalogue: Catalogue) -> exp.Expr:
     return node
 
 
-def _named(names: Mapping[str, Any], wanted: str, kind: str) -> Any:
-    for name, found in names.items():
-        if name.lower() == wanted.lower():
-            return found
-    raise ValueError(f"The {kind} {wanted} does not exist.")
+def _named(names: Mapping[str, Any], identifier: str, kind: str) -> Any:
+    for name, value in names.items():
+        if name.lower() == identifier.lower():
+            return value
+    raise ValueError(f"The {kind} {identifier} does not exist.")
 
 
 def _unnested(unnest: exp.Unnest) -> exp.Expr:
@@ -157,7 +157,7 @@ def _reduced(node: exp.Reduce) -> exp.Expr:
 
 
 def _replaced(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
-    """A lambda's parameter, by itself or before a field."""
+    """Replace a lambda's parameter, by itself or before a field."""
     if isinstance(node, exp.Dot | exp.Column | exp.Identifier):
         first, _, rest = node.sql("duckdb").partition(".")
         if first in names:
@@ -165,8 +165,10 @@ def _replaced(node: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
     return node
 
 
-def _describe(engine: duckdb.DuckDBPyConnection, kind: str, rest: str, catalogue: Catalogue) -> duckdb.DuckDBPyRelation:
-    path = [part.strip('"') for part in rest.split(".")] if (rest := rest.strip()) else []
+def _describe(
+    engine: duckdb.DuckDBPyConnection, kind: str, target: str, catalogue: Catalogue
+) -> duckdb.DuckDBPyRelation:
+    path = [name.strip('"') for name in target.split(".")] if (target := target.strip()) else []
     if kind == "DATABASES":
         return engine.sql('SELECT unnest(?) AS "Database"', params=[sorted(catalogue)])
     tables = _named(catalogue, path[0], "database")
@@ -176,21 +178,27 @@ def _describe(engine: duckdb.DuckDBPyConnection, kind: str, rest: str, catalogue
 
 
 def interpolate(kind: str, series: list[Point] | None, moments: list[datetime] | None, constant: float | None) -> Any:
-    """A series at given moments; null where its kind of interpolation has no value."""
-    known = {point["time"].timestamp(): float(point["value"]) for point in series or [] if point["value"] is not None}
-    wanted = [moment.timestamp() for moment in moments or []]
-    times, values = list(known), list(known.values())
+    """Interpolate a series at the given moments; null where the kind of interpolation has no value."""
+    values_by_time = {
+        point["time"].timestamp(): float(point["value"]) for point in series or [] if point["value"] is not None
+    }
+    timestamps = [moment.timestamp() for moment in moments or []]
+    times, values = list(values_by_time), list(values_by_time.values())
     if kind == "fill":
-        found = [known.get(time, constant) for time in wanted]
+        interpolated = [values_by_time.get(time, constant) for time in timestamps]
     elif kind == "locf":
-        places = np.searchsorted(times, wanted, side="right")
-        found = [values[place - 1] if place else None for place in places]
+        places = np.searchsorted(times, timestamps, side="right")
+        interpolated = [values[place - 1] if place else None for place in places]
     else:
         spline = kind == "spline" and len(times) > 1
-        between = CubicSpline(times, values, bc_type="natural")(wanted) if spline else np.interp(wanted, times, values)
-        inside = ((times[0] <= time <= times[-1]) for time in wanted)
-        found = [float(value) if within else None for value, within in zip(between, inside, strict=True)]
-    return [{"time": moment, "value": value} for moment, value in zip(moments or [], found, strict=True)]
+        between = (
+            CubicSpline(times, values, bc_type="natural")(timestamps)
+            if spline
+            else np.interp(timestamps, times, values)
+        )
+        inside = ((times[0] <= time <= times[-1]) for time in timestamps)
+        interpolated = [float(value) if within else None for value, within in zip(between, inside, strict=True)]
+    return [{"time": moment, "value": value} for moment, value in zip(moments or [], interpolated, strict=True)]
 
 
 SCALARS = {"VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "DATE", "TIME", "TIMESTAMP"}
@@ -207,7 +215,7 @@ def _type(kind: Any) -> dict[str, Any]:
             }
         return {"ArrayColumnInfo": {"Type": _type(element)}}
     if kind.id == "struct":
-        return {"RowColumnInfo": [{"Name": name, "Type": _type(inner)} for name, inner in kind.children]}
+        return {"RowColumnInfo": [{"Name": name, "Type": _type(child)} for name, child in kind.children]}
     name = str(kind).partition("(")[0]
     return {"ScalarType": name if name in SCALARS else OTHER_SCALARS.get(name, "VARCHAR")}
 

@@ -86,15 +86,15 @@ def start(folder: Path, *, username: str, password: str, bucket: str, organizati
 
 
 def _set_up(url: str, request: dict[str, str]) -> str:
-    """Set an instance up; return its first token, or nothing if it was set up before."""
+    """Set an instance up; return its first token, or an empty text if it was set up before."""
     try:
-        with urllib.request.urlopen(url, json.dumps(request).encode(), timeout=60) as answer:  # noqa: S310 - loopback
-            return str(json.load(answer)["auth"]["token"])
+        with urllib.request.urlopen(url, json.dumps(request).encode(), timeout=60) as response:  # noqa: S310 - loopback
+            return str(json.load(response)["auth"]["token"])
     except urllib.error.HTTPError as error:
-        said = json.load(error)
-        if said["code"] == "conflict":
+        error_body = json.load(error)
+        if error_body["code"] == "conflict":
             return ""
-        raise LocalCloudError(f"InfluxDB refuses to be set up: {phrase(said['message'])}.") from error
+        raise LocalCloudError(f"InfluxDB refuses to be set up: {phrase(error_body['message'])}.") from error
 
 
 def settings(folder: Path) -> dict[str, str]:
@@ -119,39 +119,39 @@ def _create_db_instance(
     cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any
 ) -> DBInstance:
     with alone("timestreaminfluxdb"):
-        made: DBInstance = original(self, *args, **kw)
+        instance: DBInstance = original(self, *args, **kw)
     folder = cloud.new_folder("influxdb")
-    access = {"username": made.username or "admin", "password": made.password}
-    place = {"bucket": made.bucket or "default", "organization": made.organization or "default"}
+    access = {"username": instance.username or "admin", "password": instance.password}
+    place = {"bucket": instance.bucket or "default", "organization": instance.organization or "default"}
     try:
-        cloud.state(Servers).running[made.id], made.port, _ = start(folder, **access, **place)
+        cloud.state(Servers).running[instance.id], instance.port, _ = start(folder, **access, **place)
     except LocalCloudError as error:
-        del self.db_instances[made.id]
+        del self.db_instances[instance.id]
         raise ValidationException(str(error)) from error
-    made.endpoint, made.status = f"localhost:{made.port}", InstanceStatus.AVAILABLE
-    return made
+    instance.endpoint, instance.status = f"localhost:{instance.port}", InstanceStatus.AVAILABLE
+    return instance
 
 
 @wrap(TimestreamInfluxDBBackend, "delete_db_instance")
 def _delete_db_instance(cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, id: str) -> DBInstance:  # noqa: A002 - moto's
     with alone("timestreaminfluxdb"):
-        gone: DBInstance = original(self, id)
-    if process := cloud.state(Servers).running.pop(gone.id, None):
+        instance: DBInstance = original(self, id)
+    if process := cloud.state(Servers).running.pop(instance.id, None):
         processes.end(process)
-    return gone
+    return instance
 
 
 @add(TimestreamInfluxDBResponse, "update_db_instance")
 def _update_db_instance(self: TimestreamInfluxDBResponse) -> str:
-    """Change an instance, whose engine goes on; its storage only grows."""
-    given = json.loads(self.body)
-    instance = self.timestreaminfluxdb_backend.get_db_instance(id=given["identifier"])
-    storage = given.get("allocatedStorage", instance.allocated_storage)
+    """Change an instance while its engine keeps running; its storage can only grow."""
+    request = json.loads(self.body)
+    instance = self.timestreaminfluxdb_backend.get_db_instance(id=request["identifier"])
+    storage = request.get("allocatedStorage", instance.allocated_storage)
     if storage < instance.allocated_storage:
         raise ValidationException(
             f"The allocated storage of a DB instance can only be increased: it has {instance.allocated_storage} GiB, "
             f"and {storage} GiB were requested."
         )
-    for name in CHANGEABLE.keys() & given.keys():
-        setattr(instance, CHANGEABLE[name], given[name])
+    for name in CHANGEABLE.keys() & request.keys():
+        setattr(instance, CHANGEABLE[name], request[name])
     return json.dumps(instance.to_dict())
