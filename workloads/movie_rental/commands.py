@@ -237,12 +237,12 @@ def movie(
                 raise InputError(f"Movie {movie}: The library has no movie of that id.")
             return Result({"movie": movie, "attributes": None}, f"movie {movie} is removed")
         if put:
-            shown = catalogue.put(engines, movie, put)
+            current = catalogue.put(engines, movie, put)
         elif not (stored := engines.library.get(movie)):
             raise InputError(f"Movie {movie}: The library has no movie of that id.")
         else:
-            shown = stored
-    document = shown.document()
+            current = stored
+    document = current.document()
     document.pop("Embedding", None)
     return Result({"movie": movie, "attributes": document}, json.dumps(document, indent=2, ensure_ascii=False))
 
@@ -286,8 +286,8 @@ def relay(stack: Stack = DEFAULT) -> Result:
     from workloads.movie_rental.outbox import relay as run
 
     with _stack(stack) as engines:
-        sent = run(engines.ledger, engines.queue)
-    return Result({"events": sent}, f"{sent:,} events sent")
+        count = run(engines.ledger, engines.queue)
+    return Result({"events": count}, f"{count:,} events sent")
 
 
 @app.command()

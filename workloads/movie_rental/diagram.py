@@ -47,8 +47,8 @@ def documented(page: str) -> str:
     table = "\n".join(["| file | language | what it answers |", "|---|---|---|", *rows])
     for name, content in (("diagram", diagram), ("queries", table)):
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
+        before, _, tail = page.partition(begin)
+        _, _, after = tail.partition(end)
         page = f"{before}{begin}\n\n{content}\n\n{end}{after}"
     return page
 

@@ -113,9 +113,9 @@ def class_probabilities(model: Any, features: pd.DataFrame) -> NDArray[np.float6
 def out_of_fold_probabilities(forest: Pipeline, rows: Rows, seed: int) -> NDArray[np.float64]:
     """The forest's probabilities of each row, from forests that never saw a row of that player, [n, classes]."""
     probabilities = np.zeros((len(rows.labels), len(CLASSES)))
-    for seen, unseen in player_splits(rows, _FOREST_FOLDS, seed):
-        fitted = forest.fit(rows.features.iloc[seen], rows.labels[seen])
-        probabilities[unseen] = class_probabilities(fitted, rows.features.iloc[unseen])
+    for train_rows, test_rows in player_splits(rows, _FOREST_FOLDS, seed):
+        fitted = forest.fit(rows.features.iloc[train_rows], rows.labels[train_rows])
+        probabilities[test_rows] = class_probabilities(fitted, rows.features.iloc[test_rows])
     return probabilities
 
 
