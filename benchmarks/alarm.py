@@ -1,4 +1,4 @@
-"""From the termination of an instance to the mail that names it: `python benchmarks/alarm.py [--drills 5]`.
+"""Measure the time from a termination to the mail that names the instance: `python benchmarks/alarm.py [--drills 5]`.
 
 TerminationAlarm is deployed to a local cloud with its default settings. A drill terminates an instance of the group
 and waits for the mail; the next begins when the alarm is OK again and the group is whole: in a period or so.
@@ -53,14 +53,14 @@ def main() -> None:
         circumstances("moto", "boto3")
         | {
             "drills": drills,
-            "seconds_since_termination": {what: spread([each[what] for each in moments], 2) for what in moments[0]},
+            "seconds_since_termination": {what: spread([moment[what] for moment in moments], 2) for what in moments[0]},
             "aws": on_aws(settings),
         },
     )
 
 
 def drill(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, float]:
-    """Lose an instance: seconds until its line is logged, the alarm rings, and the mail that names it is there."""
+    """Terminate an instance, and return the seconds until its line, the alarm and the mail that names it."""
     wait("the alarm to be OK", lambda: watched(cloud, outputs)["StateValue"] == "OK", every=1)
     lost = wait(
         "an instance", lambda: in_service(cloud, outputs[TerminationAlarmOutput.AUTO_SCALING_GROUP_NAME]), every=1
@@ -77,42 +77,42 @@ def drill(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, float]:
 
 
 def wait(what: str, look: Callable[[], Any], every: float = 0.01) -> Any:
-    """What is found once it is there.
+    """Wait until `look` returns something true, and return that.
 
     Raises:
-        RuntimeError: It has not come in five minutes.
+        RuntimeError: It has returned nothing for five minutes.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := look()):
+    while not (result := look()):
         if time.monotonic() > deadline:
             raise RuntimeError(f"Waited in vain for {what}.")
         time.sleep(every)
-    return found
+    return result
 
 
 def new_mails(cloud: LocalCloud, since: float) -> list[Path]:
-    """The mails that were delivered since a moment."""
+    """Return the mails that were delivered since a moment."""
     return [mail for mail in cloud.mailbox.glob("*.eml") if mail.stat().st_mtime >= since]
 
 
 def in_service(cloud: LocalCloud, group: str) -> str | None:
-    """An instance of the group, if it has one."""
-    found = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])
-    instances = found["AutoScalingGroups"][0]["Instances"]
-    return next((each["InstanceId"] for each in instances if each["LifecycleState"] == "InService"), None)
+    """Return the id of an instance of the group, or None if it has none."""
+    description = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])
+    instances = description["AutoScalingGroups"][0]["Instances"]
+    return next((instance["InstanceId"] for instance in instances if instance["LifecycleState"] == "InService"), None)
 
 
 def watched(cloud: LocalCloud, outputs: dict[str, str]) -> dict[str, Any]:
-    """The alarm as CloudWatch describes it."""
-    found: dict[str, Any] = cloud.client("cloudwatch").describe_alarms(
+    """Return the alarm as CloudWatch describes it."""
+    description: dict[str, Any] = cloud.client("cloudwatch").describe_alarms(
         AlarmNames=[outputs[TerminationAlarmOutput.ALARM_NAME]]
     )
-    alarm: dict[str, Any] = found["MetricAlarms"][0]
+    alarm: dict[str, Any] = description["MetricAlarms"][0]
     return alarm
 
 
 def on_aws(alarm: dict[str, Any]) -> dict[str, Any]:
-    """Seconds from the metric's datapoint to ALARM that an alarm's settings allow for, deliveries apart."""
+    """Return the seconds from the metric's datapoint to ALARM that an alarm's settings allow for, deliveries apart."""
     period, needed = alarm["Period"], alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
     return {
         "period_seconds": period,

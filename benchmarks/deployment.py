@@ -1,4 +1,4 @@
-"""How long the stacks take to synthesise and to deploy, beside an app with one stack of one parameter.
+"""Measure how long the stacks take to synthesise and to deploy, beside an app with one stack of one parameter.
 
     python benchmarks/deployment.py synth [--runs 5]
     python benchmarks/deployment.py deploy [--runs 3]
@@ -46,7 +46,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="what", required=True)
     for name, runs in (("synth", 5), ("deploy", 3)):
         commands.add_parser(name).add_argument("--runs", type=int, default=runs)
-    given = parser.parse_args()
+    options = parser.parse_args()
     programs = [Path(sys.executable).parent, PROJECT / "node_modules" / ".bin", os.environ["PATH"]]
     os.environ.update(QUICK, PATH=os.pathsep.join(map(str, programs)))
     with tempfile.TemporaryDirectory() as name:
@@ -55,15 +55,15 @@ def main() -> None:
         empty.mkdir()
         (empty / "app.py").write_text(EMPTY)
         (empty / "cdk.json").write_text('{"app": "python app.py"}')
-        measured = {"synth": synth, "deploy": deploy}[given.what](folder, empty, given.runs)
+        measured = {"synth": synth, "deploy": deploy}[options.what](folder, empty, options.runs)
     cdk = subprocess.run(["cdk", "--version"], capture_output=True, text=True, check=True).stdout.split()[0]
     facts = circumstances("aws-cdk-lib", "moto")
     facts["versions"]["cdk"] = cdk
-    record("deployment", {given.what: {**facts, "runs": given.runs, **measured}})
+    record("deployment", {options.what: {**facts, "runs": options.runs, **measured}})
 
 
 def synth(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
-    """Seconds of `cdk synth`; the first of each, which compiles Python, does not count."""
+    """Return the seconds of `cdk synth`, without the first run of each app, which compiles Python."""
     times: dict[str, list[float]] = {"empty": [], "all": []}
     for turn in range(runs + 1):
         for name, project in (("empty", empty), ("all", PROJECT)):
@@ -76,7 +76,7 @@ def synth(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
 
 
 def deploy(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
-    """Seconds of `cdk deploy`, and how many resources that made."""
+    """Return the seconds of `cdk deploy`, and the number of resources that it made."""
     times: dict[str, list[float]] = {name: [] for name in WHAT}
     resources = {}
     for turn in range(runs):
@@ -84,28 +84,28 @@ def deploy(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
             project = empty if name == "empty" else PROJECT
             with LocalCloud(folder / f"{name}-{turn}", project=project) as cloud:
                 times[name].append(seconds(functools.partial(cloud.deploy, *stacks)))
-                resources[name] = sum(1 for _ in made(cloud))
+                resources[name] = sum(1 for _ in resource_ids(cloud))
             print(f"{name}: {times[name][-1]:.1f} s, {resources[name]} resources", flush=True)
     return against_empty(times) | {"resources": resources}
 
 
-def made(cloud: LocalCloud) -> Iterable[str]:
-    """The resources of every stack."""
+def resource_ids(cloud: LocalCloud) -> Iterable[str]:
+    """Yield the physical ids of the resources of every stack."""
     cloudformation = cloud.client("cloudformation")
     stacks = (stack for page in cloudformation.get_paginator("describe_stacks").paginate() for stack in page["Stacks"])
     for stack in stacks:
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
-        yield from (each["PhysicalResourceId"] for page in pages for each in page["StackResourceSummaries"])
+        yield from (resource["PhysicalResourceId"] for page in pages for resource in page["StackResourceSummaries"])
 
 
 def against_empty(times: dict[str, list[float]]) -> dict[str, Any]:
-    """Seconds of each, and its ratio to the empty app's of the same turn."""
+    """Return the seconds of each app, and their ratios to the empty app's seconds in the same turn."""
     ratios = {
-        name: spread([one / other for one, other in zip(each, times["empty"], strict=True)], 2)
-        for name, each in times.items()
+        name: spread([time / reference for time, reference in zip(seconds, times["empty"], strict=True)], 2)
+        for name, seconds in times.items()
         if name != "empty"
     }
-    return {"seconds": {name: spread(each, 2) for name, each in times.items()}, "times_the_empty_app": ratios}
+    return {"seconds": {name: spread(seconds, 2) for name, seconds in times.items()}, "times_the_empty_app": ratios}
 
 
 if __name__ == "__main__":

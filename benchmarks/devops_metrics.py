@@ -1,4 +1,4 @@
-"""Monitoring data: how fast it is written, what that costs, how much memory it takes, and how databases compare.
+"""Measure how fast monitoring data is written, at what cost, in how much memory, and how databases compare.
 
     python benchmarks/devops_metrics.py writes [--rows 100000]
     python benchmarks/devops_metrics.py memory [--rows 10000000]
@@ -92,7 +92,7 @@ def keep(name: str, result: dict[str, Any]) -> None:
 
 
 def writes(folder: Path, rows: int) -> dict[str, Any]:
-    """Three writers on the same rows; the loop writes a fiftieth of them."""
+    """Compare three writers on the same rows; the loop writes a fiftieth of them."""
     import awswrangler
     import boto3
     import pandas as pd
@@ -171,7 +171,7 @@ def writes(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def make_file(path: Path, rows: int, hosts: int = 100) -> Path:
-    """Rows of a hundred hosts in order of time, ending now, without incidents: quick to make at any size."""
+    """Write rows of a hundred hosts in order of time, ending now, without incidents: quick to make at any size."""
     first = int(time.time()) - rows // hosts * 10
     with path.open("w") as file:
         file.write(HEADER)
@@ -190,7 +190,7 @@ STATUS = [200] * 44 + [301, 304, 404, 404, 500, 503]
 
 
 class Meter:
-    """A server in a process of its own that takes WriteRecords, counts, and meters by AWS's rule."""
+    """A server in its own process that accepts WriteRecords, and counts and meters it by AWS's rule."""
 
     def __init__(self) -> None:
         self._counts = multiprocessing.Array("q", 3)
@@ -206,7 +206,7 @@ class Meter:
         self._counts[:] = [0, 0, 0]
 
     def read(self) -> tuple[int, int, int]:
-        """Requests, KiB metered, records."""
+        """Return the requests, the metered KiB and the records."""
         requests, kib, records = self._counts[:]
         return requests, kib, records
 
@@ -223,7 +223,7 @@ def _serve(counts: Any, port: Any) -> None:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer: dict[str, Any] = {
+            response: dict[str, Any] = {
                 "Endpoints": [{"Address": f"http://localhost:{port.value}", "CachePeriodInMinutes": 60}]
             }
             if "Records" in body:
@@ -232,8 +232,8 @@ def _serve(counts: Any, port: Any) -> None:
                     counts[0] += 1
                     counts[1] += -(-metered(body) // 1024)
                     counts[2] += total
-                answer = {"RecordsIngested": {"Total": total, "MemoryStore": total, "MagneticStore": 0}}
-            content = json.dumps(answer).encode()
+                response = {"RecordsIngested": {"Total": total, "MemoryStore": total, "MagneticStore": 0}}
+            content = json.dumps(response).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", str(len(content)))
@@ -242,7 +242,7 @@ def _serve(counts: Any, port: Any) -> None:
             self.wfile.flush()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     port.value = server.server_port
@@ -250,23 +250,25 @@ def _serve(counts: Any, port: Any) -> None:
 
 
 def metered(body: dict[str, Any]) -> int:
-    """Bytes of a request by the Timestream developer guide: times, names and values; common attributes once."""
+    """Return the bytes of a request by the Timestream developer guide, which counts common attributes once."""
     size = attributes(body.get("CommonAttributes", {}))
     return size + sum(8 + attributes(record) for record in body["Records"])
 
 
 def attributes(record: dict[str, Any]) -> int:
-    """Bytes of dimensions and measures."""
-    size = sum(len(one["Name"].encode()) + len(one["Value"].encode()) for one in record.get("Dimensions", []))
+    """Return the bytes of dimensions and measures."""
+    size = sum(
+        len(attribute["Name"].encode()) + len(attribute["Value"].encode()) for attribute in record.get("Dimensions", [])
+    )
     size += len(record.get("MeasureName", "").encode())
-    return size + sum(len(one["Name"].encode()) + 8 for one in record.get("MeasureValues", []))
+    return size + sum(len(attribute["Name"].encode()) + 8 for attribute in record.get("MeasureValues", []))
 
 
 # Memory
 
 
 def memory(folder: Path, rows: int) -> dict[str, Any]:
-    """Resident memory at every tenth of a file that InfluxDB takes."""
+    """Sample the resident memory at every tenth of a file that is written to InfluxDB."""
     file = make_file(folder / "rows.csv", rows)
     samples: list[float] = []
     own = psutil.Process()
@@ -288,7 +290,7 @@ def memory(folder: Path, rows: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def influx(folder: Path) -> Iterator[InfluxDB]:
-    """A new InfluxDB."""
+    """Start a new InfluxDB."""
     process, port, token = influxdb.start(folder, **ACCESS, bucket="devops")
     yield InfluxDB(f"http://localhost:{port}", "devops", token=token)
     processes.end(process)
@@ -341,7 +343,7 @@ ORDER BY bin, application_id""",
 
 
 def databases(folder: Path, rows: int) -> dict[str, Any]:
-    """The same file and questions: a plain table of PostgreSQL, an indexed one, InfluxDB."""
+    """Compare a plain table of PostgreSQL, an indexed one and InfluxDB, on the same file and queries."""
     file = make_file(folder / "rows.csv", rows)
     period = Period.last(timedelta(hours=6))
     result: dict[str, Any] = {"rows": rows, "hours_asked_about": 6}
@@ -370,7 +372,7 @@ def databases(folder: Path, rows: int) -> dict[str, Any]:
                     return rows
 
                 times = {query: timed(functools.partial(select, text)) for query, text in SQL.items()}
-                answered = {query: len(select(text)) for query, text in SQL.items()}
+                row_counts = {query: len(select(text)) for query, text in SQL.items()}
             result[name] = summary(
                 rows, seconds, size, times, {query: text.count("\n") + 1 for query, text in SQL.items()}
             )
@@ -380,7 +382,7 @@ def databases(folder: Path, rows: int) -> dict[str, Any]:
             ingest(Reader(file, Schema()), store, quarantine)
         seconds = time.perf_counter() - began
         times = {query: timed(functools.partial(ask, store, query, period)) for query in SQL}
-        for query, count in answered.items():
+        for query, count in row_counts.items():
             assert len(ask(store, query, period)) == count, query  # noqa: S101
         lines = {}
         for query in SQL:
@@ -393,7 +395,7 @@ def databases(folder: Path, rows: int) -> dict[str, Any]:
 
 
 def summary(rows: int, seconds: float, size: int, times: dict[str, float], lines: dict[str, int]) -> dict[str, Any]:
-    """One database's figures."""
+    """Return the figures of one database."""
     return {
         "rows_per_second": round(rows / seconds),
         "bytes_per_row": round(size / rows, 1),
@@ -402,23 +404,26 @@ def summary(rows: int, seconds: float, size: int, times: dict[str, float], lines
     }
 
 
-def timed(ask: Callable[[], object]) -> float:
-    """Median of five runs, in seconds, after one that warms up."""
-    ask()
+def timed(query: Callable[[], object]) -> float:
+    """Return the median of five runs, in seconds, after one that warms up."""
+    query()
     seconds = []
     for _ in range(5):
         began = time.perf_counter()
-        ask()
+        query()
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
 
 
 def settled_size(folder: Path) -> int:
-    """Bytes below a folder once it no longer changes, for InfluxDB writes its compact files in the background."""
+    """Return the bytes below a folder once it no longer changes: InfluxDB compacts its files in the background."""
     last = -1
     for _ in range(60):
         size = sum(
-            path.stat().st_size for part in ("data", "wal") for path in (folder / part).rglob("*") if path.is_file()
+            path.stat().st_size
+            for subfolder in ("data", "wal")
+            for path in (folder / subfolder).rglob("*")
+            if path.is_file()
         )
         if size == last:
             break
@@ -429,7 +434,7 @@ def settled_size(folder: Path) -> int:
 
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[Callable[[], Any]]:
-    """A new PostgreSQL server with its usual settings, reached through a socket."""
+    """Start a new PostgreSQL server with its usual settings, reached through a socket."""
     import psycopg
 
     if not (shutil.which("initdb") and shutil.which("postgres")):
@@ -461,22 +466,22 @@ def postgres(folder: Path) -> Iterator[Callable[[], Any]]:
 
 
 def detection(folder: Path, seeds: int) -> dict[str, Any]:
-    """Fleets of the default settings."""
-    found = []
+    """Measure precision and recall on simulated fleets of the default settings."""
+    scores = []
     for seed in range(1000, 1000 + seeds):
         with influx(folder / f"influxdb{seed}") as store:
             file = folder / f"{seed}.csv"
             _, incidents = simulate(FleetSettings(seed=seed), file, folder / f"{seed}.labels.csv")
             with Quarantine(folder / "bad.csv") as quarantine:
                 ingest(Reader(file, Schema()), store, quarantine)
-            found.append(evaluate(ask(store, "anomalies"), incidents))
+            scores.append(evaluate(ask(store, "anomalies"), incidents))
     return {
         "fleets": seeds,
-        "incidents": sum(one.incidents for one in found),
-        "precision": round(statistics.mean(one.precision for one in found), 3),
-        "recall": round(statistics.mean(one.recall for one in found), 3),
-        "worst_precision": round(min(one.precision for one in found), 3),
-        "worst_recall": round(min(one.recall for one in found), 3),
+        "incidents": sum(score.incidents for score in scores),
+        "precision": round(statistics.mean(score.precision for score in scores), 3),
+        "recall": round(statistics.mean(score.recall for score in scores), 3),
+        "worst_precision": round(min(score.precision for score in scores), 3),
+        "worst_recall": round(min(score.recall for score in scores), 3),
     }
 
 
@@ -484,8 +489,8 @@ def detection(folder: Path, seeds: int) -> dict[str, Any]:
 
 
 def page(results: dict[str, Any]) -> str:
-    """The results as a page of the documentation."""
-    parts = [
+    """Return the results as a page of the documentation."""
+    blocks = [
         "# DevOps metrics, measured\n\nWritten by `python benchmarks/devops_metrics.py page`; edit that, not this.\n"
     ]
     sections = {
@@ -497,17 +502,17 @@ def page(results: dict[str, Any]) -> str:
     }
     for name, section in sections.items():
         if result := results.get(name):
-            parts += [section(result), f"Measured {result['date']} on {result['machine']}.\n"]
-    return "\n".join(parts)
+            blocks += [section(result), f"Measured {result['date']} on {result['machine']}.\n"]
+    return "\n".join(blocks)
 
 
 def of_writes(result: dict[str, Any]) -> str:
-    """The part about writing."""
+    """Return the section about writing."""
     rows = "".join(
-        f"| {name} | {one['rows_per_second']:,} | {one['requests_per_million_rows']:,} | "
-        f"{one['kib_per_million_rows']:,} | {one['us_dollars_per_million_rows']:.3f} USD |\n"
-        for name, one in result.items()
-        if isinstance(one, dict)
+        f"| {name} | {figures['rows_per_second']:,} | {figures['requests_per_million_rows']:,} | "
+        f"{figures['kib_per_million_rows']:,} | {figures['us_dollars_per_million_rows']:.3f} USD |\n"
+        for name, figures in result.items()
+        if isinstance(figures, dict)
     )
     return (
         f"## Writing to LiveAnalytics\n\n{result['rows']:,} rows of 100 hosts, to a server on the same machine that "
@@ -518,7 +523,7 @@ def of_writes(result: dict[str, Any]) -> str:
 
 
 def of_memory(result: dict[str, Any]) -> str:
-    """The part about memory."""
+    """Return the section about memory."""
     sizes = ", ".join(map(str, result["resident_mib_at_each_tenth"]))
     return (
         f"## Memory\n\nA file of {result['rows']:,} rows ({result['file_mib']:,} MiB) into InfluxDB, at "
@@ -527,13 +532,15 @@ def of_memory(result: dict[str, Any]) -> str:
 
 
 def of_databases(result: dict[str, Any]) -> str:
-    """The part about databases."""
-    databases = {name: one for name, one in result.items() if isinstance(one, dict)}
+    """Return the section about databases."""
+    databases = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
     lines = ["| | " + " | ".join(databases) + " |", "|---" * (len(databases) + 1) + "|"]
     for title, key in (("rows/s written", "rows_per_second"), ("bytes a row on disk", "bytes_per_row")):
-        lines.append(f"| {title} | " + " | ".join(f"{one[key]:,}" for one in databases.values()) + " |")
+        lines.append(f"| {title} | " + " | ".join(f"{figures[key]:,}" for figures in databases.values()) + " |")
     for query in SQL:
-        cells = (f"{one['milliseconds'][query]:,} ms, {one['lines'][query]} lines" for one in databases.values())
+        cells = (
+            f"{figures['milliseconds'][query]:,} ms, {figures['lines'][query]} lines" for figures in databases.values()
+        )
         lines.append(f"| {query} | " + " | ".join(cells) + " |")
     return (
         f"## A relational database beside the time series database\n\n{result['rows']:,} rows of 100 hosts, written in "
@@ -549,7 +556,7 @@ def of_databases(result: dict[str, Any]) -> str:
 
 
 def of_detection(result: dict[str, Any]) -> str:
-    """The part about incidents of simulated fleets."""
+    """Return the section about incidents of simulated fleets."""
     return (
         f"## Incidents of simulated fleets\n\n{result['fleets']} simulated fleets with {result['incidents']} incidents "
         f"of all severities, from hardly visible to plain: precision {result['precision']}, recall {result['recall']} "

@@ -101,7 +101,7 @@ class PlainDiscriminator(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """DCGAN's first weights."""
+    """Draw the initial weights of DCGAN."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
@@ -126,7 +126,7 @@ def train_peer(
     rate, betas, precision = 2e-4, (0.5, 0.999), choose_precision("auto", CPU)
     generator_optimiser = torch.optim.Adam(generator.parameters(), rate, betas)
     discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), rate, betas)
-    taken = {"seconds": 0.0, "cpu_seconds": 0.0, "steps": 0}
+    spent = {"seconds": 0.0, "cpu_seconds": 0.0, "steps": 0}
     while True:
         for rows in torch.split(torch.randperm(len(images)), BATCH_SIZE)[:-1]:
             wall, cpu = time.perf_counter(), time.process_time()
@@ -146,27 +146,30 @@ def train_peer(
             generator_optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             generator_optimiser.step()
-            taken["seconds"] += time.perf_counter() - wall
-            taken["cpu_seconds"] += time.process_time() - cpu
-            taken["steps"] += 1
-            yield dict(taken)
+            spent["seconds"] += time.perf_counter() - wall
+            spent["cpu_seconds"] += time.process_time() - cpu
+            spent["steps"] += 1
+            yield dict(spent)
 
 
 def train_ours(seed: int, epochs: int, data: str, output: Path, *, conditional: bool) -> dict[str, float]:
-    """Train ours through the same function as `groundwork train`; its quality, time, steps and images."""
+    """Train ours through the same function as `groundwork train`, and return its quality, time, steps and images."""
     settings = GanSettings(seed=seed, epochs=epochs, classifier=str(JUDGE), conditional=conditional)
     cpu = time.process_time()
     test = train(
         digit_gan.NAME, digit_gan.WORKLOAD, settings, options=RunOptions(device="cpu"), data=data, output=str(output)
     ).test
-    taken = {"cpu_seconds": time.process_time() - cpu}
+    spent = {"cpu_seconds": time.process_time() - cpu}
     with (output / "history.csv").open() as file:
-        taken["seconds"] = sum(float(row["epoch_seconds"]) for row in csv.DictReader(file))
+        spent["seconds"] = sum(float(row["epoch_seconds"]) for row in csv.DictReader(file))
     images = json.loads((output / "metrics.json").read_text())["data"]["training_images"]
     steps = epochs * (images // settings.batch_size)
-    asked = {"as_asked_for": test["as_asked_for"]} if conditional else {}
+    agreement = {"as_asked_for": test["as_asked_for"]} if conditional else {}
     return (
-        {name: test[name] for name in QUALITY} | asked | taken | {"steps": steps, "images": steps * settings.batch_size}
+        {name: test[name] for name in QUALITY}
+        | agreement
+        | spent
+        | {"steps": steps, "images": steps * settings.batch_size}
     )
 
 
@@ -188,14 +191,14 @@ def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[s
         torch.manual_seed(seed)
         generator, discriminator = cast("tuple[Generator, nn.Module]", networks())
         due: dict[str, Callable[[dict[str, float]], bool]] = {
-            f"{name}, equal time": lambda taken: all(taken[clock] >= ours[clock] for clock in CLOCKS),
-            f"{name}, equal steps": lambda taken: taken["steps"] >= ours["steps"],
+            f"{name}, equal time": lambda spent: all(spent[clock] >= ours[clock] for clock in CLOCKS),
+            f"{name}, equal steps": lambda spent: spent["steps"] >= ours["steps"],
         }
-        for taken in train_peer(generator, discriminator, images, labels):
-            for row in [row for row, reached in due.items() if reached(taken)]:
+        for spent in train_peer(generator, discriminator, images, labels):
+            for row in [row for row, reached in due.items() if reached(spent)]:
                 del due[row]
                 quality = judge.measure(test_features, draw(generator, labels[: len(test_features)], seed=seed))
-                rows[row] = {key: quality[key] for key in QUALITY} | taken | {"images": taken["steps"] * BATCH_SIZE}
+                rows[row] = {key: quality[key] for key in QUALITY} | spent | {"images": spent["steps"] * BATCH_SIZE}
             if not due:
                 break
     for name, measured in rows.items():
@@ -225,7 +228,7 @@ def keep_judge(data: str) -> None:
 
 
 def judge_facts() -> dict[str, Any]:
-    """Which classifier judges: its recipe, seed and accuracy, and the SHA-256 of its weights."""
+    """Describe the classifier that judges: its recipe, seed and accuracy, and the SHA-256 of its weights."""
     metrics = json.loads((JUDGE / "metrics.json").read_text())
     digest = hashlib.sha256((JUDGE / "model.safetensors").read_bytes()).hexdigest()
     return {name: metrics[name] for name in ("recipe", "seed", "test")} | {"sha256": digest}

@@ -1,4 +1,4 @@
-"""Incidents in real series that people have labelled: our detector beside baselines and libraries.
+"""Compare our detector of incidents with baselines and libraries, on real series that people have labelled.
 
     python benchmarks/incidents.py FOLDER [FOLDER ...]
 
@@ -55,7 +55,7 @@ class Labelled:
 
     @property
     def days(self) -> float:
-        """Length of the series."""
+        """Return the length of the series, in days."""
         return float((self.course.index[-1] - self.course.index[0]) / DAY)
 
 
@@ -66,7 +66,7 @@ class Count:
     incidents: int = 0
     right: int = 0
     windows: int = 0
-    found: int = 0
+    hits: int = 0
     days: float = 0.0
 
     def __add__(self, other: Count) -> Count:
@@ -74,16 +74,16 @@ class Count:
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall by windows."""
-        precision, recall = self.right / max(1, self.incidents), self.found / max(1, self.windows)
-        return 2 * precision * recall / (precision + recall) if self.found else 0.0
+        """Return the harmonic mean of precision and recall by windows."""
+        precision, recall = self.right / max(1, self.incidents), self.hits / max(1, self.windows)
+        return 2 * precision * recall / (precision + recall) if self.hits else 0.0
 
     def figures(self) -> dict[str, float]:
-        """What is kept of it."""
+        """Return the figures to record."""
         return {
             "incidents": self.incidents,
             "precision": round(self.right / max(1, self.incidents), 3),
-            "recall": round(self.found / max(1, self.windows), 3),
+            "recall": round(self.hits / max(1, self.windows), 3),
             "f1": round(self.f1, 3),
             "false_alarms_per_day": round((self.incidents - self.right) / self.days, 3),
         }
@@ -93,13 +93,13 @@ def main() -> None:
     """Measure all methods on all folders, and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
-    series = [one for folder in parser.parse_args().folders for one in read(folder.resolve())]
-    sources = list(dict.fromkeys(one.source for one in series))
+    series = [labelled for folder in parser.parse_args().folders for labelled in read(folder.resolve())]
+    sources = list(dict.fromkeys(labelled.source for labelled in series))
     result: dict[str, Any] = {
         source: {
-            "series": sum(one.source == source for one in series),
-            "windows": sum(len(one.windows) for one in series if one.source == source),
-            "days": round(sum(one.days for one in series if one.source == source)),
+            "series": sum(labelled.source == source for labelled in series),
+            "windows": sum(len(labelled.windows) for labelled in series if labelled.source == source),
+            "days": round(sum(labelled.days for labelled in series if labelled.source == source)),
             "methods": {},
         }
         for source in sources
@@ -115,52 +115,53 @@ def main() -> None:
 
 
 def measured(method: Method, series: Sequence[Labelled]) -> dict[str, dict[str, Any]]:
-    """A method's figures, by source."""
+    """Return the figures of a method, by source."""
     result: dict[str, dict[str, Any]] = defaultdict(dict)
     for kind, alarms in (("chosen", None), ("chosen, with our budget", Alarms())):
         counts: dict[float, dict[tuple[str, str], Count]] = {}
         for threshold in method.thresholds:
             counts[threshold] = defaultdict(Count)
-            for one in series:
-                counts[threshold][one.source, one.family] += count(one, method.incidents(one, threshold, alarms))
+            for labelled in series:
+                incidents = method.incidents(labelled, threshold, alarms)
+                counts[threshold][labelled.source, labelled.family] += count(labelled, incidents)
         families = list(counts[method.usual])
         for source in dict.fromkeys(source for source, _ in families):
             own = [key for key in families if key[0] == source]
             if kind == "chosen":
                 result[source]["usual"] = total(counts[method.usual][key] for key in own).figures()
-            picked = {key: best(counts, [other for other in own if other != key] or families) for key in own}
+            picked = {key: best(counts, [family for family in own if family != key] or families) for key in own}
             final = {key: counts[threshold][key] for key, threshold in picked.items()}
             result[source][kind] = {
                 **total(final.values()).figures(),
                 "thresholds": sorted(set(picked.values())),
-                "f1_by_family": {family: round(one.f1, 3) for (_, family), one in final.items() if one.windows},
+                "f1_by_family": {family: round(score.f1, 3) for (_, family), score in final.items() if score.windows},
             }
     return dict(result)
 
 
 def best(counts: dict[float, dict[tuple[str, str], Count]], families: Sequence[tuple[str, str]]) -> float:
-    """The threshold with the highest F1 on some families."""
+    """Return the threshold with the highest F1 on some families."""
     return max(counts, key=lambda threshold: total(counts[threshold][key] for key in families).f1)
 
 
 def total(counts: Iterable[Count]) -> Count:
-    """The sum."""
+    """Return the sum of counts."""
     return sum(counts, Count())
 
 
 def count(series: Labelled, incidents: Sequence[Stretch]) -> Count:
     """Compare incidents with the windows of a series."""
 
-    def overlap(one: Stretch, other: Stretch) -> bool:
-        return one[0] <= other[1] and one[1] >= other[0]
+    def overlap(incident: Stretch, window: Stretch) -> bool:
+        return incident[0] <= window[1] and incident[1] >= window[0]
 
     right = sum(any(overlap(incident, window) for window in series.windows) for incident in incidents)
-    found = sum(any(overlap(incident, window) for incident in incidents) for window in series.windows)
-    return Count(len(incidents), right, len(series.windows), found, series.days)
+    hits = sum(any(overlap(incident, window) for incident in incidents) for window in series.windows)
+    return Count(len(incidents), right, len(series.windows), hits, series.days)
 
 
 def together(times: pd.DatetimeIndex, gap: pd.Timedelta) -> list[Stretch]:
-    """The first and the last of each run of times that are at most a gap apart."""
+    """Return the first and the last of each run of times that are at most a gap apart."""
     breaks = np.flatnonzero(np.diff(times) > gap)
     return list(zip(times[[0, *(breaks + 1)]], times[[*breaks, -1]], strict=True)) if len(times) else []
 
@@ -169,7 +170,7 @@ def together(times: pd.DatetimeIndex, gap: pd.Timedelta) -> list[Stretch]:
 
 
 def read(folder: Path) -> Iterator[Labelled]:
-    """The labelled series of a folder."""
+    """Yield the labelled series of a folder."""
     labels = folder / "labels" / "combined_windows.json"
     if labels.exists():
         for path, windows in json.loads(labels.read_text(encoding="utf-8")).items():
@@ -192,7 +193,7 @@ def read(folder: Path) -> Iterator[Labelled]:
 
 
 def step(values: Series) -> pd.Timedelta:
-    """The usual distance of two rows."""
+    """Return the usual distance of two rows."""
     return values.index.to_series().diff().median()
 
 
@@ -214,7 +215,7 @@ class Method:
         self._scores: dict[int, Series] = {}
 
     def incidents(self, series: Labelled, threshold: float, alarms: Alarms | None) -> list[Stretch]:
-        """The incidents of a series, with a probation and a budget if `alarms` are given."""
+        """Return the incidents of a series, with a probation and a budget if `alarms` are given."""
         if id(series) not in self._scores:
             self._scores[id(series)] = self._score(series.course).abs().fillna(0.0)
         scores = self._scores[id(series)]
@@ -234,14 +235,14 @@ class Ours(Method):
         self.thresholds = OUR_THRESHOLDS
 
     def incidents(self, series: Labelled, threshold: float, alarms: Alarms | None) -> list[Stretch]:
-        """The incidents of a series."""
+        """Return the incidents of a series."""
         del alarms
-        found = find_incidents({series.name: series.course.to_frame("value")}, Alarms(distance=threshold))
-        return list(zip(found["start"], found["end"], strict=True))
+        incidents = find_incidents({series.name: series.course.to_frame("value")}, Alarms(distance=threshold))
+        return list(zip(incidents["start"], incidents["end"], strict=True))
 
 
 def methods() -> dict[str, Method]:
-    """All of them, by name."""
+    """Return all methods, by name."""
     compared = {
         "ours": Ours(),
         "z-score of the last 24 hours": Method(rolling_z),
@@ -345,46 +346,47 @@ FAMILIES = "| family | F1 of ours | the best other one | which is |\n|---|---|--
 
 
 def section(result: dict[str, Any]) -> str:
-    """What was measured, as a part of a page."""
-    parts = [INTRODUCTION]
+    """Return what was measured, as a section of a page."""
+    blocks = [INTRODUCTION]
     for source, figures in result["sources"].items():
         methods = dict(figures["methods"])
         rows = [
-            f"| {name} | {one['usual']['precision']:.2f} | {one['usual']['recall']:.2f} | {one['usual']['f1']:.2f} | "
-            f"{one['usual']['false_alarms_per_day']:.2f} | {one['chosen']['f1']:.2f} | "
-            f"{one['chosen, with our budget']['f1']:.2f} |\n"
-            for name, one in methods.items()
+            f"| {name} | {method['usual']['precision']:.2f} | {method['usual']['recall']:.2f} "
+            f"| {method['usual']['f1']:.2f} | "
+            f"{method['usual']['false_alarms_per_day']:.2f} | {method['chosen']['f1']:.2f} | "
+            f"{method['chosen, with our budget']['f1']:.2f} |\n"
+            for name, method in methods.items()
         ]
         ours = methods.pop("ours")
         best, highest = best_other(figures)
         mine = ours["usual"]["f1"]
         verdict = "Ours has" if mine >= highest else "Ours is beaten; it has"
-        parts.append(
+        blocks.append(
             f"### {source}\n\n{figures['series']} series, {figures['windows']} windows, {figures['days']:,} days. "
             f"{verdict} {mine / highest:.2f} times the F1 of the best other one, {best}, which has {highest:.2f}.\n\n"
             f"{HEADER}{''.join(rows)}"
         )
         families = ours["chosen"]["f1_by_family"]
         if len(families) > 1:
-            others = {
-                family: max((one["chosen"]["f1_by_family"][family], name) for name, one in methods.items())
+            peers = {
+                family: max((method["chosen"]["f1_by_family"][family], name) for name, method in methods.items())
                 for family in families
             }
-            parts.append(
+            blocks.append(
                 FAMILIES
                 + "".join(
-                    f"| {family} | {f1:.2f} | {others[family][0]:.2f} | {others[family][1]} |\n"
+                    f"| {family} | {f1:.2f} | {peers[family][0]:.2f} | {peers[family][1]} |\n"
                     for family, f1 in families.items()
                 )
             )
-    return "\n".join(parts)
+    return "\n".join(blocks)
 
 
 def best_other(figures: dict[str, Any]) -> tuple[str, float]:
-    """The best method of a source but ours, with its usual or its chosen threshold, and its F1."""
+    """Return the best method of a source except ours, with its usual or its chosen threshold, and its F1."""
     highest = {
-        name: max(float(one[kind]["f1"]) for kind in ("usual", "chosen"))
-        for name, one in figures["methods"].items()
+        name: max(float(method[kind]["f1"]) for kind in ("usual", "chosen"))
+        for name, method in figures["methods"].items()
         if name != "ours"
     }
     name = max(highest, key=lambda name: highest[name])

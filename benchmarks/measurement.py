@@ -1,4 +1,4 @@
-"""What every benchmark says beside its figures: when, where and with which versions it ran; and where it keeps it."""
+"""Record the figures of benchmarks, with when, where and with which versions they ran."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ local.use()  # a benchmark finds clouds and engines as the command line does
 
 
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
-    """The median and the extremes, rounded."""
-    found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    return {name: round(value, digits) for name, value in found.items()}
+    """Return the median and the extremes, rounded."""
+    summary = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {name: round(value, digits) for name, value in summary.items()}
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Return how many seconds a call takes."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
 def machine() -> str:
-    """What this runs on, such as "2 cores of AMD EPYC, 23 GiB, Python 3.11.7"."""
+    """Describe the machine, such as "2 cores of AMD EPYC, 23 GiB, Python 3.11.7"."""
     memory = psutil.virtual_memory().total >> 30
     return f"{os.cpu_count()} cores of {_processor()}, {memory} GiB, Python {platform.python_version()}"
 
 
 def circumstances(*packages: str) -> dict[str, Any]:
-    """When this is, on which machine, how busy it is with this and everything else, and the versions of packages."""
-    found = {
+    """Return the date, the machine, its load, and the versions of packages."""
+    facts = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": machine(),
         "load_average": round(os.getloadavg()[0], 1),
     }
-    return found | ({"versions": {name: metadata.version(name) for name in packages}} if packages else {})
+    return facts | ({"versions": {name: metadata.version(name) for name in packages}} if packages else {})
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """What a benchmark has measured so far; empty before its first time."""
+    """Return what a benchmark has recorded; empty before its first run."""
     file = RESULTS / f"{name}.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def record(name: str, results: dict[str, Any]) -> None:
-    """Print results, and add them to those of a benchmark: part by part, each in the place of its last."""
+    """Print results, and record them for a benchmark; each key replaces its last value."""
     print(json.dumps(results, indent=2, ensure_ascii=False), flush=True)
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(recorded(name) | results, indent=2, ensure_ascii=False)
@@ -69,7 +69,7 @@ def record(name: str, results: dict[str, Any]) -> None:
 
 
 def _processor() -> str:
-    """The processor's name, which Linux alone keeps in a file."""
+    """Return the name of the processor, which only Linux keeps in a file."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith(MODEL))

@@ -1,4 +1,4 @@
-"""A film rental company's data: how long a migration takes, in how much memory, beside each engine's own bulk tool.
+"""Measure the time and memory of the migration of a film rental company, beside each engine's own bulk tool.
 
     python benchmarks/movie_rental.py migrate [--scales 1 10]
     python benchmarks/movie_rental.py bulk
@@ -95,7 +95,7 @@ def keep(name: str, result: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def servers() -> Iterator[dict[str, Any]]:
-    """Every engine, empty, and where it is."""
+    """Start every engine, empty, and yield their addresses."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
@@ -123,7 +123,7 @@ def servers() -> Iterator[dict[str, Any]]:
 
 
 def engines(where: dict[str, Any]) -> Engines:
-    """The engines behind their ports."""
+    """Return the engines behind their ports."""
     return Engines(
         PostgresLedger(where["new"]),
         DynamoLibrary(where["table"]),
@@ -135,7 +135,7 @@ def engines(where: dict[str, Any]) -> Engines:
 
 
 def company_of(scale: float) -> RentalCompany:
-    """Pagila where there is one, at scale 1."""
+    """Return Pagila where there is one, at scale 1, or a generated company."""
     return open_company(scale)
 
 
@@ -143,7 +143,7 @@ def company_of(scale: float) -> RentalCompany:
 
 
 def measured(scale: float) -> dict[str, Any]:
-    """One migration in a process of its own: seconds, processor seconds, memory; and whether all is equal."""
+    """Migrate in a separate process; return seconds, processor seconds, memory, and whether all is equal."""
     with servers() as where:
         where["old"] = create_database(where["new"], "old")
         company = company_of(scale)
@@ -153,11 +153,11 @@ def measured(scale: float) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         result: dict[str, Any] = json.loads(done.stdout)
         result["processor_seconds"] = round(_processor_seconds() - before + result.pop("own_processor_seconds"), 1)
-        made = engines(where)
+        stores = engines(where)
         began = time.perf_counter()
         with Source(where["old"]) as source:
-            equal = all(comparison.equal for comparison in verify(source, made))
-        made.ledger.close()
+            equal = all(comparison.equal for comparison in verify(source, stores))
+        stores.ledger.close()
         counted = {f"{table}s": rows[table] for table in ("film", "customer", "rental", "payment")}
         return {
             "company": company.origin.partition(" (/")[0],
@@ -170,16 +170,16 @@ def measured(scale: float) -> dict[str, Any]:
 
 def one(where: dict[str, Any]) -> dict[str, Any]:
     """Migrate in this process."""
-    made = engines(where)
+    stores = engines(where)
     import sklearn.decomposition  # noqa: F401 - its import is no part of the migration
 
     idle = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
     with Source(where["old"]) as source:
-        moved = migrate(source, made)
+        moved = migrate(source, stores)
     seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
-    made.ledger.close()
+    stores.ledger.close()
     return {
         "rows": sum(moved.values()),
         "seconds": round(seconds, 1),
@@ -190,7 +190,7 @@ def one(where: dict[str, Any]) -> dict[str, Any]:
 
 
 def _processor_seconds() -> float:
-    """Of every engine so far."""
+    """Return the processor seconds of every engine so far."""
     total = 0.0
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -203,16 +203,16 @@ def _processor_seconds() -> float:
 
 
 def bulk() -> dict[str, Any]:
-    """The same rows through our ports, and by each engine's own tool, into empty engines; seconds."""
+    """Return the seconds for the same rows through our ports and by each engine's own tool, into empty engines."""
     result: dict[str, Any] = {}
     with servers() as ours, servers() as theirs:
         ours["old"] = create_database(ours["new"], "old")
         load(company_of(1), ours["old"])
-        made = engines(ours)
+        stores = engines(ours)
         marks: dict[str, float] = {}
         with Source(ours["old"]) as source:
-            migrate(source, made, progress=lambda stream, *_: marks.setdefault(stream, time.perf_counter()))
-        movies = [*made.library.all()]
+            migrate(source, stores, progress=lambda stream, *_: marks.setdefault(stream, time.perf_counter()))
+        movies = [*stores.library.all()]
         with Source(ours["old"]) as source:
             rentals = [rental for batch in source.rentals() for rental in batch]
             result["PostgreSQL"] = {
@@ -237,8 +237,8 @@ def bulk() -> dict[str, Any]:
         result["Neptune"] = {"ours": graph, "CREATE without looking": created}
         series = _timed(lambda: again.series.save(rentals))
         result["InfluxDB"] = {"ours": series, "one line protocol file": _timed(lambda: _lines(again.series, rentals))}
-        for each in (made, again):
-            each.ledger.close()
+        for target in (stores, again):
+            target.ledger.close()
     return result
 
 
@@ -286,21 +286,21 @@ def _bulk(url: str, movies: list[Any]) -> None:
         body.write(json.dumps({"index": {"_index": "bulk", "_id": movie.id}}).encode() + b"\n")
         body.write(json.dumps(movie.document()).encode() + b"\n")
     headers = {"Content-Type": "application/x-ndjson"}
-    answer = urllib3.PoolManager(timeout=300).request("POST", f"{url}/_bulk", body=body.getvalue(), headers=headers)
-    assert answer.status == 200, answer.data[:300]  # noqa: S101, PLR2004
+    response = urllib3.PoolManager(timeout=300).request("POST", f"{url}/_bulk", body=body.getvalue(), headers=headers)
+    assert response.status == 200, response.data[:300]  # noqa: S101, PLR2004
 
 
-def _ours(made: Engines, rentals: list[Any]) -> None:
-    made.graph.save_customers(sorted({rental.customer_id for rental in rentals}))
-    made.graph.save_movies([Movie(*pair) for pair in {rental.movie_id: rental.title for rental in rentals}.items()])
-    made.graph.save_rentals(rentals)
+def _ours(stores: Engines, rentals: list[Any]) -> None:
+    stores.graph.save_customers(sorted({rental.customer_id for rental in rentals}))
+    stores.graph.save_movies([Movie(*pair) for pair in {rental.movie_id: rental.title for rental in rentals}.items()])
+    stores.graph.save_rentals(rentals)
 
 
 def _create(client: Any, rentals: list[Any]) -> None:
     people = sorted({rental.customer_id for rental in rentals})
     films = {rental.movie_id: rental.title for rental in rentals}
     for query, rows in (
-        ("UNWIND $rows AS row CREATE (:Customer {id: row})", [str(one) for one in people]),
+        ("UNWIND $rows AS row CREATE (:Customer {id: row})", [str(customer) for customer in people]),
         ("UNWIND $rows AS row CREATE (:Movie {id: row[0], title: row[1]})", [*films.items()]),
     ):
         client.execute_open_cypher_query(openCypherQuery=query, parameters=json.dumps({"rows": rows}))
@@ -329,7 +329,7 @@ def _lines(series: Any, rentals: list[Any]) -> None:
 
 
 def quality() -> dict[str, Any]:
-    """Of recommendations and search, on Pagila (if it is there) and on a generated company of its size."""
+    """Measure recommendations and search, on Pagila (if it is there) and on a generated company of its size."""
     companies = {"generated": GeneratedCompany(1)} | (
         {"Pagila": open_company(1)} if not isinstance(open_company(1), GeneratedCompany) else {}
     )
@@ -338,13 +338,13 @@ def quality() -> dict[str, Any]:
         with servers() as where:
             old = create_database(where["new"], "old")
             load(company, old)
-            made = engines(where)
+            stores = engines(where)
             with Source(old) as source:
-                migrate(source, made)
-            rates = recommendation_quality(made.graph)
-            judged = judgements([*made.library.all()])
-            found = search_quality(made.index, made.embedder(), judged)
-            made.ledger.close()
+                migrate(source, stores)
+            rates = recommendation_quality(stores.graph)
+            judged = judgements([*stores.library.all()])
+            quality = search_quality(stores.index, stores.embedder(), judged)
+            stores.ledger.close()
         result[name] = {
             "customers": rates.customers,
             "hit_rate": {
@@ -354,7 +354,9 @@ def quality() -> dict[str, Any]:
             },
             "margin": round(rates.margin, 3),
             "queries": len(judged),
-            "ndcg": {kind: {mode: round(value, 3) for mode, value in each.items()} for kind, each in found.items()},
+            "ndcg": {
+                kind: {mode: round(value, 3) for mode, value in scores.items()} for kind, scores in quality.items()
+            },
         }
     return result
 
@@ -363,7 +365,7 @@ def quality() -> dict[str, Any]:
 
 
 def page(text: str, results: dict[str, Any]) -> str:
-    """The page with the figures in it."""
+    """Return the page with the figures in it."""
     begin, end = "<!-- quality -->", "<!-- end of quality -->"
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
@@ -371,17 +373,18 @@ def page(text: str, results: dict[str, Any]) -> str:
 
 
 def _quality_tables(result: dict[str, Any]) -> str:
-    companies = {name: each for name, each in result.items() if isinstance(each, dict)}
+    companies = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
     lines = [
         "Recommendations, hit rate@10: the share of customers of whose last three films, left out, one is recommended.",
         "",
         "| company | customers | people who rented the same | popular | random |",
         "|---|---|---|---|---|",
     ]
-    for name, each in companies.items():
-        rates = each["hit_rate"]
+    for name, figures in companies.items():
+        rates = figures["hit_rate"]
         lines.append(
-            f"| {name} | {each['customers']:,} | {rates['people who rented the same']:.3f} ± {each['margin']:.3f} "
+            f"| {name} | {figures['customers']:,} "
+            f"| {rates['people who rented the same']:.3f} ± {figures['margin']:.3f} "
             f"| {rates['popular']:.3f} | {rates['random']:.3f} |"
         )
     lines += [
@@ -391,26 +394,27 @@ def _quality_tables(result: dict[str, Any]) -> str:
         "| company | kind | words | meaning | both |",
         "|---|---|---|---|---|",
     ]
-    for name, each in companies.items():
-        for kind in sorted(each["ndcg"], key=lambda kind: kind == "all"):
-            modes = each["ndcg"][kind]
+    for name, figures in companies.items():
+        for kind in sorted(figures["ndcg"], key=lambda kind: kind == "all"):
+            modes = figures["ndcg"][kind]
             lines.append(f"| {name} | {kind} | {modes['text']:.3f} | {modes['meaning']:.3f} | {modes['both']:.3f} |")
     return "\n".join(lines)
 
 
 def _migration_tables(results: dict[str, Any]) -> str:
-    migrated = {name: each for name, each in results["migrate"].items() if isinstance(each, dict)}
+    migrated = {name: figures for name, figures in results["migrate"].items() if isinstance(figures, dict)}
     lines = [
         f"Migration on {results['migrate']['machine']} (load average {results['migrate']['load_average']}):",
         "",
         "| company | rows | seconds | processor seconds, engines and all | memory before, MiB | peak, MiB | equal |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, each in migrated.items():
+    for name, figures in migrated.items():
         lines.append(
-            f"| {name}: {each['films']:,} films, {each['rentals']:,} rentals | {each['rows']:,} | {each['seconds']} "
-            f"| {each['processor_seconds']} | {each['peak_mib_before']} | {each['peak_mib']} "
-            f"| {'yes' if each['equal'] else 'no'} |"
+            f"| {name}: {figures['films']:,} films, {figures['rentals']:,} rentals | {figures['rows']:,} "
+            f"| {figures['seconds']} | {figures['processor_seconds']} "
+            f"| {figures['peak_mib_before']} | {figures['peak_mib']} "
+            f"| {'yes' if figures['equal'] else 'no'} |"
         )
     if {"x1", "x10"} <= migrated.keys():
         small, large = migrated["x1"], migrated["x10"]
@@ -427,10 +431,10 @@ def _migration_tables(results: dict[str, Any]) -> str:
             "",
         ]
         lines += ["| engine | ours, s | its own, s | |", "|---|---|---|---|"]
-        for name, each in results["bulk"].items():
-            if isinstance(each, dict):
-                own = next(key for key in each if key != "ours")
-                lines.append(f"| {name} | {each['ours']} | {each[own]} | {own} |")
+        for name, figures in results["bulk"].items():
+            if isinstance(figures, dict):
+                own = next(key for key in figures if key != "ours")
+                lines.append(f"| {name} | {figures['ours']} | {figures[own]} | {own} |")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Writes the figures in the pages of the workloads and of the local cloud from `benchmarks/results`.
+"""Write the figures in the pages of the workloads and of the local cloud from `benchmarks/results`.
 
     python benchmarks/pages.py [--check]
 
@@ -27,25 +27,25 @@ _SMALLEST_P = 0.01  # that is shown
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
     return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]]) + "\n"
 
 
-def digit_classifier(found: dict[str, Any]) -> str:
-    """Accuracy of each preset, and the time to it beside a tutorial's recipe."""
+def digit_classifier(results: dict[str, Any]) -> str:
+    """Return the accuracy of each preset, and the time to it beside a tutorial's recipe."""
     names = {"default": "default, one epoch", "best": "`--preset best`"}
     quality = [
         (
             names[name],
-            f"{one['mean']:.2%}",
-            ", ".join(f"{run['accuracy']:.2%}" for run in one["runs"]),
-            f"{one['worst_class_mean']:.2%}",
-            f"{one['worst_class']:.2%}",
+            f"{score['mean']:.2%}",
+            ", ".join(f"{run['accuracy']:.2%}" for run in score["runs"]),
+            f"{score['worst_class_mean']:.2%}",
+            f"{score['worst_class']:.2%}",
         )
-        for name, one in found["quality"].items()
+        for name, score in results["quality"].items()
     ]
-    speed, peer = found["speed"], found["speed"]["peer"]
+    speed, peer = results["speed"], results["speed"]["peer"]
     ours = sorted(run["seconds"] for run in speed["ours"])
     least = min(run["accuracy"] for run in speed["ours"])
     precision = speed["ours"][0]["machine"]["precision"]
@@ -80,10 +80,10 @@ def digit_classifier(found: dict[str, Any]) -> str:
     )
 
 
-def digit_gan(found: dict[str, Any]) -> str:
-    """Our generator beside its peers."""
+def digit_gan(results: dict[str, Any]) -> str:
+    """Return our generator beside its peers."""
     names = {"ours": "`compact`", "ours, unconditional": "`compact --no-conditional`"}
-    seeds, judge = found["seeds"], found["judge"]
+    seeds, judge = results["seeds"], results["judge"]
     rows = [
         (
             names.get(name, name),
@@ -94,7 +94,7 @@ def digit_gan(found: dict[str, Any]) -> str:
             f"{mean['images']:,.0f}",
             f"{mean['seconds']:.0f} s, {mean['cpu_seconds']:.0f} s",
         )
-        for name, mean in found["means"].items()
+        for name, mean in results["means"].items()
     ]
     head = ("", "Fréchet distance", "precision", "recall", "digit as asked for", "steps", "images", "wall, processor")
     of_seeds = (
@@ -102,30 +102,30 @@ def digit_gan(found: dict[str, Any]) -> str:
         if len(seeds) == 1
         else f"Means of {len(seeds)} seeds."
     )
-    epochs = found["settings"]["epochs"]
+    epochs = results["settings"]["epochs"]
     return (
         f"{of_seeds} Ours has its default settings, but for {epochs} epoch{'s' if epochs > 1 else ''} instead of 8: "
         "more did not fit into the time for this\nmeasurement. Each peer is looked at after the wall and processor "
         "time of `compact`, and after as many steps; its batches are twice as large. The\ntime of ours includes the "
-        f"quality measured after each epoch. All of it on one thread, in {found['precision']}.\n\n"
+        f"quality measured after each epoch. All of it on one thread, in {results['precision']}.\n\n"
         + table(head, rows)
-        + f"\nThe training images themselves are at {found['frechet_distance_of_training_images']:.2f}. The judge is "
+        + f"\nThe training images themselves are at {results['frechet_distance_of_training_images']:.2f}. The judge is "
         f"`benchmarks/judge`: `{judge['recipe']}`, seed {judge['seed']},\n{judge['test']['accuracy']:.2%} of the test "
         f"images right, SHA-256 of its weights `{judge['sha256'][:16]}…`.\n"
     )
 
 
-def delivery_time(found: dict[str, Any]) -> str:
-    """Our model beside the baselines, on the same splits, and the published protocol beside ours."""
-    whole, reference, nested = (found[name] for name in ("delivery", "delivery-reference", "delivery-nested"))
-    published = found["delivery-published"]
+def delivery_time(results: dict[str, Any]) -> str:
+    """Return our model beside the baselines, on the same splits, and the published protocol beside ours."""
+    delivery, reference, nested = (results[name] for name in ("delivery", "delivery-reference", "delivery-nested"))
+    published = results["delivery-published"]
     digits = {"r2": 3, "mae": 2, "rmse": 2}
-    models = whole["models"]
+    models = delivery["models"]
     differences = {
         score: paired_difference(
             [ours - theirs for ours, theirs in zip(values, reference["per_split"][score], strict=True)], TEST_SHARE
         )
-        for score, values in whole["per_split"].items()
+        for score, values in delivery["per_split"].items()
         if score in digits
     }
     models["network, `--architecture reference`"] = {
@@ -142,7 +142,7 @@ def delivery_time(found: dict[str, Any]) -> str:
         )
         for name, model in models.items()
     ]
-    head = [f"{whole['splits']} splits"]
+    head = [f"{delivery['splits']} splits"]
     for score in ("R²", "MAE, minutes", "RMSE, minutes"):
         head += [score, "ours less this"]
     claim, luck = published["claim"], published["luck"]
@@ -157,7 +157,7 @@ def delivery_time(found: dict[str, Any]) -> str:
             for name, model in {"ours": "network", "plain least squares": "linear"}.items()
         ),
     ]
-    test, huber = whole["test"], nested["models"]["Huber"]
+    test, huber = delivery["test"], nested["models"]["Huber"]
     lead, paired = models["Huber"], published["network_less_linear"]
     r2, minutes = lead["r2"]["difference"], lead["mae"]["difference"]
     return (
@@ -204,31 +204,32 @@ def _in_words(differences: Iterable[dict[str, float]]) -> str:
     return "a difference." if any(map(means_something, differences)) else "this lead means nothing."
 
 
-def player_position(found: dict[str, Any]) -> str:
-    """Our model beside its parts and the baselines, by player and by season, and what a split by row leaks."""
-    whole = found["position"]
+def player_position(results: dict[str, Any]) -> str:
+    """Return our model beside its parts and the baselines, by player and by season, and what a split by row leaks."""
+    position = results["position"]
     scores = {"accuracy_by_group": "by player", "accuracy": "by season"}
     rows = [
         (
-            f"**{name}**" if name == whole["delivered"] else name,
+            f"**{name}**" if name == position["delivered"] else name,
             *(cell for score in scores for cell in (f"{model[score]['mean']:.3f}", _difference(model[score], 3))),
             f"{model['macro_f1_by_group']['mean']:.3f}",
-            _more_often(whole["by_player"].get(name)),
+            _more_often(position["by_player"].get(name)),
         )
-        for name, model in whole["models"].items()
+        for name, model in position["models"].items()
     ]
-    head = [f"{whole['splits']} splits"]
+    head = [f"{position['splits']} splits"]
     for of in scores.values():
         head += [f"accuracy {of}", "ours less this"]
     head += ["macro-F1 by player", "players: ours better, worse"]
     return (
-        f"All features, a career a row, {whole['players']} players, means of {whole['splits']} splits by player:\n\n"
+        f"All features, a career a row, {position['players']} players, means of "
+        f"{position['splits']} splits by player:\n\n"
         + table(head, rows)
         + "\n± is the standard error of the paired difference over the splits, corrected for their overlap (Nadeau and "
         "Bengio 2003). The last column counts the players on whom\nours is right more often than the other model, or "
         "less often, with the p of the sign test. What chance explains at the 5 % level is marked as noise.\n"
         + "\nOther questions, accuracy by season:\n\n"
-        + _questions(found)
+        + _questions(results)
         + "\nThe number behind each title is that of the splits. The reference, whose problem is in the last two "
         "columns, split rows; it published 0.557 for a random\nforest and 0.623 for a network with the forest's "
         "prediction. The seasons of one player are then on both sides, and what tells who he is, such as his height\n"
@@ -243,29 +244,29 @@ def _more_often(test: dict[str, float] | None) -> str:
     return f"{test['better']:.0f}, {test['worse']:.0f}; p {_probability(test['p'])}{noise}"
 
 
-def _questions(found: dict[str, Any]) -> str:
-    """The scores for other questions, a column a question, with what ours has more."""
+def _questions(results: dict[str, Any]) -> str:
+    """Return the scores for other questions, one per column, with the lead of ours."""
     titles = {
         "position-season": "all features, a season a row, split by player",
         "position-season-by-row": "all features, a season a row, split by row",
         "position-receiving-season": "receiving only, a season with a catch a row, split by player",
         "position-receiving-season-by-row": "receiving only, a season with a catch a row, split by row",
     }
-    columns = {run: title for run, title in titles.items() if run in found}  # those that have been measured
+    columns = {run: title for run, title in titles.items() if run in results}  # those that have been measured
     rows = []
-    for name in found["position"]["models"]:
+    for name in results["position"]["models"]:
         cells = []
         for run in columns:
-            score = found[run]["models"][name]["accuracy"]
+            score = results[run]["models"][name]["accuracy"]
             difference = _difference(score, 3)
             cells.append(f"{score['mean']:.3f}" + (f"; ours {difference}" if difference else ""))
-        rows.append((f"**{name}**" if name == found["position"]["delivered"] else name, *cells))
-    return table(("", *(f"{title} ({found[run]['splits']})" for run, title in columns.items())), rows)
+        rows.append((f"**{name}**" if name == results["position"]["delivered"] else name, *cells))
+    return table(("", *(f"{title} ({results[run]['splits']})" for run, title in columns.items())), rows)
 
 
-def storefront(found: dict[str, Any]) -> str:
-    """What every page takes, and what came of the rentals while something was away."""
-    load, faults = found["load"], found["faults"]
+def storefront(results: dict[str, Any]) -> str:
+    """Return the load on each page, and what became of the rentals during outages."""
+    load, faults = results["load"], results["faults"]
     rows = [
         (
             name,
@@ -305,22 +306,22 @@ def storefront(found: dict[str, Any]) -> str:
     )
 
 
-def _statuses(answers: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} times {status}" for status, count in sorted(answers.items()))
+def _statuses(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} times {status}" for status, count in sorted(counts.items()))
 
 
-def scoreboard(found: dict[str, Any]) -> str:
-    """Which behaviours hold in the local cloud, and which in a plain moto server."""
-    clouds, versions = found["holds"], found["versions"]
+def scoreboard(results: dict[str, Any]) -> str:
+    """Return which behaviours hold in the local cloud, and which in a plain moto server."""
+    clouds, versions = results["holds"], results["versions"]
     rows = [
         (sentence, *("yes" if name in holding else "no" for holding in clouds.values()))
-        for name, sentence in found["behaviours"].items()
+        for name, sentence in results["behaviours"].items()
     ]
     totals = ", ".join(f"{title}: {len(holding)} of {len(rows)}" for title, holding in clouds.items())
-    docker = "" if found["docker"] else ", without Docker, in which moto runs functions and jobs"
+    docker = "" if results["docker"] else ", without Docker, in which moto runs functions and jobs"
     return (
         table(("behaviour", *clouds), rows)
-        + f"\n{totals[0].upper()}{totals[1:]}. Measured on {found['date']} with moto {versions['moto']} and boto3 "
+        + f"\n{totals[0].upper()}{totals[1:]}. Measured on {results['date']} with moto {versions['moto']} and boto3 "
         f"{versions['boto3']}{docker}.\n"
     )
 
@@ -340,10 +341,10 @@ def main() -> int:
     for name, (results, figures) in PAGES.items():
         text = (FOLDER / name).read_text(encoding="utf-8")
         measured = figures(recorded(results))
-        wanted = BLOCK.sub(lambda block: f"{block[1]}\n{measured}\n{block[2]}", text)  # noqa: B023 - called at once
-        if wanted != text and "--check" in sys.argv:
+        updated = BLOCK.sub(lambda block: f"{block[1]}\n{measured}\n{block[2]}", text)  # noqa: B023 - called at once
+        if updated != text and "--check" in sys.argv:
             return f"docs/{name} is not what benchmarks/pages.py writes"  # type: ignore[return-value]
-        (FOLDER / name).write_text(wanted, encoding="utf-8")
+        (FOLDER / name).write_text(updated, encoding="utf-8")
     return 0
 
 

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _puts(cloud: LocalCloud) -> dict[str, Callable[[int], object]]:
-    """The two requests, as a role of this cloud."""
+    """Return the two requests, as a role of this cloud."""
     iam = cloud.client("iam")
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=_document([trust]))
@@ -83,15 +83,15 @@ def _document(statements: list[dict[str, Any]]) -> str:
 
 
 def _compare(put: dict[IamMode, Callable[[int], object]], count: int) -> dict[str, float]:
-    """The medians of a request to each cloud, in milliseconds, and their ratio; the first requests warm up."""
-    taken: dict[IamMode, list[float]] = {mode: [] for mode in put}
+    """Return the medians of a request to each cloud, in milliseconds, and their ratio; the first requests warm up."""
+    seconds: dict[IamMode, list[float]] = {mode: [] for mode in put}
     for number in range(-20, count):
         for mode in MODES if number % 2 else MODES[::-1]:
             begin = time.perf_counter()
             put[mode](number)
             if number >= 0:
-                taken[mode].append((time.perf_counter() - begin) * 1000)
-    off, enforce = (statistics.median(taken[mode]) for mode in MODES)
+                seconds[mode].append((time.perf_counter() - begin) * 1000)
+    off, enforce = (statistics.median(seconds[mode]) for mode in MODES)
     return {"off_ms": round(off, 3), "enforce_ms": round(enforce, 3), "ratio": round(enforce / off, 3)}
 
 

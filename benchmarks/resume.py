@@ -115,10 +115,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workload", action="append", choices=TRAININGS)
-    given = parser.parse_args()
+    options = parser.parse_args()
     chance = random.Random(0)  # noqa: S311 - moments, not secrets
     with tempfile.TemporaryDirectory() as folder:
-        rows = {name: measure(name, given.kills, Path(folder), chance) for name in given.workload or TRAININGS}
+        rows = {name: measure(name, options.kills, Path(folder), chance) for name in options.workload or TRAININGS}
     workloads = recorded("resume").get("workloads", {}) | rows
     record("resume", {"workloads": workloads, "data": "the project's samples", **circumstances("torch")})
     if not all(row["equal"] for row in rows.values()):

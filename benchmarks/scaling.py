@@ -1,4 +1,4 @@
-"""What training at scale costs in time: `python benchmarks/scaling.py [--data FOLDER] [--only NAME ...]`.
+"""Measure what training at scale costs in time: `python benchmarks/scaling.py [--data FOLDER] [--only NAME ...]`.
 
 scaling     DDP on two processes against one, same global batch: images a second over the last epochs
 first-batch from data in S3 (the local cloud's) to the first batch as a tensor: our loader, first and from the
@@ -49,7 +49,7 @@ BATCH = 128
 
 
 def scaling(data: str, epochs: int, repeats: int) -> dict[str, Any]:
-    """Images a second of one process and of two, each with one thread."""
+    """Return the images per second of one process and of two, each with one thread."""
 
     def rate(folder: Path, processes: int) -> float:
         options = ["--data", data, "--output", str(folder), "--device", "cpu", "--precision", "float32"]
@@ -64,7 +64,7 @@ def scaling(data: str, epochs: int, repeats: int) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         rates = {n: [rate(Path(folder, f"{n}-{turn}"), n) for turn in range(repeats)] for n in (1, 2)}
-    efficiency = [two / one / 2 for one, two in zip(rates[1], rates[2], strict=True)]
+    efficiency = [double / single / 2 for single, double in zip(rates[1], rates[2], strict=True)]
     return {
         "images_per_second_1": spread(rates[1]),
         "images_per_second_2": spread(rates[2]),
@@ -74,7 +74,7 @@ def scaling(data: str, epochs: int, repeats: int) -> dict[str, Any]:
 
 
 def first_batch(cloud: LocalCloud, files: dict[str, bytes], repeats: int) -> dict[str, Any]:
-    """Seconds from data in S3 to the first batch of images as a tensor."""
+    """Return the seconds from data in S3 to the first batch of images as a tensor."""
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="benchmark")
     send(files, locate("s3://benchmark/mnist"), lambda _: None)
@@ -97,8 +97,8 @@ def first_batch(cloud: LocalCloud, files: dict[str, bytes], repeats: int) -> dic
                 (raw / name.removesuffix(".gz")).write_bytes(
                     gzip.decompress(content) if name.endswith(".gz") else content
                 )
-            found = vision.MNIST(folder, train=True, transform=torchvision.transforms.ToTensor())
-            next(iter(torch.utils.data.DataLoader(found, batch_size=BATCH)))
+            data_set = vision.MNIST(folder, train=True, transform=torchvision.transforms.ToTensor())
+            next(iter(torch.utils.data.DataLoader(data_set, batch_size=BATCH)))
 
     times: dict[str, list[float]] = {}
     for turn in range(repeats + 1):
@@ -114,8 +114,8 @@ def first_batch(cloud: LocalCloud, files: dict[str, bytes], repeats: int) -> dic
 
 
 def checkpoint(data: str, epochs: int, output: str, repeats: int) -> dict[str, Any]:
-    """Share of the training time that checkpoints take, measured inside one training."""
-    shares, each = [], []
+    """Return the share of the training time that checkpoints take, measured inside one training."""
+    shares, seconds = [], []
     for turn in range(repeats):
         spent = 0.0
         save = Checkpoints.save
@@ -135,18 +135,18 @@ def checkpoint(data: str, epochs: int, output: str, repeats: int) -> dict[str, A
             Checkpoints.save = save  # type: ignore[method-assign]
         rows = csv.DictReader((locate(place) / "history.csv").read().decode().splitlines())
         shares.append(100 * spent / sum(float(row["epoch_seconds"]) for row in rows))
-        each.append(1000 * spent / epochs)
-    return {"percent_of_training": spread(shares), "milliseconds_each": spread(each), "epochs": epochs}
+        seconds.append(1000 * spent / epochs)
+    return {"percent_of_training": spread(shares), "milliseconds_each": spread(seconds), "epochs": epochs}
 
 
 def queue(cloud: LocalCloud) -> dict[str, Any]:
-    """Seconds from submit to RUNNING of a job that prints a word."""
+    """Return the seconds from submission to RUNNING of a job that prints a word."""
     batch = cloud.client("batch")
     role = cloud.client("iam").create_role(RoleName="benchmark", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    made = batch.create_compute_environment(
+    environment = batch.create_compute_environment(
         computeEnvironmentName="benchmark", type="UNMANAGED", state="ENABLED", serviceRole=role
     )
-    order = [{"order": 1, "computeEnvironment": made["computeEnvironmentArn"]}]
+    order = [{"order": 1, "computeEnvironment": environment["computeEnvironmentArn"]}]
     batch.create_job_queue(jobQueueName="benchmark", state="ENABLED", priority=1, computeEnvironmentOrder=order)
     container = {"image": "any", "command": ["echo", "word"], "vcpus": 1, "memory": 128}
     batch.register_job_definition(jobDefinitionName="benchmark", type="container", containerProperties=container)
@@ -198,28 +198,28 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", action="append", choices=("scaling", "first-batch", "checkpoint", "queue", "gpu"))
-    given = parser.parse_args()
-    chosen = given.only or ["scaling", "first-batch", "checkpoint", "queue", "gpu"]
+    options = parser.parse_args()
+    measurements = options.only or ["scaling", "first-batch", "checkpoint", "queue", "gpu"]
     with tempfile.TemporaryDirectory() as folder, LocalCloud(Path(folder, "cloud"), project=PROJECT) as cloud:
         os.environ.update(cloud.environment())
         storage.s3.cache_clear()
         boto3.setup_default_session()
-        files = {p.name: p.read_bytes() for p in Path(given.data).iterdir()} if given.data else sample_mnist()
+        files = {p.name: p.read_bytes() for p in Path(options.data).iterdir()} if options.data else sample_mnist()
         data = str(Path(folder, "mnist"))
         send({name: content for name, content in files.items() if "ubyte" in name}, locate(data), lambda _: None)
         measures: dict[str, Callable[[], Any]] = {
-            "scaling": lambda: scaling(data, given.epochs, given.repeats),
-            "first-batch": lambda: first_batch(cloud, files, given.repeats),
+            "scaling": lambda: scaling(data, options.epochs, options.repeats),
+            "first-batch": lambda: first_batch(cloud, files, options.repeats),
             "checkpoint": lambda: {
-                "folder": checkpoint(data, given.epochs, str(Path(folder, "runs")), given.repeats),
-                "s3": checkpoint(data, given.epochs, _bucket(cloud), given.repeats),
+                "folder": checkpoint(data, options.epochs, str(Path(folder, "runs")), options.repeats),
+                "s3": checkpoint(data, options.epochs, _bucket(cloud), options.repeats),
             },
             "queue": lambda: queue(cloud),
             "gpu": lambda: gpu(data),
         }
-        for name in chosen:
+        for name in measurements:
             figures = measures[name]()
-            of = "real MNIST" if given.data else "the project's sample"
+            of = "real MNIST" if options.data else "the project's sample"
             record("scaling", {name: {"figures": figures, **circumstances("torch"), "data": of}})
 
 

@@ -60,19 +60,18 @@ OK, SEE_OTHER, UNAVAILABLE = 200, 303, 503
 
 @contextlib.contextmanager
 def filled(folder: Path) -> Iterator[LocalCloud]:
-    """A local cloud with the stack, its tables and a company."""
+    """Start a local cloud with the stack, its tables and a company."""
     folder.chmod(0o755)  # Apache's children, who are nobody if root runs this
     with LocalCloud(folder / "cloud", project=PROJECT) as cloud:
         cloud.folder.chmod(0o755)
         cloud.deploy(STACK)
         for command in ("init", "load"):
-            told = groundwork(cloud, command)
-            print(told.strip())
+            print(groundwork(cloud, command).strip())
         yield cloud
 
 
 def groundwork(cloud: LocalCloud, *arguments: str) -> str:
-    """What `groundwork storefront ARGUMENTS` says."""
+    """Return the output of `groundwork storefront ARGUMENTS`."""
     options = ["--stack", STACK, "--database-ca", str(cloud.certificate_authority)]
     return subprocess.run(
         [sys.executable, "-m", "workloads", "storefront", *arguments, *options],
@@ -111,8 +110,8 @@ def load(seconds: int) -> dict[str, Any]:
 
 
 def wrk(site: Site, path: str, seconds: int) -> dict[str, float]:
-    """Requests a second and latency, in milliseconds; the share of answers that were no success."""
-    said = subprocess.run(
+    """Return requests per second and latency, in milliseconds; the number of responses that report a failure."""
+    output = subprocess.run(
         [engines.find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", f"{site.url}{path}"],
         env=engines.environment(),
         capture_output=True,
@@ -121,20 +120,20 @@ def wrk(site: Site, path: str, seconds: int) -> dict[str, float]:
     ).stdout
     latency = {
         percent: float(number) * UNIT_MILLISECONDS[unit]
-        for percent, number, unit in re.findall(r"^ +(\d+)% +([\d.]+)(us|ms|s) *$", said, re.MULTILINE)
+        for percent, number, unit in re.findall(r"^ +(\d+)% +([\d.]+)(us|ms|s) *$", output, re.MULTILINE)
     }
-    rate, total = re.search(r"Requests/sec: +([\d.]+)", said), re.search(r"(\d+) requests in", said)
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    rate, total = re.search(r"Requests/sec: +([\d.]+)", output), re.search(r"(\d+) requests in", output)
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     assert rate  # noqa: S101 - wrk's output
     assert total  # noqa: S101
-    found = {
+    figures = {
         "requests_per_second": round(float(rate[1]), 1),
         "p50_ms": round(latency["50"], 2),
         "p99_ms": round(latency["99"], 2),
         "failed": int(failed[1]) if failed else 0,
     }
-    print(f"{path}: {found}")
-    return found
+    print(f"{path}: {figures}")
+    return figures
 
 
 # Faults
@@ -152,7 +151,7 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose(self) -> None:
-        """Cut it: what is open ends, what is new is refused."""
+        """Cut it: open connections end, and new ones are refused."""
         self.cut.set()
         for end in self.pairs:
             with contextlib.suppress(OSError):
@@ -171,47 +170,47 @@ class Wire:
                 continue
             far = socket.create_connection(("127.0.0.1", self.target))
             self.pairs += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+            for source, target in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
 
-    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                other.sendall(data)
-        for end in (one, other):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for end in (source, target):
             with contextlib.suppress(OSError):
                 end.close()
 
 
 @dataclass
 class Watch:
-    """Asks for a page all the time, and notes what it is told and how long that took."""
+    """Requests a page repeatedly, and records each status and how long the response took."""
 
     url: str
-    answers: list[tuple[float, int, float]] = field(default_factory=list)
+    responses: list[tuple[float, int, float]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Ask until told to stop."""
+        """Send requests until `stop` is set."""
         while not self.stop.wait(0.05):
             began = time.monotonic()
             try:
                 status = requests.get(self.url, timeout=60).status_code
             except requests.RequestException:
                 status = 0
-            self.answers.append((began, status, time.monotonic() - began))
+            self.responses.append((began, status, time.monotonic() - began))
 
     def between(self, begin: float, end: float) -> Counter[int]:
-        """How often each status was an answer that came between two moments."""
-        return Counter(status for asked, status, took in self.answers if begin <= asked + took <= end)
+        """Count the responses between two moments, by status."""
+        return Counter(status for sent, status, took in self.responses if begin <= sent + took <= end)
 
     def slowest(self, begin: float, end: float) -> float:
-        """The slowest answer that visitors were waiting for between two moments, in seconds."""
-        return max((took for asked, _, took in self.answers if asked <= end and asked + took >= begin), default=0.0)
+        """Return the slowest response that visitors were waiting for between two moments, in seconds."""
+        return max((took for sent, _, took in self.responses if sent <= end and sent + took >= begin), default=0.0)
 
     def first_good_after(self, moment: float) -> float:
-        """Seconds from a moment until the first good answer, asked after it, was there."""
-        return next(asked + took - moment for asked, status, took in self.answers if asked >= moment and status == OK)
+        """Return the seconds from a moment to the first successful response to a later request."""
+        return next(sent + took - moment for sent, status, took in self.responses if sent >= moment and status == OK)
 
 
 @dataclass
@@ -247,7 +246,7 @@ class Customer:
     ready: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
-    asked: int = 0
+    sent: int = 0
 
     def run(self) -> None:
         """Sign in and bring back what is out from before; then, ready, rent and return until told to stop."""
@@ -295,44 +294,44 @@ class Customer:
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            answer = self._ask(session, "/rentals")
-            if answer.status_code == OK:
-                return {int(film): int(rental) for film, rental in AT_HOME.findall(answer.text)}
+            response = self._ask(session, "/rentals")
+            if response.status_code == OK:
+                return {int(film): int(rental) for film, rental in AT_HOME.findall(response.text)}
         raise TimeoutError(f"{self.last_name}: no page with the rentals for {PATIENCE_SECONDS} s")
 
     def _headers(self) -> dict[str, str]:
-        """Each request comes from another address, or the limit on writes would count them as one visitor's."""
-        self.asked += 1
-        address = f"10.{self.number}.{self.asked // 250 % 250}.{self.asked % 250}"
+        """Return headers with a changing address, or the limit on writes would count all requests as one visitor's."""
+        self.sent += 1
+        address = f"10.{self.number}.{self.sent // 250 % 250}.{self.sent % 250}"
         return {"X-Forwarded-For": address, "X-Forwarded-Proto": "https", "Referer": f"{self.site}/"}
 
     def _ask(self, session: requests.Session, path: str) -> requests.Response:
-        answer = session.get(self.site + path, headers=self._headers(), timeout=60, allow_redirects=False)
-        self.statuses[answer.status_code] += 1
-        if answer.status_code == UNAVAILABLE:
+        response = session.get(self.site + path, headers=self._headers(), timeout=60, allow_redirects=False)
+        self.statuses[response.status_code] += 1
+        if response.status_code == UNAVAILABLE:
             time.sleep(0.2)
-        return answer
+        return response
 
     def _get(self, session: requests.Session, path: str, pattern: str) -> str:
-        """Ask for a page: what a pattern's group finds there, empty if nothing."""
-        answer = self._ask(session, path)
-        found = re.search(pattern, answer.text) if answer.status_code == OK else None
-        return found[1] if found else ""
+        """Request a page, and return what the group of a pattern matches there, or an empty text."""
+        response = self._ask(session, path)
+        match = re.search(pattern, response.text) if response.status_code == OK else None
+        return match[1] if match else ""
 
     def _send(self, session: requests.Session, path: str, page: str, **form: str) -> str:
-        """Send a form with the token of its page: where it leads, empty if it was not taken."""
+        """Send a form with the token of its page; return where it redirects, or an empty text if it was refused."""
         token = self._get(session, page, TOKEN.pattern)
         if not token:
             return ""
-        answer = session.post(
+        response = session.post(
             self.site + path,
             {"csrf_token": token, **form},
             headers=self._headers(),
             timeout=60,
             allow_redirects=False,
         )
-        self.statuses[answer.status_code] += 1
-        return answer.headers["Location"] if answer.status_code == SEE_OTHER else ""
+        self.statuses[response.status_code] += 1
+        return response.headers["Location"] if response.status_code == SEE_OTHER else ""
 
 
 def faults(seconds: int) -> dict[str, Any]:
@@ -348,35 +347,37 @@ def faults(seconds: int) -> dict[str, Any]:
             customers = members(cloud, site)
             begun = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
             load_before = os.getloadavg()[0]
-            threads = [threading.Thread(target=each.run, daemon=True) for each in (*watches.values(), *customers)]
+            threads = [
+                threading.Thread(target=customer.run, daemon=True) for customer in (*watches.values(), *customers)
+            ]
             for thread in threads:
                 thread.start()
-            for each in customers:
-                if not each.ready.wait(PATIENCE_SECONDS):
-                    raise SystemExit(f"{each.last_name} could not sign in: {dict(each.statuses)}")
+            for customer in customers:
+                if not customer.ready.wait(PATIENCE_SECONDS):
+                    raise SystemExit(f"{customer.last_name} could not sign in: {dict(customer.statuses)}")
             time.sleep(seconds / 4)
             database = restart(cloud, outputs, watches["pages"])
             time.sleep(seconds / 4)
             bucket = cut(wire, watches)
             time.sleep(seconds / 4)
-            for each in (*watches.values(), *customers):
-                each.stop.set()
+            for customer in (*watches.values(), *customers):
+                customer.stop.set()
             for thread in threads:
                 thread.join()
-            if failed := [each.last_name for each in customers if not each.done.is_set()]:
+            if failed := [customer.last_name for customer in customers if not customer.done.is_set()]:
                 raise SystemExit(f"not measured to the end: {', '.join(failed)}")
             return {
                 "members": len(customers),
                 "load_average_before": round(load_before, 1),
                 "database restart": database,
                 "bucket away": bucket,
-                "answers to members": dict(sum((each.statuses for each in customers), Counter())),
+                "answers to members": dict(sum((customer.statuses for customer in customers), Counter())),
                 "rentals": count(cloud, outputs, customers, begun),
             }
 
 
 def members(cloud: LocalCloud, site: Site) -> list[Customer]:
-    """Members who all want the same few films."""
+    """Return members who all want the same few films."""
     lines = groundwork(cloud, "cards", "--limit", str(MEMBERS)).strip().splitlines()
     cards = [line.partition("  ")[::2] for line in lines]
     authority = str(cloud.certificate_authority)
@@ -392,9 +393,9 @@ def restart(cloud: LocalCloud, outputs: Mapping[str, str], watch: Watch) -> dict
     pages = rds.get_paginator("describe_db_instances").paginate()
     instances = (instance for page in pages for instance in page["DBInstances"])
     name = next(
-        each["DBInstanceIdentifier"]
-        for each in instances
-        if str(each["Endpoint"]["Port"]) == outputs[WebAppOutput.DATABASE_PORT]
+        instance["DBInstanceIdentifier"]
+        for instance in instances
+        if str(instance["Endpoint"]["Port"]) == outputs[WebAppOutput.DATABASE_PORT]
     )
     stopped = time.monotonic()
     rds.stop_db_instance(DBInstanceIdentifier=name)
@@ -414,7 +415,7 @@ def restart(cloud: LocalCloud, outputs: Mapping[str, str], watch: Watch) -> dict
 
 
 def cut(wire: Wire, watches: Mapping[str, Watch]) -> dict[str, Any]:
-    """Take the bucket away for some seconds: pages go on, readiness says so."""
+    """Take the bucket away for some seconds: pages still work, and the readiness check reports it."""
     wire.lose()
     gone = time.monotonic()
     time.sleep(AWAY_SECONDS)
@@ -502,9 +503,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, seconds in (("load", 10), ("faults", 30)):
         commands.add_parser(name).add_argument("--seconds", type=int, default=seconds)
-    chosen = parser.parse_args()
-    measured = {"load": load, "faults": faults}[chosen.command](chosen.seconds)
-    record("storefront", {chosen.command: {**circumstances(), "connections": CONNECTIONS, **measured}})
+    options = parser.parse_args()
+    measured = {"load": load, "faults": faults}[options.command](options.seconds)
+    record("storefront", {options.command: {**circumstances(), "connections": CONNECTIONS, **measured}})
 
 
 if __name__ == "__main__":

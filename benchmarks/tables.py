@@ -1,4 +1,4 @@
-"""Writes the README's table of results, and when and where they were measured, from `benchmarks/results`.
+"""Write the README's table of results, and when and where they were measured, from `benchmarks/results`.
 
     python benchmarks/tables.py [--check]
 
@@ -31,18 +31,18 @@ BASELINES = {
 }
 
 
-def digits(found: dict[str, Any]) -> list[Row]:
-    """The digit classifier."""
+def digits(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the digit classifier."""
     rows: list[Row] = []
     for preset, options in {"default": "one epoch", "best": "`--preset best`"}.items():
-        if quality := found["quality"].get(preset):
+        if quality := results["quality"].get(preset):
             seeds = len(quality["runs"])
             what = f"digit-classifier, {options}"
             command = "digits.py quality" + (" --preset best" if preset == "best" else "")
             rows.append((what, f"test accuracy, mean of {seeds} seeds", f"{quality['mean']:.2%}", "97 %", command))
             worst = f"{quality['worst_class_mean']:.2%} ({quality['worst_class']:.2%} in the worst seed)"
             rows.append(("", "its worst digit", worst, "95.8 %", command))
-    if speed := found.get("speed"):
+    if speed := results.get("speed"):
         peer, ours = speed["peer"], speed["ours"]
         least, precision = min(run["accuracy"] for run in ours), ours[0]["machine"]["precision"]
         what = f"one epoch of ours ({precision}), and all {len(peer['epoch_seconds'])} of a tutorial's recipe (float32)"
@@ -52,15 +52,15 @@ def digits(found: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def gan(found: dict[str, Any]) -> list[Row]:
-    """The GAN."""
-    seeds, epochs = len(found["seeds"]), found["settings"]["epochs"]
-    distances = {name: f"{mean['frechet_distance']:.1f}" for name, mean in found["means"].items()}
+def gan(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the GAN."""
+    seeds, epochs = len(results["seeds"]), results["settings"]["epochs"]
+    distances = {name: f"{mean['frechet_distance']:.1f}" for name, mean in results["means"].items()}
     ours = distances.pop("ours")
     peers = ", ".join(f"{name} {distance}" for name, distance in distances.items())
     of_seeds = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
     command = f"gan.py --seeds {seeds} --epochs {epochs}"
-    mean = found["means"]["ours"]
+    mean = results["means"]["ours"]
     return [
         (f"digit-gan, `--epochs {epochs}`", f"Fréchet distance, {of_seeds}", f"{ours} ({peers})", "", command),
         ("", "images that the judge takes for the digit asked for", f"{mean['as_asked_for']:.1%}", "", command),
@@ -68,10 +68,10 @@ def gan(found: dict[str, Any]) -> list[Row]:
     ]
 
 
-def tabular(found: dict[str, Any]) -> list[Row]:
-    """Delivery times and players' positions."""
-    delivery, published, position = found["delivery"], found["delivery-published"], found["position"]
-    season, by_row = found["position-receiving-season"], found["position-receiving-season-by-row"]
+def tabular(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of delivery times and players' positions."""
+    delivery, published, position = results["delivery"], results["delivery-published"], results["position"]
+    season, by_row = results["position-receiving-season"], results["position-receiving-season-by-row"]
     test, splits = delivery["test"], delivery["splits"]
     protocol = f"R², published protocol ({published['rows']} rows without gaps, one split): ours, least squares"
     one_split = ", ".join(f"{published['models'][name]['r2']['mean']:.3f}" for name in ("network", "linear"))
@@ -105,23 +105,25 @@ def tabular(found: dict[str, Any]) -> list[Row]:
     return [(*figure, "tabular.py") for figure in figures]
 
 
-def _best_baseline(found: dict[str, Any], score: str) -> str:
-    """The best of the models that are no part of ours: its mean score, its name, and what ours has more."""
-    baselines = {name: model[score] for name, model in found["models"].items() if name in BASELINES}
+def _best_baseline(results: dict[str, Any], score: str) -> str:
+    """Return the best baseline: its mean score, its name, and the lead of ours."""
+    baselines = {name: model[score] for name, model in results["models"].items() if name in BASELINES}
     name, best = max(baselines.items(), key=lambda baseline: float(baseline[1]["mean"]))
     return f"{best['mean']:.3f} ({name}); ours {shown(best['difference'])}"
 
 
-def devops_metrics(found: dict[str, Any]) -> list[Row]:
-    """Monitoring data."""
-    writes, detection, memory, databases = (found[name] for name in ("writes", "detection", "memory", "databases"))
+def devops_metrics(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of monitoring data."""
+    writes, detection, memory, databases = (results[name] for name in ("writes", "detection", "memory", "databases"))
     ours, wrangler, single = (writes[name]["rows_per_second"] for name in ("ours", "awswrangler", "a request a row"))
     rates = f"{ours:,} rows/s (awswrangler {wrangler:,}, one by one {single:,})"
     fleets = f"in the worst of {detection['fleets']} fleets"
     precision, recall = (
         f"{detection[name]:.2f} ({detection[f'worst_{name}']:.2f} {fleets})" for name in ("precision", "recall")
     )
-    loaded = {name: f"{part['rows_per_second']:,}" for name, part in databases.items() if isinstance(part, dict)}
+    loaded = {
+        name: f"{figures['rows_per_second']:,}" for name, figures in databases.items() if isinstance(figures, dict)
+    }
     influx = f"{loaded['InfluxDB']} rows/s (PostgreSQL {loaded['PostgreSQL, indexed']})"
     return [
         ("devops-metrics", "written to LiveAnalytics on a laptop", rates, "", "devops_metrics.py writes"),
@@ -138,10 +140,10 @@ def devops_metrics(found: dict[str, Any]) -> list[Row]:
     ]
 
 
-def incidents(found: dict[str, Any]) -> list[Row]:
-    """Incidents in real series that people have labelled, beside the best of the baselines."""
+def incidents(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of incidents in labelled real series, beside the best of the baselines."""
     rows: list[Row] = []
-    for source, measured in found["sources"].items():
+    for source, measured in results["sources"].items():
         methods = {name: thresholds["chosen"] for name, thresholds in measured["methods"].items()}
         ours = methods.pop("ours")
         name, best = max(methods.items(), key=lambda method: float(method[1]["f1"]))
@@ -155,50 +157,54 @@ def _by_windows(scores: dict[str, float]) -> str:
     return f"{scores['f1']:.2f}, {scores['false_alarms_per_day']:.2f}"
 
 
-def movie_rental(found: dict[str, Any]) -> list[Row]:
-    """The film rental company."""
-    migrate = found["migrate"]
-    one = migrate["x1"]
-    text = f"{one['seconds']:.0f} s ({one['rows']:,} rows), and {one['verify_seconds']:.0f} s to verify"
-    rows = [("movie-rental", f"{one['company']} into every engine", text, "", MIGRATE)]
+def movie_rental(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the film rental company."""
+    migrate = results["migrate"]
+    smallest = migrate["x1"]
+    text = f"{smallest['seconds']:.0f} s ({smallest['rows']:,} rows), and {smallest['verify_seconds']:.0f} s to verify"
+    rows = [("movie-rental", f"{smallest['company']} into every engine", text, "", MIGRATE)]
     for name, factor in {"x10": "ten", "x100": "a hundred"}.items():
         if larger := migrate.get(name):
-            times = larger["seconds"] / one["seconds"]
+            times = larger["seconds"] / smallest["seconds"]
             rows.append(("", f"{factor} times the company", f"{times:.1f} times as long", "", MIGRATE))
     ratios = {
         engine: times["ours"] / min(seconds for tool, seconds in times.items() if tool != "ours")
-        for engine, times in found["bulk"].items()
+        for engine, times in results["bulk"].items()
         if isinstance(times, dict)
     }
     slower = ", ".join(f"{engine} {ratio:.1f}" for engine, ratio in ratios.items())
     rows.append(("", "times as long as each engine's own bulk tool", slower, "", "movie_rental.py bulk"))
     for company in ("Pagila", "generated"):
-        quality = found["quality"][company]
+        quality = results["quality"][company]
         rates = {name: f"{rate:.3f}" for name, rate in quality["hit_rate"].items()}
         ours = rates.pop("people who rented the same")
         peers = ", ".join(f"{name} {rate}" for name, rate in rates.items())
         what = f"recommendations, hit rate, {'Pagila' if company == 'Pagila' else 'a generated company'}"
         rows.append(("", what, f"{ours} ({peers})", "", "movie_rental.py quality"))
         ranked = quality["ndcg"]["all"]
-        parts = f"(text {ranked['text']:.2f}, meaning {ranked['meaning']:.2f})"
+        single = f"(text {ranked['text']:.2f}, meaning {ranked['meaning']:.2f})"
         rows.append(
-            ("", "search: nDCG of both ways together", f"{ranked['both']:.2f} {parts}", "", "movie_rental.py quality")
+            ("", "search: nDCG of both ways together", f"{ranked['both']:.2f} {single}", "", "movie_rental.py quality")
         )
     return rows
 
 
-def storefront(found: dict[str, Any]) -> list[Row]:
-    """The storefront."""
-    load, faults = found["load"], found["faults"]
-    pages = {name: part for name, part in load.items() if isinstance(part, dict) and "requests_per_second" in part}
+def storefront(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the storefront."""
+    load, faults = results["load"], results["faults"]
+    pages = {
+        name: figures
+        for name, figures in load.items()
+        if isinstance(figures, dict) and "requests_per_second" in figures
+    }
     slowest = min(SHOWN_PAGES, key=lambda name: pages[name]["requests_per_second"])
-    failed = sum(part["failed"] for part in pages.values())
+    failed = sum(figures["failed"] for figures in pages.values())
 
     def rates(name: str) -> str:
         return f"{pages[name]['requests_per_second']:,.0f} requests/s, p99 {pages[name]['p99_ms']:.0f} ms"
 
-    rentals, answers = faults["rentals"], faults["answers to members"]
-    total = sum(answers.values())
+    rentals, statuses = faults["rentals"], faults["answers to members"]
+    total = sum(statuses.values())
     lost, unsure, twice = (
         rentals[name] for name in ("confirmed_but_not_stored", "stored_but_not_confirmed", "copies_rented_twice")
     )
@@ -228,16 +234,16 @@ def storefront(found: dict[str, Any]) -> list[Row]:
         (
             "",
             'answers to these members that said "unavailable" (503)',
-            f"{answers.get('503', 0) / total:.1%} of {total:,}",
+            f"{statuses.get('503', 0) / total:.1%} of {total:,}",
             "",
             "storefront.py faults",
         ),
     ]
 
 
-def scaling(found: dict[str, Any]) -> list[Row]:
-    """Training in several processes, killed and not."""
-    figures = {name: part["figures"] for name, part in found.items()}
+def scaling(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of training in several processes."""
+    figures = {name: measurement["figures"] for name, measurement in results.items()}
     text = "{median:.2f} ({least:.2f} to {most:.2f})".format(**figures["scaling"]["efficiency"])
     shares = [figures["checkpoint"][place]["percent_of_training"]["median"] for place in ("folder", "s3")]
     ours, torchvision, boto3 = (
@@ -265,15 +271,15 @@ def scaling(found: dict[str, Any]) -> list[Row]:
     ]
 
 
-def resume(found: dict[str, Any]) -> list[Row]:
-    """Trainings that were killed."""
-    runs = found["workloads"].values()
+def resume(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of trainings that were killed."""
+    runs = results["workloads"].values()
     kills = min(run["kills"] for run in runs)
     equal = "all" if all(run["equal"] for run in runs) else "NOT ALL"
     return [
         (
             "",
-            f"each workload killed {kills} times on {found['data']}, weights equal to undisturbed ones",
+            f"each workload killed {kills} times on {results['data']}, weights equal to undisturbed ones",
             equal,
             "",
             f"resume.py --kills {kills}",
@@ -281,14 +287,13 @@ def resume(found: dict[str, Any]) -> list[Row]:
     ]
 
 
-def deployment(found: dict[str, Any]) -> list[Row]:
-    """The stacks, synthesised and deployed."""
-    synth, deploy = found["synth"], found["deploy"]
+def deployment(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of synthesis and deployment of the stacks."""
+    synth, deploy = results["synth"], results["deploy"]
 
-    def against(part: dict[str, Any], name: str) -> str:
-        return (
-            f"{part['seconds'][name]['median']:.1f} s, {part['times_the_empty_app'][name]['median']:.1f} times as long"
-        )
+    def against(figures: dict[str, Any], name: str) -> str:
+        ratio = figures["times_the_empty_app"][name]["median"]
+        return f"{figures['seconds'][name]['median']:.1f} s, {ratio:.1f} times as long"
 
     return [
         (
@@ -311,9 +316,9 @@ def deployment(found: dict[str, Any]) -> list[Row]:
     ]
 
 
-def functions(found: dict[str, Any]) -> list[Row]:
-    """What a warm function costs."""
-    call, events = found["call_seconds"], found["events"]
+def functions(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the cost of a warm function."""
+    call, events = results["call_seconds"], results["events"]
     text = f"{1000 * call['median']:.1f} ms ({1000 * call['least']:.1f} to {1000 * call['most']:.1f})"
     cost = f"{events['processor_seconds']:.1f} s, {events['lost']} lost, {events['doubled']} doubled"
     return [
@@ -322,18 +327,18 @@ def functions(found: dict[str, Any]) -> list[Row]:
     ]
 
 
-def permissions(found: dict[str, Any]) -> list[Row]:
-    """What enforcing IAM costs."""
-    puts = found["puts"]
+def permissions(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the cost of enforcing IAM."""
+    puts = results["puts"]
     text = ", ".join(f"{100 * (put['ratio'] - 1):.0f} % ({kind})" for kind, put in puts.items())
     return [("", "what `--iam enforce` adds to the time of a put", text, "", "permissions.py")]
 
 
-def alarm(found: dict[str, Any]) -> list[Row]:
-    """The drill."""
-    mail, aws = found["seconds_since_termination"]["mail"], found["aws"]
-    command = f"alarm.py --drills {found['drills']}"
-    text = f"{mail['median']:.1f} s ({mail['least']:.1f} to {mail['most']:.1f} in {found['drills']} drills)"
+def alarm(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the alarm drill."""
+    mail, aws = results["seconds_since_termination"]["mail"], results["aws"]
+    command = f"alarm.py --drills {results['drills']}"
+    text = f"{mail['median']:.1f} s ({mail['least']:.1f} to {mail['most']:.1f} in {results['drills']} drills)"
     return [
         ("TerminationAlarm", "from a termination to the mail, in the local cloud", text, "", command),
         (
@@ -346,11 +351,11 @@ def alarm(found: dict[str, Any]) -> list[Row]:
     ]
 
 
-def scoreboard(found: dict[str, Any]) -> list[Row]:
-    """What people rely on, in the local cloud and in a plain moto server."""
-    ours, plain = (len(found["holds"][title]) for title in ("the local cloud", "moto server"))
-    docker = "" if found["docker"] else " without Docker"
-    text = f"{ours} of {len(found['behaviours'])} (a plain moto server{docker}: {plain})"
+def scoreboard(results: dict[str, Any]) -> list[Row]:
+    """Return the rows of the behaviours that hold in the local cloud and in a plain moto server."""
+    ours, plain = (len(results["holds"][title]) for title in ("the local cloud", "moto server"))
+    docker = "" if results["docker"] else " without Docker"
+    text = f"{ours} of {len(results['behaviours'])} (a plain moto server{docker}: {plain})"
     return [("local cloud", "behaviours that people rely on", text, "", "scoreboard.py")]
 
 
@@ -373,19 +378,19 @@ SOURCES = {
 
 
 def table(results: dict[str, Any]) -> str:
-    """The table, in Markdown, of what has been measured."""
+    """Return the table of what has been measured, in Markdown."""
     lines = ["| what | figure | measured | published | `python benchmarks/…` |", "|---|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for name, rows in SOURCES.items() for row in rows(results[name])]
     return "\n".join(lines) + "\n"
 
 
 def circumstances(results: dict[str, Any]) -> str:
-    """When and on what all that was measured, and how busy that was."""
+    """Return when and on which machines the results were measured, and how busy these were."""
     dates, machines, loads = set(), set(), []
-    for part in _parts(results):
-        dates |= {str(part[key])[:10] for key in ("date", "measured") if key in part}
-        loads += [value for key, value in part.items() if key.startswith("load_average")]
-        if isinstance(machine := part.get("machine"), str):
+    for result in _parts(results):
+        dates |= {str(result[key])[:10] for key in ("date", "measured") if key in result}
+        loads += [value for key, value in result.items() if key.startswith("load_average")]
+        if isinstance(machine := result.get("machine"), str):
             machines |= set(re.findall(r"^\d+ cores of [^,]+", machine))
         elif machine and "processor" in machine:
             machines.add(f"{machine['cpus']} cores of {machine['processor']}")
@@ -397,12 +402,12 @@ def circumstances(results: dict[str, Any]) -> str:
     )
 
 
-def _parts(found: Any) -> Iterator[dict[str, Any]]:
-    """Every object in results, however deep."""
-    if isinstance(found, dict):
-        yield found
-        found = list(found.values())
-    for inner in found if isinstance(found, list) else ():
+def _parts(results: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in the results, at any depth."""
+    if isinstance(results, dict):
+        yield results
+        results = list(results.values())
+    for inner in results if isinstance(results, list) else ():
         yield from _parts(inner)
 
 
@@ -411,10 +416,10 @@ def main() -> int:
     text = README.read_text(encoding="utf-8")
     results = {name: recorded(name) for name in SOURCES}
     measured = f"{table(results)}\n{circumstances(results)}"
-    wanted = BLOCK.sub(lambda block: f"{block[1]}\n{measured}\n{block[2]}", text)
+    updated = BLOCK.sub(lambda block: f"{block[1]}\n{measured}\n{block[2]}", text)
     if "--check" in sys.argv:
-        return 0 if wanted == text else "README.md is not what benchmarks/tables.py writes"  # type: ignore[return-value]
-    README.write_text(wanted, encoding="utf-8")
+        return 0 if updated == text else "README.md is not what benchmarks/tables.py writes"  # type: ignore[return-value]
+    README.write_text(updated, encoding="utf-8")
     return 0
 
 

@@ -63,8 +63,8 @@ def status_passes(status: int) -> bool:
     return fails or status in {_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS}
 
 
-def answered(place: object, service: str, *, status: int, code: str, message: str) -> GroundworkError:
-    """Return the error for an answer of AWS that is an error.
+def service_error(place: object, service: str, *, status: int, code: str, message: str) -> GroundworkError:
+    """Return the error for an error response of AWS.
 
     Args:
         place: What the request was about.

@@ -51,8 +51,8 @@ def main() -> int:
     except typer.TyperException as error:
         if not (message := error.format_message()):  # there was no argument: the help has been printed
             return error.exit_code
-        asked = getattr(error, "ctx", None)
-        message = message.rstrip(".") + (f". See {asked.command_path} --help." if asked else ".")
+        context = getattr(error, "ctx", None)
+        message = message.rstrip(".") + (f". See {context.command_path} --help." if context else ".")
         code = error.exit_code
     except typer.Abort:
         message, code = "ended before its time.", 1

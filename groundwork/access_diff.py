@@ -42,8 +42,8 @@ def access_diff(
     new: Annotated[Path, typer.Argument(help="The same after the change.")],
 ) -> Result:
     """Say what is newly possible: by principal, action, resource and condition. Exit code 1 if anything is."""
-    found = added(holders(old), holders(new), reference.matching)
-    rows = [(access.principal, access.action, access.resource, access.condition) for access in found]
+    grants = added(holders(old), holders(new), reference.matching)
+    rows = [(access.principal, access.action, access.resource, access.condition) for access in grants]
     columns = ["principal", "action", "resource", "condition"]
     document = {"added": [dict(zip(columns, row, strict=True)) for row in rows]}
     if not rows:
@@ -52,7 +52,7 @@ def access_diff(
 
 
 def holders(place: Path) -> list[Holder]:
-    """The policies of a template or of all templates in a folder, by who holds them.
+    """Return the policies of a template or of all templates in a folder, by holder.
 
     Raises:
         InputError: There is no such place, a file is not a template, or a policy in it is not a policy.
@@ -71,7 +71,7 @@ def holders(place: Path) -> list[Holder]:
                 policies[prefix + holder].append(documents.read(json.dumps(document), f"{path.name} {holder}"))
         except (ServiceException, PolicyError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: This is not a template with policies: {phrase(error)}.") from error
-    return [Holder(name, tuple(held)) for name, held in policies.items()]
+    return [Holder(name, tuple(statements)) for name, statements in policies.items()]
 
 
 def _is_template(path: Path) -> bool:
@@ -106,23 +106,23 @@ def _object(document: Any) -> Any:
 
 
 def _attached(arn: str) -> Json:
-    """A managed policy of AWS's, whose content is not in the template, stands for itself."""
+    """Return a statement that stands for a managed policy, whose content is not in the template."""
     statement = {"Effect": "Allow", "Action": f"everything in {arn.rpartition('/')[2]}", "Resource": "*"}
     return {"Statement": [statement] if ":policy/" in arn else []}
 
 
 def _permission(properties: Json) -> Json:
-    """The statement that a permission of Lambda's is."""
-    who = properties["Principal"]
+    """Return the policy statement that a Lambda permission amounts to."""
+    principal = properties["Principal"]
     condition: Json = {}
     if "SourceArn" in properties:
         condition["ArnLike"] = {"aws:SourceArn": properties["SourceArn"]}
     if "SourceAccount" in properties:
         condition["StringEquals"] = {"aws:SourceAccount": properties["SourceAccount"]}
-    kind = "Service" if who.endswith(".amazonaws.com") else "AWS"
+    kind = "Service" if principal.endswith(".amazonaws.com") else "AWS"
     return {
         "Effect": "Allow",
-        "Principal": {kind: who},
+        "Principal": {kind: principal},
         "Action": properties["Action"],
         "Resource": properties["FunctionName"],
         "Condition": condition,
@@ -130,7 +130,7 @@ def _permission(properties: Json) -> Json:
 
 
 def resolved(value: Any) -> Any:
-    """A value with its intrinsic functions as text: ``{Name}`` or ``{Name.Arn}`` for what they refer to."""
+    """Return a value with its intrinsic functions as text: ``{Name}`` or ``{Name.Arn}`` for what they refer to."""
     if isinstance(value, list):
         items = [resolved(item) for item in value if item != _NOTHING]
         return [item for item in items if item is not None]
@@ -151,19 +151,21 @@ def _text(function: str, argument: Any) -> Any:  # noqa: PLR0911 - one for each 
             return f"{{{name}.{attribute}}}"
         case "Fn::GetAtt", str(path):
             return f"{{{path}}}"
-        case "Fn::Join", [separator, list(parts)]:
-            return str(separator).join(str(resolved(part)) for part in parts)
+        case "Fn::Join", [separator, list(values)]:
+            return str(separator).join(str(resolved(value)) for value in values)
         case "Fn::Sub", str(text):
             return text.replace("${", "{")
         case "Fn::Sub", [str(text), dict(values)]:
-            for name, part in values.items():
-                text = text.replace(f"${{{name}}}", str(resolved(part)))
+            for name, value in values.items():
+                text = text.replace(f"${{{name}}}", str(resolved(value)))
             return text.replace("${", "{")
-        case "Fn::If", [condition, one, other]:
-            first, second = (None if branch == _NOTHING else resolved(branch) for branch in (one, other))
-            if first is None or second is None or first == second:  # what one of them makes possible is possible
-                return second if first is None else first
-            is_text = isinstance(first, str) and isinstance(second, str)
-            return f"{{{first} if {condition}, else {second}}}" if is_text else first
+        case "Fn::If", [condition, if_true, if_false]:
+            true_text, false_text = (None if branch == _NOTHING else resolved(branch) for branch in (if_true, if_false))
+            if (
+                true_text is None or false_text is None or true_text == false_text
+            ):  # what one of them makes possible is possible
+                return false_text if true_text is None else true_text
+            is_text = isinstance(true_text, str) and isinstance(false_text, str)
+            return f"{{{true_text} if {condition}, else {false_text}}}" if is_text else true_text
         case _:
             return f"{{{function.removeprefix('Fn::')} {json.dumps(resolved(argument))}}}"

@@ -20,26 +20,26 @@ class Budget(GroundworkStack):
 
     def build(self) -> None:
         """Make the budget."""
-        budget = aws_budgets.CfnBudget
-        made = budget(
+        cfn_budget = aws_budgets.CfnBudget
+        budget = cfn_budget(
             self,
             "Budget",
-            budget=budget.BudgetDataProperty(
+            budget=cfn_budget.BudgetDataProperty(
                 budget_type="COST",
                 time_unit="MONTHLY",
-                budget_limit=budget.SpendProperty(amount=self.settings.limit_usd, unit="USD"),
+                budget_limit=cfn_budget.SpendProperty(amount=self.settings.limit_usd, unit="USD"),
             ),
             notifications_with_subscribers=[
-                budget.NotificationWithSubscribersProperty(
-                    notification=budget.NotificationProperty(
+                cfn_budget.NotificationWithSubscribersProperty(
+                    notification=cfn_budget.NotificationProperty(
                         notification_type=kind,
                         comparison_operator="GREATER_THAN",
                         threshold=percent,
                         threshold_type="PERCENTAGE",
                     ),
-                    subscribers=[budget.SubscriberProperty(subscription_type="EMAIL", address=self.settings.email)],
+                    subscribers=[cfn_budget.SubscriberProperty(subscription_type="EMAIL", address=self.settings.email)],
                 )
                 for kind, percent in THRESHOLDS
             ],
         )
-        self.output("BudgetName", made.ref, "The budget, in Billing and Cost Management.")
+        self.output("BudgetName", budget.ref, "The budget, in Billing and Cost Management.")

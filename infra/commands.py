@@ -27,29 +27,31 @@ Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="A se
 
 
 def pairs(context: list[str] | None) -> dict[str, str]:
-    """Settings as given on the command line.
+    """Return the settings on the command line.
 
     Raises:
-        InputError: One is not `key=value`.
+        InputError: A setting is not of the form `key=value`.
     """
-    given = [pair.partition("=") for pair in context or []]
-    if wrong := [key for key, sign, _ in given if not sign]:
+    assignments = [pair.partition("=") for pair in context or []]
+    if wrong := [key for key, sign, _ in assignments if not sign]:
         raise InputError(f"--context {wrong[0]}: This is not a setting. Write it as key=value.")
-    return {key: value for key, _, value in given}
+    return {key: value for key, _, value in assignments}
 
 
 def usual() -> dict[str, Any]:
-    """The CDK context of cdk.json here.
+    """Return the CDK context of cdk.json in the current folder.
 
     Raises:
         InputError: The file cannot be read.
     """
     file = Path("cdk.json")
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get("context", {}) if file.exists() else {}
+        context: dict[str, Any] = (
+            json.loads(file.read_text(encoding="utf-8")).get("context", {}) if file.exists() else {}
+        )
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{file.resolve()}: The file cannot be read: {phrase(error)}.") from None
-    return found
+    return context
 
 
 def settings(context: list[str] | None) -> Config:
@@ -86,12 +88,12 @@ def cost(
 
     from infra.cost import page
 
-    found = {estimate.stack: estimate for estimate in page.estimates(config)}
+    estimates = {estimate.stack: estimate for estimate in page.estimates(config)}
     if not stack:
-        return _cost_of_all(found.values())
-    if stack not in found:
-        raise InputError(f"There is no stack {stack}. There are {', '.join(found)}.")
-    return _cost_of(found[stack])
+        return _cost_of_all(estimates.values())
+    if stack not in estimates:
+        raise InputError(f"There is no stack {stack}. There are {', '.join(estimates)}.")
+    return _cost_of(estimates[stack])
 
 
 def _cost_of_all(estimates: Iterable[Estimate]) -> Result:
@@ -216,14 +218,14 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Result:
     """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
-    config, given = settings(context), pairs(context)
+    config, overrides = settings(context), pairs(context)
 
     from infra.left import left as find
     from infra.removal import Deployed
 
-    own = section(stack)
-    both_keys = config.allow_data_deletion and getattr(config, own).delete_data
-    keys = f"-c allow_data_deletion=true -c {own}.delete_data=true"
+    section_name = section(stack)
+    both_keys = config.allow_data_deletion and getattr(config, section_name).delete_data
+    keys = f"-c allow_data_deletion=true -c {section_name}.delete_data=true"
     deployed = Deployed(stack)
     if deployed.filled and not both_keys:
         full = ", ".join(f"{bucket} ({number})" for bucket, number in deployed.filled.items())
@@ -242,16 +244,16 @@ def destroy(
     if not yes and not confirm(f"Remove {stack}?"):
         raise typer.Exit(1)
     deployed.empty()
-    deployed.destroy(given, typer.echo)
+    deployed.destroy(overrides, typer.echo)
     stays = [
         {
-            "resource": kept.name,
-            "type": kept.kind,
-            "name": kept.identifier,
-            "is_snapshot": kept.is_snapshot,
-            "usd_per_month": kept.month,
+            "resource": resource.name,
+            "type": resource.kind,
+            "name": resource.identifier,
+            "is_snapshot": resource.is_snapshot,
+            "usd_per_month": resource.month,
         }
-        for kept in deployed.kept
+        for resource in deployed.kept
     ]
     document = {"stack": stack, "kept": stays, "emptied": deployed.filled, "left": earlier}
     return Result(document, f"{stack} is removed.")

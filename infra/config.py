@@ -123,19 +123,19 @@ def _insert(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _explain(model: type[BaseModel], detail: Any) -> str:
-    """One complaint of pydantic as a line that names the setting and what is allowed."""
-    path = [str(part) for part in detail["loc"]]
+    """Return a complaint of pydantic as a line that names the setting and what is allowed."""
+    path = [str(key) for key in detail["loc"]]
     name = json.dumps(".".join(path))
     fields, field = model.model_fields, None
-    for part in path:
-        field = fields.get(part)
+    for key in path:
+        field = fields.get(key)
         if field and isinstance(field.default, BaseModel):
             fields, field = type(field.default).model_fields, None
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], fields, n=1)
-        prefix = "".join(f"{part}." for part in path[:-1])
-        meant = f' Did you mean "{prefix}{near[0]}"?' if near else ""
-        return f"There is no setting {name}.{meant} There are {', '.join(prefix + known for known in fields)}."
+        prefix = "".join(f"{key}." for key in path[:-1])
+        suggestion = f' Did you mean "{prefix}{near[0]}"?' if near else ""
+        return f"There is no setting {name}.{suggestion} There are {', '.join(prefix + key for key in fields)}."
     message = detail["msg"].removeprefix("Value error, ")
     if not field:
         return f"Setting {name}: {phrase(message)}."

@@ -1,4 +1,4 @@
-"""A time series database for monitoring data, on either face of Timestream, watched by two alarms."""
+"""Define a time series database for monitoring data, on either engine of Timestream, with two alarms."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DATABASE, TABLE = "devops", "metrics"
 
 @dataclass(frozen=True)
 class Engine:
-    """What the stack tells about an engine.
+    """An engine, as the stack publishes it.
 
     Attributes:
-        database: name of its database.
-        table: name of its table.
-        policy: ARN of the policy of who uses it.
-        condition: in a console template, whether it is created.
+        database: Name of its database.
+        table: Name of its table.
+        policy: ARN of the policy for its users.
+        condition: The condition of its creation, in a console template.
     """
 
     database: str
@@ -39,7 +39,7 @@ class Engine:
 
 
 class DevOpsMetrics(GroundworkStack):
-    """The database, who may write to it, and what tells when nobody does."""
+    """A stack of the database, a policy for its writers, and alarms on rejected rows and on silence."""
 
     DESCRIPTION = "A time series database for monitoring data: Timestream for InfluxDB or for LiveAnalytics."
     SECTION = "devops_metrics"
@@ -49,9 +49,9 @@ class DevOpsMetrics(GroundworkStack):
         """Make the engine that is chosen, its alarms and its dashboard."""
         self.heading("Records that LiveAnalytics rejects late, and InfluxDB's own logs.")
         self.reports = report_bucket(self, days=self.settings.report_days, policy=self.policy)
-        influxdb, other = is_chosen(self, self.settings.engine, "influxdb")
-        engines = [self._engine(influxdb, self._influxdb), self._engine(other, self._liveanalytics)]
-        database, table, policy = (_of_the_chosen(engines, part) for part in ("database", "table", "policy"))
+        influxdb, liveanalytics = is_chosen(self, self.settings.engine, "influxdb")
+        engines = [self._engine(influxdb, self._influxdb), self._engine(liveanalytics, self._liveanalytics)]
+        database, table, policy = (_of_chosen(engines, attribute) for attribute in ("database", "table", "policy"))
         self.heading("Whom to tell, and when: rejected rows, and silence.")
         rejected, silence = self._alarms()
         self.heading("What was written and rejected, at a glance.")
@@ -74,7 +74,7 @@ class DevOpsMetrics(GroundworkStack):
         self.output(DevOpsMetricsOutput.DASHBOARD_NAME, dashboard.dashboard_name, "The metrics in CloudWatch.")
 
     def _engine(self, chosen: bool | CfnCondition, build: Callable[[], Engine]) -> Engine | None:
-        """Build an engine if it is chosen, or, in a console template, so that it is created if it is chosen."""
+        """Build an engine if it is chosen; in a console template, build it under the condition that it is chosen."""
         if chosen is False:
             return None
         before = len(self.node.children)
@@ -85,7 +85,7 @@ class DevOpsMetrics(GroundworkStack):
         return replace(engine, condition=chosen)
 
     def _ingestion(self, name: str, permissions: dict[str, list[str]]) -> str:
-        """ARN of a policy for whoever runs `groundwork devops-metrics`: permissions are actions by resource."""
+        """Make a policy for whoever runs `groundwork devops-metrics`, from actions by resource, and return its ARN."""
         policy = aws_iam.ManagedPolicy(self, name, description="Writes monitoring data, and asks for it.")
         policy.add_statements(
             aws_iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Aws.STACK_ID]),
@@ -133,7 +133,7 @@ class DevOpsMetrics(GroundworkStack):
     def _liveanalytics(self) -> Engine:
         self.heading("LiveAnalytics: database and table.")
         settings = self.settings
-        made = LiveAnalytics(
+        liveanalytics = LiveAnalytics(
             self,
             engine=settings.engine,
             memory_retention_hours=settings.memory_retention_hours,
@@ -142,14 +142,16 @@ class DevOpsMetrics(GroundworkStack):
             policy=self.policy,
         )
         permissions = {
-            made.table_arn: ["timestream:WriteRecords", "timestream:Select", "timestream:DescribeTable"],
+            liveanalytics.table_arn: ["timestream:WriteRecords", "timestream:Select", "timestream:DescribeTable"],
             self.reports.arn_for_objects("rejected/*"): ["s3:PutObject"],  # Timestream reports in the writer's name
             "*": ["timestream:DescribeEndpoints"],
         }
-        return Engine(made.database, made.table, self._ingestion("LiveAnalyticsIngestion", permissions))
+        return Engine(
+            liveanalytics.database, liveanalytics.table, self._ingestion("LiveAnalyticsIngestion", permissions)
+        )
 
     def _alarms(self) -> tuple[aws_cloudwatch.CfnAlarm, aws_cloudwatch.CfnAlarm]:
-        """Both watch what `groundwork devops-metrics ingest` sends, so they are the same for either engine."""
+        """Make the alarms on what `groundwork devops-metrics ingest` sends, which are the same for both engines."""
         stack = {"Stack": Aws.STACK_NAME}
         rejected = alarm(
             self.topic,
@@ -202,11 +204,11 @@ class DevOpsMetrics(GroundworkStack):
         return dashboard
 
 
-def _of_the_chosen(engines: Sequence[Engine | None], part: str) -> str:
-    """A part of the engine that is chosen; in a console template, of the one whose condition holds."""
+def _of_chosen(engines: Sequence[Engine | None], attribute: str) -> str:
+    """Return an attribute of the chosen engine; in a console template, of the engine whose condition holds."""
     built = [engine for engine in engines if engine]
     first = built[0]
     if len(built) > 1 and first.condition:
-        both = (getattr(engine, part) for engine in built)
-        return Fn.condition_if(first.condition.logical_id, *both).to_string()
-    return str(getattr(first, part))
+        values = (getattr(engine, attribute) for engine in built)
+        return Fn.condition_if(first.condition.logical_id, *values).to_string()
+    return str(getattr(first, attribute))

@@ -164,13 +164,13 @@ def left(stacks: Collection[str]) -> list[Left]:
                         candidates[event["ResourceType"], event["PhysicalResourceId"]] = place
         for stack, kind, identifier in _tagged(stacks):
             candidates.setdefault((kind, identifier), (stack, ""))
-        found = [
+        resources = [
             _described(kind, identifier, *place)
             for (kind, identifier), place in candidates.items()
             if identifier not in held and kind in KINDS
         ]
     return sorted(
-        (resource for resource in found if resource),
+        (resource for resource in resources if resource),
         key=lambda resource: (resource.stack, resource.type, resource.name),
     )
 
@@ -214,6 +214,6 @@ def _described(kind: str, identifier: str, stack: str, resource: str) -> Left | 
         month = sum(charge.usd for charge in estimate(stack, template).charges)
     except UnknownCostError:
         month = None
-    held = [PRICES[use] for use in TYPES[kind].get("use", ()) if "month" in PRICES[use].unit]
-    uses = tuple(f"{price.usd:g} a {price.unit}" for price in held)
+    prices = [PRICES[use] for use in TYPES[kind].get("use", ()) if "month" in PRICES[use].unit]
+    uses = tuple(f"{price.usd:g} a {price.unit}" for price in prices)
     return Left(stack, resource, kind, identifier, month, uses, row.remove.format(identifier))

@@ -9,13 +9,13 @@ from constructs import IConstruct
 
 
 def text(value: object) -> str:
-    """A setting as CloudFormation's text: `3` is "3", `True` is "true", a parameter stays a reference."""
+    """Return a setting as text for CloudFormation: `3` is "3", `True` is "true", a parameter stays a reference."""
     if Token.is_unresolved(value):
         return Token.as_string(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def only_if_given(resource: CfnResource, value: str) -> None:
+def only_if_set(resource: CfnResource, value: str) -> None:
     """In a console template, create a resource only if the parameter behind `value` is not left empty."""
     if Token.is_unresolved(value):
         name = f"Has{resource.node.id}"
@@ -23,35 +23,35 @@ def only_if_given(resource: CfnResource, value: str) -> None:
         resource.cfn_options.condition = condition
 
 
-def given_or(scope: IConstruct, name: str, value: str, other: str) -> str:
+def value_or(scope: IConstruct, name: str, value: str, default: str) -> str:
     """Return a setting, or another value where the setting is empty; in a console template, the template's choice.
 
     Args:
         scope: A construct of the stack.
         name: What the condition calls the setting.
         value: The setting.
-        other: What holds where it is left empty.
+        default: The value that holds where the setting is empty.
     """
     if not Token.is_unresolved(value):
-        return value or other
+        return value or default
     stack = Stack.of(scope)
     condition = stack.node.try_find_child(f"Has{name}") or CfnCondition(
         stack, f"Has{name}", expression=Fn.condition_not(Fn.condition_equals(value, ""))
     )
     assert isinstance(condition, CfnCondition)  # noqa: S101 - for the type checker
-    return Fn.condition_if(condition.logical_id, value, other).to_string()
+    return Fn.condition_if(condition.logical_id, value, default).to_string()
 
 
 def is_chosen(
     stack: Stack, value: str, option: str, *, name: str = ""
 ) -> tuple[bool | CfnCondition, bool | CfnCondition]:
-    """Whether a setting has one of its values, and whether another; conditions that tell, in a console template.
+    """Return whether a setting has a value, and whether it has another; in a console template, two conditions.
 
     Args:
-        stack: the stack.
-        value: the setting.
-        option: the value in question.
-        name: what the conditions call it; by default as the option is called.
+        stack: The stack.
+        value: The setting.
+        option: The value in question.
+        name: Its name in the conditions; by default, the option's.
     """
     name = name or option.title()
     if not Token.is_unresolved(value):
@@ -64,8 +64,8 @@ def is_chosen(
 def only_if(condition: CfnCondition, constructs: Iterable[IConstruct]) -> None:
     """Create resources and outputs only if the condition holds."""
     for construct in constructs:
-        for found in construct.node.find_all():
-            if isinstance(found, CfnOutput):
-                found.condition = condition
-            elif isinstance(found, CfnResource):
-                found.cfn_options.condition = condition
+        for child in construct.node.find_all():
+            if isinstance(child, CfnOutput):
+                child.condition = condition
+            elif isinstance(child, CfnResource):
+                child.cfn_options.condition = condition

@@ -1,6 +1,6 @@
-"""Removes a deployed stack: says what stays and what that costs, empties buckets that may go, then `cdk destroy`.
+"""Remove a deployed stack: say what stays and what that costs, empty buckets that may go, and run `cdk destroy`.
 
-What becomes of a resource stands in the template that was deployed last. A bucket is emptied only if both keys to the
+The template that was deployed last says what becomes of a resource. A bucket is emptied only if both keys to the
 data (`allow_data_deletion` and the stack's `delete_data`) were turned then, and are turned in the settings at hand.
 """
 
@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 
 from contract.errors import GroundworkError, InputError, phrase
-from contract.services import answered, unreachable
+from contract.services import service_error, unreachable
 from infra.cost.estimate import PRICES, TYPES, Price, UnknownCostError, estimate
 from terminal import cdk
 
@@ -35,12 +35,12 @@ class RemovalError(GroundworkError):
 
 @contextmanager
 def asking_aws(place: str) -> Iterator[None]:
-    """Turn the errors of the AWS requests inside into ours."""
+    """Turn the errors of the AWS requests in this context into ours."""
     try:
         yield
     except ClientError as error:
         details, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        raise answered(place, "AWS", status=status, code=details["Code"], message=details["Message"]) from error
+        raise service_error(place, "AWS", status=status, code=details["Code"], message=details["Message"]) from error
     except (ConnectionError, HTTPClientError) as error:
         raise unreachable(place, "AWS", error, trust="AWS_CA_BUNDLE") from error
     except BotoCoreError as error:
@@ -55,9 +55,9 @@ class Kept:
         name: Logical id.
         kind: Resource type.
         identifier: What AWS calls it.
-        month: USD a month, used or not; nothing where the price file does not know.
-        uses: What it bills besides, by what it holds.
-        is_snapshot: Whether a final snapshot of it stays, and not itself.
+        month: USD a month, whether used or not; None if the price file does not say.
+        uses: The prices that it bills for what it holds.
+        is_snapshot: Whether a final snapshot stays instead of the resource.
     """
 
     name: str
@@ -72,12 +72,12 @@ class Deployed:
     """A stack as it was deployed.
 
     Attributes:
-        kept: What stays.
-        filled: Buckets that go, with the number of objects and versions in them, where there are any.
+        kept: The resources that stay.
+        filled: The number of objects and versions by bucket, of the buckets that go and are not empty.
     """
 
     def __init__(self, stack: str) -> None:
-        """Ask CloudFormation and S3 about it.
+        """Ask CloudFormation and S3 about the stack.
 
         Raises:
             InputError: It is not deployed, or not by the CDK, or AWS refuses.
@@ -95,16 +95,16 @@ class Deployed:
                 )
             self._resources = template["Resources"]
             self.identifiers: dict[str, str] = {
-                each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
+                resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "")
                 for page in self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-                for each in page["StackResourceSummaries"]
-                if each["ResourceStatus"] != "DELETE_COMPLETE"  # by the roll-back of a first deployment
+                for resource in page["StackResourceSummaries"]
+                if resource["ResourceStatus"] != "DELETE_COMPLETE"  # by the roll-back of a first deployment
             }
             self.kept = list(self._kept(template))
             self.filled = {bucket: number for bucket in self._going_buckets() if (number := self._objects(bucket))}
 
     def _find(self) -> str:
-        """The stack's id, by which CloudFormation knows it when it is gone."""
+        """Return the id of the stack, by which CloudFormation still knows it after its deletion."""
         try:
             description = self._cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         except ClientError as error:
@@ -135,12 +135,12 @@ class Deployed:
                             f"Bucket {bucket}: S3 does not delete {kept[0]['Key']}: {phrase(kept[0]['Message'])}."
                         )
 
-    def destroy(self, context: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def destroy(self, context: Mapping[str, str], echo: Callable[[str], None]) -> None:
         """Run `cdk destroy`, and see that the stack is gone.
 
         Args:
             context: CDK context.
-            say: Called with each line of the CDK's output.
+            echo: Called with each line of the CDK's output.
 
         Raises:
             InputError: There is no CDK here.
@@ -148,7 +148,7 @@ class Deployed:
             UnavailableError: AWS cannot be reached.
         """
         environment = os.environ | {"CDK_VALIDATION": "false"}  # what goes need not be checked
-        finished = cdk.run("destroy", self.stack, "--force", context=context, environment=environment, say=say)
+        finished = cdk.run("destroy", self.stack, "--force", context=context, environment=environment, say=echo)
         with asking_aws(f"Stack {self.stack}"):
             after = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0]
         if finished.failed or after["StackStatus"] != "DELETE_COMPLETE":
@@ -165,10 +165,10 @@ class Deployed:
             if policy == "Delete" or name not in self.identifiers:
                 continue
             snapshot = policy == "Snapshot"
-            month = None if charges is None else sum(each.usd for each in charges if each.resource == name)
+            month = None if charges is None else sum(charge.usd for charge in charges if charge.resource == name)
             uses = [SNAPSHOTS[kind]] if snapshot and kind in SNAPSHOTS else TYPES.get(kind, {}).get("use", [])
-            held = [PRICES[use] for use in uses if "month" in PRICES[use].unit]
-            yield Kept(name, kind, self.identifiers[name], 0.0 if snapshot else month, held, snapshot)
+            prices = [PRICES[use] for use in uses if "month" in PRICES[use].unit]
+            yield Kept(name, kind, self.identifiers[name], 0.0 if snapshot else month, prices, snapshot)
 
     def _going_buckets(self) -> Iterator[str]:
         for name, body in self._resources.items():
@@ -186,5 +186,5 @@ class Deployed:
 
     def _versions(self, bucket: str) -> Iterator[tuple[str, str]]:
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                yield each["Key"], each["VersionId"]
+            for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                yield version["Key"], version["VersionId"]

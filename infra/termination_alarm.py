@@ -1,4 +1,4 @@
-"""An Auto Scaling group whose lost instances raise an alarm.
+"""Define an Auto Scaling group whose lost instances raise an alarm.
 
 EC2 tells EventBridge that an instance was terminated; a function finds out why and writes one line; a metric filter
 counts the lines that matter; an alarm watches the count and sends an e-mail, and a report that names the instances.
@@ -34,7 +34,7 @@ METRIC = "CountedTerminations"
 
 
 class TerminationAlarm(GroundworkStack):
-    """The group, and the way from a terminated instance to an e-mail."""
+    """A stack of a group, and of what leads from a terminated instance to an e-mail."""
 
     DESCRIPTION = "An Auto Scaling group, and an alarm with e-mail when it loses instances unexpectedly."
     SECTION = "termination_alarm"
@@ -130,7 +130,7 @@ class TerminationAlarm(GroundworkStack):
         return queue
 
     def _terminations(self) -> aws_dynamodb.Table:
-        """Which terminations have their line. Records expire after two weeks, so the table goes with its stack."""
+        """Make the table of logged terminations. Its records expire in two weeks, so it is deleted with its stack."""
         table = aws_dynamodb.Table(
             self,
             "Terminations",
@@ -206,10 +206,10 @@ class TerminationAlarm(GroundworkStack):
                 conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
             )
         )
-        delivery_alarm(topic, rule, lost="a termination may be missing from the log")
+        delivery_alarm(topic, rule, consequence="a termination may be missing from the log")
 
     def _report(self, topic: AlertTopic, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue) -> Function:
-        """Names the instances when the alarm goes off: CloudWatch's own e-mail knows their number alone."""
+        """Report the names of the instances when the alarm goes off; CloudWatch's own e-mail has only their number."""
         report = Function(
             self,
             "TerminationReport",

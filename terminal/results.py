@@ -58,11 +58,11 @@ class Result:
 
     def print(self) -> None:
         """Print the result for people."""
-        for part in self.shown:
-            if isinstance(part, Table):
-                print_table(part)
+        for block in self.shown:
+            if isinstance(block, Table):
+                print_table(block)
             else:
-                typer.echo(part)
+                typer.echo(block)
 
 
 def results(command: Callable[Parameters, Result]) -> Callable[..., None]:

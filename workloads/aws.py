@@ -29,7 +29,7 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from contract.errors import InputError, phrase
-from contract.services import answered, expired, overloaded, unreachable
+from contract.services import expired, overloaded, service_error, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +86,7 @@ def _answered(place: object, service: str, reasons: Mapping[str, str], error: Cl
     details: Any = error.response.get("Error", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    refusal = answered(place, service, status=status, code=code, message=message)
+    refusal = service_error(place, service, status=status, code=code, message=message)
     if code not in reasons or not isinstance(refusal, InputError):
         return refusal
     # Only a denial's message is worth repeating: it names who may not do what.

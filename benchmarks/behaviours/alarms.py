@@ -27,8 +27,8 @@ def _alarm(**settings: Any) -> str:
 
 def _state(alarm: str) -> str:
     described = client("cloudwatch").describe_alarms(AlarmNames=[alarm], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    (found,) = described["MetricAlarms"] + described["CompositeAlarms"]
-    return str(found["StateValue"])
+    (description,) = described["MetricAlarms"] + described["CompositeAlarms"]
+    return str(description["StateValue"])
 
 
 def _put(metric: str) -> None:

@@ -64,9 +64,9 @@ def an_update_keeps_the_instance() -> None:
     before = _id(stack, "Machine")
     _deploy(stack, "update", Machine=instance("two"))
     expect(_id(stack, "Machine") == before, "it is another instance")
-    found = client("ec2").describe_instances(InstanceIds=[before])["Reservations"][0]["Instances"][0]
-    expect(found["State"]["Name"] in {"pending", "running"}, f"the instance is {found['State']['Name']}")
-    expect({"Key": "Name", "Value": "two"} in found["Tags"], f"its tags are {found['Tags']}")
+    description = client("ec2").describe_instances(InstanceIds=[before])["Reservations"][0]["Instances"][0]
+    expect(description["State"]["Name"] in {"pending", "running"}, f"the instance is {description['State']['Name']}")
+    expect({"Key": "Name", "Value": "two"} in description["Tags"], f"its tags are {description['Tags']}")
 
 
 def a_removed_property_gets_its_default() -> None:
@@ -125,11 +125,11 @@ def a_custom_resource_gives_attributes() -> None:
         Handler="index.handler",
         Code={"ZipFile": archive(CUSTOM)},
     )["FunctionArn"]
-    thing = {"Type": "Custom::Thing", "Properties": {"ServiceToken": arn, "Number": 21}}
+    resource = {"Type": "Custom::Thing", "Properties": {"ServiceToken": arn, "Number": 21}}
     outputs = {"Double": {"Value": {"Fn::GetAtt": ["Thing", "Double"]}}}
-    stack = _deploy(name(), outputs=outputs, Thing=thing)
-    found = stack.get("Outputs", [{}])[0].get("OutputValue")
-    expect(found == "42", f"{stack['StackStatus']}, the output is {found}")
+    stack = _deploy(name(), outputs=outputs, Thing=resource)
+    output = stack.get("Outputs", [{}])[0].get("OutputValue")
+    expect(output == "42", f"{stack['StackStatus']}, the output is {output}")
 
 
 def what_does_not_exist_is_refused_before_anything_is_created() -> None:

@@ -45,8 +45,8 @@ def an_event_reaches_the_queue_of_its_rule() -> None:
     for price, kind in ((5, "real"), (20, "test"), (30, "real")):
         _put(source, price=price, kind=kind)
     eventually(lambda: messages(url), "the event did not arrive")
-    found = [message["detail"]["price"] for message in messages(url)]
-    expect(found == [30], f"the prices are {found}")
+    prices = [message["detail"]["price"] for message in messages(url)]
+    expect(prices == [30], f"the prices are {prices}")
 
 
 def a_rule_that_may_call_a_function_does() -> None:

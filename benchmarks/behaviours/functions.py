@@ -43,23 +43,23 @@ def _events(created: dict[str, Any]) -> list[Any]:
 def a_function_runs_its_code() -> None:
     """A function answers what its code computes from the event and its environment."""
     code = "import os\n\ndef handler(event, context):\n    return event['n'] * int(os.environ['FACTOR'])\n"
-    answer, _ = _invoke(function(code, Environment={"Variables": {"FACTOR": "6"}}), {"n": 7})
-    expect(answer == 42, f"the answer is {answer}")  # noqa: PLR2004
+    payload, _ = _invoke(function(code, Environment={"Variables": {"FACTOR": "6"}}), {"n": 7})
+    expect(payload == 42, f"the answer is {payload}")  # noqa: PLR2004
 
 
 def an_exception_is_a_function_error() -> None:
     """A function that raises gives a function error with the exception's type and message."""
-    answer, response = _invoke(function(FAIL), {})
+    payload, response = _invoke(function(FAIL), {})
     expect(response.get("FunctionError") == "Unhandled", f"FunctionError is {response.get('FunctionError')}")
-    expect((answer["errorType"], answer["errorMessage"]) == ("ValueError", "no good"), f"the answer is {answer}")
+    expect((payload["errorType"], payload["errorMessage"]) == ("ValueError", "no good"), f"the answer is {payload}")
 
 
 def a_function_times_out() -> None:
     """A function that takes longer than its timeout is ended."""
-    answer, response = _invoke(
+    payload, response = _invoke(
         function("import time\n\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=1), {}
     )
-    expect("FunctionError" in response and "timed out" in str(answer), f"the answer is {answer}")
+    expect("FunctionError" in response and "timed out" in str(payload), f"the answer is {payload}")
 
 
 def a_function_logs() -> None:
@@ -133,8 +133,8 @@ def an_alias_runs_its_version() -> None:
     client("lambda").update_function_code(
         FunctionName=created["FunctionName"], ZipFile=archive("def handler(event, context):\n    return 2\n")
     )
-    answers = [_invoke({"FunctionName": one}, {})[0] for one in (alias, created["FunctionName"])]
-    expect(answers == [1, 2], f"the answers are {answers}")
+    payloads = [_invoke({"FunctionName": function_name}, {})[0] for function_name in (alias, created["FunctionName"])]
+    expect(payloads == [1, 2], f"the answers are {payloads}")
 
 
 def a_subscription_filter_feeds_a_function() -> None:
@@ -156,8 +156,8 @@ def a_subscription_filter_feeds_a_function() -> None:
     logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
     (event,) = eventually(lambda: _events(created), "the function was not called")
     data = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
-    found = [one["message"] for one in data["logEvents"]]
-    expect(found == ["ERROR: no space left"], f"the events are {found}")
+    log_messages = [line["message"] for line in data["logEvents"]]
+    expect(log_messages == ["ERROR: no space left"], f"the events are {log_messages}")
 
 
 def a_subscription_filter_needs_a_permission() -> None:

@@ -53,29 +53,29 @@ def expect(holds: object, what: str) -> None:
         raise BehaviourError(what)
 
 
-def eventually(ask: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
-    """Ask until there is an answer, and return it.
+def eventually(probe: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
+    """Call `probe` until its result is true, and return that.
 
     Raises:
-        BehaviourError: There is none in time.
+        BehaviourError: It stays false until the time is up.
     """
     end = time.monotonic() + seconds
     while True:
-        if answer := ask():
-            return answer
+        if result := probe():
+            return result
         expect(time.monotonic() < end, what)
         time.sleep(0.2)
 
 
-def never(ask: Callable[[], Any], what: str, seconds: float = 3) -> None:
-    """Require that there is no answer for some seconds.
+def never(probe: Callable[[], Any], what: str, seconds: float = 3) -> None:
+    """Require that the result of `probe` stays false for some seconds.
 
     Raises:
-        BehaviourError: There is one.
+        BehaviourError: It becomes true.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        expect(not ask(), what)
+        expect(not probe(), what)
         time.sleep(0.2)
 
 

@@ -53,17 +53,17 @@ def drill(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     )
 
     report.step("Somebody terminates an instance: the alarm rings")
-    lost = _instances(autoscaling, group)[0]
+    terminated_id = _instances(autoscaling, group)[0]
     moments = [(0.0, "terminated")]
     terminated = datetime.now(UTC)
 
-    def note(what: str) -> None:
-        moments.append(((datetime.now(UTC) - terminated).total_seconds(), what))
+    def note(event: str) -> None:
+        moments.append(((datetime.now(UTC) - terminated).total_seconds(), event))
 
-    cloud.client("ec2").terminate_instances(InstanceIds=[lost])
+    cloud.client("ec2").terminate_instances(InstanceIds=[terminated_id])
     report.await_promise("one more line is logged", lambda: len(terminations()) == 2)  # noqa: PLR2004
     note("logged")
-    line = next(line for line in terminations() if line["instanceId"] == lost)
+    line = next(line for line in terminations() if line["instanceId"] == terminated_id)
     report.line(json.dumps(line))
     report.promise("it says: unexpected", held=not line["expected"], seen=line["class"])
     report.await_promise("the metric counts one", lambda: counted() == 1)
@@ -71,27 +71,27 @@ def drill(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     report.await_promise("the alarm is in ALARM", lambda: alarm_state() == "ALARM")
     note("alarm rings")
     mail = report.await_promise(
-        f"a mail to {EMAIL} names the instance {lost}",
-        lambda: next((text for text in _mails(cloud) if lost in text), None),
+        f"a mail to {EMAIL} names the instance {terminated_id}",
+        lambda: next((text for text in _mails(cloud) if terminated_id in text), None),
     )
     note("mail arrives")
-    report.answer(f"The mail to {EMAIL}", mail)
+    report.output(f"The mail to {EMAIL}", mail)
     path = results / "alarm" / "time_line.png"
     path.parent.mkdir()
     _time_line(moments).savefig(path, dpi=130)
-    told = ", ".join(f"{what} after {seconds:.1f} s" for seconds, what in moments[1:])
-    report.picture(path, f"From an instance's termination to the mail: {told}.")
+    delays = ", ".join(f"{event} after {seconds:.1f} s" for seconds, event in moments[1:])
+    report.picture(path, f"From an instance's termination to the mail: {delays}.")
 
 
 def _time_line(moments: list[tuple[float, str]]) -> Figure:
-    """Moments, in seconds, along a line."""
+    """Draw moments, in seconds, along a line."""
     figure = Figure(figsize=(7, 2.1), layout="constrained")
     axes = figure.add_subplot()
     axes.hlines(0, 0, moments[-1][0], color="#8a93a3", linewidth=2)
-    for index, (seconds, what) in enumerate(moments):
+    for index, (seconds, event) in enumerate(moments):
         side = 1 if index % 2 == 0 else -1
-        axes.plot(seconds, 0, "o", color="#b2182b" if what == "alarm rings" else "#0b5c8a", markersize=9)
-        axes.annotate(what, (seconds, 0), (0, side * 22), textcoords="offset points", ha="center", va="center")
+        axes.plot(seconds, 0, "o", color="#b2182b" if event == "alarm rings" else "#0b5c8a", markersize=9)
+        axes.annotate(event, (seconds, 0), (0, side * 22), textcoords="offset points", ha="center", va="center")
     axes.set(ylim=(-1, 1), yticks=[], xlabel="seconds since the termination")
     axes.margins(x=0.12)
     axes.spines[["left", "right", "top"]].set_visible(False)
@@ -99,8 +99,8 @@ def _time_line(moments: list[tuple[float, str]]) -> Figure:
 
 
 def _instances(autoscaling: Any, group: str) -> list[str]:
-    found = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"][0]
-    return [instance["InstanceId"] for instance in found["Instances"] if instance["LifecycleState"] == "InService"]
+    details = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"][0]
+    return [instance["InstanceId"] for instance in details["Instances"] if instance["LifecycleState"] == "InService"]
 
 
 def _log_lines(cloud: LocalCloud, group: str) -> Iterator[dict[str, Any]]:

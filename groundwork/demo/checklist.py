@@ -22,15 +22,15 @@ class PromiseBrokenError(GroundworkError):
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that was said in a step.
+    """An entry in the record of a step.
 
     Attributes:
-        kind: A fact, a line that a program wrote, a promise that held, or an answer worth reading.
-        name: The fact's name, the line, the claim, or the question.
-        value: The fact's value, what was seen, or the answer.
+        kind: A fact, a line that a program wrote, a promise that held, or the output of a command.
+        name: The fact's name, the line, the claim, or the command.
+        value: The fact's value, what was seen, or the output.
     """
 
-    kind: Literal["fact", "line", "promise", "answer"]
+    kind: Literal["fact", "line", "promise", "output"]
     name: str
     value: str = ""
 
@@ -42,7 +42,7 @@ class Picture:
     Attributes:
         path: A PNG, GIF or SVG file.
         caption: What stands below it.
-        description: What it shows, for who cannot see it.
+        description: What it shows, for people who cannot see it.
     """
 
     path: Path
@@ -52,9 +52,9 @@ class Picture:
 
 @dataclass
 class Step:
-    """One step: what was said in it, what it left, and how many seconds it took."""
+    """A step of the demonstration: its entries, its pictures, and how many seconds it took."""
 
-    part: str
+    stack: str
     title: str
     entries: list[Entry] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
@@ -62,45 +62,45 @@ class Step:
 
     @property
     def promises(self) -> list[Entry]:
-        """The promises kept."""
+        """Return the promises that were kept."""
         return [entry for entry in self.entries if entry.kind == "promise"]
 
     @property
-    def answers(self) -> list[Entry]:
-        """What is worth reading in full."""
-        return [entry for entry in self.entries if entry.kind == "answer"]
+    def outputs(self) -> list[Entry]:
+        """Return the outputs that the page shows in full."""
+        return [entry for entry in self.entries if entry.kind == "output"]
 
     @property
-    def said(self) -> list[Entry]:
-        """Facts, and lines that programs wrote."""
+    def log(self) -> list[Entry]:
+        """Return the facts, and the lines that programs wrote."""
         return [entry for entry in self.entries if entry.kind in ("fact", "line")]
 
 
 @dataclass
 class Checklist:
-    """Prints steps, facts and promises in the order they come, and records them.
+    """Print steps, facts and promises in order, and record them.
 
     Attributes:
         console: Where it prints.
-        part: What the steps that follow belong to: a stack.
+        stack: The stack that the next steps belong to.
         steps: The record.
     """
 
     console: Console = field(default_factory=console)
-    part: str = ""
+    stack: str = ""
     steps: list[Step] = field(default_factory=list)
     _began: float = 0
     _working: Progress | None = None
 
     @property
     def kept(self) -> int:
-        """How many promises were kept."""
+        """Return how many promises were kept."""
         return sum(len(step.promises) for step in self.steps)
 
     def step(self, title: str) -> None:
         """Begin a numbered step."""
         self.finish()
-        self.steps.append(Step(self.part, title))
+        self.steps.append(Step(self.stack, title))
         self.console.print(f"\n[bold]{len(self.steps)}. {escape(title)}[/]")
         # The last line of a terminal says that the step goes on, and how long it has taken.
         self._working = progress("wait", self.console)
@@ -109,30 +109,30 @@ class Checklist:
         self._began = time.monotonic()
 
     def finish(self) -> None:
-        """End the step under way: the next begins, or there is none."""
+        """End the step under way, if there is one."""
         if self._working:
             self._working.stop()
             self._working = None
             self.steps[-1].seconds = time.monotonic() - self._began
 
     def fact(self, name: str, value: object) -> None:
-        """Something worth knowing: a name and a value."""
+        """Record a fact: a name and a value."""
         self._record(Entry("fact", name, str(value)))
         self.console.print(f"   [dim]{escape(name)}[/] {escape(str(value))}", soft_wrap=True)
 
     def line(self, text: str) -> None:
-        """A line that a program wrote."""
+        """Record a line that a program wrote."""
         self._record(Entry("line", text))
         self.console.print(f"   [dim]│ {escape(text)}[/]", soft_wrap=True)
 
-    def answer(self, question: str, text: str) -> None:
-        """What a program answered, for the page, where it stands in full."""
-        self._record(Entry("answer", question, text.strip("\n")))
+    def output(self, question: str, text: str) -> None:
+        """Record the output of a program, which the page shows in full."""
+        self._record(Entry("output", question, text.strip("\n")))
         for line in text.splitlines():
             self.console.print(f"   [dim]│ {escape(line)}[/]", soft_wrap=True)
 
     def picture(self, path: Path, caption: str, description: str = "") -> None:
-        """A picture that came out, for the page; the caption describes it where nothing else does."""
+        """Record a picture for the page; its description is the caption unless another is given."""
         if self.steps:
             self.steps[-1].pictures.append(Picture(path, caption, description or caption))
 
@@ -156,18 +156,18 @@ class Checklist:
             PromiseBrokenError: It found nothing within the given seconds.
         """
         attempts = Retrying(
-            retry=retry_if_result(lambda found: not found),
+            retry=retry_if_result(lambda result: not result),
             stop=stop_after_delay(seconds),
             wait=wait_fixed(0.25),
         )
         try:
-            found = cast("Found", attempts(probe))  # what is not true has been retried
+            result = cast("Found", attempts(probe))  # false results have been retried
         except RetryError:
             raise PromiseBrokenError(f"{claim}: This did not happen within {seconds:.0f} seconds.") from None
         self.promise(claim, held=True)
-        return found
+        return result
 
     def _record(self, entry: Entry) -> None:
         if not self.steps:
-            self.steps.append(Step(self.part, ""))
+            self.steps.append(Step(self.stack, ""))
         self.steps[-1].entries.append(entry)

@@ -15,20 +15,20 @@ from localcloud import LocalCloud
 _LIMIT_SECONDS = 1800  # of one command
 
 
-def run(cloud: LocalCloud, report: Checklist, *arguments: str, answer: bool = False) -> dict[str, Any]:
+def run(cloud: LocalCloud, report: Checklist, *arguments: str, in_full: bool = False) -> dict[str, Any]:
     """Run `groundwork ARGUMENTS --json`, show what it prints for people, and return its document.
 
     Args:
         cloud: What the command talks to.
-        report: Where what it prints is shown, line by line.
+        report: The checklist that shows its lines.
         arguments: The command.
-        answer: Whether what it prints is worth reading on the page.
+        in_full: Whether the page shows its output in full.
 
     Raises:
         CalledProcessError: It failed, or did not end within half an hour.
     """
     command = " ".join(["groundwork", *arguments])
-    if not answer:
+    if not in_full:
         report.fact("$", command)
     own = arguments.index("--") if "--" in arguments else len(arguments)  # behind it are options of another command
     lines = []
@@ -46,14 +46,14 @@ def run(cloud: LocalCloud, report: Checklist, *arguments: str, answer: bool = Fa
         limit.start()
         for line in process.stderr or ():
             lines.append(line.rstrip("\n"))
-            if not answer:
+            if not in_full:
                 report.line(lines[-1])
         process.wait()
         limit.cancel()
         document.seek(0)
         content = document.read()
-    if answer:
-        report.answer(command, "\n".join(lines))
+    if in_full:
+        report.output(command, "\n".join(lines))
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, content, "\n".join(lines))
     result: dict[str, Any] = json.loads(content)

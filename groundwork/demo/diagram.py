@@ -53,20 +53,20 @@ class Box:
 
 
 def boxes(template: Json) -> dict[str, Box]:
-    """The box of each resource that is drawn, by logical id."""
+    """Return the box of each resource that is drawn, by logical id."""
     resources = {name: body["Type"] for name, body in template["Resources"].items() if body["Type"] in SHOWN}
     counts = Counter(resources.values())
-    found = {}
+    boxes_by_name = {}
     for name, type_ in resources.items():
         word, family = SHOWN[type_]
         many = counts[type_] > MOST
         plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-        found[name] = Box(f"{counts[type_]} {plural}", "", family) if many else Box(name, word, family)
-    return found
+        boxes_by_name[name] = Box(f"{counts[type_]} {plural}", "", family) if many else Box(name, word, family)
+    return boxes_by_name
 
 
 def arrows(template: Json) -> set[tuple[Box, Box]]:
-    """Which box refers to which, straight or through roles, policies and other resources that are not drawn."""
+    """Return which box refers to which, directly or through roles, policies and other resources without a box."""
     drawn = boxes(template)
     refers: dict[str, set[str]] = {
         name: _references(body, template["Resources"]) - {name} for name, body in template["Resources"].items()
@@ -81,28 +81,28 @@ def arrows(template: Json) -> set[tuple[Box, Box]]:
             for owner in refers[name]:  # what a policy lets a role reach, the role reaches
                 if template["Resources"][owner]["Type"] == "AWS::IAM::Role":
                     refers[owner] = refers[owner] | refers[name] - {owner}
-    found = set()
+    edges = set()
     for name, box in drawn.items():
         seen, waiting = {name}, list(refers[name])
         while waiting:
-            other = waiting.pop()
-            if other in seen:
+            resource = waiting.pop()
+            if resource in seen:
                 continue
-            seen.add(other)
-            if other not in drawn:
-                waiting.extend(refers[other])
-            elif drawn[other] != box:
-                found.add((box, drawn[other]))
-    return {(start, end) for start, end in found if (end, start) not in found or start.name < end.name}
+            seen.add(resource)
+            if resource not in drawn:
+                waiting.extend(refers[resource])
+            elif drawn[resource] != box:
+                edges.add((box, drawn[resource]))
+    return {(start, end) for start, end in edges if (end, start) not in edges or start.name < end.name}
 
 
 def _references(node: Any, resources: Json) -> set[str]:
     if isinstance(node, dict):
-        found = {node["Ref"]} if isinstance(node.get("Ref"), str) else set()
+        names = {node["Ref"]} if isinstance(node.get("Ref"), str) else set()
         if "Fn::GetAtt" in node:
-            found.add(node["Fn::GetAtt"][0])
-        found |= {name for key, value in node.items() if key != "DependsOn" for name in _references(value, resources)}
-        return found & resources.keys()
+            names.add(node["Fn::GetAtt"][0])
+        names |= {name for key, value in node.items() if key != "DependsOn" for name in _references(value, resources)}
+        return names & resources.keys()
     if isinstance(node, list):
         return {name for item in node for name in _references(item, resources)}
     return set()
@@ -129,25 +129,26 @@ def layers(nodes: Iterable[Box], edges: set[tuple[Box, Box]]) -> list[list[Box]]
         place(box, frozenset())
     touched = {box for edge in edges for box in edge}
     deepest = max(depth.values(), default=0)
-    found: list[list[Box]] = [[] for _ in range(deepest + 1)]
+    columns: list[list[Box]] = [[] for _ in range(deepest + 1)]
     for box in ordered:
-        found[deepest - depth[box] if box in touched else deepest].append(box)
+        columns[deepest - depth[box] if box in touched else deepest].append(box)
     for _ in range(4):
-        rows = {box: row for layer in found for row, box in enumerate(layer)}
-        for layer in found:
+        rows = {box: row for layer in columns for row, box in enumerate(layer)}
+        for layer in columns:
             near = {
-                box: [rows[other] for edge in edges if box in edge for other in edge if other != box] for box in layer
+                box: [rows[neighbour] for edge in edges if box in edge for neighbour in edge if neighbour != box]
+                for box in layer
             }
             layer.sort(key=lambda box: (sum(near[box]) / len(near[box]) if near[box] else len(layer), box.name))
-    return [layer for layer in found if layer]
+    return [layer for layer in columns if layer]
 
 
 def svg(template: Json, title: str) -> str:
-    """The picture as SVG for a page: boxes with the classes `box` and their family, arrows with the class `arrow`."""
+    """Return the diagram as SVG: boxes with the classes `box` and their family, arrows with the class `arrow`."""
     edges = arrows(template)
     columns = layers(boxes(template).values(), edges)
     tallest = max(len(column) for column in columns)
-    place = {
+    positions = {
         box: (
             8 + column * (WIDTH + GAP_ACROSS),
             8 + (row + (tallest - len(boxes_)) / 2) * (HEIGHT + GAP_DOWN),
@@ -160,10 +161,12 @@ def svg(template: Json, title: str) -> str:
     opening = (
         f'<svg class="diagram" viewBox="0 0 {width} {height:.0f}" width="{width}" height="{height:.0f}" role="img"'
     )
-    parts = [f'{opening} aria-label="{escape(title)}">']
-    parts += [_arrow(place[start], place[end]) for start, end in sorted(edges, key=lambda edge: edge[0].name)]
-    parts += [_box(box, x, y) for box, (x, y) in place.items()]
-    return "".join([*parts, "</svg>"])
+    elements = [f'{opening} aria-label="{escape(title)}">']
+    elements += [
+        _arrow(positions[start], positions[end]) for start, end in sorted(edges, key=lambda edge: edge[0].name)
+    ]
+    elements += [_box(box, x, y) for box, (x, y) in positions.items()]
+    return "".join([*elements, "</svg>"])
 
 
 def _box(box: Box, x: float, y: float) -> str:

@@ -8,8 +8,8 @@ from localcloud import LocalCloud
 
 
 def count_datapoints(cloud: LocalCloud, namespace: str, metric: str, since: datetime, **dimensions: str) -> int:
-    """How many values of a metric have been sent since a moment."""
-    answer = cloud.client("cloudwatch").get_metric_statistics(
+    """Return how many values of a metric have been sent since a moment."""
+    response = cloud.client("cloudwatch").get_metric_statistics(
         Namespace=namespace,
         MetricName=metric,
         Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
@@ -18,4 +18,4 @@ def count_datapoints(cloud: LocalCloud, namespace: str, metric: str, since: date
         Period=60,
         Statistics=["SampleCount"],
     )
-    return sum(int(point["SampleCount"]) for point in answer["Datapoints"])
+    return sum(int(point["SampleCount"]) for point in response["Datapoints"])

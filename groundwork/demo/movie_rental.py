@@ -25,7 +25,7 @@ def move(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     """Deploy the engines, migrate, compare; search, recommend, tell trends; rent, and forget a customer."""
 
     def ask(*arguments: str) -> dict[str, Any]:
-        return run(cloud, report, "movie-rental", *arguments, answer=True)
+        return run(cloud, report, "movie-rental", *arguments, in_full=True)
 
     report.step("The old database moves into every engine")
     loaded = ask("load-source", "--into", SOURCE)
@@ -33,19 +33,19 @@ def move(cloud: LocalCloud, report: Checklist, results: Path) -> None:
     moved = ask("migrate", "--source", SOURCE)
     report.promise("every film is in the library", held=films == moved["rows"]["movies"] > 0, seen=films)
     compared = ask("verify", "--source", SOURCE)
-    seen = f"{len(compared['comparisons'])} comparisons"
-    report.promise("engines and old database are equal", held=compared["equal"], seen=seen)
+    comparisons = f"{len(compared['comparisons'])} comparisons"
+    report.promise("engines and old database are equal", held=compared["equal"], seen=comparisons)
 
     report.step("What the old database could not answer")
     library = cloud.outputs(STACK)[DataEcosystemOutput.MOVIES_TABLE_NAME]
     [item] = cloud.client("dynamodb").scan(TableName=library, Limit=1)["Items"]
     title = item["MovieTitle"]["S"]
     spelt = ask("search", misspelt(title), "--limit", "3")["movies"]
-    found = title in [movie["title"] for movie in spelt]
-    report.promise("a film is found though a letter is missing", held=found, seen=misspelt(title))
+    is_listed = title in [movie["title"] for movie in spelt]
+    report.promise("a film is found though a letter is missing", held=is_listed, seen=misspelt(title))
     meant = ask("search", item["Description"]["S"], "--mode", "meaning", "--limit", "3")["movies"]
-    found = title in [movie["title"] for movie in meant]
-    report.promise("it is found by what it is about", held=found, seen=item["Description"]["S"])
+    is_listed = title in [movie["title"] for movie in meant]
+    report.promise("it is found by what it is about", held=is_listed, seen=item["Description"]["S"])
     recommended = ask("recommend", CUSTOMER, "--limit", "5")["movies"]
     report.promise("a customer is recommended films", held=len(recommended) > 0, seen=len(recommended))
     table = results / "movie-rental" / "trends.csv"
@@ -67,7 +67,7 @@ def move(cloud: LocalCloud, report: Checklist, results: Path) -> None:
 
 
 def _draw(table: Path, path: Path) -> None:
-    """Weeks across, categories down, darker the more rentals."""
+    """Draw weeks across and categories down; a darker cell has more rentals."""
     counts = pd.read_csv(table, index_col=0).drop(columns="all", errors="ignore").T
     counts.columns = [str(week)[:10] for week in counts.columns]
     figure = Figure(figsize=(8, 4.6), layout="constrained")
@@ -76,14 +76,14 @@ def _draw(table: Path, path: Path) -> None:
 
 
 def misspelt(title: str) -> str:
-    """A title whose longest word lacks a letter."""
+    """Return a title whose longest word lacks a letter."""
     word = max(title.split(), key=len)
     middle = len(word) // 2
     return title.replace(word, word[:middle] + word[middle + 1 :])
 
 
 def _lent(ask: Callable[..., dict[str, Any]], film: str) -> bool:
-    """Whether a store had a copy of a film, which now is the customer's."""
+    """Rent a film for the customer, and return whether the store had a copy."""
     try:
         return bool(ask("rent", CUSTOMER, film)["rental"])
     except CalledProcessError:  # not in this store; the command says so

@@ -20,16 +20,16 @@ MEDIA = {".png": "image/png", ".gif": "image/gif", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True)
-class Part:
-    """What the page tells of one stack.
+class Section:
+    """The section of the page about one stack.
 
     Attributes:
-        stack: Its name.
-        description: What it is, as its template says.
+        stack: Name of the stack.
+        description: The description in its template.
         picture: Its main resources, as SVG.
-        resources: How many resources of each type, the most frequent first.
-        outputs: Name, value and description.
-        steps: What ran.
+        resources: Number of resources of each type, the most frequent first.
+        outputs: Name, value and description of its outputs.
+        steps: The steps that ran on it.
     """
 
     stack: str
@@ -41,45 +41,45 @@ class Part:
 
     @property
     def promises(self) -> int:
-        """How many promises were kept."""
+        """Return how many promises were kept."""
         return sum(len(step.promises) for step in self.steps)
 
     @property
     def pictured(self) -> list[Step]:
-        """The steps of which pictures came out."""
+        """Return the steps that made pictures."""
         return [step for step in self.steps if step.pictures]
 
 
-def part(stack: str, template: dict[str, Any], outputs: dict[str, str], steps: list[Step]) -> Part:
-    """What the page tells of a stack.
+def section(stack: str, template: dict[str, Any], outputs: dict[str, str], steps: list[Step]) -> Section:
+    """Return the section of the page about a stack.
 
     Args:
-        stack: Its name.
-        template: As it was synthesised.
-        outputs: As it was deployed, by name.
-        steps: Of the record; those of other stacks are left out.
+        stack: Name of the stack.
+        template: Its synthesised template.
+        outputs: Values of its outputs, by name.
+        steps: Recorded steps; those of other stacks are left out.
     """
     kinds = Counter(body["Type"].removeprefix("AWS::") for body in template["Resources"].values())
     described = template.get("Outputs", {})
-    return Part(
+    return Section(
         stack=stack,
         description=template["Description"],
         picture=diagram.svg(template, f"The main resources of {stack}, and which refers to which."),
         resources=kinds.most_common(),
         outputs=[(name, value, described.get(name, {}).get("Description", "")) for name, value in outputs.items()],
-        steps=[step for step in steps if step.part == stack],
+        steps=[step for step in steps if step.stack == stack],
     )
 
 
-def write(path: Path, report: Checklist, parts: list[Part]) -> None:
+def write(path: Path, report: Checklist, sections: list[Section]) -> None:
     """Write the page to a file, with its pictures inside."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["embedded"] = embedded
     text = environment.get_template("page.html").render(
-        parts=parts,
-        others=[step for step in report.steps if step.part not in {part.stack for part in parts}],
+        sections=sections,
+        others=[step for step in report.steps if step.stack not in {section.stack for section in sections}],
         promises=report.kept,
         seconds=sum(step.seconds for step in report.steps),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -89,11 +89,11 @@ def write(path: Path, report: Checklist, parts: list[Part]) -> None:
 
 
 def embedded(path: Path) -> str:
-    """A picture as a data URL."""
+    """Return a picture as a data URL."""
     return f"data:{MEDIA[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def template_of(folder: Path, stack: str) -> dict[str, Any]:
-    """A stack's template in the CDK's output folder."""
+    """Return the template of a stack in the output folder of the CDK."""
     content: dict[str, Any] = json.loads((folder / f"{stack}.template.json").read_text(encoding="utf-8"))
     return content

@@ -59,10 +59,11 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         deploy(cloud, report, stacks, detached=keep)
         run(cloud, report, stacks, results)
         templates = cloud.folder / "cdk.out"
-        parts = [
-            page.part(stack, page.template_of(templates, stack), cloud.outputs(stack), report.steps) for stack in stacks
+        sections = [
+            page.section(stack, page.template_of(templates, stack), cloud.outputs(stack), report.steps)
+            for stack in stacks
         ]
-        page.write(results / "index.html", report, parts)
+        page.write(results / "index.html", report, sections)
     except (GroundworkError, CalledProcessError) as error:
         report.finish()
         report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
@@ -88,10 +89,10 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
 def run(cloud: LocalCloud, report: Checklist, stacks: Iterable[str], results: Path) -> None:
     """Run the workloads of deployed stacks; the queue trains while the others are shown."""
     begun = []
-    for report.part in stacks:
-        if collect := PARTS[report.part](cloud, report, results):
-            begun.append((report.part, collect))
-    for report.part, collect in begun:
+    for report.stack in stacks:
+        if collect := PARTS[report.stack](cloud, report, results):
+            begun.append((report.stack, collect))
+    for report.stack, collect in begun:
         collect()
     report.finish()
 

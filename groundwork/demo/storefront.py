@@ -46,8 +46,8 @@ def visit(cloud: LocalCloud, report: Checklist, results: Path) -> None:
         report.step("The site is served as its instance serves it")
         report.fact("served by", site.server)
         report.fact("address", site.url)
-        with urllib.request.urlopen(f"{site.url}/readyz", timeout=30) as answer:  # noqa: S310 - on this machine
-            ready = json.load(answer)
+        with urllib.request.urlopen(f"{site.url}/readyz", timeout=30) as response:  # noqa: S310 - on this machine
+            ready = json.load(response)
         report.promise("database and bucket answer", held=ready["status"] == "ok", seen=ready)
         _look_around(report, site, folder)
         report.step("A member rents a film, and brings it back")
@@ -89,19 +89,19 @@ def _rent(report: Checklist, site: Site, folder: Path, card: str, last_name: str
                 break
         title = page.get_by_role("heading", level=1).inner_text()
         button.click()
-        told = page.get_by_role("status").inner_text()
-        report.promise("a film is rented", held=f"Enjoy {title}!" in told, seen=told)
+        message = page.get_by_role("status").inner_text()
+        report.promise("a film is rented", held=f"Enjoy {title}!" in message, seen=message)
         page.goto("/rentals")
         _photograph(report, page, folder / "rentals.png", "What the member has at home")
         page.get_by_role("button", name=f"Return {title}").click()
-        told = page.get_by_role("status").inner_text()
-        report.promise("and returned", held=title in told, seen=told)
+        message = page.get_by_role("status").inner_text()
+        report.promise("and returned", held=title in message, seen=message)
 
 
-def _photograph(report: Checklist, page: Page, path: Path, what: str) -> None:
+def _photograph(report: Checklist, page: Page, path: Path, caption: str) -> None:
     page.screenshot(path=path)
-    report.promise(f"{what}: photographed", held=path.stat().st_size > 0, seen=path)
-    report.picture(path, what)
+    report.promise(f"{caption}: photographed", held=path.stat().st_size > 0, seen=path)
+    report.picture(path, caption)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Stack:
     """
 
     def __init__(self, name: str) -> None:
-        """Ask CloudFormation about it.
+        """Ask CloudFormation about the stack.
 
         Raises:
             InputError: It was not deployed by the CDK, or AWS refuses the requests.
@@ -54,8 +54,8 @@ class Stack:
         with asking_aws(f"Stack {name}"):
             self.cloudformation: Any = boto3.client("cloudformation")
             self.patient: Any = boto3.client("cloudformation", config=PATIENT)
-            found = self.description()
-            if found is None or found["StackStatus"] in EMPTY:
+            description = self.description()
+            if description is None or description["StackStatus"] in EMPTY:
                 return
             template = self.cloudformation.get_template(StackName=name)["TemplateBody"]
             if not isinstance(template, dict):
@@ -94,8 +94,8 @@ class Stack:
     def outputs(self) -> dict[str, str]:
         """Return the outputs of the stack, by name."""
         with asking_aws(f"Stack {self.name}"):
-            found = self.description() or {}
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
+            description = self.description() or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", ())}
 
     def description(self) -> Json | None:
         """Return what CloudFormation says about the stack; None where there is none."""

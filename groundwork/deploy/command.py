@@ -34,7 +34,7 @@ def deploy(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Result:
     """Show what a deployment would do, to data and to the bill, and deploy; on AWS, or on the local cloud."""
-    own, given = section(stack), pairs(context)
+    section_name, overrides = section(stack), pairs(context)
 
     from groundwork.deploy.change_set import DeploymentError, Stack
     from groundwork.deploy.plan import plan
@@ -44,27 +44,27 @@ def deploy(
     from infra.left import left
 
     deployed = Stack(stack)
-    kept = taken_over(deployed.template, usual() | given, accept_default or (), stack)
-    Config.from_context(usual() | kept | given)
-    for key, value in kept.items():
+    remembered = taken_over(deployed.template, usual() | overrides, accept_default or (), stack)
+    Config.from_context(usual() | remembered | overrides)
+    for key, value in remembered.items():
         typer.echo(f"Setting {key} stays {value}, as {stack} is deployed.")
     with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
         assembly = Path(folder) / "cdk.out"
-        template = synthesise(stack, kept | given, assembly)
-        check(stack, own, template)
+        template = synthesise(stack, remembered | overrides, assembly)
+        check(stack, section_name, template)
         change_set = deployed.prepare(assembly, _quiet)
     if change_set is None:
         intended = plan(stack, deployed.template, template, ())
-        return Result(_document(intended, "unchanged", kept, deployed.outputs()), f"{stack} is up to date.")
+        return Result(_document(intended, "unchanged", remembered, deployed.outputs()), f"{stack} is up to date.")
     executed = False
     try:
         intended = plan(stack, deployed.template, template, change_set.changes)
         print_table(intended.table())
         typer.echo(intended.cost())
         if refusal := refuse_loss(intended, replace or (), deployed.identifiers):
-            return Result(_document(intended, "refused", kept, {}), ends=refusal)
+            return Result(_document(intended, "refused", remembered, {}), ends=refusal)
         if not yes and not confirm(f"Deploy {stack}?"):
-            return Result(_document(intended, "declined", kept, {}), "Nothing was deployed.", ends=typer.Exit(1))
+            return Result(_document(intended, "declined", remembered, {}), "Nothing was deployed.", ends=typer.Exit(1))
         executed = True
         try:
             status = change_set.execute(typer.echo)
@@ -76,8 +76,8 @@ def deploy(
         if not executed:
             change_set.discard()
     outputs = deployed.outputs()
-    shown = [f"{name} = {value}" for name, value in outputs.items()]
-    return Result(_document(intended, status, kept, outputs), f"{stack} is deployed ({status}).", *shown)
+    lines = [f"{name} = {value}" for name, value in outputs.items()]
+    return Result(_document(intended, status, remembered, outputs), f"{stack} is deployed ({status}).", *lines)
 
 
 def synthesise(stack: str, context: dict[str, str], assembly: Path) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def synthesise(stack: str, context: dict[str, str], assembly: Path) -> dict[str,
     return template
 
 
-def check(stack: str, own: str, template: dict[str, Any]) -> None:
+def check(stack: str, section_name: str, template: dict[str, Any]) -> None:
     """Run preflight on a template, and print what is not as it should be.
 
     Raises:
@@ -107,14 +107,14 @@ def check(stack: str, own: str, template: dict[str, Any]) -> None:
     from groundwork.preflight.template import Template
     from workloads.account.reader import Account
 
-    findings = run([Template(stack, template, own)], Account(), subjects.CHECKS)
+    findings = run([Template(stack, template, section_name)], Account(), subjects.CHECKS)
     if wrong := [finding for finding in findings if finding.result is not Verdict.OK]:
         print_table(table(wrong, "Preflight"))
     if any(finding.result is Verdict.REFUSED for finding in wrong):
         raise InputError(f"{stack}: A deployment would fail. Follow the way out of each refusal.")
 
 
-def _document(intended: Plan, status: str, kept: dict[str, str], outputs: dict[str, str]) -> dict[str, Any]:
+def _document(intended: Plan, status: str, remembered: dict[str, str], outputs: dict[str, str]) -> dict[str, Any]:
     return {
         "stack": intended.stack,
         "status": status,
@@ -122,7 +122,7 @@ def _document(intended: Plan, status: str, kept: dict[str, str], outputs: dict[s
             {"action": step.action, "resource": step.resource, "type": step.type, "data": step.data}
             for step in intended.steps
         ],
-        "settings_taken_over": kept,
+        "settings_taken_over": remembered,
         "usd_idle_per_month_before": intended.month_before,
         "usd_idle_per_month": intended.month_after,
         "usd_left_per_month": intended.month_left,

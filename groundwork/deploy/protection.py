@@ -37,18 +37,18 @@ def refuse_loss(plan: Plan, replace: Collection[str], identifiers: Mapping[str, 
     Raises:
         InputError: The plan neither replaces nor deletes a resource that is named.
     """
-    lost = {step.resource: step for step in plan.lost}
-    if unknown := [name for name in replace if name not in lost]:
-        names = f"It does so with {', '.join(lost)}" if lost else "It does so with nothing that holds data"
+    losses = {step.resource: step for step in plan.lost}
+    if unknown := [name for name in replace if name not in losses]:
+        names = f"It does so with {', '.join(losses)}" if losses else "It does so with nothing that holds data"
         return InputError(f"--replace {unknown[0]}: The plan neither replaces nor deletes it. {names}.")
-    unnamed = [step for step in lost.values() if step.resource not in replace]
+    unnamed = [step for step in losses.values() if step.resource not in replace]
     if not unnamed:
         return None
-    named = " ".join(f"--replace {step.resource}" for step in unnamed)
+    options = " ".join(f"--replace {step.resource}" for step in unnamed)
     return InputError(
         f"{plan.stack}: {' '.join(_said(step, identifiers.get(step.resource, '')) for step in unnamed)} Nothing was "
         "deployed. Give the settings that the stack has now; or save the data and bring what stays into a stack with "
-        f"`cdk import`; or accept this with {named}."
+        f"`cdk import`; or accept this with {options}."
     )
 
 

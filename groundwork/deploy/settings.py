@@ -42,8 +42,8 @@ def taken_over(
             raise InputError(
                 f"--accept-default {key}: {stack} is not deployed with another value of this setting. {others}."
             )
-    given = Config.names(context)
-    kept = {key: value for key, value in remembered.items() if key not in given and key not in accepted}
+    given_names = Config.names(context)
+    kept = {key: value for key, value in remembered.items() if key not in given_names and key not in accepted}
     for key, value in kept.items():
         if not _is_setting(key):
             raise InputError(

@@ -180,7 +180,7 @@ def check(name: str, *permissions: str) -> Callable[[Any], Any]:
 
 def permissions(checks: Iterable[Check]) -> list[str]:
     """Return the permissions that checks need, in the order of the alphabet."""
-    return sorted({"sts:GetCallerIdentity", *(permission for each in checks for permission in each.permissions)})
+    return sorted({"sts:GetCallerIdentity", *(permission for check in checks for permission in check.permissions)})
 
 
 def run(stacks: Sequence[Template], account: Account, checks: Sequence[Check]) -> list[Finding]:
@@ -191,7 +191,7 @@ def run(stacks: Sequence[Template], account: Account, checks: Sequence[Check]) -
     """
     pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE)
     try:
-        running = [pool.submit(each.findings, stack, account) for stack in stacks for each in checks]
+        running = [pool.submit(check.findings, stack, account) for stack in stacks for check in checks]
         return [finding for future in running for finding in future.result()]
     finally:
         with suppress(RuntimeError):

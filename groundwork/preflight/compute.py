@@ -20,12 +20,12 @@ _CHOSEN_BY_BATCH = ("optimal", "default_x86_64", "default_arm64")
 def _offers(kind: str, account: Questions) -> set[str]:
     """Return the zones that have an instance type, or some type of a family."""
     pattern = kind if "." in kind else f"{kind}.*"
-    answer = account.ask(
+    response = account.ask(
         "ec2:DescribeInstanceTypeOfferings",
         LocationType="availability-zone",
         Filters=[{"Name": "instance-type", "Values": [pattern]}],
     )
-    return {offering["Location"] for offering in answer["InstanceTypeOfferings"]}
+    return {offering["Location"] for offering in response["InstanceTypeOfferings"]}
 
 
 @check(
@@ -77,13 +77,13 @@ def _machine_image(launch: Launch, account: Questions) -> Judgement:
                 "Correct the setting machine_image, or choose a region that has this image.",
             )
         identifier = parameter["Parameter"]["Value"]
-    answer = account.find("ec2:DescribeImages", ImageIds=[identifier])
-    if not answer or not answer["Images"]:
+    response = account.find("ec2:DescribeImages", ImageIds=[identifier])
+    if not response or not response["Images"]:
         return refused(
             f"{launch.resource}: there is no machine image {identifier} in {account.region}.",
             "Correct the setting machine_image; an image's id is another one in each region.",
         )
-    (image,) = answer["Images"]
+    (image,) = response["Images"]
     kind = describe_type(launch.types[0], account) if launch.types else None
     fitting = kind["ProcessorInfo"]["SupportedArchitectures"] if kind else []
     if fitting and image["Architecture"] not in fitting:

@@ -23,49 +23,52 @@ _NUMBERS = re.compile(r"\d+")
 
 def _engine_versions(engine: str, account: Questions) -> list[dict[str, Any]]:
     """Return the versions of an engine, the newest last."""
-    answer = account.ask("rds:DescribeDBEngineVersions", Engine=engine)
+    response = account.ask("rds:DescribeDBEngineVersions", Engine=engine)
     return sorted(
-        answer["DBEngineVersions"],
+        response["DBEngineVersions"],
         key=lambda version: [int(number) for number in _NUMBERS.findall(version["EngineVersion"])],
     )
 
 
 def _version(stack: Template, resource: Resource, account: Questions) -> tuple[str, list[dict[str, Any]]]:
     """Return the version that a database asks for, and the versions of its engine that it means, the newest last."""
-    wanted = stack.text(resource.properties.get("EngineVersion"))
+    requested = stack.text(resource.properties.get("EngineVersion"))
     engine = stack.text(resource.properties["Engine"])
     fitting = [
         version
         for version in _engine_versions(engine, account)
-        if not wanted or version["EngineVersion"] == wanted or version["EngineVersion"].startswith(f"{wanted}.")
+        if not requested
+        or version["EngineVersion"] == requested
+        or version["EngineVersion"].startswith(f"{requested}.")
     ]
-    return wanted, fitting
+    return requested, fitting
 
 
 @check("engine version", "rds:DescribeDBEngineVersions")
 def engine_versions(stack: Template, account: Questions) -> Iterator[Judgement]:
     """RDS has the engine's version, and its parameter group is of the version's family."""
     for resource in stack.resources("AWS::RDS::DBInstance"):
-        wanted, fitting = _version(stack, resource, account)
+        requested, fitting = _version(stack, resource, account)
         engine = stack.text(resource.properties["Engine"])
         if not fitting:
             newest = _engine_versions(engine, account)[-3:]
-            there = ", ".join(version["EngineVersion"] for version in newest) or "no version of it"
+            versions = ", ".join(version["EngineVersion"] for version in newest) or "no version of it"
             yield refused(
-                f"{resource.name}: RDS does not have {engine} {wanted} in {account.region}.",
-                f"Change the version in infra/; RDS has {there}.",
+                f"{resource.name}: RDS does not have {engine} {requested} in {account.region}.",
+                f"Change the version in infra/; RDS has {versions}.",
             )
             continue
         group = stack.resource(resource.properties.get("DBParameterGroupName"))
         family = stack.text(group.properties["Family"]) if group else ""
-        needed = fitting[-1]["DBParameterGroupFamily"]
-        if family and family != needed:
+        needed_family = fitting[-1]["DBParameterGroupFamily"]
+        if family and family != needed_family:
             yield refused(
-                f"{resource.name}: its parameter group is for {family}, and {engine} {wanted} needs one for {needed}.",
+                f"{resource.name}: its parameter group is for {family}, and {engine} {requested} needs one for "
+                f"{needed_family}.",
                 "Change version and family together in infra/.",
             )
         else:
-            yield ok(f"{resource.name}: {engine} {wanted}.")
+            yield ok(f"{resource.name}: {engine} {requested}.")
 
 
 @check(
@@ -120,14 +123,14 @@ def opensearch(stack: Template, account: Questions) -> Iterator[Judgement]:
         version = stack.text(resource.properties.get("EngineVersion"))
         kind = stack.text(resource.properties.get("ClusterConfig", {}).get("InstanceType"))
         if version and version not in account.ask("es:ListVersions")["Versions"]:
-            there = account.ask("es:ListVersions")["Versions"][:3]
+            versions = account.ask("es:ListVersions")["Versions"][:3]
             yield refused(
                 f"{resource.name}: OpenSearch Service does not have {version}.",
-                f"Change the version in infra/; it has {', '.join(there)}.",
+                f"Change the version in infra/; it has {', '.join(versions)}.",
             )
             continue
         details = account.ask("es:ListInstanceTypeDetails", EngineVersion=version)["InstanceTypeDetails"]
-        if kind not in {each["InstanceType"] for each in details}:
+        if kind not in {detail["InstanceType"] for detail in details}:
             yield refused(
                 f"{resource.name}: OpenSearch Service has no {kind} for {version} in {account.region}.",
                 "Choose another type: aws opensearch list-instance-type-details "
@@ -138,22 +141,22 @@ def opensearch(stack: Template, account: Questions) -> Iterator[Judgement]:
 
 
 def _storage(stack: Template, resource: Resource, version: str, kind: str, account: Questions) -> Judgement:
-    answer = account.ask("es:DescribeInstanceTypeLimits", EngineVersion=version, InstanceType=kind)
+    response = account.ask("es:DescribeInstanceTypeLimits", EngineVersion=version, InstanceType=kind)
     values = {
         limit["LimitName"]: int(limit["LimitValues"][0])
-        for storage in answer["LimitsByRole"]["data"]["StorageTypes"]
+        for storage in response["LimitsByRole"]["data"]["StorageTypes"]
         if storage["StorageTypeName"] == "ebs" and storage.get("StorageSubTypeName") in {"gp3", None}
         for limit in storage["StorageTypeLimits"]
         if limit["LimitName"] in {"MinimumVolumeSize", "MaximumVolumeSize"}
     }
-    wanted = int(stack.text(resource.properties.get("EBSOptions", {}).get("VolumeSize")) or 0)
-    least, most = values.get("MinimumVolumeSize", 0), values.get("MaximumVolumeSize", wanted)
-    if wanted and not least <= wanted <= most:
+    size = int(stack.text(resource.properties.get("EBSOptions", {}).get("VolumeSize")) or 0)
+    least, most = values.get("MinimumVolumeSize", 0), values.get("MaximumVolumeSize", size)
+    if size and not least <= size <= most:
         return refused(
-            f"{resource.name}: {kind} takes from {least} to {most} GiB of storage, and not {wanted} GiB.",
+            f"{resource.name}: {kind} takes from {least} to {most} GiB of storage, and not {size} GiB.",
             f"Set the storage from {least} to {most}, or choose a larger instance type.",
         )
-    return ok(f"{resource.name}: {version} on {kind}, {wanted} GiB.")
+    return ok(f"{resource.name}: {version} on {kind}, {size} GiB.")
 
 
 @check("LiveAnalytics", "timestream:DescribeEndpoints")

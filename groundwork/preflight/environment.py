@@ -29,11 +29,11 @@ def bootstrap(stack: Template, account: Questions) -> Iterator[Judgement]:
         return
     name, least = stack.bootstrap
     way_out = f"npx cdk bootstrap aws://{account.number}/{account.region}"
-    answer = account.find("ssm:GetParameter", Name=name)
-    if answer is None:
+    response = account.find("ssm:GetParameter", Name=name)
+    if response is None:
         yield refused(f"This region of the account is not bootstrapped: there is no parameter {name}.", way_out)
         return
-    version = answer["Parameter"]["Value"]
+    version = response["Parameter"]["Value"]
     if not version.isdecimal() or int(version) < least:
         yield refused(f"The bootstrap has version {version}, and the stack needs {least} or newer.", way_out)
         return
@@ -50,11 +50,11 @@ def bootstrap(stack: Template, account: Questions) -> Iterator[Judgement]:
 @check("stack", "cloudformation:DescribeStacks")
 def state(stack: Template, account: Questions) -> Iterator[Judgement]:
     """CloudFormation can create or update the stack in the state in which it is."""
-    answer = account.find("cloudformation:DescribeStacks", StackName=stack.stack)
-    if answer is None:
+    response = account.find("cloudformation:DescribeStacks", StackName=stack.stack)
+    if response is None:
         yield ok("It is new.")
         return
-    status = answer["Stacks"][0]["StackStatus"]
+    status = response["Stacks"][0]["StackStatus"]
     if status in _STUCK:
         yield refused(f"CloudFormation cannot update it: it is in {status}.", _STUCK[status].format(stack=stack.stack))
     elif status.endswith("_IN_PROGRESS"):
@@ -75,21 +75,23 @@ def state(stack: Template, account: Questions) -> Iterator[Judgement]:
 @check("zones", "ec2:DescribeAvailabilityZones")
 def zones(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The region has the zones that the subnets of the stack are in."""
-    wanted = [
+    subnet_zones = [
         zone for subnet in stack.resources("AWS::EC2::Subnet") if (zone := stack.zone({"Ref": subnet.name})) is not None
     ]
-    if not wanted:
+    if not subnet_zones:
         return
-    there = account.zones
-    missing = [zone for zone in wanted if isinstance(zone, str) and zone not in there]
+    account_zones = account.zones
+    missing = [zone for zone in subnet_zones if isinstance(zone, str) and zone not in account_zones]
     if missing:
-        yield refused(f"There is no zone {missing[0]} in {account.region}.", f"Choose among {', '.join(there)}.")
-        return
-    number = max((zone for zone in wanted if isinstance(zone, int)), default=-1) + 1
-    if number > len(there):
         yield refused(
-            f"The stack needs {number} zones, and the account may use {len(there)} in {account.region}.",
+            f"There is no zone {missing[0]} in {account.region}.", f"Choose among {', '.join(account_zones)}."
+        )
+        return
+    number = max((zone for zone in subnet_zones if isinstance(zone, int)), default=-1) + 1
+    if number > len(account_zones):
+        yield refused(
+            f"The stack needs {number} zones, and the account may use {len(account_zones)} in {account.region}.",
             "Choose another region.",
         )
         return
-    yield ok(f"{number or len(set(wanted))} of {len(there)} zones are used.")
+    yield ok(f"{number or len(set(subnet_zones))} of {len(account_zones)} zones are used.")

@@ -77,11 +77,11 @@ def names(stack: Template, account: Questions) -> Iterator[Judgement]:
 
 def _exists(named: Named, name: str, account: Questions) -> bool:
     try:
-        answer = account.find(named.permission, **named.parameters(name))
+        response = account.find(named.permission, **named.parameters(name))
     except NotPermittedError:
         if named.permission == "s3:ListBucket":  # a bucket of another account answers 403, one that is missing 404
             return True
         raise
-    if answer is None or not named.list:
-        return answer is not None
-    return any(name in each.values() for each in answer[named.list])
+    if response is None or not named.list:
+        return response is not None
+    return any(name in summary.values() for summary in response[named.list])

@@ -35,8 +35,8 @@ def zones_of(stack: Template, subnets: Iterable[Any], account: Questions) -> lis
 def vpc(stack: Template, account: Questions) -> Iterator[Judgement]:
     """A VPC that the settings name exists."""
     for identifier in stack.identifiers(r"vpc-[0-9a-f]+"):
-        answer = account.find("ec2:DescribeVpcs", VpcIds=[identifier])
-        if not answer or not answer["Vpcs"]:
+        response = account.find("ec2:DescribeVpcs", VpcIds=[identifier])
+        if not response or not response["Vpcs"]:
             yield refused(
                 f"There is no VPC {identifier} in {account.region}.",
                 "Correct the setting vpc_id, or leave it empty for a VPC of the stack's own.",
@@ -49,25 +49,27 @@ def vpc(stack: Template, account: Questions) -> Iterator[Judgement]:
 def subnets(stack: Template, account: Questions) -> Iterator[Judgement]:
     """Subnets that the settings name exist, and belong to one VPC, that of the settings."""
     vpcs = set(stack.identifiers(r"vpc-[0-9a-f]+"))
-    wanted = {identifier: describe_subnet(identifier, account) for identifier in stack.subnets()}
-    if not wanted:
+    named_subnets = {identifier: describe_subnet(identifier, account) for identifier in stack.subnets()}
+    if not named_subnets:
         return
-    if missing := [identifier for identifier, subnet in wanted.items() if subnet is None]:
+    if missing := [identifier for identifier, subnet in named_subnets.items() if subnet is None]:
         yield refused(
             f"There is no subnet {', '.join(missing)} in {account.region}.", "Correct the setting subnet_ids."
         )
         return
     elsewhere = {
-        identifier: subnet["VpcId"] for identifier, subnet in wanted.items() if subnet and subnet["VpcId"] not in vpcs
+        identifier: subnet["VpcId"]
+        for identifier, subnet in named_subnets.items()
+        if subnet and subnet["VpcId"] not in vpcs
     }
     if vpcs and elsewhere:
-        identifier, other = next(iter(elsewhere.items()))
+        identifier, other_vpc = next(iter(elsewhere.items()))
         yield refused(
-            f"Subnet {identifier} belongs to {other}, and not to {', '.join(vpcs)}.",
+            f"Subnet {identifier} belongs to {other_vpc}, and not to {', '.join(vpcs)}.",
             "Name a VPC and subnets of that VPC: vpc_id and subnet_ids.",
         )
         return
-    yield ok(f"{', '.join(wanted)} exist.")
+    yield ok(f"{', '.join(named_subnets)} exist.")
 
 
 @check("zones of databases", "ec2:DescribeSubnets", "ec2:DescribeAvailabilityZones")
@@ -89,8 +91,8 @@ def database_zones(stack: Template, account: Questions) -> Iterator[Judgement]:
 def security_groups(stack: Template, account: Questions) -> Iterator[Judgement]:
     """Security groups that the settings name exist."""
     for identifier in stack.identifiers(r"sg-[0-9a-f]+"):
-        answer = account.find("ec2:DescribeSecurityGroups", GroupIds=[identifier])
-        if not answer or not answer["SecurityGroups"]:
+        response = account.find("ec2:DescribeSecurityGroups", GroupIds=[identifier])
+        if not response or not response["SecurityGroups"]:
             yield refused(f"There is no security group {identifier} in {account.region}.", "Correct the setting.")
         else:
             yield ok(f"{identifier} exists.")

@@ -23,14 +23,14 @@ def _new(kind: str, stack: Template, account: Questions) -> int:
     return len(names - account.deployed(stack.stack)) if names else 0
 
 
-def _counted(quota: Quota, kind: str, there: int, stack: Template, account: Questions) -> Iterator[Judgement]:
+def _counted(quota: Quota, kind: str, existing: int, stack: Template, account: Questions) -> Iterator[Judgement]:
     """Judge what a stack adds to what there is, and to what the stacks before it add."""
     if not any(stack.resources(kind)):
         return
-    adds, before = _new(kind, stack, account), sum(_new(kind, other, account) for other in stack.before)
+    adds, before = _new(kind, stack, account), sum(_new(kind, earlier, account) for earlier in stack.before)
     limit = quota_value(quota, account)
-    total = there + before + adds
-    used = f"{there} of {limit:g} are used" + (f", the stacks before it add {before}" if before else "")
+    total = existing + before + adds
+    used = f"{existing} of {limit:g} are used" + (f", the stacks before it add {before}" if before else "")
     if adds and total > limit:
         yield refused(
             f"The stack adds {adds} to the account's {quota.used_for}; {used}.",
@@ -43,29 +43,29 @@ def _counted(quota: Quota, kind: str, there: int, stack: Template, account: Ques
 @check("quota of VPCs", "ec2:DescribeVpcs", _STACK, *QUOTA)
 def vpcs(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many VPCs as the stack adds."""
-    there = len(account.ask("ec2:DescribeVpcs")["Vpcs"])
-    yield from _counted(VPCS, "AWS::EC2::VPC", there, stack, account)
+    existing = len(account.ask("ec2:DescribeVpcs")["Vpcs"])
+    yield from _counted(VPCS, "AWS::EC2::VPC", existing, stack, account)
 
 
 @check("quota of internet gateways", "ec2:DescribeInternetGateways", _STACK, *QUOTA)
 def internet_gateways(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many internet gateways as the stack adds."""
-    there = len(account.ask("ec2:DescribeInternetGateways")["InternetGateways"])
-    yield from _counted(INTERNET_GATEWAYS, "AWS::EC2::InternetGateway", there, stack, account)
+    existing = len(account.ask("ec2:DescribeInternetGateways")["InternetGateways"])
+    yield from _counted(INTERNET_GATEWAYS, "AWS::EC2::InternetGateway", existing, stack, account)
 
 
 @check("quota of Elastic IPs", "ec2:DescribeAddresses", _STACK, *QUOTA)
 def addresses(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many Elastic IP addresses as the stack adds."""
-    there = len(account.ask("ec2:DescribeAddresses")["Addresses"])
-    yield from _counted(ADDRESSES, "AWS::EC2::EIP", there, stack, account)
+    existing = len(account.ask("ec2:DescribeAddresses")["Addresses"])
+    yield from _counted(ADDRESSES, "AWS::EC2::EIP", existing, stack, account)
 
 
 @check("quota of databases", "rds:DescribeDBInstances", _STACK, *QUOTA)
 def databases(stack: Template, account: Questions) -> Iterator[Judgement]:
     """The account may have as many DB instances of RDS as the stack adds."""
-    there = len(account.ask("rds:DescribeDBInstances")["DBInstances"])
-    yield from _counted(DATABASES, "AWS::RDS::DBInstance", there, stack, account)
+    existing = len(account.ask("rds:DescribeDBInstances")["DBInstances"])
+    yield from _counted(DATABASES, "AWS::RDS::DBInstance", existing, stack, account)
 
 
 def _started(quota: Quota, stack: Template, account: Questions) -> int:
@@ -86,16 +86,16 @@ def instances(stack: Template, account: Questions) -> Iterator[Judgement]:
         adds = _started(quota, stack, account)
         if not adds:
             continue
-        there, limit = used_vcpus(quota, account), quota_value(quota, account)
-        before = sum(_started(quota, other, account) for other in stack.before)
-        total = there + before + adds
+        existing, limit = used_vcpus(quota, account), quota_value(quota, account)
+        before = sum(_started(quota, earlier, account) for earlier in stack.before)
+        total = existing + before + adds
         if total > limit:
             yield refused(
-                f"The stack starts {adds} {quota.used_for}; {there + before} of {limit:g} are used.",
+                f"The stack starts {adds} {quota.used_for}; {existing + before} of {limit:g} are used.",
                 f"{increase(quota, total)}; or choose a smaller instance type.",
             )
         else:
-            yield ok(f"{adds} more {quota.used_for}; {there + before} of {limit:g} are used.")
+            yield ok(f"{adds} more {quota.used_for}; {existing + before} of {limit:g} are used.")
 
 
 @check("quota of vCPUs for jobs", "ec2:DescribeInstanceTypes", *QUOTA)
@@ -105,29 +105,29 @@ def jobs(stack: Template, account: Questions) -> Iterator[Judgement]:
         quota = vcpu_quota(launch.types[0], spot=launch.spot) if launch.types and not launch.instances else None
         if not quota:
             continue
-        wanted = launch.vcpus or vcpus(launch.types[0], account)
-        yield _later(launch, quota, wanted, quota_value(quota, account))
+        most_vcpus = launch.vcpus or vcpus(launch.types[0], account)
+        yield _later(launch, quota, most_vcpus, quota_value(quota, account))
     for resource in stack.resources("AWS::Batch::ComputeEnvironment"):
         compute = resource.properties["ComputeResources"]
         if compute["Type"] == "FARGATE":
-            wanted, limit = int(stack.text(compute["MaxvCpus"]) or 0), quota_value(FARGATE, account)
-            if limit < wanted:
+            most_vcpus, limit = int(stack.text(compute["MaxvCpus"]) or 0), quota_value(FARGATE, account)
+            if limit < most_vcpus:
                 yield warning(
-                    f"{resource.name} may use {wanted} {FARGATE.used_for}, and the quota is {limit:g}.",
-                    increase(FARGATE, wanted),
+                    f"{resource.name} may use {most_vcpus} {FARGATE.used_for}, and the quota is {limit:g}.",
+                    increase(FARGATE, most_vcpus),
                 )
 
 
-def _later(launch: Launch, quota: Quota, wanted: int, limit: float) -> Judgement:
+def _later(launch: Launch, quota: Quota, most_vcpus: int, limit: float) -> Judgement:
     if not limit:
         return warning(
             f"{launch.resource} cannot start anything: the account may have no {quota.used_for}. The stack deploys, "
             "but jobs stay in RUNNABLE.",
-            increase(quota, wanted),
+            increase(quota, most_vcpus),
         )
-    if limit < wanted:
+    if limit < most_vcpus:
         return warning(
-            f"{launch.resource} may use {wanted} {quota.used_for}, and the quota is {limit:g}.",
-            increase(quota, wanted),
+            f"{launch.resource} may use {most_vcpus} {quota.used_for}, and the quota is {limit:g}.",
+            increase(quota, most_vcpus),
         )
-    return ok(f"{launch.resource} may use {wanted} {quota.used_for}; the quota is {limit:g}.")
+    return ok(f"{launch.resource} may use {most_vcpus} {quota.used_for}; the quota is {limit:g}.")

@@ -19,11 +19,11 @@ _ARN = r"arn:aws[a-z-]*:{service}:[a-z0-9-]+:\d{{12}}:{kind}.+"
 def keys(stack: Template, account: Questions) -> Iterator[Judgement]:
     """KMS keys that the settings name exist, and are enabled."""
     for arn in stack.identifiers(_ARN.format(service="kms", kind="key/")):
-        answer = account.find("kms:DescribeKey", KeyId=arn)
-        if answer is None:
+        response = account.find("kms:DescribeKey", KeyId=arn)
+        if response is None:
             yield refused(f"There is no KMS key {arn}.", "Correct the setting, or create the key.")
-        elif answer["KeyMetadata"]["KeyState"] != "Enabled":
-            state = answer["KeyMetadata"]["KeyState"]
+        elif response["KeyMetadata"]["KeyState"] != "Enabled":
+            state = response["KeyMetadata"]["KeyState"]
             yield refused(
                 f"KMS key {arn} cannot be used: it is {state}.",
                 f"aws kms cancel-key-deletion --key-id {arn}, and aws kms enable-key --key-id {arn}"
@@ -38,8 +38,8 @@ def keys(stack: Template, account: Questions) -> Iterator[Judgement]:
 def certificates(stack: Template, account: Questions) -> Iterator[Judgement]:
     """Certificates that the settings name exist in this region, and are issued."""
     for arn in stack.identifiers(_ARN.format(service="acm", kind="certificate/")):
-        answer = account.find("acm:DescribeCertificate", CertificateArn=arn)
-        status = answer["Certificate"].get("Status") if answer else None
+        response = account.find("acm:DescribeCertificate", CertificateArn=arn)
+        status = response["Certificate"].get("Status") if response else None
         if status is None:
             yield refused(
                 f"There is no certificate {arn} in {account.region}.",
@@ -60,10 +60,10 @@ def secrets(stack: Template, account: Questions) -> Iterator[Judgement]:
     for arn in stack.identifiers(_ARN.format(service="secretsmanager", kind="secret:")):
         if "*" in arn:
             continue
-        answer = account.find("secretsmanager:DescribeSecret", SecretId=arn)
-        if answer is None:
+        response = account.find("secretsmanager:DescribeSecret", SecretId=arn)
+        if response is None:
             yield refused(f"There is no secret {arn}.", "Correct the setting source_secret_arn.")
-        elif "DeletedDate" in answer:
+        elif "DeletedDate" in response:
             yield refused(
                 f"Secret {arn} is going to be deleted.", f"aws secretsmanager restore-secret --secret-id {arn}"
             )

@@ -130,11 +130,11 @@ class Template:
 
     def identifiers(self, pattern: str) -> dict[str, str]:
         """Return the texts that match a pattern as a whole, each with the first resource that says it."""
-        found: dict[str, str] = {}
+        first_resources: dict[str, str] = {}
         for name, text in self.strings():
             if re.fullmatch(pattern, text):
-                found.setdefault(text, name)
-        return found
+                first_resources.setdefault(text, name)
+        return first_resources
 
     def launches(self) -> Iterator[Launch]:
         """Yield what starts instances: groups, single instances, compute environments, and launch templates of none."""
@@ -163,8 +163,12 @@ class Template:
         for resource in self.resources("AWS::EC2::LaunchTemplate"):
             data = resource.properties["LaunchTemplateData"]
             if resource.name not in launched and "InstanceType" in data:
-                interfaces = [each["SubnetId"] for each in data.get("NetworkInterfaces", ()) if "SubnetId" in each]
-                yield self._launch(resource, data, tuple(interfaces))
+                interfaces = [
+                    interface["SubnetId"] for interface in data.get("NetworkInterfaces", ()) if "SubnetId" in interface
+                ]
+                yield self._launch(
+                    resource, data, tuple(entry["SubnetId"] for entry in interfaces if "SubnetId" in entry)
+                )
 
     def _launch(self, resource: Resource, data: Json, subnets: tuple[Any, ...], instances: int = 0) -> Launch:
         kind, image = self.text(data.get("InstanceType")), self.text(data.get("ImageId"))

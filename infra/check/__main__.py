@@ -1,6 +1,6 @@
-"""Checks every stack and what is written from it: prints the unexplained findings; exits with 1 if there is one.
+"""Check every stack and what is written from it: print the unexplained findings, and exit with 1 if there is one.
 
-Everything is synthesised once, so this takes the place of `python -m infra.console --check` and that of the costs.
+Everything is synthesised once, so this replaces `python -m infra.console --check` and the same check of the costs.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from infra.updates import record
 def main() -> int:
     """Check the CDK's templates and the console's, the tables of settings and the costs."""
     of_console = {file: stack_of(file) for file in TEMPLATES}
-    wanted = written_from(of_console)
+    texts = written_from(of_console)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         app = App(outdir=folder, context=CONTEXT)
         stacks: dict[str, Stack] = {}
         for stack in TEMPLATES.values():
             stacks[f"{stack.__name__}.template.json"] = stack(app, stack.__name__, Config())
         findings = synthesise(app)
-        written = sorted(Path(folder).glob("*.template.json"))
-        documents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in written}
+        paths = sorted(Path(folder).glob("*.template.json"))
+        documents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
         for name, document in documents.items():
             findings += [fault for role in roles(name.split(".")[0], document) for fault in role.faults()]
-        wanted |= page.written_from(estimate(name.split(".")[0], documents[name]) for name in stacks)
-        findings += map(complaint, stale(wanted))
+        texts |= page.written_from(estimate(name.split(".")[0], documents[name]) for name in stacks)
+        findings += map(complaint, stale(texts))
         findings += record.differences(json.loads(record.FILE.read_text(encoding="utf-8")), record.record())
-        templates = [*written, *(FOLDER / file for file in TEMPLATES)]
+        templates = [*paths, *(FOLDER / file for file in TEMPLATES)]
         by_checkov = pool.submit(checkov, templates)  # a program, on another core
         findings += lint(templates)
-        found = [*judge(documents), *by_checkov.result()]
-        findings += map(str, unexplained(found, stacks | of_console))
+        template_findings = [*judge(documents), *by_checkov.result()]
+        findings += map(str, unexplained(template_findings, stacks | of_console))
     for finding in findings:
         sys.stdout.write(f"{finding}\n")
     sys.stdout.write(f"{len(TEMPLATES)} stacks, {len(findings)} unexplained findings\n")

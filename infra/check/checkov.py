@@ -1,4 +1,4 @@
-"""checkov: security rules over templates, as many teams' pipelines run them."""
+"""Check templates with the security rules of checkov, as many teams' pipelines do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from infra.check.tools import run
 def checkov(templates: Iterable[Path]) -> list[Finding]:
     """Return what checkov finds in templates.
 
-    It sees copies, by their names only: it takes a long path, which it adds to what a template says, for a secret.
+    It sees copies without their folders: it would add a long path to the text of a template and take it for a secret.
 
     Raises:
-        RuntimeError: It is not installed, could not read a template, or checked nothing.
+        RuntimeError: checkov is not installed, could not read a template, or checked nothing.
     """
     options = ("--framework", "cloudformation", "--compact", "--quiet", "--skip-download", "--output", "json")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Findings of the tools that know templates, not constructs; and which of them the constructs acknowledge."""
+"""Compare the findings of tools that know only templates with what the constructs acknowledge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infra.guardrails import ACKNOWLEDGED
 
 @dataclass(frozen=True)
 class Finding:
-    """What a tool finds wrong with a resource.
+    """A fault that a tool finds in a resource.
 
     Attributes:
         template: The template's file.
@@ -31,26 +31,26 @@ class Finding:
 
 
 def acknowledged(stack: Stack) -> dict[tuple[str, str], str]:
-    """Why a finding is no fault, by logical id and rule, as the stack's constructs say."""
+    """Return the reasons why findings are not faults, by logical id and rule, from the constructs of a stack."""
     reasons: dict[tuple[str, str], str] = {}
     for construct in stack.node.find_all():
-        said: dict[str, str] = {}
+        acknowledgements: dict[str, str] = {}
         for entry in construct.node.metadata:
             if entry.type == ACKNOWLEDGED:
-                said |= entry.data
-        if said:
-            resources = [found for found in construct.node.find_all() if isinstance(found, CfnResource)]
+                acknowledgements |= entry.data
+        if acknowledgements:
+            resources = [child for child in construct.node.find_all() if isinstance(child, CfnResource)]
             ids = [stack.resolve(resource.logical_id) for resource in resources]
-            reasons |= {(resource, rule): reason for resource in ids for rule, reason in said.items()}
+            reasons |= {(resource, rule): reason for resource in ids for rule, reason in acknowledgements.items()}
     return reasons
 
 
 def unexplained(findings: Iterable[Finding], stacks: dict[str, Stack]) -> list[Finding]:
-    """The findings that no construct acknowledges.
+    """Return the findings that no construct acknowledges.
 
     Args:
-        findings: Of any tool.
-        stacks: What each template was made from, by the template's file.
+        findings: The findings of any tool.
+        stacks: The stack behind each template, by the template's file.
     """
     reasons = {file: acknowledged(stack) for file, stack in stacks.items()}
     return [

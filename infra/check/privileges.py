@@ -1,9 +1,10 @@
-"""Least privilege, both ways: what code calls and what its role may do are the same, or somebody said why not.
+"""Check that a role may do exactly what its code calls, except where somebody has given a reason.
 
-A function's code stands in the template; of a job and an instance, privileges.yaml names the modules, and what they
-import of ours counts too. Calls are found by reading, module by module: a module that makes a client of a service
-calls whichever of its attributes are operations of that service. Operations become actions as botocore's models and
-the table below have it. What AWS itself does in a role's name (logs, queues, networks) follows from the template.
+The template holds the code of a function. For jobs and instances, privileges.yaml names the modules; what they
+import of this project counts too. Calls are found by reading, module by module: a module that makes a client of a
+service calls whichever of its attributes are operations of that service. Operations become actions as botocore's
+models and the table below say. What AWS itself does in the name of a role (logs, queues, networks) follows from the
+template.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Role:
     needed: set[str]
 
     def faults(self) -> Iterator[str]:
-        """What is missing and what is too much, as lines for people."""
+        """Return what is missing and what is too much, as lines for people."""
         row = ROLES.get(self.stack, {}).get(self.name, {})
         also, never = row.get("also", {}), row.get("never", {})
         where = f"{self.stack}: {self.name}"
@@ -100,7 +101,7 @@ class Role:
 
 
 def roles(stack: str, template: Json) -> Iterator[Role]:
-    """The roles of a template that are ours to fill: all but those with nothing but policies of AWS."""
+    """Yield the roles of a template whose policies we write: all but those that have only policies of AWS."""
     resources: Json = template["Resources"]
     for name, body in resources.items():
         if body["Type"] == "AWS::IAM::Role":
@@ -117,15 +118,15 @@ def roles(stack: str, template: Json) -> Iterator[Role]:
 
 
 def _documents(role: str, resources: Json) -> list[Json]:
-    found = [policy["PolicyDocument"] for policy in resources[role]["Properties"].get("Policies", [])]
+    documents = [policy["PolicyDocument"] for policy in resources[role]["Properties"].get("Policies", [])]
     managed = resources[role]["Properties"].get("ManagedPolicyArns", [])
     for name, body in resources.items():
         properties = body.get("Properties", {})
         if (body["Type"] == "AWS::IAM::Policy" and {"Ref": role} in properties.get("Roles", [])) or (
             body["Type"] == "AWS::IAM::ManagedPolicy" and {"Ref": name} in managed
         ):
-            found.append(properties["PolicyDocument"])
-    return found
+            documents.append(properties["PolicyDocument"])
+    return documents
 
 
 def _actions(documents: list[Json]) -> Iterator[str]:
@@ -137,7 +138,7 @@ def _actions(documents: list[Json]) -> Iterator[str]:
 
 
 def _of_functions(role: str, resources: Json) -> Iterator[str]:
-    """What the functions of a role need: their code, and what Lambda does in their name."""
+    """Yield the actions that the functions of a role need: for their code, and for Lambda in their name."""
     for name, body in resources.items():
         properties = body.get("Properties", {})
         if body["Type"] == "AWS::Lambda::Function" and properties["Role"] == {"Fn::GetAtt": [role, "Arn"]}:
@@ -155,22 +156,22 @@ def _of_functions(role: str, resources: Json) -> Iterator[str]:
 
 @cache
 def called_from(module: str) -> frozenset[str]:
-    """What a module of ours calls, with all that it imports of ours, wherever it does; `loader` is a container's."""
+    """Return the actions that a module and its imports of this project call; `loader` is the one in a container."""
     if module == "loader":
         return frozenset(calls(LOADER))
-    found: set[str] = set()
+    actions: set[str] = set()
     waiting, seen = [module], set()
     while waiting:
-        each = waiting.pop()
-        path = PROJECT / f"{each.replace('.', '/')}.py"
+        name = waiting.pop()
+        path = PROJECT / f"{name.replace('.', '/')}.py"
         path = path if path.exists() else path.with_suffix("") / "__init__.py"
-        if each in seen or not path.exists():
+        if name in seen or not path.exists():
             continue
-        seen.add(each)
+        seen.add(name)
         source = path.read_text("utf-8")
-        found |= calls(source, queries=path.parent / "queries")
+        actions |= calls(source, queries=path.parent / "queries")
         waiting += _imports(source)
-    return frozenset(found)
+    return frozenset(actions)
 
 
 def _imports(source: str) -> Iterator[str]:
@@ -183,40 +184,40 @@ def _imports(source: str) -> Iterator[str]:
 
 
 def calls(source: str, queries: Path | None = None) -> set[str]:
-    """The actions that a module's calls need.
+    """Return the actions that the calls of a module need.
 
     Args:
-        source: Its text.
+        source: The text of the module.
         queries: Folder of the query files that it names.
     """
     tree = ast.parse(source)
     nodes = list(ast.walk(tree))
     attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    found: set[str] = set()
+    actions: set[str] = set()
     for service in _services(nodes):
         operations = {xform_name(name): name for name in _operations(service)}
         # Paginators and waiters are asked for by the operation's name.
         for method in attributes | set(texts):
             if (service, method) in ACTIONS:
-                found |= ACTIONS[service, method]
+                actions |= ACTIONS[service, method]
             elif method in operations:
-                found.add(f"{PREFIXES.get(service, service)}:{operations[method]}")
+                actions.add(f"{PREFIXES.get(service, service)}:{operations[method]}")
         if service == "dynamodb" and "transact_write_items" in attributes:
-            found |= {f"dynamodb:{TRANSACTION[text]}" for text in texts if text in TRANSACTION}
+            actions |= {f"dynamodb:{TRANSACTION[text]}" for text in texts if text in TRANSACTION}
         if service == "neptunedata":
-            named = [queries / text for text in texts if queries and text.endswith(".cypher")]
-            words = "\n".join([*texts, *(path.read_text("utf-8") for path in named if path.exists())])
-            found |= {f"neptune-db:{kind}DataViaQuery" for kind, word in GRAPH.items() if re.search(word, words)}
+            query_files = [queries / text for text in texts if queries and text.endswith(".cypher")]
+            query_text = "\n".join([*texts, *(path.read_text("utf-8") for path in query_files if path.exists())])
+            actions |= {f"neptune-db:{kind}DataViaQuery" for kind, word in GRAPH.items() if re.search(word, query_text)}
     if "es" in texts and re.search("SigV4Auth|SignerAuth", source):
         verbs = {text.title() for text in texts if text in ("GET", "HEAD", "POST", "PUT", "DELETE")}
         by_name = {verb for method, verb in SEARCH.items() if method in attributes and "opensearchpy" in source}
-        found |= {f"es:ESHttp{verb}" for verb in verbs | by_name}
-    return found
+        actions |= {f"es:ESHttp{verb}" for verb in verbs | by_name}
+    return actions
 
 
 def _services(nodes: list[ast.AST]) -> set[str]:
-    """Services of which a module makes clients: `boto3.client("s3")`, `session.resource("dynamodb")`."""
+    """Yield the services of which a module makes clients: `boto3.client("s3")`, `session.resource("dynamodb")`."""
     return {
         node.args[0].value
         for node in nodes

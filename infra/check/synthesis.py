@@ -1,4 +1,4 @@
-"""The rules that run while the CDK synthesises: AWS's for well-made stacks (cdk-nag), and the CDK's own."""
+"""Run the rules that apply while the CDK synthesises: cdk-nag's AwsSolutions, and the CDK's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTEXT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cdk.json").re
 
 
 def synthesise(app: App) -> list[str]:
-    """Synthesise the app under cdk-nag and the CDK's own rules, and return their findings, one a line.
+    """Synthesise the app under cdk-nag and the CDK's own rules, and return their findings, one per line.
 
     Raises:
         RuntimeError: The report does not say that the AwsSolutions rules ran.

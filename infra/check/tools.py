@@ -1,4 +1,4 @@
-"""Tools that need packages of other versions than ours: they are installed beside the project, and run as programs."""
+"""Run tools that need other versions of packages than ours, and so are installed beside the project."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def run(*command: str | Path, folder: Path) -> list[Any]:
 
 
 def documents(text: str) -> list[Any]:
-    """JSON documents, one after the other.
+    """Return the JSON documents that stand one after the other in a text.
 
     Raises:
-        ValueError: Something else stands among them.
+        ValueError: The text holds something else.
     """
-    decoder, found, rest = json.JSONDecoder(), [], text.strip()
-    while rest:
-        document, end = decoder.raw_decode(rest)
-        found.append(document)
-        rest = rest[end:].lstrip()
-    return found
+    decoder, parsed, remaining = json.JSONDecoder(), [], text.strip()
+    while remaining:
+        document, end = decoder.raw_decode(remaining)
+        parsed.append(document)
+        remaining = remaining[end:].lstrip()
+    return parsed

@@ -1,4 +1,4 @@
-"""Writes the console's templates and the tables of settings; with `--check` it compares them and writes nothing."""
+"""Write the console's templates and the tables of settings; with `--check`, compare them and write nothing."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ RESOURCE_ORDER = ("Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateRep
 
 
 def as_yaml(template: dict[str, Any], titles: dict[str, str]) -> str:
-    """The template in AWS's usual order, with short intrinsics, literal blocks, and a title above each part.
+    """Return a template in AWS's usual order, with short intrinsics, literal blocks, and a title above each group.
 
     Args:
-        template: as the CDK synthesised it.
-        titles: by the logical id of the first resource of a part.
+        template: The template that the CDK synthesised.
+        titles: The titles of groups, by the logical id of the first resource of each.
     """
     by_name = {name: _resource(body) for name, body in template["Resources"].items()}
     template = template | {"Resources": by_name}
@@ -54,12 +54,14 @@ def _spaced(match: re.Match[str], titles: dict[str, str]) -> str:
 
 
 def _resource(body: dict[str, Any]) -> dict[str, Any]:
-    """A resource in reading order, without the dependencies that its references say already."""
+    """Return a resource in reading order, without the dependencies that its references imply."""
     if "DependsOn" in body:
-        wanted = body["DependsOn"]
+        dependencies = body["DependsOn"]
+        names = [dependencies] if isinstance(dependencies, str) else dependencies
         referred = set(re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)"', json.dumps(body.get("Properties", {}))))
-        rest = [name for name in ([wanted] if isinstance(wanted, str) else wanted) if name not in referred]
-        body = {key: value for key, value in body.items() if key != "DependsOn"} | ({"DependsOn": rest} if rest else {})
+        unreferenced = [name for name in names if name not in referred]
+        body = {key: value for key, value in body.items() if key != "DependsOn"}
+        body |= {"DependsOn": unreferenced} if unreferenced else {}
     return {key: body[key] for key in RESOURCE_ORDER if key in body} | body
 
 
@@ -83,9 +85,9 @@ def _short(node: Any) -> Any:
         case [("Fn::Join", parts)] if (text := _substitution(*parts)) is not None:
             short = _Tagged("!Sub", text)
         case [("Fn::Join", [str() as separator, [str() as first, *_] as parts])] if re.search(r"\n|^{", first):
-            more: dict[str, Any] = {}  # a script, or a document
-            text = _substitution(separator, parts, more)
-            short = _Tagged("!Sub", [text, _short(more)]) if text else _Tagged("!Join", _short([separator, parts]))
+            variables: dict[str, Any] = {}  # a script, or a document
+            text = _substitution(separator, parts, variables)
+            short = _Tagged("!Sub", [text, _short(variables)]) if text else _Tagged("!Join", _short([separator, parts]))
         case [(function, arguments)] if function.startswith("Fn::"):
             inner = _short(arguments)  # YAML takes one tag, so a function of a function keeps its long name
             tagged = _Tagged(f"!{function.removeprefix('Fn::')}", inner)
@@ -95,26 +97,26 @@ def _short(node: Any) -> Any:
     return short
 
 
-def _substitution(separator: str, parts: Any, more: dict[str, Any] | None = None) -> str | None:
-    """The text of `!Sub` that a `Fn::Join` amounts to; None if it joins more than text and references.
+def _substitution(separator: str, values: Any, variables: dict[str, Any] | None = None) -> str | None:
+    """Return the text of the `!Sub` that equals a `Fn::Join`, or None if it joins more than text and references.
 
-    Where `more` is given, values of mappings and choices may be among them, and are added to it under a name.
+    With `variables`, the join may also have values of mappings and choices, which are added to `variables` by name.
     """
     texts = []
-    for part in parts if isinstance(parts, list) else [{}]:
-        match part:
+    for value in values if isinstance(values, list) else [{}]:
+        match value:
             case str():
-                texts.append(part.replace("${", "${!"))
+                texts.append(value.replace("${", "${!"))
             case {"Ref": name}:
                 texts.append(f"${{{name}}}")
             case {"Fn::GetAtt": [name, attribute]}:
                 texts.append(f"${{{name}.{attribute}}}")
-            case {"Fn::FindInMap": [_, _, str() as name]} if more is not None:
+            case {"Fn::FindInMap": [_, _, str() as name]} if variables is not None:
                 texts.append(f"${{{name}}}")
-                more[name] = part
-            case {"Fn::If": [_, *choices]} if more is not None and (name := _either(choices)):
+                variables[name] = value
+            case {"Fn::If": [_, *choices]} if variables is not None and (name := _either(choices)):
                 texts.append(f"${{{name}}}")
-                more[name] = part
+                variables[name] = value
             case _:
                 return None
     text = separator.join(texts)
@@ -125,30 +127,30 @@ def _substitution(separator: str, parts: Any, more: dict[str, Any] | None = None
 
 
 def _either(choices: list[Any]) -> str:
-    """A name for a choice: `InstanceOrGroup` where each is a word or refers to one, else nothing."""
+    """Return a name for a choice, such as `InstanceOrGroup`; empty if an option is not a word or reference."""
     words = [choice.get("Ref") if isinstance(choice, dict) else choice for choice in choices]
     name = "Or".join(map(str, words))
     return name if name.isalnum() and None not in words else ""
 
 
 def _document(node: Any, indent: str = "") -> str:
-    """JSON in which whatever fits on a line stands on one."""
+    """Return JSON in which every value that fits on a line stands on one."""
     line = json.dumps(node)
     if len(indent) + len(line) <= DOCUMENT_WIDTH or not isinstance(node, dict | list):
         return line
     deeper = indent + "  "
     if isinstance(node, dict):
-        parts = [f"{json.dumps(key)}: {_document(value, deeper)}" for key, value in node.items()]
+        items = [f"{json.dumps(key)}: {_document(value, deeper)}" for key, value in node.items()]
         start, end = "{", "}"
     else:
-        parts, start, end = [_document(value, deeper) for value in node], "[", "]"
-    return f"{start}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{end}"
+        items, start, end = [_document(value, deeper) for value in node], "[", "]"
+    return f"{start}\n{deeper}" + f",\n{deeper}".join(items) + f"\n{indent}{end}"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Literal blocks for texts of several lines, short functions, indented lists, no anchors.
+    """Write texts of several lines as literal blocks, functions in short form, lists indented, and no anchors.
 
-    What holds a few short values stands on one line: `{Type: VCPU, Value: !Ref JobVcpus}`.
+    A mapping or list of a few short values stands on one line: `{Type: VCPU, Value: !Ref JobVcpus}`.
     """
 
     def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
@@ -159,7 +161,7 @@ class _Dumper(yaml.SafeDumper):
     def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
         node = super().represent_mapping(tag, mapping, flow_style=False)
         is_resource = any(value.value.startswith("AWS::") for key, value in node.value if key.value == "Type")
-        node.flow_style = flow_style or (not is_resource and _fits([part for pair in node.value for part in pair]))
+        node.flow_style = flow_style or (not is_resource and _fits([child for pair in node.value for child in pair]))
         for key, value in node.value:  # a name and what stands behind it share the line
             if isinstance(value, yaml.MappingNode) and (key.value in ORDER or not _fits([key, value])):
                 value.flow_style = False
@@ -172,24 +174,24 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
-def _fits(parts: list[yaml.Node]) -> bool:
-    """Whether these stand well on one line: plain values or what stands on a line itself, and not much of them."""
-    return sum(_length(part) for part in parts) <= LINE_WIDTH
+def _fits(nodes: list[yaml.Node]) -> bool:
+    """Return whether nodes fit on one line: they are plain values or stand on one line themselves, and are few."""
+    return sum(_length(node) for node in nodes) <= LINE_WIDTH
 
 
-def _are_words(parts: list[yaml.Node]) -> bool:
-    """Whether these are a command's words, which may take two lines."""
-    return sum(_length(part) for part in parts) <= 2 * LINE_WIDTH and max(map(_length, parts)) <= LINE_WIDTH // 3
+def _are_words(nodes: list[yaml.Node]) -> bool:
+    """Return whether nodes are the words of a command, which may take two lines."""
+    return sum(_length(node) for node in nodes) <= 2 * LINE_WIDTH and max(map(_length, nodes)) <= LINE_WIDTH // 3
 
 
 def _length(node: yaml.Node) -> int:
-    """How long a node is on one line, roughly; endless where it must not stand on one."""
+    """Return roughly how long a node is on one line, or more than a line if it must not stand on one."""
     if isinstance(node, yaml.ScalarNode):
         return len(node.value) + 4 if "\n" not in node.value else LINE_WIDTH + 1
     if not isinstance(node, yaml.CollectionNode) or not node.flow_style:
         return LINE_WIDTH + 1
-    parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
-    return 2 + sum(_length(part) for part in parts)
+    children = node.value if isinstance(node, yaml.SequenceNode) else [child for pair in node.value for child in pair]
+    return 2 + sum(_length(child) for child in children)
 
 
 def _style(text: str) -> str | None:

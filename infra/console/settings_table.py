@@ -12,12 +12,12 @@ BLOCK = re.compile(r"(<!-- settings of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 
 
 def with_tables(page: str) -> str:
-    """A page with its tables brought up to date; each stands between `<!-- settings of NAME -->` and `<!-- end -->`."""
+    """Return a page with current tables; each stands between `<!-- settings of NAME -->` and `<!-- end -->`."""
     return BLOCK.sub(lambda block: f"{block[1]}\n{table(block[2])}\n{block[3]}", page)
 
 
 def table(section: str) -> str:
-    """The settings of one stack, in Markdown."""
+    """Return the settings of one stack as a Markdown table."""
     model = Config.model_fields[section].default
     if not isinstance(model, BaseModel):
         raise TypeError(f"{section} is not the settings of a stack")

@@ -1,7 +1,7 @@
-"""Writes `cloudformation/*.yaml`: the stacks for people who deploy from the console, from the same classes.
+"""Write `cloudformation/*.yaml`, the templates for people who deploy from the console, from the classes of the stacks.
 
-Settings become parameters, which the console asks for under their headings. Nothing outside the file is needed: no
-bucket of the CDK, no asset.
+Settings become parameters, which the console asks for under their headings. A template needs nothing outside its
+file: neither a bucket of the CDK nor an asset.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ UNITS = {"gib": "GiB", "mib": "MiB", **{unit: unit for unit in ("seconds", "minu
 
 
 def with_parameters(stack: Stack, name: str) -> Config:
-    """A configuration whose settings of one stack are references to parameters of that stack."""
+    """Return a configuration in which the settings of one stack are references to parameters of that stack."""
     model = type(getattr(Config(), name))
-    chosen: dict[str, Any] = {}
+    references: dict[str, Any] = {}
     groups: dict[str, list[str]] = {}
     labels: dict[str, str] = {}
     settings = model.model_json_schema()["properties"]
     for field, schema in settings.items():
         if schema["console"]:
-            for other in filter(re.compile("_").search, settings):  # the console asks for them by their labels
-                schema["description"] = re.sub(rf"\b{other}\b", label(other), schema["description"])
+            for mentioned in filter(re.compile("_").search, settings):  # the console asks for them by their labels
+                schema["description"] = re.sub(rf"\b{mentioned}\b", label(mentioned), schema["description"])
             parameter_name = "".join(word.title() for word in field.split("_"))
             parameter = CfnParameter(stack, parameter_name, **parameter_options(schema))
-            chosen[field] = parameter_value(parameter, schema)
+            references[field] = parameter_value(parameter, schema)
             groups.setdefault(schema["group"], []).append(parameter_name)
             labels[parameter_name] = label(field)
     stack.template_options.metadata = {
@@ -76,11 +76,11 @@ def with_parameters(stack: Stack, name: str) -> Config:
             "ParameterLabels": {parameter: {"default": text} for parameter, text in labels.items()},
         }
     }
-    return Config().model_copy(update={name: model.model_construct(**chosen)})
+    return Config().model_copy(update={name: model.model_construct(**references)})
 
 
 def parameter_options(schema: dict[str, Any]) -> dict[str, Any]:
-    """Options of the `CfnParameter` for a setting, from its JSON schema."""
+    """Return the options of the `CfnParameter` for a setting, from its JSON schema."""
     default, kind = schema["default"], schema["kind"]
     options: dict[str, Any] = {"description": schema["description"]}
     if schema["console"] != "required":
@@ -104,7 +104,7 @@ def parameter_options(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def parameter_value(parameter: CfnParameter, schema: dict[str, Any]) -> Any:
-    """The token that stands for the parameter in a setting of this type."""
+    """Return the token that stands for the parameter in a setting of this type."""
     match schema["type"]:
         case "array":
             return parameter.value_as_list
@@ -117,7 +117,7 @@ def parameter_value(parameter: CfnParameter, schema: dict[str, Any]) -> Any:
 
 
 def label(field: str) -> str:
-    """What the console calls a setting: `job_memory_mib` is "Job memory (MiB)", `subnet_ids` is "Subnets"."""
+    """Return what the console calls a setting: `job_memory_mib` is "Job memory (MiB)", `subnet_ids` is "Subnets"."""
     *words, last = field.removesuffix("_ids").split("_")
     words += [f"({UNITS[last]})" if last in UNITS else last + ("s" if field.endswith("_ids") else "")]
     text = " ".join(filter(None, (WORDS.get(word, word) for word in words)))
@@ -125,7 +125,7 @@ def label(field: str) -> str:
 
 
 def stack_of(file: str) -> GroundworkStack:
-    """The stack behind a console template, its settings being parameters; alone in an app."""
+    """Return the stack behind a console template, with parameters as settings, in an app that has no other stack."""
     kind = TEMPLATES[file]
     return kind(
         App(builtin_cloud_formation_validation=False),  # cfn-lint looks at them in `infra.check`
@@ -136,7 +136,7 @@ def stack_of(file: str) -> GroundworkStack:
 
 
 def assembly_of(stack: Stack) -> cx_api.CloudAssembly:
-    """What the app of a stack becomes."""
+    """Synthesise the app of a stack."""
     app = App.of(stack)
     if not isinstance(app, App):
         raise TypeError(f"{stack.stack_name} stands in no app")
@@ -144,7 +144,7 @@ def assembly_of(stack: Stack) -> cx_api.CloudAssembly:
 
 
 def render(file: str, stack: GroundworkStack) -> str:
-    """The text of one console template, from the stack behind it."""
+    """Return the text of one console template, from the stack behind it."""
     name = stack.stack_name
     template = assembly_of(stack).get_stack_by_name(name).template
     module = f"{stack.SECTION}.py" if (PROJECT / "infra" / f"{stack.SECTION}.py").exists() else f"{stack.SECTION}/"
@@ -156,7 +156,7 @@ def render(file: str, stack: GroundworkStack) -> str:
 
 
 def _named_by_stack(node: Any, name: str) -> Any:
-    """The template with tags that begin with the stack's name, which a person chooses: `WebApp/Network/Vpc`."""
+    """Let tags begin with the name that a person chooses for the stack, such as `WebApp/Network/Vpc`."""
     match node:
         case {"Key": "Name", "Value": str() as value} if value.startswith(f"{name}/"):
             return {"Key": "Name", "Value": {"Fn::Join": ["", [{"Ref": "AWS::StackName"}, value.removeprefix(name)]]}}
@@ -169,55 +169,55 @@ def _named_by_stack(node: Any, name: str) -> Any:
 
 
 def titles(stack: GroundworkStack) -> dict[str, str]:
-    """The stack's headings, by the logical id of the first resource below each."""
-    found = {}
+    """Return the headings of a stack by the logical id of the first resource below each."""
+    headings = {}
     for index, title in stack.headings.items():
         below = (element for child in stack.node.children[index:] for element in child.node.find_all())
         resource = next(element for element in below if isinstance(element, CfnResource))
-        found[stack.resolve(resource.logical_id)] = title
-    return found
+        headings[stack.resolve(resource.logical_id)] = title
+    return headings
 
 
 def written_from(stacks: Mapping[str, GroundworkStack]) -> dict[Path, str]:
-    """What the templates and the documentation's tables of settings should say, from the stacks behind the former."""
+    """Return what the templates and the tables of settings in the documentation should say, from the stacks."""
     templates = {FOLDER / file: render(file, stack) for file, stack in stacks.items()}
     return templates | {page: with_tables(page.read_text(encoding="utf-8")) for page in sorted(PAGES.glob("*.md"))}
 
 
-def stale(wanted: Mapping[Path, str]) -> Iterator[Path]:
-    """The files that do not say what they should."""
-    for path, text in wanted.items():
+def stale(texts: Mapping[Path, str]) -> Iterator[Path]:
+    """Yield the files that differ from their texts."""
+    for path, text in texts.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             yield path
 
 
 def complaint(path: Path) -> str:
-    """What to do about a stale file."""
+    """Say what to do about a stale file."""
     return f"{path.relative_to(PROJECT)} is not what the code writes; run `make templates`"
 
 
-def write_or_compare(program: str, description: str | None, wanted: Callable[[], Mapping[Path, str]]) -> int:
-    """The command line of a program that writes files; with `--check` it compares them and writes nothing.
+def write_or_compare(program: str, description: str | None, make_texts: Callable[[], Mapping[Path, str]]) -> int:
+    """Run the command line of a program that writes files; with `--check` it compares them and writes nothing.
 
     Args:
-        program: the module.
-        description: what its help says.
-        wanted: gives the files' texts.
+        program: The module.
+        description: The text of its help.
+        make_texts: Returns the texts of the files.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
-    texts = wanted()
-    found = list(stale(texts))
-    for path in found:
+    texts = make_texts()
+    stale_files = list(stale(texts))
+    for path in stale_files:
         if not check:
             path.write_text(texts[path], encoding="utf-8")
         sys.stdout.write(f"{complaint(path) if check else f'{path.relative_to(PROJECT)} written'}\n")
-    return 1 if check and found else 0
+    return 1 if check and stale_files else 0
 
 
 def main() -> int:
-    """Write the templates and the documentation's tables of settings, or compare them with what they should be."""
+    """Write the templates and the tables of settings in the documentation, or compare them with what they should be."""
     return write_or_compare(
         "infra.console", main.__doc__, lambda: written_from({file: stack_of(file) for file in TEMPLATES})
     )

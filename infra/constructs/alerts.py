@@ -8,7 +8,7 @@ from typing import Any
 from aws_cdk import Aws, Duration, RemovalPolicy, aws_cloudwatch, aws_events, aws_iam, aws_kms, aws_sns
 from constructs import Construct
 
-from infra.parameters import only_if_given
+from infra.parameters import only_if_set
 
 OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
 
@@ -43,7 +43,7 @@ class AlertTopic(aws_sns.Topic):
             subscription = aws_sns.CfnSubscription(
                 scope, "EmailSubscription", topic_arn=self.topic_arn, protocol="email", endpoint=email
             )
-            only_if_given(subscription, email)
+            only_if_set(subscription, email)
 
     def let_publish(self, *rules: aws_events.CfnRule) -> None:
         """Let rules of EventBridge publish what they match.
@@ -139,23 +139,23 @@ def alarm(
     )
 
 
-def delivery_alarm(topic: AlertTopic, rule: aws_events.CfnRule, *, lost: str) -> aws_cloudwatch.CfnAlarm:
+def delivery_alarm(topic: AlertTopic, rule: aws_events.CfnRule, *, consequence: str) -> aws_cloudwatch.CfnAlarm:
     """Make an alarm that goes off when EventBridge could not deliver what a rule matched, however often it tried.
 
-        delivery_alarm(topic, rule, lost="a termination may be missing from the log")
+        delivery_alarm(topic, rule, consequence="a termination may be missing from the log")
 
     See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html.
 
     Args:
         topic: Informed when the alarm goes off.
         rule: A rule of the default bus; the alarm has its name.
-        lost: What is missing then, as a clause.
+        consequence: What is missing then, as a clause.
     """
     return alarm(
         topic,
         f"{rule.node.id.removesuffix('Rule')}RuleAlarm",
-        what_to_do=f"EventBridge could not deliver an event, so {lost}. Check that the target of the rule {rule.ref} "
-        "exists, and that the policies of the target and of its key let events.amazonaws.com use them.",
+        what_to_do=f"EventBridge could not deliver an event, so {consequence}. Check that the target of the rule "
+        f"{rule.ref} exists, and that the policies of the target and of its key let events.amazonaws.com use them.",
         namespace="AWS/Events",
         metric="FailedInvocations",
         dimensions={"RuleName": rule.ref},

@@ -100,7 +100,7 @@ class InfluxDBToken(Construct):
             timeout_seconds=_TOKEN_SECONDS,
             network=InNetwork(vpc, group, subnet_ids),
         )
-        let_reach(self, "InfluxDB", source=group, target=server, port=INFLUXDB_PORT, what="InfluxDB", who="Maker")
+        let_reach(self, "InfluxDB", source=group, target=server, port=INFLUXDB_PORT, service="InfluxDB", client="Maker")
         keeper = Function(
             self,
             "Keeper",
@@ -123,7 +123,7 @@ class InfluxDBToken(Construct):
             ("lambda:InvokeFunction", maker.function_arn),
         ):
             keeper.permissions.add_to_policy(aws_iam.PolicyStatement(actions=[action], resources=[resource]))
-        self.made = CustomResource(
+        self.token = CustomResource(
             self,
             "Made",
             resource_type="Custom::InfluxDBToken",
@@ -132,5 +132,5 @@ class InfluxDBToken(Construct):
             # Where one of these is another one, it needs another token.
             properties={"Endpoint": endpoint, "Bucket": bucket, "Secret": self.secret.secret_arn},
         )
-        ways = [child for child in self.node.children if child not in {self.made, self.secret}]
-        self.made.node.add_dependency(*ways)
+        ways = [child for child in self.node.children if child not in {self.token, self.secret}]
+        self.token.node.add_dependency(*ways)

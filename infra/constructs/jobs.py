@@ -150,13 +150,13 @@ def failed_jobs(
     )
 
 
-def tell(topic: AlertTopic, lost: Mapping[aws_events.CfnRule, str]) -> None:
+def tell(topic: AlertTopic, consequences: Mapping[aws_events.CfnRule, str]) -> None:
     """Let rules publish to the topic, and raise an alarm where EventBridge could not deliver what one matched.
 
     Args:
         topic: Where they publish.
-        lost: What is missing when a rule's mail is not delivered, as a clause.
+        consequences: What is missing when a rule's mail is not delivered, as a clause.
     """
-    topic.let_publish(*lost)
-    for rule, clause in lost.items():
-        delivery_alarm(topic, rule, lost=clause)
+    topic.let_publish(*consequences)
+    for rule, consequence in consequences.items():
+        delivery_alarm(topic, rule, consequence=consequence)

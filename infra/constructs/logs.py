@@ -22,6 +22,6 @@ def log_group(scope: Construct, name: str, retention_days: int, policy: RemovalP
     group = aws_logs.LogGroup(scope, name, removal_policy=policy)
     # The CDK's own option takes no parameter of a console template.
     group.node.default_child.add_property_override("RetentionInDays", retention_days)  # type: ignore[union-attr]
-    why = "Encrypted under CloudWatch's key; a key of the account would cost, and the log holds no secret."
-    acknowledge(group, {"CKV_AWS_158": why})
+    reason = "Encrypted under CloudWatch's key; a key of the account would cost, and the log holds no secret."
+    acknowledge(group, {"CKV_AWS_158": reason})
     return group

@@ -99,24 +99,24 @@ def let_reach(
     source: aws_ec2.ISecurityGroup,
     target: aws_ec2.ISecurityGroup,
     port: int,
-    what: str,
-    who: str = "Clients",
+    service: str,
+    client: str = "Clients",
 ) -> None:
-    """Let members of one group open connections to members of another, by the rules `From<who>` and `To<name>`.
+    """Let members of one group open connections to members of another, by the rules `From<client>` and `To<name>`.
 
-        let_reach(self, "Graph", source=jobs, target=graph, port=8182, what="Neptune", who="Job")
+        let_reach(self, "Graph", source=jobs, target=graph, port=8182, service="Neptune", client="Job")
 
     Args:
         scope: Where the rules stand.
         name: The target's name.
-        source: Who connects.
-        target: To whom.
+        source: The group whose members connect.
+        target: The group that they connect to.
         port: The TCP port.
-        what: What is there, for the rules' descriptions.
-        who: The source's name.
+        service: The service that is reached, for the rules' descriptions.
+        client: The name of the source.
     """
-    let_in(scope, f"From{who}", target, source, port=port, description=f"{what} from its {who.lower()}")
-    let_out(scope, f"To{name}", source, target, port=port, description=what)
+    let_in(scope, f"From{client}", target, source, port=port, description=f"{service} from its {client.lower()}")
+    let_out(scope, f"To{name}", source, target, port=port, description=service)
 
 
 def _ports(port: int | None) -> dict[str, Any]:

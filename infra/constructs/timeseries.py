@@ -176,7 +176,7 @@ class InfluxDB:
         group = security_group(
             self._scope, "Clients", self._place.vpc, "Reaches InfluxDB, and HTTPS.", https_out="HTTPS to AWS"
         )
-        let_reach(self._scope, "Server", source=group, target=self.server, port=INFLUXDB_PORT, what="InfluxDB")
+        let_reach(self._scope, "Server", source=group, target=self.server, port=INFLUXDB_PORT, service="InfluxDB")
         return group
 
 

@@ -114,42 +114,42 @@ class Estimate:
 
 
 def free(estimates: Iterable[Estimate]) -> float:
-    """USD a month that AWS does not charge for what these stacks have, if the account has nothing else."""
+    """Return the USD a month that AWS does not charge for these stacks if the account has nothing else."""
     counted: dict[Price, float] = {}
     for charge in (charge for estimate in estimates for charge in estimate.charges):
         counted[charge.price] = counted.get(charge.price, 0) + charge.quantity
-    return sum(min(each.free, quantity) * each.month for each, quantity in counted.items())
+    return sum(min(tariff.free, quantity) * tariff.month for tariff, quantity in counted.items())
 
 
 def estimate(stack: str, template: Json) -> Estimate:
-    """What a stack costs, from its template without parameters (as `cdk synth` writes it).
+    """Return the cost of a stack from its template without parameters (as `cdk synth` writes it).
 
     Raises:
         UnknownCostError: The template has a type without a row, or something without a price.
     """
-    known = _Template(template)
+    costs = _Template(template)
     charges: list[Charge] = []
     uses: list[Price] = []
     for name, body in template["Resources"].items():
-        charges += known.charges(name, body)
-        uses += [each for each in known.uses(name, body) if each not in uses]
+        charges += costs.charges(name, body)
+        uses += [use for use in costs.uses(name, body) if use not in uses]
     return Estimate(stack, charges, uses)
 
 
 def not_opted_into(estimates: Iterable[Estimate]) -> list[str]:
-    """What bills while idle although nobody said why it may; one line each."""
+    """Return a line for each resource that bills while idle although nobody has given a reason."""
     return [
-        f"{each.stack}: {charge.resource} ({charge.kind}) bills {charge.usd:.2f} USD a month while idle: make it scale "
-        "to zero, or say in infra/cost/always_on.yaml why it may."
-        for each in estimates
-        for charge in each.charges
-        if charge.kind not in ALWAYS_ON.get(each.stack, {}) and not _covered(charge, each)
+        f"{estimate.stack}: {charge.resource} ({charge.kind}) bills {charge.usd:.2f} USD a month while idle: "
+        "make it scale to zero, or say in infra/cost/always_on.yaml why it may."
+        for estimate in estimates
+        for charge in estimate.charges
+        if charge.kind not in ALWAYS_ON.get(estimate.stack, {}) and not _covered(charge, estimate)
     ]
 
 
-def _covered(charge: Charge, of: Estimate) -> bool:
-    """Whether a stack's charges of this kind cost nothing as long as the account has nothing else."""
-    return sum(other.quantity for other in of.charges if other.price == charge.price) <= charge.price.free
+def _covered(charge: Charge, estimate: Estimate) -> bool:
+    """Return whether a stack's charges of this kind cost nothing as long as the account has nothing else."""
+    return sum(similar.quantity for similar in estimate.charges if similar.price == charge.price) <= charge.price.free
 
 
 class _Template:
@@ -159,22 +159,22 @@ class _Template:
         self._resources: dict[str, Json] = template["Resources"]
 
     def charges(self, name: str, body: Json) -> Iterator[Charge]:
-        """What a resource bills every month."""
+        """Yield the monthly charges of a resource."""
         kind = body["Type"]
         row = TYPES.get(kind)
         if row is None:
             raise UnknownCostError(f"{name}: Nobody has said what {kind} costs. Add a row to infra/cost/types.yaml.")
-        for known in row.get("month", ()):
-            yield Charge(name, kind, price(known), 1)
+        for price_name in row.get("month", ()):
+            yield Charge(name, kind, price(price_name), 1)
         if row.get("counted"):
-            for known, quantity in self._counted[kind](name, body.get("Properties", {})):
+            for price_name, quantity in self._counted[kind](name, body.get("Properties", {})):
                 if quantity:
-                    yield Charge(name, kind, price(known), quantity)
+                    yield Charge(name, kind, price(price_name), quantity)
 
     def uses(self, name: str, body: Json) -> Iterator[Price]:
-        """What a resource bills by use."""
+        """Yield the prices that a resource bills by use."""
         kind, properties = body["Type"], body.get("Properties", {})
-        yield from (price(known) for known in TYPES[kind].get("use", ()))
+        yield from (price(price_name) for price_name in TYPES[kind].get("use", ()))
         if kind == "AWS::Batch::ComputeEnvironment":
             resources = properties["ComputeResources"]
             on_fargate = resources["Type"].startswith("FARGATE")
@@ -203,8 +203,8 @@ class _Template:
 
     def _group(self, _: str, properties: Json) -> Iterator[tuple[str, float]]:
         number = int(properties.get("DesiredCapacity") or properties["MinSize"])
-        for known, quantity in self._launched(properties, properties["VPCZoneIdentifier"]):
-            yield known, quantity * number
+        for price_name, quantity in self._launched(properties, properties["VPCZoneIdentifier"]):
+            yield price_name, quantity * number
 
     def _instance(self, name: str, properties: Json) -> Iterator[tuple[str, float]]:
         has_own_address = any(

@@ -44,28 +44,31 @@ def with_costs(page: str, of: Iterable[Estimate]) -> str:
     return BLOCK.sub(lambda block: f"{block[1]}\n{_figures(list(of))}\n{block[2]}", with_tables(page))
 
 
-def _figures(of: list[Estimate]) -> str:
+def _figures(stack_estimates: list[Estimate]) -> str:
     lines = [f"USD in {REGION}, list prices of {DATE}, with the settings' defaults.", "", "| stack | idle, a month |"]
-    lines += ["|---|---|", *(f"| [{each.stack}](#{each.stack.lower()}) | {each.idle:.2f} |" for each in of)]
-    beyond = sum(each.free for each in of) - free(of)
+    lines += [
+        "|---|---|",
+        *(f"| [{estimate.stack}](#{estimate.stack.lower()}) | {estimate.idle:.2f} |" for estimate in stack_estimates),
+    ]
+    beyond = sum(estimate.free for estimate in stack_estimates) - free(stack_estimates)
     lines += [f"| dashboards beyond the three that are free | {beyond:.2f} |"]
-    lines += [f"| all of them in one account | {sum(each.idle for each in of) + beyond:.2f} |"]
-    for each in of:
+    lines += [f"| all of them in one account | {sum(estimate.idle for estimate in stack_estimates) + beyond:.2f} |"]
+    for stack in stack_estimates:
         lines += [
             "",
-            f"## {each.stack}",
+            f"## {stack.stack}",
             "",
             "| bills while idle | what | USD a month | why it may |",
             "|---|---|---|---|",
         ]
         lines += [
-            f"| `{charge.resource}` | {amount(charge)} | {charge.usd:.2f} | {why(each, charge)} |"
-            for charge in each.charges
+            f"| `{charge.resource}` | {amount(charge)} | {charge.usd:.2f} | {why(stack, charge)} |"
+            for charge in stack.charges
         ]
-        if each.free:
-            lines += [f"| | free in an account that has no others | -{each.free:.2f} | |"]
+        if stack.free:
+            lines += [f"| | free in an account that has no others | -{stack.free:.2f} | |"]
         lines += ["", "| bills by use | USD | for a |", "|---|---|---|"]
-        lines += [f"| {used.source} | {figure(used)} | {used.unit} |" for used in each.uses]
+        lines += [f"| {used.source} | {figure(used)} | {used.unit} |" for used in stack.uses]
     return "\n".join(lines) + "\n"
 
 
@@ -74,9 +77,9 @@ def amount(charge: Charge) -> str:
     return charge.price.source if charge.quantity == 1 else f"{charge.quantity:g} × {charge.price.source}"
 
 
-def why(of: Estimate, charge: Charge) -> str:
+def why(estimate: Estimate, charge: Charge) -> str:
     """Why a resource may bill while idle."""
-    return ALWAYS_ON.get(of.stack, {}).get(charge.kind, "")
+    return ALWAYS_ON.get(estimate.stack, {}).get(charge.kind, "")
 
 
 def figure(price: Price) -> str:

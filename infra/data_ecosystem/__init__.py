@@ -1,4 +1,4 @@
-"""A film rental company's data, each part in the engine that fits it, and what keeps them in step."""
+"""Define the stack of a film rental company: engines for its data, and functions that keep them in step."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from infra.data_ecosystem.network import EcosystemNetwork
 from infra.data_ecosystem.projections import Projections, Queues
 from infra.data_ecosystem.trends import Trends
 from infra.guardrails import acknowledge
-from infra.parameters import only_if_given
+from infra.parameters import only_if_set
 from infra.settings.data_ecosystem import DataEcosystemSettings
 from infra.stack import GroundworkStack
 
 
 class DataEcosystem(GroundworkStack):
-    """Film library, ledger, graph, search and trends; functions and jobs that fill them; who is told."""
+    """A stack of film library, ledger, graph, search and trends, with what fills and watches them."""
 
     DESCRIPTION = (
         "A film rental company's data: DynamoDB, PostgreSQL, Neptune, OpenSearch and Timestream, kept in step."
@@ -37,7 +37,7 @@ class DataEcosystem(GroundworkStack):
     settings: DataEcosystemSettings
 
     def build(self) -> None:
-        """Make the engines, what keeps them in step, and what watches them."""
+        """Make the engines, the functions and jobs that fill them, and their monitoring."""
         self._engines()
         self._functions()
         self._jobs()
@@ -130,7 +130,7 @@ class DataEcosystem(GroundworkStack):
         self.output(DataEcosystemOutput.LOG_GROUP_NAME, self.jobs.logs.log_group_name, "Holds what jobs print.")
 
     def _connect(self) -> None:
-        """The ways in the network, each on one port from one kind of client."""
+        """Open the ways through the network, each on one port for one kind of client."""
         job, indexer, projector = self.jobs.group, self.indexer_group, self.projector_group
         ways = [
             ("Job", job, "Database", self.database.group, DATABASE_PORT),
@@ -139,15 +139,15 @@ class DataEcosystem(GroundworkStack):
             ("Indexer", indexer, "Search", self.search.group, HTTPS),
             ("Projector", projector, "Graph", self.graph.group, GRAPH_PORT),
         ]
-        for who, source, name, target, port in ways:
-            way = Construct(self, f"{who}To{name}")
-            let_reach(way, name, source=source, target=target, port=port, what=name, who=who)
+        for client, source, name, target, port in ways:
+            way = Construct(self, f"{client}To{name}")
+            let_reach(way, name, source=source, target=target, port=port, service=name, client=client)
         self.trends.let_in(Job=job, Projector=projector)
         if self.settings.source_cidr:
-            only_if_given(self.jobs.let_read_source(), self.settings.source_cidr)
+            only_if_set(self.jobs.let_read_source(), self.settings.source_cidr)
 
     def _permit(self) -> None:
-        """What each role may do with the engines."""
+        """Grant each role its permissions on the engines."""
         role, settings = self.jobs.role, self.settings
         projector, indexer = self.projections.projector, self.projections.indexer
         self.movies.grant(
@@ -174,9 +174,9 @@ class DataEcosystem(GroundworkStack):
         everything = "Its data have no ARNs of their own."
         cluster = "<AWS::Region>:<AWS::AccountId>:<GraphCluster.ClusterResourceId>"
         graph_data = f"IAM5[Resource::arn:<AWS::Partition>:neptune-db:{cluster}/*]"
-        for one in (role, projector.permissions, indexer.permissions):
+        for principal in (role, projector.permissions, indexer.permissions):
             acknowledge(
-                one,
+                principal,
                 {
                     "IAM5[Resource::<SearchDomain.Arn>/*]": everything,
                     graph_data: everything,

@@ -1,4 +1,4 @@
-"""The engines behind the rental business, each for what it is good at; none reached from outside the network."""
+"""Define the engines behind the rental business, none of which can be reached from outside the network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OWN_KEY = "Encrypted under AWS's own key; a key of the account would cost more t
 
 
 def movie_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.Table:
-    """The film library. Its two indexes come from what is asked of it: a genre's films, a year's films, by title."""
+    """Make the film library, with indexes for its two queries: films of a genre and films of a year, by title."""
     key = aws_dynamodb.Attribute
     texts, numbers = aws_dynamodb.AttributeType.STRING, aws_dynamodb.AttributeType.NUMBER
     title = key(name="MovieTitle", type=texts)
@@ -64,7 +64,7 @@ def movie_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.Table:
 
 
 def dead_letter_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.Table:
-    """What the functions gave up, with its reason. A table, not a queue: its gateway costs nothing in the network."""
+    """Make the table of what the functions gave up. Unlike a queue, it has a free gateway in the network."""
     key = aws_dynamodb.Attribute
     table = aws_dynamodb.Table(
         scope,
@@ -83,10 +83,10 @@ def dead_letter_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.T
 
 
 class Database(RelationalDatabase):
-    """PostgreSQL 18: customers, inventory, rentals, payments, and the outbox of what happened.
+    """A PostgreSQL 18 database: customers, inventory, rentals, payments, and the outbox of what happened.
 
     Attributes:
-        group: its security group.
+        group: Its security group.
     """
 
     def __init__(
@@ -134,12 +134,12 @@ class Database(RelationalDatabase):
 
 
 class Graph(Construct):
-    """Neptune Serverless: who rented what, asked in openCypher with IAM's signature.
+    """A Neptune Serverless cluster that holds who rented what; queries are in openCypher and signed with IAM.
 
     Attributes:
-        cluster: the cluster.
-        group: its security group.
-        data_arn: what permissions on its data name.
+        cluster: The cluster.
+        group: Its security group.
+        data_arn: The ARN of its data, for permissions.
     """
 
     def __init__(
@@ -198,18 +198,18 @@ class Graph(Construct):
         )
 
     def permissions(self, *, erase: bool = True) -> aws_iam.PolicyStatement:
-        """Reading and writing by query, and deleting what was written."""
+        """Return the permission to read, write and delete data by query."""
         actions = ["neptune-db:ReadDataViaQuery", "neptune-db:WriteDataViaQuery"]
         actions += ["neptune-db:DeleteDataViaQuery"] if erase else []
         return aws_iam.PolicyStatement(actions=actions, resources=[self.data_arn])
 
 
 class Search(Construct):
-    """OpenSearch: one small node, encrypted, with fine-grained access control; all of it can be made anew.
+    """An OpenSearch domain of one small, encrypted node with fine-grained access control; its data can be rebuilt.
 
     Attributes:
-        domain: the domain.
-        group: its security group.
+        domain: The domain.
+        group: Its security group.
     """
 
     def __init__(
@@ -279,21 +279,21 @@ class Search(Construct):
         if settings.search_service_role:
             self._service_role(settings.search_service_role)
 
-    def _service_role(self, wanted: bool) -> None:
-        """OpenSearch's role of the account; in a console template it is created if the parameter says so."""
+    def _service_role(self, create: bool) -> None:
+        """Make the account's role for OpenSearch; in a console template, only if the parameter `create` says so."""
         role = aws_iam.CfnServiceLinkedRole(self, "LinkedRole", aws_service_name="opensearchservice.amazonaws.com")
         role.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)  # it is the account's
         self.domain.node.add_dependency(role)
-        if Token.is_unresolved(wanted):
-            chosen = Fn.condition_equals(wanted, "true")
+        if Token.is_unresolved(create):
+            chosen = Fn.condition_equals(create, "true")
             role.cfn_options.condition = CfnCondition(Stack.of(self), "CreatesSearchServiceRole", expression=chosen)
             # CloudFormation drops a dependency on what is not created.
             self.domain.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E3005"]}})
 
 
 def _snapshot(policy: RemovalPolicy) -> RemovalPolicy:
-    """Where data stay, they stay as a final snapshot: an engine left behind would keep its network from going.
+    """Keep data that stay as a final snapshot: an engine left behind would prevent the deletion of its network.
 
-    CloudFormation takes the snapshot, too, when it takes a failed first deployment back. It is of an empty engine.
+    CloudFormation also takes a snapshot, of an empty engine, when it rolls back a failed first deployment.
     """
     return RemovalPolicy.DESTROY if policy is RemovalPolicy.DESTROY else RemovalPolicy.SNAPSHOT

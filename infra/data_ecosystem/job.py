@@ -1,4 +1,4 @@
-"""Where `python -m workloads movie-rental` runs on AWS: a container on Fargate for as long as it takes."""
+"""Define the jobs that run `python -m workloads movie-rental` on AWS, each in a container on Fargate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.constructs.permissions import let_pull
 from infra.constructs.security_groups import let_out
 from infra.data_ecosystem.engines import DATABASE_PORT
 from infra.data_ecosystem.network import EcosystemNetwork
-from infra.parameters import only_if_given
+from infra.parameters import only_if_set
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 REQUIREMENTS = "workloads/movie_rental/requirements.txt"
@@ -24,12 +24,12 @@ LONGEST_WAIT_SECONDS = 1800
 
 
 class Jobs(Construct):
-    """A queue that costs nothing while it is empty, and what its jobs may do.
+    """A queue that costs nothing while it is empty, and the permissions of its jobs.
 
     Attributes:
-        role: the jobs' permissions, to which the stack adds those on its engines.
-        group: their security group.
-        logs: what they print.
+        role: The role of the jobs, to which the stack adds permissions on its engines.
+        group: The security group of the jobs.
+        logs: The log group of what they print.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Jobs(Construct):
         let_pull(self._execution, [settings.image])
 
     def define(self) -> tuple[aws_batch.CfnJobQueue, aws_batch.CfnJobDefinition]:
-        """The queue, and the definition of its jobs; `command` is what follows `movie-rental`."""
+        """Make the queue and the definition of its jobs; `command` is what follows `movie-rental`."""
         settings, batch = self._settings, aws_batch
         code = CodeBundle(self, "Code", settings.code)
         self.role.add_to_policy(code.reading())
@@ -81,7 +81,7 @@ class Jobs(Construct):
         return queue, self._definition(code)
 
     def _source(self) -> Any:
-        """The URL of the old database, which Batch puts into a job's environment from the secret that has it."""
+        """Return the URL of the old database, which Batch puts into a job's environment from the secret that has it."""
         arn = self._settings.source_secret_arn
         if not arn:
             return None
@@ -93,7 +93,7 @@ class Jobs(Construct):
             policy_document={"Version": "2012-10-17", "Statement": [statement]},
             roles=[self._execution.role_name],
         )
-        only_if_given(reading, arn)
+        only_if_set(reading, arn)
         secret = [{"Name": "MOVIE_RENTAL_SOURCE", "ValueFrom": arn}]
         if not Token.is_unresolved(arn):
             return secret

@@ -1,4 +1,4 @@
-"""What tells people: alarms that say what to do, jobs that failed, and a dashboard."""
+"""Define the monitoring: alarms that say what to do, mails on failed jobs, and a dashboard."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Monitoring:
     """The alarms and the dashboard of a stack.
 
     Args:
-        topic: told by the alarms.
-        namespace: of the stack's own metrics.
+        topic: The topic that the alarms publish to.
+        namespace: The namespace of the stack's own metrics.
     """
 
     def __init__(self, topic: AlertTopic, namespace: str) -> None:
         self._topic, self._namespace = topic, namespace
 
     def functions(self, projections: Projections, queues: Queues) -> None:
-        """Alarms on what was given up, on what no function finished with, and on what waits too long."""
+        """Make alarms on changes that a function gave up, on events that failed, and on events that wait too long."""
         for function in (projections.indexer, projections.projector):
             aws_logs.MetricFilter(
                 self._topic.stack,
@@ -83,7 +83,7 @@ class Monitoring:
         )
 
     def engines(self, database: Database, graph: Graph, search: Search) -> None:
-        """Alarms on engines that are at their limit."""
+        """Make alarms on engines that are at their limit."""
         alarm(
             self._topic,
             "DatabaseBusyAlarm",
@@ -133,7 +133,7 @@ class Monitoring:
             )
 
     def jobs(self, queue: aws_batch.CfnJobQueue) -> None:
-        """Mail on a job that failed, with the reason that Batch gives."""
+        """Send a mail when a job fails, with the reason that Batch gives."""
         message = {
             "what happened": "Job <name> (<job>) failed.",
             "reason": "<reason>",
@@ -154,7 +154,7 @@ def dashboard(
     graph: Graph,
     search: Search,
 ) -> aws_cloudwatch.CfnDashboard:
-    """The engines' load, and how far the projections are behind."""
+    """Make a dashboard of the load of the engines and the delay of the projections."""
 
     def graph_of(title: str, *metrics: list[Any], statistic: str = "Average") -> dict[str, Any]:
         properties = {"title": title, "region": Aws.REGION, "period": 60, "stat": statistic, "metrics": list(metrics)}

@@ -1,4 +1,4 @@
-"""The network: engines and functions in isolated subnets, jobs in public ones that nothing can enter."""
+"""Define the network: engines and functions in isolated subnets, jobs in public ones that nothing can enter."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from infra.constructs.security_groups import HTTPS, let_reach, security_group
 class EcosystemNetwork(Construct):
     """A VPC over two zones without NAT gateway.
 
-    What is in the isolated subnets has no way to the internet, and none from there: AWS is reached through gateways to
+    The isolated subnets cannot reach the internet and cannot be reached from it: AWS is reached through gateways to
     S3 and DynamoDB, which are free, and through an interface endpoint where a function needs one (`endpoint`). Jobs run
     in the public subnets for as long as they last: they fetch packages and images, and no port of theirs is open.
 
     Attributes:
-        vpc: the VPC.
-        isolated_subnets: ids of the subnets of engines and functions.
-        public_subnets: ids of the subnets of jobs.
+        vpc: The VPC.
+        isolated_subnets: Ids of the subnets of engines and functions.
+        public_subnets: Ids of the subnets of jobs.
     """
 
     def __init__(self, scope: Construct, name: str, *, log_retention_days: int, policy: RemovalPolicy) -> None:
@@ -46,18 +46,18 @@ class EcosystemNetwork(Construct):
         self.public_subnets = [subnet.subnet_id for subnet in self.vpc.public_subnets]
 
     def client(self, name: str, description: str) -> aws_ec2.SecurityGroup:
-        """Make a group for who connects: nothing comes in; HTTPS goes out, as far as its subnet's routes reach."""
+        """Make a group for clients: nothing comes in; HTTPS goes out, as far as its subnet's routes reach."""
         return security_group(self, name, self.vpc, description, https_out="HTTPS to AWS")
 
     def server(self, name: str, description: str) -> aws_ec2.SecurityGroup:
-        """Make a group for an engine: nothing enters or leaves but what `let_reach` allows."""
+        """Make a group for an engine: only what `let_reach` allows enters or leaves."""
         return security_group(self, name, self.vpc, description)
 
     def endpoint(self, name: str, service: str, **clients: aws_ec2.SecurityGroup) -> None:
-        """An interface endpoint, in the first zone alone: it bills by the hour and zone.
+        """Make an interface endpoint in the first zone only, since it bills by the hour and zone.
 
-        The service's name leads to it from the whole network, so its clients are all who call the service: also those
-        who could do without.
+        The name of the service leads to it from the whole network, so its clients must include every caller of the
+        service, even those that could do without it.
         """
         group = self.server(f"{name}Group", f"Endpoint of {service}, for its clients alone.")
         aws_ec2.InterfaceVpcEndpoint(
@@ -69,7 +69,13 @@ class EcosystemNetwork(Construct):
             security_groups=[group],
             open=False,
         )
-        for who, source in clients.items():
+        for client, source in clients.items():
             let_reach(
-                Construct(self, f"{who}To{name}"), name, source=source, target=group, port=HTTPS, what=service, who=who
+                Construct(self, f"{client}To{name}"),
+                name,
+                source=source,
+                target=group,
+                port=HTTPS,
+                service=service,
+                client=client,
             )

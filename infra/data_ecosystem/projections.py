@@ -1,4 +1,4 @@
-"""What keeps search, graph and trends in step: two functions, what wakes them, and where failures wait for people."""
+"""Define the functions that keep search, graph and trends in step, their event sources and failure queues."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ REPORTED = ["ReportBatchItemFailures"]
 
 
 class Queues(Construct):
-    """Rentals' events in their order, and what could not be delivered.
+    """The queues of rental events and of failures.
 
     Attributes:
-        rentals: events of rentals, first in, first out by customer.
-        undelivered: events that no run of the projector finished with.
-        failed_batches: which changes of the film library no run of the indexer finished with.
+        rentals: Events of rentals, first in, first out by customer.
+        undelivered: Events that no run of the projector could handle.
+        failed_batches: References to changes of the film library that no run of the indexer could handle.
     """
 
     def __init__(self, scope: Construct, name: str, policy: RemovalPolicy) -> None:
@@ -47,11 +47,11 @@ class Queues(Construct):
 
 
 class Projections:
-    """The two functions, made before what they write to, so that it can let them in.
+    """The two functions, which are made before the engines that let them in.
 
     Attributes:
-        indexer: from the film library to the search index.
-        projector: from rentals' events to graph and trends.
+        indexer: Copies the film library to the search index.
+        projector: Writes the events of rentals to graph and trends.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Projections:
         self._scope, self._queues = scope, queues
 
         def function(name: str, folder: str, description: str, group: aws_ec2.SecurityGroup) -> Function:
-            made = Function(
+            projection = Function(
                 scope,
                 name,
                 folder=folder,
@@ -81,8 +81,8 @@ class Projections:
                 timeout_seconds=TIMEOUT_SECONDS,
                 network=InNetwork(vpc, group),
             )
-            dead_letters.grant(made, "dynamodb:PutItem")
-            return made
+            dead_letters.grant(projection, "dynamodb:PutItem")
+            return projection
 
         self.indexer = function(
             "CatalogIndexer", "catalog_indexer", "Keeps the search index in step with the film library.", indexer
@@ -96,7 +96,7 @@ class Projections:
         self.projector.add_environment("ATTEMPTS", text(settings.attempts))
 
     def follow_library(self, movies: aws_dynamodb.Table) -> None:
-        """Wake the indexer with the table's changes, in the order of each film, until they are taken or too old."""
+        """Invoke the indexer with the changes of each film in order, until it handles them or they expire."""
         stream = movies.table_stream_arn or ""
         permissions = aws_iam.Policy(
             self._scope,
@@ -142,7 +142,7 @@ class Projections:
         source.node.add_dependency(permissions)
 
     def follow_rentals(self) -> None:
-        """Wake the projector with rentals' events."""
+        """Invoke the projector with the events of rentals."""
         permissions = aws_iam.Policy(
             self._scope,
             "RentalEvents",

@@ -1,4 +1,4 @@
-"""The time series of rentals, on either face of Timestream."""
+"""Define the time series of rentals, on either engine of Timestream."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ REPORT_DAYS = 90
 
 
 class Trends(Construct):
-    """One point a rental; all of it can be made anew from PostgreSQL, so it goes with its stack.
+    """A time series with one point per rental; it is deleted with its stack, since PostgreSQL has all of its data.
 
     Attributes:
-        outputs: name, value and description of what DevOpsMetrics publishes of its engine, too.
-        environment: what a function needs to know that writes.
+        outputs: Name, value and description of the outputs, which DevOpsMetrics has for its engine too.
+        environment: The environment variables of a function that writes to it.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Trends(Construct):
         self._table: LiveAnalytics | None = None
         self._cell = settings.timestream_cell
         self._reports = report_bucket(self, days=REPORT_DAYS, policy=policy)
-        database, table, more = BUCKET, TABLE, {}
+        database, table, outputs = BUCKET, TABLE, {}
         if settings.engine == "influxdb":
             influxdb = self._influxdb = InfluxDB(
                 self,
@@ -52,7 +52,7 @@ class Trends(Construct):
                 log_policy=policy,
                 policy=RemovalPolicy.DESTROY,
             )
-            more = {
+            outputs = {
                 TimeSeriesOutput.ENDPOINT: (influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."),
                 TimeSeriesOutput.SECRET_ARN: (
                     influxdb.secret.secret_arn,
@@ -60,7 +60,7 @@ class Trends(Construct):
                 ),
             }
         else:
-            made = self._table = LiveAnalytics(
+            liveanalytics = self._table = LiveAnalytics(
                 self,
                 engine=settings.engine,
                 memory_retention_hours=settings.memory_retention_hours,
@@ -68,35 +68,37 @@ class Trends(Construct):
                 reports=self._reports,
                 policy=RemovalPolicy.DESTROY,
             )
-            database, table = made.database, made.table
+            database, table = liveanalytics.database, liveanalytics.table
         self.environment = {"ENGINE": settings.engine, "DATABASE": database, "TABLE": table}
-        if self._table:  # in the network there is no way to ask Timestream for the account's address
+        if self._table:  # nothing in the network can ask Timestream for the account's address
             address = f"https://{settings.timestream_cell}.timestream.{Aws.REGION}.{Aws.URL_SUFFIX}"
             self.environment["AWS_ENDPOINT_URL_TIMESTREAM_WRITE"] = address
-        if TimeSeriesOutput.ENDPOINT in more:
+        if TimeSeriesOutput.ENDPOINT in outputs:
             self.environment |= {
-                "INFLUXDB_ENDPOINT": more[TimeSeriesOutput.ENDPOINT][0],
-                "INFLUXDB_SECRET": more[TimeSeriesOutput.SECRET_ARN][0],
+                "INFLUXDB_ENDPOINT": outputs[TimeSeriesOutput.ENDPOINT][0],
+                "INFLUXDB_SECRET": outputs[TimeSeriesOutput.SECRET_ARN][0],
             }
         self.outputs = [
             (TimeSeriesOutput.ENGINE, settings.engine, "Which face of Timestream holds the trends."),
             (TimeSeriesOutput.DATABASE_NAME, database, "Name of its database (of InfluxDB: the bucket)."),
             (TimeSeriesOutput.TABLE_NAME, table, "Name of its table (of InfluxDB: the measurement)."),
-            *((name, *told) for name, told in more.items()),
+            *((name, *output) for name, output in outputs.items()),
         ]
 
     def let_in(self, **clients: aws_ec2.SecurityGroup) -> None:
         """Let clients reach the engine, and the service that a function without a way out needs beside it."""
-        for who, group in clients.items():
+        for client, group in clients.items():
             if self._influxdb:
-                way = Construct(self, f"From{who}")
+                way = Construct(self, f"From{client}")
                 server = self._influxdb.server
-                let_reach(way, "InfluxDB", source=group, target=server, port=INFLUXDB_PORT, what="InfluxDB", who=who)
+                let_reach(
+                    way, "InfluxDB", source=group, target=server, port=INFLUXDB_PORT, service="InfluxDB", client=client
+                )
         service = "secretsmanager" if self._influxdb else f"timestream.{self._cell}"
         self._network.endpoint("Secrets" if self._influxdb else "Timestream", service, **clients)
 
     def permit(self, *, job: aws_iam.Role, projector: aws_iam.Role) -> None:
-        """Let jobs write and ask, and the projector write."""
+        """Let jobs write and query, and the projector write."""
         if self._influxdb:
             for role in (job, projector):
                 self._influxdb.secret.grant_read(role)

@@ -1,10 +1,10 @@
-"""Training jobs on AWS Batch and EC2: data, artifacts, queues that scale to zero, alarms, a dashboard.
+"""Define training jobs on AWS Batch and EC2: data, artifacts, queues that scale to zero, alarms, a dashboard.
 
 storage      buckets
 compute      compute environments and queues
 permissions  what each job may do
 definitions  the job definitions
-one_off      one training on an instance of its own
+one_off      a single training on its own instance
 monitoring   dashboard, mails, alarms
 """
 
@@ -28,14 +28,14 @@ WHERE: dict[Machine, str] = {"cpu": "", "gpu": " on a GPU", "multi-node": " over
 
 
 class Training(GroundworkStack):
-    """Where data lies, where jobs run, where their results and metrics go, and who is told."""
+    """A stack of buckets for data and results, queues and definitions of jobs, their metrics, and alarms."""
 
     DESCRIPTION = "Training jobs on AWS Batch and EC2, with their data, artifacts, metrics and alarms."
     SECTION = "training"
     settings: TrainingSettings
 
     def build(self) -> None:
-        """Make buckets, queues, roles, job definitions and what watches them."""
+        """Make buckets, queues, roles, job definitions and their monitoring."""
         settings, policy = self.settings, self.policy
         self.heading("What jobs read, write and print.")
         storage = Storage(
@@ -75,12 +75,12 @@ class Training(GroundworkStack):
             "Queue of jobs over several nodes.",
         )
         for workload in TRAINING.values():
-            for machine, where in WHERE.items():
+            for machine, suffix in WHERE.items():
                 if definition := jobs.get(workload.job(machine)):
-                    what = f"Job definition: trains {workload.name}{where}."
-                    self.output(workload.job_output(machine), definition.ref, what)
-        what = "Job definition: predicts with a finished run of any workload."
-        self.output(TrainingOutput.PREDICT_JOB_DEFINITION_ARN, jobs["PredictJob"].ref, what)
+                    description = f"Job definition: trains {workload.name}{suffix}."
+                    self.output(workload.job_output(machine), definition.ref, description)
+        description = "Job definition: predicts with a finished run of any workload."
+        self.output(TrainingOutput.PREDICT_JOB_DEFINITION_ARN, jobs["PredictJob"].ref, description)
         self.output(TrainingOutput.LAUNCH_TEMPLATE_ID, template.ref, "Launches a one-off training instance.")
         self.output_topic()
         self.output(TrainingOutput.DASHBOARD_NAME, graphs.ref, "The training metrics in CloudWatch.")

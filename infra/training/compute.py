@@ -1,4 +1,4 @@
-"""Where jobs run: compute environments from zero, and the queues before them."""
+"""Define where jobs run: compute environments that scale from zero, and their queues."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Queues:
     """The queues, by what their jobs need.
 
     Attributes:
-        cpu: no GPU.
-        gpu: one instance's GPUs.
-        multi_node: several instances.
+        cpu: For jobs without a GPU.
+        gpu: For jobs with the GPUs of one instance.
+        multi_node: For jobs over several instances.
     """
 
     cpu: aws_batch.CfnJobQueue
@@ -50,14 +50,14 @@ class Queues:
 
 
 class Nodes:
-    """What the nodes of a multi-node job have, by the setting's instance type.
+    """The resources of each node of a multi-node job, by the instance type in the settings.
 
     Attributes:
-        vcpus: for the job, as the template's text.
-        memory_mib: likewise, less than the instance has.
-        gpus: likewise.
-        interface: type of the network interface: `efa` where the instance has it.
-        has_efa: the condition that it has.
+        vcpus: Number of vCPUs for the job, as text for the template.
+        memory_mib: Memory for the job, as text for the template; less than the instance has.
+        gpus: Number of GPUs for the job, as text for the template.
+        interface: Type of the network interface: `efa` where the instance has it.
+        has_efa: The condition that the instance has EFA.
     """
 
     def __init__(self, stack: Stack, instance_type: str) -> None:
@@ -83,7 +83,7 @@ class Nodes:
 
 
 def queues(stack: Stack, settings: TrainingSettings, network: Network, nodes: Nodes) -> Queues:
-    """Three queues: spot instances where there are any, on-demand ones otherwise; nothing runs until a job waits."""
+    """Make three queues: on spot instances, or on-demand ones if there are none; nothing runs until a job waits."""
     profile = instance_profile(
         stack,
         "Instance",
@@ -109,7 +109,7 @@ def queues(stack: Stack, settings: TrainingSettings, network: Network, nodes: No
         )
 
     def instances(name: str, image: str, types: list[str]) -> list[aws_batch.CfnComputeEnvironment]:
-        """Spot, where capacity is cheap and deep; on demand, where there is none."""
+        """Make spot instances, where capacity is cheap and deep, and on-demand ones, for when there are none."""
         kinds = {
             "Spot": {"type": "SPOT", "allocation_strategy": "SPOT_PRICE_CAPACITY_OPTIMIZED"},
             "OnDemand": {"type": "EC2", "allocation_strategy": "BEST_FIT_PROGRESSIVE"},
@@ -120,7 +120,7 @@ def queues(stack: Stack, settings: TrainingSettings, network: Network, nodes: No
         ]
 
     def multi_node() -> aws_batch.CfnComputeEnvironment:
-        """Instances of one type, close together in one zone; Batch runs such jobs on demand alone."""
+        """Make instances of one type, close together in one zone; Batch runs such jobs only on demand."""
         group = _nodes_security_group(stack, network)
         return environment(
             "MultiNode",
@@ -135,7 +135,7 @@ def queues(stack: Stack, settings: TrainingSettings, network: Network, nodes: No
         )
 
     def queue(name: str, *environments: aws_batch.CfnComputeEnvironment) -> aws_batch.CfnJobQueue:
-        """A queue that shares fairly between workloads."""
+        """Make a queue that shares capacity fairly between workloads."""
         return job_queue(
             stack,
             name,
@@ -162,7 +162,7 @@ def _environment(
     template: aws_ec2.CfnLaunchTemplate,
     resources: dict[str, Any],
 ) -> aws_batch.CfnComputeEnvironment:
-    """Instances from zero, which Batch's own role of the account runs."""
+    """Make a compute environment that scales from zero and that the account's role for Batch runs."""
     environment = aws_batch.CfnComputeEnvironment(
         stack,
         name,
@@ -185,7 +185,7 @@ def _environment(
 
 
 def _nodes_security_group(stack: Stack, network: Network) -> aws_ec2.SecurityGroup:
-    """The nodes of a job reach each other in every way, as EFA needs it; nothing else reaches them."""
+    """Make a group whose nodes reach each other on every port, as EFA needs; nothing else reaches them."""
     group = security_group(stack, "Nodes", network.vpc, "Among themselves; HTTPS out.", https_out="HTTPS to AWS")
     let_in(stack, "FromNodes", group, group, port=None, description="Nodes of a job")
     let_out(stack, "ToNodes", group, group, port=None, description="Nodes of a job")

@@ -1,4 +1,4 @@
-"""The job definitions: for each workload and kind of machine."""
+"""Define the job definitions for each workload and kind of machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEMLOCK = _DEFINITION.UlimitProperty(name="memlock", soft_limit=-1, hard_limit=-
 def definitions(
     stack: Stack, settings: TrainingSettings, storage: Storage, permissions: Permissions, nodes: Nodes
 ) -> dict[str, aws_batch.CfnJobDefinition]:
-    """The job definitions by name: to train each workload, also on a GPU or several nodes; to predict with any.
+    """Make the job definitions by name: to train each workload, also on a GPU or several nodes, and to predict.
 
     Where the parameter `task` is `tune` instead of `train`, the same options search for better settings.
     """
@@ -46,13 +46,13 @@ def _arguments(workload: TrainingWorkload) -> list[str]:
 
 
 class _Factory:
-    """What all definitions of a stack have in common."""
+    """A factory that holds what all job definitions of a stack share."""
 
     def __init__(self, stack: Stack, settings: TrainingSettings, storage: Storage, permissions: Permissions) -> None:
         self._stack, self._settings, self._storage, self._permissions = stack, settings, storage, permissions
 
     def training(self, workload: TrainingWorkload, *, gpu: bool = False) -> aws_batch.CfnJobDefinition:
-        """Training or tuning in one container."""
+        """Make the definition of training or tuning in one container."""
         image = self._settings.gpu_image if gpu else self._settings.image
         role = self._permissions.roles[workload.name]
         container = self._container(workload.name, role, image, _arguments(workload), self._resources(gpu=gpu))
@@ -60,7 +60,7 @@ class _Factory:
         return self._definition(name, self._parameters(workload), type="container", container_properties=container)
 
     def multi_node(self, workload: TrainingWorkload, nodes: Nodes) -> aws_batch.CfnJobDefinition:
-        """Training over several instances, a container on each; two unless its submitter says otherwise."""
+        """Make the definition of training over several instances, two by default, with a container on each."""
         efa = {"HostPath": "/dev/infiniband/uverbs0", "Permissions": ["READ", "WRITE", "MKNOD"]}
         container = self._container(
             workload.name,
@@ -77,7 +77,7 @@ class _Factory:
         return self._definition(name, self._parameters(workload), type="multinode", node_properties=properties)
 
     def predict(self, name: str) -> aws_batch.CfnJobDefinition:
-        """Prediction with a finished run of any workload."""
+        """Make the definition of prediction with a finished run of any workload."""
         arguments = [
             "predict",
             "Ref::workload",

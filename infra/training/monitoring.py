@@ -1,4 +1,4 @@
-"""What people see and are told: a dashboard, mails on failed and stuck jobs, alarms."""
+"""Define the dashboard, the mails on failed and stuck jobs, and the alarms of training."""
 
 from __future__ import annotations
 
@@ -40,11 +40,14 @@ MORE_PATHS = {"detail": "$.detail.container.reason", "code": "$.detail.container
 
 
 def dashboard(stack: Stack) -> aws_cloudwatch.CfnDashboard:
-    """The training metrics of a workload, which the reader chooses at the top."""
+    """Make a dashboard of the training metrics of a workload, which the reader chooses at the top."""
     names = list(TRAINING)
 
-    def graph(title: str, first: str, *others: str) -> dict[str, Any]:
-        metrics = [[Namespace.TRAINING, first, "Workload", names[0]], *([".", name, ".", "."] for name in others)]
+    def graph(title: str, metric: str, *more_metrics: str) -> dict[str, Any]:
+        metrics = [
+            [Namespace.TRAINING, metric, "Workload", names[0]],
+            *([".", name, ".", "."] for name in more_metrics),
+        ]
         properties = {"title": title, "region": Aws.REGION, "period": 60, "metrics": metrics}
         return {"type": "metric", "width": 8, "properties": properties}
 
@@ -62,16 +65,16 @@ def dashboard(stack: Stack) -> aws_cloudwatch.CfnDashboard:
 
 
 def mails(topic: AlertTopic, queues: Queues) -> None:
-    """Mail that a job failed, and that one cannot start, each with the reason that Batch gives."""
-    every = (queues.cpu, queues.gpu, queues.multi_node)
-    whole = {"index": [{"exists": False}]}  # an array's jobs end in one of their own
-    failed = failed_jobs(topic, every, message=FAILED, more_paths=MORE_PATHS, arrayProperties=whole)
+    """Send a mail when a job fails or cannot start, with the reason that Batch gives."""
+    all_queues = (queues.cpu, queues.gpu, queues.multi_node)
+    not_of_array = {"index": [{"exists": False}]}  # the array itself ends in an event of its own
+    failed = failed_jobs(topic, all_queues, message=FAILED, more_paths=MORE_PATHS, arrayProperties=not_of_array)
     stuck = job_rule(
         topic,
         "StuckJobs",
         description="Jobs that wait for capacity, or for what no instance has.",
         event="Batch Job Queue Blocked",
-        queues=every,
+        queues=all_queues,
         message=STUCK,
     )
     tell(
@@ -85,13 +88,13 @@ def mails(topic: AlertTopic, queues: Queues) -> None:
 
 def alarms(topic: AlertTopic) -> None:
     """Make alarms on training that goes wrong while its job runs on, whichever workload it is."""
-    whose = "The dashboard shows which workload it is, `groundwork jobs` which job."
+    hint = "The dashboard shows which workload it is, `groundwork jobs` which job."
     for metric, threshold, what_to_do in (
-        (TrainingMetric.NON_FINITE_LOSS, 1, f"A loss became NaN or infinite: try a lower learning rate. {whose}"),
+        (TrainingMetric.NON_FINITE_LOSS, 1, f"A loss became NaN or infinite: try a lower learning rate. {hint}"),
         (
             TrainingMetric.SECONDS_SINCE_PROGRESS,
             NO_PROGRESS_SECONDS,
-            f"A training runs but does not move on: read its log. {whose}",
+            f"A training runs but does not move on: read its log. {hint}",
         ),
         (
             TrainingMetric.MODE_COLLAPSE,

@@ -1,4 +1,4 @@
-"""One training on an EC2 instance of its own with a GPU: a launch template whose instance works, and ends itself."""
+"""Define the launch template of an EC2 instance with a GPU that does one training and then terminates itself."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ class OneOff:
     """The launch template of one-off instances.
 
     Attributes:
-        profile: what the instance may do by itself.
-        template: what to launch, with the tags `groundwork:command`, `groundwork:options` and `groundwork:role`.
+        profile: The instance's own permissions.
+        template: The launch template; a launch adds the tags `groundwork:command`, `groundwork:options` and
+            `groundwork:role`.
     """
 
     def __init__(self, stack: Stack) -> None:
-        """Make the instance's role, which the jobs' roles must know before the rest can be made."""
+        """Make the role of the instance, which the roles of jobs refer to."""
         self._stack = stack
         self.profile = instance_profile(
             stack,
@@ -45,7 +46,7 @@ class OneOff:
     def launch(
         self, settings: TrainingSettings, network: Network, storage: Storage, permissions: Permissions
     ) -> aws_ec2.CfnLaunchTemplate:
-        """The template, and the permission to lend the jobs' roles and to write their log."""
+        """Make the template, and let the instance assume the roles of jobs and write their log."""
         storage.logs.grant_write(self.role)
         let_pull(self.role, [settings.gpu_image])
         self.role.add_to_principal_policy(
@@ -85,7 +86,7 @@ class OneOff:
 
 
 def _user_data(settings: TrainingSettings, storage: Storage) -> str:
-    """The script, with what it needs to know before it."""
+    """Return the script, with the values that it needs above it."""
     values = {
         "REGION": Aws.REGION,
         "LOG_GROUP": storage.logs.log_group_name,

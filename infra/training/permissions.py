@@ -1,4 +1,4 @@
-"""What the jobs may do: each its own work, and nothing of the others'."""
+"""Define what jobs may do: each reaches only its own files and those that its workload reads."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TASKS = aws_iam.ServicePrincipal("ecs-tasks.amazonaws.com")
 
 
 class Permissions:
-    """What jobs may do.
+    """The roles of jobs.
 
     Attributes:
-        execution: the container agent's role: pull images, write logs.
-        roles: for training and tuning, by the workload's name; the GPU's are lent to one-off instances too.
-        predict: for predictions with any of the models.
+        execution: The role of the container agent, which pulls images and writes logs.
+        roles: The roles for training and tuning, by workload; one-off instances assume those of the GPU jobs too.
+        predict: The role for predictions with any of the models.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class Permissions:
         return policy
 
     def _job_role(self, stack: Stack, workload: TrainingWorkload, assumed_by: aws_iam.IPrincipal) -> aws_iam.Role:
-        """A job reads its own data, and reads and writes its own artifacts.
+        """Make the role of a job, which reads its own data, and reads and writes its own artifacts.
 
-        It deletes its checkpoints when it has finished; the bucket's versions keep even those for a time.
+        A job deletes its checkpoints when it has finished; the bucket keeps their versions for a time.
         """
         data, artifacts = self._storage.data, self._storage.artifacts
-        own = artifacts.arn_for_objects(f"{workload.name}/*")
-        read = [data.arn_for_objects(f"{workload.data_set}/*"), own]
-        read += [artifacts.arn_for_objects(f"{other}/*") for other in workload.reads]
+        own_artifacts = artifacts.arn_for_objects(f"{workload.name}/*")
+        read = [data.arn_for_objects(f"{workload.data_set}/*"), own_artifacts]
+        read += [artifacts.arn_for_objects(f"{name}/*") for name in workload.reads]
         document = aws_iam.PolicyDocument(
             statements=[
                 aws_iam.PolicyStatement(actions=["s3:GetObject"], resources=read),
                 aws_iam.PolicyStatement(
-                    actions=["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"], resources=[own]
+                    actions=["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"], resources=[own_artifacts]
                 ),
             ]
         )
@@ -92,7 +92,7 @@ class Permissions:
         return role
 
     def _predict_role(self, stack: Stack) -> aws_iam.Role:
-        """It reads data and models, and writes below `predictions/` alone."""
+        """Make the role of predictions, which reads data and models, and writes only below `predictions/`."""
         data, artifacts = self._storage.data.arn_for_objects("*"), self._storage.artifacts.arn_for_objects("*")
         predictions = self._storage.artifacts.arn_for_objects("predictions/*")
         statements = [

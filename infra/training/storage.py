@@ -1,4 +1,4 @@
-"""What jobs read and write: a bucket for data, and one for artifacts whose replaced versions are kept for a time."""
+"""Define what jobs read and write: a bucket for data, and one for artifacts that keeps replaced versions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NO_ACCESS_LOG = "Access logs would cost more than they tell; CloudTrail's data e
 
 @dataclass(frozen=True)
 class Storage:
-    """Where jobs read and write.
+    """The buckets and the log that jobs use.
 
     Attributes:
-        data: Data sets, a prefix each.
-        artifacts: Results, a prefix for each workload.
-        logs: What jobs print.
-        code: What they run.
+        data: Data sets, each under its own prefix.
+        artifacts: Results, under a prefix for each workload.
+        logs: The log group of what jobs print.
+        code: The code that jobs run.
     """
 
     data: aws_s3.Bucket

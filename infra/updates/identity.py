@@ -115,11 +115,11 @@ def _identity(template: Json, name: str, above: tuple[str, ...]) -> Iterator[tup
         value = _at(properties, path)
         if value is not None:
             yield ".".join(path), value
-            for other in sorted(versions(value) & template["Resources"].keys()):
-                yield f"{'.'.join(path)} > {other}", template["Resources"][other]["Properties"]
-            for other in sorted(_references(value) & template["Resources"].keys() - {*above, name}):
-                for inner, deeper in _identity(template, other, (*above, name)):
-                    yield f"{'.'.join(path)} > {other}.{inner}", deeper
+            for resource in sorted(versions(value) & template["Resources"].keys()):
+                yield f"{'.'.join(path)} > {resource}", template["Resources"][resource]["Properties"]
+            for resource in sorted(_references(value) & template["Resources"].keys() - {*above, name}):
+                for inner, deeper in _identity(template, resource, (*above, name)):
+                    yield f"{'.'.join(path)} > {resource}.{inner}", deeper
 
 
 def _at(properties: Any, path: tuple[str, ...]) -> Any:

@@ -155,16 +155,16 @@ def table(changes: tuple[Change, ...]) -> str:
 
 def _rows(changes: tuple[Change, ...]) -> Iterator[str]:
     quiet = []
-    for entry in changes:
+    for change in changes:
         effects = [
-            *_effect("replaces", entry.replaced, entry.fates),
-            *_effect("removes", entry.removed, entry.fates),
-            *_effect("adds", entry.added, {}),
+            *_effect("replaces", change.replaced, change.fates),
+            *_effect("removes", change.removed, change.fates),
+            *_effect("adds", change.added, {}),
         ]
-        if entry.replaced or entry.removed or entry.added:
-            yield f"| `{entry.setting}` to `{entry.value}` | {'; '.join(effects)} |"
+        if change.replaced or change.removed or change.added:
+            yield f"| `{change.setting}` to `{change.value}` | {'; '.join(effects)} |"
         else:
-            quiet.append(entry.setting)
+            quiet.append(change.setting)
     if quiet:
         yield f"| {', '.join(f'`{name}`' for name in quiet)} | updates resources in place |"
 

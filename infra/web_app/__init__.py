@@ -1,4 +1,4 @@
-"""The web application: who serves it, its database, its files, and what tells how it does."""
+"""Define the web application: its servers, its database, its files, and its monitoring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.constructs.bundle import CodeBundle
 from infra.constructs.logs import log_group
 from infra.constructs.permissions import put_metrics
 from infra.guardrails import acknowledge
-from infra.parameters import given_or, is_chosen, only_if
+from infra.parameters import is_chosen, only_if, value_or
 from infra.settings.web_app import WebAppSettings
 from infra.stack import GroundworkStack
 from infra.web_app import servers
@@ -25,14 +25,14 @@ from infra.web_app.servers import Servers
 
 
 class WebApp(GroundworkStack):
-    """Three tiers: Apache and the application on EC2, MySQL on RDS, files in S3."""
+    """A stack of three tiers: Apache and the application on EC2, MySQL on RDS, files in S3."""
 
     DESCRIPTION = "A web application: Apache on EC2, MySQL on RDS, files in S3, dashboard and alarms."
     SECTION = "web_app"
     settings: WebAppSettings
 
     def build(self) -> None:
-        """Make the network, the database, the servers and what watches them."""
+        """Make the network, the database, the servers and their monitoring."""
         self.heading("The network: public subnets for instances, isolated ones for the database.")
         self.network = WebNetwork(self, "Network", self.settings, self.policy)
         self.heading("The database, and its password in a secret.")
@@ -47,7 +47,7 @@ class WebApp(GroundworkStack):
         self.launched, self.profile = self._template()
         address, metrics = self._servers()
         self.heading("Whom to tell, and when.")
-        made = alarms(self.topic, self.settings, metrics, self.database.instance.ref)
+        watches = alarms(self.topic, self.settings, metrics, self.database.instance.ref)
         board = dashboard(self, metrics, self.database.instance.ref)
 
         self.output(WebAppOutput.SITE_URL, f"https://{address}/", "Where the site is.")
@@ -63,8 +63,8 @@ class WebApp(GroundworkStack):
         self.output(WebAppOutput.LOG_GROUP_NAME, self.logs.log_group_name, "Holds what the site and its instances log.")
         self.output_topic()
         self.output(WebAppOutput.DASHBOARD_NAME, board.dashboard_name, "The metrics in CloudWatch.")
-        for alarm_name, each in made.items():
-            self.output(f"{alarm_name}Name", each.ref, f"The alarm on {WATCHED[alarm_name]}.")
+        for alarm_name, metric_alarm in watches.items():
+            self.output(f"{alarm_name}Name", metric_alarm.ref, f"The alarm on {WATCHED[alarm_name]}.")
 
     def _assets(self) -> aws_s3.Bucket:
         return private_bucket(
@@ -96,7 +96,7 @@ class WebApp(GroundworkStack):
         return secret
 
     def _template(self) -> tuple[aws_ec2.CfnLaunchTemplate, aws_iam.InstanceProfile]:
-        """The launch template of either mode: its script is told for whom to signal, and whose word to believe."""
+        """Make the launch template of either mode; its script knows what to signal and which proxy to trust."""
         code = CodeBundle(self, "CodeBundle", self.settings.code)
         environment = {
             "AWS_REGION": Aws.REGION,
@@ -138,7 +138,7 @@ class WebApp(GroundworkStack):
         return launched, profile
 
     def _address(self) -> aws_ec2.CfnEIP | None:
-        """The address of the one instance, if there is to be one."""
+        """Make the address of the single instance, if that mode can be chosen."""
         if self.is_single is False:
             return None
         address = servers.elastic_address(self)
@@ -147,51 +147,54 @@ class WebApp(GroundworkStack):
         return address
 
     def _site_name(self) -> str:
-        """What HTTP leads to: the chosen name, or else the one instance's address. A load balancer's does so itself."""
+        """Return the host that HTTP redirects to; empty behind a load balancer, which redirects by itself."""
         chosen = self.settings.host_name
-        single = given_or(self, "HostName", chosen, self.address.ref) if self.address else ""
-        return self._either(single, given_or(self, "HostName", chosen, ""))
+        single = value_or(self, "HostName", chosen, self.address.ref) if self.address else ""
+        return self._either(single, value_or(self, "HostName", chosen, ""))
 
     def _servers(self) -> tuple[str, tuple[str, str]]:
-        """Address of the site, and dimension of its instances' metrics, in the mode that is chosen."""
-        chosen = (
+        """Make the servers, and return the address of the site and the dimension of its instances' metrics."""
+        modes = (
             self._mode(self.is_single, self._single, "One instance with an address of its own.", "InstanceId"),
             self._mode(self.is_balanced, servers.balanced, "Instances behind a load balancer.", "AutoScalingGroupName"),
         )
-        one, other = (each or found for each, found in zip(chosen, reversed(chosen), strict=True))
-        assert one  # noqa: S101 - for the type checker
-        assert other  # noqa: S101 - for the type checker
-        if one is other:
-            return one.address, one.metrics
-        name, value = (self._either(mine, theirs) for mine, theirs in zip(one.metrics, other.metrics, strict=True))
-        return self._either(one.address, other.address), (name, value)
+        single, balanced = (mode or alternative for mode, alternative in zip(modes, reversed(modes), strict=True))
+        assert single  # noqa: S101 - for the type checker
+        assert balanced  # noqa: S101 - for the type checker
+        if single is balanced:
+            return single.address, single.metrics
+        name, value = (
+            self._either(of_single, of_balanced)
+            for of_single, of_balanced in zip(single.metrics, balanced.metrics, strict=True)
+        )
+        return self._either(single.address, balanced.address), (name, value)
 
     def _single(
         self, scope: Construct, settings: WebAppSettings, network: WebNetwork, launched: aws_ec2.CfnLaunchTemplate
     ) -> Servers:
-        """One instance, with the address that its script was told."""
+        """Make a single instance, with the address that its script knows."""
         assert self.address  # noqa: S101 - for the type checker
         return servers.single(scope, settings, network, launched, self.address)
 
     def _mode(
-        self, chosen: bool | CfnCondition, build: Callable[..., Servers], title: str, output: str
+        self, condition: bool | CfnCondition, build: Callable[..., Servers], title: str, output: str
     ) -> Servers | None:
-        """Build a mode if it is chosen; in a console template, so that it is created if it is chosen."""
-        if chosen is False:
+        """Build a mode if it is chosen; in a console template, build it under the condition that it is chosen."""
+        if condition is False:
             return None
         self.heading(title)
         before = len(self.node.children)
-        made = build(self, self.settings, self.network, self.launched)
+        mode = build(self, self.settings, self.network, self.launched)
         assert self.profile.role  # noqa: S101 - for the type checker
         routes = [subnet.internet_connectivity_established for subnet in self.network.vpc.public_subnets]
-        made.resource.node.add_dependency(self.database.attachment, self.profile.role, *routes)
-        self.output(output, made.metrics[1], f"{title} Session Manager gives a shell.")
-        if isinstance(chosen, CfnCondition):
-            only_if(chosen, self.node.children[before:])
-        return made
+        mode.resource.node.add_dependency(self.database.attachment, self.profile.role, *routes)
+        self.output(output, mode.metrics[1], f"{title} Session Manager gives a shell.")
+        if isinstance(condition, CfnCondition):
+            only_if(condition, self.node.children[before:])
+        return mode
 
-    def _either(self, one: str, other: str) -> str:
-        """What holds with one instance, or what holds with several; the template's choice in a console template."""
+    def _either(self, single: str, balanced: str) -> str:
+        """Return the value for one instance or for several; in a console template, a choice between them."""
         if isinstance(self.is_single, CfnCondition):
-            return Fn.condition_if(self.is_single.logical_id, one, other).to_string()
-        return one if self.is_single else other
+            return Fn.condition_if(self.is_single.logical_id, single, balanced).to_string()
+        return single if self.is_single else balanced

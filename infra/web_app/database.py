@@ -1,4 +1,4 @@
-"""The database of the web application: MySQL out of the internet's reach, its password in a secret."""
+"""Define the database of the web application: MySQL that the internet cannot reach, with its password in a secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MYSQL = Engine(
 
 
 class Database(RelationalDatabase):
-    """MySQL 8.4, backed up every day."""
+    """A MySQL 8.4 database that is backed up every day."""
 
     def __init__(
         self, scope: Construct, name: str, settings: WebAppSettings, network: WebNetwork, policy: RemovalPolicy

@@ -1,4 +1,4 @@
-"""What tells how the web application does: alarms that say what to do, and a dashboard."""
+"""Define the alarms of the web application, which say what to do, and its dashboard."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ WATCHED = {
 def alarms(
     topic: AlertTopic, settings: WebAppSettings, instances: tuple[str, str], database: str
 ) -> dict[str, aws_cloudwatch.CfnAlarm]:
-    """The alarms, by their names in the template.
+    """Make the alarms, and return them by their names in the template.
 
     Args:
-        topic: told of them.
-        settings: their thresholds.
-        instances: dimension of EC2's metrics.
-        database: identifier of the instance of RDS.
+        topic: The topic that they publish to.
+        settings: Their thresholds.
+        instances: Name and value of the dimension of EC2's metrics.
+        database: Identifier of the RDS instance.
     """
     servers, rds = dict([instances]), {"DBInstanceIdentifier": database}
-    made = (
+    metric_alarms = (
         alarm(
             topic,
             "ProcessorAlarm",
@@ -105,11 +105,11 @@ def alarms(
             threshold=5,
         ),
     )
-    return {each.node.id: each for each in made}
+    return {metric_alarm.node.id: metric_alarm for metric_alarm in metric_alarms}
 
 
 def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aws_cloudwatch.Dashboard:
-    """The site, its instances and its database, at a glance."""
+    """Make the dashboard of the site, its instances and its database."""
     servers, rds = dict([instances]), {"DBInstanceIdentifier": database}
 
     def graph(title: str, namespace: str, dimensions: dict[str, str], **metrics: str) -> aws_cloudwatch.GraphWidget:
@@ -142,8 +142,8 @@ def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aw
         width=8,
         height=6,
     )
-    made = aws_cloudwatch.Dashboard(scope, "Dashboard")
-    made.add_widgets(
+    board = aws_cloudwatch.Dashboard(scope, "Dashboard")
+    board.add_widgets(
         graph("Requests", Namespace.STOREFRONT, SITE, Requests="Sum"),
         latency,
         graph("Application errors", Namespace.STOREFRONT, SITE, Errors="Sum"),
@@ -154,4 +154,4 @@ def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aw
         graph("Database: connections", "AWS/RDS", rds, DatabaseConnections="Maximum"),
         graph("Database: free storage, bytes", "AWS/RDS", rds, FreeStorageSpace="Minimum"),
     )
-    return made
+    return board

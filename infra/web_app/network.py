@@ -1,4 +1,4 @@
-"""The network of the web application: public subnets for instances, isolated ones for the database, in two zones."""
+"""Define the network of the web application: public subnets for instances and isolated ones for the database."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ WEB = {80: "HTTP", 443: "HTTPS"}
 
 
 class WebNetwork(Construct):
-    """A VPC of the stack's own, without NAT: the isolated subnets have no way out, and need none.
+    """The VPC of the stack, without NAT: the isolated subnets have no way out, and need none.
 
     Attributes:
-        vpc: the VPC.
-        public_subnets: ids of the subnets that reach the internet.
-        isolated_subnets: ids of those that do not.
-        instances: the security group of the instances.
-        database: the security group of the database, reached from the instances alone.
+        vpc: The VPC.
+        public_subnets: Ids of the subnets that reach the internet.
+        isolated_subnets: Ids of the subnets that do not.
+        instances: The security group of the instances.
+        database: The security group of the database, which only the instances reach.
     """
 
     def __init__(self, scope: Construct, name: str, settings: WebAppSettings, policy: RemovalPolicy) -> None:
@@ -72,7 +72,7 @@ def connect(
 
 
 def open_to_visitors(scope: Construct, group: aws_ec2.SecurityGroup, cidr: str) -> None:
-    """Let a network in by HTTP and HTTPS."""
+    """Let a network reach a security group by HTTP and HTTPS."""
     for port, protocol in WEB.items():
         rule = let_in(
             scope,

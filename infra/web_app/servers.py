@@ -1,4 +1,4 @@
-"""Who serves the web application: one instance with an address of its own, or a group behind a load balancer."""
+"""Define the servers of the web application: one instance with its own address, or a group behind a load balancer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from constructs import Construct
 from infra.constructs.instances import instance_profile, launch_template, machine_image
 from infra.constructs.security_groups import security_group
 from infra.guardrails import acknowledge
-from infra.parameters import given_or, text
+from infra.parameters import text, value_or
 from infra.settings.web_app import WebAppSettings
 from infra.web_app.network import WebNetwork, connect, open_to_visitors
 
@@ -33,12 +33,12 @@ INSTANCE, GROUP = "Instance", "AutoScalingGroup"
 
 @dataclass(frozen=True)
 class Servers:
-    """What a mode gives to the rest of the stack.
+    """The servers of a mode, as the rest of the stack uses them.
 
     Attributes:
-        address: host name or address of the site.
-        metrics: name and value of the dimension under which EC2 reports on the instances.
-        resource: what starts them, which waits for their signal.
+        address: Host name or address of the site.
+        metrics: Name and value of the dimension under which EC2 reports on the instances.
+        resource: The resource that starts the instances and waits for their signal.
     """
 
     address: str
@@ -47,7 +47,7 @@ class Servers:
 
 
 def user_data(environment: dict[str, str]) -> str:
-    """The start script with the values of a deployment above its first statement, encoded as EC2 wants it."""
+    """Return the start script, with the values of a deployment above its first statement, in Base64 for EC2."""
     first, _, rest = SCRIPT.read_text(encoding="utf-8").partition("\n")
     places = {name: "".join(word.title() for word in name.split("_")) for name in environment}
     exports = "".join(f"export {name}='${{{place}}}'\n" for name, place in places.items())
@@ -64,7 +64,7 @@ def template(
     permissions: list[aws_iam.PolicyStatement],
     key_name: str | None,
 ) -> tuple[aws_ec2.CfnLaunchTemplate, aws_iam.InstanceProfile]:
-    """How instances are launched, in either mode, and their permissions."""
+    """Make the launch template of the instances of either mode, and their permissions."""
     profile = instance_profile(
         scope,
         "Instance",
@@ -90,7 +90,7 @@ def template(
 
 
 def elastic_address(scope: Construct) -> aws_ec2.CfnEIP:
-    """The address of a single instance, which outlives it."""
+    """Make the address of a single instance, which outlives the instance."""
     address = aws_ec2.CfnEIP(scope, "Address", domain="vpc")
     address.tags.set_tag("Name", Aws.STACK_NAME)
     return address
@@ -103,7 +103,7 @@ def single(
     launched: aws_ec2.CfnLaunchTemplate,
     address: aws_ec2.CfnEIP,
 ) -> Servers:
-    """One instance. Whatever changes it makes a new one, which takes over the address when it is ready."""
+    """Make one instance. Any change replaces it; the new one takes over the address when it is ready."""
     open_to_visitors(scope, network.instances, settings.allowed_cidr)
     instance = aws_ec2.CfnInstance(
         scope,
@@ -134,7 +134,7 @@ def single(
 def balanced(
     scope: Construct, settings: WebAppSettings, network: WebNetwork, launched: aws_ec2.CfnLaunchTemplate
 ) -> Servers:
-    """Two instances or more, in both zones, behind a load balancer that does HTTPS with the given certificate."""
+    """Make two instances or more, in both zones, behind a load balancer that does HTTPS with the given certificate."""
     group = security_group(scope, "Balancer", network.vpc, "The load balancer of the web application.")
     open_to_visitors(scope, group, settings.allowed_cidr)
     connect(scope, "BalancerToInstances", group, network.instances, port=80, protocol="HTTP")
@@ -190,7 +190,7 @@ def balanced(
                 redirect_config=elb.CfnListener.RedirectConfigProperty(
                     protocol="HTTPS",
                     port="443",
-                    host=given_or(scope, "HostName", settings.host_name, "#{host}"),
+                    host=value_or(scope, "HostName", settings.host_name, "#{host}"),
                     status_code="HTTP_301",
                 ),
             )

@@ -33,19 +33,19 @@ def cloud() -> Any:
 
 
 def test_a_command_returns_its_document_and_its_lines_are_shown(cloud: Any, report: Checklist, tmp_path: Path) -> None:
-    made = run(cloud, report, "data", "sample", "delivery", "--to", str(tmp_path))
-    assert made["sent"] == 2  # the orders, and the mark of a sample
-    command, line, *_ = report.steps[0].said
+    document = run(cloud, report, "data", "sample", "delivery", "--to", str(tmp_path))
+    assert document["sent"] == 2  # the orders, and the mark of a sample
+    command, line, *_ = report.steps[0].log
     assert (command.name, command.value) == ("$", f"groundwork data sample delivery --to {tmp_path}")
     assert " bytes" in line.name
 
 
-def test_an_answer_is_kept_whole_for_the_page(cloud: Any, report: Checklist) -> None:
-    listed = run(cloud, report, "data", "list", answer=True)
-    [answer] = report.steps[0].answers
-    assert answer.name == "groundwork data list"
-    assert len(answer.value.splitlines()) == len(listed["data_sets"]) + 1
-    assert not answer.value.startswith("{")
+def test_the_output_of_a_command_is_kept_in_full_for_the_page(cloud: Any, report: Checklist) -> None:
+    listed = run(cloud, report, "data", "list", in_full=True)
+    [output] = report.steps[0].outputs
+    assert output.name == "groundwork data list"
+    assert len(output.value.splitlines()) == len(listed["data_sets"]) + 1
+    assert not output.value.startswith("{")
 
 
 def test_options_behind_two_hyphens_stay_there(cloud: Any, report: Checklist) -> None:
@@ -58,4 +58,4 @@ def test_options_behind_two_hyphens_stay_there(cloud: Any, report: Checklist) ->
 def test_a_command_that_fails_ends_the_demonstration_with_its_lines_shown(cloud: Any, report: Checklist) -> None:
     with pytest.raises(CalledProcessError):
         run(cloud, report, "data", "verify", "nowhere")
-    assert any("There is no SHA256SUMS" in entry.name for entry in report.steps[0].said)
+    assert any("There is no SHA256SUMS" in entry.name for entry in report.steps[0].log)

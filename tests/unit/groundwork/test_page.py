@@ -74,15 +74,15 @@ def test_the_page_holds_what_was_recorded_and_needs_nothing_else(template: dict[
     (tmp_path / "figure.png").write_bytes(PIXEL)
     report = Checklist(Console(quiet=True))
     report.step("Deploy")
-    report.part = "Stack"
+    report.stack = "Stack"
     report.step("Ask <it>")
     report.fact("address", "localhost")
     report.line("a line")
-    report.answer("groundwork ask", "the answer & more")
+    report.output("groundwork ask", "the answer & more")
     report.promise("it answers", held=True, seen="42")
     report.picture(tmp_path / "figure.png", "What it drew", "One pixel")
     report.finish()
-    page.write(tmp_path / "index.html", report, [page.part("Stack", template, {"TableName": "t"}, report.steps)])
+    page.write(tmp_path / "index.html", report, [page.section("Stack", template, {"TableName": "t"}, report.steps)])
 
     text = (tmp_path / "index.html").read_text()
     for expected in ("Ask &lt;it&gt;", "address localhost", "a line", "the answer &amp; more", "it answers", "(42)"):
