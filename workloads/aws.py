@@ -86,11 +86,12 @@ def _answered(place: object, service: str, reasons: Mapping[str, str], error: Cl
     details: Any = error.response.get("Error", {})
     code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    ours = service_error(place, service, status=status, code=code, message=message)
-    if code not in reasons or not isinstance(ours, InputError):
-        return ours
-    words = f" {service} says: {phrase(message)}." if code.startswith("AccessDenied") else ""  # who may not do what
-    return InputError(f"{place}: {reasons[code]}{words}")
+    refusal = service_error(place, service, status=status, code=code, message=message)
+    if code not in reasons or not isinstance(refusal, InputError):
+        return refusal
+    # Only a denial's message is worth repeating: it names who may not do what.
+    explanation = f" {service} says: {phrase(message)}." if code.startswith("AccessDenied") else ""
+    return InputError(f"{place}: {reasons[code]}{explanation}")
 
 
 def _unanswered(place: object, service: str, error: Exception) -> GroundworkError:

@@ -50,10 +50,10 @@ def unpack_wheels(wheels: list[Path], packages: Path) -> None:
 
 
 def fits(wheel: Path) -> bool:
-    """Whether a wheel for Linux is one for this Python and machine, by the tags in its name."""
+    """Return whether a wheel for Linux fits this Python and machine, by the tags in its name."""
     python, abi, platform = wheel.stem.split("-")[-3:]
-    mine = {"py3", f"cp{sys.version_info.major}{sys.version_info.minor}"}
-    of_python = abi == "abi3" or not mine.isdisjoint(python.split("."))
+    supported = {"py3", f"cp{sys.version_info.major}{sys.version_info.minor}"}
+    of_python = abi == "abi3" or not supported.isdisjoint(python.split("."))
     of_machine = sys.platform in platform and platform.endswith(f"_{machine()}")
     return of_python and (platform == "any" or of_machine)
 

@@ -26,7 +26,7 @@ _DIGEST_BYTES = 32
 
 
 def through_cache(place: Location) -> Location:
-    """The same place, whose objects are read through the instance's cache where there is one."""
+    """Return the same place, whose objects are read through the instance's cache if it has one."""
     folder = os.environ.get("GROUNDWORK_CACHE")
     if not folder or not isinstance(place, Bucket):
         return place
@@ -43,26 +43,26 @@ class _Cached(Bucket):
         return _Cached(self.bucket, f"{self.key}/{name}".strip("/"), self.folder)
 
     def read(self) -> bytes:
-        """The content of the object, in one request: S3 sends it only where there is no whole copy of its version."""
+        """Return the object's content, in one request: S3 sends it only if there is no intact copy of its version."""
         copy = Folder(self.folder / hashlib.sha256(self.uri.encode()).hexdigest())
-        version, payload = _whole(copy)
+        version, payload = _intact(copy)
         condition = {"IfNoneMatch": version} if version else {}
         with self.asking():
             try:
-                answer = storage.s3().get_object(Bucket=self.bucket, Key=self.key, **condition)  # type: ignore[arg-type]
+                response = storage.s3().get_object(Bucket=self.bucket, Key=self.key, **condition)  # type: ignore[arg-type]
             except ClientError as error:
                 if error.response["Error"]["Code"] == "304":  # not modified
                     return payload
                 raise
-            payload = answer["Body"].read()
-        content = answer["ETag"].encode() + b"\n" + payload
+            payload = response["Body"].read()
+        content = response["ETag"].encode() + b"\n" + payload
         with contextlib.suppress(InputError):  # the disk is full, or not ours: the job runs without a copy
             copy.write(hashlib.sha256(content).digest() + content)
         return payload
 
 
-def _whole(copy: Folder) -> tuple[str, bytes]:
-    """The version of a copy and its content; nothing where it is missing or damaged."""
+def _intact(copy: Folder) -> tuple[str, bytes]:
+    """Return the version of a copy and its content; both are empty if the copy is missing or damaged."""
     try:
         stored = copy.read()
     except InputError:

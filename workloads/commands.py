@@ -59,21 +59,21 @@ Model = Annotated[str, typer.Option(help="Folder or s3:// URI of a finished run.
 
 
 def _group(build: Callable[[str], Callable[..., None]], help_text: str) -> typer.Typer:
-    """A command for each workload, whose options are known only when its model file is imported.
+    """Return a command for each workload, whose options are known only when its model file is imported.
 
     Args:
-        build: Gives the command of a workload.
+        build: Returns the command of a workload.
         help_text: What the commands do.
     """
 
     class WorkloadGroup(TyperGroup):
-        """Imports a model file when its command is called; the list of commands needs none."""
+        """Import a model file when its command is called; the list of commands does not need it."""
 
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-            name, _, rest = super().resolve_command(ctx, args)
-            one = typer.Typer(add_completion=False, rich_markup_mode=None)  # whose columns cut long options
-            one.command(name, help=TRAINING[str(name)].summary)(build(str(name)))
-            return name, typer.main.get_command(one), rest
+            name, _, arguments = super().resolve_command(ctx, args)
+            command = typer.Typer(add_completion=False, rich_markup_mode=None)  # whose columns cut long options
+            command.command(name, help=TRAINING[str(name)].summary)(build(str(name)))
+            return name, typer.main.get_command(command), arguments
 
     group = typer.Typer(cls=WorkloadGroup, no_args_is_help=True, help=help_text)
     for name, workload in TRAINING.items():
@@ -87,8 +87,8 @@ def _train(name: str) -> Callable[..., None]:
     from workloads.training.runtime.settings import RunOptions
     from workloads.training.runtime.train import train
 
-    def command(data: Data, given: dict[str, Any], output: Output = None) -> None:
-        settings, options = validated(workload.settings, given), validated(RunOptions, given)
+    def command(data: Data, option_values: dict[str, Any], output: Output = None) -> None:
+        settings, options = validated(workload.settings, option_values), validated(RunOptions, option_values)
         train(name, workload, settings, options=options, data=data, output=output or default_output(name))
 
     return add_options(command, workload.settings, RunOptions, presets=workload.settings.presets)
@@ -103,7 +103,7 @@ def _tune(name: str) -> Callable[..., None]:
     def command(
         *,
         data: TuningData = None,
-        given: dict[str, Any],
+        option_values: dict[str, Any],
         trials: Trials = 20,
         workers: Workers = 1,
         sampler: SamplerName = "tpe",
@@ -112,21 +112,22 @@ def _tune(name: str) -> Callable[..., None]:
         on: On = "here",
     ) -> None:
         if on == "batch":
-            options = _words({"data": data, "output": output, "trials": trials, "sampler": sampler, **given})
+            options = _words({"data": data, "output": output, "trials": trials, "sampler": sampler, **option_values})
             request = Request(name, options, task="tune", workers=workers)
-            sent = training_jobs.send(TrainingStack.find(DEFAULT), request, on="batch", wait=True, price_per_hour=None)
-            sent.print()
-            if sent.ends:
-                raise sent.ends
+            stack = TrainingStack.find(DEFAULT)
+            result = training_jobs.send(stack, request, on="batch", wait=True, price_per_hour=None)
+            result.print()
+            if result.ends:
+                raise result.ends
             return
         if data is None:
             raise InputError(
                 "--data: The option is missing. Name the folder or s3:// URI of the data; only --on batch knows it."
             )
-        settings = {key: value for key, value in given.items() if key in workload.settings.model_fields}
+        settings = {key: value for key, value in option_values.items() if key in workload.settings.model_fields}
         validated(workload.settings, settings)
         target = output or default_output(f"{name}-tuning")
-        search = Search(name, workload, settings, validated(TrialOptions, given), data, target, sampler)
+        search = Search(name, workload, settings, validated(TrialOptions, option_values), data, target, sampler)
         tune(search, trials=trials, workers=workers, storage=storage, say=typer.echo)
 
     return add_options(command, workload.settings, TrialOptions, presets=workload.settings.presets)
@@ -179,9 +180,9 @@ def generate(
     if offered.generate is None:
         raise InputError(f"{run}: This is a run of {name}, which does not generate anything.")
     images = offered.generate(run, _digits(digits), count, seed)
-    if others := locate(output).different(images):
+    if existing := locate(output).different(images):
         raise InputError(
-            f"{output}: The file {others[0]} is not of such a command. Choose another --output, or remove it."
+            f"{output}: The file {existing[0]} is not of such a command. Choose another --output, or remove it."
         )
     for path, content in images.items():
         (locate(output) / path).write(content)
@@ -190,12 +191,12 @@ def generate(
 
 
 def default_output(name: str) -> str:
-    """A folder of its own for a run that was given none."""
+    """Return a new folder for a run without --output."""
     return f"runs/{name}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
 
 
 def _words(options: dict[str, Any]) -> list[str]:
-    """Options as words of a command line."""
+    """Return options as words of a command line."""
     words = []
     for name, value in options.items():
         option = name.replace("_", "-")
@@ -207,7 +208,7 @@ def _words(options: dict[str, Any]) -> list[str]:
 
 
 def _digits(text: str) -> list[int]:
-    """The digits of `0-9` or `3,5,7`, in order."""
+    """Return the digits of `0-9` or `3,5,7`, in order."""
     if not re.fullmatch(r"\d(-\d)?(,\d(-\d)?)*", text):
         raise InputError(f"--digits {text}: These are not digits. Write them as 0-9 or 3,5,7.")
-    return [digit for part in text.split(",") for digit in range(int(part[0]), int(part[-1]) + 1)]
+    return [digit for span in text.split(",") for digit in range(int(span[0]), int(span[-1]) + 1)]

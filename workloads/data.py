@@ -108,10 +108,10 @@ def put(source: Source, to: To = None, again: Again = False, stack: StackName = 
         files = _files_of(DATASETS[source])
     elif not (files := transfer.Files(locate(source))):
         raise InputError(f"{source}: This is neither a data set ({_KNOWN}) nor a place that has files.")
-    sent = _sent(files, target, again=again)
+    result = _sent(files, target, again=again)
     if MARK not in list(files):  # the names: asking for a file reads it
         transfer.remove(target, MARK)
-    return sent
+    return result
 
 
 def _sent(files: Mapping[str, bytes], target: Location, *, again: bool = False) -> Result:
@@ -120,10 +120,10 @@ def _sent(files: Mapping[str, bytes], target: Location, *, again: bool = False) 
 
 
 def _target(source: str, to: str | None, stack: str) -> Location:
-    """Where a person wants a data set, or else where the stack's jobs read it.
+    """Return where a person wants a data set, or else where the stack's jobs read it.
 
     Raises:
-        InputError: Nobody has said where, and the stack's jobs read nothing of that name, or there is no stack.
+        InputError: There is no --to, and the stack's jobs read nothing of that name, or there is no stack.
     """
     if to is not None:
         return locate(to)
@@ -162,8 +162,8 @@ def show(
 ) -> Result:
     """List the data sets that the workloads know, or the files at a place."""
     if place is None:
-        known = [{"name": name, "origin": dataset.origin} for name, dataset in DATASETS.items()]
-        return Result({"data_sets": known}, Table(["data set", "origin"], [[*row.values()] for row in known]))
+        data_sets = [{"name": name, "origin": dataset.origin} for name, dataset in DATASETS.items()]
+        return Result({"data_sets": data_sets}, Table(["data set", "origin"], [[*row.values()] for row in data_sets]))
     where = locate(place)
     sums, files = transfer.read_sums(where), transfer.Files(where)
     if not files:

@@ -109,18 +109,18 @@ def _explained(
 
 
 def _number(error: Exception) -> int | None:
-    """MySQL's number of an error."""
+    """Return MySQL's number of an error."""
     first = error.args[0] if error.args else None
     return first if isinstance(first, int) else None
 
 
 def _is_of_connection(error: Exception) -> bool:
-    """Whether an error without a code is one of the connection, by the names that PEP 249 gives."""
+    """Return whether an error without a code concerns the connection, by its class in PEP 249."""
     names = {base.__name__ for base in type(error).__mro__}
     return bool(names & {"OperationalError", "InterfaceError", "InternalError", "TimeoutError"})
 
 
 def _first_line(error: Exception) -> str:
-    """The message without the statement, the hints and the links below it."""
+    """Return the message without the statement, the hints and the links below it."""
     text = str(error.args[-1]) if error.args else str(error)
     return (text.strip().splitlines() or ["The connection is gone"])[0]

@@ -198,12 +198,12 @@ class Layout:
     skipped: int = 0
 
     @classmethod
-    def of(cls, first_lines: str, wanted: Collection[str] = (), name: str = "line 1") -> Layout:
+    def of(cls, first_lines: str, known_columns: Collection[str] = (), name: str = "line 1") -> Layout:
         """Find the layout by a file's header.
 
         Args:
             first_lines: The text from its start on.
-            wanted: Names of columns, at least one of which a header that is split rightly has.
+            known_columns: Names of columns; a header that is split correctly has at least one of them.
             name: What a message calls the file.
 
         Raises:
@@ -217,8 +217,8 @@ class Layout:
         if declared := _EXCEL.fullmatch(first.strip(" ")):
             return cls(declared[1], skipped + 1)
         headers = {separator: {*cls(separator).header(first)} for separator in SEPARATORS}
-        known = {column.casefold() for column in wanted}
-        matches = {mark: len({column.casefold() for column in names} & known) for mark, names in headers.items()}
+        known_names = {column.casefold() for column in known_columns}
+        matches = {mark: len({column.casefold() for column in names} & known_names) for mark, names in headers.items()}
         most = max(matches.values())  # nothing, where no column has a known name
         best = [mark for mark, names in headers.items() if matches[mark] == most and len(names) > 1] or [","]
         if len(best) > 1:
@@ -297,12 +297,12 @@ class Sample(NamedTuple):
     rows: list[tuple[int, list[str]]]
 
 
-def read_sample(path: Path, wanted: Collection[str] = ()) -> Sample:
+def read_sample(path: Path, known_columns: Collection[str] = ()) -> Sample:
     """Read the header and the next thousand lines of a file.
 
     Args:
         path: The file.
-        wanted: See `Layout.of`.
+        known_columns: See `Layout.of`.
 
     Raises:
         InputError: The file cannot be read, is empty, or is not text in columns.
@@ -313,7 +313,7 @@ def read_sample(path: Path, wanted: Collection[str] = ()) -> Sample:
         raise InputError(f"{path}: The file is empty. Its first line must name the columns.")
     _refuse_zero_bytes(lines[0].decode(errors="replace"), str(path))
     texts = [line.decode("utf-8-sig", "replace").rstrip("\r\n") for line in lines]
-    layout = Layout.of("\n".join(texts), wanted, str(path))
+    layout = Layout.of("\n".join(texts), known_columns, str(path))
     if layout.skipped >= len(texts) or not texts[layout.skipped].strip():
         raise InputError(f"{path}: The file is empty. Its first line must name the columns.")
     try:
@@ -372,19 +372,19 @@ class Cells:
         return ((line, row[position]) for line, row in zip(self.lines, self.rows, strict=True))
 
 
-def read_cells(content: bytes, name: str, wanted: Collection[str] = ()) -> Cells:
+def read_cells(content: bytes, name: str, known_columns: Collection[str] = ()) -> Cells:
     """Read a whole file.
 
     Args:
         content: The file.
         name: What a message calls it.
-        wanted: See `Layout.of`.
+        known_columns: See `Layout.of`.
 
     Raises:
         InputError: It is no such file, is empty, or a row has not as many cells as the header.
     """
     text = decode(content, name)
-    layout = Layout.of(text, wanted, name)
+    layout = Layout.of(text, known_columns, name)
     numbered = list(layout.rows(text, name))
     if not numbered:
         raise InputError(f"{name}: The file is empty. Its first line must name the columns.")

@@ -23,15 +23,15 @@ Returned = TypeVar("Returned")
 def add_options(
     command: Callable[..., Returned], *models: type[BaseModel], presets: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Callable[..., Returned]:
-    """A command with the fields of some models as options, after its own.
+    """Return a command with the fields of some models as options, after its own.
 
     Args:
-        command: Called with its own options and `given`: the fields that the person gave, by name.
+        command: Called with its own options and `option_values`: the fields that the person set, by name.
         models: Models with different field names.
-        presets: Where there are some, the option `--preset` chooses one; what the person gave besides wins.
+        presets: If there are any, the option `--preset` chooses one; options that the person sets as well win.
     """
     parameters = inspect.signature(command, eval_str=True).parameters
-    own = [parameter for name, parameter in parameters.items() if name != "given"]
+    own_parameters = [parameter for name, parameter in parameters.items() if name != "option_values"]
     fields = {name: field for model in models for name, field in model.model_fields.items()}
     added = [_parameter(name, _annotation(field)) for name, field in fields.items()]
     if presets:
@@ -39,30 +39,30 @@ def add_options(
         added.append(_parameter("preset", Annotated[str | None, typer.Option(help=help_text, show_default=False)]))
 
     def with_options(**values: Any) -> Returned:
-        given = {name: values.pop(name) for name in fields}
+        option_values = {name: values.pop(name) for name in fields}
         chosen = values.pop("preset", None)
         if chosen and presets and chosen not in presets:
             raise InputError(f"--preset {chosen}: There is no such preset. Choose from {', '.join(presets)}.")
         settings = dict(presets[chosen]) if chosen and presets else {}
-        settings |= {name: value for name, value in given.items() if value is not None}
-        return command(**values, given=settings)
+        settings |= {name: value for name, value in option_values.items() if value is not None}
+        return command(**values, option_values=settings)
 
-    with_options.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+    with_options.__signature__ = inspect.Signature([*own_parameters, *added])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own_parameters, *added)}
     return with_options
 
 
-def validated(model: type[Model], given: Mapping[str, Any]) -> Model:
-    """The model with the given fields that are its own.
+def validated(model: type[Model], option_values: Mapping[str, Any]) -> Model:
+    """Return the model with those option values that are its fields.
 
     Raises:
         InputError: A value is not allowed; the message names the option.
     """
     try:
-        return model(**{name: value for name, value in given.items() if name in model.model_fields})
+        return model(**{name: value for name, value in option_values.items() if name in model.model_fields})
     except ValidationError as error:
         first = error.errors()[0]
-        option = "--" + "-".join(str(part) for part in first["loc"]).replace("_", "-")
+        option = "--" + "-".join(str(key) for key in first["loc"]).replace("_", "-")
         raise InputError(f"{option} {first['input']}: {phrase(first['msg'].removeprefix('Value error, '))}.") from error
 
 
@@ -71,7 +71,7 @@ def _parameter(name: str, annotation: Any) -> inspect.Parameter:
 
 
 def _annotation(field: FieldInfo) -> Any:
-    """None stands for an option that was not given, so that a preset can tell."""
+    """Return the annotation of an option whose default is None, so that a preset sees that it was not set."""
     default = "" if field.default in {None, PydanticUndefined} else f" (default: {_shown(field.default)})"
     option = typer.Option(help=f"{field.description}{default}", show_default=False)
     return Annotated[field.annotation | None, option]  # type: ignore[operator]

@@ -94,28 +94,28 @@ class Location(ABC):
             (self / path.relative_to(folder).as_posix()).write(path.read_bytes())
 
     def different(self, files: Mapping[str, bytes]) -> list[str]:
-        """Which of these files, by their names below here, are there with other content.
+        """Return which of these files, by their names below here, are there with other content.
 
         Raises:
             InputError: One cannot be read.
         """
-        there = set(self.names())
-        return [name for name in files if name in there and (self / name).read() != files[name]]
+        existing = set(self.names())
+        return [name for name in files if name in existing and (self / name).read() != files[name]]
 
     def __str__(self) -> str:
         return self.uri
 
 
 def locate(uri: str) -> Location:
-    """The location that a person wrote: `s3://bucket/key` or a path on this machine.
+    """Return the location that a person wrote: `s3://bucket/key` or a path on this machine.
 
     Raises:
         InputError: Another scheme, or an S3 URI without a bucket.
     """
-    scheme, separator, rest = uri.partition("://")
+    scheme, separator, path = uri.partition("://")
     if not separator:
         return Folder(Path(uri).expanduser())
-    bucket, _, key = rest.partition("/")
+    bucket, _, key = path.partition("/")
     if scheme != "s3" or not bucket:
         raise InputError(f"{uri}: This is not a place for files. Write a folder, or s3://bucket/key.")
     return Bucket(bucket, key.strip("/"))

@@ -38,7 +38,7 @@ class Checked:
 
 
 class Files(Mapping[str, bytes]):
-    """The files at a place by name, each read when it is asked for. Its list of sums is none of them."""
+    """The files at a place by name, each read on access, without the list of their sums."""
 
     def __init__(self, place: Location) -> None:
         self._place = place
@@ -55,57 +55,57 @@ class Files(Mapping[str, bytes]):
 
 
 def send(files: Mapping[str, bytes], target: Location, tell: Callable[[str], None], *, again: bool = False) -> int:
-    """Write files that are not there yet; how many those were.
+    """Write files that are not there yet. Return their number.
 
     Args:
         files: Names and content.
         target: Folder or prefix.
         tell: Tells a person of each file.
-        again: Write those that are there, too: the list of sums says what they were when they arrived.
+        again: Also write files that are there: the list of sums only says what they were when they arrived.
 
     Raises:
-        InputError: There is another file of one's name, which nobody has sent; then nothing is written. Or a file
+        InputError: There is another file with one of the names, which was not sent; then nothing is written. Or a file
             cannot be written; those that arrived need not be sent again.
     """
-    there = read_sums(target)
-    before = dict(there)
+    sums = read_sums(target)
+    sums_before = dict(sums)
     present = set(target.names())
-    unlisted = {name: files[name] for name in files if name in present and name not in there}
-    if others := target.different(unlisted):
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    unlisted = {name: files[name] for name in files if name in present and name not in sums}
+    if different := target.different(unlisted):
+        more = f" and {len(different) - 1} more" if len(different) > 1 else ""
         raise InputError(
-            f"{target / others[0]}{more}: The file there is another one, which is not in {SUMS}, so it is not "
+            f"{target / different[0]}{more}: The file there is another one, which is not in {SUMS}, so it is not "
             "replaced. Choose another --to, or remove it."
         )
-    there |= {name: hashlib.sha256(content).hexdigest() for name, content in unlisted.items()}
-    writing, written = threading.Lock(), time.monotonic()
+    sums |= {name: hashlib.sha256(content).hexdigest() for name, content in unlisted.items()}
+    writing, saved_at = threading.Lock(), time.monotonic()
 
-    def one(name: str) -> bool:
-        nonlocal written
+    def send_file(name: str) -> bool:
+        nonlocal saved_at
         content = files[name]
         digest = hashlib.sha256(content).hexdigest()
-        if not again and there.get(name) == digest and name in present:
+        if not again and sums.get(name) == digest and name in present:
             tell(f"{target / name}  already there")
             return False
         (target / name).write(content)
         with writing:
-            there[name] = digest
-            if time.monotonic() - written > _SUMS_SECONDS:
-                _write_sums(target, there)
-                written = time.monotonic()
+            sums[name] = digest
+            if time.monotonic() - saved_at > _SUMS_SECONDS:
+                _write_sums(target, sums)
+                saved_at = time.monotonic()
         tell(f"{target / name}  {len(content):,} bytes")
         return True
 
     try:
         with ThreadPoolExecutor(_TRANSFERS) as pool:
-            return sum(pool.map(one, files))
+            return sum(pool.map(send_file, files))
     finally:
-        if there != before:
-            _write_sums(target, there)
+        if sums != sums_before:
+            _write_sums(target, sums)
 
 
 def remove(place: Location, name: str) -> None:
-    """Take a file away that has arrived, and its line in the list; another file of that name stays."""
+    """Remove a file that was sent, and its line in the list; a file that is not in the list stays."""
     sums = read_sums(place)
     if sums.pop(name, None):
         (place / name).delete()
@@ -113,7 +113,7 @@ def remove(place: Location, name: str) -> None:
 
 
 def check(place: Location) -> list[Checked]:
-    """Every file there, or listed in its sums, read and compared.
+    """Read every file there, or listed in its sums, and compare it with its sum.
 
     Raises:
         InputError: There is no list of sums, or a file cannot be read.
@@ -125,7 +125,7 @@ def check(place: Location) -> list[Checked]:
         )
     present = {name for name in place.names() if name != SUMS}
 
-    def one(name: str) -> Checked:
+    def check_file(name: str) -> Checked:
         if name not in present:
             return Checked(name, 0, "missing")
         content = (place / name).read()
@@ -135,11 +135,11 @@ def check(place: Location) -> list[Checked]:
         return Checked(name, len(content), "good" if good else "damaged")
 
     with ThreadPoolExecutor(_TRANSFERS) as pool:
-        return list(pool.map(one, sorted(present | set(sums))))
+        return list(pool.map(check_file, sorted(present | set(sums))))
 
 
 def read_sums(place: Location) -> dict[str, str]:
-    """The SHA-256 of each file that has arrived, by name; empty where there is no list.
+    """Return the SHA-256 of each file that was sent, by name; empty if there is no list.
 
     Raises:
         InputError: A line is not a sum and a name.

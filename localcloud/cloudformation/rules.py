@@ -12,6 +12,15 @@ from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
 
+from localcloud.cloud.account import ACCOUNT, REGION
+
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
 
 def check(rules: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Refuse values of parameters that break a rule.
@@ -23,6 +32,7 @@ def check(rules: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     Raises:
         ValidationError: Gives the rule's description of what is asserted, or names a function that is not there.
     """
+    values = {**PSEUDO_PARAMETERS, **values}
     for name, rule in rules.items():
         if "RuleCondition" in rule and not _value(rule["RuleCondition"], values):
             continue

@@ -94,8 +94,10 @@ def test_opensearch_is_small_private_encrypted_with_fine_grained_access(template
 
 def test_functions_are_in_isolated_subnets_which_have_no_way_out(template: Json) -> None:
     functions = list(of_type(template, "AWS::Lambda::Function"))
-    assert {name for name, _ in functions} == {"CatalogIndexer", "RentalProjector"}
-    for _, function in functions:
+    assert {name for name, function in functions if "VpcConfig" not in function["Properties"]} == {"TrendsTokenKeeper"}
+    inside = {name: function for name, function in functions if "VpcConfig" in function["Properties"]}
+    assert inside.keys() == {"CatalogIndexer", "RentalProjector", "TrendsTokenMaker"}
+    for function in inside.values():
         assert named(function["Properties"]["VpcConfig"]["SubnetIds"]) == subnets_of(template, "Isolated")
     for _, route in of_type(template, "AWS::EC2::Route"):
         assert route["Properties"]["RouteTableId"]["Ref"].startswith("NetworkVpcPublic")
@@ -160,6 +162,7 @@ def test_engines_let_in_their_clients_alone(template: Json) -> None:
         (job, "NetworkGraphGroup"),
         (job, "NetworkSearchGroup"),
         (job, "TrendsServer"),
+        ("TrendsTokenGroup", "TrendsServer"),
         (indexer, "NetworkSearchGroup"),
         (projector, "NetworkGraphGroup"),
         (projector, "TrendsServer"),

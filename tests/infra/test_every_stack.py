@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -261,4 +260,4 @@ def test_the_list_of_stacks_the_contract_and_the_demonstration_agree() -> None:
 def test_every_stack_has_the_section_of_the_settings_that_it_says() -> None:
     for stack in (*STACKS, Budget):
         section = Config.model_fields[stack.SECTION].default
-        assert inspect.get_annotations(stack)["settings"] is type(section), stack
+        assert get_type_hints(stack)["settings"] is type(section), stack

@@ -29,6 +29,8 @@ EXAMPLES = {
     "code": "s3://bucket/code.zip",
     "source_cidr": "203.0.113.0/24",
 }
+#: What a person chooses for a parameter that has no default, by its type.
+NETWORK = {"AWS::EC2::VPC::Id": "vpc-0a1b2c3d", "List<AWS::EC2::Subnet::Id>": ["subnet-0a1b2c3d", "subnet-1a2b3c4d"]}
 #: Enumerations and ranges with more values than this give their ends and the default.
 FEW = 6
 CDK_ONLY = {"AWS::CDK::Metadata"}
@@ -111,6 +113,9 @@ class Chosen:
             "AWS::Partition": "aws",
         }
         self.values |= {name: value for name, value in parameters.items() if name in declared}
+        for name, body in declared.items():
+            if "Default" not in body and not self.values[name]:  # a person must choose one
+                self.values[name] = NETWORK.get(body["Type"], "")
 
     def holds(self, condition: Any) -> bool:
         """Whether a condition holds, by its name or as an expression."""

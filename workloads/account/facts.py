@@ -25,30 +25,30 @@ _ENDPOINTS = ("s3", "ecr.api", "ecr.dkr", "logs")  # without a way to the intern
 
 
 def quota_value(quota: Quota, account: Reader) -> float:
-    """Return a quota of the account; where Service Quotas knows no value of its own, AWS's default."""
+    """Return a quota of the account; AWS's default if Service Quotas has no value for the account."""
     names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
-    answer = account.find("servicequotas:GetServiceQuota", **names) or account.ask(
+    response = account.find("servicequotas:GetServiceQuota", **names) or account.ask(
         "servicequotas:GetAWSDefaultServiceQuota", **names
     )
-    return float(answer["Quota"]["Value"])
+    return float(response["Quota"]["Value"])
 
 
-def increase(quota: Quota, wanted: int) -> str:
+def increase(quota: Quota, value: int) -> str:
     """Return how to ask AWS for more."""
     return (
-        f"Ask for {wanted}: aws service-quotas request-service-quota-increase --service-code {quota.service} "
-        f"--quota-code {quota.code} --desired-value {wanted}"
+        f"Ask for {value}: aws service-quotas request-service-quota-increase --service-code {quota.service} "
+        f"--quota-code {quota.code} --desired-value {value}"
     )
 
 
 def describe_type(kind: str, account: Reader) -> Json | None:
-    """Return what EC2 says about an instance type; None if there is none of that name."""
-    answer = account.find("ec2:DescribeInstanceTypes", InstanceTypes=[kind])
-    return answer["InstanceTypes"][0] if answer and answer["InstanceTypes"] else None
+    """Return EC2's description of an instance type; None if there is no such type."""
+    response = account.find("ec2:DescribeInstanceTypes", InstanceTypes=[kind])
+    return response["InstanceTypes"][0] if response and response["InstanceTypes"] else None
 
 
 def vcpus(kind: str, account: Reader) -> int:
-    """Return the vCPUs of an instance type; 0 of one that EC2 does not have."""
+    """Return the vCPUs of an instance type; 0 if EC2 does not have it."""
     description = describe_type(kind, account)
     return int(description["VCpuInfo"]["DefaultVCpus"]) if description else 0
 
@@ -66,9 +66,9 @@ def used_vcpus(quota: Quota, account: Reader) -> int:
 
 
 def describe_subnet(identifier: str, account: Reader) -> Json | None:
-    """Return what EC2 says about a subnet; None if there is none."""
-    answer = account.find("ec2:DescribeSubnets", SubnetIds=[identifier])
-    return answer["Subnets"][0] if answer and answer["Subnets"] else None
+    """Return EC2's description of a subnet; None if there is no such subnet."""
+    response = account.find("ec2:DescribeSubnets", SubnetIds=[identifier])
+    return response["Subnets"][0] if response and response["Subnets"] else None
 
 
 def way_problem(subnet: Json, account: Reader, *, has_address: bool = False) -> tuple[str, str]:
@@ -120,8 +120,8 @@ def image_is_missing(image: str, region: str, account: Reader) -> bool:
     name = PRIVATE_IMAGE.fullmatch(image)
     if name is None or name["region"] != region:
         return False
-    wanted = {"imageDigest": name["digest"]} if name["digest"] else {"imageTag": name["tag"] or "latest"}
-    found = account.find(
-        "ecr:DescribeImages", registryId=name["account"], repositoryName=name["repository"], imageIds=[wanted]
+    identifier = {"imageDigest": name["digest"]} if name["digest"] else {"imageTag": name["tag"] or "latest"}
+    images = account.find(
+        "ecr:DescribeImages", registryId=name["account"], repositoryName=name["repository"], imageIds=[identifier]
     )
-    return found is None
+    return images is None

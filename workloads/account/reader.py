@@ -87,16 +87,16 @@ class Account:
         """
         question = json.dumps([permission, parameters], sort_keys=True)
         with self._lock:
-            answer = self._answers.get(question)
-            is_first = answer is None
-            if answer is None:
-                answer = self._answers[question] = Future()
+            future = self._answers.get(question)
+            is_first = future is None
+            if future is None:
+                future = self._answers[question] = Future()
         if is_first:
             try:
-                answer.set_result(self._send(permission, parameters))
+                future.set_result(self._send(permission, parameters))
             except BaseException as error:  # noqa: BLE001 - whoever waits for the answer gets the error, too
-                answer.set_exception(error)
-        return answer.result()
+                future.set_exception(error)
+        return future.result()
 
     def find(self, permission: str, **parameters: Any) -> Json | None:
         """Return the answer of an operation about one thing; None if there is no such thing.
@@ -120,14 +120,14 @@ class Account:
         name = xform_name(_OPERATIONS.get(permission, operation))
         try:
             if client.can_paginate(name) and permission not in _FIRST_PAGE:
-                answer: Json = client.get_paginator(name).paginate(**parameters).build_full_result()
+                response: Json = client.get_paginator(name).paginate(**parameters).build_full_result()
             else:
-                answer = getattr(client, name)(**parameters)
+                response = getattr(client, name)(**parameters)
         except ClientError as error:
             if is_denied(error):
                 raise NotPermittedError(permission) from error
             raise
-        return answer
+        return response
 
     def _client(self, service: str) -> Any:
         with self._lock:  # a session is not safe to use from several threads; a client is

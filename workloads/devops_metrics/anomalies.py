@@ -88,13 +88,13 @@ class Alarms:
 
 @dataclass(frozen=True)
 class Detection:
-    """How well incidents were found.
+    """How many incidents were found, and how many of the findings are right.
 
     Attributes:
-        precision: Share of the found stretches that overlap an incident of that application.
-        recall: Share of the incidents that overlap a stretch found for that application.
-        found: Stretches.
-        incidents: Incidents.
+        precision: Share of the stretches that were found which overlap an incident of that application.
+        recall: Share of the incidents that overlap a stretch that was found for that application.
+        found: Number of stretches that were found.
+        incidents: Number of incidents.
     """
 
     precision: float
@@ -120,9 +120,11 @@ def find_anomalies(
     hosts: dict[Hashable, pd.DataFrame] = {}
     for names, rows in signals.groupby(["Application_ID", "Application_Name"], sort=True):
         hosts[names] = rows.set_index("time")[[*_SIGNALS, "responses"]]
-    found = find_incidents(hosts, alarms, since, _SHORTEST)
-    applications = pd.DataFrame(found["host"].tolist(), columns=["Application_ID", "Application_Name"], dtype=object)
-    return pd.concat([applications, found[["start", "end", "signal", "score"]]], axis=1)
+    incidents = find_incidents(hosts, alarms, since, _SHORTEST)
+    applications = pd.DataFrame(
+        incidents["host"].tolist(), columns=["Application_ID", "Application_Name"], dtype=object
+    )
+    return pd.concat([applications, incidents[["start", "end", "signal", "score"]]], axis=1)
 
 
 def find_incidents(
@@ -152,19 +154,19 @@ def find_incidents(
     scores = {host: _scores(signals) for host, signals in hosts.items()}
     watched = sum(len(table.score.columns) for table in scores.values())
     limit = alarms.distance + _PER_DOUBLING * log2(max(watched, 1))
-    found: list[dict[str, Any]] = []
+    incidents: list[dict[str, Any]] = []
     watched_for = timedelta(0)
     for host, table in scores.items():
         first, history = table.score.index[0], table.score.index[-1] - table.score.index[0]
         new = since is None or first > since + _HOUR
         earliest = first + min(alarms.probation, history / 10) if new else first
-        incidents = _incidents(table, limit, shortest)
-        found += [{"host": host, **incident} for incident in incidents if incident["start"] >= earliest]
+        incidents_of_host = _incidents(table, limit, shortest)
+        incidents += [{"host": host, **incident} for incident in incidents_of_host if incident["start"] >= earliest]
         watched_for += history
-    found.sort(key=lambda incident: incident["score"], reverse=True)
-    found = found[: max(1, round(alarms.per_day * (watched_for / _DAY)))]
-    found.sort(key=lambda incident: incident["start"])
-    return pd.DataFrame(found, columns=["host", "signal", "start", "end", "score"])
+    incidents.sort(key=lambda incident: incident["score"], reverse=True)
+    incidents = incidents[: max(1, round(alarms.per_day * (watched_for / _DAY)))]
+    incidents.sort(key=lambda incident: incident["start"])
+    return pd.DataFrame(incidents, columns=["host", "signal", "start", "end", "score"])
 
 
 def unusualness(values: Series, grain: float = 0.0) -> pd.DataFrame:
@@ -203,24 +205,24 @@ def unusualness(values: Series, grain: float = 0.0) -> pd.DataFrame:
             views.append(view.where(present))
             beside.append(view.mask(present))
         views.append(sign * change / _busy_day(sign * change, days, max(_noise(change), busy[0] / 2)))
-    here = pd.concat(views, axis=1).max(axis=1)
-    score = pd.concat([here, *beside], axis=1).max(axis=1)
-    return pd.DataFrame({"score": score, "here": here}).clip(lower=0).fillna(0.0)
+    local = pd.concat(views, axis=1).max(axis=1)
+    score = pd.concat([local, *beside], axis=1).max(axis=1)
+    return pd.DataFrame({"score": score, "here": local}).clip(lower=0).fillna(0.0)
 
 
-def evaluate(found: pd.DataFrame, incidents: Sequence[Incident]) -> Detection:
-    """Compare what was found with what is known to have happened."""
-    stretches = list(zip(found["Application_ID"], found["start"], found["end"], strict=True))
+def evaluate(anomalies: pd.DataFrame, incidents: Sequence[Incident]) -> Detection:
+    """Compare the anomalies that were found with the incidents that are known to have happened."""
+    stretches = list(zip(anomalies["Application_ID"], anomalies["start"], anomalies["end"], strict=True))
 
     def overlap(stretch: tuple[str, pd.Timestamp, pd.Timestamp], incident: Incident) -> bool:
         identity, start, end = stretch
         return identity == incident.application_id and start < incident.end and end > incident.start
 
     right = sum(any(overlap(stretch, incident) for incident in incidents) for stretch in stretches)
-    seen = sum(any(overlap(stretch, incident) for stretch in stretches) for incident in incidents)
+    detected = sum(any(overlap(stretch, incident) for stretch in stretches) for incident in incidents)
     return Detection(
         precision=right / len(stretches) if stretches else 1.0,
-        recall=seen / len(incidents) if incidents else 1.0,
+        recall=detected / len(incidents) if incidents else 1.0,
         found=len(stretches),
         incidents=len(incidents),
     )
@@ -275,7 +277,7 @@ def _in_proportion(traffic: Series) -> Series:
 
 
 def _incidents(scores: _Scores, limit: float, shortest: int) -> list[dict[str, Any]]:
-    """The runs of so many windows or more in which a signal is beyond the limit."""
+    """Return the runs of at least `shortest` windows in which a signal is beyond the limit."""
     beyond = scores.score.max(axis=1) > limit
     times = beyond.index[beyond]
     if times.empty:
@@ -285,11 +287,11 @@ def _incidents(scores: _Scores, limit: float, shortest: int) -> list[dict[str, A
     incidents = []
     for begin, last in zip(times[[0, *(breaks + 1)]], times[[*breaks, -1]], strict=True):
         highest = scores.score[begin:last].max()
-        here = scores.here[begin:last].max(axis=1) > limit
-        start, end = here.index[here][[0, -1]] if here.any() else (begin, last)
+        local = scores.here[begin:last].max(axis=1) > limit
+        start, end = local.index[local][[0, -1]] if local.any() else (begin, last)
         if (last - begin) / window >= shortest - 1:
-            found = {"signal": highest.idxmax(), "start": start, "end": end + window, "score": float(highest.max())}
-            incidents.append(found)
+            incident = {"signal": highest.idxmax(), "start": start, "end": end + window, "score": float(highest.max())}
+            incidents.append(incident)
     return incidents
 
 
@@ -301,7 +303,7 @@ def _windows(length: timedelta, window: pd.Timedelta) -> int:
 
 
 def _usual(values: Series, window: pd.Timedelta) -> tuple[Series, Series]:
-    """The level and the season of a signal, each found in what the other leaves."""
+    """Return the level and the season of a signal, each estimated on what the other leaves."""
     season = pd.Series(0.0, values.index)
     for _ in range(2):
         level = _level(values - season, window)
@@ -310,7 +312,7 @@ def _usual(values: Series, window: pd.Timedelta) -> tuple[Series, Series]:
 
 
 def _level(values: Series, window: pd.Timedelta) -> Series:
-    """The median of each stretch between two changes of level."""
+    """Return the median of each stretch between two changes of level."""
     width = max(pd.Timedelta(_HOUR), window)
     hourly = values.resample(width, origin="start").median()
     levels = _piecewise(np.asarray(hourly, dtype=np.float64), max(4, _windows(_LEVEL_LASTS, width)))
@@ -318,7 +320,7 @@ def _level(values: Series, window: pd.Timedelta) -> Series:
 
 
 def _piecewise(values: NDArray[np.float64], shortest: int) -> NDArray[np.float64]:
-    """Medians of the parts of a history: a regression tree over time, with absolute errors (Breiman et al., 1984)."""
+    """Return medians of segments of a history: a regression tree over time, absolute errors (Breiman et al., 1984)."""
     cuts = range(shortest, len(values) - shortest + 1, 1 + len(values) // _CUTS)
     errors = [_error(values[:cut]) + _error(values[cut:]) for cut in cuts]
     if errors and min(errors) < _GAIN * _error(values):
@@ -328,8 +330,8 @@ def _piecewise(values: NDArray[np.float64], shortest: int) -> NDArray[np.float64
 
 
 def _error(values: NDArray[np.float64]) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.abs(known - np.median(known)).sum()) if len(known) else 0.0
+    finite = values[np.isfinite(values)]
+    return float(np.abs(finite - np.median(finite)).sum()) if len(finite) else 0.0
 
 
 def _season(values: Series) -> Series:

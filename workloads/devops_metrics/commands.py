@@ -53,11 +53,13 @@ AlarmsPerDay = Annotated[
 ]
 
 
-def _simulate(output: Annotated[Path, typer.Option(help="CSV file to write.")], given: dict[str, Any]) -> Result:
+def _simulate(
+    output: Annotated[Path, typer.Option(help="CSV file to write.")], option_values: dict[str, Any]
+) -> Result:
     from workloads.devops_metrics.simulate import simulate
 
     labels = output.with_suffix(".incidents.csv")
-    rows, incidents = simulate(validated(FleetSettings, given), output, labels)
+    rows, incidents = simulate(validated(FleetSettings, option_values), output, labels)
     document = {"rows": rows, "file": output, "incidents": len(incidents), "incidents_file": labels}
     return Result(document, f"{rows:,} rows in {output}, {len(incidents)} incidents in {labels}")
 
@@ -167,38 +169,40 @@ def query(  # noqa: PLR0917 - its options
         raise InputError(f"--plot {plot}: A figure's name ends in .png, .svg or .pdf.")
     store = AskedOnce(connect(stack, Schema.load(mapping)))
     if explain:
-        statements = store.statements(chosen.asked, period) if chosen.asked else ["(the description of the table)"]
+        statements = (
+            store.statements(chosen.aggregation, period) if chosen.aggregation else ["(the description of the table)"]
+        )
         return Result({"query": name, "statements": statements}, "\n;\n".join(statements))
-    table = chosen.answer(store, period) if alarms_per_day is None else anomalies(store, period, Alarms(alarms_per_day))
-    shown: list[str | Table] = []
+    table = chosen.run(store, period) if alarms_per_day is None else anomalies(store, period, Alarms(alarms_per_day))
+    output: list[str | Table] = []
     document: dict[str, Any] = {"query": name, "from": period.start, "to": period.end}
     document |= {"rows": table.to_dict("records"), "evaluation": None}
     if table.empty:
         newest = store.describe().newest
-        held = f"the newest row is of {newest:%Y-%m-%d %H:%M}" if newest else "the database is empty"
-        shown.append(f"nothing between {period.start:%Y-%m-%d %H:%M} and {period.end:%Y-%m-%d %H:%M} UTC; {held}")
+        contents = f"the newest row is of {newest:%Y-%m-%d %H:%M}" if newest else "the database is empty"
+        output.append(f"nothing between {period.start:%Y-%m-%d %H:%M} and {period.end:%Y-%m-%d %H:%M} UTC; {contents}")
     else:
-        shown += _shown(table)
+        output += _shown(table)
     if incidents:
         from workloads.devops_metrics.anomalies import evaluate
         from workloads.devops_metrics.simulate import load_incidents
 
         result = evaluate(table, load_incidents(incidents))
         document["evaluation"] = {name: getattr(result, name) for name in ("incidents", "found", "precision", "recall")}
-        shown.append(
+        output.append(
             f"{result.incidents} incidents, {result.found} found: "
             f"precision {result.precision:.2f}, recall {result.recall:.2f}"
         )
     if csv:
         files.write(csv, table.to_csv(index=False).encode())
-        shown.append(f"{len(table):,} rows in {csv}")
+        output.append(f"{len(table):,} rows in {csv}")
     if plot:
         from workloads.devops_metrics.plots import plot as draw
 
         with files.replacing(plot) as file:
             draw(name, table, store, period).savefig(file, format=plot.suffix[1:], dpi=120)
-        shown.append(f"figure in {plot}")
-    return Result(document, *shown)
+        output.append(f"figure in {plot}")
+    return Result(document, *output)
 
 
 @app.command()
@@ -224,12 +228,12 @@ def detect(
     table = find_incidents(series.hosts, Alarms() if alarms_per_day is None else Alarms(alarms_per_day))
     judged = [signals.drop(columns="responses", errors="ignore") for signals in series.hosts.values()]
     counts = [count for signals in judged for count in signals.count() if count]
-    shown: list[str | Table] = [] if table.empty else _shown(table)
-    shown.append(
+    output: list[str | Table] = [] if table.empty else _shown(table)
+    output.append(
         f"incidents: {len(table):,} (hosts: {len(series.hosts):,}, signals: {len(counts):,}, lines: {series.lines:,})"
     )
     if short := sum(count < LEAST_WINDOWS for count in counts):
-        shown.append(f"signals with fewer than {LEAST_WINDOWS} values, too few to say what is usual: {short:,}")
+        output.append(f"signals with fewer than {LEAST_WINDOWS} values, too few to say what is usual: {short:,}")
     for note in series.notes:
         typer.echo(note, err=True)
     if series.faults:
@@ -241,11 +245,11 @@ def detect(
         )
     if csv:
         files.write(csv, table.to_csv(index=False).encode())
-        shown.append(f"{len(table):,} rows in {csv}")
+        output.append(f"{len(table):,} rows in {csv}")
     document = {"incidents": table.to_dict("records"), "hosts": len(series.hosts), "signals": len(counts)}
     document |= {"short_signals": short, "lines": series.lines, "lines_left_out": len(series.faults)}
     document["notes"] = series.notes
-    return Result(document, *shown)
+    return Result(document, *output)
 
 
 @app.command()
@@ -264,17 +268,17 @@ def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -
     """Show what the database holds: rows, oldest and newest, retention."""
     from workloads.timeseries.connection import connect
 
-    held = connect(stack, Schema.load(mapping)).describe()
-    kept = f"{held.retention / timedelta(days=1):g} days" if held.retention else "for ever"
-    lines = [f"{held.engine}, {held.place}: {held.rows:,} rows, kept {kept}"]
-    if held.oldest and held.newest:
-        lines.append(f"from {held.oldest:%Y-%m-%d %H:%M:%S} to {held.newest:%Y-%m-%d %H:%M:%S} UTC")
-    document = {name: getattr(held, name) for name in ("engine", "place", "rows", "oldest", "newest", "notes")}
-    return Result(document | {"retention_seconds": held.retention}, *lines, *held.notes)
+    description = connect(stack, Schema.load(mapping)).describe()
+    retention = f"{description.retention / timedelta(days=1):g} days" if description.retention else "for ever"
+    lines = [f"{description.engine}, {description.place}: {description.rows:,} rows, kept {retention}"]
+    if description.oldest and description.newest:
+        lines.append(f"from {description.oldest:%Y-%m-%d %H:%M:%S} to {description.newest:%Y-%m-%d %H:%M:%S} UTC")
+    document = {name: getattr(description, name) for name in ("engine", "place", "rows", "oldest", "newest", "notes")}
+    return Result(document | {"retention_seconds": description.retention}, *lines, *description.notes)
 
 
 def _fixed(dimensions: list[str] | None) -> dict[str, str]:
-    """The dimensions that options NAME=VALUE give."""
+    """Return the dimensions of the options NAME=VALUE."""
     fixed: dict[str, str] = {}
     for text in dimensions or []:
         name, equals, value = text.partition("=")
@@ -309,12 +313,12 @@ _ROWS_SHOWN = 20
 
 
 def _shown(table: pd.DataFrame) -> list[str | Table]:
-    """The first rows as a table, and how many more there are."""
+    """Return the first rows as a table, and how many more there are."""
     numbers = [str(column) for column in table if table[column].dtype.kind in "if"]
     rows = [[_cell(value) for value in row] for row in table.head(_ROWS_SHOWN).itertuples(index=False)]
-    shown = Table([str(column) for column in table], rows, numbers=numbers)
+    first_rows = Table([str(column) for column in table], rows, numbers=numbers)
     more = len(table) - _ROWS_SHOWN
-    return [shown, f"… {more:,} more rows (--csv writes them all)"] if more > 0 else [shown]
+    return [first_rows, f"… {more:,} more rows (--csv writes them all)"] if more > 0 else [first_rows]
 
 
 def _cell(value: object) -> str:

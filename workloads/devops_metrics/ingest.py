@@ -142,15 +142,15 @@ def ingest(
 
     def settle() -> None:
         batch, future = under_way.popleft()
-        written = future.result()
-        faults = batch.faults + [Fault(row.line, reason, row.text) for row, reason in written.rejected]
+        result = future.result()
+        faults = batch.faults + [Fault(row.line, reason, row.text) for row, reason in result.rejected]
         quarantine.add(sorted(faults))
         tally.lines += len(batch.rows) + len(batch.faults)
-        tally.written += written.rows
+        tally.written += result.rows
         tally.quarantined += len(faults)
         tally.repeated += batch.repeated
-        tally.requests += written.requests
-        tally.metered_kib += written.metered_kib
+        tally.requests += result.requests
+        tally.metered_kib += result.metered_kib
         tally.position = batch.position
         tally.seconds = time.perf_counter() - began
         progress(tally)

@@ -58,8 +58,8 @@ def plot(name: str, table: pd.DataFrame, store: MetricStore, period: Period) -> 
         column, label = _BARS[name]
         _bars(axes, table, column, label)
     elif name == "gaps":
-        for identity, part in list(table.groupby("Application_ID"))[:_SHOWN]:
-            axes.plot(part["time"], part["cpu"], ".", label=str(identity))
+        for identity, rows in list(table.groupby("Application_ID"))[:_SHOWN]:
+            axes.plot(rows["time"], rows["cpu"], ".", label=str(identity))
         axes.legend(ncols=2, fontsize="small")
         _dates(axes, "interpolated CPU usage, %")
     else:
@@ -69,8 +69,8 @@ def plot(name: str, table: pd.DataFrame, store: MetricStore, period: Period) -> 
 
 
 def _bars(axes: Axes, table: pd.DataFrame, column: str, label: str) -> None:
-    shown = table.head(_SHOWN).iloc[::-1]
-    axes.barh(shown["Application_ID"], shown[column], color="C0")
+    rows = table.head(_SHOWN).iloc[::-1]
+    axes.barh(rows["Application_ID"], rows[column], color="C0")
     axes.set_xlabel(label)
 
 
@@ -82,7 +82,7 @@ def _dates(axes: Axes, label: str) -> None:
 
 
 def _incidents(table: pd.DataFrame, store: MetricStore, period: Period) -> Figure:
-    """A panel for each application that had one: the signal that was furthest out, its incidents shaded."""
+    """Draw a panel for each application with incidents: the signal that was furthest out, its incidents shaded."""
     from workloads.devops_metrics.queries import SIGNALS
 
     signals = store.aggregate(SIGNALS, period)
@@ -93,11 +93,11 @@ def _incidents(table: pd.DataFrame, store: MetricStore, period: Period) -> Figur
     figure = Figure(figsize=(10, 1.5 * len(identities) + 0.6), layout="constrained")
     panels = figure.subplots(len(identities), sharex=True, squeeze=False)[:, 0]
     for axes, identity in zip(panels, identities, strict=True):
-        own = worst[worst["Application_ID"] == identity]
-        signal = own.iloc[0]["signal"]
+        rows = worst[worst["Application_ID"] == identity]
+        signal = rows.iloc[0]["signal"]
         course = signals[signals["Application_ID"] == identity]
         axes.plot(course["time"], course[signal], linewidth=0.6, color="0.35")
-        for start, end in zip(own["start"], own["end"], strict=True):
+        for start, end in zip(rows["start"], rows["end"], strict=True):
             axes.axvspan(start, end, color="C3", alpha=0.45, linewidth=0)
         _dates(axes, labels[signal])
         axes.set_title(identity, fontsize="small", loc="left", pad=2)

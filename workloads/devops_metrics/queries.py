@@ -33,15 +33,15 @@ class Query:
 
     Attributes:
         summary: What it answers, in a line.
-        period: What it looks at when nobody says otherwise.
-        answer: Asks a store.
-        asked: What it asks the store first, for who wants to see the statements; None: it reads the description.
+        period: The period that it covers by default.
+        run: Asks a store.
+        aggregation: Its first request to the store, for showing the statements; None: it reads the description.
     """
 
     summary: str
     period: timedelta
-    answer: Callable[[MetricStore, Period], pd.DataFrame]
-    asked: Aggregation | None
+    run: Callable[[MetricStore, Period], pd.DataFrame]
+    aggregation: Aggregation | None
 
 
 FLEET = Aggregation(
@@ -88,26 +88,26 @@ SIGNALS = Aggregation(
 
 
 def fleet_cpu(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Percentiles of CPU usage over all rows, every five minutes."""
+    """Return percentiles of CPU usage over all rows, every five minutes."""
     return store.aggregate(FLEET, period)
 
 
 def busiest(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Applications by mean CPU usage."""
+    """Return applications by mean CPU usage."""
     return store.aggregate(LOAD, period).sort_values(
         ["cpu", "Application_ID"], ascending=[False, True], ignore_index=True
     )
 
 
 def noisiest(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Applications by how much their CPU usage varies, relative to its mean."""
+    """Return applications by how much their CPU usage varies, relative to its mean."""
     table = store.aggregate(LOAD, period)[[*_APPLICATION, "cpu", "deviation"]]
     table["variation"] = table["deviation"] / table["cpu"]
     return table.sort_values(["variation", "Application_ID"], ascending=[False, True], ignore_index=True)
 
 
 def error_rate(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Share of responses of each status class, every five minutes."""
+    """Return the share of responses of each status class, every five minutes."""
     table = store.aggregate(STATUS, period)
     for kind in (2, 3, 4, 5):
         table[f"{kind}xx"] = table.pop(f"s{kind}xx") / table["responses"]
@@ -115,15 +115,15 @@ def error_rate(store: MetricStore, period: Period) -> pd.DataFrame:
 
 
 def gaps(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Mean CPU usage of the windows in which nothing was reported, on a straight line between their neighbours."""
+    """Return the mean CPU usage of windows without reports, interpolated linearly between their neighbours."""
     keys = FILLED.keys
     table = store.aggregate(FILLED, period)
-    seen = pd.MultiIndex.from_frame(store.aggregate(SEEN, period)[keys])
-    return table[~pd.MultiIndex.from_frame(table[keys]).isin(seen)].reset_index(drop=True)
+    reported = pd.MultiIndex.from_frame(store.aggregate(SEEN, period)[keys])
+    return table[~pd.MultiIndex.from_frame(table[keys]).isin(reported)].reset_index(drop=True)
 
 
 def week_over_week(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Each application's last seven days beside the seven before, over the hours that both have."""
+    """Return each application's last seven days beside the seven before, over the hours that both have."""
     middle = period.end - WEEK
     now = store.aggregate(HOURLY, Period(middle, period.end))
     before = store.aggregate(HOURLY, Period(middle - WEEK, middle))
@@ -137,7 +137,7 @@ def week_over_week(store: MetricStore, period: Period) -> pd.DataFrame:
 
 
 def deviating_hosts(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Hosts (Application_ID) whose mean CPU or memory is far from the median of their fleet (Application_Name)."""
+    """Return hosts (Application_ID) whose mean CPU or memory is far from their fleet's median (Application_Name)."""
     table = store.aggregate(LOAD, period)
     fleets = table.groupby("Application_Name")
     scores = {}
@@ -145,7 +145,7 @@ def deviating_hosts(store: MetricStore, period: Period) -> pd.DataFrame:
         middle = fleets[name].transform("median")
         distance = (table[name] - middle).abs()
         spread = distance.groupby(table["Application_Name"]).transform("median") * _MAD_TO_DEVIATION
-        # In a fleet of equals the spread is next to nothing; one percent of the level is not remarkable.
+        # In a uniform fleet the spread is almost 0; a deviation of one percent of the level is not remarkable.
         scores[f"{name}_score"] = (table[name] - middle) / spread.clip(lower=0.01 * middle.abs() + 1e-9)
         table[f"fleet_{name}"] = middle
     far = pd.DataFrame(scores).abs().max(axis=1)
@@ -156,29 +156,29 @@ def deviating_hosts(store: MetricStore, period: Period) -> pd.DataFrame:
 
 
 def anomalies(store: MetricStore, period: Period, alarms: Alarms | None = None) -> pd.DataFrame:
-    """Incidents: stretches in which a measure of an application left its usual course."""
+    """Return incidents: stretches in which a measure of an application left its usual course."""
     return find_anomalies(store.aggregate(SIGNALS, period), alarms, pd.Timestamp(period.start))
 
 
 def retention(store: MetricStore, _period: Period) -> pd.DataFrame:
-    """Whether the store keeps what it should: its retention, its oldest and newest row, when the first rows go."""
-    held = store.describe()
+    """Return whether the store keeps what it should: retention, oldest and newest row, when the first rows go."""
+    description = store.describe()
     now = datetime.now(UTC)
     verdict = "empty"
     goes = None
-    if held.oldest:
+    if description.oldest:
         verdict = "keeps everything for ever"
-        if held.retention:
-            goes = held.oldest + held.retention
+        if description.retention:
+            goes = description.oldest + description.retention
             verdict = "nothing older than the retention" if goes > now else "holds rows older than its retention"
     return pd.DataFrame(
         [
             {
-                "place": held.place,
-                "rows": held.rows,
-                "oldest": held.oldest,
-                "newest": held.newest,
-                "retention_days": held.retention / timedelta(days=1) if held.retention else None,
+                "place": description.place,
+                "rows": description.rows,
+                "oldest": description.oldest,
+                "newest": description.newest,
+                "retention_days": description.retention / timedelta(days=1) if description.retention else None,
                 "oldest_goes": goes,
                 "verdict": verdict,
             }
@@ -201,21 +201,21 @@ QUERIES: dict[str, Query] = {
 
 
 def ask(store: MetricStore, name: str, period: Period | None = None) -> pd.DataFrame:
-    """A store's answer to a named question, over the question's usual period if none is given.
+    """Return a store's answer to a named question, over the question's usual period by default.
 
     Raises:
         InputError: There is no question of that name, or the store refuses it.
         UnavailableError: The store cannot be reached.
     """
     query = find(name)
-    return query.answer(store, period or Period.last(query.period))
+    return query.run(store, period or Period.last(query.period))
 
 
 def find(name: str) -> Query:
-    """The query of that name.
+    """Return the query of that name.
 
     Raises:
-        InputError: There is none; the message names the nearest.
+        InputError: There is no such query; the message names the nearest.
     """
     if name not in QUERIES:
         near = difflib.get_close_matches(name, QUERIES, n=1)

@@ -138,10 +138,10 @@ class Reader:
             file.close()
 
     def _learn(self) -> None:
-        """Find out what the first lines show: the columns, and how numbers are written."""
+        """Learn from the first lines which columns the file has and how it writes numbers."""
         schema = self._schema
-        known = [schema.columns.get(name, name) for name in (schema.time, *schema.dimensions, *schema.measures)]
-        sample = read_sample(self._path, known)
+        columns = [schema.columns.get(name, name) for name in (schema.time, *schema.dimensions, *schema.measures)]
+        sample = read_sample(self._path, columns)
         try:
             positions = schema.positions(sample.header)
         except InputError as error:
@@ -232,14 +232,14 @@ class Reader:
         return False
 
     def _line(self, file: BinaryIO, *, complete: bool) -> bytes | None:
-        """The next line; None at the end, and before a line that is still being written to a file that grows."""
+        """Return the next line; None at the end, and before a line that is still being written to a growing file."""
         start = 0 if complete else file.tell()
         raw = file.readline(LONGEST_LINE + 1)
         if not raw:
             return None
         if not raw.endswith(b"\n"):
             if len(raw) > LONGEST_LINE:
-                while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                while (remainder := file.readline(LONGEST_LINE)) and not remainder.endswith(b"\n"):
                     pass
             elif not complete:
                 file.seek(start)
@@ -349,10 +349,10 @@ def _bigint(text: str) -> int:
 
 
 def _boolean(text: str) -> bool:
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in known:
+    booleans = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in booleans:
         raise ValueError("neither true nor false")
-    return known[text.lower()]
+    return booleans[text.lower()]
 
 
 def _varchar(text: str) -> str:

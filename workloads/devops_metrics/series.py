@@ -110,7 +110,7 @@ def _host_names(dimensions: Sequence[str], keys: Sequence[tuple[str, ...]]) -> l
 
 
 def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str], list[str]]:
-    """The schema of a file by its first lines, the headers of its measures by their names in it, and notes."""
+    """Return a file's schema by its first lines, the headers of its measures by their names in it, and notes."""
     sample = read_sample(path, _TIME_NAMES)
     header = sample.header
     cells = {name: [row[at] for _, row in sample.rows if not missing(row[at])] for at, name in enumerate(header)}
@@ -125,13 +125,13 @@ def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str]
             f"columns, separated by {separated_by(sample.layout)}, are {', '.join(header)}."
         )
     numbering = [name for name in header if _IDENTIFIER.search(name) and _counts_rows(cells[name])]
-    others = [name for name in header if name and name != time and name not in fixed and name not in numbering]
-    kinds = {name: _kind(path, name, cells[name], cells[time]) for name in others}
-    numbers = [name for name in others if kinds[name] != "host"]
+    columns = [name for name in header if name and name != time and name not in fixed and name not in numbering]
+    kinds = {name: _kind(path, name, cells[name], cells[time]) for name in columns}
+    numbers = [name for name in columns if kinds[name] != "host"]
     if not numbers:
         raise InputError(f"{path}: No column besides {time} holds numbers.")
-    names = _distinct(others)
-    texts = [names[name] for name in others if kinds[name] == "host"]
+    names = _distinct(columns)
+    texts = [names[name] for name in columns if kinds[name] == "host"]
     if not texts and not fixed:
         fixed = {"host": _host_of(path)}
     schema = Schema.checked(
@@ -139,7 +139,7 @@ def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str]
         time=time,
         dimensions=(*texts, *fixed),
         measures={names[name]: kinds[name] for name in numbers},
-        columns={names[name]: name for name in others},
+        columns={names[name]: name for name in columns},
         fixed=dict(fixed),
     )
     nameless = [f"{at:,}" for at, name in enumerate(header, 1) if not name]

@@ -105,7 +105,7 @@ def load_incidents(labels: Path) -> list[Incident]:
     """Read the incidents of a file that `simulate` wrote.
 
     Raises:
-        InputError: It cannot be read, or is no such file.
+        InputError: The file cannot be read, or `simulate` did not write it.
     """
     columns = list(Incident.__annotations__)
     with open_lines(labels) as file:
@@ -116,10 +116,10 @@ def load_incidents(labels: Path) -> list[Incident]:
     cells.require(columns)
     incidents = []
     for line, row in zip(cells.lines, cells.rows, strict=True):
-        named = {column: cell.strip() for column, cell in zip(cells.header, row, strict=True)}
+        fields = {column: cell.strip() for column, cell in zip(cells.header, row, strict=True)}
         try:
-            start, end = (datetime.fromisoformat(named[column]) for column in ("start", "end"))
-            incidents.append(Incident(named["application_id"], named["kind"], start, end, float(named["severity"])))
+            start, end = (datetime.fromisoformat(fields[column]) for column in ("start", "end"))
+            incidents.append(Incident(fields["application_id"], fields["kind"], start, end, float(fields["severity"])))
         except ValueError as error:
             raise InputError(f"{labels}, line {line}: The incident cannot be read: {phrase(error)}.") from error
     return incidents
@@ -133,7 +133,7 @@ def _save(table: pd.DataFrame, path: Path) -> None:
 def _plan(
     settings: FleetSettings, seconds: NDArray[np.int64], hosts: list[str], random: np.random.Generator
 ) -> list[Incident]:
-    """Incidents of half an hour to three hours, at least six hours apart on one host."""
+    """Plan incidents of half an hour to three hours, at least six hours apart on one host."""
     planned: list[Incident] = []
     for _ in range(100 * settings.incidents):
         if len(planned) == settings.incidents:
@@ -143,8 +143,8 @@ def _plan(
         start = datetime.fromtimestamp(int(random.choice(seconds)), UTC)
         near = timedelta(hours=6)
         clear = all(
-            other.application_id != host or start > other.end + near or start + length < other.start - near
-            for other in planned
+            earlier.application_id != host or start > earlier.end + near or start + length < earlier.start - near
+            for earlier in planned
         )
         if clear and start + length < datetime.fromtimestamp(int(seconds[-1]), UTC):
             planned.append(Incident(host, kind, start, start + length, round(float(random.uniform(0.2, 1)), 2)))

@@ -105,7 +105,7 @@ class Timestamps:
         return f"{text!r} is no time of the form {self._format}"
 
     def _with_zone_name(self, text: str) -> datetime:
-        """Read %Z, of which Python takes only GMT, UTC and this machine's own zone, and keeps none."""
+        """Read %Z. Python takes only GMT, UTC and this machine's own zone for it, and drops the zone."""
         for word in re.finditer(r"[A-Za-z][A-Za-z_]*(/[\w+-]+)*", text):
             try:
                 moment = datetime.strptime(f"{text[: word.start()]}GMT{text[word.end() :]}", self._format)  # noqa: DTZ007
@@ -122,75 +122,75 @@ class Timestamps:
                 return datetime.fromisoformat(text)
             except ValueError:
                 pass
-        if written := _WRITTEN.fullmatch(text):
-            return _written(text, written)
+        if match := _WRITTEN.fullmatch(text):
+            return _written(text, match)
         raise ValueError(f"{text!r} is no time" if text else "no time")
 
 
 def _unix(text: str) -> int:
-    whole = text.partition(".")[0]
+    digits = text.partition(".")[0]
     if _DIGITS_OF_A_DATE.fullmatch(text):
         raise ValueError(f"{text!r} may be a date without marks: say so by time_format in a mapping file")
-    if len(whole) not in _UNITS:
-        raise ValueError(f"{text!r} has {len(whole)} digits: no Unix time in seconds, milli-, micro- or nanoseconds")
-    return int(Decimal(text).scaleb(_UNITS[len(whole)]))
+    if len(digits) not in _UNITS:
+        raise ValueError(f"{text!r} has {len(digits)} digits: no Unix time in seconds, milli-, micro- or nanoseconds")
+    return int(Decimal(text).scaleb(_UNITS[len(digits)]))
 
 
-def _written(text: str, written: re.Match[str]) -> datetime:
-    """The time of a match of `_WRITTEN`; without a zone where it names none."""
-    rest = (written["rest"] or "").strip()
-    dated = written["date"]
+def _written(text: str, match: re.Match[str]) -> datetime:
+    """Return the time of a match of `_WRITTEN`; it has no zone if the text names none."""
+    zone = (match["rest"] or "").strip()
+    dated = match["date"]
     if _DAY_OR_MONTH_FIRST.match(dated):
         raise ValueError(f"{text!r}: day or month first? say so by time_format in a mapping file")
-    if (year := _YEAR.search(rest)) and not _YEAR.search(dated):  # as `date` writes it: 12:30:00 CEST 2026
-        dated, rest = f"{dated} {year[0]}", f"{rest[: year.start()]} {rest[year.end() :]}".strip()
+    if (year := _YEAR.search(zone)) and not _YEAR.search(dated):  # as `date` writes it: 12:30:00 CEST 2026
+        dated, zone = f"{dated} {year[0]}", f"{zone[: year.start()]} {zone[year.end() :]}".strip()
     try:
-        day = _date(dated, short_year=written["weekday"] is not None)
-        hour = int(written["hour"])
-        if written["half"]:
+        day = _date(dated, short_year=match["weekday"] is not None)
+        hour = int(match["hour"])
+        if match["half"]:
             if not 1 <= hour <= 12:  # noqa: PLR2004 - 13 PM is no time
                 raise ValueError(hour)  # noqa: TRY301
-            hour = hour % 12 + (12 if written["half"] in "Pp" else 0)
-        fraction = int((written["fraction"] or "")[:6].ljust(6, "0"))
-        clock = (hour, int(written["minute"]), int(written["second"] or 0), fraction)
+            hour = hour % 12 + (12 if match["half"] in "Pp" else 0)
+        fraction = int((match["fraction"] or "")[:6].ljust(6, "0"))
+        clock = (hour, int(match["minute"]), int(match["second"] or 0), fraction)
         moment = datetime(day.year, day.month, day.day, *clock)  # noqa: DTZ001 - the zone comes after
     except ValueError:
         raise ValueError(f"{text!r} is no time") from None
-    return _in_zone(moment, _zone(rest)) if rest else moment
+    return _in_zone(moment, _zone(zone)) if zone else moment
 
 
 @lru_cache(maxsize=256)
 def _date(text: str, *, short_year: bool) -> date:
-    """A date. Years of two digits are those of mail headers (RFC 2822, section 4.3), which begin with a weekday.
+    """Read a date. Years of two digits are those of mail headers (RFC 2822, section 4.3), which begin with a weekday.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a date.
     """
     for form in _DATES:
-        if (found := form.fullmatch(text)) and found["year"]:
-            year, month = int(found["year"]), found["month"]
-            if len(found["year"]) == 2:  # noqa: PLR2004 - digits
+        if (match := form.fullmatch(text)) and match["year"]:
+            year, month = int(match["year"]), match["month"]
+            if len(match["year"]) == 2:  # noqa: PLR2004 - digits
                 if not short_year:
                     break
                 year += 2000 if year < 50 else 1900  # noqa: PLR2004 - as the RFC says
-            named = [number for number, name in enumerate(_MONTHS, 1) if name.startswith(month.lower())]
-            return date(year, int(month) if month.isdecimal() else named[0] if named else 0, int(found["day"]))
+            months = [number for number, name in enumerate(_MONTHS, 1) if name.startswith(month.lower())]
+            return date(year, int(month) if month.isdecimal() else months[0] if months else 0, int(match["day"]))
     raise ValueError(text)
 
 
 @lru_cache(maxsize=256)
 def _zone(text: str) -> tzinfo:
-    """The zone that stands behind a time.
+    """Return the zone that follows a time.
 
     Raises:
-        ValueError: It is no zone, or one of several; the message names it.
+        ValueError: The text is not a zone, or is ambiguous; the message names it.
     """
-    found = _ZONE.fullmatch(text)
-    name = found["name"] or "" if found else ""
-    if found and found["sign"]:
-        offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    match = _ZONE.fullmatch(text)
+    name = match["name"] or "" if match else ""
+    if match and match["sign"]:
+        offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
         if name.upper() in ("", *_UTC[1:]) and offset < timedelta(days=1):
-            return timezone(-offset if found["sign"] == "-" else offset)
+            return timezone(-offset if match["sign"] == "-" else offset)
     elif name.upper() in _UTC:
         return UTC
     elif name.upper() in _ABBREVIATIONS:
@@ -210,7 +210,7 @@ def _in_zone(local: datetime, zone: tzinfo) -> datetime:
 
 
 def _one_moment(local: datetime, zone: ZoneInfo) -> datetime:
-    """The moment at which clocks of the zone show a time; a change of the clocks leaves none, or two."""
+    """Return the moment at which clocks of the zone show a time; a clock change skips a time or repeats it."""
     first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first.astimezone(zone).replace(tzinfo=None) != local:
         raise ValueError(f"{local} does not exist in {zone.key}: clocks went forward")

@@ -51,36 +51,36 @@ def put(engines: Engines, movie_id: str, file: Path) -> Movie:
 
 
 def remove(engines: Engines, movie_id: str) -> bool:
-    """Remove a movie from library, search index and graph; whether the library had it."""
+    """Remove a movie from library, search index and graph. Return whether the library had it."""
     engines.ledger.ask("change_movie.sql", movie=movie_id)
-    found = engines.library.remove(movie_id)
+    existed = engines.library.remove(movie_id)
     engines.index.remove(movie_id)
     engines.graph.remove_movie(movie_id)
-    return found
+    return existed
 
 
 def _attributes(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
+        attributes = json.loads(file.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
     except OSError as error:
         raise InputError(f"{file}: The file cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise InputError(f"{file}: The file is not JSON: {phrase(error)}.") from error
-    if not isinstance(found, dict):
+    if not isinstance(attributes, dict):
         raise InputError(f"{file}: The file is not a JSON object of attributes.")
-    for name, value in found.items():
+    for name, value in attributes.items():
         if value is not None and (fault := _fault(name, value)):
             raise InputError(f"{file}, attribute {name}: {fault}")
-    return found
+    return attributes
 
 
 def _fault(name: str, value: Any) -> str:
-    """What is wrong with the value of an attribute; empty if nothing is."""
+    """Return what is wrong with the value of an attribute; empty if nothing is."""
     if name in _KEPT:
         return "It cannot be set." + (" Set Genres, the first of which becomes Genre." if name == "Genre" else "")
     if name in _TEXTS and not isinstance(value, str):
         return "The value is not a text."
-    if name in _LISTS and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+    if name in _LISTS and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         return "The value is not a list of texts."
     if name in _NUMBERS and not (isinstance(value, Decimal) and value == value.to_integral_value() and value >= 0):
         return "The value is not a whole number of 0 or more."

@@ -52,8 +52,8 @@ def load_source(
     company = open_company(scale, seed)
     url = into
     if (name := _own_database(into)) is not None:
-        with _stack(stack) as found:
-            url = create_database(found.database_url, name)
+        with _stack(stack) as engines:
+            url = create_database(engines.database_url, name)
     with progress_bar() as bar:
         task = bar.add_task(company.origin, total=None)
         rows = load(
@@ -63,9 +63,9 @@ def load_source(
             progress=lambda table, count: bar.update(task, description=table, completed=count),
         )
     counted = ", ".join(f"{rows[name]:,} {name}s" for name in ("film", "customer", "rental", "payment"))
-    shown = database.shown(url)
+    target = database.shown(url)
     return Result(
-        {"company": company.origin, "database": shown, "rows": rows}, f"{company.origin}: {counted} in {shown}"
+        {"company": company.origin, "database": target, "rows": rows}, f"{company.origin}: {counted} in {target}"
     )
 
 
@@ -95,7 +95,7 @@ def migrate(
     if embeddings not in {"local", "bedrock"}:
         raise InputError(f"--embeddings {embeddings}: Choose local or bedrock.")
     left_out = Quarantine(quarantine) if quarantine else None
-    with _stack(stack) as found, _open_source(source, found) as old, progress_bar() as bar:
+    with _stack(stack) as engines, _open_source(source, engines) as database, progress_bar() as bar:
         began = datetime.now(UTC)
         tasks: dict[str, Any] = {}
 
@@ -105,15 +105,15 @@ def migrate(
             bar.update(tasks[stream], completed=done)
 
         moved = run(
-            old,
-            found,
+            database,
+            engines,
             embeddings="bedrock" if embeddings == "bedrock" else "local",
             restart=restart,
             overwrite=overwrite,
             quarantine=left_out,
             progress=progress,
         )
-        found.index.let_write(found.search_writer)
+        engines.index.let_write(engines.search_writer)
         seconds = (datetime.now(UTC) - began).total_seconds()
     counts = ", ".join(f"{count:,} {stream}" for stream, count in moved.items())
     refused = len(left_out.rows) if left_out else 0
@@ -123,8 +123,8 @@ def migrate(
         "quarantined": refused,
         "quarantine": quarantine if refused else None,
     }
-    written = [f"{refused:,} rows could not be migrated: see {quarantine}"] if refused else []
-    return Result(document, f"{sum(moved.values()):,} rows in {seconds:.1f} s: {counts}", *written)
+    notes = [f"{refused:,} rows could not be migrated: see {quarantine}"] if refused else []
+    return Result(document, f"{sum(moved.values()):,} rows in {seconds:.1f} s: {counts}", *notes)
 
 
 @app.command()
@@ -142,11 +142,11 @@ def verify(
     from workloads.movie_rental.verify import verify as run
     from workloads.movie_rental.views import comparisons
 
-    with _stack(stack) as found, _open_source(source, found) as old, progress_bar("wait") as bar:
+    with _stack(stack) as engines, _open_source(source, engines) as database, progress_bar("wait") as bar:
         task = bar.add_task("comparing", total=None)
         for table, row in read(quarantine) if quarantine else ():
-            old.leave_out(table, row)
-        compared = [*run(old, found, lambda what: bar.update(task, description=f"comparing {what}"))]
+            database.leave_out(table, row)
+        compared = [*run(database, engines, lambda what: bar.update(task, description=f"comparing {what}"))]
     return comparisons(compared)
 
 
@@ -165,22 +165,22 @@ def search(
 
     if mode not in {"text", "meaning", "both"}:
         raise InputError(f"--mode {mode}: Choose text, meaning or both.")
-    with _stack(stack) as found:
-        embedder = None if mode == "text" else found.embedder()
+    with _stack(stack) as engines:
+        embedder = None if mode == "text" else engines.embedder()
         chosen: Any = mode
-        return hits(run(found.index, embedder, text, mode=chosen, genre=genre, limit=limit))
+        return hits(run(engines.index, embedder, text, mode=chosen, genre=genre, limit=limit))
 
 
 @app.command()
 @results
 def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> Result:
-    """Recommend movies to a customer: what people rented who rented the same."""
+    """Recommend movies to a customer: what people with the same rentals rented."""
     from workloads.movie_rental.views import recommendations
 
-    with _stack(stack) as found:
-        if not found.graph.has_customer(customer):
+    with _stack(stack) as engines:
+        if not engines.graph.has_customer(customer):
             raise InputError(f"Customer {customer}: The graph has no customer of that number.")
-        return recommendations(customer, found.graph.recommend(customer, limit))
+        return recommendations(customer, engines.graph.recommend(customer, limit))
 
 
 @app.command()
@@ -194,8 +194,8 @@ def trends(
     from workloads.movie_rental import views
     from workloads.movie_rental.trends import weekly
 
-    with _stack(stack) as found:
-        table = weekly(found.series, weeks)
+    with _stack(stack) as engines:
+        table = weekly(engines.series, weeks)
     if csv:
         files.write(csv, table.to_csv().encode())
     return views.trends(table, csv)
@@ -212,10 +212,10 @@ def customer(
     from workloads.movie_rental import customer as about
     from workloads.movie_rental.views import erasure, personal_data
 
-    with _stack(stack) as found:
+    with _stack(stack) as engines:
         if not erase:
-            return personal_data(about.known(found, customer))
-        return erasure(customer, about.erase(found, customer))
+            return personal_data(about.known(engines, customer))
+        return erasure(customer, about.erase(engines, customer))
 
 
 @app.command()
@@ -231,18 +231,18 @@ def movie(
     """Show a movie of the library; create, change or remove it. Search follows by the library's stream."""
     from workloads.movie_rental import catalogue
 
-    with _stack(stack) as found:
+    with _stack(stack) as engines:
         if remove:
-            if not catalogue.remove(found, movie):
+            if not catalogue.remove(engines, movie):
                 raise InputError(f"Movie {movie}: The library has no movie of that id.")
             return Result({"movie": movie, "attributes": None}, f"movie {movie} is removed")
         if put:
-            shown = catalogue.put(found, movie, put)
-        elif not (known := found.library.get(movie)):
+            current = catalogue.put(engines, movie, put)
+        elif not (stored := engines.library.get(movie)):
             raise InputError(f"Movie {movie}: The library has no movie of that id.")
         else:
-            shown = known
-    document = shown.document()
+            current = stored
+    document = current.document()
     document.pop("Embedding", None)
     return Result({"movie": movie, "attributes": document}, json.dumps(document, indent=2, ensure_ascii=False))
 
@@ -256,13 +256,13 @@ def rent(
     stack: Stack = DEFAULT,
 ) -> Result:
     """Lend a copy of a movie: rental, payment and event in one transaction; the event is sent at once."""
-    with _stack(stack) as found:
-        chosen = found.library.get(movie)
+    with _stack(stack) as engines:
+        chosen = engines.library.get(movie)
         if not chosen:
             raise InputError(f"Movie {movie}: The library has no movie of that id.")
-        event = found.ledger.rent(customer, chosen, store)
+        event = engines.ledger.rent(customer, chosen, store)
         typer.echo(f"rental {event.rental_id}: {event.title} for {event.amount}")
-        _send_events(found)
+        _send_events(engines)
     return Result({"rental": event.rental_id, "movie": movie, "title": event.title, "amount": event.amount})
 
 
@@ -272,10 +272,10 @@ def give_back(
     rental: Annotated[int, typer.Argument(help="The rental's number.", show_default=False)], stack: Stack = DEFAULT
 ) -> Result:
     """Take a copy back."""
-    with _stack(stack) as found:
-        event = found.ledger.give_back(rental)
+    with _stack(stack) as engines:
+        event = engines.ledger.give_back(rental)
         typer.echo(f"rental {rental} is back" if event else f"rental {rental} was back already")
-        _send_events(found)
+        _send_events(engines)
     return Result({"rental": rental, "was_out": event is not None})
 
 
@@ -285,22 +285,22 @@ def relay(stack: Stack = DEFAULT) -> Result:
     """Send the events that wait in the outbox."""
     from workloads.movie_rental.outbox import relay as run
 
-    with _stack(stack) as found:
-        sent = run(found.ledger, found.queue)
-    return Result({"events": sent}, f"{sent:,} events sent")
+    with _stack(stack) as engines:
+        count = run(engines.ledger, engines.queue)
+    return Result({"events": count}, f"{count:,} events sent")
 
 
 @app.command()
 @results
 def rebuild(stack: Stack = DEFAULT) -> Result:
-    """Make search index, graph and time series anew from library and ledger, or write what they lack."""
+    """Rebuild search index, graph and time series from library and ledger, or write what they lack."""
     from workloads.movie_rental.rebuild import rebuild as run
 
-    with _stack(stack) as found, progress_bar() as bar:
+    with _stack(stack) as engines, progress_bar() as bar:
         task = bar.add_task("movies", total=None)
-        done = run(found, lambda what, count: bar.update(task, description=what, completed=count))
-        found.index.let_write(found.search_writer)
-    return Result({"rows": done}, ", ".join(f"{count:,} {what}" for what, count in done.items()))
+        done = run(engines, lambda name, count: bar.update(task, description=name, completed=count))
+        engines.index.let_write(engines.search_writer)
+    return Result({"rows": done}, ", ".join(f"{count:,} {name}" for name, count in done.items()))
 
 
 @app.command()
@@ -310,10 +310,10 @@ def quality(stack: Stack = DEFAULT) -> Result:
     from workloads.movie_rental import views
     from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality
 
-    with _stack(stack) as found:
-        rates = recommendation_quality(found.graph)
-        judged = judgements([*found.library.all()])
-        return views.quality(rates, search_quality(found.index, found.embedder(), judged), judged)
+    with _stack(stack) as engines:
+        rates = recommendation_quality(engines.graph)
+        judged = judgements([*engines.library.all()])
+        return views.quality(rates, search_quality(engines.index, engines.embedder(), judged), judged)
 
 
 @app.command()
@@ -327,7 +327,7 @@ def diagram() -> Result:
 
 
 def _send_events(stack: Any) -> None:
-    """Send the events that wait, after a transaction that must not be repeated because the queue is away."""
+    """Send the events that wait, after a transaction that must not be repeated if the queue cannot be reached."""
     from workloads.movie_rental.outbox import relay as run
 
     try:
@@ -346,7 +346,7 @@ def _stack(name: str) -> Any:
 
 
 def _own_database(url: str) -> str | None:
-    """The name in `postgresql:///name`: a database on the stack's own server."""
+    """Return the name in `postgresql:///name`: a database on the stack's own server."""
     name = url.removeprefix("postgresql:///")
     return name if name != url and name and "/" not in name else None
 

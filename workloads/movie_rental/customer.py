@@ -30,7 +30,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Trace:
-    """What an engine still tells of a customer.
+    """What an engine still holds about a customer.
 
     Attributes:
         engine: Which engine.
@@ -46,20 +46,20 @@ class Trace:
 
 
 def known(engines: Engines, customer_id: int) -> Known:
-    """Everything that the engines hold about a customer.
+    """Return everything that the engines hold about a customer.
 
     Raises:
         InputError: There is no such customer.
     """
-    found = engines.ledger.ask("customer.sql", customer=customer_id)
-    if not found:
+    persons = engines.ledger.ask("customer.sql", customer=customer_id)
+    if not persons:
         raise InputError(f"Customer {customer_id}: There is no customer of that number, or not any more.")
     titles: dict[int, str] = {int(movie): title for _, movie, title in engines.graph.rented(customer_id)}
     rentals = engines.ledger.ask("customer_rentals.sql", customer=customer_id)
     for rental in rentals:
         rental["title"] = titles.get(rental["film_id"]) or _title(engines, rental["film_id"])
     [traces] = engines.ledger.ask("traces_of_customer.sql", customer=customer_id)
-    return Known(found[0], rentals, len(engines.graph.rented(customer_id)), traces["outbox"])
+    return Known(persons[0], rentals, len(engines.graph.rented(customer_id)), traces["outbox"])
 
 
 def _title(engines: Engines, film: int) -> str:
@@ -68,7 +68,7 @@ def _title(engines: Engines, film: int) -> str:
 
 
 def erase(engines: Engines, customer_id: int) -> list[Trace]:
-    """Remove a customer from every engine, and look whether they are gone.
+    """Remove a customer from every engine, and check that nothing of them is left.
 
     The relational database goes first: with it the event `customer_erased` is in the outbox, so the projections follow
     even if this ends in between, and events that are under way cannot bring the customer back. Rentals and payments
@@ -80,12 +80,12 @@ def erase(engines: Engines, customer_id: int) -> list[Trace]:
         UnavailableError: An engine cannot be reached; the same command goes on.
     """
     before = _traces(engines, customer_id)
-    gone = engines.ledger.erase_customer(customer_id)
-    if not gone and not engines.ledger.ask("erasure.sql", customer=customer_id):
+    erased = engines.ledger.erase_customer(customer_id)
+    if not erased and not engines.ledger.ask("erasure.sql", customer=customer_id):
         raise InputError(f"Customer {customer_id}: There never was a customer of that number.")
     engines.graph.erase_customer(customer_id)
-    left = _traces(engines, customer_id)
-    return [Trace(*place, before[place], left[place]) for place in before]
+    after = _traces(engines, customer_id)
+    return [Trace(*place, before[place], after[place]) for place in before]
 
 
 def _traces(engines: Engines, customer_id: int) -> dict[tuple[str, str], int]:

@@ -25,7 +25,7 @@ _SECRET = re.compile(r"(//[^:/@]*):[^@/]*@")
 
 
 def shown(url: str) -> str:
-    """A database's URL without its password, and how it is connected to."""
+    """Return a database's URL without its password and its parameters."""
     return _SECRET.sub(r"\1@", url).partition("?")[0]
 
 
@@ -57,12 +57,12 @@ def connect(url: str) -> Connection:
 
 
 def upgrade(connection: Connection) -> list[str]:
-    """Bring the schema up to date; the names of the versions that were added. Safe to run twice at once."""
+    """Bring the schema up to date. Return the versions that were added. Two processes may run it at the same time."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         connection.execute("CREATE TABLE IF NOT EXISTS schema_versions (name text PRIMARY KEY)")
-        there = {name for (name,) in connection.execute("SELECT name FROM schema_versions")}
-        added = [path for path in sorted(SCHEMA.glob("*.sql")) if path.stem not in there]
+        installed = {name for (name,) in connection.execute("SELECT name FROM schema_versions")}
+        added = [path for path in sorted(SCHEMA.glob("*.sql")) if path.stem not in installed]
         for path in added:
             connection.execute(path.read_bytes())
             connection.execute("INSERT INTO schema_versions VALUES (%s)", [path.stem])
@@ -70,10 +70,10 @@ def upgrade(connection: Connection) -> list[str]:
 
 
 def lock(connection: Connection, *, exclusive: bool = False) -> None:
-    """Take the lock of all who write, until the transaction ends.
+    """Take the lock that every writer takes, until the transaction ends.
 
     Those who rent, return, add and change share it, and so does each batch of a rebuild. An erasure and each batch of a
-    migration take it alone, so that neither works with what it read before the other.
+    migration take it exclusively, so that neither works with what it read before the other.
 
     Args:
         connection: With a transaction that has read nothing yet.

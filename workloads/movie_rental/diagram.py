@@ -20,35 +20,35 @@ _MADE_OPTIONAL = re.compile(r"ALTER TABLE (\w+) ALTER COLUMN (\w+) DROP NOT NULL
 
 
 def entity_relationships() -> str:
-    """Tables with their columns, and an edge for each reference; optional ones end in a circle."""
+    """Return the tables with their columns, and an edge for each reference; optional ones end in a circle."""
     edges: list[str] = []
     entities: list[str] = []
     versions = [path.read_text(encoding="utf-8") for path in sorted(SCHEMA.glob("*.sql"))]
-    optional = {found for version in versions for found in _MADE_OPTIONAL.findall(version)}
+    optional = {column for version in versions for column in _MADE_OPTIONAL.findall(version)}
     for version in versions:
         for table, body in _TABLE.findall(version):
             entities.append(f"    {table} {{")
-            for column, kind, rest in _COLUMN.findall(body):
-                marks = [mark for mark, sign in (("PK", "PRIMARY KEY"), ("FK", "REFERENCES")) if sign in rest]
+            for column, kind, constraints in _COLUMN.findall(body):
+                marks = [mark for mark, sign in (("PK", "PRIMARY KEY"), ("FK", "REFERENCES")) if sign in constraints]
                 entities.append(f"        {kind} {column} {', '.join(marks)}".rstrip())
-                if reference := _REFERENCE.search(rest):
-                    many = "|o" if "PRIMARY KEY" in rest else "}o"
-                    needed = "NOT NULL" in rest and (table, column) not in optional
-                    one = "||" if needed or "PRIMARY KEY" in rest else "o|"
-                    edges.append(f"    {table} {many}--{one} {reference[1]} : {column}")
+                if reference := _REFERENCE.search(constraints):
+                    child = "|o" if "PRIMARY KEY" in constraints else "}o"
+                    needed = "NOT NULL" in constraints and (table, column) not in optional
+                    parent = "||" if needed or "PRIMARY KEY" in constraints else "o|"
+                    edges.append(f"    {table} {child}--{parent} {reference[1]} : {column}")
             entities.append("    }")
     return "\n".join(["erDiagram", *edges, *entities])
 
 
 def documented(page: str) -> str:
-    """A page with its generated parts as they have to be: the diagram, and the list of queries."""
+    """Return a page with its generated sections, the diagram and the list of queries, written again."""
     diagram = f"```mermaid\n{entity_relationships()}\n```"
     rows = [f"| `{query.name}` | {LANGUAGES[Path(query.name).suffix]} | {query.answers} |" for query in queries.every()]
     table = "\n".join(["| file | language | what it answers |", "|---|---|---|", *rows])
     for name, content in (("diagram", diagram), ("queries", table)):
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
+        before, _, tail = page.partition(begin)
+        _, _, after = tail.partition(end)
         page = f"{before}{begin}\n\n{content}\n\n{end}{after}"
     return page
 

@@ -67,20 +67,20 @@ class LatentSemanticModel:
         except ValueError as error:
             raise InputError(f"No model can be fitted on the library: {phrase(error)}.") from error
         directions = np.zeros((dimension, weighted.shape[1]), dtype=np.float32)
-        kept = min(dimension, *(size - 1 for size in weighted.shape))
-        if kept > 0:
-            directions[:kept] = TruncatedSVD(kept, random_state=0).fit(weighted).components_
+        components = min(dimension, *(size - 1 for size in weighted.shape))
+        if components > 0:
+            directions[:components] = TruncatedSVD(components, random_state=0).fit(weighted).components_
         return cls([*vectorizer.get_feature_names_out()], vectorizer.idf_.astype(np.float32), directions)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One vector of length 1 for each text, or of zeros where the model knows none of its words."""
+        """Return a vector of length 1 for each text, or of zeros where the model knows none of its words."""
         vectors = np.asarray(self._vectorizer.transform(texts) @ self._directions.T, dtype=np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: NDArray[np.float32] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-6)  # noqa: PLR2004
         return unit
 
     def saved(self) -> bytes:
-        """The model as bytes, which run no code when they are read."""
+        """Return the model as bytes, which run no code when they are read."""
         file = io.BytesIO()
         arrays = {"words": np.array(self._words), "weights": self._weights, "directions": self._directions}
         np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -88,7 +88,7 @@ class LatentSemanticModel:
 
     @classmethod
     def load(cls, content: bytes) -> LatentSemanticModel:
-        """The model that `saved` wrote."""
+        """Return the model that `saved` wrote."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return cls(arrays["words"].tolist(), arrays["weights"], arrays["directions"])
 
@@ -112,25 +112,25 @@ class TitanEmbedder:
         self._client: Any = boto3.client("bedrock-runtime", config=config)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One vector of length 1 for each text."""
+        """Return a vector of length 1 for each text."""
         with ThreadPoolExecutor(self._workers, thread_name_prefix="bedrock") as pool:
             return np.array([*pool.map(self._one, texts)], dtype=np.float32).reshape(len(texts), self.dimension)
 
     def _one(self, text: str) -> list[float]:
         if not text.strip():
             return [0.0] * self.dimension  # Titan takes no empty text
-        asked = {"inputText": text[:_LONGEST_TEXT], "dimensions": self.dimension, "normalize": True}
+        request = {"inputText": text[:_LONGEST_TEXT], "dimensions": self.dimension, "normalize": True}
         with asking_aws(f"Model {TITAN}", service="Bedrock", reasons={"AccessDeniedException": _NO_ACCESS}):
-            answer = self._client.invoke_model(
-                modelId=TITAN, body=json.dumps(asked), contentType="application/json", accept="application/json"
+            response = self._client.invoke_model(
+                modelId=TITAN, body=json.dumps(request), contentType="application/json", accept="application/json"
             )
-            content = answer["body"].read()
+            content = response["body"].read()
         vector: list[float] = json.loads(content)["embedding"]
         return vector
 
 
 def restored(name: str, content: bytes) -> Embedder:
-    """The model that vectors came from, by its name and what was kept of it."""
+    """Return the model that vectors came from, by its name and its saved content."""
     if name.startswith(TITAN):
         return TitanEmbedder(int(name.rpartition("/")[2]))
     return LatentSemanticModel.load(content)

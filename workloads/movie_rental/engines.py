@@ -57,15 +57,15 @@ class Engines:
     queue: Queue
 
     def embedder(self) -> Embedder:
-        """The model that the movies' vectors came from.
+        """Return the model that the movies' vectors came from.
 
         Raises:
             InputError: Nothing was migrated yet.
         """
-        found = self.ledger.ask("model.sql")
-        if not found:
+        models = self.ledger.ask("model.sql")
+        if not models:
             raise InputError("There is no model of the movies' vectors yet. Migrate first.")
-        return restored(**found[0])
+        return restored(**models[0])
 
 
 class Stack(Engines):

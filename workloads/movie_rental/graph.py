@@ -49,23 +49,23 @@ class NeptuneGraph:
             UnavailableError: Neptune cannot be reached, or cannot do it now.
         """
         with asking_aws(self._endpoint, service="Neptune"):
-            answer = self._client.execute_open_cypher_query(
+            response = self._client.execute_open_cypher_query(
                 openCypherQuery=queries.load(query).text, parameters=json.dumps(parameters, ensure_ascii=False)
             )
-        rows: list[dict[str, Any]] = answer["results"]
+        rows: list[dict[str, Any]] = response["results"]
         return rows
 
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""
         for start in range(0, len(movies), _WRITTEN_AT_ONCE):
-            part = movies[start : start + _WRITTEN_AT_ONCE]
-            rows = [{"id": m.id, "title": m.title, "genres": m.genres, "cast": m.cast} for m in part]
-            self.run("save_movies.cypher", movies=[{"id": m.id, "title": m.title} for m in part])
+            batch = movies[start : start + _WRITTEN_AT_ONCE]
+            rows = [{"id": m.id, "title": m.title, "genres": m.genres, "cast": m.cast} for m in batch]
+            self.run("save_movies.cypher", movies=[{"id": m.id, "title": m.title} for m in batch])
             self.run("forget_genres.cypher", movies=rows)
             self.run("forget_cast.cypher", movies=rows)
-            genres = [{"movie": m.id, "name": name} for m in part for name in dict.fromkeys(m.genres)]
+            genres = [{"movie": m.id, "name": name} for m in batch for name in dict.fromkeys(m.genres)]
             self.run("save_genres.cypher", pairs=genres)
-            cast = [{"movie": m.id, "name": name} for m in part for name in dict.fromkeys(m.cast)]
+            cast = [{"movie": m.id, "name": name} for m in batch for name in dict.fromkeys(m.cast)]
             self.run("save_cast.cypher", pairs=cast)
 
     def save_customers(self, customers: Sequence[int]) -> None:
@@ -89,23 +89,23 @@ class NeptuneGraph:
             self.run("save_rentals.cypher", rentals=rows)
 
     def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
-        """Number, MovieID and title of what a customer rented, by number."""
+        """Return number, MovieID and title of each rental of a customer, by number."""
         rows = self.run("rented.cypher", customer=str(customer_id))
         return [(int(row["rentalId"]), row["id"], row["title"]) for row in rows]
 
     def has_customer(self, customer_id: int) -> bool:
-        """Whether the graph knows a customer."""
+        """Return whether the graph has a customer."""
         return bool(self.run("has_customer.cypher", customer=str(customer_id))[0]["customers"])
 
     def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
-        """What people rented who rented what the customer rented, best first; the popular ones for a new customer."""
+        """Return what people with the same rentals rented, best first; for a new customer, the popular movies."""
         rows = self.run("recommend.cypher", customer=str(customer_id), limit=limit)
         if not rows and not self.rented(customer_id):
             rows = self.run("popular.cypher", limit=limit)
         return [Recommendation(row["id"], row["title"], float(row["score"]), int(row["people"])) for row in rows]
 
     def remove_movie(self, movie_id: str) -> None:
-        """Remove a movie and who rented it."""
+        """Remove a movie and its rentals."""
         self.run("remove_movie.cypher", movie=movie_id)
 
     def erase_customer(self, customer_id: int) -> None:
@@ -113,7 +113,7 @@ class NeptuneGraph:
         self.run("erase_customer.cypher", customer=str(customer_id))
 
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
-        """All that the graph holds of a kind, page by page, in no order.
+        """Yield all facts of a kind that the graph holds, page by page, in no order.
 
         Customers: id. Movies: id, title. Genres, cast: id of the movie, name. Rentals: customer, movie, number, time.
         """

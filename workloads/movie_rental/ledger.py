@@ -37,7 +37,7 @@ class PostgresLedger:
 
     @property
     def connection(self) -> database.Connection:
-        """The connection, for who moves rows by the thousand."""
+        """The connection, for code that moves thousands of rows."""
         return self._connection
 
     def close(self) -> None:
@@ -45,19 +45,19 @@ class PostgresLedger:
         self._connection.close()
 
     def add_customer(self, customer: Customer) -> Customer:
-        """Create a customer; with the number they got."""
+        """Create a customer. Return them with their number."""
         with database.asking(self.url), self._transaction():
-            [made] = self._connection.execute(queries.load("add_customer.sql").text, asdict(customer))
-        return Customer(*made)
+            [row] = self._connection.execute(queries.load("add_customer.sql").text, asdict(customer))
+        return Customer(*row)
 
     def customer(self, customer_id: int) -> Customer | None:
-        """The customer; None if there is none."""
+        """Return the customer; None if there is no such customer."""
         with database.asking(self.url):
-            found = self._one(queries.load("read_customer.sql").text, {"id": customer_id})
-        return Customer(*found) if found else None
+            row = self._one(queries.load("read_customer.sql").text, {"id": customer_id})
+        return Customer(*row) if row else None
 
     def change_customer(self, customer: Customer) -> None:
-        """Write a customer's data anew."""
+        """Replace a customer's data."""
         with database.asking(self.url), self._transaction():
             changed = self._one(queries.load("change_customer.sql").text, asdict(customer))
         if not changed:
@@ -66,10 +66,10 @@ class PostgresLedger:
     def erase_customer(self, customer_id: int) -> bool:
         """Remove a customer's data, and remember the number so that no migration brings them back."""
         with database.asking(self.url), self._transaction(exclusive=True):
-            gone = self._one(queries.load("erase_customer.sql").text, {"customer": customer_id})
-            if not gone:
+            erased = self._one(queries.load("erase_customer.sql").text, {"customer": customer_id})
+            if not erased:
                 return False
-            address = self._one(queries.load("erase_address.sql").text, {"address": gone[0]})
+            address = self._one(queries.load("erase_address.sql").text, {"address": erased[0]})
             self._connection.execute(
                 "INSERT INTO erasures (customer_id, address_id) VALUES (%s, %s)",
                 [customer_id, address[0] if address else None],
@@ -94,10 +94,10 @@ class PostgresLedger:
     def _rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
         now = datetime.now(UTC)
         film = int(movie.id) if movie.id.isdecimal() else 0  # a movie of another id has no copies
-        who = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
-        if not who:
+        customer = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
+        if not customer:
             raise InputError(f"Customer {customer_id}: There is no customer of that number.")
-        if not who[0]:
+        if not customer[0]:
             raise InputError(f"Customer {customer_id}: The customer is not active, and may not rent.")
         copy = self._one(queries.load("available_copy.sql").text, {"film": film, "store": store_id})
         clerk = self._one(queries.load("clerk.sql").text, {"store": store_id})
@@ -118,10 +118,10 @@ class PostgresLedger:
         """Take a copy back: rental and event in one transaction; None if it is back already."""
         now = datetime.now(UTC)
         with database.asking(self.url), self._transaction():
-            found = self._one(queries.load("open_rental.sql").text, {"rental": rental_id})
-            if not found:
+            row = self._one(queries.load("open_rental.sql").text, {"rental": rental_id})
+            if not row:
                 raise InputError(f"Rental {rental_id}: There is no rental of that number.")
-            _, customer, returned, film, store = found
+            _, customer, returned, film, store = row
             if returned:
                 return None
             self._connection.execute("UPDATE rentals SET returned_at = %s WHERE rental_id = %s", [now, rental_id])
@@ -142,7 +142,7 @@ class PostgresLedger:
         return event
 
     def waiting(self, limit: int = 10) -> list[tuple[int, Event]]:
-        """Events that have not been sent, oldest first, one a customer, with their place in the outbox."""
+        """Return events that were not sent, oldest first, one for each customer, with their place in the outbox."""
         with database.asking(self.url):
             rows = self._connection.execute(queries.load("waiting_events.sql").text, {"limit": limit}).fetchall()
         return [(place, Event(**event)) for place, event in rows]
@@ -153,7 +153,7 @@ class PostgresLedger:
             self._connection.execute("DELETE FROM outbox WHERE place = ANY(%s)", [list(places)])
 
     def ask(self, query: str, **values: object) -> list[dict[str, Any]]:
-        """The answer to a query of `queries/`, by column."""
+        """Return the rows of a query of `queries/`, by column."""
         with database.asking(self.url), self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(queries.load(query).text, values).fetchall()
 

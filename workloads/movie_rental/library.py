@@ -49,7 +49,7 @@ class DynamoLibrary:
         )
 
     def save(self, movies: Sequence[Movie]) -> list[Movie]:
-        """Write movies; those as the library has them already stay. The movies with their versions."""
+        """Write movies, unless the library has them already. Return the movies with their versions."""
         saved: list[Movie] = []
         with self._asking():
             for start in range(0, len(movies), _READ_AT_ONCE):
@@ -57,10 +57,10 @@ class DynamoLibrary:
         return saved
 
     def _save(self, movies: Sequence[Movie]) -> list[Movie]:
-        there = self._read([_key(movie) for movie in movies])
+        stored = self._read([_key(movie) for movie in movies])
         saved, changed = [], []
         for movie in movies:
-            before = there.get((movie.id, movie.title))
+            before = stored.get((movie.id, movie.title))
             if before and replace(movie, version=before.version) == before:
                 saved.append(before)
             else:
@@ -71,23 +71,23 @@ class DynamoLibrary:
         return saved
 
     def _read(self, keys: Sequence[Item]) -> dict[tuple[str, str], Movie]:
-        found: dict[tuple[str, str], Movie] = {}
-        wanted = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
+        movies: dict[tuple[str, str], Movie] = {}
+        unread = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
 
         def attempt() -> Any:
-            nonlocal wanted
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            for item in answer["Responses"].get(self._table, []):
+            nonlocal unread
+            response = self._client.batch_get_item(RequestItems=unread)
+            for item in response["Responses"].get(self._table, []):
                 movie = Movie.of(_unpacked(item))
-                found[movie.id, movie.title] = movie
-            wanted = answer.get("UnprocessedKeys") or {}
-            return wanted
+                movies[movie.id, movie.title] = movie
+            unread = response.get("UnprocessedKeys") or {}
+            return unread
 
         self._until_nothing_is_left(attempt)
-        return found
+        return movies
 
     def _write(self, movies: Sequence[Movie]) -> None:
-        """Write movies; where DynamoDB refuses them, halve them until it is known which."""
+        """Write movies; if DynamoDB refuses the batch, halve it until the refused movie is known."""
         try:
             self._put([{"PutRequest": {"Item": _packed(movie.item())}} for movie in movies])
         except ClientError as error:
@@ -103,12 +103,12 @@ class DynamoLibrary:
             self._write(movies[half:])
 
     def _put(self, requests: Sequence[Item]) -> None:
-        left = {self._table: list(requests)}
+        unwritten = {self._table: list(requests)}
 
         def attempt() -> Any:
-            nonlocal left
-            left = self._client.batch_write_item(RequestItems=left).get("UnprocessedItems") or {}
-            return left
+            nonlocal unwritten
+            unwritten = self._client.batch_write_item(RequestItems=unwritten).get("UnprocessedItems") or {}
+            return unwritten
 
         self._until_nothing_is_left(attempt)
 
@@ -124,7 +124,7 @@ class DynamoLibrary:
 
         A new title is a new key: the item under the old one goes in the same transaction.
         """
-        written = replace(movie, version=movie.version + 1)
+        saved = replace(movie, version=movie.version + 1)
         with self._asking():
             before = self._find(movie.id)
             if (before.version if before else 0) != movie.version:
@@ -135,7 +135,7 @@ class DynamoLibrary:
                 if movie.version
                 else {"ConditionExpression": "attribute_not_exists(MovieID)"}
             )
-            item = _packed(written.item())
+            item = _packed(saved.item())
             try:
                 if before and before.title != movie.title:
                     new = {"Item": item, "ConditionExpression": "attribute_not_exists(MovieID)"}
@@ -153,24 +153,24 @@ class DynamoLibrary:
                 if any(passes(code=reason) for reason in reasons):
                     raise overloaded(f"Table {self._table}", "DynamoDB", ", ".join(reasons)) from error
                 raise
-        return written
+        return saved
 
     def get(self, movie_id: str) -> Movie | None:
-        """The movie; None if there is none."""
+        """Return the movie; None if there is no such movie."""
         with self._asking():
             return self._find(movie_id)
 
     def _find(self, movie_id: str) -> Movie | None:
-        found = self._client.query(
+        items = self._client.query(
             TableName=self._table,
             KeyConditionExpression="MovieID = :id",
             ExpressionAttributeValues={":id": {"S": movie_id}},
             ConsistentRead=True,
         )["Items"]
-        return Movie.of(_unpacked(found[0])) if found else None
+        return Movie.of(_unpacked(items[0])) if items else None
 
     def remove(self, movie_id: str) -> bool:
-        """Remove a movie; whether there was one."""
+        """Remove a movie. Return whether there was one."""
         with self._asking():
             movie = self._find(movie_id)
             if movie:
@@ -178,15 +178,15 @@ class DynamoLibrary:
         return movie is not None
 
     def by_genre(self, genre: str) -> Iterator[tuple[str, str]]:
-        """MovieID and title of a genre's movies, by title."""
+        """Yield MovieID and title of a genre's movies, by title."""
         yield from self._index("ByGenre", "Genre", {"S": genre})
 
     def by_year(self, year: int) -> Iterator[tuple[str, str]]:
-        """MovieID and title of a year's movies, by title."""
+        """Yield MovieID and title of a year's movies, by title."""
         yield from self._index("ByYear", "Year", {"N": str(year)})
 
     def _index(self, index: str, key: str, value: Item) -> Iterator[tuple[str, str]]:
-        asked = {
+        query = {
             "TableName": self._table,
             "IndexName": index,
             "KeyConditionExpression": "#key = :value",
@@ -194,11 +194,11 @@ class DynamoLibrary:
             "ExpressionAttributeValues": {":value": value},
         }
         with self._asking():
-            for page in self._client.get_paginator("query").paginate(**asked):
+            for page in self._client.get_paginator("query").paginate(**query):
                 yield from ((item["MovieID"]["S"], item["MovieTitle"]["S"]) for item in page["Items"])
 
     def all(self) -> Iterator[Movie]:
-        """Every movie, in no order."""
+        """Yield every movie, in no order."""
         with self._asking():
             for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
                 yield from (Movie.of(_unpacked(item)) for item in page["Items"])
@@ -212,7 +212,7 @@ def _changed(movie: Movie) -> InputError:
 
 
 def _reasons(error: ClientError) -> list[str]:
-    """Why a conditional write or a transaction was refused, in codes without `Exception` behind them."""
+    """Return why a conditional write or a transaction was refused: codes without the suffix `Exception`."""
     cancelled: Any = error.response.get("CancellationReasons", [])
     codes = [reason.get("Code", "None") for reason in cancelled] or [error.response["Error"]["Code"]]
     return [code.removesuffix("Exception") for code in codes if code != "None"]

@@ -49,7 +49,7 @@ def on_server(url: str, name: str) -> str:
 def load(
     company: RentalCompany, url: str, *, replace: bool = False, progress: Callable[[str, int], None] = lambda *_: None
 ) -> dict[str, int]:
-    """Load a company in one transaction; how many rows each table has.
+    """Load a company in one transaction. Return the number of rows of each table.
 
     Args:
         company: The data.
@@ -66,10 +66,10 @@ def load(
         if replace:
             for table in TABLES:
                 connection.execute(sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(sql.Identifier(table)))
-        there = connection.execute("SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NOT NULL", [[*TABLES]])
-        if found := [name for (name,) in there]:
+        statement = "SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NOT NULL"
+        if existing := [name for (name,) in connection.execute(statement, [[*TABLES]])]:
             raise InputError(
-                f"{database.shown(url)}: The database has a table {found[0]} already. Choose an empty database, or "
+                f"{database.shown(url)}: The database has a table {existing[0]} already. Choose an empty database, or "
                 "replace its tables with --replace."
             )
         for table, columns in TABLES.items():

@@ -52,7 +52,7 @@ class Erased:
 
     @classmethod
     def read(cls, connection: database.Connection, source: Source) -> Erased:
-        """Those whom the new database remembers; an address at which somebody else lives by now comes back."""
+        """Return the customers that the new database remembers as erased, without addresses that others now live at."""
         rows = connection.execute("SELECT customer_id, address_id FROM erasures").fetchall()
         customers = frozenset(row[0] for row in rows)
         addresses = frozenset(row[1] for row in rows if row[1])
@@ -60,16 +60,16 @@ class Erased:
 
     @classmethod
     def nobody(cls) -> Erased:
-        """No one."""
+        """Return an empty record: nobody was erased."""
         return cls(frozenset(), frozenset())
 
     def spared(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        """The rows of a table without them."""
+        """Return the rows of a table without those of erased customers."""
         if not self.customers:
             return rows
-        gone = {"customers": self.customers, "addresses": self.addresses}.get(table.name)
-        if gone is not None:
-            return [row for row in rows if row[0] not in gone]
+        erased = {"customers": self.customers, "addresses": self.addresses}.get(table.name)
+        if erased is not None:
+            return [row for row in rows if row[0] not in erased]
         if "customer_id" not in table.columns:
             return rows
         at = table.columns.index("customer_id")
@@ -190,13 +190,13 @@ def _refuse_copies_out_twice(source: Source, engines: Engines) -> None:
     Raises:
         InputError: There are such copies.
     """
-    here = {row["inventory_id"]: row["rental_id"] for row in engines.ledger.ask("copies_out.sql")}
-    twice = {copy: rental for copy, rental in source.copies_out([*here]) if here[copy] != rental}
+    lent = {row["inventory_id"]: row["rental_id"] for row in engines.ledger.ask("copies_out.sql")}
+    twice = {copy: rental for copy, rental in source.copies_out([*lent]) if lent[copy] != rental}
     if twice:
         copy, rental = min(twice.items())
         raise InputError(
             f"{database.shown(engines.ledger.url)}: Copies are out in both systems ({len(twice):,}), such as copy "
-            f"{copy} by rental {here[copy]} here and by rental {rental} in the old database. A copy can be out once. "
+            f"{copy} by rental {lent[copy]} here and by rental {rental} in the old database. A copy can be out once. "
             "Take these copies back in one of the two systems, then migrate again."
         )
 
@@ -269,7 +269,7 @@ class _Migration:
             _refuse_if_in_use(self.source, self.engines)
 
     def _write(self, stream: Stream, rows: Sequence[Any], erased: Erased, *, resumed: bool) -> int:
-        """Write rows; where an engine refuses them, halve them until it is known which. How many were refused.
+        """Write rows; if an engine refuses them, halve them until the refused rows are known. Return their number.
 
         Raises:
             RefusedRowError: An engine refuses a row, and there is no quarantine.
@@ -278,9 +278,9 @@ class _Migration:
             stream.write(rows, erased)
         except RefusedRowError as error:
             if len(rows) > 1:
-                half = len(rows) // 2
-                parts = (rows[:half], rows[half:])
-                return sum(self._write(stream, part, erased, resumed=resumed) for part in parts)
+                middle = len(rows) // 2
+                halves = (rows[:middle], rows[middle:])
+                return sum(self._write(stream, half, erased, resumed=resumed) for half in halves)
             outdated = resumed or erased != self.began
             if not self.quarantine or (outdated and _of_another_snapshot(error)):
                 error.advice = (
@@ -329,8 +329,8 @@ def _streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[S
 
     def write_rentals(rentals: Sequence[Any], erased: Erased) -> None:
         nobody, unknown = erased.customers | {0}, source.left_out("film")
-        known = [r for r in rentals if r.customer_id not in nobody and int(r.movie_id) not in unknown]
-        engines.graph.save_rentals(known)
+        attributable = [r for r in rentals if r.customer_id not in nobody and int(r.movie_id) not in unknown]
+        engines.graph.save_rentals(attributable)
         engines.series.save(rentals)
 
     for table in TABLES:
@@ -360,9 +360,9 @@ def _streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[S
 
 def _model(source: Source, connection: database.Connection, embeddings: Embeddings, *, resuming: bool) -> Embedder:
     """The model that an interrupted migration began with; else a new one, which is kept for those who search."""
-    found = connection.execute("SELECT name, content FROM models").fetchone()
-    if resuming and found:
-        return restored(*found)
+    model = connection.execute("SELECT name, content FROM models").fetchone()
+    if resuming and model:
+        return restored(*model)
     if embeddings == "bedrock":
         embedder: Embedder = TitanEmbedder()
         content = b""
@@ -419,12 +419,12 @@ def _upsert(connection: database.Connection, table: Table, rows: Sequence[tuple[
 
 
 def _continue_numbers(connection: database.Connection, table: Table) -> None:
-    """Let new rows get numbers that nothing ever had: neither in the old database, nor here, nor before an erasure."""
+    """Let new rows get numbers that were never used: in the old database, in the new one, or before an erasure."""
     [(sequence,)] = connection.execute("SELECT pg_get_serial_sequence(%s, %s)", [table.name, table.key])
     if sequence:
         name, key = sql.Identifier(table.name), sql.Identifier(table.key)
-        connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name))  # nobody takes a number
+        connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name))  # no new numbers now
         statement = "SELECT setval(%s, greatest((SELECT max({}) FROM {}), (SELECT last_value FROM {}), {}))"
         erased = _ERASED_NUMBERS.get(table.name, sql.SQL("NULL"))
-        given = sql.Identifier(*sequence.split("."))
-        connection.execute(sql.SQL(statement).format(key, name, given, erased), [sequence])
+        sequence_name = sql.Identifier(*sequence.split("."))
+        connection.execute(sql.SQL(statement).format(key, name, sequence_name, erased), [sequence])

@@ -95,22 +95,22 @@ class Movie:
         return " . ".join(filter(None, [self.title, self.description, " ".join(self.genres), " ".join(self.cast)]))
 
     def item(self) -> Item:
-        """The movie as an item of the table; what is unknown is absent."""
-        found: Item = dict(self.more)
+        """Return the movie as an item of the table, without attributes whose value is unknown."""
+        item: Item = dict(self.more)
         for attribute, name in _ATTRIBUTES.items():
             value = getattr(self, name)
             if value is None or (name == "embedding" and not value):
                 continue
             if name in _NUMBERS:
                 value = Decimal(value)
-            found[attribute] = list(value) if name in _LISTS else value
+            item[attribute] = list(value) if name in _LISTS else value
         if self.genre:
-            found["Genre"] = self.genre
-        return found
+            item["Genre"] = self.genre
+        return item
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Self:
-        """The movie that an item holds."""
+        """Return the movie that an item holds."""
         values: dict[str, Any] = {}
         for attribute, name in _ATTRIBUTES.items():
             if (value := item.get(attribute)) is None:
@@ -122,8 +122,8 @@ class Movie:
             elif name == "embedding":
                 value = bytes(value)
             values[name] = value
-        known = {*_ATTRIBUTES, "Genre"}
-        return cls(**values, more={key: value for key, value in item.items() if key not in known})
+        fixed = {*_ATTRIBUTES, "Genre"}
+        return cls(**values, more={key: value for key, value in item.items() if key not in fixed})
 
     def document(self) -> dict[str, Any]:
         """Return the movie as a document of the search index: the item's attributes as JSON knows them."""
@@ -135,14 +135,14 @@ class Movie:
         return np.frombuffer(self.embedding, dtype="<f4")
 
     def content(self) -> Item:
-        """The item without what the engines add: embedding and version."""
+        """Return the item without what the engines add: embedding and version."""
         item = self.item()
         item.pop("Embedding", None)
         del item["Version"]
         return item
 
     def embedded(self, vector: NDArray[np.float32]) -> Self:
-        """The movie with a vector; one of zeros is none."""
+        """Return the movie with a vector; a vector of zeros counts as no vector."""
         return replace(self, embedding=vector.astype("<f4").tobytes() if np.any(vector) else b"")
 
 

@@ -1,4 +1,4 @@
-"""Search index, graph and time series, made anew from what they are made of: the library and the ledger."""
+"""Rebuild search index, graph and time series from the library and the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOVIES, _ROWS = 500, 4000  # of a batch
 
 
 def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: None) -> dict[str, int]:
-    """Write everything that is derived; what is there already stays.
+    """Write everything that is derived from the two; what is there already stays.
 
     Args:
         engines: Where.
@@ -32,13 +32,13 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
         UnavailableError: An engine cannot be reached; the same command does it again.
     """
     done = {"movies": 0, "customers": 0, "rentals": 0}
-    known: dict[int, tuple[str, str | None]] = {}  # title and category, by film
+    films: dict[int, tuple[str, str | None]] = {}  # title and category, by film
     engines.index.create(engines.embedder().dimension)
     movies = engines.library.all()
     while batch := list(islice(movies, _MOVIES)):
         engines.index.save(batch)
         engines.graph.save_movies(batch)
-        known |= {int(movie.id): (movie.title, movie.genre) for movie in batch if movie.id.isdecimal()}
+        films |= {int(movie.id): (movie.title, movie.genre) for movie in batch if movie.id.isdecimal()}
         done["movies"] += len(batch)
         progress("movies", done["movies"])
     engines.index.refresh()
@@ -49,20 +49,20 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
     def write_rentals(rows: Sequence[tuple[Any, ...]]) -> None:
         rentals = []
         for number, at, customer, film, store, amount in rows:
-            title, category = known.get(film, (f"film {film}", None))
+            title, category = films.get(film, (f"film {film}", None))
             rentals.append(Rental(number, at, customer, str(film), title, store, category, amount))
         engines.graph.save_rentals([rental for rental in rentals if str(rental.customer_id) != NOBODY])
         engines.series.save(rentals)
 
-    for what, query, write in (
+    for name, query, write in (
         ("customers", "ledger_customers.sql", write_customers),
         ("rentals", "ledger_rentals.sql", write_rentals),
     ):
         after = 0
         while rows := _page(engines, query, after, write):
             after = rows[-1][0]
-            done[what] += len(rows)
-            progress(what, done[what])
+            done[name] += len(rows)
+            progress(name, done[name])
     return done
 
 

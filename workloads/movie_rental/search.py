@@ -49,15 +49,15 @@ def search(
 
 
 def fuse(*lists: Sequence[Hit]) -> list[Hit]:
-    """Several rankings as one: a movie's score is the sum of 1 / (60 + its rank) over the lists that have it."""
+    """Fuse rankings into one: a movie's score is the sum of 1 / (60 + its rank) over the lists that have it."""
     scores: dict[str, float] = {}
-    seen: dict[str, Hit] = {}
+    hit_of_movie: dict[str, Hit] = {}
     for hits in lists:
         for rank, hit in enumerate(hits, 1):
             scores[hit.movie_id] = scores.get(hit.movie_id, 0.0) + 1 / (_FUSION + rank)
-            seen.setdefault(hit.movie_id, hit)
+            hit_of_movie.setdefault(hit.movie_id, hit)
     best = sorted(scores, key=lambda movie: (-scores[movie], movie))
     return [
         Hit(hit.movie_id, hit.title, hit.genre, hit.year, scores[hit.movie_id], hit.highlights)
-        for hit in (seen[movie] for movie in best)
+        for hit in (hit_of_movie[movie] for movie in best)
     ]

@@ -62,18 +62,18 @@ class OpenSearchIndex:
         )
 
     def create(self, dimension: int) -> None:
-        """Make the index for vectors of a length, unless it is there."""
+        """Create the index for vectors of a dimension, unless it exists."""
         with self._asking():
             if not self._client.indices.exists(index=self._index):
                 body = queries.load("movies_index.json").filled(dimension=dimension)
                 self._client.indices.create(index=self._index, body=body)
                 return
-            found = self._client.indices.get_mapping(index=self._index)
-        [mapping] = found.values()
-        there = mapping["mappings"].get("properties", {}).get("Embedding", {}).get("dimension")
-        if there != dimension:
+            mappings = self._client.indices.get_mapping(index=self._index)
+        [mapping] = mappings.values()
+        existing = mapping["mappings"].get("properties", {}).get("Embedding", {}).get("dimension")
+        if existing != dimension:
             raise InputError(
-                f"{self._endpoint}: The index {self._index} is for vectors of {there} numbers, but the model makes "
+                f"{self._endpoint}: The index {self._index} is for vectors of {existing} numbers, but the model makes "
                 f"vectors of {dimension}. Use the model that the index was made for, or remove the index and migrate "
                 "again."
             )
@@ -107,7 +107,7 @@ class OpenSearchIndex:
             )
 
     def let_write(self, role: str) -> None:
-        """Let an IAM role write movies, and nothing else; nothing where access is not fine-grained (on a laptop).
+        """Let an IAM role write movies, and nothing else; do nothing where access is not fine-grained (on a laptop).
 
         Args:
             role: Its ARN; empty for none.
@@ -125,12 +125,12 @@ class OpenSearchIndex:
                         raise
 
     def refresh(self) -> None:
-        """Let what was written be found."""
+        """Make everything that was written searchable."""
         with self._asking():
             self._client.indices.refresh(index=self._index)
 
     def get(self, movie_id: str) -> dict[str, Any] | None:
-        """The document; None if there is none."""
+        """Return the document; None if there is no such document."""
         with self._asking():
             try:
                 document: dict[str, Any] = self._client.get(index=self._index, id=movie_id)["_source"]
@@ -139,7 +139,7 @@ class OpenSearchIndex:
         return document
 
     def remove(self, movie_id: str) -> bool:
-        """Remove a movie; whether there was one."""
+        """Remove a movie. Return whether there was one."""
         with self._asking():
             try:
                 self._client.delete(index=self._index, id=movie_id, params={"refresh": "true"})
@@ -148,17 +148,17 @@ class OpenSearchIndex:
         return True
 
     def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> Answer:
-        """Movies that have these words, or nearly these, best first; with facets and highlights."""
+        """Find movies that have these words, or similar ones, best first; with facets and highlights."""
         chosen = [{"term": {"Genre": genre}}] if genre else []
         return self._ask(queries.load("search_full_text.json").filled(text=text, filter=chosen, limit=limit))
 
     def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> Answer:
-        """Movies whose vectors point in the most similar direction, best first."""
+        """Find movies whose vectors point in the most similar direction, best first."""
         return self._ask(queries.load("search_nearest.json").filled(vector=vector.tolist(), limit=limit))
 
     def _ask(self, body: dict[str, Any]) -> Answer:
         with self._asking():
-            found = self._client.search(index=self._index, body=body)
+            response = self._client.search(index=self._index, body=body)
         hits = [
             Hit(
                 movie_id=hit["_id"],
@@ -168,16 +168,16 @@ class OpenSearchIndex:
                 score=hit["_score"],
                 highlights=hit.get("highlight", {}),
             )
-            for hit in found["hits"]["hits"]
+            for hit in response["hits"]["hits"]
         ]
         facets = {
             name: {str(bucket["key"]): bucket["doc_count"] for bucket in facet["buckets"]}
-            for name, facet in found.get("aggregations", {}).items()
+            for name, facet in response.get("aggregations", {}).items()
         }
-        return Answer(hits, found["hits"]["total"]["value"], facets)
+        return Answer(hits, response["hits"]["total"]["value"], facets)
 
     def all(self) -> Iterator[dict[str, Any]]:
-        """Every document, in no order."""
+        """Yield every document, in no order."""
         with self._asking():
             for hit in helpers.scan(self._client, index=self._index, query={"query": {"match_all": {}}}, size=500):
                 yield hit["_source"]

@@ -143,7 +143,7 @@ class Source:
         return [name for (name,) in rows]
 
     def check(self, quarantine: Quarantine | None = None) -> None:
-        """Look for rows that no engine can take, such as films without a title, and times that are no moment.
+        """Look for rows that no engine can take, such as films without a title, or times that do not exist.
 
         Args:
             quarantine: Where they go; from then on they are left out of all that is read.
@@ -155,13 +155,13 @@ class Source:
             limit = {"limit": None if quarantine else _FAULTS_SHOWN}
             faults = self._connection.execute(queries.load("source_faults.sql").text, limit).fetchall()
         if quarantine:
-            for what, number, reason, _ in faults:
-                quarantine.add(what, number, f"{what.capitalize()} {number}: {reason}")
-                self.leave_out(what, number)
+            for table, number, reason, _ in faults:
+                quarantine.add(table, number, f"{table.capitalize()} {number}: {reason}")
+                self.leave_out(table, number)
             quarantine.save()
         elif faults:
             count = faults[0][3]
-            listed = "; ".join(f"{what} {number}: {reason}" for what, number, reason, _ in faults)
+            listed = "; ".join(f"{table} {number}: {reason}" for table, number, reason, _ in faults)
             more = f"; and {count - len(faults):,} more" if count > len(faults) else ""
             raise RefusedRowError(
                 f"{database.shown(self.url)}: There are rows that cannot be migrated ({count:,}): {listed}{more}. "

@@ -1,4 +1,4 @@
-"""Recommends by the formula of `recommend.cypher`, but in memory: for measuring, where nothing may be written."""
+"""Recommend by the formula of `recommend.cypher`, but in memory: for measuring, where nothing may be written."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Tastes:
                 self._renters[movie].add(customer)
 
     def recommend(self, customer: str, limit: int) -> list[Liked]:
-        """Recommend what people rented who rented the same, best first; to a new customer, what is popular."""
-        seen = self._movies.get(customer, set())
-        if not seen:
+        """Recommend what people with the same rentals rented, best first; to a new customer, the popular movies."""
+        rented = self._movies.get(customer, set())
+        if not rented:
             popular = (Liked(movie, float(len(people)), len(people)) for movie, people in self._renters.items())
             return _best(popular, limit)
-        shared = Counter(other for movie in seen for other in self._renters[movie] if other != customer)
+        shared = Counter(neighbour for movie in rented for neighbour in self._renters[movie] if neighbour != customer)
         scores: dict[str, tuple[float, int]] = {}
-        for other, count in shared.items():
-            likeness = count / math.sqrt(len(seen) * len(self._movies[other]))
-            for movie in self._movies[other] - seen:
+        for neighbour, count in shared.items():
+            likeness = count / math.sqrt(len(rented) * len(self._movies[neighbour]))
+            for movie in self._movies[neighbour] - rented:
                 score, people = scores.get(movie, (0.0, 0))
                 scores[movie] = (score + likeness, people + 1)
         return _best((Liked(movie, *score) for movie, score in scores.items()), limit)
 
 
 def _best(liked: Iterable[Liked], limit: int) -> list[Liked]:
-    return sorted(liked, key=lambda one: (-one.score, one.movie_id))[:limit]
+    return sorted(liked, key=lambda movie: (-movie.score, movie.movie_id))[:limit]

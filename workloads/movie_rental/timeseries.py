@@ -49,7 +49,7 @@ class TimestreamSeries:
         self.store = store
 
     def save(self, rentals: Sequence[Rental]) -> None:
-        """Write rentals; the same rental is the same point.
+        """Write rentals; a rental that is written twice is one point.
 
         Raises:
             RefusedRowError: The store refuses rentals, such as those older than it keeps.
@@ -65,11 +65,11 @@ class TimestreamSeries:
             )
             for rental in rentals
         ]
-        written = self.store.write(rows, version=time.time_ns() // 10**6)
-        if written.rejected:
-            row, reason = written.rejected[0]
+        result = self.store.write(rows, version=time.time_ns() // 10**6)
+        if result.rejected:
+            row, reason = result.rejected[0]
             raise RefusedRowError(
-                f"Rental {row.line}: Timestream refuses {len(written.rejected):,} rentals, this one because: "
+                f"Rental {row.line}: Timestream refuses {len(result.rejected):,} rentals, this one because: "
                 f"{phrase(reason)}."
             )
 

@@ -105,17 +105,17 @@ def _monday(day: datetime) -> datetime:
 
 
 def moving_average(counts: pd.DataFrame, weeks: int = AVERAGE_WEEKS) -> pd.DataFrame:
-    """The mean of each week and those before it; of fewer where there are not as many."""
+    """Return the mean of each week and those before it; of fewer weeks at the start."""
     return counts.rolling(weeks, min_periods=1).mean()
 
 
 def anomalies(counts: pd.DataFrame) -> pd.DataFrame:
-    """Weeks in which a category was rented much more, or less, than in its other weeks.
+    """Return the weeks in which a category was rented much more, or less, than in its other weeks.
 
     Returns:
         `week`, `category`, `rentals`, `usual` (the median), `score` (robust standard deviations), by week.
     """
-    found: list[dict[str, object]] = []
+    rows: list[dict[str, object]] = []
     if len(counts) >= _SMALLEST_HISTORY:
         for category in counts:
             roots = np.sqrt(counts[category] + 3 / 8)
@@ -126,8 +126,8 @@ def anomalies(counts: pd.DataFrame) -> pd.DataFrame:
                 if abs(score) > _FAR:
                     usual = float(counts[category].median())
                     row = {"week": week, "category": str(category), "rentals": rentals, "usual": usual, "score": score}
-                    found.append(row)
-    table = pd.DataFrame(found, columns=["week", "category", "rentals", "usual", "score"])
+                    rows.append(row)
+    table = pd.DataFrame(rows, columns=["week", "category", "rentals", "usual", "score"])
     return table.sort_values(["week", "category"], ignore_index=True)
 
 
@@ -137,8 +137,8 @@ def forecast(counts: Sequence[float], weeks: int = 4) -> Forecast | None:
         return None
     runs = [_holt(counts, weeks, *steps) for steps in itertools.product(_STEPS, _STEPS)]
     errors = np.array([run[1] for run in runs])
-    ahead, known = runs[_best(errors)]
-    deviation = float(np.sqrt(np.mean(np.square(known))))
+    ahead, residuals = runs[_best(errors)]
+    deviation = float(np.sqrt(np.mean(np.square(residuals))))
     widths = [_WIDE * deviation * math.sqrt(step) for step in range(1, weeks + 1)]
     measured = [errors[_best(errors[:, :week]), week] for week in range(_LEARNED, errors.shape[1])]
     return Forecast(
@@ -151,7 +151,7 @@ def forecast(counts: Sequence[float], weeks: int = 4) -> Forecast | None:
 
 
 def _best(errors: NDArray[np.float64]) -> int:
-    """Which row has the smallest mean square."""
+    """Return the index of the row with the smallest mean square."""
     return int(np.argmin(np.mean(np.square(errors), axis=1)))
 
 

@@ -1,4 +1,4 @@
-"""Compares the old database with every engine: how many, and whether they say the same."""
+"""Compare the old database with every engine: the number of rows and their content."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RANGE = 1 << 64
 
 @dataclass(frozen=True)
 class Content:
-    """What a place holds, in two numbers that do not depend on the order.
+    """What a database or engine holds, in two numbers that do not depend on the order of its rows.
 
     Attributes:
         rows: How many.
@@ -38,7 +38,7 @@ class Content:
 
     @classmethod
     def of(cls, rows: Iterable[Any]) -> Content:
-        """The content of rows that JSON can hold; `Decimal` counts exactly."""
+        """Return the content of rows that JSON can hold; `Decimal` counts exactly."""
         count = total = 0
         for row in rows:
             text = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
@@ -47,7 +47,7 @@ class Content:
         return cls(count, total % _RANGE)
 
     def __add__(self, other: Content) -> Content:
-        """What both hold together."""
+        """Return what both hold together."""
         return Content(self.rows + other.rows, (self.hash + other.hash) % _RANGE)
 
 
@@ -69,7 +69,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing is missing, too much, or different."""
+        """Whether no row is missing, superfluous or different."""
         return self.source == self.target
 
 
@@ -93,10 +93,11 @@ def verify(source: Source, engines: Engines, progress: Callable[[str], None] = l
         with database.asking(source.url):
             restriction = f"WHERE {table.key} <> ALL(%(without)s)"
             without = [*source.left_out(table.old)]
-            there = _table(source.connection, table, table.select.format(where=restriction), erased, without)
+            source_content = _table(source.connection, table, table.select.format(where=restriction), erased, without)
         with database.asking(engines.ledger.url):
-            here = _table(connection, table, f"SELECT {', '.join(table.columns)} FROM {table.name}", Erased.nobody())  # noqa: S608
-        yield Comparison("PostgreSQL", table.name, there, here)
+            select = f"SELECT {', '.join(table.columns)} FROM {table.name}"  # noqa: S608 - names of ours
+            target_content = _table(connection, table, select, Erased.nobody())
+        yield Comparison("PostgreSQL", table.name, source_content, target_content)
     yield from _movies(source, engines, progress)
     yield from _graph(source, engines, erased, progress)
     yield _series(source, engines, progress)
@@ -105,10 +106,10 @@ def verify(source: Source, engines: Engines, progress: Callable[[str], None] = l
 def _table(
     connection: database.Connection, table: Table, select: str, erased: Erased, without: Sequence[int] = ()
 ) -> Content:
-    """Counted and hashed by the database, so that no row travels."""
-    gone = [*erased.customers]
+    """Let the database count and hash the rows, so that it sends none of them."""
+    erased_numbers = [*erased.customers]
     if table.name in {"customers", "addresses"}:
-        gone = gone if table.name == "customers" else [*erased.addresses]
+        erased_numbers = erased_numbers if table.name == "customers" else [*erased.addresses]
         select = f"SELECT * FROM ({select}) every WHERE {table.key} <> ALL(%(gone)s)"  # noqa: S608 - names of ours
     elif "customer_id" in table.columns:
         columns = ", ".join(table.columns).replace(
@@ -117,26 +118,26 @@ def _table(
         select = f"SELECT {columns} FROM ({select}) every"  # noqa: S608
     digest = "('x' || left(md5(compared::text), 16))::bit(64)::bigint::numeric"
     statement = f"SELECT count(*), coalesce(sum({digest}), 0) FROM ({select}) compared"  # noqa: S608
-    [(rows, total)] = connection.execute(statement.encode(), {"gone": gone, "without": without})
+    [(rows, total)] = connection.execute(statement.encode(), {"gone": erased_numbers, "without": without})
     return Content(int(rows), int(total) % _RANGE)
 
 
 def _movies(source: Source, engines: Engines, progress: Callable[[str], None]) -> Iterator[Comparison]:
     progress("movies in the library")
-    old = documents = movies = vectors = indexed = found = Content(0, 0)
+    old = documents = movies = vectors = indexed_vectors = indexed_movies = Content(0, 0)
     for batch in source.films():
         old += Content.of(movie.content() for movie in batch)
         documents += Content.of(_without_additions(movie.document()) for movie in batch)
-    for movie in engines.library.all():  # once: a scan is the dearest of reads
+    for movie in engines.library.all():  # only once: a scan is the most expensive read
         movies += Content.of([movie.content()])
         vectors += Content.of([(movie.id, movie.version, movie.vector.tolist())])
     yield Comparison("DynamoDB", "movies", old, movies)
     progress("movies in the search index")
     for document in engines.index.all():
-        found += Content.of([_without_additions(document)])
-        indexed += Content.of([(document["MovieID"], document["Version"], document.get("Embedding", []))])
-    yield Comparison("OpenSearch", "movies", documents, found)
-    yield Comparison("OpenSearch", "vectors and versions (of DynamoDB)", vectors, indexed)
+        indexed_movies += Content.of([_without_additions(document)])
+        indexed_vectors += Content.of([(document["MovieID"], document["Version"], document.get("Embedding", []))])
+    yield Comparison("OpenSearch", "movies", documents, indexed_movies)
+    yield Comparison("OpenSearch", "vectors and versions (of DynamoDB)", vectors, indexed_vectors)
 
 
 def _without_additions(document: Item) -> Item:
@@ -146,7 +147,9 @@ def _without_additions(document: Item) -> Item:
 def _graph(source: Source, engines: Engines, erased: Erased, progress: Callable[[str], None]) -> Iterator[Comparison]:
     progress("the graph")
     graph = engines.graph
-    customers = ((str(one),) for batch in source.customers() for one in batch if one not in erased.customers)
+    customers = (
+        (str(customer),) for batch in source.customers() for customer in batch if customer not in erased.customers
+    )
     yield Comparison("Neptune", "customers", Content.of(customers), Content.of(graph.facts("customers")))
     movies = genres = cast = Content(0, 0)
     for batch in source.films():
@@ -166,7 +169,7 @@ def _graph(source: Source, engines: Engines, erased: Erased, progress: Callable[
 
 
 def _series(source: Source, engines: Engines, progress: Callable[[str], None]) -> Comparison:
-    """Day by day, category by category, store by store: the engine sums its own rentals up."""
+    """Compare the sums for each day, category and store; the engine computes its own."""
     progress("the time series")
     days: dict[tuple[str, str, str], list[int]] = {}
     first, last = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
@@ -178,19 +181,19 @@ def _series(source: Source, engines: Engines, progress: Callable[[str], None]) -
             sums[0] += 1
             sums[1] += cents(rental.amount)
             count += 1
-    rows = sorted((*key, *sums) for key, sums in days.items())
-    found: list[tuple[Any, ...]] = []
+    source_rows = sorted((*key, *sums) for key, sums in days.items())
+    target_rows: list[tuple[Any, ...]] = []
     if count:
         midnight = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         table = engines.series.daily(midnight, last + timedelta(days=1))
-        found = [
+        target_rows = [
             (f"{row.day:%Y-%m-%d}", str(row.category), str(row.store), int(str(row.rentals)), int(str(row.cents)))
             for row in table.itertuples(index=False)
         ]
-    source_content, target_content = Content.of(rows), Content.of(found)
-    there = Content(count, source_content.hash)
-    here = Content(sum(row[3] for row in found), target_content.hash)
-    return Comparison("Timestream", "rentals (by day, category and store)", there, here)
+    source_content, target_content = Content.of(source_rows), Content.of(target_rows)
+    expected = Content(count, source_content.hash)
+    actual = Content(sum(row[3] for row in target_rows), target_content.hash)
+    return Comparison("Timestream", "rentals (by day, category and store)", expected, actual)
 
 
 def _day(rental: Rental) -> tuple[str, str, str]:

@@ -30,30 +30,30 @@ _CATEGORIES_SHOWN = 8
 
 
 def comparisons(compared: Sequence[Comparison]) -> Result:
-    """Give the result of `verify`; it ends with exit code 1 where anything differs."""
+    """Return the result of `verify`; it ends with exit code 1 if anything differs."""
     rows = [
         (
-            one.engine,
-            one.what,
-            f"{one.source.rows:,}",
-            f"{one.target.rows:,}",
-            f"{one.source.hash:016x}",
-            f"{one.target.hash:016x}",
-            "equal" if one.equal else "DIFFERENT",
+            comparison.engine,
+            comparison.what,
+            f"{comparison.source.rows:,}",
+            f"{comparison.target.rows:,}",
+            f"{comparison.source.hash:016x}",
+            f"{comparison.target.hash:016x}",
+            "equal" if comparison.equal else "DIFFERENT",
         )
-        for one in compared
+        for comparison in compared
     ]
     columns = ["engine", "what", "source", "there", "hash of source", "hash", ""]
-    different = [f"{one.engine}: {one.what}" for one in compared if not one.equal]
+    different = [f"{comparison.engine}: {comparison.what}" for comparison in compared if not comparison.equal]
     documents = [
         {
-            "engine": one.engine,
-            "what": one.what,
-            "rows_in_source": one.source.rows,
-            "rows": one.target.rows,
-            "equal": one.equal,
+            "engine": comparison.engine,
+            "what": comparison.what,
+            "rows_in_source": comparison.source.rows,
+            "rows": comparison.target.rows,
+            "equal": comparison.equal,
         }
-        for one in compared
+        for comparison in compared
     ]
     return Result(
         {"equal": not different, "comparisons": documents},
@@ -63,42 +63,42 @@ def comparisons(compared: Sequence[Comparison]) -> Result:
     )
 
 
-def hits(answer: Answer) -> Result:
-    """Give what a search found."""
+def hits(results: Answer) -> Result:
+    """Return the results of a search."""
     rows = [
         (hit.movie_id, hit.title, hit.genre, hit.year, f"{hit.score:.4f}", _highlight(hit.highlights))
-        for hit in answer.hits
+        for hit in results.hits
     ]
     columns = ["id", "title", "genre", "year", "score", "where"]
     facets = [
         f"{name}: " + ", ".join(f"{value} {count}" for value, count in counts.items())
-        for name, counts in answer.facets.items()
+        for name, counts in results.facets.items()
     ]
-    document = {"total": answer.total, "movies": [asdict(hit) for hit in answer.hits], "facets": answer.facets}
+    document = {"total": results.total, "movies": [asdict(hit) for hit in results.hits], "facets": results.facets}
     table = Table(columns, rows, numbers=["id", "year", "score"])
-    return Result(document, table, f"{answer.total:,} movies", *facets)
+    return Result(document, table, f"{results.total:,} movies", *facets)
 
 
 def _highlight(highlights: Mapping[str, Sequence[str]]) -> Text:
-    """The first piece of a text that was found, with the words that were searched in bold."""
-    pieces = [piece for found in highlights.values() for piece in found]
+    """Return the first fragment of a text that was found, with the words that were searched in bold."""
+    fragments = [fragment for fragments_of_field in highlights.values() for fragment in fragments_of_field]
     marked = Text()
-    for index, piece in enumerate(pieces[0].split("<em>") if pieces else ()):
-        word, end, rest = piece.rpartition("</em>") if index else ("", "", piece)
-        marked.append(word, "bold" if end else "").append(rest)
+    for index, fragment in enumerate(fragments[0].split("<em>") if fragments else ()):
+        word, end, text = fragment.rpartition("</em>") if index else ("", "", fragment)
+        marked.append(word, "bold" if end else "").append(text)
     return marked
 
 
-def recommendations(customer: int, found: Sequence[Recommendation]) -> Result:
-    """Give what a customer may like."""
-    rows = [(one.movie_id, one.title, f"{one.score:.3f}", one.people) for one in found]
+def recommendations(customer: int, movies: Sequence[Recommendation]) -> Result:
+    """Return what a customer may like."""
+    rows = [(movie.movie_id, movie.title, f"{movie.score:.3f}", movie.people) for movie in movies]
     columns = ["id", "title", "score", "people like them who rented it"]
-    document = {"customer": customer, "movies": [asdict(one) for one in found]}
+    document = {"customer": customer, "movies": [asdict(movie) for movie in movies]}
     return Result(document, Table(columns, rows, numbers=["id", "score"]))
 
 
 def trends(table: pd.DataFrame, csv: Path | None) -> Result:
-    """Give counts, moving averages, anomalies and the forecast, and the file that has the whole table."""
+    """Return counts, moving averages, anomalies, the forecast, and the file that has the whole table."""
     counts = [{"week": week, "rentals": row.to_dict()} for week, row in table.iterrows()]
     coming, stand_out = forecast(table["all"].tolist()), anomalies(table)
     document = {
@@ -107,25 +107,25 @@ def trends(table: pd.DataFrame, csv: Path | None) -> Result:
         "forecast": asdict(coming) | {"pays": coming.pays} if coming else None,
         "file": csv,
     }
-    written = [f"{len(table):,} weeks in {csv}"] if csv else []
+    notes = [f"{len(table):,} weeks in {csv}"] if csv else []
     if table["all"].sum() == 0:
-        return Result(document, "there is no whole week with rentals", *written)
+        return Result(document, "there is no whole week with rentals", *notes)
     totals = table.drop(columns="all").sum().sort_values(ascending=False)
-    shown = ["all", *totals.index[:_CATEGORIES_SHOWN]]
-    recent = table[shown].tail(_WEEKS_SHOWN)
+    columns = ["all", *totals.index[:_CATEGORIES_SHOWN]]
+    recent = table[columns].tail(_WEEKS_SHOWN)
     rows = [[f"{week:%Y-%m-%d}", *row] for week, row in zip(recent.index, recent.to_numpy().tolist(), strict=True)]
-    average = moving_average(table)[shown].iloc[-1]
+    average = moving_average(table)[columns].iloc[-1]
     rows.append([f"mean of {AVERAGE_WEEKS}", *(f"{value:,.1f}" for value in average)])
     lines = [f"{len(stand_out)} weeks stand out"]
     lines += [
-        f"  {one['week']:%Y-%m-%d} {one['category']}: {one['rentals']}, usually {one['usual']:g}"
-        for one in stand_out.tail(_ROWS).to_dict("records")
+        f"  {anomaly['week']:%Y-%m-%d} {anomaly['category']}: {anomaly['rentals']}, usually {anomaly['usual']:g}"
+        for anomaly in stand_out.tail(_ROWS).to_dict("records")
     ]
-    return Result(document, Table(["week of", *shown], rows, numbers=shown), *lines, *_outlook(coming), *written)
+    return Result(document, Table(["week of", *columns], rows, numbers=columns), *lines, *_outlook(coming), *notes)
 
 
 def _outlook(coming: Forecast | None) -> list[str]:
-    """What a person reads of a forecast: the weeks to come, or why there is none."""
+    """Return the lines about a forecast: the weeks to come, or why there is no forecast."""
     if coming is None:
         return ["there are too few weeks for a forecast"]
     errors = (
@@ -144,11 +144,11 @@ def _outlook(coming: Forecast | None) -> list[str]:
     ]
 
 
-def personal_data(known: Known) -> Result:
-    """Give all that is known of a customer."""
-    document: dict[str, Any] = {"person": known.person, "rentals": known.rentals}
-    document |= {"rentals_in_graph": known.graph, "events_waiting": known.waiting}
-    lines = [f"{name:14} {value}" for name, value in known.person.items() if value not in (None, "")]
+def personal_data(data: Known) -> Result:
+    """Return all that is known of a customer."""
+    document: dict[str, Any] = {"person": data.person, "rentals": data.rentals}
+    document |= {"rentals_in_graph": data.graph, "events_waiting": data.waiting}
+    lines = [f"{name:14} {value}" for name, value in data.person.items() if value not in (None, "")]
     rows = [
         (
             rental["rental_id"],
@@ -157,42 +157,42 @@ def personal_data(known: Known) -> Result:
             f"{rental['returned_at']:%Y-%m-%d}" if rental["returned_at"] else "not yet",
             rental["paid"],
         )
-        for rental in known.rentals[:_ROWS]
+        for rental in data.rentals[:_ROWS]
     ]
     lent = Table(["rental", "title", "rented", "returned", "paid"], rows, numbers=["rental", "paid"])
     counts = (
-        f"{len(known.rentals):,} rentals ({_ROWS} shown at most), {known.graph:,} in the graph, "
-        f"{known.waiting:,} events wait to be sent"
+        f"{len(data.rentals):,} rentals ({_ROWS} shown at most), {data.graph:,} in the graph, "
+        f"{data.waiting:,} events wait to be sent"
     )
     return Result(document, *lines, lent, counts)
 
 
 def erasure(customer: int, traces: Sequence[Trace]) -> Result:
-    """Give what an erasure left; it ends with exit code 1 where it left anything."""
+    """Return what an erasure left; it ends with exit code 1 if it left anything."""
     rows = [(trace.engine, trace.what, trace.before, trace.left) for trace in traces]
-    left = sum(trace.left for trace in traces)
+    remaining = sum(trace.left for trace in traces)
     return Result(
-        {"customer": customer, "left": left, "traces": [asdict(trace) for trace in traces]},
+        {"customer": customer, "left": remaining, "traces": [asdict(trace) for trace in traces]},
         Table(["engine", "what", "before", "left"], rows, numbers=["before", "left"]),
-        f"{left:,} traces are left" if left else "nothing is left of them",
-        ends=typer.Exit(1) if left else None,
+        f"{remaining:,} traces are left" if remaining else "nothing is left of them",
+        ends=typer.Exit(1) if remaining else None,
     )
 
 
 def quality(rates: HitRates, search: Mapping[str, Mapping[Mode, float]], judged: Sequence[Judged]) -> Result:
-    """Give how good recommendations and search are."""
+    """Return how good recommendations and search are."""
     rows = [
         ("people who rented the same", f"{rates.graph:.3f} ± {rates.margin:.3f}"),
         ("popular", f"{rates.popular:.3f}"),
         ("random", f"{rates.random:.3f}"),
     ]
-    counts = {kind: sum(one.kind == kind for one in judged) for kind in search} | {"all": len(judged)}
+    counts = {kind: sum(query.kind == kind for query in judged) for kind in search} | {"all": len(judged)}
     ordered = sorted(search, key=lambda kind: kind == "all")  # which comes last
-    found = [(kind, counts[kind], *(f"{search[kind][mode]:.3f}" for mode in MODES)) for kind in ordered]
+    search_rows = [(kind, counts[kind], *(f"{search[kind][mode]:.3f}" for mode in MODES)) for kind in ordered]
     return Result(
         {"recommendations": asdict(rates), "search": search, "queries": counts},
         f"recommendations: hit rate@10 over {rates.customers:,} customers, their last films left out",
         Table(["way", "hit rate"], rows),
         "search: nDCG@10",
-        Table(["kind of query", "queries", *MODES], found, numbers=["queries", *MODES]),
+        Table(["kind of query", "queries", *MODES], search_rows, numbers=["queries", *MODES]),
     )

@@ -74,7 +74,7 @@ class GeneratedCompany:
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of one of `TABLES`, in order of the key; rentals and payments by the fortnight."""
-        made: dict[str, Iterator[Row]] = {
+        rows_of_table: dict[str, Iterator[Row]] = {
             "language": self._named("language", "name", LANGUAGES),
             "category": self._named("category", "name", CATEGORIES),
             "country": self._named("country", "country", words.COUNTRIES),
@@ -91,13 +91,13 @@ class GeneratedCompany:
             "rental": self._rental_rows(),
             "payment": self._payment_rows(),
         }
-        yield from made[table]
+        yield from rows_of_table[table]
 
     def count(self, table: str) -> int:
-        """How many rows a table has; rentals and payments are counted by making them."""
+        """Return how many rows a table has; rentals and payments are generated to count them."""
         if table not in TABLES:
             raise KeyError(table)
-        known = {
+        counts = {
             "film": self._films,
             "film_category": self._films,
             "actor": self._actors,
@@ -106,7 +106,7 @@ class GeneratedCompany:
             "staff": self._stores,
             "address": 2 * self._stores + self._customers,
         }
-        return known[table] if table in known else sum(1 for _ in self.rows(table))
+        return counts[table] if table in counts else sum(1 for _ in self.rows(table))
 
     def _random(self, *about: object) -> Random:
         """Random numbers of one row's own."""
@@ -133,21 +133,21 @@ class GeneratedCompany:
             yield {"actor_id": number, "first_name": first, "last_name": last, "last_update": _FOUNDED}
 
     def _person(self, number: int, step: int) -> tuple[str, str, int]:
-        """First name, last name, and how many before had both; the step leads from one person to the next."""
-        many = len(words.FIRST_NAMES) * len(words.LAST_NAMES)
-        place = (number * step + self._seed) % many
+        """Return first name, last name, and how many earlier persons have both; `step` spreads the names."""
+        names = len(words.FIRST_NAMES) * len(words.LAST_NAMES)
+        place = (number * step + self._seed) % names
         first, last = divmod(place, len(words.LAST_NAMES))
-        return words.FIRST_NAMES[first], words.LAST_NAMES[last], number // many
+        return words.FIRST_NAMES[first], words.LAST_NAMES[last], number // names
 
     def _film_rows(self) -> Iterator[Row]:
-        many = len(words.ADJECTIVES) * len(words.NOUNS)
+        titles = len(words.ADJECTIVES) * len(words.NOUNS)
         for number in range(1, self._films + 1):
             film, random = self._film(number), self._random("story", number)
-            adjective, noun = divmod((number * 7919 + self._seed) % many, len(words.NOUNS))
+            adjective, noun = divmod((number * 7919 + self._seed) % titles, len(words.NOUNS))
             title = f"{words.ADJECTIVES[adjective]} {words.NOUNS[noun]}"
             yield {
                 "film_id": number,
-                "title": f"{title} {number // many + 1}" if number >= many else title,
+                "title": f"{title} {number // titles + 1}" if number >= titles else title,
                 "description": self._story(random),
                 "release_year": random.randint(1962, 2025),
                 "language_id": random.choices(range(1, 7), [10, 1, 1, 1, 1, 1])[0],
@@ -163,10 +163,10 @@ class GeneratedCompany:
 
     @staticmethod
     def _story(random: Random) -> str:
-        hero, companion, other = (_a(role).lower() for role in random.sample(words.ROLES, 3))
+        hero, companion, opponent = (_a(role).lower() for role in random.sample(words.ROLES, 3))
         kind = f"{_a(random.choice(words.TEMPERS))} {random.choice(words.KINDS_OF_STORY)}"
         deed, place = random.choice(words.DEEDS).lower(), random.choice(words.PLACES)
-        return f"{kind} of {hero} and {companion} who must {deed} {other} in {place}"
+        return f"{kind} of {hero} and {companion} who must {deed} {opponent} in {place}"
 
     def _film_actor_rows(self) -> Iterator[Row]:
         for number in range(1, self._films + 1):

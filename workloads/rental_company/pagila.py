@@ -69,7 +69,7 @@ class PagilaDump:
                     yield self._row(file.readline(), number, block.columns, kinds)
 
     def count(self, table: str) -> int:
-        """How many rows a table has.
+        """Return how many rows a table has.
 
         Raises:
             InputError: The dump lacks the table.
@@ -78,10 +78,12 @@ class PagilaDump:
 
     def _of(self, table: str) -> list[_Block]:
         monthly = re.compile(rf"{table}(_p\d{{4}}_\d{{2}})?")
-        found = [block for name, blocks in self._blocks.items() if monthly.fullmatch(name) for block in blocks]
-        if not found:
+        blocks_of_table = [
+            block for name, blocks in self._blocks.items() if monthly.fullmatch(name) for block in blocks
+        ]
+        if not blocks_of_table:
             raise InputError(f"{self._path}: There are no rows of table {table} (COPY public.{table} … FROM stdin).")
-        return found
+        return blocks_of_table
 
     def _find_blocks(self) -> None:
         with self._path.open("rb") as file:
@@ -94,9 +96,9 @@ class PagilaDump:
                     if content.rstrip(b"\r\n") == _END:
                         self._blocks.setdefault(name, []).append(_Block(columns, start, first, line - first))
                         within = None
-                elif found := _COPY.match(content):
-                    columns = tuple(column.strip(' "') for column in found[2].decode("utf-8", "replace").split(","))
-                    within = (found[1].decode(), columns, position, line + 1)
+                elif copy := _COPY.match(content):
+                    columns = tuple(column.strip(' "') for column in copy[2].decode("utf-8", "replace").split(","))
+                    within = (copy[1].decode(), columns, position, line + 1)
         if within:
             raise InputError(f"{self._path}: The file ends within table {within[0]}, so it is not complete.")
 
@@ -104,11 +106,11 @@ class PagilaDump:
         cells = content.rstrip(b"\r\n").split(b"\t")
         if len(cells) != len(columns):
             raise InputError(f"{self._path}, line {number}: There are {len(cells)} values for {len(columns)} columns.")
-        found = dict(zip(columns, cells, strict=True))
+        cell_of_column = dict(zip(columns, cells, strict=True))
         row: Row = {}
         for name, kind in kinds.items():
             try:
-                row[name] = None if found[name] == b"\\N" else _PARSERS[kind](unescape(found[name]))
+                row[name] = None if cell_of_column[name] == b"\\N" else _PARSERS[kind](unescape(cell_of_column[name]))
             except (ValueError, InvalidOperation) as error:
                 raise InputError(
                     f"{self._path}, line {number}, column {name}: The value is not of type {kind}."
@@ -117,10 +119,10 @@ class PagilaDump:
 
 
 def unescape(cell: bytes) -> str:
-    r"""The text of a cell: `\t` is a tab, `\x41` and `\101` are a byte, a backslash before anything else goes.
+    r"""Return the text of a cell: `\t` is a tab, `\x41` and `\101` are bytes, any other backslash is dropped.
 
     Raises:
-        UnicodeDecodeError: It is not UTF-8.
+        UnicodeDecodeError: The cell is not UTF-8.
     """
     return _ESCAPE.sub(_character, cell).decode() if b"\\" in cell else cell.decode()
 
@@ -135,23 +137,23 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 
 def elements(array: str) -> list[str | None]:
-    """The elements of a one-dimensional array in PostgreSQL's notation: `{Trailers,"Deleted Scenes"}`.
+    """Return the elements of a one-dimensional array in PostgreSQL's notation: `{Trailers,"Deleted Scenes"}`.
 
     Raises:
         ValueError: It is not such an array.
     """
     if array == "{}":
         return []
-    found, position = list[str | None](), 1
+    values, position = list[str | None](), 1
     while match := _ELEMENT.match(array, position):
         quoted, bare = match.groups()
         if quoted is not None:
-            found.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
+            values.append(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL))
         else:
-            found.append(None if bare.upper() == "NULL" else bare)
+            values.append(None if bare.upper() == "NULL" else bare)
         position = match.end() + 1
         if array[match.end() :] == "}" and array[0] == "{":
-            return found
+            return values
         if array[match.end() : position] != ",":
             break
     raise ValueError(f"no array: {array}")

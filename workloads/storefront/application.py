@@ -82,15 +82,15 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _nameless(application: WSGIApplication, hosts: list[str]) -> WSGIApplication:
-    """Keep the visitor's Host header from an application, none of whose answers depends on the name of the site.
+    """Hide the visitor's Host header from an application whose responses do not depend on the name of the site.
 
-    Where the names of the site are told, a request for another name is refused: that name was made to lead here (DNS
+    If the site's names are set, a request for another name is refused: somebody made that name lead here (DNS
     rebinding). Behind Apache the visitor's header is in X-Forwarded-Host.
     """
 
     def named(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        asked = [environ.get("HTTP_HOST", ""), *environ.get("HTTP_X_FORWARDED_HOST", "").split(",")]
-        if hosts and not all(host_is_trusted(host.strip(), hosts) for host in asked if host.strip()):
+        requested_hosts = [environ.get("HTTP_HOST", ""), *environ.get("HTTP_X_FORWARDED_HOST", "").split(",")]
+        if hosts and not all(host_is_trusted(host.strip(), hosts) for host in requested_hosts if host.strip()):
             return Response(status=403)(environ, start_response)
         return application({**environ, "HTTP_HOST": "localhost"}, start_response)
 

@@ -73,19 +73,19 @@ class Availability:
 
 
 def categories(session: Session) -> Sequence[Row[int, str]]:
-    """All categories by name."""
+    """Return all categories by name."""
     return session.execute(select(Category.category_id, Category.name).order_by(Category.name)).all()
 
 
 def find_films(session: Session, search: Search, number: int) -> Page:
-    """A page of the films that are looked for: those whose title begins with the text first, then by title."""
+    """Return a page of the films that match: those whose title begins with the text first, then by title."""
     conditions = _conditions(search)
     total = session.scalar(select(func.count()).select_from(Film).where(*conditions)) or 0
     order = [Film.title, Film.film_id]
     if search.text:
         order.insert(0, Film.title.istartswith(search.text, autoescape=True).desc())  # type: ignore[arg-type]
     page = select(Film.film_id).where(*conditions).order_by(*order).limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)
-    shown = page.subquery()  # first, so that categories and copies are looked up for these films alone
+    page_films = page.subquery()  # first, so that categories and copies are looked up for these films only
     rows = session.execute(
         select(
             Film.film_id,
@@ -97,7 +97,7 @@ def find_films(session: Session, search: Search, number: int) -> Page:
             _names_of_categories().label("names"),
             _has_a_copy_in().label("available"),
         )
-        .join(shown, shown.c.film_id == Film.film_id)
+        .join(page_films, page_films.c.film_id == Film.film_id)
         .order_by(*order)
     )
     films = [Listed(*row[:6], sorted((row.names or "").split("\n")), bool(row.available)) for row in rows]
@@ -105,13 +105,13 @@ def find_films(session: Session, search: Search, number: int) -> Page:
 
 
 def find_film(session: Session, film_id: int) -> Film | None:
-    """A film with its categories and cast."""
-    whole = (selectinload(Film.categories), selectinload(Film.cast))
-    return session.scalar(select(Film).where(Film.film_id == film_id).options(*whole))
+    """Return a film with its categories and cast."""
+    details = (selectinload(Film.categories), selectinload(Film.cast))
+    return session.scalar(select(Film).where(Film.film_id == film_id).options(*details))
 
 
 def availability(session: Session, film_id: int) -> list[Availability]:
-    """The stores that have a film, by name."""
+    """Return the stores that have a film, by name."""
     rows = session.execute(
         select(Store, func.count(Copy.copy_id), func.count(Copy.copy_id) - func.count(Rental.rental_id))
         .join(Copy, Copy.store_id == Store.store_id)
@@ -134,8 +134,8 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
 
 
 def _names_of_categories() -> ScalarSelect[str]:
-    named = select(func.aggregate_strings(Category.name, "\n")).join_from(FilmCategory, Category)
-    return named.where(FilmCategory.film_id == Film.film_id).scalar_subquery()
+    names = select(func.aggregate_strings(Category.name, "\n")).join_from(FilmCategory, Category)
+    return names.where(FilmCategory.film_id == Film.film_id).scalar_subquery()
 
 
 def _has_a_copy_in() -> ColumnElement[bool]:
@@ -143,9 +143,9 @@ def _has_a_copy_in() -> ColumnElement[bool]:
 
 
 def _mentions(word: str) -> ColumnElement[bool]:
-    """A word, taken literally: `%` is a percent sign."""
-    named = or_(Actor.first_name.contains(word, autoescape=True), Actor.last_name.contains(word, autoescape=True))
-    plays = select(FilmActor.film_id).join(Actor).where(named)  # of no film: actors are read once, not once a film
+    """Match films that mention a word, taken literally: `%` is a percent sign."""
+    has_name = or_(Actor.first_name.contains(word, autoescape=True), Actor.last_name.contains(word, autoescape=True))
+    plays = select(FilmActor.film_id).join(Actor).where(has_name)  # not correlated, so that actors are read only once
     return or_(
         Film.title.contains(word, autoescape=True),
         Film.description.contains(word, autoescape=True),

@@ -82,8 +82,8 @@ def load(  # noqa: PLR0917 - its options
             rows = bar.add_task("rows", total=sum(company.count(table) for table in tables) + 1)
             with _database(settings, stack) as engine:
                 counts = load_database(engine, company, lambda _, more: bar.advance(rows, more), replace=replace)
-            said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-            typer.echo(f"{company.origin} is in the database: {said}")
+            summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+            typer.echo(f"{company.origin} is in the database: {summary}")
             document["rows"] = counts
         if only != "database":
             task = bar.add_task("files", total=company.count("film") + 2)

@@ -65,18 +65,18 @@ def load_database(
         InputError: Another company's data are there, or in the end something is missing; then nothing has changed.
     """
     with engine.begin() as connection:
-        held = connection.scalar(select(Catalogue.origin).with_for_update())
+        origin = connection.scalar(select(Catalogue.origin).with_for_update())
         if replace:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(delete(table))
-        elif held not in {None, company.origin}:
+        elif origin not in {None, company.origin}:
             raise InputError(
-                f"The database holds another company ({held}). Remove it, with all its rentals, by --replace."
+                f"The database holds another company ({origin}). Remove it, with all its rentals, by --replace."
             )
         now = {"catalogue_id": 1, "origin": company.origin, "loaded_at": datetime.now(UTC)}
         _write(connection, Catalogue, [now], progress)
         films, actors = company.rows("film_category"), company.rows("film_actor")
-        given = {
+        counts = {
             "categories": _write(connection, Category, _columns(company.rows("category"), Category), progress),
             "actors": _write(connection, Actor, _columns(company.rows("actor"), Actor), progress),
             "films": _write(connection, Film, _films(company), progress),
@@ -87,12 +87,12 @@ def load_database(
             "members": _write(connection, Member, _members(company), progress),
             "rentals": _write(connection, Rental, _rentals(company, connection), progress),
         }
-        _verify(connection, company, given)
-        return given
+        _verify(connection, company, counts)
+        return counts
 
 
 def files(company: RentalCompany) -> Iterator[tuple[str, bytes]]:
-    """The names and contents of all files that the bucket must have: static ones, and a poster for each film."""
+    """Yield name and content of every file that the bucket must have: static ones, and a poster for each film."""
     for path in sorted(STATIC.iterdir()):
         yield static(path.name), path.read_bytes()
     names = {row["category_id"]: row["name"] for row in company.rows("category")}
@@ -106,9 +106,9 @@ def files(company: RentalCompany) -> Iterator[tuple[str, bytes]]:
 
 
 def _write(connection: Connection, table: type[Base], rows: Rows, progress: Progress) -> int:
-    """Insert rows, or bring those that are there up to date; how many were given.
+    """Insert rows, or update those that are there. Return how many rows the company has.
 
-    A member keeps the card, and a rental is left alone: what happened to it here counts.
+    A member keeps the card, and a rental is not changed: the database knows what happened to it here.
     """
     plain = Base.metadata.tables[table.__tablename__]  # the mapped class would look up the column of each value
     key = [column.name for column in plain.primary_key]
@@ -152,10 +152,10 @@ def _films(company: RentalCompany) -> Rows:
 
 
 def _stores(company: RentalCompany) -> Rows:
-    """Stores, named after where they are."""
+    """Yield stores, named after their addresses."""
     stores = list(company.rows("store"))
-    wanted = {store["address_id"] for store in stores}
-    places = {row["address_id"]: row for row in company.rows("address") if row["address_id"] in wanted}
+    address_ids = {store["address_id"] for store in stores}
+    places = {row["address_id"]: row for row in company.rows("address") if row["address_id"] in address_ids}
     cities = {row["city_id"]: row["city"] for row in company.rows("city")}
     for store in stores:
         place = places[store["address_id"]]
@@ -183,8 +183,8 @@ def _rentals(company: RentalCompany, connection: Connection) -> Rows:
     rows = company.rows("rental")
     while batch := list(islice(rows, _BATCH)):
         terms = select(Copy.copy_id, Film.rental_days, Film.rental_rate, Film.replacement_cost).join(Film)
-        found = connection.execute(terms.where(Copy.copy_id.in_([row["inventory_id"] for row in batch])))
-        films = {film.copy_id: film for film in found}
+        copies = connection.execute(terms.where(Copy.copy_id.in_([row["inventory_id"] for row in batch])))
+        films = {film.copy_id: film for film in copies}
         for row in batch:
             film, back = films[row["inventory_id"]], row["return_date"]
             due = row["rental_date"] + timedelta(days=film.rental_days)
@@ -200,15 +200,17 @@ def _rentals(company: RentalCompany, connection: Connection) -> Rows:
             }
 
 
-def _verify(connection: Connection, company: RentalCompany, given: dict[str, int]) -> None:
+def _verify(connection: Connection, company: RentalCompany, expected: dict[str, int]) -> None:
     """See that every row that was given is there, and no other but rentals made here, whose ids are higher."""
     tables = (Category, Actor, Film, FilmCategory, FilmActor, Store, Copy, Member, Rental)
     last = max(chain([0], (row["rental_id"] for row in company.rows("rental"))))
-    held = dict[str, int | None]()
-    for name, table in zip(given, tables, strict=True):
+    actual = dict[str, int | None]()
+    for name, table in zip(expected, tables, strict=True):
         counted = select(func.count()).select_from(table)
-        held[name] = connection.scalar(counted.where(Rental.rental_id <= last) if table is Rental else counted)
-    if wrong := [f"{held[name]} {name} instead of {count}" for name, count in given.items() if held[name] != count]:
+        actual[name] = connection.scalar(counted.where(Rental.rental_id <= last) if table is Rental else counted)
+    if wrong := [
+        f"{actual[name]} {name} instead of {count}" for name, count in expected.items() if actual[name] != count
+    ]:
         raise InputError(
             f"Nothing was changed, because {company.origin} would leave {', '.join(wrong)}. Remove what is there by "
             "--replace."
@@ -216,7 +218,7 @@ def _verify(connection: Connection, company: RentalCompany, given: dict[str, int
 
 
 def cards(engine: Engine, limit: int) -> list[tuple[str, str, str]]:
-    """First name, last name and card number of active members, for whoever stands at the counter."""
+    """Return first name, last name and card number of active members, for the staff at the counter."""
     chosen = select(Member.first_name, Member.last_name, Member.card_number).where(Member.active)
     with engine.connect() as connection:
         rows = connection.execute(chosen.order_by(Member.member_id).limit(limit))

@@ -49,7 +49,9 @@ def _rays(x: float, y: float, count: int, turn: float, fill: str, opacity: float
     step, rays = 2 * math.pi / count, ""
     for number in range(count):
         angle = turn + number * step
-        ends = [(x + 800 * math.cos(one), y + 800 * math.sin(one)) for one in (angle, angle + step / 2)]
+        ends = [
+            (x + 800 * math.cos(direction), y + 800 * math.sin(direction)) for direction in (angle, angle + step / 2)
+        ]
         rays += _shape([(x, y), *ends], fill, opacity)
     return rays
 
@@ -117,8 +119,8 @@ def _confetti(palette: Palette, random: Random) -> str:
     scene, colours = "", [palette.first, palette.second, palette.ink, "#ffffff"]
     for _ in range(58):
         x, y, turn = random.uniform(0, 400), random.uniform(0, 400), random.uniform(0, 180)
-        piece = random.choice([_box(-9, -4, 18, 8, random.choice(colours)), _circle(0, 0, 6, random.choice(colours))])
-        scene += f'<g transform="translate({x:.0f} {y:.0f}) rotate({turn:.0f})">{piece}</g>'
+        shape = random.choice([_box(-9, -4, 18, 8, random.choice(colours)), _circle(0, 0, 6, random.choice(colours))])
+        scene += f'<g transform="translate({x:.0f} {y:.0f}) rotate({turn:.0f})">{shape}</g>'
     smile = f'M130 200 a70 70 0 0 0 140 0 z" fill="{palette.first}"'
     return (
         scene

@@ -39,17 +39,17 @@ _TYPEFACES = "'Avenir Next', 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 
 
 def poster_name(film_id: int, title: str, category: str, year: int | None) -> str:
-    """The poster's name in the bucket; another title gives another."""
+    """Return the poster's name in the bucket; another title has another name."""
     digest = hashlib.sha256(f"{DESIGN}|{title}|{category}|{year}".encode()).hexdigest()[:12]
     return f"posters/{film_id}-{digest}.svg"
 
 
 def poster(title: str, category: str, year: int | None) -> bytes:
-    """The poster: SVG of 400 by 600, without scripts, styles or anything from elsewhere."""
+    """Return the poster: SVG of 400 by 600, without scripts, styles or external content."""
     random = Random(f"{title}|{category}")  # noqa: S311 - nothing secret
     title, category = _printable(title), _printable(category)
-    known = category if category in PALETTES else random.choice(sorted(PALETTES))
-    palette = PALETTES[known]
+    palette_name = category if category in PALETTES else random.choice(sorted(PALETTES))
+    palette = PALETTES[palette_name]
     lines, size = _set(title)
     bottom = HEIGHT - 64
     top = bottom - (len(lines) - 1) * size * 1.08
@@ -60,7 +60,7 @@ def poster(title: str, category: str, year: int | None) -> bytes:
     )
     footer = f"{category} · {year}" if category and year else category or (str(year) if year else "")
     spoken = escape(f"Poster of {title}", quote=True)
-    scene = MOTIFS[known](palette, random)
+    scene = MOTIFS[palette_name](palette, random)
     edge = top - size - 20  # where the scene gives way to the title
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{spoken}">'

@@ -32,7 +32,7 @@ class Unknown(Exception):  # noqa: N818 - as above
 def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Rental:
     """Rent a copy of a film that is in a store. The caller commits.
 
-    Locked are first the member, so that requests of one member come one after the other, then the copies that the store
+    It locks the member first, so that requests of one member come one after the other, then the copies that the store
     has of the film, so that requests for it do. Should another way into the database ever take a copy at the same
     moment, the insert fails on the unique `open_copy_id`, and `database.transact` tries again.
 
@@ -42,19 +42,21 @@ def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Renta
     """
     member = session.get(Member, member_id, with_for_update=True)
     film = session.get(Film, film_id)
-    here = select(Copy.copy_id).where(Copy.film_id == film_id, Copy.store_id == store_id).order_by(Copy.copy_id)
-    copies = session.scalars(here.with_for_update()).all()
+    copies_of_film = (
+        select(Copy.copy_id).where(Copy.film_id == film_id, Copy.store_id == store_id).order_by(Copy.copy_id)
+    )
+    copies = session.scalars(copies_of_film.with_for_update()).all()
     if not (member and film and copies):
         raise Unknown
     if not member.active:
         raise Refused("Your membership is not active. Please ask at the counter.")
-    held = session.scalars(
+    rented = session.scalars(
         select(Copy.film_id).join(Rental, Rental.open_copy_id == Copy.copy_id).where(Rental.member_id == member_id)
     ).all()
-    if film_id in held:
+    if film_id in rented:
         raise Refused(f"You have {titled(film.title)} already.")
-    if len(held) >= MOST_OPEN_RENTALS:
-        raise Refused(f"You have {len(held)} films; please return one first ({MOST_OPEN_RENTALS} at a time).")
+    if len(rented) >= MOST_OPEN_RENTALS:
+        raise Refused(f"You have {len(rented)} films; please return one first ({MOST_OPEN_RENTALS} at a time).")
     out = session.scalars(select(Rental.open_copy_id).where(Rental.open_copy_id.in_(copies))).all()
     copy_id = next((copy for copy in copies if copy not in out), None)
     if copy_id is None:
@@ -91,17 +93,17 @@ def return_film(session: Session, member_id: int, rental_id: int) -> Rental:
 
 
 def open_rentals(session: Session, member_id: int) -> Sequence[Rental]:
-    """What a member has, the first due first."""
+    """Return what a member has, the first due first."""
     return _with_films(session, member_id, open_now=True)
 
 
 def past_rentals(session: Session, member_id: int) -> Sequence[Rental]:
-    """The `HISTORY` rentals that a member returned last, the latest first."""
+    """Return the `HISTORY` rentals that a member returned last, the latest first."""
     return _with_films(session, member_id, open_now=False)
 
 
 def count_past_rentals(session: Session, member_id: int) -> int:
-    """How many rentals a member has returned."""
+    """Return how many rentals a member has returned."""
     returned = select(func.count()).where(Rental.member_id == member_id, Rental.returned_at.is_not(None))
     return session.scalar(returned) or 0
 
@@ -110,19 +112,19 @@ def _with_films(session: Session, member_id: int, *, open_now: bool) -> Sequence
     returned = Rental.returned_at.is_not(None)
     chosen = select(Rental).where(Rental.member_id == member_id, ~returned if open_now else returned)
     order = (Rental.due_at, Rental.rental_id) if open_now else (Rental.returned_at.desc(), Rental.rental_id.desc())
-    whole = joinedload(Rental.copy, innerjoin=True)
-    films = whole.joinedload(Copy.film, innerjoin=True).selectinload(Film.categories)
-    stores = whole.joinedload(Copy.store, innerjoin=True)
+    copy = joinedload(Rental.copy, innerjoin=True)
+    films = copy.joinedload(Copy.film, innerjoin=True).selectinload(Film.categories)
+    stores = copy.joinedload(Copy.store, innerjoin=True)
     return session.scalars(chosen.order_by(*order).options(films, stores).limit(HISTORY)).all()
 
 
 def _now() -> datetime:
-    """To the second, as the database keeps it."""
+    """Return the time to the second, as the database stores it."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def late_fee(due: datetime, returned: datetime, replacement_cost: Decimal) -> Decimal:
-    """A dollar for each day begun after a film was due, at most what the film costs."""
+    """Return a dollar for each day begun after a film was due, at most what the film costs."""
     days = -((due - returned) // timedelta(days=1))
     return min(max(days, 0) * LATE_FEE, replacement_cost)
 

@@ -50,24 +50,24 @@ class Settings:
     hosts: str = ""
 
     @classmethod
-    def from_environment(cls, given: Mapping[str, str] | None = None) -> Self:
-        """The settings of an environment, the process's own by default.
+    def from_environment(cls, variables: Mapping[str, str] | None = None) -> Self:
+        """Return the settings of an environment, by default the process's own.
 
         Raises:
-            InputError: A variable is missing or no number.
+            InputError: A variable is missing or not a number.
         """
-        environment = os.environ if given is None else given
-        found = {field.name: environment.get(_PREFIX + field.name.upper(), "") for field in fields(cls)}
+        environment = os.environ if variables is None else variables
+        texts = {field.name: environment.get(_PREFIX + field.name.upper(), "") for field in fields(cls)}
         needed = ("database_secret", "database_ca", "session_secret", "bucket")
-        if missing := [_PREFIX + name.upper() for name in needed if not found[name]]:
+        if missing := [_PREFIX + name.upper() for name in needed if not texts[name]]:
             raise InputError(f"The environment does not set {', '.join(missing)}. Set it, or name a stack (--stack).")
-        values: dict[str, Any] = {name: found[name] for name in (*needed, "log_group", "stack", "hosts")}
-        values |= {name: _number(name, found[name]) for name in ("proxies", "writes_per_minute") if found[name]}
+        values: dict[str, Any] = {name: texts[name] for name in (*needed, "log_group", "stack", "hosts")}
+        values |= {name: _number(name, texts[name]) for name in ("proxies", "writes_per_minute") if texts[name]}
         return cls(**values)
 
     @classmethod
     def from_stack(cls, stack: str, database_ca: str) -> Self:
-        """The settings that a deployed stack's outputs tell.
+        """Return the settings from a deployed stack's outputs.
 
         Raises:
             InputError: There is no such stack, or it lacks an output.
@@ -82,7 +82,7 @@ class Settings:
         return cls(database_ca=database_ca, stack=stack, **values)
 
     def environment(self) -> dict[str, str]:
-        """The environment that tells these settings."""
+        """Return the environment variables for these settings."""
         return {_PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
 
 

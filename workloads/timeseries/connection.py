@@ -73,6 +73,6 @@ def _read(secret: str, names: set[str]) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"Secret {secret}: The secret is not JSON.") from error
     if not isinstance(access, dict) or not names <= access.keys():
-        wanted = " and ".join(sorted(names, reverse=True))
-        raise InputError(f"Secret {secret}: The secret is not a JSON object with {wanted}.")
+        required = " and ".join(sorted(names, reverse=True))
+        raise InputError(f"Secret {secret}: The secret is not a JSON object with {required}.")
     return access

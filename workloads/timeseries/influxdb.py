@@ -103,7 +103,7 @@ class InfluxDB(MetricStore):
 
         Times are sent in nanoseconds, which every version of InfluxDB knows by this name.
         """
-        written = Written()
+        result = Written()
         lines: list[tuple[Row, str]] = []
         size = 0
         starts: dict[tuple[str, ...], str] = {}
@@ -114,56 +114,56 @@ class InfluxDB(MetricStore):
                     tags = dict(zip(self.schema.dimensions, row.dimensions, strict=True))
                     starts[row.dimensions] = series(self._measurement, tags)
             except ValueError as error:
-                written.rejected.append((row, str(error)))
+                result.rejected.append((row, str(error)))
                 continue
             fields = zip(self.schema.measures, row.measures, strict=True)
             point = line(starts[row.dimensions], fields, row.time * unit)
             if lines and size + len(point) > _REQUEST_CHARACTERS:
-                self._write_lines(lines, written)
+                self._write_lines(lines, result)
                 lines, size = [], 0
             lines.append((row, point))
             size += len(point)
         if lines:
-            self._write_lines(lines, written)
-        return written
+            self._write_lines(lines, result)
+        return result
 
-    def _write_lines(self, lines: Sequence[tuple[Row, str]], written: Written) -> None:
+    def _write_lines(self, lines: Sequence[tuple[Row, str]], result: Written) -> None:
         parameters = {"db": self._database, "precision": "ns"}
         status, body = self._request("/write", parameters, "\n".join(line for _, line in lines).encode())
-        written.requests += 1
+        result.requests += 1
         if status == 204:  # noqa: PLR2004 - no content: all is written
-            written.rows += len(lines)
+            result.rows += len(lines)
             return
         reason = _reason(body)
         if status not in LINES_REFUSED:
             raise self._refused(status, reason)
         dropped = _DROPPED.search(reason)
         if len(lines) == 1 or (dropped and int(dropped["count"]) == len(lines)):
-            written.rejected += [(row, dropped["reason"] if dropped else reason) for row, _ in lines]
+            result.rejected += [(row, dropped["reason"] if dropped else reason) for row, _ in lines]
             return
         half = len(lines) // 2
-        self._write_lines(lines[:half], written)
-        self._write_lines(lines[half:], written)
+        self._write_lines(lines[:half], result)
+        self._write_lines(lines[half:], result)
 
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
-        """Ask in InfluxQL; where a question needs several statements, their answers are joined."""
-        found: dict[tuple[object, ...], dict[str, object]] = {}
+        """Ask in InfluxQL; if a question needs several statements, join their results."""
+        rows: dict[tuple[object, ...], dict[str, object]] = {}
         for statement in self.statements(question, period):
             for row in self._rows(statement):
                 if not question.window:
                     del row["time"]
-                found.setdefault(tuple(row[key] for key in question.keys), {}).update(row)
-        return tidy(list(found.values()), question)
+                rows.setdefault(tuple(row[key] for key in question.keys), {}).update(row)
+        return tidy(list(rows.values()), question)
 
     def statements(self, question: Aggregation, period: Period) -> list[str]:
-        """One SELECT, and one more for each condition that a count has."""
-        parts: dict[str, list[Column]] = {}
+        """Return one SELECT, and one more for each condition of a count."""
+        columns_of_condition: dict[str, list[Column]] = {}
         for column in question.columns:
             condition = ""
             if column.between:
                 low, high = column.between
                 condition = f' AND "{column.measure}" >= {low} AND "{column.measure}" < {high}'
-            parts.setdefault(condition, []).append(column)
+            columns_of_condition.setdefault(condition, []).append(column)
         groups = [f'"{name}"' for name in question.by]
         if question.window:
             groups.insert(0, f"time({question.window // timedelta(seconds=1)}s)")
@@ -173,7 +173,7 @@ class InfluxDB(MetricStore):
         return [
             f'SELECT {", ".join(_expression(column) for column in columns)}\nFROM "{self._measurement}"\n'
             f"WHERE {when}{condition}{group}{fill}"
-            for condition, columns in parts.items()
+            for condition, columns in columns_of_condition.items()
         ]
 
     def describe(self) -> Description:
@@ -181,8 +181,8 @@ class InfluxDB(MetricStore):
         moments: list[datetime] = []
         for name in self.schema.measures:
             for function in ("first", "last"):
-                found = self._rows(f'{_select(function, name)} FROM "{self._measurement}"')
-                moments += [_EPOCH + int(str(row["time"])) * _MICROSECOND for row in found]
+                rows = self._rows(f'{_select(function, name)} FROM "{self._measurement}"')
+                moments += [_EPOCH + int(str(row["time"])) * _MICROSECOND for row in rows]
         count, exact = self._count()
         return Description(
             engine=f"InfluxDB {self._version()}",
@@ -221,19 +221,19 @@ class InfluxDB(MetricStore):
         return sum((-1) ** (len(chosen) + 1) * self._count_with(chosen) for chosen in sets), True
 
     def _count_with(self, measures: Sequence[str]) -> int:
-        """How many rows have all of these measures."""
-        first, *others = measures
-        present = " AND ".join(_PRESENT[self.schema.measures[name]].format(name=name) for name in others)
-        where = f" WHERE {present}" if others else ""
+        """Return how many rows have all of these measures."""
+        first, *optional = measures
+        present = " AND ".join(_PRESENT[self.schema.measures[name]].format(name=name) for name in optional)
+        where = f" WHERE {present}" if optional else ""
         rows = self._rows(f'{_select("count", first)} FROM "{self._measurement}"{where}')
         return sum(int(str(row["count"])) for row in rows)
 
     def _version(self) -> str:
         try:
-            answer = self._http.request("GET", f"{self._url}/ping")
+            response = self._http.request("GET", f"{self._url}/ping")
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
-        return answer.headers.get("X-Influxdb-Version", "").partition("~")[0].removeprefix("v")
+        return response.headers.get("X-Influxdb-Version", "").partition("~")[0].removeprefix("v")
 
     def _rows(self, statement: str) -> Iterator[dict[str, object]]:
         status, body = self._request("/query", {"db": self._database, "epoch": "u", "q": statement})
@@ -252,12 +252,12 @@ class InfluxDB(MetricStore):
     ) -> tuple[int, bytes]:
         def attempt() -> tuple[int, bytes]:
             if body is None:
-                answer = self._http.request(method, self._url + path, fields=parameters, **_FORM[method])
+                response = self._http.request(method, self._url + path, fields=parameters, **_FORM[method])
             else:
-                answer = self._http.request("POST", f"{self._url}{path}?{urlencode(parameters)}", body=body)
-            if passes(answer.status):
-                raise _Busy(f"{answer.status}: {_reason(answer.data)}")
-            return answer.status, answer.data
+                response = self._http.request("POST", f"{self._url}{path}?{urlencode(parameters)}", body=body)
+            if passes(response.status):
+                raise _Busy(f"{response.status}: {_reason(response.data)}")
+            return response.status, response.data
 
         try:
             return self._retrying(attempt)
@@ -271,7 +271,7 @@ class InfluxDB(MetricStore):
             document = json.loads(body)
         except ValueError:
             document = None
-        if not isinstance(document, dict) or not document.keys() & {"results", "buckets"}:  # a proxy has answered
+        if not isinstance(document, dict) or not document.keys() & {"results", "buckets"}:  # a proxy responded
             raise overloaded(self._url, "InfluxDB", f"The answer is not one of InfluxDB: {_reason(body)}")
         return document
 
@@ -308,7 +308,7 @@ def _moment(moment: datetime) -> str:
 
 def _reason(body: bytes) -> str:
     try:
-        found = json.loads(body)
+        content = json.loads(body)
     except ValueError:
         return body.decode(errors="replace").strip()[:300]
-    return str(found.get("error") or found.get("message") or found)
+    return str(content.get("error") or content.get("message") or content)

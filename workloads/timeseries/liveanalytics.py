@@ -64,20 +64,20 @@ class LiveAnalytics(MetricStore):
         self._name_sizes = {name: len(name.encode()) + _SIZES.get(kind, 0) for name, kind in names}
 
     def write(self, rows: Sequence[Row], version: int) -> Written:
-        """Write in requests of 100; what Timestream refuses comes back with its reason."""
-        written = Written()
+        """Write in requests of 100. Return the rows that Timestream refuses with the reasons."""
+        result = Written()
         ordered = sorted(rows, key=lambda row: row.dimensions)
         for start in range(0, len(ordered), RECORDS_PER_REQUEST):
-            part = ordered[start : start + RECORDS_PER_REQUEST]
-            rejected = self._send(part, version)
-            written.rejected += [(part[index], reason) for index, reason in rejected.items()]
-            written.rows += len(part) - len(rejected)
-            written.requests += 1
-            written.metered_kib += self._kib(part)
-        return written
+            batch = ordered[start : start + RECORDS_PER_REQUEST]
+            rejected = self._send(batch, version)
+            result.rejected += [(batch[index], reason) for index, reason in rejected.items()]
+            result.rows += len(batch) - len(rejected)
+            result.requests += 1
+            result.metered_kib += self._kib(batch)
+        return result
 
     def _send(self, rows: Sequence[Row], version: int) -> dict[int, str]:
-        """Send one request; reasons of refused records by their index."""
+        """Send one request. Return the reasons of refused records by their index."""
         shared = self._shared(rows)
         common = {
             "Dimensions": [{"Name": self.schema.dimensions[at], "Value": rows[0].dimensions[at]} for at in shared],
@@ -86,8 +86,8 @@ class LiveAnalytics(MetricStore):
             "TimeUnit": self.schema.precision,
             "Version": version,
         }
-        own = [(at, name) for at, name in enumerate(self.schema.dimensions) if at not in shared]
-        records = [self._record(row, own) for row in rows]
+        varying = [(at, name) for at, name in enumerate(self.schema.dimensions) if at not in shared]
+        records = [self._record(row, varying) for row in rows]
         with self._asking():
             try:
                 self._write.write_records(
@@ -101,23 +101,23 @@ class LiveAnalytics(MetricStore):
         return {}
 
     def _shared(self, rows: Sequence[Row]) -> list[int]:
-        """The dimensions, by position, that have one value in all the rows."""
+        """Return the positions of the dimensions that have one value in all the rows."""
         first = rows[0].dimensions
         return [at for at in range(len(first)) if all(row.dimensions[at] == first[at] for row in rows)]
 
-    def _record(self, row: Row, own: Sequence[tuple[int, str]]) -> dict[str, Any]:
+    def _record(self, row: Row, varying: Sequence[tuple[int, str]]) -> dict[str, Any]:
         values = [
             {"Name": name, "Value": _text(value), "Type": kind}
             for (name, kind), value in zip(self._types.items(), row.measures, strict=True)
             if value is not None
         ]
         record: dict[str, Any] = {"Time": str(row.time), "MeasureValues": values}
-        if own:
-            record["Dimensions"] = [{"Name": name, "Value": row.dimensions[at]} for at, name in own]
+        if varying:
+            record["Dimensions"] = [{"Name": name, "Value": row.dimensions[at]} for at, name in varying]
         return record
 
     def _kib(self, rows: Sequence[Row]) -> int:
-        """What a request is metered at: bytes of times, names and values, shared ones once, to the KiB above.
+        """Return the size that a request is metered at, rounded up to KiB: times, names and values, shared ones once.
 
         Source: Timestream developer guide, "Metering and pricing: writes".
         """
@@ -147,7 +147,7 @@ class LiveAnalytics(MetricStore):
         return tidy(rows, question)
 
     def statements(self, question: Aggregation, period: Period) -> list[str]:
-        """One SELECT."""
+        """Return one SELECT."""
         by = [f'"{name}"' for name in question.by]
         window = f"{question.window // timedelta(seconds=1)}s" if question.window else ""
         groups = ([f"bin(time, {window})"] if window else []) + by
@@ -169,15 +169,15 @@ class LiveAnalytics(MetricStore):
             table = self._write.describe_table(DatabaseName=self.database, TableName=self.table)["Table"]
         retention = table["RetentionProperties"]
         counted = 'SELECT count(*) AS "rows", min(time) AS oldest, max(time) AS newest'
-        found: dict[str, Any] = next(self._rows(f'{counted} FROM "{self.database}"."{self.table}"'))
+        counts: dict[str, Any] = next(self._rows(f'{counted} FROM "{self.database}"."{self.table}"'))
         memory = retention["MemoryStoreRetentionPeriodInHours"]
         late = table.get("MagneticStoreWriteProperties", {}).get("EnableMagneticStoreWrites")
         return Description(
             engine="Timestream for LiveAnalytics",
             place=f"{self.database}.{self.table}",
-            rows=found["rows"],
-            oldest=found["oldest"],
-            newest=found["newest"],
+            rows=counts["rows"],
+            oldest=counts["oldest"],
+            newest=counts["newest"],
             retention=timedelta(days=retention["MagneticStoreRetentionPeriodInDays"]),
             notes=(
                 f"the memory store keeps {memory} hours",
@@ -203,13 +203,13 @@ def _group(keys: Sequence[str]) -> str:
 
 
 def _interpolated(statement: str, by: Sequence[str], value: str, window: str) -> str:
-    """The statement's windows as one series for each group, filled, and taken apart again."""
-    kept = "".join(f"{key}, " for key in by)
+    """Return a statement that makes a series of each group's windows, fills it, and splits it into windows again."""
+    keys = "".join(f"{key}, " for key in by)
     points = f"interpolate_linear(create_time_series(time, {value}), sequence(min(time), max(time), {window}))"
     return (
         f"WITH windows AS (\n{statement}\n), filled AS (\n"
-        f"SELECT {kept}{points} AS points\nFROM windows{_group(by)}\n)\n"
-        f"SELECT {kept}time, {value}\nFROM filled\nCROSS JOIN UNNEST(points) AS t (time, {value})"
+        f"SELECT {keys}{points} AS points\nFROM windows{_group(by)}\n)\n"
+        f"SELECT {keys}time, {value}\nFROM filled\nCROSS JOIN UNNEST(points) AS t (time, {value})"
     )
 
 

@@ -98,7 +98,7 @@ class Schema(BaseModel):
 
     @classmethod
     def checked(cls, source: str, **fields: Any) -> Self:
-        """Make a schema of fields that a person wrote.
+        """Return a schema of fields that a person wrote.
 
         Raises:
             InputError: A field is not allowed; the message names the source and the field.
@@ -107,37 +107,37 @@ class Schema(BaseModel):
             return cls(**fields)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
+            place = ".".join(str(key) for key in first["loc"])
             message = first["msg"].removeprefix("Value error, ")
             raise InputError(f"{source}{', ' + place if place else ''}: {phrase(message)}.") from error
 
     def positions(self, header: Sequence[str]) -> list[int]:
-        """Where time, dimensions that are not fixed, and measures stand in a header, in this order.
+        """Return the positions in a header of time, dimensions that are not fixed, and measures, in this order.
 
         Raises:
-            InputError: A column is missing or stands twice.
+            InputError: A column is missing or occurs twice.
         """
         cleaned = [name.strip().lower() for name in header]
         dimensions = [name for name in self.dimensions if name not in self.fixed]
-        wanted = [self.columns.get(name, name) for name in (self.time, *dimensions, *self.measures)]
-        strange = [name for name in cleaned if name not in {name.lower() for name in wanted}]
-        for name in wanted:
+        required = [self.columns.get(name, name) for name in (self.time, *dimensions, *self.measures)]
+        strange = [name for name in cleaned if name not in {name.lower() for name in required}]
+        for name in required:
             if cleaned.count(name.lower()) > 1:
                 raise InputError(f"line 1: The column {name} stands twice in the header.")
             if name.lower() not in cleaned:
                 near = difflib.get_close_matches(name.lower(), strange, n=1, cutoff=0.5)
-                found = header[cleaned.index(near[0])].strip() if near else ""
-                meant = f"If it is {found}, say so in a mapping file." if near else ""
+                similar = header[cleaned.index(near[0])].strip() if near else ""
+                meant = f"If it is {similar}, say so in a mapping file." if near else ""
                 if not near and name in dimensions:
                     meant = f"If all rows have one value for it, give it: --dimension {name}=VALUE."
                 raise InputError(
                     f"line 1: There is no column {name}; the header has {', '.join(header)}. {meant}".rstrip()
                 )
-        return [cleaned.index(name.lower()) for name in wanted]
+        return [cleaned.index(name.lower()) for name in required]
 
     def with_fixed(self, values: Sequence[str]) -> tuple[str, ...]:
-        """All dimensions of a row, in their order, from the values of those that have a column."""
+        """Return all dimensions of a row, in their order, from the values of those that have a column."""
         if not self.fixed:
             return tuple(values)
-        others = iter(values)
-        return tuple([self.fixed[name] if name in self.fixed else next(others) for name in self.dimensions])
+        remaining = iter(values)
+        return tuple([self.fixed[name] if name in self.fixed else next(remaining) for name in self.dimensions])

@@ -141,7 +141,7 @@ class MetricStore(ABC):
 
     @abstractmethod
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
-        """The question's keys and columns, sorted by its keys; `time` is the start of a window.
+        """Return the question's keys and columns, sorted by its keys; `time` is the start of a window.
 
         Raises:
             InputError: As `write`.
@@ -150,15 +150,15 @@ class MetricStore(ABC):
 
     @abstractmethod
     def statements(self, question: Aggregation, period: Period) -> list[str]:
-        """How the question is put in the store's own language."""
+        """Return the question's statements in the store's own language."""
 
     @abstractmethod
     def describe(self) -> Description:
-        """What the store holds."""
+        """Return what the store holds."""
 
 
 class AskedOnce(MetricStore):
-    """A store that is asked each question once: an answer and its figure are made of the same, which AWS bills for."""
+    """A store that sends each question once: a result and its figure share the data, and AWS bills each query."""
 
     def __init__(self, store: MetricStore) -> None:
         self.schema = store.schema
@@ -166,13 +166,13 @@ class AskedOnce(MetricStore):
         self._aggregate = functools.cache(store.aggregate)
 
     def write(self, rows: Sequence[Row], version: int) -> Written:
-        """As the store; what was asked before is forgotten."""
-        written = self._store.write(rows, version)
+        """Write to the store, and forget earlier results."""
+        result = self._store.write(rows, version)
         self._aggregate.cache_clear()
-        return written
+        return result
 
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
-        """As the store, the first time; then a copy of that."""
+        """Ask the store the first time; then return a copy of that result."""
         return self._aggregate(question, period).copy()
 
     def statements(self, question: Aggregation, period: Period) -> list[str]:
@@ -185,7 +185,7 @@ class AskedOnce(MetricStore):
 
 
 def tidy(rows: Sequence[dict[str, object]], question: Aggregation) -> pd.DataFrame:
-    """Rows of an answer as a table, the same whatever the store: keys first, sorted; no row without an answer.
+    """Return rows as a table that is the same for each store: keys first, sorted, without empty rows.
 
     Args:
         rows: By column; `time` as a moment, or in microseconds since 1970.
@@ -202,8 +202,8 @@ def tidy(rows: Sequence[dict[str, object]], question: Aggregation) -> pd.DataFra
     ]
     table = table[~pd.concat(empty, axis=1).all(axis=1)]
     if question.window:
-        whole = table["time"].dtype.kind == "i"
-        moments = pd.to_datetime(table["time"], unit="us" if whole else None, utc=True)
+        microseconds = table["time"].dtype.kind == "i"
+        moments = pd.to_datetime(table["time"], unit="us" if microseconds else None, utc=True)
         table["time"] = moments.astype("datetime64[us, UTC]")
     for name in question.by:
         table[name] = table[name].astype("str")

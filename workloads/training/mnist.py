@@ -218,14 +218,15 @@ def _files(data: Location) -> list[Location]:
 
 
 def _what_is_there(data: Location, names: Sequence[str], sets: Mapping[str, Mapping[str, str]]) -> str:
-    """Why the files of a folder cannot be used, and what to do."""
-    whole = [
-        whose.rpartition("/emnist-")[0] or whose.strip("/-")
-        for whose, files in sets.items()
+    """Return why the files of a folder cannot be used, and what to do."""
+    complete = [
+        prefix.rpartition("/emnist-")[0] or prefix.strip("/-")
+        for prefix, files in sets.items()
         if files.keys() == {*FILES}
     ]
-    if whole:
-        return f"The data set is in {' and in '.join(whole)}. Name the folder that you want: --data {data}/{whole[0]}."
+    if complete:
+        folders = " and in ".join(complete)
+        return f"The data set is in {folders}. Name the folder that you want: --data {data}/{complete[0]}."
     if sets:
         folder, files = max(sets.items(), key=lambda item: len(item[1]))
         split = folder.rpartition("/")[2] if folder.endswith("-") else ""
@@ -233,9 +234,9 @@ def _what_is_there(data: Location, names: Sequence[str], sets: Mapping[str, Mapp
             split + (name.replace("t10k", "test") if split else name) for name in FILES if name not in files
         )
         return f"There is {', '.join(files.values())}, but {missing} is missing (.gz or not)."
-    there = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-    what = f"there is {there}" if names else "there are no files at all"
-    return f"There is no {FILES[0]}.gz (nor {FILES[0]}); {what}. Expected: {', '.join(FILES)}."
+    listed = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    inventory = f"there is {listed}" if names else "there are no files at all"
+    return f"There is no {FILES[0]}.gz (nor {FILES[0]}); {inventory}. Expected: {', '.join(FILES)}."
 
 
 def _read_pair(images_at: Location, labels_at: Location, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -265,12 +266,12 @@ def _upright(images: NDArray[np.uint8], source: Location) -> NDArray[np.uint8]:
 
 
 def _lies_on_its_side(digits: Digits) -> bool:
-    """Whether each of the ten digits is wider than it is tall, and 1 much so; none of MNIST's is."""
-    shown = digits.train_images[: 10 * _SHOWN_OF_A_CLASS]
-    labels = digits.train_labels[: len(shown)]
+    """Return whether each of the ten digits is wider than tall, and 1 much wider; in MNIST no digit is."""
+    images = digits.train_images[: 10 * _SHOWN_OF_A_CLASS]
+    labels = digits.train_labels[: len(images)]
     if len({*labels.tolist()}) < CLASSES:
         return False
-    tall = [_height_to_width(shown[labels == digit]) for digit in range(CLASSES)]
+    tall = [_height_to_width(images[labels == digit]) for digit in range(CLASSES)]
     return all(ratio < 1 for ratio in tall) and tall[_TALLEST] < 2 / 3
 
 

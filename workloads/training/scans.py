@@ -60,14 +60,14 @@ def read_scans(source: Location) -> Scans:
         InputError: There is no image, or one cannot be read; the message names the file.
     """
     if source.is_file():
-        files, others = {source.name: source}, []
+        files, unread = {source.name: source}, []
     else:
         names = source.names()
         files = {name: source / name for name in names if is_image(name)}
-        others = [name for name in names if name not in files]
+        unread = [name for name in names if name not in files]
     if not files:
         kinds = ", ".join(suffix.removeprefix(".") for suffix in SUFFIXES)
-        raise InputError(f"{source}: There is no such file, and no folder with images ({kinds}){_instead(others)}.")
+        raise InputError(f"{source}: There is no such file, and no folder with images ({kinds}){_instead(unread)}.")
     images, inverted, blank = [], [], []
     for name, file in files.items():
         pixels, was_inverted = _grey(file)
@@ -76,7 +76,7 @@ def read_scans(source: Location) -> Scans:
         elif was_inverted:
             inverted.append(name)
         images.append(pixels if pixels.shape == (SIDE, SIDE) else centred(pixels))
-    return Scans(np.stack(images), tuple(files), tuple(_notes(len(files), inverted, blank, others)))
+    return Scans(np.stack(images), tuple(files), tuple(_notes(len(files), inverted, blank, unread)))
 
 
 def is_image(name: str) -> bool:
@@ -150,7 +150,7 @@ def _border(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
-def _notes(count: int, inverted: Sequence[str], blank: Sequence[str], others: Sequence[str]) -> list[str]:
+def _notes(count: int, inverted: Sequence[str], blank: Sequence[str], unread: Sequence[str]) -> list[str]:
     notes = []
     if inverted:
         notes.append(
@@ -159,18 +159,18 @@ def _notes(count: int, inverted: Sequence[str], blank: Sequence[str], others: Se
         )
     if blank:
         notes.append(f"{len(blank)} of {count} images show nothing, so their prediction means nothing: {_some(blank)}.")
-    if others:
-        notes.append(f"{len(others)} files were not read, as they are not images: {_some(others)}.")
+    if unread:
+        notes.append(f"{len(unread)} files were not read, as they are not images: {_some(unread)}.")
     return notes
 
 
-def _instead(others: Sequence[str]) -> str:
-    if not others:
+def _instead(unread: Sequence[str]) -> str:
+    if not unread:
         return ""
-    endings = Counter(PurePosixPath(name).suffix or "no ending" for name in others)
+    endings = Counter(PurePosixPath(name).suffix or "no ending" for name in unread)
     return "; it has " + ", ".join(f"{count} of {ending}" for ending, count in endings.most_common(_SHOWN))
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(itertools.islice(names, _SHOWN))
-    return f"{shown}, and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+    listed = ", ".join(itertools.islice(names, _SHOWN))
+    return f"{listed}, and {len(names) - _SHOWN} more" if len(names) > _SHOWN else listed

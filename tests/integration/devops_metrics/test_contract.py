@@ -207,10 +207,10 @@ def test_rows_beyond_the_retention_are_refused_one_by_one_and_the_rest_is_writte
 
 
 def test_a_question_shows_its_statements(loaded: dict[str, MetricStore]) -> None:
-    asked = QUERIES["error-rate"].asked
-    assert asked
-    assert "count_if" in loaded["liveanalytics"].statements(asked, PERIOD)[0]
-    assert len(loaded["influxdb"].statements(asked, PERIOD)) == 5
+    aggregation = QUERIES["error-rate"].aggregation
+    assert aggregation
+    assert "count_if" in loaded["liveanalytics"].statements(aggregation, PERIOD)[0]
+    assert len(loaded["influxdb"].statements(aggregation, PERIOD)) == 5
 
 
 def test_an_unknown_question_names_the_nearest(store: MetricStore) -> None:

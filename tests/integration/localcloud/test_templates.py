@@ -120,6 +120,18 @@ def test_rules_of_a_template_check_its_parameters(
         assert "prod must be large" in refused(cloud, name, body)["Message"]
 
 
+@pytest.mark.parametrize(("regions", "allowed"), [(["us-east-1"], True), (["eu-west-1"], False)])
+def test_a_rule_may_name_the_regions_of_a_stack(
+    cloud: LocalCloud, name: str, regions: list[str], *, allowed: bool
+) -> None:
+    offered = {"Assert": {"Fn::Contains": [regions, {"Ref": "AWS::Region"}]}, "AssertDescription": "not offered here"}
+    body = {"Rules": {"Region": {"Assertions": [offered]}}, "Resources": {"Topic": TOPIC}}
+    if allowed:
+        cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(body))
+    else:
+        assert "not offered here" in refused(cloud, name, body)["Message"]
+
+
 @pytest.mark.parametrize(
     ("resources", "words"),
     [

@@ -25,8 +25,8 @@ class Oven(BaseModel):
 baked: list[Oven] = []
 
 
-def bake(given: dict[str, Any], dish: str = "cake") -> None:
-    baked.append(validated(Oven, given))
+def bake(option_values: dict[str, Any], dish: str = "cake") -> None:
+    baked.append(validated(Oven, option_values))
 
 
 def invoke(*arguments: str) -> Result:

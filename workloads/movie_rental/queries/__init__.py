@@ -28,7 +28,7 @@ class Query:
     text: str
 
     def filled(self, **values: object) -> Any:
-        """A JSON query with `"$name"` replaced by the value of that name.
+        """Return a JSON query with `"$name"` replaced by the value of that name.
 
         Raises:
             KeyError: The query has a name that was given no value.
@@ -38,7 +38,7 @@ class Query:
 
 @cache
 def load(name: str) -> Query:
-    """The query of a file's name."""
+    """Return the query of a file's name."""
     first, _, text = (FOLDER / name).read_text(encoding="utf-8").partition("\n")
     sign = _COMMENTS[Path(name).suffix]
     if not first.startswith(sign):
@@ -47,17 +47,17 @@ def load(name: str) -> Query:
 
 
 def every() -> list[Query]:
-    """All of them, by language and name."""
+    """Return all queries, by language and name."""
     files = sorted((path.suffix, path.name) for path in FOLDER.iterdir() if path.suffix in _COMMENTS)
     return [load(name) for _, name in files]
 
 
-def _filled(part: Any, values: dict[str, object]) -> Any:
-    match part:
+def _filled(node: Any, values: dict[str, object]) -> Any:
+    match node:
         case dict():
-            return {key: _filled(one, values) for key, one in part.items()}
+            return {key: _filled(child, values) for key, child in node.items()}
         case list():
-            return [_filled(one, values) for one in part]
-        case str() if part.startswith("$"):
-            return values[part[1:]]
-    return part
+            return [_filled(child, values) for child in node]
+        case str() if node.startswith("$"):
+            return values[node[1:]]
+    return node

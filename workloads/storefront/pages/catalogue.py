@@ -17,7 +17,7 @@ LONGEST_SEARCH = 100
 
 @pages.get("/")
 def films() -> str:
-    """A page of films: all of them, or those that are looked for."""
+    """Show a page of films: all of them, or those that match a search."""
     words = text(request.args, "q")
     if len(words) > LONGEST_SEARCH:
         abort(400)
@@ -29,20 +29,20 @@ def films() -> str:
         chosen = next((category for category in categories if category.category_id == category_id), None)
         if category_id is not None and not chosen:
             abort(404)
-        found = catalogue.find_films(database, search, page)
-        if page > found.pages:
+        results = catalogue.find_films(database, search, page)
+        if page > results.pages:
             abort(404)
-        return render_template("films.html", search=search, found=found, categories=categories, chosen=chosen)
+        return render_template("films.html", search=search, found=results, categories=categories, chosen=chosen)
 
 
 @pages.get("/films/<number:film_id>")
 def film(film_id: int) -> str:
-    """A film: story, cast, price, and which store has it."""
+    """Show a film: story, cast, price, and which store has it."""
     with site().sessions() as database:
-        found = catalogue.find_film(database, film_id)
-        if not found:
+        film = catalogue.find_film(database, film_id)
+        if not film:
             abort(404)
         member = signed_in(database)
-        held = [rental.copy.film_id for rental in open_rentals(database, member.member_id)] if member else []
+        rented = [rental.copy.film_id for rental in open_rentals(database, member.member_id)] if member else []
         stores = catalogue.availability(database, film_id)
-        return render_template("film.html", film=found, stores=stores, member=member, held=film_id in held)
+        return render_template("film.html", film=film, stores=stores, member=member, held=film_id in rented)

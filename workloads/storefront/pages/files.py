@@ -18,19 +18,19 @@ _FOR_EVER = "public, max-age=31536000, immutable"  # a name tells its content's 
 
 @pages.get("/assets/<path:name>")
 def asset(name: str) -> Response:
-    """A file of the bucket; the site's own style also while the bucket is away."""
+    """Return a file of the bucket; the site's own style also while the bucket cannot be reached."""
     if not _NAME.fullmatch(name):
         abort(404)
     try:
-        found = site().assets.read(name)
+        file = site().assets.read(name)
     except GroundworkError:
         if name not in packaged():
             raise
-        found = None
-    found = found or packaged().get(name)
-    if not found:
+        file = None
+    file = file or packaged().get(name)
+    if not file:
         abort(404)
-    return _answer(found)
+    return _answer(file)
 
 
 @pages.get("/favicon.ico")
@@ -45,9 +45,9 @@ def robots() -> Response:
     return Response("User-agent: *\nDisallow: /rentals\nDisallow: /sign-in\n", mimetype="text/plain")
 
 
-def _answer(found: Asset) -> Response:
-    response = Response(found.content, mimetype=found.content_type)
-    response.set_etag(found.digest)
+def _answer(file: Asset) -> Response:
+    response = Response(file.content, mimetype=file.content_type)
+    response.set_etag(file.digest)
     response.headers["Cache-Control"] = _FOR_EVER
     response.make_conditional(request)
     return response

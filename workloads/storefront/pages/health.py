@@ -1,4 +1,4 @@
-"""What load balancers and alarms ask: is the process there, and can it serve?"""
+"""Report to load balancers and alarms whether the process runs, and whether it can serve."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ pages = Blueprint("health", __name__)
 
 @pages.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """The process answers."""
+    """Report that the process responds."""
     return jsonify(status="ok")
 
 
 @pages.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """Database and bucket answer, and hold what this version needs; 503 if not. Reasons are in the log."""
-    found = {"database": _works(_database), "bucket": _works(lambda one: one.assets.check())}
-    ready = all(found.values())
-    parts = {name: "ok" if works else "unavailable" for name, works in found.items()}
-    return jsonify(status="ok" if ready else "unavailable", **parts), 200 if ready else 503
+    """Report whether database and bucket respond and have what this version needs; 503 if not. The log has reasons."""
+    checks = {"database": _works(_database), "bucket": _works(lambda current: current.assets.check())}
+    ready = all(checks.values())
+    states = {name: "ok" if works else "unavailable" for name, works in checks.items()}
+    return jsonify(status="ok" if ready else "unavailable", **states), 200 if ready else 503
 
 
-def _database(one: Site) -> None:
-    with one.engine.connect() as connection:
+def _database(current: Site) -> None:
+    with current.engine.connect() as connection:
         if migrations.version(connection) != migrations.newest():
             raise UnavailableError("The database's tables are not of this version. Run `storefront init`.")
 

@@ -61,16 +61,16 @@ def sign_out() -> ResponseReturnValue:
 
 @pages.get("/rentals")
 def my_rentals() -> ResponseReturnValue:
-    """What a member has and had."""
+    """Show what a member has rented now and before."""
     with site().sessions() as database:
         member = signed_in(database)
         if not member:
             return redirect(url_for("membership.sign_in_form", next=request.path), 303)
-        here = rentals.open_rentals(database, member.member_id)
+        open_now = rentals.open_rentals(database, member.member_id)
         past = rentals.past_rentals(database, member.member_id)
         count = rentals.count_past_rentals(database, member.member_id)
         now = datetime.now(UTC)
-        return render_template("rentals.html", member=member, open=here, past=past, count=count, now=now)
+        return render_template("rentals.html", member=member, open=open_now, past=past, count=count, now=now)
 
 
 @pages.post("/films/<number:film_id>/rentals")
@@ -108,25 +108,25 @@ def card_given() -> str:
 
 
 def _settle(work: Callable[[Session], str | None], refused_at: str) -> ResponseReturnValue:
-    """Do it in a transaction, then show the rentals with what it said; or sign in first; or the reason why not."""
+    """Do the work in a transaction. Redirect to the rentals with its message, to signing in, or to the reason."""
     try:
-        said = transact(site().sessions, work)
+        message = transact(site().sessions, work)
     except Unknown:
         abort(404)
     except Refused as refusal:
         flash(str(refusal), "problem")
         return redirect(refused_at, 303)
-    if said is None:
+    if message is None:
         return redirect(url_for("membership.sign_in_form", next=refused_at), 303)
-    flash(said, "done")
+    flash(message, "done")
     return redirect(url_for("membership.my_rentals"), 303)
 
 
-def _same(name: str, given: str) -> bool:
-    return hmac.compare_digest(name.casefold().encode(), given.casefold().encode("utf-8", "replace"))
+def _same(name: str, entered: str) -> bool:
+    return hmac.compare_digest(name.casefold().encode(), entered.casefold().encode("utf-8", "replace"))
 
 
 def _local(address: str) -> str:
-    """The address if it is a path of this site, else nothing: a link must not lead a member elsewhere."""
+    """Return the address if it is a path of this site, else "": a link must not lead a member elsewhere."""
     plain = len(address) <= LONGEST_PATH and address.isascii() and address.isprintable() and "\\" not in address
     return address if plain and address.startswith("/") and not address.startswith("//") else ""

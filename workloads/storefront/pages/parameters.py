@@ -39,10 +39,10 @@ def number(values: MultiDict[str, str], name: str) -> int:
 
 
 def _once(values: MultiDict[str, str], name: str) -> str:
-    found = values.getlist(name)
-    if len(found) > 1:
+    arguments = values.getlist(name)
+    if len(arguments) > 1:
         abort(400)
-    return found[0] if found else ""
+    return arguments[0] if arguments else ""
 
 
 class Number(BaseConverter):
@@ -59,6 +59,6 @@ class Number(BaseConverter):
         Raises:
             ValidationError: No id is that large.
         """
-        if (whole := int(value)) > LARGEST_NUMBER:
+        if (number := int(value)) > LARGEST_NUMBER:
             raise ValidationError
-        return whole
+        return number

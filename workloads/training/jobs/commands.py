@@ -22,13 +22,13 @@ from workloads.training.jobs.follow import (
     FORGOTTEN,
     Ended,
     Log,
+    child_jobs,
     describe,
     describe_instance,
     exit_codes,
     follow_instance,
     follow_job,
     instance_seconds,
-    parts,
     reason_of,
     seconds_run,
     state_of,
@@ -137,10 +137,10 @@ def jobs(
     stack: StackName = DEFAULT, limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20
 ) -> Result:
     """List the stack's jobs and one-off instances, the newest first: state, why it waits or failed, time."""
-    found = TrainingStack.find(stack)
-    rows = sorted([*_job_rows(found), *_instance_rows(found)], reverse=True)
+    deployed = TrainingStack.find(stack)
+    rows = sorted([*_job_rows(deployed), *_instance_rows(deployed)], reverse=True)
     if not rows:
-        typer.echo(f"There are no jobs yet. `groundwork submit WORKLOAD{_option(found)}` submits one.", err=True)
+        typer.echo(f"There are no jobs yet. `groundwork submit WORKLOAD{_option(deployed)}` submits one.", err=True)
         return Result({"jobs": []})
     names = ("created", "job", "name", "queue", "state", "seconds", "reason")
     cells = [
@@ -154,12 +154,12 @@ def jobs(
 
 def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> Result:
     """Print what a job, or a one-off instance, has printed; with --follow its states too, until it ends."""
-    found = TrainingStack.find(stack)
+    deployed = TrainingStack.find(stack)
     if follow:
-        followed(found, job)
+        followed(deployed, job)
     is_instance = job.startswith("i-")
     description = describe_instance(job) if is_instance else describe(job)
-    log = Log(found[TrainingOutput.LOG_GROUP_NAME])
+    log = Log(deployed[TrainingOutput.LOG_GROUP_NAME])
     lines = list(log.of_instance(job) if is_instance else log.new_lines(description))
     state = description["State"]["Name"] if is_instance else description["status"].lower()
     if is_instance and not lines:
@@ -170,7 +170,7 @@ def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> R
         "job": job,
         "state": state,
         "reason": why(description) if is_instance else reason_of(description),
-        "seconds": instance_seconds(description) if is_instance else sum(map(seconds_run, parts(description))),
+        "seconds": instance_seconds(description) if is_instance else sum(map(seconds_run, child_jobs(description))),
         "exit_codes": [] if is_instance else exit_codes(description),
         "lines": lines,
     }
@@ -203,8 +203,8 @@ def runs(
     from workloads.training.jobs.runs import finished_runs, headline
 
     where = locate(place or f"s3://{TrainingStack.find(stack)[TrainingOutput.ARTIFACT_BUCKET_NAME]}")
-    found = finished_runs(where)
-    if not found:
+    finished = finished_runs(where)
+    if not finished:
         raise InputError(f"{where}: There is no finished run. `groundwork train` and `groundwork submit` make them.")
     rows = [
         (
@@ -216,19 +216,19 @@ def runs(
             run["machine"]["device"],
             run["run"],
         )
-        for run in found[:limit]
+        for run in finished[:limit]
     ]
     columns = ("workload", "started", "epochs", "seconds", "on the test set", "device", "run")
     documents = [
         {name: run.get(name) for name in ("run", "workload", "started", "epochs", "seconds", "test")}
         | {"device": run["machine"]["device"]}
-        for run in found[:limit]
+        for run in finished[:limit]
     ]
     return Result({"runs": documents}, Table(columns, rows, keys=["run"], numbers=["epochs", "seconds"]))
 
 
 def _option(stack: TrainingStack) -> str:
-    """What a command line needs in order to use the same stack."""
+    """Return the option with which a command uses the same stack."""
     return "" if stack.name == DEFAULT else f" --stack {stack.name}"
 
 
@@ -271,15 +271,15 @@ def _job_rows(stack: TrainingStack) -> Iterator[_Row]:
         for start in range(0, len(ids), DESCRIBED_AT_ONCE):
             for job in batch.describe_jobs(jobs=ids[start : start + DESCRIBED_AT_ONCE])["jobs"]:
                 created = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
-                seconds = sum(map(seconds_run, parts(job)))
+                seconds = sum(map(seconds_run, child_jobs(job)))
                 yield created, job["jobId"], job["jobName"], queue.lower(), state_of(job), seconds, reason_of(job)
 
 
 def _instance_rows(stack: TrainingStack) -> Iterator[_Row]:
-    """The instances of the stack's launch template that EC2 still knows of."""
+    """Yield the instances of the stack's launch template that EC2 still knows."""
     of_template = [{"Name": "tag:aws:ec2launchtemplate:id", "Values": [stack[TrainingOutput.LAUNCH_TEMPLATE_ID]]}]
     for page in client("ec2").get_paginator("describe_instances").paginate(Filters=of_template):
-        for instance in [each for reservation in page["Reservations"] for each in reservation["Instances"]]:
+        for instance in [member for reservation in page["Reservations"] for member in reservation["Instances"]]:
             name = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}.get(RUN, "")
             state, seconds = instance["State"]["Name"], instance_seconds(instance)
             yield instance["LaunchTime"], instance["InstanceId"], name, "ec2", state, seconds, why(instance)

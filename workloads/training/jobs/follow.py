@@ -45,48 +45,48 @@ class Ended(NamedTuple):
 
 
 def describe(job: str) -> dict[str, Any]:
-    """What Batch says of a job.
+    """Return the description of a job by Batch.
 
     Raises:
         InputError: There is no such job.
     """
-    found = client("batch").describe_jobs(jobs=[job])["jobs"]
-    if not found:
+    descriptions = client("batch").describe_jobs(jobs=[job])["jobs"]
+    if not descriptions:
         raise InputError(
             f"Job {job}: There is no such job. `groundwork jobs` lists them; Batch forgets a job a week after its end."
         )
-    description: dict[str, Any] = found[0]
+    description: dict[str, Any] = descriptions[0]
     return description
 
 
 def follow_job(stack: TrainingStack, job: str, say: Callable[[str], None]) -> Ended:
-    """Tell states, reasons and log lines until the job ends."""
-    told: tuple[str, str] = ("", "")
+    """Report states, reasons and log lines until the job ends."""
+    reported: tuple[str, str] = ("", "")
     log = Log(stack[TrainingOutput.LOG_GROUP_NAME])
     while True:
         description = describe(job)
         state, reason = description["status"], reason_of(description)
         for line in log.new_lines(description):
             say(f"  {line}")
-        if (state, reason) != told:
-            told = (state, reason)
+        if (state, reason) != reported:
+            reported = (state, reason)
             hint = reason or HINTS.get(state, "")
             say(f"{state_of(description)} ({hint})" if hint else state_of(description))
         if state in ENDED:
             for line in log.new_lines(description):
                 say(f"  {line}")
             code = 0 if state == "SUCCEEDED" else _exit_code(description) or 1
-            return Ended(code, [seconds_run(part) for part in parts(description)])
+            return Ended(code, [seconds_run(child) for child in child_jobs(description)])
         time.sleep(POLL_SECONDS)
 
 
 def follow_instance(stack: TrainingStack, instance: str, say: Callable[[str], None]) -> Ended:
-    """Tell states and log lines of a one-off instance until it has ended itself.
+    """Report states and log lines of a one-off instance until it has terminated itself.
 
     Raises:
         InputError: There is no such instance, and it has left no log.
     """
-    told, last, seconds = "", "", 0.0
+    reported, last, seconds = "", "", 0.0
     log = Log(stack[TrainingOutput.LOG_GROUP_NAME])
     while True:
         description = describe_instance(instance)  # before the log: once it has ended, the log is whole
@@ -96,8 +96,8 @@ def follow_instance(stack: TrainingStack, instance: str, say: Callable[[str], No
         if state == FORGOTTEN and not last:
             raise unknown(instance)
         code = _LAST_LINE.fullmatch(last)
-        if state != told:
-            told = state
+        if state != reported:
+            reported = state
             reason = f"exit code {code[1]}" if code else why(description) or ("" if last else HINTS.get(state, ""))
             say(f"{state} ({reason})" if reason else state)
         if state in INSTANCE_ENDED:
@@ -110,20 +110,20 @@ def follow_instance(stack: TrainingStack, instance: str, say: Callable[[str], No
 
 
 def describe_instance(instance: str) -> dict[str, Any]:
-    """What EC2 says of an instance; its state is `forgotten` where EC2 knows of none."""
+    """Return the description of an instance by EC2; its state is `forgotten` if EC2 does not know it."""
     try:
-        answer = client("ec2").describe_instances(InstanceIds=[instance])
+        response = client("ec2").describe_instances(InstanceIds=[instance])
     except ClientError as error:
         if not error.response["Error"]["Code"].startswith("InvalidInstanceID"):
             raise
-        answer = {"Reservations": []}
-    found = [each for reservation in answer["Reservations"] for each in reservation["Instances"]]
-    description: dict[str, Any] = found[0] if found else {"State": {"Name": FORGOTTEN}}
+        response = {"Reservations": []}
+    descriptions = [member for reservation in response["Reservations"] for member in reservation["Instances"]]
+    description: dict[str, Any] = descriptions[0] if descriptions else {"State": {"Name": FORGOTTEN}}
     return description
 
 
 def unknown(instance: str) -> InputError:
-    """What to say of an instance that nothing is known of."""
+    """Return the error for an instance that neither EC2 nor the log knows."""
     return InputError(
         f"Instance {instance}: There is no such instance, and no log of it. EC2 forgets one an hour after its end."
     )
@@ -146,17 +146,17 @@ def why(description: dict[str, Any]) -> str:
     return reason.get("Message", "")
 
 
-def parts(description: dict[str, Any]) -> list[dict[str, Any]]:
-    """What runs on an instance each: the jobs of an array, the nodes of a job over several, or the job itself."""
+def child_jobs(description: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what runs on one instance each: the jobs of an array, the nodes of a multi-node job, or the job itself."""
     job, nodes = description["jobId"], _nodes(description).get("numNodes", 0)
     jobs = description.get("arrayProperties", {}).get("size", 0)
     names = [f"{job}#{node}" for node in range(nodes)] or [f"{job}:{index}" for index in range(jobs)]
     if not names:
         return [description]
-    found: list[dict[str, Any]] = []
+    descriptions: list[dict[str, Any]] = []
     for start in range(0, len(names), DESCRIBED_AT_ONCE):
-        found += client("batch").describe_jobs(jobs=names[start : start + DESCRIBED_AT_ONCE])["jobs"]
-    return found
+        descriptions += client("batch").describe_jobs(jobs=names[start : start + DESCRIBED_AT_ONCE])["jobs"]
+    return descriptions
 
 
 def _nodes(description: dict[str, Any]) -> dict[str, Any]:
@@ -171,13 +171,13 @@ def reason_of(description: dict[str, Any]) -> str:
 
 
 def state_of(description: dict[str, Any]) -> str:
-    """A job's state: with how far the jobs of an array are, and the exit code of a job that failed."""
+    """Return a job's state, with the states of an array's jobs, and the exit code of a job that failed."""
     if description["status"] == "SUCCEEDED":
         return "succeeded"
     summary = description.get("arrayProperties", {}).get("statusSummary", {})
     code = _exit_code(description) if description["status"] == "FAILED" else None
-    parts = [f"{count} {state.lower()}" for state, count in summary.items() if count]
-    return ", ".join([description["status"].lower(), *parts, *([f"exit code {code}"] if code else [])])
+    counts = [f"{count} {state.lower()}" for state, count in summary.items() if count]
+    return ", ".join([description["status"].lower(), *counts, *([f"exit code {code}"] if code else [])])
 
 
 def exit_codes(description: dict[str, Any]) -> list[int | None]:
@@ -199,10 +199,10 @@ class Log:
         self._tokens: dict[str, str] = {}
 
     def new_lines(self, description: dict[str, Any]) -> Iterator[str]:
-        """What has been printed since the last call.
+        """Yield what has been printed since the last call.
 
-        Of a job over several nodes it is what its main node prints; of an array what its first ten jobs do, each line
-        behind the job's index.
+        For a job over several nodes these are the lines of its main node; for an array those of its first ten jobs,
+        each line after the job's index.
         """
         if nodes := _nodes(description):
             description = describe(f"{description['jobId']}#{nodes['mainNode']}")
@@ -211,7 +211,7 @@ class Log:
             for job in client("batch").describe_jobs(jobs=names)["jobs"]:
                 index = job["jobId"].rpartition(":")[2]
                 yield from (f"{index}: {line}" for line in self.new_lines(job))
-        attempts = [each.get("container", {}).get("logStreamName") for each in description.get("attempts", [])]
+        attempts = [attempt.get("container", {}).get("logStreamName") for attempt in description.get("attempts", [])]
         current = description.get("container", {}).get("logStreamName")
         for stream in dict.fromkeys(filter(None, [*attempts, current])):
             yield from self._of_stream(stream)

@@ -27,13 +27,13 @@ def price(queue: str, instance_type: str | None = None, per_hour: float | None =
 
 
 def estimate(usd_per_hour: float, instances: int, limit_seconds: int, *, spot: bool) -> str:
-    """What a job costs an hour, and at most in an attempt; less where it may get spot instances."""
+    """Return what a job costs an hour, and at most for an attempt; less if it may get spot instances."""
     hourly, limit = usd_per_hour * instances, limit_seconds / 3600
-    told = _file()
+    price_list = _file()
     less = "; spot costs a third to two thirds" if spot else ""
     return (
         f"about {hourly:.2f} USD an hour on demand, at most {hourly * limit:.2f} USD an attempt (limit {limit:.1f} h)"
-        f"{less} ({told['region']}, prices of {told['read']}; --price-per-hour for yours)"
+        f"{less} ({price_list['region']}, prices of {price_list['read']}; --price-per-hour for yours)"
     )
 
 

@@ -92,8 +92,8 @@ def _data_problem(definition: Mapping[str, Any], request: Request, account: Acco
     if not place.startswith("s3://"):
         return ""
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    answer = account.find("s3:ListBucket", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-    if answer and answer.get("KeyCount"):
+    response = account.find("s3:ListBucket", Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    if response and response.get("KeyCount"):
         return ""
     return f"There are no data in {place}. Put them there with groundwork data put, or name another place with --data."
 
@@ -139,10 +139,10 @@ def _environment_problem(environment: Json, definition: Mapping[str, Any], reque
     if request.nodes > 1 and compute["type"] == "SPOT":
         return f"Compute environment {name} has spot instances, on which no job runs over several nodes."
     needs = needs_of(definition)
-    wanted = needs.get("VCPU", 1) * request.nodes
-    if wanted > compute["maxvCpus"]:
+    vcpus = needs.get("VCPU", 1) * request.nodes
+    if vcpus > compute["maxvCpus"]:
         return (
-            f"The job needs {wanted:g} vCPUs, and compute environment {name} may have {compute['maxvCpus']}. Deploy "
+            f"The job needs {vcpus:g} vCPUs, and compute environment {name} may have {compute['maxvCpus']}. Deploy "
             "the stack with a larger maximum_vcpus, or with a smaller job_vcpus."
         )
     return _type_problem(name, compute, request, needs, account) or _subnet_problem(compute, account)
@@ -184,13 +184,13 @@ def _quota_problem(fitting: Sequence[Json], *, spot: bool, instances: int, accou
         quota = vcpu_quota(kind["InstanceType"], spot=spot)
         if quota is None:
             return ""
-        wanted, limit = instances * int(kind["VCpuInfo"]["DefaultVCpus"]), quota_value(quota, account)
-        if wanted <= limit:
+        vcpus, limit = instances * int(kind["VCpuInfo"]["DefaultVCpus"]), quota_value(quota, account)
+        if vcpus <= limit:
             return ""  # what runs now ends some time
         problem = problem or (
             f"The account may have {limit:g} {quota.used_for}, and {instances} × {kind['InstanceType']} needs "
-            f"{wanted}. "
-            f"{increase(quota, wanted + used_vcpus(quota, account))}"
+            f"{vcpus}. "
+            f"{increase(quota, vcpus + used_vcpus(quota, account))}"
         )
     return problem
 
@@ -213,15 +213,15 @@ def _subnet_problem(compute: Json, account: Account) -> str:
 
 def _gives_address(compute: Json, account: Account) -> bool:
     """Return whether the launch template of a compute environment gives its instances public addresses."""
-    named = compute.get("launchTemplate")
-    if not named:
+    template = compute.get("launchTemplate")
+    if not template:
         return False
     by = (
-        {"LaunchTemplateId": named["launchTemplateId"]}
-        if "launchTemplateId" in named
-        else {"LaunchTemplateName": named["launchTemplateName"]}
+        {"LaunchTemplateId": template["launchTemplateId"]}
+        if "launchTemplateId" in template
+        else {"LaunchTemplateName": template["launchTemplateName"]}
     )
-    version = named.get("version") or "$Default"
-    answer = account.ask("ec2:DescribeLaunchTemplateVersions", Versions=[version], **by)
-    data = answer["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+    version = template.get("version") or "$Default"
+    response = account.ask("ec2:DescribeLaunchTemplateVersions", Versions=[version], **by)
+    data = response["LaunchTemplateVersions"][0]["LaunchTemplateData"]
     return any(interface.get("AssociatePublicIpAddress") for interface in data.get("NetworkInterfaces", []))

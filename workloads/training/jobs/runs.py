@@ -17,15 +17,15 @@ _READERS = 8
 
 
 def finished_runs(place: Location) -> list[dict[str, Any]]:
-    """What metrics.json says of every run, the newest first, each with where it is as `run`."""
+    """Return the content of metrics.json of every run, the newest first, with the run's place as `run`."""
     names = [name for name in place.names() if name.rpartition("/")[2] == METRICS]
     with ThreadPoolExecutor(_READERS) as readers:
         contents = list(readers.map(lambda name: (place / name).read(), names))
-    found = [
+    runs = [
         {**json.loads(content), "run": (place / name.removesuffix(METRICS)).uri.rstrip("/")}
         for name, content in zip(names, contents, strict=True)
     ]
-    return sorted(found, key=lambda run: str(run.get("started")), reverse=True)
+    return sorted(runs, key=lambda run: str(run.get("started")), reverse=True)
 
 
 def headline(run: dict[str, Any]) -> str:

@@ -74,16 +74,16 @@ def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any
         raise InputError(
             f"Workload {request.workload}: It does not run {where}, as stack {stack.name} has no {request.definition}."
         )
-    answer = client("batch").describe_job_definitions(jobDefinitions=[stack[request.definition]])
-    found: dict[str, Any] = answer["jobDefinitions"][0]
-    return found
+    response = client("batch").describe_job_definitions(jobDefinitions=[stack[request.definition]])
+    definition: dict[str, Any] = response["jobDefinitions"][0]
+    return definition
 
 
 def command_of(definition: Mapping[str, Any], parameters: Mapping[str, str], options: Sequence[str]) -> list[str]:
     """The command of a job: that of its definition, with values for its placeholders, and further options.
 
-    Batch replaces `Ref::name` in the command of a job definition. Of a command that comes with a submission no document
-    says so, therefore it goes there without placeholders.
+    Batch replaces `Ref::name` in the command of a job definition. No document says so of a command that comes with a
+    submission, so this command is sent without placeholders.
     See https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html#parameters.
 
     Args:
@@ -101,7 +101,7 @@ def command_of(definition: Mapping[str, Any], parameters: Mapping[str, str], opt
             f"Job definition {definition['jobDefinitionName']}: Its command needs {', '.join(sorted(missing))}, and "
             "there is no value for that. Deploy the newest version of the stack."
         )
-    return [*(_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in words), *options]
+    return [*(_PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], word) for word in words), *options]
 
 
 def container_of(definition: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -161,7 +161,7 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
         tags.ROLE: container_of(definition)["jobRoleArn"],
         tags.RUN: request.job_name,
     }
-    answer = client("ec2").run_instances(
+    response = client("ec2").run_instances(
         LaunchTemplate={"LaunchTemplateId": stack[TrainingOutput.LAUNCH_TEMPLATE_ID], "Version": "$Latest"},
         MinCount=1,
         MaxCount=1,
@@ -175,7 +175,7 @@ def launch_instance(stack: TrainingStack, request: Request) -> str:
             }
         ],
     )
-    instance = str(answer["Instances"][0]["InstanceId"])
+    instance = str(response["Instances"][0]["InstanceId"])
     client("ec2").get_waiter("instance_exists").wait(InstanceIds=[instance])  # EC2 may not know it for a second
     return instance
 

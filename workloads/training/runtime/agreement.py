@@ -23,11 +23,11 @@ class Stop(NamedTuple):
     """Whether a run has to stop.
 
     Attributes:
-        told: The process was told to end.
+        end_requested: The process has to end, such as before its spot instance goes.
         lock_lost: The run belongs to another process by now.
     """
 
-    told: bool
+    end_requested: bool
     lock_lost: bool
 
 
@@ -54,7 +54,7 @@ class Agreement:
         """
         self._batches += 1
         if self._strategy.processes > 1 and self._batches < self._interval:
-            return Stop(told=False, lock_lost=False)
+            return Stop(end_requested=False, lock_lost=False)
         return self.now(stop)
 
     def now(self, stop: Stop) -> Stop:
@@ -66,7 +66,7 @@ class Agreement:
         if self._strategy.processes == 1:
             return stop
         seconds = (time.perf_counter() - self._agreed) / max(1, self._batches)
-        told, lock_lost, slowest = self._strategy.largest(stop.told, stop.lock_lost, seconds)
+        end_requested, lock_lost, slowest = self._strategy.largest(stop.end_requested, stop.lock_lost, seconds)
         self._interval = max(1, min(_EVERY_BATCHES, int(_EVERY_SECONDS / slowest)))
         self._batches, self._agreed = 0, time.perf_counter()
-        return Stop(bool(told), bool(lock_lost))
+        return Stop(bool(end_requested), bool(lock_lost))

@@ -77,26 +77,26 @@ class Checkpoints:
         return (self.location / names[-1]).uri if names else None
 
     def delete(self) -> None:
-        """Remove all: the run is finished, or starts anew."""
+        """Remove all checkpoints: the run is finished, or starts again."""
         for name in self._names():
             (self.location / name).delete()
 
     def _names(self) -> list[str]:
         return [name for name in self.location.names() if name.endswith(".checkpoint") and "/" not in name]
 
-    def _check_settings(self, found: Mapping[str, Any], name: str) -> None:
-        different = sorted(key for key in {*found, *self.settings} if found.get(key) != self.settings.get(key))
+    def _check_settings(self, saved: Mapping[str, Any], name: str) -> None:
+        different = sorted(key for key in {*saved, *self.settings} if saved.get(key) != self.settings.get(key))
         if different:
-            changes = ", ".join(f"{key} {found.get(key)} (now {self.settings.get(key)})" for key in different)
+            changes = ", ".join(f"{key} {saved.get(key)} (now {self.settings.get(key)})" for key in different)
             raise InputError(
                 f"{self.location / name}: The checkpoint belongs to a run with {changes}. Use the same settings to "
                 "continue it, another --output, or --no-resume to start from the beginning."
             )
 
-    def _check_data(self, found: str, name: str) -> None:
-        if found != self.data_sha256:
+    def _check_data(self, sha256: str, name: str) -> None:
+        if sha256 != self.data_sha256:
             raise InputError(
                 f"{self.location / name}: The checkpoint belongs to a run on other data (SHA-256 "
-                f"{found[:12] or 'unknown'}, now {self.data_sha256[:12]}). Use the same --data to continue it, another "
-                "--output, or --no-resume to start from the beginning."
+                f"{sha256[:12] or 'unknown'}, now {self.data_sha256[:12]}). Use the same --data to continue it, "
+                "another --output, or --no-resume to start from the beginning."
             )

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
-def choose_device(wanted: str, index: int = 0) -> torch.device:
-    """The device to compute on.
+def choose_device(device: str, index: int = 0) -> torch.device:
+    """Choose the device to compute on.
 
     Args:
-        wanted: `auto`, `cpu`, `cuda` or `mps`.
+        device: `auto`, `cpu`, `cuda` or `mps`.
         index: Which GPU, where there are several.
 
     Raises:
-        InputError: The wanted device is not on this machine.
+        InputError: This machine has no such device.
     """
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        wanted = next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available[wanted]:
+    if device == "auto":
+        device = next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[device]:
         raise InputError(
-            f"--device {wanted}: This machine has no such device. Leave the option out to use the device that it has."
+            f"--device {device}: This machine has no such device. Leave the option out to use the device that it has."
         )
-    return torch.device("cuda", index) if wanted == "cuda" else torch.device(wanted)
+    return torch.device("cuda", index) if device == "cuda" else torch.device(device)
 
 
-def choose_precision(wanted: str, device: torch.device) -> Precision:
-    """The precision of the heavy operations; weights and optimiser states stay in float32.
+def choose_precision(precision: str, device: torch.device) -> Precision:
+    """Choose the precision of the expensive operations; weights and optimiser states stay in float32.
 
     `auto` takes bfloat16 where the hardware multiplies in it (convolutions take half the time, and no loss scaling is
     needed): recent GPUs, and CPUs with AVX512-BF16 or AMX. Older GPUs get float16, everything else float32.
@@ -44,7 +44,7 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
     Raises:
         InputError: The device does not compute in it.
     """
-    match wanted, device.type:
+    match precision, device.type:
         case "auto", "cuda":
             return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
         case "auto", "cpu":
@@ -55,7 +55,7 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
             return "bfloat16"
         case ("float16", "cuda"):
             return "float16"
-    raise InputError(f"--precision {wanted}: The device {device.type} does not compute in it. Choose float32.")
+    raise InputError(f"--precision {precision}: The device {device.type} does not compute in it. Choose float32.")
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:

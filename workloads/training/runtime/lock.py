@@ -105,51 +105,51 @@ class _BucketLock:
     def release(self) -> None:
         self._released.set()
         self._thread.join()
-        with contextlib.suppress(GroundworkError):  # what cannot be removed now turns stale
-            held = self._read()
-            if held and held["tag"] == self._tag:
+        with contextlib.suppress(GroundworkError):  # a lock that cannot be removed now turns stale
+            lock = self._read()
+            if lock and lock["tag"] == self._tag:
                 self._place.delete()
 
     def _take(self) -> str:
         while True:
             if tag := self._put(IfNoneMatch="*"):
                 return tag
-            held = self._read()
-            if held is None:
+            lock = self._read()
+            if lock is None:
                 continue
-            if self._is_dead(held) and (tag := self._put(IfMatch=held["tag"])):
+            if self._is_dead(lock) and (tag := self._put(IfMatch=lock["tag"])):
                 return tag
-            who = f"job {held['job']} " if held.get("job") else ""
-            patience = max(0, STALE_SECONDS - held["age"])
+            job = f"job {lock['job']} " if lock.get("job") else ""
+            patience = max(0, STALE_SECONDS - lock["age"])
             raise _refusal(
                 self._place.uri.removesuffix(f"/{NAME}"),
-                f" ({who}on {held.get('host')}); if that has died, its lock lapses in {patience:.0f} s",
+                f" ({job}on {lock.get('host')}); if that has died, its lock lapses in {patience:.0f} s",
             )
 
-    def _is_dead(self, held: dict[str, Any]) -> bool:
-        if held["age"] > STALE_SECONDS:
+    def _is_dead(self, lock: dict[str, Any]) -> bool:
+        if lock["age"] > STALE_SECONDS:
             return True
-        if held.get("job") and held["job"] == self._owner["job"]:
+        if lock.get("job") and lock["job"] == self._owner["job"]:
             return True  # an earlier attempt: Batch starts the next one when it has ended
-        return held.get("host") == self._owner["host"] and not _is_alive(int(held.get("process", 0)))
+        return lock.get("host") == self._owner["host"] and not _is_alive(int(lock.get("process", 0)))
 
     def _renew(self) -> None:
         while not self._released.wait(RENEW_SECONDS):
             try:
                 tag = self._put(IfMatch=self._tag)
             except GroundworkError:
-                continue  # S3 is away: next time
+                continue  # S3 cannot be reached: try again next time
             if tag is None:
                 self._lost()
                 return
             self._tag = tag
 
     def _put(self, **condition: str) -> str | None:
-        """Write the lock if the condition holds: its tag, or None."""
+        """Write the lock if the condition holds. Return its tag, or None."""
         body = json.dumps({**self._owner, "renewal": uuid4().hex}).encode()
         with self._place.asking():
             try:
-                answer = storage.s3().put_object(
+                response = storage.s3().put_object(
                     Bucket=self._place.bucket,
                     Key=self._place.key,
                     Body=body,
@@ -159,25 +159,25 @@ class _BucketLock:
                 if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):
                     return None
                 raise
-        return answer["ETag"]
+        return response["ETag"]
 
     def _read(self) -> dict[str, Any] | None:
-        """Who holds the lock, its tag, and how old it is in seconds by S3's own clock where it tells."""
+        """Return who holds the lock, its tag, and its age in seconds, by the clock of S3 if it sends the time."""
         with self._place.asking():
             try:
-                answer = storage.s3().get_object(Bucket=self._place.bucket, Key=self._place.key)
+                response = storage.s3().get_object(Bucket=self._place.bucket, Key=self._place.key)
             except ClientError as error:
                 if error.response["Error"]["Code"] == "NoSuchKey":
                     return None
                 raise
-            content: dict[str, Any] = json.loads(answer["Body"].read())
-        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+            content: dict[str, Any] = json.loads(response["Body"].read())
+        date = response["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        return {**content, "tag": answer["ETag"], "age": (now - answer["LastModified"]).total_seconds()}
+        return {**content, "tag": response["ETag"], "age": (now - response["LastModified"]).total_seconds()}
 
 
-def _refusal(run: object, who: str) -> InputError:
-    return InputError(f"{run}: Another process writes this run{who}. Wait for it, or give another --output.")
+def _refusal(run: object, owner: str) -> InputError:
+    return InputError(f"{run}: Another process writes this run{owner}. Wait for it, or give another --output.")
 
 
 def _is_alive(process: int) -> bool:

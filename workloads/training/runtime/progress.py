@@ -41,9 +41,9 @@ class Display:
     def epoch_finished(self, row: Mapping[str, float], total: int, unit: str) -> None:
         """The line of a finished epoch."""
         names = [*_SHOWN[:-2], *(name for name in row if name.endswith("_loss") and name not in _SHOWN)]
-        parts = [f"{name.replace('_', ' ')} {row[name]:.4f}" for name in names if name in row]
+        values = [f"{name.replace('_', ' ')} {row[name]:.4f}" for name in names if name in row]
         speed = f"{row['samples_per_second']:,.0f} {unit}/s  {row['epoch_seconds']:.1f} s"
-        self.say("  ".join((f"epoch {row['epoch']:.0f}/{total}", *parts, speed)))
+        self.say("  ".join((f"epoch {row['epoch']:.0f}/{total}", *values, speed)))
 
     def say(self, text: str) -> None:
         """One line for the reader."""

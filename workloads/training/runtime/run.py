@@ -85,7 +85,7 @@ class Run:
         self.is_main = self._strategy.rank == 0
         self.history: list[dict[str, float]] = []
         self._display = Display(quiet=not self.is_main)
-        self._parts: dict[str, Any] = {}
+        self._components: dict[str, Any] = {}
         self._scaler = self.new_scaler()
         self._check_data = check_data
         self._data_sha256 = ""
@@ -104,7 +104,7 @@ class Run:
         self._epoch_started = 0.0
         self._earlier_epoch_seconds = 0.0  # that earlier attempts spent on the epoch under way
         self._stop_reason = ""
-        self._told_to_end = ""  # by whom
+        self._end_reason = ""  # by whom
         self._lock_lost = False
         self._save_failed = False
         self._output = output
@@ -191,7 +191,7 @@ class Run:
             raise RuntimeError("`fit` has to call run.use_data with the digest of its data, before run.keep")
         return self._data_sha256
 
-    def keep(self, **parts: Any) -> None:
+    def keep(self, **components: Any) -> None:
         """Name everything whose state a checkpoint must hold: models, optimisers, schedules, weight averages.
 
         Each has `state_dict` and `load_state_dict`. Call it once, before `epochs`; when there is a checkpoint to
@@ -202,12 +202,12 @@ class Run:
             RuntimeError: `use_data` was not called.
         """
         self._checkpoints = replace(self._checkpoints, data_sha256=self.data_sha256)
-        self._parts = {**parts, "gradient_scaler": self._scaler}
+        self._components = {**components, "gradient_scaler": self._scaler}
         state = self._checkpoints.load() if self._options.resume else None
         if state is None:
             return
-        for name, part in self._parts.items():
-            part.load_state_dict(state["parts"][name])
+        for name, component in self._components.items():
+            component.load_state_dict(state["parts"][name])
         self.history = state["history"]
         self._epoch, self._skip = state["epoch"], state["batch"]
         self._losses = {name: (self._own(totals), count) for name, (totals, count) in state["losses"].items()}
@@ -251,8 +251,8 @@ class Run:
         """
         order = shuffled(count, self._settings.seed, self._epoch)
         batch_size = min(batch_size, count)
-        whole = count - count % batch_size
-        batches = torch.split(order[: count if keep_last else whole], batch_size)
+        full = count - count % batch_size
+        batches = torch.split(order[: count if keep_last else full], batch_size)
         self._display.epoch_started(self._epoch + 1, self._total, len(batches))
         for index, rows in enumerate(batches[self._skip :], start=self._skip):
             self._batch = index + 1
@@ -261,7 +261,7 @@ class Run:
             yield self._strategy.share(rows).to(self.device)
             self._progressed = time.monotonic()
             self._display.batch_finished()
-            self._check_told(self._agreement.after_batch(self._stop()))
+            self._end_if_requested(self._agreement.after_batch(self._stop()))
         self._skip = 0
 
     def autocast(self, *, wide_range: bool = False) -> AbstractContextManager[object]:
@@ -339,15 +339,15 @@ class Run:
         self._epoch += 1
         self._losses, self._rows_seen, self._earlier_epoch_seconds = {}, 0, 0.0
         self._save(batch=0, losses={})
-        self._check_told(self._agreement.now(self._stop()))
+        self._end_if_requested(self._agreement.now(self._stop()))
 
     def _epoch_seconds(self) -> float:
         return self._earlier_epoch_seconds + time.perf_counter() - self._epoch_started
 
     def _own(self, totals: torch.Tensor) -> torch.Tensor:
-        """This process's sum of a loss from those of all processes; their mean, if there were more or fewer then."""
-        own = totals[self._strategy.rank] if totals.shape == (self._strategy.processes,) else totals.mean()
-        return own.to(self.device)
+        """Return this process's sum of a loss from those of all processes; their mean, if their number changed."""
+        total = totals[self._strategy.rank] if totals.shape == (self._strategy.processes,) else totals.mean()
+        return total.to(self.device)
 
     def _loss_means(self) -> dict[str, float]:
         return {name: float(self._strategy.mean(total / count)) for name, (total, count) in self._losses.items()}
@@ -379,7 +379,7 @@ class Run:
             return
         state = {
             "unsent_metrics": self._cloudwatch.pending() if self._cloudwatch else [],
-            "parts": {name: part.state_dict() for name, part in self._parts.items()},
+            "parts": {name: component.state_dict() for name, component in self._components.items()},
             "history": self.history,
             "losses": losses,
             "stop_reason": self._stop_reason,
@@ -409,16 +409,16 @@ class Run:
         self._cloudwatch.flush()
 
     def _end(self, reason: str) -> None:
-        self._told_to_end = reason
+        self._end_reason = reason
 
     def _lose_lock(self) -> None:
         self._lock_lost = True
 
     def _stop(self) -> Stop:
-        return Stop(told=bool(self._told_to_end), lock_lost=self._lock_lost)
+        return Stop(end_requested=bool(self._end_reason), lock_lost=self._lock_lost)
 
-    def _check_told(self, stop: Stop) -> None:
-        """End after this batch, where the processes have agreed on it.
+    def _end_if_requested(self, stop: Stop) -> None:
+        """End after this batch, if the processes have agreed on it.
 
         Raises:
             Interrupted: The machine of a process is going away.
@@ -428,7 +428,7 @@ class Run:
             raise TrainingStopped(
                 f"{self._output}: Another process has taken over this run, because this one was cut off for too long."
             )
-        if not stop.told:
+        if not stop.end_requested:
             return
         batch = self._batch if self._losses else 0
         try:
@@ -438,7 +438,7 @@ class Run:
                 self._save(batch, {name: (by_rank(total), count) for name, (total, count) in self._losses.items()})
         finally:
             # Nobody ends before the checkpoint is written: torchrun kills the others 30 s after the first has ended.
-            reasons = self._strategy.texts(self._told_to_end)
+            reasons = self._strategy.texts(self._end_reason)
         newest = self._checkpoints.newest()
         where = f"A checkpoint is at {newest}." if newest else "No checkpoint was written."
         interrupted = Interrupted(f"The run was told to end ({next(filter(None, reasons))}). {where}")

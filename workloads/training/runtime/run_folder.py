@@ -80,9 +80,9 @@ def check_replaceable(run: Location) -> None:
     with contextlib.suppress(ValueError, TypeError):
         if METRICS in names and "workload" in json.loads((run / METRICS).read()):
             return
-    if others := [name for name in names if name in _NAMES or name.startswith("figures/")]:
+    if existing := [name for name in names if name in _NAMES or name.startswith("figures/")]:
         raise InputError(
-            f"{run}: The file {others[0]} is there, but no run. Choose another --output, or remove the file."
+            f"{run}: The file {existing[0]} is there, but no run. Choose another --output, or remove the file."
         )
 
 

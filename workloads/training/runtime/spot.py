@@ -62,16 +62,16 @@ class SpotWatch:
     def _notice(self, token: str) -> str | None:
         address = f"{self._base}latest/meta-data/spot/instance-action"
         try:
-            answer = json.loads(self._ask(Request(address, headers={"X-aws-ec2-metadata-token": token})))  # noqa: S310
+            notice = json.loads(self._ask(Request(address, headers={"X-aws-ec2-metadata-token": token})))  # noqa: S310
         except HTTPError as error:
             error.close()
             if error.code == 404:  # noqa: PLR2004 - nothing is going to happen
                 return None
             raise
-        return f"spot instance: {answer['action']} at {answer['time']}"
+        return f"spot instance: {notice['action']} at {notice['time']}"
 
     @staticmethod
     def _ask(request: Request) -> str:
-        with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the instance's metadata
-            text: str = answer.read().decode()
+        with urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - the instance's metadata
+            text: str = response.read().decode()
         return text

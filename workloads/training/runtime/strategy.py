@@ -92,15 +92,15 @@ class Strategy:
         return module
 
     def share(self, rows: torch.Tensor) -> torch.Tensor:
-        """This process's part of a global batch: contiguous, equal parts.
+        """Return this process's share of a global batch: contiguous shares of equal size.
 
         Raises:
             InputError: The batch cannot be split evenly.
         """
         if len(rows) % self.processes:
             raise InputError(f"A batch of {len(rows)} rows cannot be split evenly over {self.processes} processes.")
-        part = len(rows) // self.processes
-        return rows[self.rank * part : (self.rank + 1) * part]
+        size = len(rows) // self.processes
+        return rows[self.rank * size : (self.rank + 1) * size]
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """The mean of a tensor over all processes."""

@@ -74,8 +74,8 @@ def train(
             "machine": _machine(run),
         }
         if run.is_main:
-            shown = results if options.figures else replace(results, figures=tuple)
-            _publish(target, shown, run.history, facts)
+            published = results if options.figures else replace(results, figures=tuple)
+            _publish(target, published, run.history, facts)
             run.forget_checkpoints()
         figures = "  ".join(f"{name} {value}" for name, value in results.headline.items())
         run.say(f"{'On sample data: ' if sample else ''}{figures}\n{target}")

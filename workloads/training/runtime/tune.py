@@ -49,7 +49,7 @@ class Search:
     Attributes:
         name: The workload's name on the command line.
         workload: What its model offers.
-        given: Settings that stay fixed.
+        fixed: Settings that every trial has.
         options: Where and how to run.
         data: A folder or s3:// URI.
         output: A folder or s3:// URI for the trials and `tuning.json`.
@@ -58,20 +58,20 @@ class Search:
 
     name: str
     workload: Workload[Any]
-    given: Mapping[str, Any]
+    fixed: Mapping[str, Any]
     options: RunOptions
     data: str
     output: str
     sampler: Sampler = "tpe"
 
     def study(self, storage: BaseStorage, worker: int = 0) -> optuna.Study:
-        """The study in a storage, made at the first call.
+        """Return the study in a storage; the first call creates it.
 
         Raises:
-            InputError: The one that is there belongs to another search.
+            InputError: The storage has a study of another search.
         """
         column, direction = self.workload.objective
-        identity = {"data": self.data, "objective": column, "given": dict(self.given)}
+        identity = {"data": self.data, "objective": column, "given": dict(self.fixed)}
         study = optuna.create_study(
             storage=storage,
             study_name=self.name,
@@ -123,7 +123,7 @@ class Search:
             chosen = {name: trial.suggest_categorical(name, list(values)) for name, values in workload.grid.items()}
         else:
             chosen = workload.search(trial) if workload.search else {}
-        settings = workload.settings(**{**chosen, **workload.trial_settings, **self.given})
+        settings = workload.settings(**{**chosen, **workload.trial_settings, **self.fixed})
         run = f"{self.output}/trial-{trial.number:03}"
         trial.set_user_attr("run", run)
         if array := _array():
@@ -143,15 +143,15 @@ class Search:
         """Hold all trials to the data of the first, so that they can be compared.
 
         Raises:
-            InputError: What lies at the place of the data has changed.
+            InputError: The data has changed since the study began.
         """
-        known = study.user_attrs.get("data_sha256")
-        if known is None:
+        recorded = study.user_attrs.get("data_sha256")
+        if recorded is None:
             study.set_user_attr("data_sha256", sha256)
-        elif known != sha256:
+        elif recorded != sha256:
             raise InputError(
                 f"{self.data}: The data has changed (SHA-256 {sha256[:12]}) since the study at {self.output} began "
-                f"({known[:12]}), so its trials could not be compared. Give another --output."
+                f"({recorded[:12]}), so its trials could not be compared. Give another --output."
             )
 
     def combinations(self) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ class Search:
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
     def _sampler(self, worker: int) -> BaseSampler:
-        seed = int(self.given.get("seed", self.workload.settings.model_fields["seed"].default)) + worker
+        seed = int(self.fixed.get("seed", self.workload.settings.model_fields["seed"].default)) + worker
         if self.sampler == "random":
             return optuna.samplers.RandomSampler(seed)
         return optuna.samplers.TPESampler(seed=seed)
@@ -237,12 +237,12 @@ def as_good(best: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> lis
     That is the root of the sum of both squared standard errors. The trials are validated on the same rows, so that it
     is rather too large: what is not in this list differs.
     """
-    others = [trial for trial in trials if trial["run"] != best["run"]]
-    if not all("standard_error" in trial for trial in (best, *others)):
+    candidates = [trial for trial in trials if trial["run"] != best["run"]]
+    if not all("standard_error" in trial for trial in (best, *candidates)):
         return None
     return [
         trial
-        for trial in others
+        for trial in candidates
         if abs(trial["value"] - best["value"]) < math.hypot(trial["standard_error"], best["standard_error"])
     ]
 

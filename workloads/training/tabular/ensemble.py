@@ -125,7 +125,7 @@ class QuietLoop:
         """The module itself."""
         return module
 
-    def keep(self, **_parts: object) -> None:
+    def keep(self, **_components: object) -> None:
         """Nothing is kept."""
 
     def say(self, _text: str) -> None:
@@ -191,8 +191,8 @@ def fit_ensemble(
     for _ in loop.epochs(epochs):
         network.train()
         for rows in loop.batches(len(features), batch_size):
-            each = loss(network(features[rows]), rows) * learns[rows]
-            loop.step((each.sum(0) / learns[rows].sum(0).clamp(min=1)).mean(), optimiser)
+            losses = loss(network(features[rows]), rows) * learns[rows]
+            loop.step((losses.sum(0) / learns[rows].sum(0).clamp(min=1)).mean(), optimiser)
             schedule.step()
         if validate:
             loop.record(**validate())

@@ -96,8 +96,8 @@ class Comparison:
         delivered = frame[frame["model"] == self.delivered]
         figures: dict[str, dict[str, dict[str, Any]]] = {}
         for name in dict.fromkeys(frame["model"]):
-            own = frame[frame["model"] == name]
-            scores = own.drop(columns="model").dropna(axis=1, how="all")
+            rows = frame[frame["model"] == name]
+            scores = rows.drop(columns="model").dropna(axis=1, how="all")
             figures[str(name)] = {
                 str(score): {
                     "mean": float(scores[score].mean()),
@@ -108,7 +108,7 @@ class Comparison:
             }
             if name != self.delivered and self.splits > 1:
                 for score in scores:
-                    values = (delivered[score] - own[score]).tolist()
+                    values = (delivered[score] - rows[score]).tolist()
                     figures[str(name)][str(score)]["difference"] = paired_difference(values, self._test_share)
         return figures
 
@@ -153,16 +153,18 @@ def digest(frame: pd.DataFrame) -> str:
 def errors_by_group(
     groups: Mapping[str, pd.Series],
     residuals: NDArray[np.float64],
-    held: Mapping[str, NDArray[np.bool_]] | None = None,
+    indicators: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """For each way to group rows, a line a group: `Rows`, `MAE`, `Bias` (the mean of truth - prediction) and shares.
+    """Return, for each way to group rows, a line for each group.
+
+    Its columns are `Rows`, `MAE`, `Bias` (the mean of truth - prediction) and shares.
 
     Args:
         groups: The group of each row, by the name of the grouping; missing is a group of its own.
         residuals: Truth - prediction, [n].
-        held: By the name of a column, what holds for each row, [n]; the column has its share of the group.
+        indicators: By the name of a column, what holds for each row, [n]; the column has its share of the group.
     """
-    shares = held or {}
+    shares = indicators or {}
     columns = {"Rows": np.ones(len(residuals), int), "MAE": abs(residuals), "Bias": residuals, **shares}
     frames = {}
     for name, group in groups.items():
@@ -182,6 +184,6 @@ def ranges(values: pd.Series, edges: Sequence[float]) -> pd.Series:
 
 
 def lines(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Columns and lines of a table of the report: the index first, whole numbers whole, others with two digits."""
-    shown = frame.map(lambda value: f"{value:.2f}" if isinstance(value, float) else str(value))
-    return ["Group", *map(str, frame.columns)], [[str(row[0]), *row[1:]] for row in shown.itertuples()]
+    """Return columns and lines of a table of the report: the index first; floats have two decimals."""
+    cells = frame.map(lambda value: f"{value:.2f}" if isinstance(value, float) else str(value))
+    return ["Group", *map(str, frame.columns)], [[str(row[0]), *row[1:]] for row in cells.itertuples()]

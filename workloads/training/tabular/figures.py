@@ -37,14 +37,14 @@ def feature_scores(
     if varied.empty or not (target != target[0]).any():
         return {}
     scores = SelectKBest(score, k="all").fit(varied, target).scores_
-    found = dict(zip(varied.columns, np.nan_to_num(scores).tolist(), strict=True))
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+    score_of_feature = dict(zip(varied.columns, np.nan_to_num(scores).tolist(), strict=True))
+    return dict(sorted(score_of_feature.items(), key=lambda item: -item[1]))
 
 
 def correlations(features: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Pearson's correlation of each column with each; 0 where a column is constant."""
+    """Return Pearson's correlation of each pair of columns; 0 if a column is constant."""
     table = features.corr().fillna(0.0).round(4)
-    return {str(name): {str(other): float(value) for other, value in table[name].items()} for name in table}
+    return {str(name): {str(column): float(value) for column, value in table[name].items()} for name in table}
 
 
 def correlation_heat_map(features: pd.DataFrame) -> Figure:
@@ -89,16 +89,16 @@ def feature_score_bars(scores: Mapping[str, float], most: int = 20) -> list[Figu
 
 def model_bars(summary: Mapping[str, Mapping[str, Mapping[str, Any]]], score: str, title: str) -> Figure:
     """One score of several models: the mean over the splits, and the range of them, which is not an error bar."""
-    shown = {name: figures[score] for name, figures in summary.items() if score in figures}
-    figure, axes = new_figure(7, 1 + 0.32 * len(shown))
-    means = [value["mean"] for value in shown.values()]
-    below = [value["mean"] - value["least"] for value in shown.values()]
-    above = [value["most"] - value["mean"] for value in shown.values()]
+    bars = {name: figures[score] for name, figures in summary.items() if score in figures}
+    figure, axes = new_figure(7, 1 + 0.32 * len(bars))
+    means = [value["mean"] for value in bars.values()]
+    below = [value["mean"] - value["least"] for value in bars.values()]
+    above = [value["most"] - value["mean"] for value in bars.values()]
     several = any(below) or any(above)
-    axes.barh(list(shown), means, xerr=[below, above] if several else None, capsize=3)
+    axes.barh(list(bars), means, xerr=[below, above] if several else None, capsize=3)
     axes.invert_yaxis()
     axes.set(xlabel=score.replace("_", " ") + (" (mean, least and most of the splits)" if several else ""))
-    alt = "; ".join(f"{name} {value['mean']:.3f}" for name, value in shown.items())
+    alt = "; ".join(f"{name} {value['mean']:.3f}" for name, value in bars.items())
     return Figure("models", title, f"{score.replace('_', ' ')}: {alt}.", figure)
 
 

@@ -52,10 +52,10 @@ def fewest_rows(coverage: float) -> int:
 
 
 def coverage_band(rows: int, coverage: float, new_rows: int) -> tuple[float, float]:
-    """The share of new rows that intervals hold, in `BAND` of all samples: the least and the most.
+    """Return the least and the greatest share of new rows that the intervals cover, in `BAND` of all samples.
 
     Which of `rows` scores is the factor decides the true coverage, which has a beta distribution (Vovk, "Conditional
-    validity of inductive conformal predictors", 2012); how many of `new_rows` are held is then beta-binomial. This is
+    validity of inductive conformal predictors", 2012); the number of `new_rows` covered is then beta-binomial. This is
     exact for scores of rows set aside, and close for those out of fold.
 
     Args:
@@ -64,8 +64,8 @@ def coverage_band(rows: int, coverage: float, new_rows: int) -> tuple[float, flo
         new_rows: How many they are tried on.
     """
     rank = _rank(rows, coverage)
-    held = stats.betabinom(new_rows, rank, rows + 1 - rank)
-    least, most = (float(held.ppf(quantile)) / new_rows for quantile in ((1 - BAND) / 2, (1 + BAND) / 2))
+    distribution = stats.betabinom(new_rows, rank, rows + 1 - rank)
+    least, most = (float(distribution.ppf(quantile)) / new_rows for quantile in ((1 - BAND) / 2, (1 + BAND) / 2))
     return least, most
 
 

@@ -178,27 +178,29 @@ def _respelt(words: pd.Series, spellings: Mapping[str, str]) -> pd.Series:
     )
 
 
-def known_spellings(table: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> tuple[pd.DataFrame, list[str]]:
-    """Write categories as they were in training, and say which were not there.
+def known_spellings(
+    table: pd.DataFrame, categories_of_column: Mapping[str, Sequence[str]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Write categories as they were in training, and report which are new.
 
     Args:
         table: Rows to predict.
-        known: The categories of each column in training.
+        categories_of_column: The categories of each column in training.
 
     Returns:
         The table, and a sentence for each column with unknown categories: which, and in how many rows.
     """
     notes, columns = [], {}
-    for name, categories in known.items():
+    for name, categories in categories_of_column.items():
         spellings = {same_spelling(category): category for category in categories}
         columns[name] = _respelt(table[name], spellings)
         unknown = columns[name][~columns[name].isin(categories) & columns[name].notna()].value_counts()
         if len(unknown):
-            shown = ", ".join(f"{category!r} ({count})" for category, count in unknown.head(_SHOWN).items())
+            listed = ", ".join(f"{category!r} ({count})" for category, count in unknown.head(_SHOWN).items())
             more = f" and {len(unknown) - _SHOWN} others" if len(unknown) > _SHOWN else ""
             notes.append(
                 f"{int(unknown.sum())} of {len(table)} rows have a {name} that was not there in training, and is taken "
-                f"as none of {', '.join(categories)}: {shown}{more}."
+                f"as none of {', '.join(categories)}: {listed}{more}."
             )
     return table.assign(**columns), notes
 

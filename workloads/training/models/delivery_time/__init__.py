@@ -256,8 +256,8 @@ def evaluate(
         chosen = tuned(settings, train, loop.device)
         predicted = learn(chosen, train, QuietLoop(settings.seed + split), loop.device).model.predict(test)
         scores = regression_scores(truth, predicted["prediction"].to_numpy())
-        for percent, held in within_intervals(truth, predicted).items():
-            scores[f"coverage_{percent}"] = float(held.mean())
+        for percent, covered in within_intervals(truth, predicted).items():
+            scores[f"coverage_{percent}"] = float(covered.mean())
             scores[f"width_{percent}"] = float((predicted[f"upper_{percent}"] - predicted[f"lower_{percent}"]).mean())
         comparison.add(split, comparison.delivered, scores)
         loop.say(f"split {split + 1}/{len(splits)}  R2 {scores['r2']:.3f}  MAE {scores['mae']:.2f} min")

@@ -139,8 +139,8 @@ def _file(data: Location) -> Location:
     names = list(data.names())
     tables = [name for name in names if name.lower().endswith(SUFFIXES)]
     if len(tables) != 1:
-        shown = ", ".join((tables or names)[:_SHOWN])
-        there = f"are {len(tables)} CSV files: {shown}" if tables else "is no CSV file"
-        only = f", only {shown}" if shown and not tables else ""
-        raise InputError(f"{data}: There {there}{only}. Give one CSV file, or a folder with {FILE}.")
+        listed = ", ".join((tables or names)[:_SHOWN])
+        inventory = f"are {len(tables)} CSV files: {listed}" if tables else "is no CSV file"
+        only = f", only {listed}" if listed and not tables else ""
+        raise InputError(f"{data}: There {inventory}{only}. Give one CSV file, or a folder with {FILE}.")
     return data / tables[0]

@@ -51,7 +51,7 @@ def report(
             "true time (min)": ranges(table[TARGET], [30, 60, 90]),
         },
         truth - prediction,
-        {f"Within {percent} %": held for percent, held in within_intervals(truth, unseen).items()},
+        {f"Within {percent} %": covered for percent, covered in within_intervals(truth, unseen).items()},
     )
     encoded = encoder().fit_transform(table[list(FEATURES)])
     with_target = encoded.assign(**{TARGET: truth})

@@ -134,9 +134,9 @@ def optimisers_and_schedules(
     """Muon for the weights of hidden convolutions and AdamW for the rest, with rates that rise and fall linearly."""
     hidden = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d) and layer.in_channels > 1]
     chosen = {id(weight) for weight in hidden}
-    others = [weight for weight in model.parameters() if id(weight) not in chosen]
+    remaining = [weight for weight in model.parameters() if id(weight) not in chosen]
     optimisers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(others, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
+        torch.optim.AdamW(remaining, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
     ]
     if hidden:
         optimisers.append(Muon(hidden, settings.muon_learning_rate))

@@ -89,13 +89,13 @@ def results(
 
 
 def _kind(settings: Settings) -> str:
-    """What the classes are called: nobody knows what more than ten of them are."""
+    """Return what the classes are called; more than ten classes are not digits."""
     return "digit" if settings.classes <= CLASSES else "class"
 
 
 def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int64], weights: int) -> ModelCard:
     kind = _kind(settings)
-    written = (
+    origin = (
         " MNIST was written around 1990 by census employees and students in the United States: a 1 with a long "
         "upstroke, a 7 with a bar and other habits of other regions are rare in it and recognised less well."
     )
@@ -124,7 +124,7 @@ def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int
         ),
         limits=(
             f"Always answers with one of {settings.classes} classes, also for an image of none."
-            f"{written if digits.is_mnist else ''} Confidence is softened by label smoothing."
+            f"{origin if digits.is_mnist else ''} Confidence is softened by label smoothing."
         ),
     )
 
@@ -159,15 +159,17 @@ def _figures(
 
 
 def _test_digits(images: NDArray[np.uint8], truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> Figure:
-    shown = range(min(40, len(images)))
-    right = sum(int(truth[index] == predicted[index]) for index in shown)
-    captions = [f"{truth[index]} → {predicted[index]}" for index in shown]
+    indices = range(min(40, len(images)))
+    right = sum(int(truth[index] == predicted[index]) for index in indices)
+    captions = [f"{truth[index]} → {predicted[index]}" for index in indices]
     return Figure(
         "test_digits",
         "Test digits: truth → prediction",
-        f"The first {len(shown)} test digits with truth and prediction; {right} are right.",
+        f"The first {len(indices)} test digits with truth and prediction; {right} are right.",
         image_grid(
-            images[: len(shown)], captions, [_RIGHT if truth[index] == predicted[index] else _WRONG for index in shown]
+            images[: len(indices)],
+            captions,
+            [_RIGHT if truth[index] == predicted[index] else _WRONG for index in indices],
         ),
     )
 

@@ -123,11 +123,11 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
         for rows in run.batches(len(images), settings.batch_size):
             film.step(lambda: draw(average, film_digits, seed=settings.seed))
             penalised = settings.gradient_penalty > 0 and film.steps % _PENALTY_EVERY == 0
-            real, asked = to_signed(images[rows]).requires_grad_(penalised), labels[rows]
+            real, classes = to_signed(images[rows]).requires_grad_(penalised), labels[rows]
             noise = torch.randn(len(rows), generator.noise_size, device=run.device)
             with run.autocast(wide_range=penalised):  # the scaler does not reach the gradient inside the penalty
-                generated = generate_batch(noise, asked).float()
-                logits = discriminate(torch.cat([real, generated.detach()]), torch.cat([asked, asked]))
+                generated = generate_batch(noise, classes).float()
+                logits = discriminate(torch.cat([real, generated.detach()]), torch.cat([classes, classes]))
                 is_real = torch.arange(len(logits), device=run.device) < len(rows)
                 discriminator_loss = binary_cross_entropy_with_logits(logits, is_real.to(logits.dtype))
                 if penalised:
@@ -136,7 +136,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
             run.step(discriminator_loss, discriminator_optimiser, name="discriminator_loss")
             discriminator.requires_grad_(requires_grad=False)
             with run.autocast():
-                logits = discriminator(generated, asked)
+                logits = discriminator(generated, classes)
                 generator_loss = binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
             run.step(generator_loss, generator_optimiser, name="generator_loss")
             run.add_loss("training_loss", discriminator_loss.detach() + generator_loss.detach())
@@ -202,17 +202,17 @@ def generate(run: Location, digits: Sequence[int], count: int, seed: int) -> dic
 
 
 def _draw_digit(generator: Generator, judge: Judge, digit: int, count: int, seed: int) -> Tensor:
-    found = torch.empty(0, SIDE, SIDE, dtype=torch.uint8)
+    accepted = torch.empty(0, SIDE, SIDE, dtype=torch.uint8)
     for attempt in range(_ATTEMPTS):
-        asked = torch.full((max(100, 2 * count),), digit)
-        images = draw(generator, asked, seed=int(np.random.SeedSequence((seed, digit, attempt)).generate_state(1)[0]))
+        labels = torch.full((max(100, 2 * count),), digit)
+        images = draw(generator, labels, seed=int(np.random.SeedSequence((seed, digit, attempt)).generate_state(1)[0]))
         _, verdicts = judge.look(images)
-        found = torch.cat([found, images[verdicts == digit]])
-        if len(found) >= count:
-            return found[:count]
-    tried = _ATTEMPTS * len(asked)
+        accepted = torch.cat([accepted, images[verdicts == digit]])
+        if len(accepted) >= count:
+            return accepted[:count]
+    tried = _ATTEMPTS * len(labels)
     raise InputError(
-        f"The classifier takes {len(found)} of {tried:,} generated images for a {digit}, which is too few. "
+        f"The classifier takes {len(accepted)} of {tried:,} generated images for a {digit}, which is too few. "
         "Train the generator longer."
     )
 

@@ -25,12 +25,12 @@ def tiled(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """Images [n, h, w] side by side, row by row, as one image."""
     count, height, width = images.shape
     rows = math.ceil(count / columns)
-    whole = np.full((rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP), _BACKGROUND, np.uint8)
+    mosaic = np.full((rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP), _BACKGROUND, np.uint8)
     for index, image in enumerate(images):
         top = _GAP + index // columns * (height + _GAP)
         left = _GAP + index % columns * (width + _GAP)
-        whole[top : top + height, left : left + width] = image
-    return whole
+        mosaic[top : top + height, left : left + width] = image
+    return mosaic
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
@@ -46,10 +46,10 @@ def gif(frames: Sequence[NDArray[np.uint8]], comment: str, milliseconds: int = 1
     The comment, which says what it shows, stands in the file. It has 16 shades: a quarter of the size that all 256
     take, and no difference to the eye.
     """
-    first, *rest = (Image.fromarray(frame // 16 * 17) for frame in frames)
-    durations = [milliseconds] * len(rest) + [_LAST_FRAME_MILLISECONDS]
+    first, *others = (Image.fromarray(frame // 16 * 17) for frame in frames)
+    durations = [milliseconds] * len(others) + [_LAST_FRAME_MILLISECONDS]
     buffer = io.BytesIO()
-    first.save(buffer, "GIF", save_all=True, append_images=rest, duration=durations, loop=0, comment=comment)
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=durations, loop=0, comment=comment)
     return buffer.getvalue()
 
 
@@ -58,12 +58,12 @@ def captioned(
 ) -> MatplotlibFigure:
     """A figure of images [n, h, w], dark on light, each with a caption above it: green when right, else red."""
     framed = np.pad(images, ((0, 0), (_CAPTION, 0), (0, 0)))
-    whole = tiled(framed, columns)
+    mosaic = tiled(framed, columns)
     height, width = framed.shape[1] + _GAP, framed.shape[2] + _GAP
-    figure = MatplotlibFigure(figsize=(columns, columns * whole.shape[0] / whole.shape[1]))
+    figure = MatplotlibFigure(figsize=(columns, columns * mosaic.shape[0] / mosaic.shape[1]))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
-    axes.imshow(whole, cmap="gray_r", vmin=0, vmax=255)
+    axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
     for index, caption in enumerate(captions):
         x, y = _GAP + (index % columns + 0.5) * width, _GAP + index // columns * height
         axes.text(x, y, caption, ha="center", va="top", fontsize=8, color="#1b7837" if right[index] else "#b2182b")

@@ -33,9 +33,10 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """
     real, generated = real.double(), generated.double()
     apart = real.mean(0) - generated.mean(0)
-    one, other = real.T.cov(), generated.T.cov()
-    root = torch.linalg.eigvals(one @ other).sqrt().real.sum()  # trace of the product's square root
-    return max(0.0, float(apart @ apart + one.trace() + other.trace() - 2 * root))
+    real_covariance, generated_covariance = real.T.cov(), generated.T.cov()
+    # The trace of the product's square root.
+    root = torch.linalg.eigvals(real_covariance @ generated_covariance).sqrt().real.sum()
+    return max(0.0, float(apart @ apart + real_covariance.trace() + generated_covariance.trace() - 2 * root))
 
 
 def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
@@ -53,11 +54,10 @@ def precision_and_recall(real: Tensor, generated: Tensor, neighbours: int = NEIG
 
 
 def _share_within(points: Tensor, reference: Tensor, neighbours: int) -> float:
-    # A point is its own nearest neighbour: hence one more.
-    radii = torch.cat(
-        [_distances(part, reference).topk(neighbours + 1, largest=False).values.amax(1) for part in _parts(reference)]
-    )
-    within = [(_distances(part, reference) <= radii).any(1) for part in _parts(points)]
+    # Each point is its own nearest neighbour, so one more is needed.
+    distances = (_distances(chunk, reference) for chunk in _chunks(reference))
+    radii = torch.cat([matrix.topk(neighbours + 1, largest=False).values.amax(1) for matrix in distances])
+    within = [(_distances(chunk, reference) <= radii).any(1) for chunk in _chunks(points)]
     return float(torch.cat(within).double().mean())
 
 
@@ -69,8 +69,8 @@ def relative_entropy(labels: Tensor, classes: int) -> float:
 
 def nearest_neighbours(points: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     """Euclidean distance [n] to, and index [n] of, the point of the reference [m, d] nearest to each point [n, d]."""
-    nearest = [_distances(part, reference).min(1) for part in _parts(points)]
-    return torch.cat([part.values for part in nearest]), torch.cat([part.indices for part in nearest])
+    nearest = [_distances(chunk, reference).min(1) for chunk in _chunks(points)]
+    return torch.cat([chunk.values for chunk in nearest]), torch.cat([chunk.indices for chunk in nearest])
 
 
 def nearest_neighbour_ratio(generated: Tensor, held_out: Tensor, training: Tensor) -> float:
@@ -99,7 +99,7 @@ def is_collapsed(entropy: float, recall: float) -> bool:
     return entropy < COLLAPSED_ENTROPY or recall < COLLAPSED_RECALL
 
 
-def _parts(points: Tensor) -> Sequence[Tensor]:
+def _chunks(points: Tensor) -> Sequence[Tensor]:
     return torch.split(points, _ROWS)
 
 

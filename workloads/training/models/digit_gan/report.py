@@ -56,8 +56,9 @@ def results(  # noqa: PLR0917 - what training ends with
     count = min(settings.quality_images, len(digits.test_images), len(digits.train_images))
     training = torch.from_numpy(digits.train_images[shuffled(len(digits.train_images), settings.seed, 0)[:count]])
     test_images = torch.from_numpy(digits.test_images[:count])
-    asked = torch.from_numpy(digits.train_labels[shuffled(len(digits.train_labels), settings.seed, 1)[:count]]).long()
-    generated = draw(generator, asked.to(run.device), seed=settings.seed)
+    chosen = shuffled(len(digits.train_labels), settings.seed, 1)[:count]
+    requested = torch.from_numpy(digits.train_labels[chosen]).long()
+    generated = draw(generator, requested.to(run.device), seed=settings.seed)
     test_features, test_verdicts = judge.look(test_images.to(run.device))
     _, verdicts = judge.look(generated)
     real = judge.measure(test_features, training.to(run.device))
@@ -77,7 +78,7 @@ def results(  # noqa: PLR0917 - what training ends with
         ),
     }
     if settings.conditional:
-        test["as_asked_for"] = float((verdicts.cpu() == asked).double().mean())
+        test["as_asked_for"] = float((verdicts.cpu() == requested).double().mean())
     return Results(
         test=test,
         headline=headline(test, sum(parameter.numel() for parameter in generator.parameters())),
@@ -91,7 +92,7 @@ def results(  # noqa: PLR0917 - what training ends with
             figures,
             digits,
             generated.cpu().numpy(),
-            asked.numpy() if settings.conditional else None,
+            requested.numpy() if settings.conditional else None,
             verdicts.cpu().numpy(),
             run.history,
         ),
@@ -108,29 +109,29 @@ def _pixels(images: Tensor) -> Tensor:
 
 
 def film(frames: Sequence[NDArray[np.uint8]]) -> bytes:
-    """The images [100, 28, 28] of each frame as an animated GIF."""
+    """Return the images [100, 28, 28] of each frame as an animated GIF."""
     return gif([tiled(frame, columns=10) for frame in frames], "What the generator makes of one noise as it learns")
 
 
 def figures(
     digits: Digits,
     generated: NDArray[np.uint8],
-    asked: NDArray[np.int64] | None,
+    requested: NDArray[np.int64] | None,
     verdicts: NDArray[np.int64],
     history: Sequence[Mapping[str, float]],
 ) -> list[Figure]:
-    """The figures of the report.
+    """Return the figures of the report.
 
     Args:
         digits: The data.
         generated: uint8 [n, 28, 28].
-        asked: The digits [n] that were asked for; None: the generator is not conditional.
+        requested: The digits [n] that were asked for; None: the generator is not conditional.
         verdicts: The digits [n] that the classifier takes them for.
         history: One row an epoch.
     """
     return [
         _real_and_generated(digits.test_images, generated),
-        _verdicts(generated[:_SHOWN], None if asked is None else asked[:_SHOWN], verdicts[:_SHOWN]),
+        _verdicts(generated[:_SHOWN], None if requested is None else requested[:_SHOWN], verdicts[:_SHOWN]),
         curves("losses", "Losses", history, {"loss": ["generator_loss", "discriminator_loss"]}),
         curves(
             "quality",
@@ -152,15 +153,15 @@ def _real_and_generated(real: NDArray[np.uint8], generated: NDArray[np.uint8]) -
     )
 
 
-def _verdicts(images: NDArray[np.uint8], asked: NDArray[np.int64] | None, verdicts: NDArray[np.int64]) -> Figure:
-    if asked is None:
+def _verdicts(images: NDArray[np.uint8], requested: NDArray[np.int64] | None, verdicts: NDArray[np.int64]) -> Figure:
+    if requested is None:
         drawn = ", ".join(str(digit) for digit in np.unique(verdicts))
         captions, right = [str(verdict) for verdict in verdicts], np.ones(len(verdicts), bool)
         title, alt = "Generated digits: what the classifier takes them for", f"the classifier sees the digits {drawn}"
     else:
         captions, right = (
-            [f"{one} → {verdict}" for one, verdict in zip(asked, verdicts, strict=True)],
-            asked == verdicts,
+            [f"{label} → {verdict}" for label, verdict in zip(requested, verdicts, strict=True)],
+            requested == verdicts,
         )
         title, alt = (
             "Generated digits: asked for → what the classifier takes them for",

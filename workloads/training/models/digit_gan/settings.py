@@ -57,12 +57,12 @@ class Settings(TrainingSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _settings_of_the_reference(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return {**_REFERENCE, **given} if given.get("architecture") == "reference" else given
+    def _settings_of_the_reference(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {**_REFERENCE, **values} if values.get("architecture") == "reference" else values
 
     @field_validator("conditional")
     @classmethod
-    def _reference_is_unconditional(cls, value: bool, others: ValidationInfo) -> bool:
-        if value and others.data.get("architecture") == "reference":
+    def _reference_is_unconditional(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("architecture") == "reference":
             raise ValueError("The reference architecture cannot draw a chosen digit")
         return value

@@ -63,19 +63,19 @@ _SPLIT_PARTS = 5
 
 
 def labelled_rows(settings: Settings, players: Players) -> Rows:
-    """The rows whose position is known.
+    """Return the rows whose position is known.
 
     Raises:
         InputError: There are too few players to split them.
     """
-    wanted = players.labelled.to_numpy()
+    selected = players.labelled.to_numpy()
     if settings.rows == "with-receptions":
-        wanted = wanted & (players.receiving["receptions"] > 0).to_numpy()
-    features = examples(players, settings.features, settings.level)[wanted].reset_index(drop=True)
-    known = players.receiving[wanted]
+        selected = selected & (players.receiving["receptions"] > 0).to_numpy()
+    features = examples(players, settings.features, settings.level)[selected].reset_index(drop=True)
+    receiving = players.receiving[selected]
     numbers = {name: number for number, name in enumerate(CLASSES)}
-    labels = np.array([numbers[name] for name in known["position"]], dtype=np.int64)
-    rows = Rows(features, labels, np.asarray(known["player"].factorize()[0], dtype=np.int64))
+    labels = np.array([numbers[name] for name in receiving["position"]], dtype=np.int64)
+    rows = Rows(features, labels, np.asarray(receiving["player"].factorize()[0], dtype=np.int64))
     in_class = [len(np.unique(rows.players[labels == number])) for number in range(len(CLASSES))]
     if min(in_class) < 2:  # noqa: PLR2004 - one to learn from, one to test on
         counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, in_class, strict=True))
@@ -105,8 +105,8 @@ def fit_network(
 
     def losses(outputs: Tensor, chosen: Tensor) -> Tensor:
         repeated = labels[chosen].unsqueeze(1).expand(-1, outputs.shape[1])
-        each = functional.cross_entropy(outputs.flatten(0, 1), repeated.flatten(), reduction="none")
-        return each.view(outputs.shape[:2]) * row_weights[chosen].unsqueeze(1)
+        cross_entropy = functional.cross_entropy(outputs.flatten(0, 1), repeated.flatten(), reduction="none")
+        return cross_entropy.view(outputs.shape[:2]) * row_weights[chosen].unsqueeze(1)
 
     @torch.inference_mode()
     def validate() -> dict[str, float]:
@@ -167,42 +167,42 @@ def baselines(rows: int) -> dict[str, Any]:
 
 
 def shown_name(kind: str, settings: Settings) -> str:
-    """The name in the tables of a kind of prediction."""
+    """Return the name of a kind of prediction in the tables."""
     name = {"network": "network with the forest", "boosting": "gradient boosting"}.get(kind, kind)
     return f"{name}, weighted" if settings.balance == "weights" else name
 
 
 def evaluate(settings: Settings, rows: Rows, loop: Run | QuietLoop) -> Evaluation:
-    """The model, its parts and the baselines on splits by player; on each split everything is fitted anew.
+    """Evaluate the model, its parts and the baselines on splits by player; each split fits everything again.
 
     The parts and the mean are also fitted with the other setting of `balance`, and the network without the forest.
     """
     comparison = Comparison(shown_name(settings.model, settings), 1 / _SPLIT_PARTS)
     confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
     right: dict[str, NDArray[np.float64]] = {}
-    other = settings.model_copy(update={"balance": "none" if settings.balance == "weights" else "weights"})
+    alternative = settings.model_copy(update={"balance": "none" if settings.balance == "weights" else "weights"})
     for split in range(settings.splits):
-        turn, part = divmod(split, _SPLIT_PARTS)
-        seen, unseen = list(player_splits(rows, _SPLIT_PARTS, settings.seed + turn))[part]
-        train, test = rows[seen], rows[unseen]
-        found = {
+        repeat, fold = divmod(split, _SPLIT_PARTS)
+        train_rows, test_rows = list(player_splits(rows, _SPLIT_PARTS, settings.seed + repeat))[fold]
+        train, test = rows[train_rows], rows[test_rows]
+        predictions = {
             name: class_probabilities(baseline.fit(train.features, train.labels), test.features)
-            for name, baseline in baselines(len(seen)).items()
+            for name, baseline in baselines(len(train_rows)).items()
         }
-        preprocessing = network_preprocessing(len(seen)).fit(train.features)
+        preprocessing = network_preprocessing(len(train_rows)).fit(train.features)
         alone, _ = fit_network(
             settings, preprocessing.transform(train.features), train, QuietLoop(settings.seed + split), loop.device
         )
-        found["network alone"] = network_probabilities(alone, preprocessing.transform(test.features))
-        for variant in (settings, other):
+        predictions["network alone"] = network_probabilities(alone, preprocessing.transform(test.features))
+        for variant in (settings, alternative):
             model = learn(variant, train, QuietLoop(settings.seed + split), loop.device)
             for kind, probabilities in model.probabilities(test.features).items():
-                found[shown_name(kind, variant)] = probabilities
-        for name, probabilities in found.items():
+                predictions[shown_name(kind, variant)] = probabilities
+        for name, probabilities in predictions.items():
             comparison.add(split, name, classification_scores(test.labels, probabilities, test.players))
             hits = right.setdefault(name, np.zeros(rows.players.max() + 1))
             hits += np.bincount(test.players, probabilities.argmax(1) == test.labels, minlength=len(hits))
-        delivered = found[comparison.delivered]
+        delivered = predictions[comparison.delivered]
         confusion += confusion_matrix(test.labels, delivered.argmax(1), labels=range(len(CLASSES)))
         scores = classification_scores(test.labels, delivered, test.players)
         loop.say(
@@ -237,10 +237,10 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
 
 
 def predict(run: Location, inputs: Location) -> Predictions:
-    """Positions: `prediction`, `Player Id`, `Year`, and the probability of each position; a row a row of receiving.
+    """Predict `prediction`, `Player Id`, `Year` and the probability of each position for each row of receiving.
 
     Rows whose position is one of the five are predicted, in the order of the file; where there is none (no column, or
-    empty everywhere) all rows are. The position is not looked at otherwise.
+    empty everywhere) all rows are. The position is not used otherwise.
 
     Args:
         run: A finished run. Its pipelines are a joblib file, which can run code when it is read: trust its origin.
@@ -253,14 +253,14 @@ def predict(run: Location, inputs: Location) -> Predictions:
     settings = Settings(**description["settings"])
     network = Ensemble(**description["network"])
     network.load_state_dict(weights)
-    parts = load_pipeline(run)
-    if not isinstance(parts, dict):
+    pipelines = load_pipeline(run)
+    if not isinstance(pipelines, dict):
         raise InputError(f"{run}: The run is of an earlier version, whose model had fewer parts. Train again.")
     players = load_players(inputs)
-    wanted = players.labelled.to_numpy() if players.labelled.any() else np.ones(len(players.receiving), bool)
-    features = examples(players, settings.features, settings.level)[wanted]
-    probabilities = PositionModel(**parts, network=network, kind=settings.model).predict(features)
-    rows = players.receiving[wanted]
+    selected = players.labelled.to_numpy() if players.labelled.any() else np.ones(len(players.receiving), bool)
+    features = examples(players, settings.features, settings.level)[selected]
+    probabilities = PositionModel(**pipelines, network=network, kind=settings.model).predict(features)
+    rows = players.receiving[selected]
     columns = {
         "prediction": np.array(CLASSES)[probabilities.argmax(1)],
         "Player Id": rows["player"].to_numpy(),
@@ -268,9 +268,9 @@ def predict(run: Location, inputs: Location) -> Predictions:
     }
     shares = {f"probability_{name}": probabilities[:, index].round(6) for index, name in enumerate(CLASSES)}
     notes = [*players.notes]
-    if left_out := int((~wanted).sum()):
+    if left_out := int((~selected).sum()):
         notes.append(
-            f"{left_out:,} of {len(wanted):,} rows are not predicted: others have one of the positions "
+            f"{left_out:,} of {len(selected):,} rows are not predicted: others have one of the positions "
             f"{', '.join(CLASSES)}, and these do not."
         )
     return Predictions(pd.DataFrame(columns | shares), notes)

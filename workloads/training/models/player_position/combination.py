@@ -55,9 +55,9 @@ class Rows:
         return Rows(self.features.iloc[rows], self.labels[rows], self.players[rows])
 
 
-def player_splits(rows: Rows, parts: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Rows to learn from and rows to test on, so many times: every player is in the second once, never in both."""
-    splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+def player_splits(rows: Rows, folds: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield rows to train on and rows to test on for each fold: every player is in one test fold only."""
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     yield from splitter.split(rows.features, rows.labels, rows.players)
 
 
@@ -113,9 +113,9 @@ def class_probabilities(model: Any, features: pd.DataFrame) -> NDArray[np.float6
 def out_of_fold_probabilities(forest: Pipeline, rows: Rows, seed: int) -> NDArray[np.float64]:
     """The forest's probabilities of each row, from forests that never saw a row of that player, [n, classes]."""
     probabilities = np.zeros((len(rows.labels), len(CLASSES)))
-    for seen, unseen in player_splits(rows, _FOREST_FOLDS, seed):
-        fitted = forest.fit(rows.features.iloc[seen], rows.labels[seen])
-        probabilities[unseen] = class_probabilities(fitted, rows.features.iloc[unseen])
+    for train_rows, test_rows in player_splits(rows, _FOREST_FOLDS, seed):
+        fitted = forest.fit(rows.features.iloc[train_rows], rows.labels[train_rows])
+        probabilities[test_rows] = class_probabilities(fitted, rows.features.iloc[test_rows])
     return probabilities
 
 

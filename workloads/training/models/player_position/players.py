@@ -159,19 +159,20 @@ def _load_nflverse(data: Location) -> Players:
         Column(team, word, "team", required=False),
     ]
     position = Column("position", word, "position", required=False)
-    part = Column("season_type", word, required=False)
-    given = [Column(name, statistic) for name in [*_NFLVERSE_RECEIVING, *_NFLVERSE_RUSHING] if name in header]
+    season_type = Column("season_type", word, required=False)
+    statistics = [Column(name, statistic) for name in [*_NFLVERSE_RECEIVING, *_NFLVERSE_RUSHING] if name in header]
     weeks = [Column("week", number, filled=True)] if "week" in header else []
-    table, notes = _read_seasons(data / seasons[0], [*identity, position, part, *weeks, *given])
-    table = _none_is_zero(table, [column.key for column in given])
+    table, notes = _read_seasons(data / seasons[0], [*identity, position, season_type, *weeks, *statistics])
+    table = _none_is_zero(table, [column.key for column in statistics])
     receiving = table.reindex(columns=[*_SEASON_KEY, "position", *RECEIVING.values(), LINE])
     rushing = table.assign(rushing_games=table.get("games", np.nan))
     rushing = rushing.reindex(columns=[*_SEASON_KEY, *RUSHING.values(), LINE])
     if unread := [name for name in headers if name not in {*seasons, *facts}]:
         notes.append(f"{len(unread)} files have neither seasons nor heights, and were not read: {', '.join(unread)}.")
-    known = [_nflverse_facts(data / name, headers[name]) for name in facts]
+    tables = [_nflverse_facts(data / name, headers[name]) for name in facts]
     empty = pd.DataFrame(columns=["player", "height", "weight"]).astype({"height": "float64", "weight": "float64"})
-    return Players(receiving, rushing, pd.concat(known).drop_duplicates("player") if known else empty, tuple(notes))
+    players = pd.concat(tables).drop_duplicates("player") if tables else empty
+    return Players(receiving, rushing, players, tuple(notes))
 
 
 def _nflverse_facts(file: Location, header: Sequence[str]) -> pd.DataFrame:
@@ -233,10 +234,10 @@ def _refuse_repeated(file: Location, table: pd.DataFrame, key: list[str]) -> Non
     if len(repeated):
         row = repeated.iloc[0]
         first = table[(table[key] == row[key]).all(axis=1)].iloc[0]
-        what = ", ".join(
+        identity = ", ".join(
             f"{name} {row[name]:.0f}" if name in {"year", "week"} else f"{name} {row[name]}" for name in key
         )
-        raise InputError(f"{file}, line {row[LINE]}: The row for {what} is in line {first[LINE]} already.")
+        raise InputError(f"{file}, line {row[LINE]}: The row for {identity} is in line {first[LINE]} already.")
 
 
 def examples(players: Players, features: Features, level: Level) -> pd.DataFrame:
@@ -293,9 +294,9 @@ def _rushing_rates(totals: pd.DataFrame) -> dict[str, pd.Series]:
         f"{name}_per_carry": totals[name] / (carries + _SHRINK)
         for name in ("rushing_tds", "rushes_20", "rushing_first_downs", "rushing_fumbles")
     }
-    others = {
+    ratios = {
         "yards_per_carry": totals["rushing_yards"] / carries.where(carries > 0),
         "share_of_carries": (carries + 0.5) / (carries + receptions + 1),
         "share_of_games_in_rushing": totals["rushing_games"] / games,
     }
-    return per_game | per_carry | others
+    return per_game | per_carry | ratios

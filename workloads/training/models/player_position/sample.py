@@ -67,8 +67,8 @@ def _sample_cells(generator: np.random.Generator, plays: int, yards_per_play: fl
         return ["--"] * 8
     yards = round(plays * generator.normal(yards_per_play, 0.8))
     longest = f"{generator.integers(3, 60)}{generator.choice(['', 'T'], p=[0.8, 0.2])}"
-    others = generator.poisson(plays * np.array([0.05, 0.12, 0.02, 0.4, 0.02]))
-    return [f"{plays:,}", f"{yards:,}", longest, *map(str, others)]
+    counts = generator.poisson(plays * np.array([0.05, 0.12, 0.02, 0.4, 0.02]))
+    return [f"{plays:,}", f"{yards:,}", longest, *map(str, counts)]
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
