@@ -370,6 +370,7 @@ class LocalCloud:
         echo: Callable[[str], None] | None,
     ) -> None:
         output = ["--output", str(self.folder / "cdk.out")]
+        environment = self.inherited_environment() | cdk.QUICK  # the folder may be absent where the cloud does not run
         report = self.folder / f"{command}.log"
         with report.open("w") as file:
 
@@ -386,7 +387,7 @@ class LocalCloud:
                     *output,
                     context=context,
                     project=self.project,
-                    environment=self.inherited_environment() | cdk.QUICK,
+                    environment=environment,
                     say=record,
                 )
             except InputError as error:

@@ -35,7 +35,7 @@ SHORTEST = 5  # characters of a physical id that is one; shorter ones are words 
 #: What no two deployments have in common.
 PASSING = re.compile(
     r"(?i)(date|time|created|updated|modified|revision|version|uuid|port|address|endpoint|token|lastseen|sequence|"
-    r"status|state|hostid|latest|attachtime|requestid|allocation|association|resourceid|dbirid|caidentifier)"
+    r"status|state|hostid|latest|attachtime|requestid|allocation|association|resourceid|dbirid|caidentifier|storedbytes)"
 )
 #: What AWS makes by itself when a resource is made that stays, and keeps with it.
 COMES_WITH = {
@@ -77,6 +77,20 @@ class Removal:
     declined: tuple[str, int]
     one_key: str
     both_keys: str
+
+
+def without_repetitions(policy: Json) -> Json:
+    """A policy whose statements name each resource once: two parameters of a console template may have one value."""
+    statements = [
+        {
+            **statement,
+            "Resource": sorted(
+                {statement["Resource"]} if isinstance(statement["Resource"], str) else {*statement["Resource"]}
+            ),
+        }
+        for statement in policy["Statement"]
+    ]
+    return {**policy, "Statement": statements}
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +244,10 @@ def describers(cloud: LocalCloud) -> dict[str, Callable[[str], Any]]:
         return {
             "trusted": iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"],
             "allowed": sorted(
-                json.dumps(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"], sort_keys=True)
+                json.dumps(
+                    without_repetitions(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]),
+                    sort_keys=True,
+                )
                 for policy in policies
             ),
             "managed": iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"],
