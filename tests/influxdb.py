@@ -26,6 +26,14 @@ def create_bucket(url: str, token: str, name: str, seconds: int = 0) -> dict[str
     return dict(bucket)
 
 
+def keep_points(url: str, token: str, name: str, seconds: int) -> None:
+    """Change for how long a bucket keeps points."""
+    [bucket] = call(url, "GET", f"/api/v2/buckets?name={name}", token)[1]["buckets"]
+    rules = [{"type": "expire", "everySeconds": seconds}]
+    status, changed = call(url, "PATCH", f"/api/v2/buckets/{bucket['id']}", token, retentionRules=rules)
+    assert status == 200, changed
+
+
 def permissions(bucket: dict[str, Any], *actions: str) -> list[dict[str, Any]]:
     """What lets somebody do something with one bucket."""
     resource = {"type": "buckets", "id": bucket["id"], "orgID": bucket["orgID"]}

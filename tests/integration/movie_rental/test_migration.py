@@ -17,6 +17,7 @@ import pytest
 from contract.errors import GroundworkError, InputError, UnavailableError
 from localcloud.cloud import processes
 from localcloud.services.neptune import behaviour as neptune
+from tests.influxdb import keep_points
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import customer, database
 from workloads.movie_rental.engines import Engines
@@ -266,10 +267,8 @@ def test_a_row_that_an_engine_refuses_is_named_and_no_retry_is_promised(
     servers: Servers, change: LiteralString, message: str
 ) -> None:
     url, made = servers.source("refused"), servers.new()
-    store = made.series.store  # type: ignore[attr-defined]
-    store._request(
-        "/query", {"db": "", "q": f'ALTER RETENTION POLICY "autogen" ON "{store._database}" DURATION 36500d'}
-    )
+    name = made.series.store._database  # type: ignore[attr-defined]
+    keep_points(servers.influxdb_url, servers.token, name, seconds=36500 * 86400)
     with database.connect(url) as connection:
         connection.execute(change)
     with pytest.raises(RefusedRowError, match=message) as caught:
