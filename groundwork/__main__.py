@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from contract.errors import GroundworkError, report
-from groundwork.access_diff import access_diff
+from groundwork.access_diff.command import access_diff
 from groundwork.demo.command import demo
 from groundwork.deploy.command import deploy
 from groundwork.local import use

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from enum import EnumType
@@ -235,3 +236,10 @@ def needed(path: Path, modules: set[str]) -> set[str]:
             inside = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= (inside & modules) | ({node.module} if inside - modules else set())
     return found & modules
+
+
+def test_the_command_line_starts_without_what_takes_long_to_import() -> None:
+    heavy = {"aws_cdk", "boto3", "duckdb", "matplotlib", "moto", "pandas", "sklearn", "torch"}
+    code = "import sys, groundwork.__main__; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert heavy & {*run.stdout.split()} <= {"boto3"}

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from contract.errors import InputError
 from groundwork.__main__ import app
-from groundwork.access_diff import holders
+from groundwork.access_diff.grants import holders
 from localcloud.access.actions import reference
 from localcloud.access.policies.comparison import added
 

@@ -1,4 +1,4 @@
-"""``groundwork access-diff``: what a change of templates makes possible, without an account."""
+"""The policies of templates, by who holds them, and what two sets of templates differ in."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from moto.core.exceptions import ServiceException
 
 from contract.errors import InputError, phrase
 from localcloud.access.actions import reference
 from localcloud.access.policies import documents
-from localcloud.access.policies.comparison import Holder, added
+from localcloud.access.policies.comparison import Access, Holder, added
 from localcloud.access.policies.documents import Policy, PolicyError, as_list
 from localcloud.cloudformation import templates
-from terminal.results import Result, results
-from terminal.screen import Table
 
 Json = dict[str, Any]
 #: Where a resource has policies of its own, and what each is about: a property, or the resource itself.
@@ -36,19 +33,13 @@ RESOURCE_POLICIES = {
 _NOTHING = {"Ref": "AWS::NoValue"}
 
 
-@results
-def access_diff(
-    old: Annotated[Path, typer.Argument(help="A template, or a folder of templates, before the change.")],
-    new: Annotated[Path, typer.Argument(help="The same after the change.")],
-) -> Result:
-    """Say what is newly possible: by principal, action, resource and condition. Exit code 1 if anything is."""
-    grants = added(holders(old), holders(new), reference.matching)
-    rows = [(access.principal, access.action, access.resource, access.condition) for access in grants]
-    columns = ["principal", "action", "resource", "condition"]
-    document = {"added": [dict(zip(columns, row, strict=True)) for row in rows]}
-    if not rows:
-        return Result(document, "Nothing is newly possible.")
-    return Result(document, Table(columns, rows, keys=columns), ends=typer.Exit(1))
+def added_grants(old: Path, new: Path) -> list[Access]:
+    """Return what the new templates allow and the old ones did not.
+
+    Raises:
+        InputError: There is no such place, a file is not a template, or a policy in it is not a policy.
+    """
+    return added(holders(old), holders(new), reference.matching)
 
 
 def holders(place: Path) -> list[Holder]:

@@ -1,0 +1,1 @@
+"""What a change of templates makes possible: the command, and the policies that it compares."""
