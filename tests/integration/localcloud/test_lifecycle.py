@@ -20,7 +20,7 @@ from localcloud import LocalCloud, LocalCloudError
 from localcloud.cloud import lock, outside
 
 Groundwork = Callable[..., subprocess.CompletedProcess[str]]
-ACCESS = {"MasterUsername": "boss", "MasterUserPassword": "a long password"}
+ACCESS = {"MasterUsername": "boss", "MasterUserPassword": "a-long-password"}
 #: Leaves its parents and its session, and hears no request to end.
 DAEMON = "(trap '' TERM HUP; setsid sh -c 'echo $$ > {}; exec sleep 600' &)"
 

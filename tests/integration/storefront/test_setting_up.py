@@ -170,7 +170,7 @@ def test_the_commands_find_everything_by_a_stacks_outputs(empty_shop: Shop) -> N
     authority = empty_shop.settings.database_ca
     assert "0001 already" in command("init", "--stack", "WebApp", "--database-ca", authority)
     assert Settings.from_stack("WebApp", authority) == Settings(
-        "database", authority, "session", "assets", "storefront"
+        "database", authority, "session", "assets", "storefront", stack="WebApp"
     )
     with pytest.raises(InputError, match=r"Stack Nothing: .*Deploy it"):
         command("init", "--stack", "Nothing", "--database-ca", authority)
