@@ -219,8 +219,9 @@ class Telemetry:
                 self._lines.flush()
 
     def _flush(self) -> None:
-        if self._lines and self.metrics:
+        if self._lines:
             self._lines.flush()
+        if self.metrics:  # without a stack there are lines alone
             self.metrics.flush()
 
 
