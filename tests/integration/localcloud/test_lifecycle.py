@@ -20,7 +20,8 @@ from localcloud import LocalCloud, LocalCloudError
 from localcloud.cloud import lock, outside
 
 Groundwork = Callable[..., subprocess.CompletedProcess[str]]
-ACCESS = {"MasterUsername": "boss", "MasterUserPassword": "a-long-password"}
+#: The password has letters and digits alone, as Timestream for InfluxDB takes no others.
+ACCESS = {"MasterUsername": "boss", "MasterUserPassword": "longpassword1"}
 #: Leaves its parents and its session, and hears no request to end.
 DAEMON = "(trap '' TERM HUP; setsid sh -c 'echo $$ > {}; exec sleep 600' &)"
 
