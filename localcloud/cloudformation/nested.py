@@ -101,7 +101,8 @@ class NestedStack:
 
 def install(cloud: Cloud) -> None:
     """Make the model where moto looks for its own, in place of moto's."""
-    _models.append(type("NestedCloudFormationStack", (NestedStack, CloudFormationModel), {"cloud": cloud}))
+    namespace = {"__module__": __name__, "cloud": cloud}  # or moto's metaclass makes the model one of moto's module
+    _models.append(type("NestedCloudFormationStack", (NestedStack, CloudFormationModel), namespace))
 
 
 _models: list[type] = []  # moto finds subclasses by weak references
