@@ -153,8 +153,6 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             token=rentals.token,
         )
         yield servers
-        for ledger in servers.opened:
-            ledger.close()
     for process, _ in running:
         processes.end(process)
     server.stop()
@@ -167,6 +165,9 @@ def servers(started: Servers) -> Iterator[Servers]:
         for name, value in started.cloud.environment().items():
             patch.setenv(name, value)
         yield started
+    for ledger in started.opened:  # PostgreSQL has a hundred connections
+        ledger.close()
+    started.opened.clear()
 
 
 def _made(folder: Path) -> Path:
