@@ -2,7 +2,7 @@
 
 moto gaps: no state changes on EventBridge; no scaling activities; an unhealthy instance stays; a group forgets an
 instance that it is told to terminate before EC2 does; a new group replaces the one that has its name; no instance
-starts from a later version of a launch template that has user data.
+starts from a later version of a launch template that has user data; a list of launch templates ends at the 15th.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, TerminateInstanceActivity
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
+from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ec2.utils import parse_user_data
 
 from localcloud.cloud.account import ACCOUNT, REGION
@@ -32,6 +34,7 @@ from localcloud.services.events.behaviour import publish
 
 GROUP_TAG = "aws:autoscaling:groupName"
 LARGEST_PAGE = 100  # of scaling activities
+LARGEST_PAGE_OF_TEMPLATES = 200
 
 _cause: ContextVar[str] = ContextVar("cause", default="")
 _trigger: ContextVar[str] = ContextVar("trigger", default="")
@@ -91,6 +94,36 @@ def _create_version(
         data = {**data, "UserData": parse_user_data(user_data)}
     version: LaunchTemplateVersion = original(self, data, description)
     return version
+
+
+@replace(LaunchTemplates, "describe_launch_templates")
+def _describe_launch_templates(self: LaunchTemplates) -> ActionResult:
+    """Return a page of launch templates; its token is the id of its last one."""
+    self.error_on_dryrun()
+    found: list[LaunchTemplate] = self.ec2_backend.describe_launch_templates(
+        template_names=self._get_param("LaunchTemplateNames", []),
+        template_ids=self._get_param("LaunchTemplateIds", []),
+        filters=self._filters_from_querystring(),
+    )
+    token, size = self._get_param("NextToken"), int(self._get_param("MaxResults", LARGEST_PAGE_OF_TEMPLATES))
+    identifiers = [template.id for template in found]
+    if token and token not in identifiers:
+        raise EC2ClientError("InvalidNextToken", "The token is not valid.")
+    start = identifiers.index(token) + 1 if token else 0
+    page = [
+        {
+            "CreateTime": template.create_time,
+            "CreatedBy": f"arn:aws:iam::{ACCOUNT}:root",
+            "DefaultVersionNumber": template.default_version_number,
+            "LatestVersionNumber": template.latest_version_number,
+            "LaunchTemplateId": template.id,
+            "LaunchTemplateName": template.name,
+            "Tags": template.tags,
+        }
+        for template in found[start : start + size]
+    ]
+    more = {"NextToken": page[-1]["LaunchTemplateId"]} if len(found) > start + size else {}
+    return ActionResult({"LaunchTemplates": page, **more})
 
 
 # Scaling activities, in the words of Auto Scaling.

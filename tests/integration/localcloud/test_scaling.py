@@ -248,6 +248,19 @@ def test_an_action_that_could_not_be_done_is_refused_with_the_alarm(
     assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
 
 
+def test_launch_templates_are_listed_to_the_last(cloud: LocalCloud) -> None:
+    ec2, name = cloud.client("ec2"), uuid.uuid4().hex
+    names = {f"{name}-{number}" for number in range(16)}
+    for template in names:
+        ec2.create_launch_template(LaunchTemplateName=template, LaunchTemplateData={"InstanceType": "t3.micro"})
+    listed = [found["LaunchTemplateName"] for found in ec2.describe_launch_templates()["LaunchTemplates"]]
+    assert names <= {*listed}
+    pages = ec2.get_paginator("describe_launch_templates").paginate(PaginationConfig={"PageSize": 5})
+    assert [found["LaunchTemplateName"] for page in pages for found in page["LaunchTemplates"]] == listed
+    with pytest.raises(ClientError, match="InvalidNextToken"):
+        ec2.describe_launch_templates(NextToken="none")
+
+
 def test_a_group_starts_instances_from_a_later_version_of_its_launch_template(cloud: LocalCloud) -> None:
     ec2, name = cloud.client("ec2"), f"group-{uuid.uuid4().hex[:8]}"
     script = base64.b64encode(b"#!/bin/sh\n").decode()
