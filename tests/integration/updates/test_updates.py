@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from contract.stacks import StackName
 from groundwork.__main__ import main
 from infra.updates.identity import STATEFUL
 from localcloud import LocalCloud
+from localcloud.cloud.certificates import issue
 from tests.documents import document
 
 #: A setting of each stack whose change replaces instances or interrupts a database.
@@ -130,8 +132,11 @@ def test_the_storage_of_influxdb_only_grows(cloud: LocalCloud, changed: Seen) ->
     identifier = changed.data[StackName.DEVOPS_METRICS]["InfluxDB"]
     instance = influxdb.get_db_instance(identifier=identifier)
     assert instance["dbInstanceType"] == "db.influx.large"
+    size = instance["allocatedStorage"]
+    influxdb.update_db_instance(identifier=identifier, allocatedStorage=size + 1)
     with pytest.raises(ClientError, match="can only be increased"):
-        influxdb.update_db_instance(identifier=identifier, allocatedStorage=instance["allocatedStorage"] - 1)
+        influxdb.update_db_instance(identifier=identifier, allocatedStorage=size)
+    assert influxdb.get_db_instance(identifier=identifier)["allocatedStorage"] == size + 1
 
 
 @pytest.mark.parametrize("stack", CHANGES)
@@ -205,9 +210,12 @@ def test_a_deployment_takes_over_the_settings_of_the_one_before(cloud: LocalClou
     assert alarm["Threshold"] == 1
 
 
-def test_the_address_of_the_site_goes_only_if_it_is_named(cloud: LocalCloud, ask: Ask) -> None:
+def test_the_address_of_the_site_goes_only_if_it_is_named(cloud: LocalCloud, ask: Ask, tmp_path: Path) -> None:
     """A certificate puts a load balancer before several instances, and the address is released for good."""
-    certificate = cloud.client("acm").request_certificate(DomainName="films.example.com")["CertificateArn"]
+    files = issue(cloud.folder, tmp_path)
+    certificate = cloud.client("acm").import_certificate(
+        Certificate=files.certificate.read_bytes(), PrivateKey=files.key.read_bytes()
+    )["CertificateArn"]
     words = ("deploy", "WebApp", "--yes", "-c", f"web_app.certificate_arn={certificate}")
     assert "--replace Address" in ask(*words, code=2)["said"]
     assert ask(*words, "--replace", "Address")["status"] == "UPDATE_COMPLETE"
