@@ -125,7 +125,7 @@ class TerminationAlarm(GroundworkStack):
             "FailedEventsAlarm",
             queue,
             what_to_do="An event could not be handled, so a termination may be missing from the log. Read the event in "
-            "the dead-letter queue and the error in the function's log, mend the cause, then redrive the event.",
+            "the dead-letter queue and the error in the function's log, fix the cause, then redrive the event.",
         )
         return queue
 

@@ -1,4 +1,4 @@
-"""The policies of templates, by who holds them, and what two sets of templates differ in."""
+"""Policies in templates, by the resource that holds them, and what one set of templates allows beyond another."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _is_template(path: Path) -> bool:
 
 
 def _documents(template: Json) -> Iterator[tuple[str, Json]]:
-    """Yield each policy with the name of who holds it; references become the names of what they refer to."""
+    """Yield each policy with the name of its holder; a reference becomes the name of what it refers to."""
     for name, body in template["Resources"].items():
         kind, properties = body["Type"], resolved(body.get("Properties", {}))
         for policy in properties.get("Policies", []) if kind.startswith("AWS::IAM::") else []:

@@ -60,7 +60,7 @@ def choose(templates: Mapping[str, Any], names: Sequence[str]) -> list[Template]
     """Return the stacks of some names, in the order of deployment; all of them if no name is given.
 
     Raises:
-        InputError: There is no stack of a name.
+        InputError: No stack has one of the names.
     """
     from groundwork.preflight.template import Template
     from infra.stacks import STACKS

@@ -261,7 +261,7 @@ class Search(Construct):
         )
         # Without this, CloudFormation replaces the domain for another version of OpenSearch.
         self.domain.cfn_options.update_policy = CfnUpdatePolicy(enable_version_upgrade=True)
-        self.domain.apply_removal_policy(RemovalPolicy.DESTROY)  # made anew from the film library by one command
+        self.domain.apply_removal_policy(RemovalPolicy.DESTROY)  # one command rebuilds it from the film library
         acknowledge(
             self.domain,
             {
@@ -269,7 +269,7 @@ class Search(Construct):
                 "CKV_AWS_84": "Slow logs would cost more than they tell of a catalogue of films.",
                 "OS3": "Two roles are let in, by name, and only from inside the network.",
                 "OS4": "One node: no masters beside it.",
-                "OS7": "One node: a second zone would double the idle cost, and the index can be made anew.",
+                "OS7": "One node: a second zone would double the idle cost, and the index can be rebuilt.",
                 **dict.fromkeys(
                     ("OS9[LogExport::SEARCH_SLOW_LOGS]", "OS9[LogExport::INDEX_SLOW_LOGS]"),
                     "Slow logs would cost more than they tell of a catalogue of films.",

@@ -44,7 +44,7 @@ class Monitoring:
             self._topic,
             "DeadLettersAlarm",
             what_to_do="A change or an event could not be written, so an engine lacks it. The table DeadLetters has it "
-            f"with its reason; mend the cause. {REDO}",
+            f"with its reason; fix the cause. {REDO}",
             namespace=self._namespace,
             metric="DeadLetters",
         )
@@ -56,7 +56,7 @@ class Monitoring:
                 self._topic,
                 name,
                 queue,
-                what_to_do=f"The function {function_name} ended before it could say why: read its log, mend the cause. "
+                what_to_do=f"The function {function_name} ended before it could say why: read its log, fix the cause. "
                 f"{REDO}",
             )
         alarm(

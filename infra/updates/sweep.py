@@ -69,7 +69,7 @@ class Change:
     Attributes:
         setting: The setting's name.
         value: The value that it was changed to.
-        replaced: Logical ids of the resources that CloudFormation makes anew, with another physical id.
+        replaced: Logical ids of the resources that CloudFormation replaces by new ones, with other physical ids.
         removed: Logical ids of those that it deletes or leaves behind.
         added: Logical ids of those that it creates.
         updated: Logical ids of those that it changes in place.
