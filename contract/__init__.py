@@ -8,6 +8,7 @@ tags          the tags that one part sets and another reads
 workloads     the manifest of the training workloads
 documents     a film as the search index holds it
 rentals       a rental as the time series holds it
+design        the colours and the type that pages and charts share
 timeseries    how a time series database is reached and written to
 dead_letters  what becomes of what a function cannot write
 """

@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, SupportsBytes
 
+REMOVED = "Removed"
+"""The attribute of what a removed film leaves in the library: its keys and its last `Version`, so that the versions of
+a film go on counting if it is created again."""
+
 
 def document(item: Mapping[str, Any]) -> dict[str, Any]:
     """Turn an item of the film table into its document.

@@ -15,6 +15,7 @@
     │   └── Interrupted           75  workloads: this machine is going away
     ├── TrainingStopped            1  workloads: training ended before its last epoch
     │   └── NonFiniteLossError     1  workloads: the loss became NaN or infinite
+    ├── BuildError                 1  infra: the package of constructs could not be built
     ├── RemovalError               1  infra: AWS or the CDK could not remove a stack
     ├── DeploymentError            1  groundwork: CloudFormation or the CDK could not deploy a stack
     └── PromiseBrokenError         1  groundwork: the demonstration saw something else than it promised
@@ -42,7 +43,12 @@ A command line handles all of them in one place:
 
 from __future__ import annotations
 
+import re
 import sys
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_ENDED_TWICE = re.compile(r"(?<=[^\s./][.?!])\.(?=\s|$)")  # the second mark; not the folder `..`, nor an ellipsis
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 class GroundworkError(Exception):
@@ -50,7 +56,7 @@ class GroundworkError(Exception):
 
     Attributes:
         exit_code: The exit code of a command that ends with this error.
-        advice: A sentence that a command line prints after the message. It is no part of the message, because what
+        advice: A sentence that a command line prints after the message. It does not belong to the message, because what
             helps depends on the command: a web server that logs the error is not run again.
     """
 
@@ -81,10 +87,34 @@ class ExpiredError(UnavailableError):
 
 def report(error: GroundworkError) -> int:
     """Print an error and its advice as one line on standard error, and return the exit code for it."""
-    print(f"Error: {error} {error.advice}".rstrip(), file=sys.stderr)  # noqa: T201 - what a command line says
+    complain(f"{error} {error.advice}".rstrip())
     return error.exit_code
+
+
+def complain(message: str) -> None:
+    """Print the line of an error on standard error; a sentence that quotes another one ends once, not with `?.`."""
+    message = _ENDED_TWICE.sub("", message)
+    print(f"Error: {printable(message)}", file=sys.stderr)  # noqa: T201 - what a command line says
 
 
 def phrase(text: object) -> str:
     """Return a text of somebody else, such as a driver's message, as the end of a sentence: one line, no full stop."""
     return " ".join(str(text).split()).rstrip(".")
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Write out the characters that a terminal obeys instead of showing them, as JSON does: `\u001b` for Escape.
+
+    A file name, a heading or a cell may hold them, and would otherwise move the cursor, erase lines or change colours.
+    They are the control characters, separators of lines, and marks that turn the direction of text (CVE-2021-42574);
+    and halves of surrogate pairs, with which Python stands for bytes of a file name that are not UTF-8.
+
+    Args:
+        text: What is to be printed.
+        keep: The characters that stay, such as line breaks where the text may have several lines.
+    """
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keep else _written_out(match[0]), text)
+
+
+def _written_out(character: str) -> str:
+    return _SHORT.get(character, f"\\u{ord(character):04x}")

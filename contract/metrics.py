@@ -13,6 +13,13 @@ class Namespace(StrEnum):
     STOREFRONT = "Groundwork/Storefront"
 
 
+TRAINING_NAMESPACE = "GROUNDWORK_METRIC_NAMESPACE"
+"""The environment variable with the namespace of a job's metrics, which is `Groundwork/` and the name of its stack.
+
+So two stacks in an account do not mix, and a job of the stack Training writes where any other training does.
+"""
+
+
 class TrainingMetric(StrEnum):
     """What a training job sends for each epoch, with the dimension `Workload`."""
 
@@ -36,9 +43,17 @@ class IngestionMetric(StrEnum):
     ROWS_REJECTED = "RowsRejected"
 
 
+class BackupMetric(StrEnum):
+    """What a scheduled backup of monitoring data sends when it is complete, with the dimension `Stack`."""
+
+    SUCCEEDED = "BackupSucceeded"
+
+
 class StorefrontMetric(StrEnum):
-    """What the storefront sends every minute, with the dimension `Stack`."""
+    """What the storefront, and CloudWatch's agent beside it, send every minute, with the dimension `Stack`."""
 
     REQUESTS = "Requests"
     ERRORS = "Errors"
     LATENCY = "Latency"
+    MEMORY_UTILIZATION = "MemoryUtilization"
+    DISK_UTILIZATION = "DiskUtilization"

@@ -39,11 +39,16 @@ BATCH_MESSAGES = 10
 MESSAGE_BYTES = 128 * 1024
 """The most that a rental's event may have: as JSON text in a dead letter at most twice as much, below 400 KB."""
 
-MOST_ATTEMPTS = 100
-"""The most attempts that a rental may be granted."""
+ATTEMPTS = 10
+"""How often a rental's event is tried before it is given up."""
 
-RECEIVES = MOST_ATTEMPTS * BATCH_MESSAGES
-"""How often the queue hands a rental out. Each receipt may be spent waiting behind another rental of the same batch."""
+RECEIVES = 1000
+"""How often the queue hands a rental out; SQS does not count further. A receipt may be spent waiting behind another
+rental of the same batch, so it is at least the attempts of a whole batch.
+"""
+
+PATIENCE_SECONDS = 3600
+"""How long a change of the film library waits for OpenSearch before it is given up."""
 
 CHANGE_BYTES = 300_000
 """The most of a film's change that goes into a dead letter as it is; DynamoDB takes 400 KB as one item."""

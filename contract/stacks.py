@@ -87,6 +87,8 @@ class DevOpsMetricsOutput(StrEnum):
     SILENCE_ALARM_NAME = "SilenceAlarmName"
     DASHBOARD_NAME = "DashboardName"
     CLIENT_SECURITY_GROUP_ID = "ClientSecurityGroupId"
+    BACKUP_LOCATION = "BackupLocation"
+    BACKUP_ALARM_NAME = "BackupAlarmName"
 
 
 class TimeSeriesOutput(StrEnum):

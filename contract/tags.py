@@ -10,3 +10,6 @@ RUN = "groundwork:run"
 
 COMMAND, OPTIONS, ROLE = "groundwork:command", "groundwork:options", "groundwork:role"
 """On a one-off training instance: the command that it runs, its options, and the role that the container takes."""
+
+ENVIRONMENT = "groundwork:environment"
+"""On all resources of a stack that is of an environment: the environment's name."""

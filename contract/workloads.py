@@ -1,4 +1,4 @@
-"""The manifest of the training workloads. A new workload is its own folder, an entry here, and its page in the docs.
+"""List the training workloads and their data sets. A new workload is its own folder, an entry here, and its page.
 
 The command line lists them from here, the stack makes their job definitions and roles, and the demonstration proves
 each of them.
@@ -7,12 +7,33 @@ each of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Machine = Literal["cpu", "gpu", "multi-node"]
 """What a job runs on: an instance without a GPU, one with a GPU, or several instances together."""
 
+MACHINES: tuple[Machine, ...] = get_args(Machine)
+
 _KIND = {"cpu": "", "gpu": "Gpu", "multi-node": "MultiNode"}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that workloads learn from.
+
+    Functions are named as entry points name them, `module:function`, because this package imports nothing.
+
+    Attributes:
+        name: Its name on the command line, its folder below GROUNDWORK_DATA, and the prefix of its files in the bucket.
+        origin: Where a person gets it.
+        sample: The function that makes a small stand-in without a download; it returns the content of files by name.
+        download: The function that gets the data set from its origin, in the same form; None: a person has to get it.
+    """
+
+    name: str
+    origin: str
+    sample: str
+    download: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +56,7 @@ class TrainingWorkload:
     Attributes:
         name: The name on the command line, such as `digit-classifier`.
         summary: What the model does, for the list of commands.
-        data_set: The data set it learns from, which is also the prefix of the data in the data bucket.
+        data_set: The name of the data set it learns from, one of `DATA_SETS`.
         epochs: Passes over the data in a job whose submitter does not say otherwise.
         uses_gpu: Whether the model gains from a GPU.
         multi_node: Whether a training may span several instances.
@@ -73,14 +94,48 @@ class TrainingWorkload:
         """Its share identifier in the job queues, which AWS Batch wants without hyphens."""
         return self.name.replace("-", "")
 
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """The kinds of machine on which its jobs may run, each with a job definition of its own."""
+        may_run = {"cpu": True, "gpu": self.uses_gpu, "multi-node": self.multi_node}
+        return tuple(machine for machine in MACHINES if may_run[machine])
+
+    @property
+    def job_role(self) -> str:
+        """The logical id of the role that its jobs have."""
+        return f"{self.resource_name}JobRole"
+
     def job(self, machine: Machine = "cpu") -> str:
-        """The logical id of its job definition for a kind of machine."""
+        """Return the logical id of its job definition for a kind of machine."""
         return f"{self.resource_name}{_KIND[machine]}Job"
 
     def job_output(self, machine: Machine = "cpu") -> str:
-        """The stack's output that has the ARN of that job definition."""
+        """Return the stack's output that has the ARN of that job definition."""
         return f"{self.job(machine)}DefinitionArn"
 
+
+DATA_SETS: dict[str, DataSet] = {
+    data_set.name: data_set
+    for data_set in (
+        DataSet(
+            "mnist",
+            "Y. LeCun and C. Cortes, through torchvision",
+            sample="workloads.training.mnist:sample_mnist",
+            download="workloads.training.mnist:download_mnist",
+        ),
+        DataSet(
+            "delivery",
+            "Kaggle: denkuznetz/food-delivery-time-prediction",
+            sample="workloads.training.models.delivery_time.orders:sample_delivery",
+        ),
+        DataSet(
+            "nfl",
+            "Kaggle: kendallgillies/nflstatistics",
+            sample="workloads.training.models.player_position.sample:sample_nfl",
+        ),
+    )
+}
+"""Every data set by its name."""
 
 _CLASSIFIER = "s3://{artifacts}/digit-classifier"  # the classifier of the demonstration's first job judges the images
 

@@ -92,7 +92,7 @@ def run(
 
 
 def _program(project: Path) -> str:
-    """The CDK's command line: the project's own, or the one on PATH."""
+    """Return the CDK's command line: the project's own, or the one on PATH."""
     if not (project / "cdk.json").exists():
         raise InputError(f"{project}: There is no cdk.json. Run this command in the project's folder.")
     if not shutil.which("node"):

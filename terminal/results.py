@@ -1,4 +1,4 @@
-"""What a command returns, printed for people or as JSON.
+"""What a command returns, printed for people, as JSON or as CSV.
 
     @app.command()
     @results
@@ -6,15 +6,18 @@
         endpoint = find(name)
         return Result({"endpoint": endpoint}, f"The endpoint is {endpoint}.")
 
-The command has the option `--json` then. With it, standard output holds one JSON document and nothing else: whatever is
-printed for people, while the command runs or of its result, goes to standard error.
+The command has the option `--json` then, and with `@listing` instead also `--csv`. With one of them, standard output
+holds one document and nothing else: whatever is printed for people, while the command runs or of its result, goes to
+standard error.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import functools
 import inspect
+import io
 import json
 import sys
 from collections.abc import Mapping
@@ -25,7 +28,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
-from terminal.screen import Table, print_table
+from contract.errors import InputError, printable
+from terminal.screen import Table, print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +38,11 @@ Parameters = ParamSpec("Parameters")
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON document on standard output, and everything else on standard error."),
+]
+
+AsCsv = Annotated[
+    bool,
+    typer.Option("--csv", help="Print the table as CSV on standard output, and everything else on standard error."),
 ]
 
 
@@ -62,25 +71,57 @@ class Result:
             if isinstance(block, Table):
                 print_table(block)
             else:
-                typer.echo(block)
+                say(block)
+
+    def csv(self) -> str:
+        """Return its first table as CSV: a line of headings, numbers without commas; nothing where it has none."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for table in [block for block in self.shown if isinstance(block, Table)][:1]:
+            writer.writerow(table.columns)
+            for row in filter(None, table.rows):
+                cells = [getattr(cell, "plain", cell) for cell in row]
+                named = zip(table.columns, cells, strict=True)
+                writer.writerow(
+                    str(cell).replace(",", "") if cell and name in table.numbers else cell for name, cell in named
+                )
+        return text.getvalue()
 
 
 def results(command: Callable[Parameters, Result]) -> Callable[..., None]:
     """Make a command of a function that returns a result: it gets the option `--json`, and its result is printed."""
+    return _command(command, {"as_json": AsJson})
 
+
+def listing(command: Callable[Parameters, Result]) -> Callable[..., None]:
+    """Make a command of a function whose result is a table: it gets the options `--json` and `--csv`."""
+    return _command(command, {"as_json": AsJson, "as_csv": AsCsv})
+
+
+def _command(command: Callable[Parameters, Result], options_added: Mapping[str, Any]) -> Callable[..., None]:
     @functools.wraps(command)
-    def printed(*arguments: Any, as_json: bool = False, **options: Any) -> None:
-        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+    def printed(*arguments: Any, as_json: bool = False, as_csv: bool = False, **options: Any) -> None:
+        if as_json and as_csv:
+            raise InputError("--json and --csv: Standard output holds one of them. Leave one out.")
+        with contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext():
             result = command(*arguments, **options)
             result.print()
         if as_json:
-            typer.echo(json.dumps(plain(result.document), indent=2, ensure_ascii=False, allow_nan=False))
+            document = json.dumps(plain(result.document), indent=2, ensure_ascii=False, allow_nan=False)
+            typer.echo(printable(document, keep="\n"))
+        if as_csv:
+            typer.echo(printable(result.csv(), keep="\n"), nl=False)
+            if not any(isinstance(block, Table) for block in result.shown):
+                say("This has no table, so --csv prints nothing. --json prints what was found.", errors=True)
         if result.ends:
             raise result.ends
 
     signature = inspect.signature(command, eval_str=True)
-    option = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)
-    added = [*signature.parameters.values(), option]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        for name, annotation in options_added.items()
+    ]
+    added = [*signature.parameters.values(), *more]
     setattr(printed, "__signature__", inspect.Signature(added))  # noqa: B010 - mypy knows no such attribute
     printed.__annotations__ = {parameter.name: parameter.annotation for parameter in added}
     return printed
