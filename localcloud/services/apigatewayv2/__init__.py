@@ -1,0 +1,1 @@
+"""Amazon API Gateway: HTTP APIs in front of functions."""
