@@ -1,0 +1,1 @@
+"""AWS Step Functions: state machines that moto's interpreter runs against the cloud's own services."""
