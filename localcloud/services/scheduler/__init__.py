@@ -1,0 +1,1 @@
+"""Amazon EventBridge Scheduler: schedules that call their targets."""

@@ -1,0 +1,13 @@
+"""What this room installs, and what runs in it beside requests."""
+
+from __future__ import annotations
+
+from localcloud import hooks
+from localcloud.cloud.context import Cloud
+from localcloud.services.scheduler import schedules
+
+
+def install(cloud: Cloud) -> None:
+    """Add to moto what it lacks."""
+    hooks.install(cloud, schedules)
+    cloud.every(1, schedules.run, cloud)
