@@ -8,5 +8,6 @@ from localcloud.cloudformation.translation import Properties, without_empty
 def key(values: Properties) -> Properties:
     """Rename the members of tags, and turn rotation into a call."""
     tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in values.pop("Tags", [])]
-    rotation: list[Properties] = [{}] if values.pop("EnableKeyRotation", False) in (True, "true") else []
+    period = without_empty(RotationPeriodInDays=values.pop("RotationPeriodInDays", None))
+    rotation = [period] if values.pop("EnableKeyRotation", False) in (True, "true") else []
     return values | without_empty(Tags=tags, EnableKeyRotation=rotation)
