@@ -60,7 +60,7 @@ def _check(alarm: str, action: str, settings: dict[str, Any]) -> None:
 
 
 def _operation(action: str) -> tuple[str, str] | None:
-    """The name of an action on an instance and EC2's operation, or None for an action of another kind."""
+    """Return the name of an action on an instance and EC2's operation, or None for an action of another kind."""
     match = _ON_INSTANCE.fullmatch(action)
     name = (match["action"] or match["workflow"]).lower() if match else ""
     return (name, OPERATIONS[name]) if name in OPERATIONS else None

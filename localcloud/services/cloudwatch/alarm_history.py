@@ -52,7 +52,7 @@ class Item:
     data: str
 
     def described(self) -> dict[str, Any]:
-        """The item as DescribeAlarmHistory gives it."""
+        """Return the item as DescribeAlarmHistory gives it."""
         return {
             "AlarmName": self.alarm,
             "AlarmType": "CompositeAlarm" if self.composite else "MetricAlarm",
@@ -80,7 +80,7 @@ def keep(cloud: Cloud, alarm: Alarm, kind: str, summary: str, data: dict[str, An
 
 
 def state(value: str, reason: str, data: str | None) -> dict[str, Any]:
-    """A state as an item's data has it."""
+    """Return a state as an item's data has it."""
     described: dict[str, Any] = {"stateValue": value, "stateReason": reason}
     if reasons := json.loads(data or "{}"):
         described["stateReasonData"] = reasons

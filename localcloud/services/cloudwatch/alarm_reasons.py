@@ -79,7 +79,7 @@ def data(alarm: Alarm, points: Sequence[float | None], now: datetime) -> str:
 
 
 def _begins(alarm: Alarm, count: int, now: datetime) -> list[datetime]:
-    """The beginnings of the periods, the oldest first."""
+    """Return the beginnings of the periods, the oldest first."""
     period = timedelta(seconds=int(alarm.period))
     return [now - period * age for age in range(count, 0, -1)]
 

@@ -2,7 +2,7 @@
 
 The rules are those of the API reference of PutMetricAlarm
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html); moto checks two of them.
-Allowed values are botocore's.
+Allowed values are botocore's. Rules about periods are in ``rules.yaml``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,6 @@ from moto.core.utils import get_service_model
 if TYPE_CHECKING:
     from botocore.model import StringShape
 
-DAY = 86_400
-WEEK = 7 * DAY
-HOUR = 3_600
-MINUTE = 60
-#: Periods below a minute, in seconds.
-HIGH_RESOLUTION = {10, 20, 30}
 #: Settings of alarms that are refused rather than misjudged.
 BEYOND = {
     "metric_data_queries": "several metrics",
@@ -74,27 +68,12 @@ def check(name: str, settings: Mapping[str, Any]) -> None:
         message = f"Option {treatment} is not supported. "
         message += f"Supported options for parameter TreatMissingData are {', '.join(TREATMENTS)}."
         raise ValidationError(message)
-    needed = settings.get("datapoints_to_alarm")
-    _check_periods(name, int(settings["period"]), int(settings["evaluation_periods"]), needed)
 
 
 def _check_enumeration(value: Any, name: str, shape: str) -> None:
-    """Refuse what is not one of a shape's values, in AWS's words."""
+    """Refuse a value that a shape does not have, in AWS's words."""
     allowed = cast("StringShape", get_service_model("cloudwatch").shape_for(shape)).enum
     if value and value not in allowed:
         message = f"1 validation error detected: Value '{value}' at '{name[0].lower()}{name[1:]}' failed to satisfy "
         message += f"constraint: Member must satisfy enum value set: [{', '.join(allowed)}]"
         raise ValidationError(message)
-
-
-def _check_periods(name: str, period: int, evaluated: int, needed: Any) -> None:
-    if period not in HIGH_RESOLUTION and (period <= 0 or period % MINUTE):
-        raise ValidationError(f"Alarm {name}: Period is {period}, but must be 10, 20, 30 or a multiple of 60 seconds")
-    if evaluated < 1:
-        raise ValidationError(f"Alarm {name}: EvaluationPeriods is {evaluated}, but must be at least 1")
-    if needed is not None and not 1 <= int(needed) <= evaluated:
-        raise ValidationError(f"Alarm {name}: DatapointsToAlarm is {needed}, but must be from 1 to {evaluated}")
-    longest, words = (DAY, "day") if period < HOUR else (WEEK, "week")
-    if period * evaluated > longest:
-        message = f"Metrics cannot be checked across more than a {words} (EvaluationPeriods * Period must be <= "
-        raise ValidationError(f"{message}{longest})")

@@ -20,7 +20,14 @@ from localcloud.access import service_calls
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import after, wrap
-from localcloud.services.cloudwatch import actions, alarm_history, alarm_reasons, alarm_settings, composite_alarms
+from localcloud.services.cloudwatch import (
+    actions,
+    alarm_history,
+    alarm_mail,
+    alarm_reasons,
+    alarm_settings,
+    composite_alarms,
+)
 from localcloud.services.events.behaviour import deliver, publish
 
 BREACHES: dict[str, Callable[[float, float], bool]] = {
@@ -211,11 +218,14 @@ def _perform(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], 
 
 def _act(cloud: Cloud, action: str, alarm: Alarm, previous: dict[str, Any], reason: str) -> None:
     if ":sns:" in action:
-        subject = f'{alarm.state_value}: "{alarm.name}" in US East (N. Virginia)'
-        message = json.dumps(_notification(alarm, str(previous["value"]), reason))
+        before = str(previous["value"])
+        notification = json.dumps(_notification(alarm, before, reason))
+        message = json.dumps({"default": notification, "email": alarm_mail.text(alarm, before, reason)})
         sender = {"aws:sourceaccount": ACCOUNT, "aws:sourcearn": alarm.alarm_arn}
         service_calls.check(cloud, "cloudwatch.amazonaws.com", action, alarm.alarm_arn, sender)
-        cloud.client("sns").publish(TopicArn=action, Subject=subject[:100], Message=message)
+        cloud.client("sns").publish(
+            TopicArn=action, Subject=alarm_mail.subject(alarm), Message=message, MessageStructure="json"
+        )
     elif ":lambda:" in action:
         service_calls.check(cloud, "lambda.alarms.cloudwatch.amazonaws.com", action, alarm.alarm_arn)
         event = {
@@ -236,7 +246,7 @@ def _stamp(time: datetime) -> str:
 
 
 def _state(alarm: Alarm) -> dict[str, Any]:
-    """The state of an alarm as events have it."""
+    """Return the state of an alarm as events have it."""
     data = {"reasonData": alarm.state_reason_data} if alarm.state_reason_data else {}
     time = _stamp(alarm.state_updated_timestamp)
     return {"value": alarm.state_value, "reason": alarm.state_reason, **data, "timestamp": time}
@@ -261,7 +271,7 @@ def _metrics(alarm: Alarm) -> dict[str, Any]:
 
 
 def _notification(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
-    """What CloudWatch writes to a topic."""
+    """Return what CloudWatch writes to a topic."""
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
@@ -270,7 +280,7 @@ def _notification(alarm: Alarm, before: str, reason: str) -> dict[str, Any]:
         "NewStateValue": alarm.state_value,
         "NewStateReason": reason,
         "StateChangeTime": _stamp(alarm.state_updated_timestamp),
-        "Region": "US East (N. Virginia)",
+        "Region": alarm_mail.REGION_NAME,
         "AlarmArn": alarm.alarm_arn,
         "OldStateValue": before,
         "OKActions": alarm.ok_actions,

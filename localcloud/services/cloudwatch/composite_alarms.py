@@ -32,7 +32,7 @@ SUPPRESSION = ("ActionsSuppressor", "ActionsSuppressorExtensionPeriod", "Actions
 
 
 def names(rule: str) -> list[str]:
-    """The alarms that a rule names, without the ARNs around them."""
+    """Return the alarms that a rule names, without the ARNs around them."""
     return [_name(match["quoted"] or match["plain"]) for match in TOKEN.finditer(rule) if match["state"]]
 
 
@@ -41,7 +41,7 @@ def _name(alarm: str) -> str:
 
 
 def parse(rule: str) -> Rule:
-    """A function that tells whether a rule holds, given the states of alarms by their names.
+    """Return a function that tells whether a rule holds, given the states of alarms by their names.
 
     Raises:
         ValueError: It is not a rule.

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from moto.events.models import Rule, events_backends
 
 from localcloud.access import service_calls
+from localcloud.access.actions.derivation import Need
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import replace
@@ -26,7 +27,7 @@ SERVICE = "events.amazonaws.com"
 #: The target by which the rule of an archive fills it.
 ARCHIVES = f"arn:aws:events:{REGION}:::"
 #: The services that `deliver` delivers to, besides event buses.
-DELIVERABLE = {"lambda", "logs", "sns", "sqs"}
+DELIVERABLE = {"lambda", "logs", "sns", "sqs", "states"}
 #: What EventBridge calls an error, by its kind, where the target's service does not name one.
 CODES: dict[type[Exception], str] = {PermissionError: "NO_PERMISSIONS", NotImplementedError: "UNSUPPORTED_TARGET"}
 DEFAULT_CODE = "INVALID_JSON"
@@ -55,6 +56,8 @@ def deliver(cloud: Cloud, arn: str, payload: str, target: dict[str, Any] | None 
             cloud.client("sqs").send_message(QueueUrl=url, MessageBody=payload, **target.get("SqsParameters", {}))
         case "logs":
             log_lines(cloud, arn.split(":log-group:")[1].removesuffix(":*"), str(uuid4()), [payload])
+        case "states":
+            cloud.client("stepfunctions").start_execution(stateMachineArn=arn, input=payload)
         case "events" if ":event-bus/" in arn:
             cloud.client("events").put_events(Entries=[_entry(json.loads(payload), arn)])
         case service:
@@ -62,13 +65,13 @@ def deliver(cloud: Cloud, arn: str, payload: str, target: dict[str, Any] | None 
 
 
 def is_deliverable(arn: str) -> bool:
-    """Whether `deliver` knows what the ARN names."""
+    """Return whether `deliver` knows what the ARN names."""
     service = arn.removeprefix("arn:aws:").partition(":")[0]
     return service in DELIVERABLE or arn == ARCHIVES or (service == "events" and ":event-bus/" in arn)
 
 
 def _entry(event: dict[str, Any], bus: str) -> dict[str, Any]:
-    """An event as `PutEvents` takes it, for another event bus. It keeps its source, time and resources."""
+    """Return an event as `PutEvents` takes it, for another event bus. It keeps its source, time and resources."""
     return {
         "Source": event["source"],
         "DetailType": event["detail-type"],
@@ -123,7 +126,7 @@ def _send(cloud: Cloud, rule: dict[str, str], target: dict[str, Any], event: Any
     """Deliver an event to one target of a rule. What cannot be delivered is counted, and becomes a dead letter."""
     measure("AWS/Events", "Invocations", 1, {"RuleName": rule["name"]})
     try:
-        _deliver(cloud, target["Arn"], inputs.made(target, event, rule), rule, target)
+        _deliver(cloud, target["Arn"], inputs.render(target, event, rule), rule, target)
     except Exception as error:
         measure("AWS/Events", "FailedInvocations", 1, {"RuleName": rule["name"]})
         if "DeadLetterConfig" not in target:
@@ -162,7 +165,13 @@ def _deliver(cloud: Cloud, arn: str, payload: str, rule: dict[str, str], target:
     Raises:
         PermissionError: The target's policy does not let the rule in, or a key's policy keeps EventBridge out.
     """
-    service_calls.check(cloud, SERVICE, arn, rule["arn"])
+    if ":event-bus/" in arn:
+        service_calls.check_bus(cloud, arn, rule["arn"], target.get("RoleArn", ""))
+    elif arn.split(":")[2] == "states":
+        service_calls.check_trust(cloud, SERVICE, target["RoleArn"])
+        service_calls.check_role(cloud, target["RoleArn"], "events", Need("states:StartExecution", arn))
+    else:
+        service_calls.check(cloud, SERVICE, arn, rule["arn"])
     deliver(cloud, arn, payload, target)
 
 

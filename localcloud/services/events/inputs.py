@@ -81,7 +81,7 @@ def _check_transformer(transformer: Json, name: str) -> None:
     _check_json(_render(template, lambda _variable: ""), "InputTemplate", name)
 
 
-def made(target: Json, event: Json, rule: Json) -> str:
+def render(target: Json, event: Json, rule: Json) -> str:
     """Return what the target receives, as text.
 
     Args:
@@ -136,7 +136,7 @@ def _transformed(transformer: Json, event: Json, plain_event: Json, rule: Json) 
 
 
 def _render(template: str, value: Callable[[str], Any]) -> str:
-    """The template with its placeholders replaced, as JSON outside quotes and as text within them."""
+    """Return the template with its placeholders replaced, as JSON outside quotes and as text within them."""
     plain = template.lstrip().startswith('"')
     return "".join(_pieces(template, value, plain=plain))
 
@@ -152,7 +152,7 @@ def _pieces(template: str, value: Callable[[str], Any], *, plain: bool) -> Itera
 
 
 def _within_quotes(value: Any, *, plain: bool) -> str:
-    """A value inside a text. Of an object, a template that is a text gets the JSON without its quotes."""
+    """Return a value inside a text. Of an object, a template that is a text gets the JSON without its quotes."""
     if isinstance(value, str):
         return json.dumps(value)[1:-1]
     text = _compact(value)

@@ -52,7 +52,7 @@ _ABSENT = _Absent()
 
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str) -> Match:
-    """A function that tells whether an event matches a pattern.
+    """Return a function that tells whether an event matches a pattern.
 
     Raises:
         PatternError: EventBridge does not take the pattern.
@@ -167,7 +167,7 @@ def _exists(operand: Any) -> Test:
 
 
 def _of_text(name: str, operand: Any, test: Callable[[str], bool]) -> Test:
-    """A test of texts, by one text.
+    """Return a test of texts, by one text.
 
     Raises:
         PatternError: The operand is not a text.

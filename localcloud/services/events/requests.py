@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from moto.core.exceptions import JsonRESTError
@@ -16,8 +16,10 @@ from moto.events.exceptions import ResourceNotFoundException, ValidationExceptio
 from moto.events.models import EventBus, EventsBackend
 from moto.events.responses import EventsHandler
 
+from localcloud.access import service_calls
+from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
-from localcloud.services.events.behaviour import is_deliverable
+from localcloud.services.events.behaviour import SERVICE, is_deliverable
 
 Json = dict[str, Any]
 
@@ -29,20 +31,33 @@ LARGEST, TIME = 256 * 1024, 14
 
 
 @wrap(EventsBackend, "put_targets")
-def _put_targets(original: Any, self: EventsBackend, name: str, event_bus_arn: str | None, targets: list[Json]) -> None:
+def _put_targets(cloud: Cloud, original: Any, self: EventsBackend, name: str, *place: str | list[Json]) -> None:
+    [event_bus_arn, targets] = cast("tuple[str | None, list[Json]]", place)
     for number, target in enumerate(targets, start=1):
         _check_id(target["Id"], f"targets.{number}.member.id")
         if not is_deliverable(target["Arn"]):
             raise ValidationException(
                 f"Parameter {target['Arn']} is not valid. Reason: The local cloud delivers events only to functions, "
-                "queues, topics, log groups and event buses."
+                "queues, topics, log groups, state machines and event buses."
             )
+        if ":states:" in target["Arn"] and not target.get("RoleArn"):
+            raise ValidationException(f"RoleArn is required for target {target['Arn']}.")
+        _check_trust(cloud, target.get("RoleArn", ""))
     bus = self._get_event_bus(self._normalize_event_bus_arn(event_bus_arn))
     rule = bus.rules.get(name)
     ids = {target["Id"] for target in [*(rule.targets if rule else []), *targets]}
     if len(ids) > TARGETS_OF_A_RULE:
         raise JsonRESTError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
     original(self, name, event_bus_arn, targets)
+
+
+def _check_trust(cloud: Cloud, role: str) -> None:
+    """Refuse a target's role that EventBridge may not assume; no role at all is not judged."""
+    try:
+        service_calls.check_trust(cloud, SERVICE, role)
+    except PermissionError as error:
+        message = f"Provided role '{role}' cannot be assumed by principal '{SERVICE}'."
+        raise ValidationException(message) from error
 
 
 def _check_id(identifier: str, place: str) -> None:
@@ -83,7 +98,7 @@ def _is_object(text: str) -> bool:
 
 
 def _size(event: Json) -> int:
-    """The size of an entry in bytes, as the user guide computes it."""
+    """Return the size of an entry in bytes, as the user guide computes it."""
     texts = [event.get(name) or "" for name in ("Source", "DetailType", "Detail")] + (event.get("Resources") or [])
     return sum(len(text.encode()) for text in texts) + (TIME if event.get("Time") else 0)
 

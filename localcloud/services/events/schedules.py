@@ -58,7 +58,7 @@ class Cron:
 
 
 def parse(expression: str) -> timedelta | Cron:
-    """The rate or the cron expression that a schedule is.
+    """Return the rate or the cron expression that a schedule is.
 
     Raises:
         ValueError: It is neither.
@@ -82,7 +82,7 @@ def _cron(fields: list[str]) -> Cron:
 
 
 def _values(text: str, field: tuple[str, int, int, dict[str, int]]) -> frozenset[int]:
-    """The values that ``*``, single values, ranges, steps and lists of them name.
+    """Return the values that ``*``, single values, ranges, steps and lists of them name.
 
     Raises:
         ValueError: Names the field.
@@ -96,7 +96,7 @@ def _values(text: str, field: tuple[str, int, int, dict[str, int]]) -> frozenset
         if slash and not dash:
             end = last
         if not first <= begin <= end <= last or (slash and not 1 <= int(step or "0") <= last):
-            raise ValueError(f"{item} is no {name}")
+            raise ValueError(f"{item} is not a {name}")
         values |= {*range(begin, end + 1, int(step or "1"))}
     return frozenset(values)
 
@@ -145,7 +145,7 @@ def _days_of_week(text: str) -> Callable[[datetime], bool]:
 
 
 def _weekday(day: datetime) -> int:
-    """The number of a day in the week, where Sunday is 1."""
+    """Return the number of a day in the week, where Sunday is 1."""
     return day.isoweekday() % 7 + 1
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from localcloud.cloud.account import REGION
 from localcloud.cloudformation.translation import Properties, as_text, without_empty
 
 
 def topic(values: Properties) -> Properties:
-    """Set every property but name and tags as an attribute, one by one, and subscribe each subscription."""
-    plain = {key: values.pop(key) for key in ("Name", "Tags") if key in values}
+    """Set every property but name and tags as an attribute, one by one, and subscribe each subscription.
+
+    A topic is made as a FIFO topic, or never is one; the name that CloudFormation gives it ends accordingly.
+    """
+    plain: Properties = {key: values.pop(key) for key in ("Name", "Tags") if key in values}
+    if as_text(values.pop("FifoTopic", False)) == "true":
+        name = f"{plain['Name'].removesuffix('.fifo')}.fifo"
+        plain |= {"Name": name, "Attributes": {"FifoTopic": "true"}}
     subscriptions = values.pop("Subscription", [])
     settings = [{"AttributeName": key, "AttributeValue": as_text(item)} for key, item in values.items()]
     return plain | without_empty(Settings=settings, Subscription=subscriptions)
 
 
 def subscription(values: Properties) -> Properties:
-    """Set every property but topic, protocol and endpoint as an attribute."""
-    values.pop("Region", None)
+    """Set every property but topic, protocol and endpoint as an attribute.
+
+    Raises:
+        ValueError: The topic is in another region.
+    """
+    if values.pop("Region", REGION) != REGION:
+        raise ValueError(f"property Region: the local cloud has topics in {REGION} only")
     plain = {key: values.pop(key) for key in ("TopicArn", "Protocol", "Endpoint", "ReturnSubscriptionArn")}
     settings = [{"AttributeName": key, "AttributeValue": as_text(item)} for key, item in values.items()]
     return plain | without_empty(Settings=settings)

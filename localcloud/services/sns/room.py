@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.sns import behaviour
+from localcloud.services.sns import behaviour, confirmations, filters, requests
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour)
+    hooks.install(cloud, filters, behaviour, requests, confirmations)

@@ -6,7 +6,8 @@ from localcloud.cloudformation.translation import Properties, as_text, without_e
 
 
 def queue(values: Properties) -> Properties:
-    """Set every property but name and tags as an attribute."""
+    """Set every property but name and tags as an attribute; without a key of yours, SQS encrypts with its own."""
+    values = {"SqsManagedSseEnabled": not values.get("KmsMasterKeyId"), **values}
     if values.get("FifoQueue") and not values["QueueName"].endswith(".fifo"):  # as CloudFormation makes its names
         values = {**values, "QueueName": f"{values['QueueName']}.fifo"}
     plain = {key: values.pop(key) for key in ("QueueName", "Tags") if key in values}
@@ -14,6 +15,10 @@ def queue(values: Properties) -> Properties:
 
 
 def queue_policy(values: Properties) -> Properties:
-    """Set the one document on each queue."""
+    """Set the one document on each queue, and say how each is without it."""
     policy = {"Policy": as_text(values["PolicyDocument"])}
-    return {"Name": values["Name"], "Queues": [{"QueueUrl": url, "Attributes": policy} for url in values["Queues"]]}
+    queues, bare = (
+        [{"QueueUrl": url, "Attributes": attributes} for url in values["Queues"]]
+        for attributes in (policy, {"Policy": ""})
+    )
+    return {"Name": values["Name"], "Queues": queues, "Without": bare}
