@@ -23,6 +23,12 @@ def alias(values: Properties) -> Properties:
     return values
 
 
+def layer_version_permission(values: Properties) -> Properties:
+    """Name the layer and its version, as the API does, instead of the ARN of the version."""
+    layer, _, version = str(values.pop("LayerVersionArn")).rpartition(":")
+    return {**values, "LayerName": layer.rpartition(":")[2], "VersionNumber": version}
+
+
 def function(values: Properties) -> Properties:
     """Pack inline code into an archive, and repeat the members of ``Code`` beside it, where updates expect them."""
     code = values["Code"]

@@ -1,12 +1,14 @@
 """AWS Lambda without containers: a function's code runs in processes of its own.
 
-moto gaps: it runs functions only in Docker, drops their logging configuration and dead-letter queue, never retries; an
-update ignores tracing, temporary storage and the key that encrypts the environment.
+moto gaps: it runs functions only in Docker, has neither their revision nor the version of their runtime, drops their
+logging configuration and dead-letter queue, never retries; an update ignores tracing, temporary storage, architectures
+and the key that encrypts the environment.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import tempfile
@@ -27,12 +29,11 @@ from moto.awslambda.utils import get_backend
 
 from localcloud.access import service_calls, sessions
 from localcloud.access.actions.derivation import Need
-from localcloud.cloud import account_age
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
-from localcloud.services.awslambda import destinations, log_format
+from localcloud.services.awslambda import destinations, execution_roles, log_format
 from localcloud.services.awslambda.execution_environments import (
     ExecutionEnvironment,
     ExecutionEnvironments,
@@ -42,6 +43,8 @@ from localcloud.services.awslambda.execution_environments import (
 from localcloud.services.cloudwatch.metrics import measure
 
 ERROR = "x-amz-function-error"
+#: Why a function cannot be called yet.
+CREATING = "The function is being created."
 #: Seconds that the first initialisation of an environment may take; the second one has the function's timeout.
 INITIALISATION_SECONDS = 10.0
 #: What Lambda calls the phases in which it initialises an environment.
@@ -68,12 +71,14 @@ class FunctionState:
     Attributes:
         logging: Its ``LoggingConfig``.
         dead_letter: The ARN of its dead-letter queue or topic; None if it has none.
+        has_environment: Whether its configuration has variables, even if there are none.
         revision: Changes with its code and its configuration, each of which gets new execution environments.
         versions: How many versions have been published.
     """
 
     logging: dict[str, str] = field(default_factory=dict)
     dead_letter: str | None = None
+    has_environment: bool = False
     revision: str = field(default_factory=lambda: str(uuid4()))
     versions: int = 0
 
@@ -82,26 +87,39 @@ class FunctionState:
 def _created(cloud: Cloud, _: Any, fn: LambdaFunction, *args: Any, **kwargs: Any) -> None:
     spec = next(argument for argument in (*args, *kwargs.values()) if isinstance(argument, dict))
     cloud.state(FunctionState, fn).logging = log_format.configuration({}, fn.logs_group_name)
+    execution_roles.check(cloud, str(fn.role), fn.function_name, spec)
     _configure(cloud, fn, spec)
+    fn._vpc_config = _network(spec.get("VpcConfig"))  # noqa: SLF001 - where moto keeps it
 
 
 @wrap(LambdaFunction, "update_configuration")
 def _update_configuration(
     cloud: Cloud, original: Any, self: LambdaFunction, config_updates: dict[str, Any]
 ) -> dict[str, Any]:
+    execution_roles.check(cloud, config_updates.get("Role") or str(self.role), self.function_name, config_updates)
     _configure(cloud, self, config_updates)
     self.tracing_config = config_updates.get("TracingConfig") or self.tracing_config
     self.kms_key_arn = config_updates.get("KMSKeyArn", self.kms_key_arn) or None
     if "EphemeralStorage" in config_updates:
         self.ephemeral_storage = config_updates["EphemeralStorage"]["Size"]
+    if "VpcConfig" in config_updates:
+        config_updates["VpcConfig"] = _network(config_updates["VpcConfig"])
     updated: dict[str, Any] = original(self, config_updates)
-    cloud.state(FunctionState, self).revision = str(uuid4())
-    return updated
+    return updated | {"RevisionId": _revise(cloud, self)}
 
 
-@after(LambdaFunction, "update_function_code")
-def _updated_code(cloud: Cloud, _: Any, fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
-    cloud.state(FunctionState, fn).revision = str(uuid4())
+@wrap(LambdaFunction, "update_function_code")
+def _update_code(cloud: Cloud, original: Any, self: LambdaFunction, updated_spec: dict[str, Any]) -> dict[str, Any]:
+    self.architectures = updated_spec.get("Architectures") or self.architectures
+    updated: dict[str, Any] = original(self, updated_spec)
+    return updated | {"RevisionId": _revise(cloud, self)}
+
+
+def _revise(cloud: Cloud, fn: LambdaFunction) -> str:
+    """Give a function that has changed another revision, and return it."""
+    state = cloud.state(FunctionState, fn)
+    state.revision = str(uuid4())
+    return state.revision
 
 
 def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
@@ -110,16 +128,32 @@ def _configure(cloud: Cloud, fn: LambdaFunction, spec: dict[str, Any]) -> None:
         group = f"/aws/lambda/{fn.function_name}"
         cloud.state(FunctionState, fn).logging = log_format.configuration(spec["LoggingConfig"] or {}, group)
         fn.logs_group_name = cloud.state(FunctionState, fn).logging["LogGroup"]
+    if "Environment" in spec:
+        cloud.state(FunctionState, fn).has_environment = True
     if "DeadLetterConfig" in spec:
         cloud.state(FunctionState, fn).dead_letter = spec["DeadLetterConfig"].get("TargetArn")
+
+
+def _network(config: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the network of a function with all members that moto looks for; empty for a function without a network."""
+    completed = {"SubnetIds": [], "SecurityGroupIds": [], **(config or {})}
+    return completed if any(completed.values()) else {}
 
 
 @after(LambdaFunction, "get_configuration")
 def _described(cloud: Cloud, configuration: dict[str, Any], fn: LambdaFunction, *_args: Any, **_kwargs: Any) -> None:
     state = cloud.state(FunctionState, fn)
     configuration["LoggingConfig"] = state.logging
+    configuration["RevisionId"] = state.revision
     if state.dead_letter:
         configuration["DeadLetterConfig"] = {"TargetArn": state.dead_letter}
+    if state.has_environment:
+        configuration.setdefault("Environment", {"Variables": {}})
+    if not configuration["Layers"]:
+        del configuration["Layers"]
+    if fn.package_type == "Zip":
+        digest = hashlib.sha256(str(fn.run_time).encode()).hexdigest()
+        configuration["RuntimeVersionConfig"] = {"RuntimeVersionArn": f"arn:aws:lambda:{REGION}::runtime:{digest}"}
 
 
 @after(LambdaStorage, "publish_version")
@@ -140,6 +174,23 @@ def _invoke_lambda(cloud: Cloud, self: LambdaFunction, event: Any = None) -> tup
     return _run(cloud, self, event, str(uuid4()))
 
 
+class FunctionError(Exception):
+    """A function ended with an error."""
+
+
+def call(cloud: Cloud, name: str, event: Any) -> Any:
+    """Run a function once, by name, and return what it returns.
+
+    Raises:
+        FunctionError: It failed.
+        TooManyRequestsException: As many requests are being handled as the function or the account may handle.
+    """
+    result, failed, _ = _run(cloud, get_backend(ACCOUNT, REGION).get_function(name), event, str(uuid4()))
+    if failed:
+        raise FunctionError(result)
+    return json.loads(result or "null")
+
+
 def invoke(cloud: Cloud, name: str, event: Any) -> tuple[Any, bool]:
     """Run a function once, by name or ARN: its answer, and whether it failed. It also fails if it is throttled."""
     try:
@@ -149,11 +200,6 @@ def invoke(cloud: Cloud, name: str, event: Any) -> tuple[Any, bool]:
     return json.loads(result or "null"), failed
 
 
-def retry_seconds() -> float:
-    """The pause before what failed is tried again; AWS takes a minute."""
-    return float(os.environ.get("LOCALCLOUD_RETRY_SECONDS", "1"))
-
-
 def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
     """Let an execution environment handle an event: the answer, whether it failed, and what was logged.
 
@@ -161,7 +207,7 @@ def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[st
         TooManyRequestsException: As many requests are being handled as the function or the account may handle.
     """
     environments, state = cloud.state(ExecutionEnvironments), cloud.state(FunctionState, fn)
-    account = NEW_ACCOUNT_CONCURRENCY if account_age.is_new() else CONCURRENCY
+    account = NEW_ACCOUNT_CONCURRENCY if cloud.settings.account == "new" else CONCURRENCY
     try:
         with (
             environments.admit(fn.function_name, _reserved_concurrency(), account),
@@ -197,7 +243,7 @@ def _start(cloud: Cloud, fn: LambdaFunction, request: str) -> ExecutionEnvironme
 
 
 def _lines_of(cloud: Cloud, fn: LambdaFunction, attempts: list[Outcome], outcome: Outcome, request: str) -> list[str]:
-    """The lines of an invocation in the log.
+    """Return the lines of an invocation in the log.
 
     Args:
         cloud: The function's cloud.
@@ -247,13 +293,13 @@ def _write_log(cloud: Cloud, fn: LambdaFunction, stream: str, lines: list[str]) 
 
 
 def _reserved_concurrency() -> dict[str, int]:
-    """The reserved concurrency of each function that has one."""
+    """Return the reserved concurrency of each function that has one."""
     reserved = {name: versions[0].reserved_concurrency for name, versions in _versions().items() if versions}
     return {name: int(concurrency) for name, concurrency in reserved.items() if concurrency is not None}
 
 
 def _versions() -> dict[str, list[LambdaFunction]]:
-    """The versions of each function, the unpublished one first."""
+    """Return the versions of each function, the unpublished one first."""
     groups = dict(get_backend(ACCOUNT, REGION)._lambdas._functions)  # noqa: SLF001
     return {name: [fn for fn in (group["latest"], *group["versions"]) if fn] for name, group in groups.items()}
 
@@ -261,17 +307,17 @@ def _versions() -> dict[str, list[LambdaFunction]]:
 def end_unused_environments(cloud: Cloud) -> None:
     """End execution environments that nobody needs: of functions that are gone or have changed, and idle ones."""
     revisions = {cloud.state(FunctionState, fn).revision for versions in _versions().values() for fn in versions}
-    cloud.state(ExecutionEnvironments).end_unused(revisions)
+    cloud.state(ExecutionEnvironments).end_unused(revisions, cloud.settings.idle_seconds)
 
 
 def _lines(output: str) -> list[str]:
-    """The events that a function's output makes; a carriage return keeps the lines of one event together."""
+    """Return the events that a function's output makes; a carriage return keeps the lines of one event together."""
     lines = [line.strip("\r") for line in output.split("\n")]
     return [line.replace("\r", "\n") for line in lines if line]
 
 
 def _variables(cloud: Cloud, fn: LambdaFunction, stream: str) -> dict[str, str]:
-    """The environment variables of an execution environment."""
+    """Return the environment variables of an execution environment."""
     layers = [get_backend(fn.account_id, fn.region).layers_versions_by_arn(layer["Arn"]) for layer in fn.layers]
     logging = cloud.state(FunctionState, fn).logging
     code = _unpacked(cloud, fn.code_bytes, fn.code_sha_256)
@@ -279,7 +325,7 @@ def _variables(cloud: Cloud, fn: LambdaFunction, stream: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         **cloud.environment(),
-        **sessions.environment(cloud, str(fn.role), fn.function_name),
+        **sessions.environment(cloud, str(fn.role), fn.function_name, str(fn.function_arn)),
         # An address of AWS's own, such as that of an endpoint in a network, is this cloud's here.
         **{name: str(value) for name, value in fn.environment_vars.items() if not name.startswith("AWS_ENDPOINT_URL")},
         "_HANDLER": str(fn.handler),
@@ -299,7 +345,7 @@ def _variables(cloud: Cloud, fn: LambdaFunction, stream: str) -> dict[str, str]:
 
 
 def _unpacked(cloud: Cloud, archive: bytes, digest: str) -> str:
-    """The folder with an archive's content, unpacked once."""
+    """Return the folder with an archive's content, unpacked once."""
     store = cloud.folder / DATA / "functions"
     unpacked = store / digest.replace("/", "_").rstrip("=")
     if not unpacked.exists():
@@ -324,8 +370,29 @@ def _invoke_function(  # noqa: PLR0917 - moto's parameters
     except TooManyRequestsException:
         if request_headers:
             raise
-        cloud.later(retry_seconds(), _handle, cloud, AsynchronousEvent(self, json.loads(body)))
+        cloud.later(cloud.settings.retry_seconds, _handle, cloud, AsynchronousEvent(self, json.loads(body)))
         return ""
+
+
+@wrap(LambdaResponse, "create_function")
+def _create_response(original: Any, self: LambdaResponse) -> Any:
+    """Say that the function is being made, as Lambda does; whoever asks later hears that it is there."""
+    status, headers, body = original(self)
+    reason = {"State": "Pending", "StateReason": CREATING, "StateReasonCode": "Creating"}
+    return status, headers, json.dumps({**json.loads(body), **reason})
+
+
+@wrap(LambdaResponse, "update_function_configuration", "update_function_code")
+def _update_response(original: Any, self: LambdaResponse) -> Any:
+    status, headers, body = original(self)
+    reason = {"LastUpdateStatus": "InProgress", "LastUpdateStatusReason": CREATING}
+    return status, headers, json.dumps({**json.loads(body), **reason, "LastUpdateStatusReasonCode": "Creating"})
+
+
+@after(LambdaClientError, "__init__")
+def _of_the_sender(_: None, error: LambdaClientError, *_args: Any, **_kwargs: Any) -> None:
+    """Say that an error is the caller's."""
+    error.description = json.dumps({"Type": "User", **json.loads(str(error.description))})
 
 
 @wrap(LambdaResponse, "invoke")
@@ -355,6 +422,7 @@ def _invoke(  # noqa: PLR0917 - moto's parameters, which it gives by name, too
     payload = original(self, function_name, qualifier, body or "{}", headers, response_headers)
     if ERROR in response_headers:  # whatever the handler raised; "Handled" was a word of the first runtimes
         response_headers[ERROR] = "Unhandled"
+    response_headers["x-amz-executed-version"] = str(self.get_function(function_name, qualifier).version)
     return payload
 
 
@@ -384,15 +452,16 @@ def _handle(cloud: Cloud, event: AsynchronousEvent) -> None:
     try:
         result, failed, _ = _run(cloud, fn, event.payload, event.request)
     except TooManyRequestsException:
-        cloud.later(retry_seconds(), _handle, cloud, event)
+        cloud.later(cloud.settings.retry_seconds, _handle, cloud, event)
         return
     event.attempts += 1
-    if failed and event.attempts <= destinations.retries(fn):
-        cloud.later(retry_seconds() * event.attempts, _handle, cloud, event)
+    condition = destinations.outcome(fn, event.attempts) if failed else destinations.SUCCESS
+    if not condition:
+        cloud.later(cloud.settings.retry_seconds * event.attempts, _handle, cloud, event)
         return
     try:
-        destinations.send(cloud, fn, event.request, event.payload, result, failed=failed, attempts=event.attempts)
+        destinations.send(cloud, fn, event.request, event.payload, result, condition=condition, attempts=event.attempts)
     finally:
         dead_letter = cloud.state(FunctionState, fn).dead_letter
         if failed and dead_letter:
-            destinations.hand_over(cloud, fn, dead_letter, json.dumps(event.payload))
+            destinations.send_dead_letter(cloud, fn, dead_letter, event.request, event.payload, result)

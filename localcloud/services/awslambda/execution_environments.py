@@ -30,7 +30,6 @@ RUNTIME = str(Path(__file__).with_name("runtime.py"))
 #: Seconds for which a request waits for a busy environment before it gets a new one: as long as it takes to start one.
 PATIENCE_SECONDS = 0.1
 #: Seconds after which an environment that handles nothing ends. AWS does not say how long it keeps them.
-IDLE_SECONDS = 120.0
 #: Seconds after which an environment takes no other event: the credentials of its role last an hour at least, and an
 #: event takes a quarter of one at most.
 LIFETIME_SECONDS = 2700.0
@@ -109,7 +108,7 @@ class ExecutionEnvironment:
         return young and self._process.poll() is None and self._socket.fileno() >= 0
 
     def initialise(self, request_id: str, seconds: float) -> Outcome:
-        """Wait until the function has been initialised, at most so many seconds; end the environment if it fails."""
+        """Wait some seconds at most until the function has been initialised; end the environment if that fails."""
         outcome = self._converse(b"", request_id, seconds)
         if outcome.status == "success":
             self._pid = int(outcome.payload)
@@ -210,7 +209,7 @@ class ExecutionEnvironment:
     def _receive(
         self, selector: selectors.BaseSelector, seconds: float, response: bytearray, output: bytearray
     ) -> None:
-        """Read what comes within so many seconds."""
+        """Read what comes within some seconds."""
         for key, _ in selector.select(seconds):
             if key.fileobj is self._output:
                 if not self._read(output):
@@ -253,7 +252,7 @@ def _text(output: bytearray) -> str:
 
 
 def _exit_reason(code: int) -> str:
-    """What Lambda says about a runtime that has ended with this exit code."""
+    """Return what Lambda says about a runtime that has ended with this exit code."""
     if code == 0:
         return "Runtime exited without providing a reason"
     if code > SIGNALLED:
@@ -360,7 +359,7 @@ class ExecutionEnvironments:
                 pool.requests -= 1
 
     def _take(self, pool: _Pool) -> ExecutionEnvironment | None:
-        """Take an environment that is idle, or becomes so soon; None if another is to be started."""
+        """Take an environment that is idle, or becomes so soon; None if another has to be started."""
         with self._lock:
             while not pool.idle:
                 if pool.may_grow:
@@ -393,10 +392,10 @@ class ExecutionEnvironments:
                 pool.environments -= 1
             pool.freed.notify()
 
-    def end_unused(self, revisions: set[str]) -> None:
-        """End the environments that have been idle for long or have crashed, and all idle ones of other revisions."""
+    def end_unused(self, revisions: set[str], idle_seconds: float) -> None:
+        """End environments that were idle for too long or crashed, and idle ones of other revisions."""
         ended: list[ExecutionEnvironment] = []
-        oldest = time.monotonic() - idle_seconds()
+        oldest = time.monotonic() - idle_seconds
         with self._lock:
             for revision, pool in list(self._pools.items()):
                 kept = [
@@ -411,8 +410,3 @@ class ExecutionEnvironments:
                     del self._pools[revision]
         for environment in ended:
             environment.end()
-
-
-def idle_seconds() -> float:
-    """Seconds after which an idle environment ends."""
-    return float(os.environ.get("LOCALCLOUD_IDLE_SECONDS", IDLE_SECONDS))

@@ -101,7 +101,7 @@ def configuration(logging_config: dict[str, Any], group: str) -> dict[str, str]:
 
 
 def initialisation_start(logging: dict[str, str], function: str, version: str) -> list[str]:
-    """What Lambda writes when it starts an execution environment."""
+    """Return what Lambda writes when it starts an execution environment."""
     runtime = f"python:{platform.python_version()}"
     if logging["LogFormat"] == "Text":
         return [f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {RUNTIME_ARN}"]
@@ -117,7 +117,7 @@ def initialisation_start(logging: dict[str, str], function: str, version: str) -
 
 
 def initialisation_end(logging: dict[str, str], phase: str, report: Report) -> list[str]:
-    """What Lambda writes when it has initialised a function: as text, only if that has failed.
+    """Return what Lambda writes when it has initialised a function: as text, only if that has failed.
 
     Args:
         logging: The logging configuration.
@@ -140,14 +140,14 @@ def initialisation_end(logging: dict[str, str], phase: str, report: Report) -> l
 
 
 def before(logging: dict[str, str], request: str, version: str) -> list[str]:
-    """What Lambda writes before a function's own lines."""
+    """Return what Lambda writes before a function's own lines."""
     if logging["LogFormat"] == "Text":
         return [f"START RequestId: {request} Version: {version}"]
     return _events(logging, [("INFO", "platform.start", {"requestId": request, "version": version})])
 
 
 def environment_end(logging: dict[str, str], report: Report, message: str) -> list[str]:
-    """What Lambda writes after the lines of a function whose environment has ended; JSON has it in `after`.
+    """Return what Lambda writes after the lines of a function whose environment has ended; JSON has it in `after`.
 
     Args:
         logging: The logging configuration.
@@ -162,7 +162,7 @@ def environment_end(logging: dict[str, str], report: Report, message: str) -> li
 
 
 def after(logging: dict[str, str], report: Report) -> list[str]:
-    """What Lambda writes after them; how serious an end is, AWS documents by its status."""
+    """Return what Lambda writes after them; how serious an end is, AWS documents by its status."""
     duration = round(report.duration, 2)
     cold = report.initialisation is not None
     initialisation = round(report.initialisation or 0, 2)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.awslambda import behaviour, destinations, event_sources
+from localcloud.services.awslambda import (
+    behaviour,
+    destinations,
+    event_source_mappings,
+    event_sources,
+    function_urls,
+    permissions,
+)
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks, and start what runs beside requests."""
-    hooks.install(cloud, behaviour, destinations, event_sources)
+    hooks.install(cloud, behaviour, destinations, event_source_mappings, function_urls, permissions)
     cloud.every(0.2, event_sources.poll, cloud)
     cloud.every(0.5, behaviour.end_unused_environments, cloud)

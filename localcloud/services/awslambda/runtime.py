@@ -59,6 +59,10 @@ class Context:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
+#: Where a function's code is on AWS, and in what its errors say.
+TASK_ROOT = "/var/task"
+
+
 class Current:
     """What the runtime works at.
 
@@ -163,7 +167,9 @@ def _report(error: Exception) -> Json:
     if isinstance(error, RuntimeFault):
         kind, stack = error.kind, error.stack
     else:
-        kind, stack = type(error).__name__, traceback.format_tb(error.__traceback__)[1:]  # the first is this program's
+        frames = traceback.format_tb(error.__traceback__)[1:]  # the first is this program's
+        folder = os.environ["LAMBDA_TASK_ROOT"]
+        kind, stack = type(error).__name__, [frame.replace(f'"{folder}/', f'"{TASK_ROOT}/') for frame in frames]
     response = {"errorMessage": str(error), "errorType": kind, "requestId": Current.request_id, "stackTrace": stack}
     if JSON:
         line = json.dumps({"timestamp": _time(time.time()), "log_level": "ERROR", **response}, ensure_ascii=False)

@@ -1,0 +1,78 @@
+"""What Lambda refuses of a permission for a function.
+
+moto gap: it takes any action, principal and source, and the same statement twice.
+
+The words are those that Lambda has answered to the public tests that others have validated on AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from moto.awslambda.exceptions import (
+    InvalidParameterValueException,
+    LambdaClientError,
+    ValidationException,
+)
+from moto.awslambda.models import LambdaBackend
+from moto.core.utils import get_service_model
+
+from localcloud.access import resources
+from localcloud.cloud.account import ACCOUNT
+from localcloud.hooks import wrap
+
+_IN_BODY = ("StatementId", "Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "PrincipalOrgID")
+_SERVICE = re.compile(r"[\w-]+(?:\.[\w-]+)*\.(?:amazonaws|amazon)\.(?:com|com\.cn)")
+_OF_IAM = re.compile(r"arn:aws:(?:iam|sts)::(\d{12}):(?:root|(role|user|assumed-role|federated-user)/.+)")
+URL_ACTION = "lambda:InvokeFunctionUrl"
+
+
+class StatementExistsError(LambdaClientError):
+    """A policy has each statement once."""
+
+    code = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "ResourceConflictException",
+            f"The statement id ({name}) provided already exists. Please provide a new statement id, or remove the "
+            "existing statement.",
+        )
+
+
+@wrap(LambdaBackend, "add_permission")
+def _add_permission(original: Any, self: LambdaBackend, function_name: str, qualifier: str | None, raw: str) -> Any:
+    permission: dict[str, Any] = json.loads(raw)
+    _check_patterns(permission)
+    if not _is_principal(str(permission.get("Principal", ""))):
+        raise InvalidParameterValueException(
+            "The provided principal was invalid. Please check the principal and try again."
+        )
+    if "FunctionUrlAuthType" in permission and permission.get("Action") != URL_ACTION:
+        raise InvalidParameterValueException(f"FunctionUrlAuthType is only supported for {URL_ACTION} action")
+    statements = self.get_function(function_name, qualifier).policy.statements
+    if any(statement.get("Sid") == permission.get("StatementId") for statement in statements):
+        raise StatementExistsError(str(permission["StatementId"]))
+    return original(self, function_name, qualifier, raw)
+
+
+def _check_patterns(permission: dict[str, Any]) -> None:
+    """Refuse a value that the API's own description excludes, as the front of every service of AWS does."""
+    members = get_service_model("lambda").operation_model("AddPermission").input_shape.members
+    for name in _IN_BODY:
+        value, pattern = permission.get(name), members[name].metadata["pattern"]
+        if value is not None and not re.fullmatch(pattern, str(value)):
+            place = name[0].lower() + name[1:]
+            raise ValidationException(str(value), place, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _is_principal(text: str) -> bool:
+    """Return whether a text names a service, an account, a user or role that exists, or everybody."""
+    if text == "*" or re.fullmatch(r"\d{12}", text) or _SERVICE.fullmatch(text):
+        return True
+    match = _OF_IAM.fullmatch(text)
+    if match is None or match[1] != ACCOUNT or match[2] not in {"role", "user"}:
+        return match is not None
+    return resources.find(f"iam/{match[2]}", text.rpartition("/")[2]) is not None
