@@ -6,7 +6,7 @@ A room may contain
   `localcloud.hooks`, and starts what runs beside requests (`Cloud.every`),
 - ``types.yaml``, the CloudFormation resource types of the service (`localcloud.cloudformation.api.Row`), and
   ``adapters.py`` with the functions that its rows name,
-- ``rules.yaml``, what the service refuses (`localcloud.services.rules`), and
+- ``rules.yaml`` and ``requests.yaml``, what the service refuses (`localcloud.services.rules`), and
 - ``inventory.yaml``, what an account may hold of the service (`localcloud.cloud.inventory.Question`).
 
 Another distribution brings a room by an entry point of the group ``localcloud.services`` that names such a package.
@@ -19,6 +19,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -30,33 +31,8 @@ if TYPE_CHECKING:
     from localcloud.cloud.context import Cloud
 
 GROUP = "localcloud.services"
-ROOMS = (
-    "autoscaling",
-    "awslambda",
-    "batch",
-    "budgets",
-    "cloudtrail",
-    "cloudwatch",
-    "dynamodb",
-    "ec2",
-    "ecr",
-    "elbv2",
-    "events",
-    "iam",
-    "kms",
-    "logs",
-    "neptune",
-    "opensearch",
-    "rds",
-    "s3",
-    "secretsmanager",
-    "servicequotas",
-    "sns",
-    "sqs",
-    "ssm",
-    "timestream",
-    "timestreaminfluxdb",
-)
+#: The names of the local cloud's own rooms: every package in this folder is one.
+ROOMS = tuple(sorted(module.name for module in iter_modules(__path__) if module.ispkg))
 #: What stands for the cloud's account and region in a room's tables, as in CloudFormation's ``Fn::Sub``.
 PSEUDO_PARAMETERS = {"${AWS::AccountId}": ACCOUNT, "${AWS::Region}": REGION}
 

@@ -7,10 +7,16 @@ before anything is created and again when every value is known, and for a reques
   resource's properties of the request's parameters; where it gives nothing, the request is about something else;
 - ``code``: the service's error code;
 - ``rules``: each with its ``source``, and with ``schema`` (JSON Schema), ``cfn-lint`` (a schema that cfn-lint ships, by
-  its file) or ``limits`` (the values that CloudFormation's schema of the type allows hold for requests, too). ``at`` is
-  a JMESPath expression of what in the properties it is about; the rule does not hold for what follows the schema
-  ``unless``; ``says`` is what AWS answers; ``instead`` is what to write; ``code`` and ``operations`` replace those of
-  the row.
+  its file), ``instance-types`` (those of EC2, which moto ships) or ``limits`` (the values that CloudFormation's schema
+  of the type allows hold for requests, too). ``at`` is a JMESPath expression of what in the properties it is about; the
+  rule does not hold for what follows the schema ``unless``; ``instead`` is what to write; ``code`` and ``operations``
+  replace those of the row;
+- ``says`` is what AWS answers, with ``{Property}`` for the value of a property and ``{value}`` for the refused one, and
+  ``words`` is where that is quoted. Where nobody has published the answer, ``words`` is ``undocumented``, ``says`` is
+  absent, and the message is the local cloud's own.
+
+What a request must have although botocore's models leave it open, and no resource has it, is in ``requests.yaml``: a
+row is an operation, with ``code`` and ``rules``.
 
 moto gap: it checks few of what it is given.
 """
@@ -19,6 +25,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -35,9 +42,14 @@ from localcloud.cloud.account import REGION
 from localcloud.cloudformation import json_schema, schemas
 from localcloud.hooks import wrap
 from localcloud.services import rooms
+from localcloud.services.ec2 import instance_types
 
 #: Of how many allowed values a message lists all; of more, it lists those that are most like the refused one.
 FEW = 12
+#: A value in what AWS answers.
+PLACEHOLDER = re.compile(r"\{([A-Z][\w.]+|value)\}")
+#: Columns of which a rule's schema is made.
+_SCHEMAS = {"cfn-lint", "instance-types", "limits", "unless"}
 
 
 class RuleError(ServiceException):
@@ -58,6 +70,7 @@ class Rule:
     operations: Mapping[str, str]
     at: str = ""
     says: str = ""
+    words: str = ""
     instead: str = ""
 
     def breaches(self, properties: Mapping[str, Any]) -> Iterator[str]:
@@ -66,10 +79,14 @@ class Rule:
         place = self.at.removesuffix("[]")
         for value in selected if self.at.endswith("[]") and isinstance(selected, list) else [selected]:
             for fault in json_schema.faults(value, self.schema, path=place):
-                sentences = [self.says, shortened(fault), self.instead]
-                yield " ".join(f"{text[0].upper()}{text[1:].rstrip('.')}." for text in sentences if text) + (
-                    f" See {self.source}"
-                )
+                problem = shortened(fault)
+                sentences = [self._answer(fault, properties), f"{problem[0].upper()}{problem[1:]}", self.instead]
+                yield " ".join(f"{text.rstrip('.')}." for text in sentences if text) + f" See {self.source}"
+
+    def _answer(self, fault: json_schema.Fault, properties: Mapping[str, Any]) -> str:
+        """Return what AWS says, with the values of the properties that it names."""
+        values = {**properties, "value": fault.value}
+        return PLACEHOLDER.sub(lambda name: json_schema.text(jmespath.search(name[1], values) or ""), self.says)
 
 
 def shortened(fault: json_schema.Fault) -> str:
@@ -84,19 +101,21 @@ def shortened(fault: json_schema.Fault) -> str:
 
 @cache
 def rules(kind: str) -> tuple[Rule, ...]:
-    """Return the rules of a resource type."""
+    """Return the rules of a resource type, or of an operation."""
     row = _rows().get(kind)
     return tuple(_rule(kind, row, columns) for columns in row["rules"]) if row else ()
 
 
 @cache
 def _rows() -> dict[str, dict[str, Any]]:
-    return {kind: row for room in rooms() for kind, row in room.table("rules.yaml").items()}
+    rows = {kind: row for room in rooms() for kind, row in room.table("rules.yaml").items()}
+    requests = {operation: row for room in rooms() for operation, row in room.table("requests.yaml").items()}
+    return rows | {operation: {"operations": {operation: "@"}, **row} for operation, row in requests.items()}
 
 
 @cache
 def _kinds() -> dict[str, list[str]]:
-    """The resource types by the operations that take their properties."""
+    """Return the rows by the operations that they are about."""
     kinds: dict[str, list[str]] = {}
     for kind, row in _rows().items():
         for operation in row.get("operations", {}):
@@ -105,7 +124,7 @@ def _kinds() -> dict[str, list[str]]:
 
 
 def _rule(kind: str, row: Mapping[str, Any], columns: Mapping[str, Any]) -> Rule:
-    fields = {key: item for key, item in columns.items() if key not in {"cfn-lint", "limits", "unless"}}
+    fields = {key: item for key, item in columns.items() if key not in _SCHEMAS}
     schema = _schema(kind, columns)
     if "unless" in columns:
         schema = {"if": columns["unless"], "else": schema}
@@ -116,11 +135,15 @@ def _rule(kind: str, row: Mapping[str, Any], columns: Mapping[str, Any]) -> Rule
 def _schema(kind: str, columns: Mapping[str, Any]) -> json_schema.Schema:
     if columns.get("limits"):
         type_schema = schemas.schema(kind) or {}
-        return {"properties": type_schema.get("properties", {}), "definitions": type_schema.get("definitions", {})}
+        tags = type_schema.get("tagging", {}).get("tagProperty", "").rpartition("/")[2]  # requests have another form
+        limited = {name: limits for name, limits in type_schema.get("properties", {}).items() if name != tags}
+        return {"properties": limited, "definitions": type_schema.get("definitions", {})}
     if "cfn-lint" in columns:
         shipped: dict[str, Any] = json.loads((schemas.SCHEMAS / f"extensions/{columns['cfn-lint']}.json").read_text())
         regional: dict[str, Any] = shipped.get(REGION, shipped)
         return regional
+    if "instance-types" in columns:
+        return {"enum": instance_types.choices(columns["instance-types"])}
     own: dict[str, Any] = columns.get("schema", {})
     return own
 
@@ -166,12 +189,12 @@ def check_request(kind: str, operation: str, parameters: Mapping[str, Any]) -> N
     for rule in rules(kind):
         expression = rule.operations.get(operation)
         properties = jmespath.search(expression, parameters) if expression else None
-        for problem in rule.breaches(properties) if properties else ():
+        for problem in rule.breaches(properties) if properties or properties == {} else ():
             raise RuleError(rule.code, problem)
 
 
 def _parameters(response: BaseResponse, operation: str) -> dict[str, Any]:
-    """The parameters of a request, as botocore's model of the operation names them, with capitals."""
+    """Return the parameters of a request, as botocore's model of the operation names them, with capitals."""
     service, request = get_service_model(response.boto3_service_name), response.normalized_request
     model = service.operation_model(operation)
     parser = PROTOCOL_PARSERS[determine_request_protocol(service, request.content_type)](model, map_type=dict)
@@ -190,7 +213,7 @@ def _parameters(response: BaseResponse, operation: str) -> dict[str, Any]:
 
 
 def _capitalized(value: Any, shape: Any) -> Any:
-    """A value whose members begin with capitals, as the properties of CloudFormation do."""
+    """Return a value whose members begin with capitals, as the properties of CloudFormation do."""
     if isinstance(value, Mapping) and shape and shape.type_name == "structure":
         return {
             f"{name[0].upper()}{name[1:]}": _capitalized(item, shape.members.get(name)) for name, item in value.items()

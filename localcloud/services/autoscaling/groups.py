@@ -1,7 +1,8 @@
-"""Auto Scaling groups: what an update changes.
+"""Auto Scaling groups: which launch templates they take, and what an update changes.
 
-moto gap: an update ignores the cooldown, the termination policies and the rebalancing of capacity, and neither creation
-nor update keeps the longest life of an instance and the warm-up time.
+moto gaps: an update ignores the cooldown, the termination policies and the rebalancing of capacity. Neither creation
+nor update keeps the longest life of an instance and the warm-up time. A group takes a launch template that launches
+nothing. Warm pools and metrics of a group that does not exist end with an error of Python's.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
+from localcloud.services.ec2 import instance_types
 
 #: Settings that moto's groups have under other names.
 KEPT = {
@@ -35,6 +39,8 @@ class GroupState:
 
 @wrap(AutoScalingResponse, "create_auto_scaling_group", "update_auto_scaling_group")
 def _change(cloud: Cloud, original: Any, self: AutoScalingResponse) -> ActionResult:
+    if template := self._get_param("LaunchTemplate"):
+        _check_instance_type(self.autoscaling_backend, template)
     result: ActionResult = original(self)
     group: FakeAutoScalingGroup = self.autoscaling_backend.autoscaling_groups[self._get_param("AutoScalingGroupName")]
     for setting, attribute in KEPT.items():
@@ -43,6 +49,21 @@ def _change(cloud: Cloud, original: Any, self: AutoScalingResponse) -> ActionRes
     state = cloud.state(GroupState, group)
     state.settings |= {name: int(self._get_param(name)) for name in LACKING if self._get_param(name) is not None}
     return result
+
+
+def _check_instance_type(backend: AutoScalingBackend, template: dict[str, Any]) -> None:
+    """Refuse a launch template whose instance type the region does not offer.
+
+    Raises:
+        AutoscalingClientError: In the words of https://github.com/eksctl-io/eksctl/issues/1670.
+    """
+    launch = {"launch_template": template, "is_instance_type_default": True}
+    try:
+        if kind := instance_types.requested(backend.ec2_backend, launch):
+            instance_types.check(kind)
+    except EC2ClientError as error:
+        message = f"You must use a valid fully-formed launch template. {error.message}"
+        raise AutoscalingClientError("ValidationError", message) from error
 
 
 @wrap(AutoScalingBackend, "describe_auto_scaling_groups")
@@ -57,3 +78,9 @@ def _describe(
             default_instance_warmup=settings.get("DefaultInstanceWarmup"),
         )
     return groups
+
+
+@wrap(AutoScalingBackend, "delete_warm_pool", "describe_warm_pool", "enable_metrics_collection", "put_warm_pool")
+def _of_a_group(original: Any, self: AutoScalingBackend, group_name: str, *args: Any, **kwargs: Any) -> Any:
+    self.autoscaling_groups[group_name]  # or it is answered that the group does not exist
+    return original(self, group_name, *args, **kwargs)

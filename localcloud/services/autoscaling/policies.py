@@ -24,7 +24,6 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloud.isolation import alone
 from localcloud.hooks import replace, wrap
 from localcloud.services.ec2.behaviour import triggered
 
@@ -57,7 +56,7 @@ class GroupState:
 
 
 def find(arn: str) -> FakeScalingPolicy | None:
-    """The scaling policy with this ARN."""
+    """Return the scaling policy with this ARN."""
     policies: dict[str, FakeScalingPolicy] = autoscaling_backends[ACCOUNT][REGION].policies
     return policies.get(arn)
 
@@ -78,7 +77,7 @@ def trigger(cloud: Cloud, arn: str, *, alarm: str, state: str, threshold: float,
     Raises:
         LookupError: The policy does not exist any more.
     """
-    with alone("autoscaling"):
+    with cloud.lock("autoscaling"):
         policy = find(arn)
         if policy is None:
             raise LookupError(f"alarm {alarm}: There is no scaling policy {arn}. Change the alarm's actions.")
@@ -115,7 +114,7 @@ def _track(cloud: Cloud, policy: FakeScalingPolicy, group: FakeAutoScalingGroup,
 
 
 def _adjustment(policy: FakeScalingPolicy, breach: float) -> int | None:
-    """The adjustment of the step that a breach of the threshold by this much falls into.
+    """Return the adjustment of the step that a breach of the threshold by this much falls into.
 
     Bounds lie on the side of the breach: the lower one belongs to a step above the threshold, the upper one to a step
     below it.
@@ -163,7 +162,7 @@ def _cooling(cloud: Cloud, group: FakeAutoScalingGroup) -> bool:
 
 
 def _settled(cloud: Cloud, group: FakeAutoScalingGroup) -> int:
-    """The size of a group without the instances that warm up."""
+    """Return the size of a group without the instances that warm up."""
     size = group.desired_capacity or 0
     state = cloud.state(GroupState, group)
     return min(state.settled, size) if time.monotonic() < state.warm_at else size
@@ -220,7 +219,7 @@ def _spelt(setting: str) -> str:
 
 
 def _metric(name: str, tracking: dict[str, Any]) -> dict[str, Any]:
-    """The metric that a target tracking policy follows, as `PutMetricAlarm` takes it; without its group.
+    """Return the metric that a target tracking policy follows, as `PutMetricAlarm` takes it; without its group.
 
     Raises:
         ValidationError: The local cloud has no such metric.
@@ -325,7 +324,7 @@ def _execute_policy(cloud: Cloud, self: AutoScalingResponse) -> ActionResult:
 
 
 def _named(self: AutoScalingResponse) -> FakeScalingPolicy:
-    """The policy that a request names, by its ARN or by its name and group.
+    """Return the policy that a request names, by its ARN or by its name and group.
 
     Raises:
         ValidationError: The policy does not exist, or several policies have the name.

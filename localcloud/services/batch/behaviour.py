@@ -22,7 +22,7 @@ from typing import Any
 from moto.batch.models import BatchBackend, Job
 from moto.batch.responses import BatchResponse
 
-from localcloud.cloud import processes
+from localcloud.cloud import prepared, processes
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import after, replace, wrap
 from localcloud.services.batch import containers as job_containers
@@ -68,6 +68,8 @@ def _created(cloud: Cloud, _: None, job: Job, *_args: Any, **_kwargs: Any) -> No
 def _run(cloud: Cloud, self: Job) -> None:
     try:
         _live(cloud, self)
+    except PermissionError as error:  # recorded as a denial
+        _finish(cloud, self, succeeded=False, reason=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the job has failed
         log.exception("job %s", self.job_id)
         _finish(cloud, self, succeeded=False, reason=str(error))
@@ -129,7 +131,7 @@ def _dependencies(job: Job) -> list[str]:
 
 
 def retries(strategy: Mapping[str, Any], code: int, reason: str) -> bool:
-    """Whether a retry strategy repeats an attempt that failed; the first rule that fits decides.
+    """Return whether a retry strategy repeats an attempt that failed; the first rule that fits decides.
 
     See https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html.
     """
@@ -160,8 +162,9 @@ def _attempt(cloud: Cloud, job: Job, number: int) -> tuple[int, str]:
     job._start_attempt()  # noqa: SLF001
     limit = job._get_attempt_duration()  # noqa: SLF001
     host = job_hosts.take(cloud, job)
-    nodes: list[tuple[subprocess.Popen[bytes], threading.Thread]] = []
+    nodes: list[tuple[processes.Process, threading.Thread]] = []
     try:
+        job_containers.check_agent(cloud, job, job.log_stream_name)
         for node, variables in enumerate(job_containers.environments(cloud, job, number)):
             nodes.append(_start(cloud, job, job_containers.stream(cloud, job, number, node), variables))
         _enter(cloud, job, "RUNNING")
@@ -171,9 +174,10 @@ def _attempt(cloud: Cloud, job: Job, number: int) -> tuple[int, str]:
             if process.poll() is None:
                 processes.end(process)
             reader.join()
-            process.communicate()  # closes the pipe
+            if process.stdout:
+                process.stdout.close()
         job_hosts.leave(cloud, job.job_id)
-    code = nodes[0][0].returncode
+    code = nodes[0][0].wait()
     job.attempts[-1]["container"] |= {"exitCode": code, "reason": reason}
     job.attempts[-1] |= {"statusReason": reason, "stoppedAt": int(time.time() * 1000)}
     return code, reason
@@ -181,21 +185,27 @@ def _attempt(cloud: Cloud, job: Job, number: int) -> tuple[int, str]:
 
 def _start(
     cloud: Cloud, job: Job, stream: str, variables: dict[str, str]
-) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+) -> tuple[processes.Process, threading.Thread]:
     """A process in an empty folder, with another for its temporary files, and the thread that logs what it prints."""
     job._log_backend.ensure_log_group(job._log_group)  # noqa: SLF001
     job._log_backend.ensure_log_stream(job._log_group, stream)  # noqa: SLF001
     folder = tempfile.TemporaryDirectory()
     work = Path(folder.name, "work")
     work.mkdir()
-    environment = {**variables, "TMPDIR": folder.name}
-    process = processes.start(job_containers.command(cloud, job), folder=work, environment=environment)
+    process = prepared.start(
+        cloud,
+        job_containers.get(cloud, job, "image", ""),
+        job_containers.command(cloud, job),
+        folder=work,
+        environment=job_containers.base_environment(),
+        own={**variables, "TMPDIR": folder.name},
+    )
     reader = threading.Thread(target=_log, args=(job, stream, process, folder), daemon=True)
     reader.start()
     return process, reader
 
 
-def _watch(job: Job, host: job_hosts.Host, process: subprocess.Popen[bytes], deadline: float | None) -> str:
+def _watch(job: Job, host: job_hosts.Host, process: processes.Process, deadline: float | None) -> str:
     """Wait for the process, or end it when it is told to stop, takes too long, or its host goes."""
     while True:
         try:
@@ -214,7 +224,7 @@ def _watch(job: Job, host: job_hosts.Host, process: subprocess.Popen[bytes], dea
             return EXITED
 
 
-def _log(job: Job, stream: str, process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
+def _log(job: Job, stream: str, process: processes.Process, folder: tempfile.TemporaryDirectory[str]) -> None:
     for line in process.stdout or ():
         message = line.decode(errors="replace").rstrip("\r\n").rpartition("\r")[2] or " "
         event = {"timestamp": int(time.time() * 1000), "message": message}

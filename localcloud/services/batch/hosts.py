@@ -64,7 +64,7 @@ class Host:
         return not self.is_gone and not (self.drains and self.deadline is not None)
 
     def notify(self, seconds: float) -> None:
-        """Say that EC2 takes it back in so many seconds."""
+        """Say that EC2 takes it back in some seconds."""
         self.deadline = time.monotonic() + seconds
         self.time = datetime.now(UTC) + timedelta(seconds=seconds)
 
@@ -85,7 +85,7 @@ class Hosts:
 
 
 def take(cloud: Cloud, job: Job) -> Host:
-    """An instance for an attempt of a job: the one that was busy last, or a new one."""
+    """Return an instance for an attempt of a job: the one that was busy last, or a new one."""
     environment = job_queues.environment(job)
     hosts = cloud.state(Hosts)
     with hosts.lock:
@@ -107,7 +107,7 @@ def leave(cloud: Cloud, job_id: str) -> None:
 
 
 def of(cloud: Cloud, job_id: str) -> Host | None:
-    """The instance on which a job runs; None while it does not run."""
+    """Return the instance on which a job runs; None while it does not run."""
     return cloud.state(Hosts).busy.get(job_id)
 
 

@@ -95,7 +95,7 @@ def needs(job: Job) -> dict[str, float]:
 
 
 def environment(job: Job) -> ComputeEnvironment:
-    """The compute environment in which a job runs: the first of its queue that could run it."""
+    """Return the compute environment in which a job runs: the first of its queue that could run it."""
     environments = job.job_queue.environments
     return next((able for able in environments if not _lack(job, able.compute_resources)), environments[0])
 

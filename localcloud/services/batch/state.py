@@ -26,7 +26,7 @@ class QueueState:
     """What moto drops of a job queue.
 
     Attributes:
-        limits: Its limits on the time that a job waits in vain (``jobStateTimeLimitActions``).
+        limits: Its limits on the time that a job waits without starting (``jobStateTimeLimitActions``).
     """
 
     limits: list[dict[str, Any]] = field(default_factory=list)

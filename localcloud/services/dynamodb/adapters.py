@@ -8,10 +8,13 @@ from localcloud.cloudformation.translation import Properties, without_empty
 
 
 def table(cloud: Cloud, values: Properties) -> Properties:
-    """Enable a stream that is specified, and turn a changed list of indexes into one change of an index."""
+    """Enable a stream and an encryption that are specified, and turn a changed list of indexes into one change."""
     values = {"BillingMode": "PROVISIONED", **values}
     if "StreamSpecification" in values:
         values["StreamSpecification"] = {"StreamEnabled": True, **values["StreamSpecification"]}
+    if "SSESpecification" in values:
+        encryption = dict(values["SSESpecification"])
+        values["SSESpecification"] = {"Enabled": encryption.pop("SSEEnabled", False), **encryption}
     return values | without_empty(GlobalSecondaryIndexUpdates=_index_updates(cloud, values))
 
 

@@ -3,7 +3,8 @@
 moto gaps: an update that fails leaves its first half behind; a transaction that fails brings back copies of whole
 tables, after its changes may have left through the streams; an item that an update creates enters the stream twice,
 and one that a request leaves as it is enters it, too;
-PartiQL overwrites where it inserts, updates nothing without an error, and its transactions stop half way.
+PartiQL overwrites where it inserts, updates nothing without an error, and its transactions stop half way; a statement
+that it cannot read ends with an error of Python's, and `contains` finds nothing in lists and sets.
 
 Requests follow each other (`isolation`), so no lock is taken here but for the threads that import tables.
 """
@@ -12,12 +13,15 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import (
@@ -33,10 +37,11 @@ from moto.dynamodb.exceptions import (
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import StreamShard, Table
+from moto.dynamodb.parsing import partiql
 from moto.dynamodb.responses import DynamoHandler
+from py_partiql_parser._internal.where_parser import WhereClause  # type: ignore[import-untyped]
 
 from localcloud.cloud.context import Cloud
-from localcloud.cloud.isolation import alone
 from localcloud.hooks import replace, wrap
 
 Json = dict[str, Any]
@@ -50,6 +55,12 @@ WRITES = (
 LARGEST_TRANSACTION = 100
 DONE: Reason = (None, None, None)
 TOKEN_SECONDS = 600  # how long DynamoDB knows a transaction by its token
+#: Texts, names in quotes, parameters, words for values, and numbers of a statement of PartiQL.
+LITERAL = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\?|(?i:\b(?:true|false|null)\b)|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])""")
+#: The statements that a transaction answers.
+READING = {"EXISTS", "SELECT"}
+WORDS: dict[str, Json] = {"true": {"BOOL": True}, "false": {"BOOL": False}, "null": {"NULL": True}}
+NOT_READ = "Statement wasn't well formed, can't be processed: the local cloud cannot read it"
 
 
 # Errors of PartiQL; `name` is the code by which a batch or a transaction reports them.
@@ -99,7 +110,7 @@ class Requests:
 @contextmanager
 def _whole(cloud: Cloud) -> Iterator[Changes]:
     """Take all changes back when one fails, and tell the streams of them when none did."""
-    with alone("dynamodb"):
+    with cloud.lock("dynamodb"):
         changes, opened = Changes(), cloud.state(Requests).open
         opened.append(changes)
         try:
@@ -129,7 +140,7 @@ def _set(table: Table, key: Key, item: Item | None) -> None:
 
 
 def _key(table: Table, attributes: Json) -> Key | None:
-    """The key of an item; None where attributes are missing, which moto refuses by name."""
+    """Return the key of an item; None where attributes are missing, which moto refuses by name."""
     if not set(table.table_key_attrs) <= attributes.keys():
         return None
     range_key = DynamoType(attributes[table.range_key_attr]) if table.range_key_attr else None
@@ -183,7 +194,7 @@ _publish = StreamShard.add  # moto's own, before it is replaced
 
 @replace(StreamShard, "add")
 def _add(cloud: Cloud, self: StreamShard, old: Item | None, new: Item | None) -> None:
-    """Keep what is to enter a stream until its request has succeeded. An item that stays as it is does not."""
+    """Keep what will enter a stream until its request has succeeded. An item that stays as it is does not."""
     if old is not None and new is not None and old.to_json() == new.to_json():
         return
     cloud.state(Requests).open[-1].events.append((self, old, new))
@@ -214,7 +225,7 @@ def _transact_write_items(cloud: Cloud, self: DynamoDBBackend, transact_items: l
 
 
 def _named(step: Json) -> Json:
-    """What names the item of a transaction's step: its key, or the whole item."""
+    """Return what names the item of a transaction's step: its key, or the whole item."""
     attributes: Json = step.get("Key") or step["Item"]
     return attributes
 
@@ -284,6 +295,59 @@ def _once(cloud: Cloud, original: Callable[[DynamoHandler], ActionResult], self:
 # PartiQL
 
 
+def _parameterised(statement: str, given: list[Json]) -> tuple[str, list[Json]]:
+    """Return a statement whose numbers, booleans and nulls are parameters, and all parameters in their order.
+
+    moto gap: its parser reads no update with them.
+    """
+    parameters, remaining = list[Json](), iter(given)
+
+    def replaced(match: re.Match[str]) -> str:
+        part = match[0]
+        if part[0] in "'\"":
+            return part
+        if part == "?":
+            parameters.extend(itertools.islice(remaining, 1))
+        elif part.lower() in WORDS:
+            parameters.append(WORDS[part.lower()])
+        else:
+            parameters.append({"N": part})
+        return "?"
+
+    return LITERAL.sub(replaced, statement), parameters
+
+
+@wrap(partiql, "get_query_metadata", "query")
+def _read_statement(original: Any, statement: str, *args: Any) -> Any:
+    """Refuse a statement that the parser cannot read: it raises any error, or answers None."""
+    if statement.lstrip()[:6].upper() == "UPDATE":
+        *tables, given = args or ([],)
+        statement, parameters = _parameterised(statement, given or [])
+        args = (*tables, parameters) if args else ()
+    try:
+        answer = original(statement, *args)
+    except ServiceException:
+        raise
+    except Exception as error:
+        raise MockValidationException(NOT_READ) from error
+    if answer is None:
+        raise MockValidationException(NOT_READ)
+    return answer
+
+
+@wrap(WhereClause, "apply")
+def _contains(original: Any, self: WhereClause, find_value: Any, row: Any) -> bool:
+    """Look for an element of a list or a set, too; an attribute that is not there contains nothing."""
+    if self.fn != "contains":
+        return bool(original(self, find_value, row))
+    [(kind, content)] = (find_value(self.left, row) or {"NULL": True}).items()
+    if kind == "L":
+        return self.right in content
+    if kind in {"SS", "NS", "BS"}:
+        return any({kind[0]: element} == self.right for element in content)
+    return kind == "S" and self.right.get("S", None) is not None and self.right["S"] in content
+
+
 @wrap(DynamoDBBackend, "execute_statement")
 def _execute_statement(
     cloud: Cloud, _original: Any, self: DynamoDBBackend, statement: str, parameters: list[Json]
@@ -306,7 +370,8 @@ def _execute_transaction(cloud: Cloud, self: DynamoDBBackend, statements: list[J
         for statement in statements:
             try:
                 items = self.execute_statement(statement["Statement"], statement.get("Parameters", []))
-                responses.append({"Item": items[0]} if items else {})
+                if statement["Statement"].split(maxsplit=1)[0].upper() in READING:
+                    responses.append({"Item": items[0]} if items else {})
                 reasons.append(DONE)
             except (DuplicateItemError, StatementConditionError, MockValidationException) as error:
                 reasons.append((getattr(type(error), "name", "ValidationError"), error.message, None))

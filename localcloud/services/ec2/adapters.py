@@ -36,5 +36,5 @@ def _permission(rule: Properties) -> Properties:
 
 def address(values: Properties) -> Properties:
     """Tag an address when it is allocated, since tags need its allocation id and templates refer to its IP address."""
-    tags = values.pop("Tags", None)
+    tags = values.get("Tags")
     return values | without_empty(TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}] if tags else None)

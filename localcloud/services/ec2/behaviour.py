@@ -28,7 +28,6 @@ from moto.ec2.utils import parse_user_data
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloud.isolation import alone
 from localcloud.hooks import after, replace, wrap
 from localcloud.services.events.behaviour import publish
 
@@ -230,11 +229,15 @@ def _terminate_instance(
     return TerminateInstanceActivity(state.instance, size)
 
 
-@after(AutoScalingBackend, "set_instance_health")
-def _unhealthy(cloud: Cloud, _: None, backend: AutoScalingBackend, instance_id: str, health_status: str) -> None:
+@wrap(AutoScalingBackend, "set_instance_health")
+def _set_instance_health(
+    cloud: Cloud, original: Any, self: AutoScalingBackend, instance_id: str, health_status: str
+) -> None:
+    member = _member(self, instance_id)
+    original(self, instance_id, health_status)
     if health_status == "Unhealthy":
         cause = f"At {_now()} an instance was taken out of service in response to a user health-check."
-        cloud.background(_replace, cloud, backend, *_member(backend, instance_id), cause)
+        cloud.background(_replace, cloud, self, *member, cause)
 
 
 @replace(AutoScalingBackend, "notify_terminate_instances")
@@ -243,7 +246,7 @@ def _notify_terminate_instances(cloud: Cloud, self: AutoScalingBackend, instance
     for instance_id in instance_ids:
         try:
             group, state = _member(self, instance_id)
-        except StopIteration:
+        except ValidationError:
             continue
         cause = (
             f"At {_now()} an instance was taken out of service in response to an EC2 health check indicating it has "
@@ -254,7 +257,11 @@ def _notify_terminate_instances(cloud: Cloud, self: AutoScalingBackend, instance
 
 def _member(backend: AutoScalingBackend, instance_id: str) -> tuple[FakeAutoScalingGroup, Any]:
     groups = backend.autoscaling_groups.values()
-    return next((g, state) for g in groups for state in g.instance_states if state.instance.id == instance_id)
+    for group in groups:
+        for state in group.instance_states:
+            if state.instance.id == instance_id:
+                return group, state
+    raise ValidationError(f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
 
 
 def _replace(
@@ -266,7 +273,7 @@ def _replace(
     *,
     launch: bool = True,
 ) -> None:
-    with alone("autoscaling"):
+    with cloud.lock("autoscaling"):
         group.instance_states.remove(state)
         with _because(cause):
             if state.instance.state == "terminated":

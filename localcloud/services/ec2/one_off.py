@@ -27,7 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 from moto.ec2.models.instances import Instance, InstanceBackend, Reservation
 
-from localcloud.access import resources, sessions
+from localcloud.access import resources, service_calls, sessions
 from localcloud.cloud import processes
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import address, after
@@ -38,7 +38,8 @@ PROGRAMS = Path(__file__).with_name("instance_programs.py")
 GRACE = 10  # seconds, which Docker gives its containers
 MACHINE_FOLDERS = re.compile(r"(?<![\w.:$/])/(etc|var)/")
 
-
+#: Where an instance keeps the data of its launch template.
+TEMPLATE = "launch_template_data"
 #: What a program of an instance gets from its metadata service, and not from its environment.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"}
 
@@ -58,6 +59,7 @@ def _run(cloud: Cloud, reservation: Reservation, backend: InstanceBackend, *_arg
     if (shutdown_behavior or defined.get("InstanceInitiatedShutdownBehavior")) != "terminate":
         return
     for instance in reservation.instances:
+        instance.__dict__[TEMPLATE] = defined
         if instance.user_data:
             threading.Thread(target=_live, args=(cloud, instance), daemon=True, name=instance.id).start()
 
@@ -90,7 +92,7 @@ def _run_user_data(cloud: Cloud, instance: Instance, root: Path) -> None:
 
 
 def _metadata(instance: Instance) -> dict[str, str]:
-    """What the instance's metadata service would answer, by path."""
+    """Return what the instance's metadata service would answer, by path."""
     tags = {f"tags/instance/{tag['key']}": tag["value"] for tag in instance.get_tags()}
     return {"instance-id": instance.id, **tags}
 
@@ -114,7 +116,7 @@ def _environment(cloud: Cloud, root: Path, instance: Instance) -> dict[str, str]
 
 
 def _with_credentials(cloud: Cloud, instance: Instance) -> dict[str, str]:
-    """How programs of the instance reach the cloud: as its role, whose credentials its metadata service has."""
+    """Return how programs of the instance reach the cloud: as its role, whose credentials its metadata service has."""
     role = resources.find("iam/role-of-profile", _profile(instance))
     if not role or not sessions.exists(role):
         return cloud.environment()
@@ -128,10 +130,8 @@ def _with_credentials(cloud: Cloud, instance: Instance) -> dict[str, str]:
 
 
 def _profile(instance: Instance) -> str:
-    """The instance profile that the instance, or its launch template, names."""
-    profile = instance.iam_instance_profile
-    template = instance.__dict__.get("launch_template_arguments") or {}
-    profile = profile or template.get("IamInstanceProfile") or ""
+    """Return the instance profile that the instance, or its launch template, names."""
+    profile = instance.iam_instance_profile or instance.__dict__.get(TEMPLATE, {}).get("IamInstanceProfile") or ""
     if isinstance(profile, dict):
         lowered = {name.lower(): value for name, value in profile.items()}
         profile = lowered.get("arn") or lowered.get("name") or ""
@@ -152,6 +152,10 @@ def _security_credentials(cloud: Cloud, request: Any, full_url: str, _headers: A
         return HTTPStatus.NOT_FOUND, {}, ""
     if not path[-1]:
         return HTTPStatus.OK, {}, role.rpartition("/")[2]
+    try:
+        service_calls.check_trust(cloud, "ec2.amazonaws.com", role)
+    except PermissionError as error:
+        return HTTPStatus.OK, {}, json.dumps({"Code": "AssumeRoleUnauthorizedAccess", "Message": str(error)})
     session = sessions.assume(cloud, role, instance)
     if session is None:
         return HTTPStatus.NOT_FOUND, {}, ""

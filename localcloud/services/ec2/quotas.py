@@ -18,7 +18,7 @@ from moto.ec2.models.vpcs import VPC, VPCBackend
 from contract.quotas import ADDRESSES, INTERNET_GATEWAYS, VPCS, Quota, vcpu_quota
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
-from localcloud.services.ec2.instance_types import vcpus
+from localcloud.services.ec2.instance_types import requested, vcpus
 from localcloud.services.servicequotas.behaviour import value
 
 
@@ -59,10 +59,7 @@ def _allocate_address(cloud: Cloud, original: Any, self: EC2Backend, *args: Any,
 def _run_instances(
     cloud: Cloud, original: Any, self: EC2Backend, image_id: str, count: int, *args: Any, **kwargs: Any
 ) -> Reservation:
-    kind = kwargs.get("instance_type") or ""
-    if kwargs.get("launch_template") and kwargs.get("is_instance_type_default"):
-        launched = self._get_template_from_args(kwargs["launch_template"]).data
-        kind = launched.get("InstanceType") or kind
+    kind = requested(self, kwargs)
     spot = bool(kwargs.get("instance_market_options")) or kwargs.get("lifecycle") == "spot"
     if quota := vcpu_quota(kind, spot=spot):
         limit = value(cloud, quota, self.region_name)

@@ -4,9 +4,32 @@ from __future__ import annotations
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.ec2 import behaviour, default_vpc, instance_types, one_off, placement_groups, quotas
+from localcloud.services.ec2 import (
+    absent,
+    behaviour,
+    default_vpc,
+    dependencies,
+    flow_logs,
+    image_parameters,
+    instance_types,
+    one_off,
+    placement_groups,
+    quotas,
+)
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour, default_vpc, instance_types, one_off, placement_groups, quotas)
+    hooks.install(
+        cloud,
+        absent,
+        behaviour,
+        default_vpc,
+        dependencies,
+        flow_logs,
+        image_parameters,
+        instance_types,
+        one_off,
+        placement_groups,
+        quotas,
+    )

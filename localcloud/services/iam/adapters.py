@@ -11,6 +11,6 @@ def role(values: Properties) -> Properties:
 
 
 def inline_policy(values: Properties) -> Properties:
-    """Put the one document on each role."""
-    document = values.pop("PolicyDocument")
-    return {**values, "Roles": [{"RoleName": name, "PolicyDocument": document} for name in values.get("Roles", [])]}
+    """Put the one document on each role, under the policy's name, which may change."""
+    policy = {"PolicyName": values["PolicyName"], "PolicyDocument": values.pop("PolicyDocument")}
+    return {**values, "Roles": [{"RoleName": name, **policy} for name in values.get("Roles", [])]}

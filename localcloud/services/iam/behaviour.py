@@ -1,12 +1,16 @@
-"""IAM: what moto's own judgement of bucket policies leaves to ours."""
+"""IAM: what moto's own judgement of bucket policies leaves to ours, and what the answers about roles have."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.iam.exceptions import ValidationError
+from moto.iam.models import IAMBackend, Role
+from moto.iam.responses import IamResponse
 
-from localcloud.hooks import wrap
+from localcloud.hooks import after, wrap
 
 EVERYBODY: tuple[Any, ...] = ("*", {"AWS": "*"}, {"AWS": ["*"]})
 
@@ -24,3 +28,28 @@ def _is_action_permitted(original: Any, self: IAMPolicyStatement, *args: Any, **
         return PermissionResult.NEUTRAL
     permitted: PermissionResult = original(self, *args, **kwargs)
     return permitted
+
+
+class _New:
+    """A role as CreateRole answers with it: moto's answer has what only GetRole tells."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"max_session_duration", "role_last_used"}:
+            raise AttributeError(name)
+        return getattr(self._role, name)
+
+
+@after(IamResponse, "create_role")
+def _create_role(answer: ActionResult, _self: IamResponse) -> None:
+    result: Any = answer.result
+    result["Role"] = _New(result["Role"])
+
+
+@wrap(IAMBackend, "attach_role_policy", "attach_group_policy", "attach_user_policy")
+def _attach(original: Any, self: IAMBackend, policy_arn: str, name: str) -> None:
+    if not policy_arn.startswith("arn:"):
+        raise ValidationError("Invalid ARN:  Could not be parsed!")
+    original(self, policy_arn, name)

@@ -48,7 +48,7 @@ class PatternError(ValueError):
 
 @lru_cache
 def compile_pattern(pattern: str) -> Matcher:
-    """A function that gives the fields of a message that matches, and None for others.
+    """Return a function that gives the fields of a message that matches, and None for others.
 
     Raises:
         PatternError: The local cloud cannot read the pattern.
@@ -126,7 +126,7 @@ def _field_name(field_pattern: str, pattern: str) -> str:
 
 
 def _regular_expression(quoted: str) -> re.Pattern[str]:
-    """The regular expression between percent signs.
+    """Return the regular expression between percent signs.
 
     Raises:
         PatternError: It is not one, or uses what CloudWatch Logs does not have.
@@ -192,7 +192,7 @@ def _compare(actual: Any, sign: str, operand: str) -> bool:
 
 
 def select(fields: Any, path: str) -> Any:
-    """What a selector such as ``$.a.b[0]``, or the name of a field such as ``$ip``, names, or MISSING."""
+    """Return what a selector such as ``$.a.b[0]``, or the name of a field such as ``$ip``, names, or MISSING."""
     if name := re.fullmatch(r"\$?([\w-]+)", path):
         return fields.get(name[1], MISSING) if isinstance(fields, dict) else MISSING
     for quoted, number, plain in re.findall(r'\["([^"]*)"\]|\[(\d+)\]|\.([\w-]+)', path):

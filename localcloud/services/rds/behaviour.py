@@ -1,39 +1,47 @@
 """RDS: a real database server for every instance that is created; the instance's endpoint is its address.
 
-moto gaps: an instance is a record without a database behind it, and without metrics; a new subnet group replaces the
-one that has its name, and one that is modified is gone.
+moto gaps: an instance is a record without a database behind it, and without metrics; all instances have the same
+resource id; a new subnet group replaces the one that has its name, and one that is modified is gone; a subnet that does
+not exist is refused with EC2's code, and option groups cannot be listed without a name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import string
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
-from moto.rds.exceptions import DBSubnetGroupNotFoundError, RDSClientError
-from moto.rds.models import DBInstance, DBSubnetGroup, RDSBackend, rds_backends
+from moto.ec2.exceptions import InvalidSubnetIdError
+from moto.rds.exceptions import DBSubnetGroupNotFoundError, InvalidSubnet, RDSClientError
+from moto.rds.models import DBInstance, DBSubnetGroup, OptionGroup, RDSBackend, rds_backends
+from moto.rds.responses import RDSResponse
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloud.isolation import alone
 from localcloud.engines import mariadb, postgresql
-from localcloud.engines.database_server import DatabaseServer
+from localcloud.engines.database_server import DatabaseServer, Saved
 from localcloud.errors import LocalCloudError
 from localcloud.hooks import after, replace, wrap
 from localcloud.services.cloudwatch.metrics import measure
+from localcloud.services.rds.offerings import versions
 from localcloud.services.rds.parameter_groups import is_formula
 
 GIB = 1024**3
+RESOURCE_ID = string.ascii_uppercase + string.digits
+#: The parameter of a new instance, ours alone, that brings the data with which it begins.
+SAVED = "localcloud_saved"
+LATEST_ONLY = "The local cloud restores to the latest time only: say UseLatestRestorableTime, or take a snapshot."
 
-
-#: The function that starts the server behind each engine of RDS: with a new folder, ``authorities``, ``username``,
-#: ``password``, ``database`` (may be empty) and the ``parameters`` of its parameter group.
-ENGINES: dict[str, Callable[..., DatabaseServer]] = {"mysql": mariadb.start, "postgres": postgresql.start}
+#: The module of the server behind each engine of RDS, whose `start` makes a new one, and `restore` one with saved data.
+ENGINES: dict[str, ModuleType] = {"mysql": mariadb, "mariadb": mariadb, "postgres": postgresql}
 
 
 @dataclass
@@ -45,19 +53,16 @@ class Servers:
 
 @wrap(RDSBackend, "create_db_instance")
 def _create_db_instance(cloud: Cloud, original: Any, self: RDSBackend, db_kwargs: dict[str, Any]) -> DBInstance:
-    with alone("rds"):
+    saved: Saved | None = db_kwargs.pop(SAVED, None)
+    if newest := versions(db_kwargs.get("engine", ""))[-1:]:
+        db_kwargs["engine_version"] = db_kwargs.get("engine_version") or newest[0]
+    with cloud.lock("rds"):
         instance: DBInstance = original(self, db_kwargs)
+    instance.dbi_resource_id = "db-" + "".join(secrets.choice(RESOURCE_ID) for _ in range(26))
     if instance.engine not in ENGINES or instance.db_cluster_identifier:
         return instance
     try:
-        server = ENGINES[instance.engine](
-            cloud.new_folder("database"),
-            authorities=cloud.folder,
-            username=instance.master_username,
-            password=db_kwargs.get("master_user_password", ""),
-            database=instance.db_name or "",
-            parameters=_parameters(instance),
-        )
+        server = _serve(cloud, instance, db_kwargs.get("master_user_password", ""), saved)
     except LocalCloudError as error:
         del self.databases[instance.db_instance_identifier]
         raise RDSClientError("InternalFailure", str(error)) from error
@@ -65,17 +70,52 @@ def _create_db_instance(cloud: Cloud, original: Any, self: RDSBackend, db_kwargs
     return instance
 
 
+def _serve(cloud: Cloud, instance: DBInstance, password: str, saved: Saved | None) -> DatabaseServer:
+    """Start the server of a new instance, empty or with saved data."""
+    engine, folder = ENGINES[instance.engine], cloud.new_folder("database")
+    shared = {"authorities": cloud.folder, "parameters": _parameters(instance)}
+    server: DatabaseServer
+    if saved:
+        server = engine.restore(folder, saved, **shared)
+    else:
+        user = {"username": instance.master_username, "password": password}
+        server = engine.start(folder, database=instance.db_name or "", **user, **shared)
+    return server
+
+
 @wrap(RDSBackend, "modify_db_instance")
 def _modify_db_instance(
     cloud: Cloud, original: Any, self: RDSBackend, db_instance_identifier: str, db_kwargs: dict[str, Any]
 ) -> DBInstance:
     db_kwargs.pop("db_port_number", None)  # the port is the server's
-    with alone("rds"):
+    current, wanted = self.databases.get(db_instance_identifier), db_kwargs.get("allocated_storage")
+    if current and wanted and int(wanted) < current.allocated_storage:
+        message = f"The allocated storage can only be increased: the instance has {current.allocated_storage} GiB."
+        raise RDSClientError("InvalidParameterCombination", message)
+    with cloud.lock("rds"):
         modified: DBInstance = original(self, db_instance_identifier, db_kwargs)
     server, password = cloud.state(Servers).by_arn.get(modified.db_instance_arn), db_kwargs.get("master_user_password")
     if server and password:
         server.change_password(password)
     return modified
+
+
+@wrap(RDSResponse, "create_db_subnet_group", "modify_db_subnet_group")
+def _of_subnets(original: Any, self: RDSResponse) -> Any:
+    try:
+        return original(self)
+    except InvalidSubnetIdError as error:
+        raise InvalidSubnet(", ".join(self.params.get("SubnetIds", []))) from error
+
+
+@wrap(RDSBackend, "describe_option_groups")
+def _describe_option_groups(original: Any, self: RDSBackend, options: Mapping[str, Any]) -> list[OptionGroup]:
+    if options.get("option_group_name"):
+        groups: list[OptionGroup] = original(self, options)
+        return groups
+    wanted = {name: options.get(name) for name in ("engine_name", "major_engine_version")}
+    listed = self.option_groups.values()
+    return [group for group in listed if all(value in {None, getattr(group, name)} for name, value in wanted.items())]
 
 
 @wrap(RDSBackend, "create_subnet_group")
@@ -109,11 +149,25 @@ def _stop(cloud: Cloud, stopped: DBInstance, *_args: Any, **_kwargs: Any) -> Non
 
 @wrap(RDSBackend, "delete_db_instance")
 def _delete_db_instance(cloud: Cloud, original: Any, self: RDSBackend, *args: Any, **kwargs: Any) -> DBInstance:
-    with alone("rds"):
-        instance: DBInstance = original(self, *args, **kwargs)
-    if server := cloud.state(Servers).by_arn.pop(instance.db_instance_arn, None):
+    instance = self.databases.get(kwargs.get("db_instance_identifier", ""))
+    if instance and not instance.db_cluster_identifier and not instance.is_replica:
+        require_final_snapshot(kwargs.get("skip_final_snapshot"), kwargs.get("final_db_snapshot_identifier"))
+    with cloud.lock("rds"):
+        deleted: DBInstance = original(self, *args, **kwargs)
+    if server := cloud.state(Servers).by_arn.pop(deleted.db_instance_arn, None):
         server.remove()
-    return instance
+    return deleted
+
+
+def require_final_snapshot(skip: Any, identifier: str | None) -> None:
+    """Refuse a deletion that says neither how the final snapshot is called nor that there shall be none.
+
+    Raises:
+        RDSClientError: It says neither.
+    """
+    if not skip and not identifier:
+        message = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
+        raise RDSClientError("InvalidParameterCombination", message)
 
 
 def measure_databases(cloud: Cloud) -> None:
@@ -144,12 +198,14 @@ def measure_databases(cloud: Cloud) -> None:
 
 
 def _parameters(instance: DBInstance) -> dict[str, str]:
-    """What the parameter group says; RDS applies it, too, when an instance starts.
+    """Return what the parameter group says; RDS applies it, too, when an instance starts.
 
     A formula is about memory that the instance here does not have: the engine's own value stays.
     """
     groups = instance.db_parameter_groups()
     values = {name: str(row["ParameterValue"]) for group in groups for name, row in group.parameters.items()}
+    if instance.engine == "mariadb":
+        values = mariadb.OWN_DEFAULTS | values
     return {name: value for name, value in values.items() if not is_formula(value)}
 
 

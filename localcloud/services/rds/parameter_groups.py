@@ -51,7 +51,7 @@ def check(family: str, name: str, value: str) -> None:
 
 
 def is_formula(value: str) -> bool:
-    """Whether RDS computes a value from the instance's size."""
+    """Return whether RDS computes a value from the instance's size."""
     return bool(FORMULA.fullmatch(value))
 
 
@@ -82,7 +82,7 @@ def _modify_cluster(original: Any, self: RDSBackend, name: str, parameters: Iter
 
 
 def _checked(family: str | None, parameters: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All of the parameters, once each of them is right."""
+    """Return all of the parameters, once each of them is right."""
     changes = list(parameters)
     for change in changes:
         check(str(family), change["ParameterName"], str(change.get("ParameterValue", "")))

@@ -1,7 +1,7 @@
 """Notifications of buckets: what happens to objects reaches functions, queues, topics and EventBridge.
 
 moto gaps: a destination needs no permission, a function runs before the request is answered and fails in silence, and
-EventBridge receives nothing.
+EventBridge receives nothing and is not described.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
@@ -18,6 +18,7 @@ import flask
 from moto.s3 import notifications
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, NotificationConfiguration, S3Backend
+from moto.s3.responses import S3Response
 
 from localcloud.access import service_calls
 from localcloud.cloud.account import ACCOUNT
@@ -26,6 +27,7 @@ from localcloud.hooks import replace, wrap
 from localcloud.services.events.behaviour import deliver, publish
 
 SERVICE = "s3.amazonaws.com"
+EVENT_BRIDGE = "<EventBridgeConfiguration/>"
 
 
 class InvalidDestinationError(S3ClientError):
@@ -35,6 +37,16 @@ class InvalidDestinationError(S3ClientError):
 
     def __init__(self) -> None:
         super().__init__("InvalidArgument", "Unable to validate the following destination configurations")
+
+
+@wrap(S3Response, "get_bucket_notification")
+def _get_configuration(original: Any, self: S3Response) -> Any:
+    status, headers, body = original(self)
+    configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
+    if configuration and configuration.event_bridge is not None:
+        before, closing, after = body.rpartition("</")
+        body = f"{before}{EVENT_BRIDGE}{closing}{after}"
+    return status, headers, body
 
 
 @wrap(S3Backend, "put_bucket_notification_configuration")
@@ -108,7 +120,7 @@ def _complete(record: dict[str, Any], bucket: FakeBucket, key: Any) -> None:
 
 
 def _detail(name: str, bucket: FakeBucket, key: Any) -> dict[str, Any]:
-    """What an event of EventBridge says about the object."""
+    """Return what an event of EventBridge says about the object."""
     item: dict[str, Any] = {"key": key.name, "sequencer": _sequencer()}
     if not name.startswith("s3:ObjectRemoved"):
         item |= {"size": key.size, "etag": key.etag.replace('"', "")}

@@ -16,7 +16,6 @@ from moto.core.exceptions import JsonRESTError
 from moto.servicequotas.responses import ServiceQuotasResponse
 
 from contract.quotas import QUOTAS, Quota
-from localcloud.cloud import account_age
 from localcloud.cloud.account import ACCOUNT
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import add, replace
@@ -40,7 +39,7 @@ class Granted:
 
 def value(cloud: Cloud, quota: Quota, region: str) -> float:
     """Return what the account may have of something in a region."""
-    initial = quota.default if account_age.is_new() else RAISED[quota.service]
+    initial = quota.default if cloud.settings.account == "new" else RAISED[quota.service]
     return cloud.state(Granted).quotas.get((region, quota), initial)
 
 

@@ -90,7 +90,7 @@ class Table:
         engine.execute(f"CREATE TABLE {self.name} (number BIGINT, measure_name VARCHAR, time TIMESTAMP)")
 
     def horizon(self, store: str) -> int:
-        """The oldest time that the memory or magnetic store keeps, in nanoseconds."""
+        """Return the oldest time that the memory or magnetic store keeps, in nanoseconds."""
         retention = self.description.retention_properties
         span = {
             "memory": int(retention["MemoryStoreRetentionPeriodInHours"]) * HOUR,
@@ -186,11 +186,11 @@ def _value(name: str, text: str, kind: str) -> Any:
                 return text
     except (ValueError, KeyError):
         pass
-    raise RefusedError(f"The value {text!r} of {name} is no {kind}.")
+    raise RefusedError(f"The value {text!r} of {name} is not of the type {kind}.")
 
 
 def table(cloud: Cloud, database: str, name: str) -> Table:
-    """The table of that name.
+    """Return the table of that name.
 
     Raises:
         JsonRESTError: There is none.
@@ -214,7 +214,19 @@ def _create_table(
 ) -> Any:
     if table_name in self.describe_database(database_name).tables:
         raise JsonRESTError("ConflictException", f"The table {table_name} already exists in database {database_name}.")
-    return original(self, database_name, table_name, *args, **kw)
+    created = original(self, database_name, table_name, *args, **kw)
+    created.magnetic_store_write_properties = {
+        "EnableMagneticStoreWrites": False,
+        **created.magnetic_store_write_properties,
+    }
+    return created
+
+
+@wrap(TimestreamTable, "update")
+def _update_table(original: Any, self: TimestreamTable, retention_properties: Any, *args: Any, **kwargs: Any) -> None:
+    original(self, retention_properties or self.retention_properties, *args, **kwargs)
+    if not self.magnetic_store_write_properties.get("EnableMagneticStoreWrites"):  # so none is rejected
+        self.magnetic_store_write_properties = {"EnableMagneticStoreWrites": False}
 
 
 @replace(TimestreamWriteResponse, "write_records")
@@ -297,7 +309,7 @@ def _query(cloud: Cloud, self: TimestreamWriteResponse) -> str:
 
 
 def _catalogue(cloud: Cloud, backend: TimestreamWriteBackend) -> dict[str, dict[str, Callable[[], str]]]:
-    """Every table, by database and name, as a function that gives a SELECT of what it holds now."""
+    """Return every table, by database and name, as a function that gives a SELECT of what it holds now."""
 
     def select(database: str, name: str) -> str:
         chosen = table(cloud, database, name)

@@ -11,13 +11,13 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.timestreamwrite.responses import TimestreamWriteResponse
 
-from localcloud.cloud import account_age
+from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
 
 
 @wrap(TimestreamWriteResponse, "describe_endpoints", "create_database", "describe_database", "list_databases")
-def _open(original: Any, self: Any) -> Any:
-    if account_age.is_new():
+def _open(cloud: Cloud, original: Any, self: Any) -> Any:
+    if cloud.settings.account == "new":
         raise JsonRESTError(
             "AccessDeniedException",
             "Only existing Timestream for LiveAnalytics customers can access the service. Reach out to AWS support for "

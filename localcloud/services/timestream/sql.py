@@ -44,7 +44,7 @@ STATEMENT = re.compile(
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """An engine with Timestream's functions."""
+    """Return an engine with Timestream's functions."""
     engine = duckdb.connect(":memory:", config={"enable_external_access": "false"})
     engine.execute("SET TimeZone = 'UTC'")
     parameters = ["VARCHAR", SERIES, "TIMESTAMP[]", "DOUBLE"]
@@ -82,13 +82,13 @@ def run(engine: duckdb.DuckDBPyConnection, query: str, catalogue: Catalogue) -> 
 
 
 def _explained(error: duckdb.Error) -> ValueError:
-    """The engine's complaint, in the terms of the query."""
+    """Return the engine's complaint, in the terms of the query."""
     function = re.search(r"Function with name \"?(\w+)", str(error))
     return ValueError(f"function {function[1]} is not supported by the local cloud" if function else str(error))
 
 
 def translate(query: str, catalogue: Catalogue) -> str:
-    """The same query for DuckDB."""
+    """Return the same query for DuckDB."""
     text = re.sub(ASIDE + r"|\bmeasure_value::(\w+)", _measure_value, query, flags=re.IGNORECASE)
     text = re.sub(ASIDE + r"|(?<![\w.])(\d+)(ns|us|ms|s|m|h|d)\b", _interval, text)
     tree = sqlglot.parse_one(text, read="trino")

@@ -1,12 +1,16 @@
-"""Timestream for InfluxDB: a real influxd behind InfluxDB 2's API (`influxdb_server.py`) for every instance.
+"""Timestream for InfluxDB: a real influxd behind InfluxDB 2's API (`localcloud.engines.influxdb`) for every instance.
 
-moto gaps: an instance is a record without a database behind it, and cannot be updated.
+Clusters of InfluxDB 3 Core have the same engine behind InfluxDB 3's API (`influxdb/version3.py`).
+
+moto gaps: instances and clusters are records without a database behind them; an instance cannot be updated, and a
+cluster neither updated nor deleted.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import urllib.error
 import urllib.request
@@ -14,18 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from moto.timestreaminfluxdb.exceptions import ValidationException
-from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, TimestreamInfluxDBBackend
+from moto.timestreaminfluxdb.exceptions import ResourceNotFoundException, ValidationException
+from moto.timestreaminfluxdb.models import DBInstance, InstanceStatus, ParameterGroup, TimestreamInfluxDBBackend
 from moto.timestreaminfluxdb.responses import TimestreamInfluxDBResponse
 
 from contract.errors import phrase
 from localcloud.cloud import processes
+from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloud.isolation import alone
 from localcloud.engines import front
 from localcloud.engines.programs import find
 from localcloud.errors import LocalCloudError
-from localcloud.hooks import add, wrap
+from localcloud.hooks import add, after, replace, wrap
 
 #: What an update may change, by moto's names. The port is that of the engine here, which keeps it.
 CHANGEABLE = {
@@ -50,13 +54,40 @@ class Server(NamedTuple):
 
     Attributes:
         process: Its process.
-        port: The loopback port of its front (`influxdb_server.py`).
+        port: The loopback port of its front (`localcloud.engines.influxdb`).
         token: May do everything; of an instance that was set up before, it is empty.
     """
 
     process: subprocess.Popen[bytes]
     port: int
     token: str
+
+
+#: What the service makes of a cluster itself, by the API's names; a cluster keeps what its request said beside these.
+PARAMETER_GROUP = "InfluxDBV3Core"
+_OF_VERSION_2 = (
+    "username",
+    "password",
+    "organization",
+    "bucket",
+    "deploymentType",
+    "allocatedStorage",
+    "dbStorageType",
+)
+_CLUSTER_CHANGES = (
+    "logDeliveryConfiguration",
+    "dbParameterGroupIdentifier",
+    "dbInstanceType",
+    "failoverMode",
+    "maintenanceSchedule",
+)
+
+
+@dataclass
+class Clusters:
+    """Clusters of InfluxDB 3, by their ids, as the API describes them."""
+
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def start(folder: Path, *, username: str, password: str, bucket: str, organization: str = "local") -> Server:
@@ -72,7 +103,7 @@ def start(folder: Path, *, username: str, password: str, bucket: str, organizati
     Raises:
         LocalCloudError: influxd is not installed, did not start, or a name or the password is not allowed.
     """
-    command, environment = front.command("influxdb_server", find("influxd"), str(folder / "influxdb2.json"))
+    command, environment = front.command("influxdb", find("influxd"), str(folder / "influxdb2.json"))
     process, listening = processes.serve(
         command, log=folder / "influxd.log", environment=environment | settings(folder), ready=r"listening on (\d+)"
     )
@@ -83,6 +114,25 @@ def start(folder: Path, *, username: str, password: str, bucket: str, organizati
     except LocalCloudError:
         processes.end(process)
         raise
+
+
+def start3(folder: Path) -> Server:
+    """Start InfluxDB 3 with a new admin token; wait until it serves.
+
+    Args:
+        folder: Holds its data and its log; it is new.
+
+    Raises:
+        LocalCloudError: influxd is not installed, or did not start.
+    """
+    command, environment = front.command("influxdb.version3", find("influxd"), str(folder / "influxdb3.json"))
+    process, listening = processes.serve(
+        command, log=folder / "influxd.log", environment=environment | settings(folder), ready=r"listening on (\d+)"
+    )
+    port = int(listening[1])
+    url = f"http://127.0.0.1:{port}/api/v3/configure/token/admin"
+    with urllib.request.urlopen(url, b"{}", timeout=60) as response:
+        return Server(process, port, str(json.load(response)["token"]))
 
 
 def _set_up(url: str, request: dict[str, str]) -> str:
@@ -98,7 +148,7 @@ def _set_up(url: str, request: dict[str, str]) -> str:
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """The environment of an influxd that keeps its data in a folder and takes a free loopback port."""
+    """Return the environment of an influxd that keeps its data in a folder and takes a free loopback port."""
     return os.environ | {
         "INFLUXDB_REPORTING_DISABLED": "true",
         "INFLUXDB_MONITOR_STORE_ENABLED": "false",
@@ -118,7 +168,7 @@ def settings(folder: Path) -> dict[str, str]:
 def _create_db_instance(
     cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, *args: Any, **kw: Any
 ) -> DBInstance:
-    with alone("timestreaminfluxdb"):
+    with cloud.lock("timestreaminfluxdb"):
         instance: DBInstance = original(self, *args, **kw)
     folder = cloud.new_folder("influxdb")
     access = {"username": instance.username or "admin", "password": instance.password}
@@ -134,7 +184,7 @@ def _create_db_instance(
 
 @wrap(TimestreamInfluxDBBackend, "delete_db_instance")
 def _delete_db_instance(cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, id: str) -> DBInstance:  # noqa: A002 - moto's
-    with alone("timestreaminfluxdb"):
+    with cloud.lock("timestreaminfluxdb"):
         instance: DBInstance = original(self, id)
     if process := cloud.state(Servers).running.pop(instance.id, None):
         processes.end(process)
@@ -155,3 +205,91 @@ def _update_db_instance(self: TimestreamInfluxDBResponse) -> str:
     for name in CHANGEABLE.keys() & request.keys():
         setattr(instance, CHANGEABLE[name], request[name])
     return json.dumps(instance.to_dict())
+
+
+@replace(TimestreamInfluxDBResponse, "create_db_cluster")
+def _create_db_cluster(cloud: Cloud, self: TimestreamInfluxDBResponse) -> str:
+    """Make a cluster of InfluxDB 3 Core, with its admin token in a secret; others are refused by name."""
+    request: dict[str, Any] = json.loads(self.body)
+    clusters = cloud.state(Clusters).described
+    if request.get("dbParameterGroupIdentifier") != PARAMETER_GROUP:
+        raise ValidationException(
+            f"The local cloud has clusters of InfluxDB 3 Core only: dbParameterGroupIdentifier {PARAMETER_GROUP}."
+        )
+    if of_version_2 := [name for name in _OF_VERSION_2 if name in request]:
+        raise ValidationException(f"{', '.join(of_version_2)} cannot be specified for InfluxDB 3.")
+    if any(cluster["name"] == request["name"] for cluster in clusters.values()):
+        raise ValidationException(f"A DB cluster with the name {request['name']} already exists.")
+    identifier = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(10))
+    try:
+        server = start3(cloud.new_folder("influxdb"))
+    except LocalCloudError as error:
+        raise ValidationException(str(error)) from error
+    cloud.state(Servers).running[identifier] = server.process
+    secret = cloud.client("secretsmanager").create_secret(
+        Name=f"READONLY-InfluxDB-auth-parameters-{identifier}", SecretString=json.dumps({"token": server.token})
+    )
+    cluster = {
+        "publiclyAccessible": False,
+        "failoverMode": "AUTOMATIC",
+        "networkType": "IPV4",
+        **{name: value for name, value in request.items() if name != "tags"},
+        "id": identifier,
+        "arn": f"arn:aws:timestream-influxdb:{REGION}:{ACCOUNT}:db-cluster/{identifier}",
+        "status": "AVAILABLE",
+        "endpoint": f"localhost:{server.port}",
+        "port": server.port,
+        "engineType": "INFLUXDB_V3_CORE",
+        "influxAuthParametersSecretArn": secret["ARN"],
+    }
+    clusters[identifier] = cluster
+    if request.get("tags"):
+        self.timestreaminfluxdb_backend.tag_resource(resource_arn=cluster["arn"], tags=request["tags"])
+    return json.dumps({"dbClusterId": identifier, "dbClusterStatus": "CREATING"})
+
+
+def _cluster(cloud: Cloud, self: TimestreamInfluxDBResponse) -> dict[str, Any]:
+    identifier = json.loads(self.body)["dbClusterId"]
+    cluster = cloud.state(Clusters).described.get(identifier)
+    if cluster is None:
+        raise ResourceNotFoundException(f"DB cluster {identifier} not found")
+    return cluster
+
+
+@replace(TimestreamInfluxDBResponse, "get_db_cluster")
+def _get_db_cluster(cloud: Cloud, self: TimestreamInfluxDBResponse) -> str:
+    """Describe a cluster."""
+    return json.dumps(_cluster(cloud, self))
+
+
+@replace(TimestreamInfluxDBResponse, "list_db_clusters")
+def _list_db_clusters(cloud: Cloud, self: TimestreamInfluxDBResponse) -> str:  # noqa: ARG001 - the hook's signature
+    """List all clusters, on one page."""
+    return json.dumps({"items": list(cloud.state(Clusters).described.values())})
+
+
+@add(TimestreamInfluxDBResponse, "update_db_cluster")
+def _update_db_cluster(cloud: Cloud, self: TimestreamInfluxDBResponse) -> str:
+    """Change what a cluster says of itself; the engine keeps running, on the port that it has here."""
+    request, cluster = json.loads(self.body), _cluster(cloud, self)
+    cluster |= {name: request[name] for name in _CLUSTER_CHANGES if name in request}
+    return json.dumps({"dbClusterStatus": cluster["status"]})
+
+
+@add(TimestreamInfluxDBResponse, "delete_db_cluster")
+def _delete_db_cluster(cloud: Cloud, self: TimestreamInfluxDBResponse) -> str:
+    """Delete a cluster with its data and its secret."""
+    cluster = _cluster(cloud, self)
+    del cloud.state(Clusters).described[cluster["id"]]
+    if process := cloud.state(Servers).running.pop(cluster["id"], None):
+        processes.end(process)
+    secret = cluster["influxAuthParametersSecretArn"]
+    cloud.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    return json.dumps({"dbClusterStatus": "DELETING"})
+
+
+@after(ParameterGroup, "to_dict")
+def _without_parameters(description: dict[str, Any], _self: ParameterGroup) -> None:
+    """Leave out the parameters of a group that has none; moto gap: it answers what no client can read."""
+    if not description["parameters"]:
+        del description["parameters"]
