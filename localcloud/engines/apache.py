@@ -19,8 +19,11 @@ from localcloud.errors import LocalCloudError
 MODULES = (
     "mpm_event", "unixd", "authn_core", "authz_core", "authz_host", "log_config", "logio", "env", "setenvif", "mime",
     "filter", "deflate", "dir", "alias", "headers", "expires", "rewrite", "remoteip", "reqtimeout", "status",
-    "proxy", "proxy_http", "socache_shmcb", "ssl",
+    "proxy", "proxy_http", "socache_shmcb", "ssl", "cache", "cache_socache",
 )  # fmt: skip
+
+
+NOBODY = 65534  # the user and the group of Apache's children, if root runs it
 
 
 @dataclass(frozen=True)
@@ -32,26 +35,27 @@ class Apache:
         port: Its loopback port for HTTP.
         secure_port: Its loopback port for HTTPS, with a certificate of the cloud's authority.
         process: The process.
-        copy: Its copy of the site's pages, where it needs one.
+        outside: Its folders outside the cloud's, where it needs some.
     """
 
     version: str
     port: int
     secure_port: int
     process: subprocess.Popen[bytes]
-    copy: Path | None
+    outside: tuple[Path, ...]
 
     def stop(self) -> None:
         """Stop it."""
         processes.end(self.process)
-        if self.copy:
-            outside.remove(self.copy)
+        for folder in self.outside:
+            outside.remove(folder)
 
 
 def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int = 0) -> Apache:
     """Start Apache with a site's configuration, which listens on SITE_PORT and SITE_TLS_PORT.
 
-    The configuration's folder, or what Apache can read of it, is SITE_PAGES. Its access log is SITE_ACCESS_LOG.
+    The configuration's folder, or what Apache can read of it, is SITE_PAGES. Its access log is SITE_ACCESS_LOG, and its
+    children may write below SITE_CACHE.
 
     Args:
         cloud: The folder of the cloud whose authority signs the site's certificate.
@@ -70,8 +74,10 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
     settings = folder / "apache.conf"
     folder.mkdir(parents=True, exist_ok=True)
     pages = site.resolve().parent
-    copy = _copied(pages)
-    defined = {"SITE_PAGES": str(copy or pages), **definitions}
+    copy = None if _reachable(pages) else _copied(pages)
+    room = None if _reachable(folder) else outside.make(public=True)
+    cache = _writable((room or folder) / "cache")
+    defined = {"SITE_PAGES": str(copy or pages), "SITE_CACHE": str(cache), **definitions}
     settings.write_text(configuration(cloud, folder, site, defined, port, secure_port), encoding="utf-8")
     process, _ = processes.serve(
         [program, "-D", "FOREGROUND", "-f", str(settings)],
@@ -79,23 +85,34 @@ def start(cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str],
         environment=environment(),
         ready="resuming normal operations",
     )
-    return Apache(version[0] if version else "Apache", port, secure_port, process, copy)
+    return Apache(version[0] if version else "Apache", port, secure_port, process, (*filter(None, (copy, room)),))
 
 
-def _copied(folder: Path) -> Path | None:
-    """A temporary copy of a folder's pages, where Apache, which root runs as nobody, could not reach them."""
-    if os.getuid() or outside.open_to_all(folder):
-        return None
+def _reachable(folder: Path) -> bool:
+    """Return whether Apache's children, who are nobody if root runs it, can enter a folder."""
+    return bool(os.getuid()) or outside.open_to_all(folder)
+
+
+def _copied(folder: Path) -> Path:
+    """Return a temporary copy of a folder's pages."""
     copy = outside.make(public=True)
     for page in folder.glob("*.html"):
         Path(shutil.copyfile(page, copy / page.name)).chmod(0o644)
     return copy
 
 
+def _writable(folder: Path) -> Path:
+    """Return a folder that only Apache's children can read and write."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if os.getuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    return folder
+
+
 def configuration(  # noqa: PLR0917 - the parts of one text
     cloud: Path, folder: Path, site: Path, definitions: Mapping[str, str], port: int, secure_port: int
 ) -> str:
-    """What stands around a site's configuration, and includes it: modules, ports, log, certificate.
+    """Return what stands around a site's configuration, and includes it: modules, ports, log, certificate.
 
     Raises:
         LocalCloudError: Apache's modules are not where they should be.
@@ -116,7 +133,7 @@ def configuration(  # noqa: PLR0917 - the parts of one text
         "Mutex sem",
         "TypesConfig /dev/null",
         *modules(),
-        *(["User nobody", "Group #65534"] if os.getuid() == 0 else []),  # this user may not even read the log
+        *(["User nobody", f"Group #{NOBODY}"] if os.getuid() == 0 else []),  # this user may not even read the log
         f"Listen 127.0.0.1:{port}",
         f"Listen 127.0.0.1:{secure_port} https",
         'ErrorLog "apache.log"',

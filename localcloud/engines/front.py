@@ -5,6 +5,8 @@ Each runs in a process of its own, as ``python -m localcloud.engines.MODULE``, a
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
 import signal
@@ -12,12 +14,16 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from localcloud.access.peer import same_user
 from localcloud.access.same_origin import SameOriginHandler
+from localcloud.cloud.account import ACCESS_KEY_ID, post
 
 #: Headers that belong to one connection, or that each server writes itself.
 OF_THE_CONNECTION = {
@@ -26,19 +32,44 @@ OF_THE_CONNECTION = {
 WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
-def command(module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    """The command that runs a front, and its environment.
+@dataclass(frozen=True)
+class Gate:
+    """Where a front asks whether a request may go on.
+
+    Attributes:
+        endpoint: The local cloud's.
+        folder: The local cloud's.
+        resource: ARN of the domain or cluster that the front belongs to.
+    """
+
+    endpoint: str
+    folder: str
+    resource: str
+
+    VARIABLE: ClassVar[str] = "LOCALCLOUD_GATE"
+
+
+def command(module: str, *arguments: str, gate: Gate | None = None) -> tuple[list[str], dict[str, str]]:
+    """Return the command that runs a front, and its environment.
 
     Args:
         module: Name of the front's module in this package.
         arguments: What it is started with.
+        gate: Where it asks whether a request may go on; without one, every request may.
     """
     path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
-    return [sys.executable, "-P", "-m", f"localcloud.engines.{module}", *arguments], os.environ | {"PYTHONPATH": path}
+    environment = os.environ | {"PYTHONPATH": path, Gate.VARIABLE: json.dumps(asdict(gate)) if gate else ""}
+    return [sys.executable, "-P", "-m", f"localcloud.engines.{module}", *arguments], environment
+
+
+@cache
+def _gate() -> Gate | None:
+    text = os.environ.get(Gate.VARIABLE)
+    return Gate(**json.loads(text)) if text else None
 
 
 def loopback_address() -> str:
-    """A loopback address for an engine behind its front, which no web page can guess.
+    """Return a loopback address for an engine behind its front, which no web page can guess.
 
     On Linux every address of 127.0.0.0/8 is this machine; elsewhere 127.0.0.1 is the only one that is set up.
     """
@@ -55,7 +86,7 @@ class FrontHandler(SameOriginHandler):
     disable_nagle_algorithm = True
 
     def body(self) -> bytes:
-        """The request's body, whether its length is told or it comes in chunks."""
+        """Return the request's body, whether its length is told or it comes in chunks."""
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         chunks = []
@@ -65,6 +96,30 @@ class FrontHandler(SameOriginHandler):
         while self.rfile.readline().strip():
             pass  # what may follow the last chunk
         return b"".join(chunks)
+
+    def denial(self, body: bytes, query: str = "") -> str | None:
+        """Ask the local cloud why the request may not go on; None if it may.
+
+        Args:
+            body: The request's body.
+            query: The query in it, where the permissions depend on what it says.
+        """
+        gate = _gate()
+        if gate is None:
+            return None
+        is_well_known = f"Credential={ACCESS_KEY_ID}/" in self.headers.get("Authorization", "")
+        asked = {
+            "resource": gate.resource,
+            "method": self.command,
+            "target": self.requestline.split()[1],
+            "headers": self.headers.items(),
+            "content": hashlib.sha256(body).hexdigest(),
+            "query": query,
+            "from_owner": is_well_known and same_user(self.client_address, self.connection.getsockname()),
+        }
+        url = f"{gate.endpoint}/moto-api/data-requests"
+        reason: str | None = json.loads(post(url, Path(gate.folder), json.dumps(asked).encode()))
+        return reason
 
     def answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         """Answer the request; the headers that belong to a connection are left out."""

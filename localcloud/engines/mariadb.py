@@ -1,4 +1,7 @@
-"""MySQL for RDS: a real MariaDB server. No MySQL 8 is to be had without root, so keep to SQL that both accept."""
+"""MySQL and MariaDB for RDS: a real MariaDB server.
+
+MySQL 8 cannot be installed without root, so use SQL that both accept with an instance of MySQL.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ import pwd
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from contract.errors import phrase
 from localcloud.cloud import processes
 from localcloud.cloud.certificates import issue
-from localcloud.engines.database_server import DatabaseServer
+from localcloud.engines.database_server import LONGEST_SECONDS, DatabaseServer, Rows, Saved
 from localcloud.engines.programs import environment, find
 from localcloud.errors import LocalCloudError
 
@@ -21,6 +25,9 @@ AS_MYSQL = {
     "sql_mode": "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION",
 }
+#: What `AS_MYSQL` changes, as MariaDB has it by default, for an instance of MariaDB.
+#: Source: https://mariadb.com/kb/en/sql-mode/.
+OWN_DEFAULTS = {"sql_mode": "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION"}
 #: What the master user of RDS for MySQL may do: not everything.
 PRIVILEGES = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, SHOW DATABASES, "
@@ -57,15 +64,36 @@ class Server(DatabaseServer):
         )
         return process
 
-    def _set_password(self, password: str) -> None:
+    def ask(self, database: str, text: str, limit: int) -> Rows:
+        """Ask one question, as `DatabaseServer.ask` says."""
         import pymysql
 
-        tls = {"ca": str(self.authority)}
-        connection = pymysql.connect(
-            host="localhost", port=self.port, user=self._username, password=self._password, ssl=tls
-        )
-        with connection, connection.cursor() as cursor:
+        try:
+            with self._connect(database) as connection, connection.cursor() as cursor:
+                cursor.execute("SET SESSION sql_select_limit = %s", (limit + 1,))
+                cursor.execute("SET SESSION TRANSACTION READ ONLY")  # one that is read-only by itself lets DDL through
+                cursor.execute(text)
+                columns, rows = [column[0] for column in cursor.description or ()], cursor.fetchmany(limit + 1)
+        except pymysql.MySQLError as error:
+            raise LocalCloudError(f"MariaDB says: {error.args[-1]}") from error
+        return Rows(columns, rows[:limit], more=len(rows) > limit)
+
+    def _set_password(self, password: str) -> None:
+        with self._connect("") as connection, connection.cursor() as cursor:
             cursor.execute("SET PASSWORD = PASSWORD(%s)", (password,))
+
+    def _connect(self, database: str) -> Any:
+        import pymysql
+
+        return pymysql.connect(
+            host="localhost",
+            port=self.port,
+            user=self._username,
+            password=self._password,
+            database=database or None,
+            ssl={"ca": str(self.authority)},
+            read_timeout=LONGEST_SECONDS,
+        )
 
 
 def start(
@@ -123,13 +151,31 @@ def start(
     return server
 
 
+def restore(folder: Path, saved: Saved, *, authorities: Path | None = None, parameters: Mapping[str, str]) -> Server:
+    """Start a server with data that another one has saved; wait until it serves.
+
+    Args:
+        folder: Holds its data and log; a new one.
+        saved: The data, and who opens them.
+        authorities: The folder with the authority that issues its certificate, the cloud's; its own by default.
+        parameters: Of its parameter group.
+
+    Raises:
+        LocalCloudError: MariaDB is not installed, or did not start.
+    """
+    saved.copy(folder / "data")
+    server = Server(folder, issue(authorities or folder, folder), saved.username, saved.password)
+    server.restart(parameters)
+    return server
+
+
 def _environment() -> dict[str, str]:
     """MariaDB's environment: it has modes of its own for files and folders, whatever the process's mask is."""
     return environment() | {"UMASK": "0600", "UMASK_DIR": "0700"}
 
 
 def _program() -> list[str]:
-    """The program and how it is always called: without the machine's own settings, as whoever runs the cloud."""
+    """Return the program and how it is always called: without the machine's own settings, as whoever runs the cloud."""
     program = Path(find("mariadbd")).resolve()
     user = pwd.getpwuid(os.getuid()).pw_name
     return [str(program), "--no-defaults", f"--user={user}", f"--lc-messages-dir={_shared_files(program)}"]

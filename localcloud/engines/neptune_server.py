@@ -59,7 +59,7 @@ class Graph:
         self._lock = threading.Lock()
 
     def run(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """The rows of a query.
+        """Return the rows of a query.
 
         Raises:
             QueryError: It cannot be run; nothing of it was done.
@@ -75,6 +75,14 @@ class Graph:
                     return [{name: self._plain(row.get(name)) for name in row.property_names} for row in rows]
             except Exception as error:  # Java's and the bindings' alike
                 raise _explained(str(error)) from error
+
+    def explain(self, query: str, parameters: dict[str, Any]) -> str:
+        """Return how the engine would go about a query, in its own words; nothing is run.
+
+        Raises:
+            QueryError: It cannot be run.
+        """
+        return str(self.run(f"EXPLAIN {query}", parameters)[0]["executionPlanAsString"])
 
     def _index(self, query: str) -> None:
         """Index what the query finds nodes by, once there is a node whose value tells the type.
@@ -95,7 +103,7 @@ class Graph:
                 self._indexed.add((label, name))
 
     def _plain(self, value: Any) -> Any:  # noqa: PLR0911 - one for each type
-        """A value in Neptune's JSON."""
+        """Return a value in Neptune's JSON."""
         if value is None or isinstance(value, bool | int | float | str):
             return value
         if isinstance(value, jpype.JString):
@@ -139,9 +147,13 @@ class Handler(FrontHandler):
 
     def do_POST(self) -> None:  # noqa: N802 - http.server's name
         """Answer one request."""
-        body = self.body().decode()
+        body = self.body()
         try:
-            self._send(200, self._answer(urllib.parse.urlsplit(self.path), body))
+            answer = self._answer(urllib.parse.urlsplit(self.path), body.decode())
+            if isinstance(answer, str):
+                self.answer(200, [("Content-Type", "text/plain")], answer.encode())
+            else:
+                self._send(200, answer)
         except QueryError as error:
             message = str(error)[:2000]
             fault = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
@@ -149,22 +161,31 @@ class Handler(FrontHandler):
 
     do_GET = do_POST  # noqa: N815 - http.server's name
 
-    def _answer(self, url: urllib.parse.SplitResult, body: str) -> dict[str, Any]:
+    def _answer(self, url: urllib.parse.SplitResult, body: str) -> dict[str, Any] | str:
         match url.path.rstrip("/").lower():
             case "/status":
+                self._check(body)
                 return {"status": "healthy", "role": "writer", "dbEngineVersion": "local"}
-            case "/opencypher":
-                return {"results": self.graph.run(*_asked(body or url.query))}
+            case "/opencypher" | "/opencypher/explain":  # the latter is boto3's
+                query, parameters, mode = _asked(body or url.query)
+                self._check(body, query)
+                if mode:
+                    return self.graph.explain(query, parameters)
+                return {"results": self.graph.run(query, parameters)}
             case path:
                 raise QueryError("BadRequestException", f"{path} is not offered by the local cloud", 404)
+
+    def _check(self, body: str, query: str = "") -> None:
+        if reason := self.denial(body.encode(), query):
+            raise QueryError("AccessDeniedException", reason, 403)
 
     def _send(self, status: int, content: dict[str, Any]) -> None:
         error = [("x-amzn-ErrorType", content["code"])] if "code" in content else []
         self.answer(status, [("Content-Type", "application/json"), *error], json.dumps(content).encode())
 
 
-def _asked(text: str) -> tuple[str, dict[str, Any]]:
-    """Query and parameters of a request, in JSON (boto3) or as a form (curl)."""
+def _asked(text: str) -> tuple[str, dict[str, Any], str]:
+    """Query, parameters and mode of explanation of a request, in JSON (boto3) or as a form (curl)."""
     try:
         fields = json.loads(text) if text.lstrip().startswith("{") else dict(urllib.parse.parse_qsl(text))
         parameters = fields.get("parameters") or {}
@@ -174,7 +195,7 @@ def _asked(text: str) -> tuple[str, dict[str, Any]]:
     query = fields.get("query") or fields.get("openCypherQuery")
     if not query:
         raise QueryError("MissingParameterException", "The request has no query", 400)
-    return query, parameters
+    return query, parameters, fields.get("explain", "")
 
 
 def main() -> None:

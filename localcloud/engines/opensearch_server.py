@@ -172,6 +172,9 @@ class Handler(FrontHandler):
     def do_GET(self) -> None:  # noqa: N802 - http.server's name
         """Answer one request."""
         body = self.body() or None
+        if denial := self.denial(body or b""):
+            self.answer(403, [("Content-Type", "application/json")], json.dumps({"Message": denial}).encode())
+            return
         headers = {
             name: value
             for name, value in self.headers.items()

@@ -13,13 +13,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from contract.errors import phrase
 from localcloud.cloud import outside, processes
 from localcloud.cloud.certificates import Certificate, issue
-from localcloud.engines.database_server import DatabaseServer
+from localcloud.engines.database_server import LONGEST_SECONDS, DatabaseServer, Rows, Saved
 from localcloud.errors import LocalCloudError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 SERVER = str(Path(__file__).with_name("postgresql_server.py"))
 #: In the wheel of that name, which is not imported: it would look for folders of the user's own.
@@ -65,20 +70,42 @@ class Server(DatabaseServer):
         if self._packages != PACKAGES:
             outside.remove(self._packages)
 
-    def _set_password(self, password: str) -> None:
+    def ask(self, database: str, text: str, limit: int) -> Rows:
+        """Ask one question, as `DatabaseServer.ask` says."""
         import psycopg
+
+        try:
+            with self._connect(database or "postgres") as connection, connection.cursor() as cursor:
+                connection.read_only = True
+                cursor.execute("SELECT set_config('statement_timeout', %s, true)", (f"{LONGEST_SECONDS}s",))
+                answers: Any = cursor.stream(text.encode())
+                rows = list(islice(answers, limit + 1))
+                answers.close()  # cancels what is left of the statement
+                if not rows:  # a stream without rows does not tell its columns
+                    cursor.execute(text.encode(), prepare=True)
+                columns = [column.name for column in cursor.description or ()]
+        except psycopg.Error as error:
+            raise LocalCloudError(f"PostgreSQL says: {str(error).strip()}") from error
+        return Rows(columns, rows[:limit], more=len(rows) > limit)
+
+    def _set_password(self, password: str) -> None:
         from psycopg import sql
 
-        with psycopg.connect(
+        with self._connect("postgres") as connection:
+            connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
+
+    def _connect(self, database: str) -> Connection:
+        import psycopg
+
+        return psycopg.connect(
             host="localhost",
             port=self.port,
             user=self._username,
             password=self._password,
-            dbname="postgres",
+            dbname=database,
             sslmode="verify-full",
             sslrootcert=str(self.authority),
-        ) as connection:
-            connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
+        )
 
 
 def start(
@@ -120,6 +147,27 @@ def start(
     return server
 
 
+def restore(folder: Path, saved: Saved, *, authorities: Path | None = None, parameters: Mapping[str, str]) -> Server:
+    """Start a server with data that another one has saved; wait until it serves, over TLS.
+
+    Args:
+        folder: Holds its log, certificate and data; a new one.
+        saved: The data, and who opens them.
+        authorities: The folder with the authority that issues its certificate, the cloud's; its own by default.
+        parameters: Of its parameter group.
+
+    Raises:
+        LocalCloudError: PostgreSQL did not start.
+    """
+    saved.copy(folder / "data")
+    if os.getuid() == 0:
+        for path in (folder / "data", *(folder / "data").rglob("*")):
+            shutil.chown(path, STAND_IN)
+    server = Server(folder, _reachable_packages(), issue(authorities or folder, folder), saved.username, saved.password)
+    server.restart(parameters)
+    return server
+
+
 def _run(command: Sequence[str], data: Path, statements: Sequence[str] = ()) -> None:
     done = subprocess.run(command, cwd=data, input="\n".join(statements), capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
@@ -128,7 +176,7 @@ def _run(command: Sequence[str], data: Path, statements: Sequence[str] = ()) -> 
 
 
 def _address(data: Path) -> str:
-    """The data folder for a program that runs in it."""
+    """Return the data folder for a program that runs in it."""
     if os.getuid():
         return str(data)
     if not HERE.exists():
@@ -148,7 +196,7 @@ def _command(packages: Path, program: str, *arguments: str) -> list[str]:
 
 
 def _reachable_packages() -> Path:
-    """Where the programs are: for root's stand-in, a copy where it could not reach them."""
+    """Return where the programs are: for root's stand-in, a copy where it could not reach them."""
     if os.getuid() or outside.open_to_all(PACKAGES):
         return PACKAGES
     copy = outside.make(public=True)

@@ -39,7 +39,7 @@ class Front:
                 side.close()
 
     async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        """The beginning of the client's first message to the server; nothing if it is turned away."""
+        """Return the beginning of the client's first message to the server; nothing if it is turned away."""
         encrypted = False
         while True:
             head = await reader.readexactly(8)
