@@ -41,6 +41,8 @@ PASSING = re.compile(
 COMES_WITH = {
     "AWS::EC2::VPC": {"route tables", "security groups"},  # the main table and the default group
 }
+#: What is left of databases whose policy is to leave a final snapshot, by kind of the inventory.
+SNAPSHOTS = {"database snapshots", "graph snapshots"}
 KEYS = {"allow_data_deletion": "true", "training.delete_data": "true"}
 BOTH = [part for key, value in KEYS.items() for part in ("-c", f"{key}={value}")]
 
@@ -344,10 +346,20 @@ def test_what_a_template_retains_is_still_there(deployed: Deployed, removal: Rem
 def test_nothing_else_is_left(deployed: Deployed, removal: Removal) -> None:
     kept = {name: kind for of_stack in deployed.kept.values() for name, kind in of_stack.items()}
     excused = set().union(*(COMES_WITH.get(kind, set()) for kind in kept.values()))
-    others = {kind: names - kept.keys() for kind, names in removal.left.items() if names - kept.keys()}
+    others = {
+        kind: names - kept.keys()
+        for kind, names in removal.left.items()
+        if names - kept.keys() and kind not in SNAPSHOTS
+    }
     assert others.keys() <= excused, others
     networks = sum(kind == "AWS::EC2::VPC" for kind in kept.values())
     assert all(len(names) == networks for names in others.values()), others
+
+
+def test_the_ledger_and_the_graph_leave_a_final_snapshot_each(removal: Removal) -> None:
+    for kind in SNAPSHOTS:
+        names = sorted(name.partition("-snapshot-")[0] for name in removal.left[kind])
+        assert names == ["consoledataecosystem", "dataecosystem"]
 
 
 # groundwork destroy
