@@ -12,11 +12,16 @@ from localcloud.access.signatures import SignatureError, SignedRequest
 from localcloud.cloud.context import Cloud
 from localcloud.services.batch.reclaim import METADATA_PATH
 
+#: Where the endpoint of a topic confirms its subscription.
+CONFIRMATION_PATH = "/moto-api/sns/confirm"
+#: Addresses that need no signature, because each has a secret of its own.
+WITH_SECRETS = (METADATA_PATH, f"{CONFIRMATION_PATH}?")
+
 
 def refusal(
     cloud: Cloud, request: SignedRequest, environ: dict[str, Any], from_owner: Callable[[], bool]
 ) -> Response | None:
-    """The answer to a request that may not go on; None if it may.
+    """Return the answer to a request that may not go on; None if it may.
 
     Args:
         cloud: The cloud that it is sent to.
@@ -24,7 +29,7 @@ def refusal(
         environ: The same, as WSGI has it.
         from_owner: Whether a process of the cloud's own user sent it.
     """
-    if request.target.startswith(METADATA_PATH):
+    if request.target.startswith(WITH_SECRETS):
         return None
     try:
         signature = authentication.authenticate(cloud, request, from_owner)

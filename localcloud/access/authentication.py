@@ -70,6 +70,22 @@ def authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], 
         if _reads_object(request) or (_is_unsigned_operation(request) and from_owner()):
             return None
         raise SignatureError("MissingAuthenticationToken", f"The request is not signed. {HINT}")
+    verify(cloud, request, signature, from_owner)
+    return signature
+
+
+def verify(cloud: Cloud, request: SignedRequest, signature: Signature, from_owner: Callable[[], bool]) -> None:
+    """Verify that a signature was made with a secret key of this cloud, for its region.
+
+    Args:
+        cloud: The cloud that the request is sent to.
+        request: The request.
+        signature: Its signature.
+        from_owner: Whether a process of the cloud's own user sent it.
+
+    Raises:
+        SignatureError: It was not.
+    """
     secret, service = _secret(cloud, signature.access_key_id), signature.service
     if signature.region not in {"", REGION} and service not in GLOBAL:
         message = f"The local cloud is in the region {REGION} and in no other, but the credential is scoped to "
@@ -84,11 +100,10 @@ def authenticate(cloud: Cloud, request: SignedRequest, from_owner: Callable[[], 
     if not (signature.made_with(secret) or (_well_known(request, signature) and from_owner())):
         message = f"The signature was not made with the secret key of {signature.access_key_id}. {HINT}"
         raise SignatureError("SignatureDoesNotMatch", message, service)
-    return signature
 
 
 def _well_known(request: SignedRequest, signature: Signature) -> bool:
-    """Whether the signature was made with the key that everybody knows, and no web page can have made it.
+    """Return whether the signature was made with the key that everybody knows, and no web page can have made it.
 
     Old browsers do not say where a request comes from. Then a page can still not set the Authorization header; a URL
     may be in any page, so it counts only for S3, where no request changes anything that a page can send by a URL.
@@ -100,7 +115,7 @@ def _well_known(request: SignedRequest, signature: Signature) -> bool:
 
 
 def _secret(cloud: Cloud, access_key_id: str) -> str | None:
-    """The secret key of an access key that exists and is active."""
+    """Return the secret key of an access key that exists and is active."""
     if access_key_id == ACCESS_KEY_ID:
         return cloud.secret_access_key
     for account in [*iam_backends.values()]:
@@ -112,7 +127,7 @@ def _secret(cloud: Cloud, access_key_id: str) -> str | None:
 
 
 def _reads_object(request: SignedRequest) -> bool:
-    """Whether a request reads an object of S3; without a signature, moto gives only public ones."""
+    """Return whether a request reads an object of S3; without a signature, moto gives only public ones."""
     host = request.headers["Host"].partition(":")[0].lower()
     in_host = host.endswith(".localhost") and not host.startswith("s3.")  # the bucket's name
     bucket, _, key = request.url.path.removeprefix("/").partition("/")
@@ -121,7 +136,7 @@ def _reads_object(request: SignedRequest) -> bool:
 
 
 def _is_unsigned_operation(request: SignedRequest) -> bool:
-    """Whether AWS takes this operation without a signature, according to botocore's models.
+    """Return whether AWS takes this operation without a signature, according to botocore's models.
 
     Some of them issue credentials for a token that nothing here verifies.
     """
@@ -134,7 +149,7 @@ def _is_unsigned_operation(request: SignedRequest) -> bool:
 
 
 def refused(request: SignedRequest, error: SignatureError) -> Response:
-    """The answer to a request whose signature is missing or wrong."""
+    """Return the answer to a request whose signature is missing or wrong."""
     code = CODES[protocol(request, error.service)].get(error.code, error.code)
     return error_response(request, error.service, code, str(error), HTTPStatus.FORBIDDEN)
 

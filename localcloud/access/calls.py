@@ -23,11 +23,18 @@ from localcloud.cloud import cbor
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.operations import MODELS
 
-#: Signing names that several of botocore's services share.
+#: Signing names that several of botocore's services share, or that are another name than botocore's.
 _SHARED = {
+    "apigateway": ("apigateway", "apigatewayv2"),
     "dynamodb": ("dynamodb", "dynamodbstreams"),
+    "elasticloadbalancing": ("elbv2", "elb"),
+    "elasticmapreduce": ("emr",),
+    "es": ("opensearch", "es"),
     "rds": ("rds", "neptune"),
     "s3": ("s3", "s3control"),
+    "servicequotas": ("service-quotas",),
+    "ses": ("sesv2", "ses"),
+    "states": ("stepfunctions",),
     "timestream": ("timestream-write", "timestream-query"),
 }
 
@@ -36,7 +43,7 @@ _SHARED = {
 _OF_OBJECTS = {"DELETE": "DeleteObject", "GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}
 _WITHOUT_BUCKET = re.compile(r"(?:s3\.)?(?:localhost|127(?:\.\d+){3})(?::\d+)?", re.IGNORECASE)
 #: Operations of S3 whose bodies say what they act on.
-_IN_BODY = {"DeleteObjects", "PutBucketReplication"}
+_IN_BODY = {"DeleteObjects", "PutBucketReplication", "PutObjectTagging"}
 
 
 def read(request: SignedRequest, environ: dict[str, Any], service: str) -> Call | None:
@@ -84,7 +91,7 @@ def _read(request: SignedRequest, environ: dict[str, Any], service: str) -> tupl
 
 
 def _plain(request: SignedRequest) -> tuple[str, dict[str, Any]] | None:
-    """A request for an object that its path names and nothing qualifies, as most are; None for any other.
+    """Return a request for an object that its path names and nothing qualifies, as most are; None for any other.
 
     They are recognised here, because moto's router takes longer than the decision.
     """
@@ -103,7 +110,7 @@ def _plain(request: SignedRequest) -> tuple[str, dict[str, Any]] | None:
 
 
 def _outside_body(operation: Any, query: Mapping[str, str], headers: Any) -> dict[str, Any]:
-    """The parameters in the query and the headers of a request: most bodies say nothing of permissions."""
+    """Return the parameters in the query and the headers of a request: most bodies say nothing of permissions."""
     in_query, in_headers = _places(operation)
     members = {name: query[key] for key, name in in_query.items() if key in query}
     for header, value in headers.items():

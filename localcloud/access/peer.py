@@ -13,7 +13,7 @@ _LOCAL, _REMOTE, _USER, _INODE = 1, 2, 7, 9
 
 
 def same_user(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Whether a process of this process's user holds the other end of a connection.
+    """Return whether a process of this process's user holds the other end of a connection.
 
     Linux lists connections with their owners. Other systems do not say, and the answer is no.
 

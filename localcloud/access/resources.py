@@ -1,4 +1,4 @@
-"""What the cloud's state tells of a resource: its ARN by its name, its own policy, its key and its tags."""
+"""What the cloud's state tells of a resource: its ARN by its name, its own policy and its key."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.awslambda.models import lambda_backends
 from moto.cloudformation.models import cloudformation_backends
 from moto.core.exceptions import ServiceException
+from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
 from moto.ecr.models import ecr_backends
+from moto.events.models import events_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
+from moto.opensearch.models import opensearch_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
@@ -72,6 +75,14 @@ def _role_of_profile(name: str) -> str | None:
     return str(roles[0].arn) if roles else None
 
 
+def _parameter_of_template(named: str) -> str | None:
+    """Return the parameter by which a version of a launch template, such as `lt-0a1b/$Latest`, names its image."""
+    name, _, version = named.rpartition("/")
+    backend = ec2_backends[ACCOUNT][REGION]
+    template = backend.launch_templates.get(backend.launch_template_name_to_ids.get(name, name))
+    return str(template.get_version(version).image_id) if template else None
+
+
 def _stack(name: str) -> str | None:
     stacks = list(cloudformation_backends[ACCOUNT][REGION].stacks.values())
     return next((str(stack.stack_id) for stack in stacks if stack.name == name), None)
@@ -86,6 +97,7 @@ _FINDERS: dict[str, Callable[[str], str | None]] = {
         autoscaling_backends[ACCOUNT][REGION].autoscaling_groups[name].arn
     ),
     "cloudformation/stack": _stack,
+    "ec2/image-of-launch-template": _parameter_of_template,
     "iam/group": lambda name: str(_iam().groups[name].arn),
     "iam/role": _role,
     "iam/role-of-profile": _role_of_profile,
@@ -95,16 +107,27 @@ _FINDERS: dict[str, Callable[[str], str | None]] = {
 }
 
 
+def owner(arn: str) -> str:
+    """Return the account that a resource belongs to, for services whose resources of other accounts are not there."""
+    account = arn.split(":")[4]
+    return account if account.isdigit() and arn.split(":")[2] in _OF_ONE_ACCOUNT else ACCOUNT
+
+
+_OF_ONE_ACCOUNT = {"dynamodb", "events", "kms", "secretsmanager", "sns", "sqs"}
+
+
 def policy(arn: str, action: str) -> tuple[Policy | None, bool]:
-    """The policy of a resource, and whether nothing is allowed without it.
+    """Return the policy of a resource, and whether nothing is allowed without it.
 
     Args:
         arn: The resource.
         action: What is asked of it.
     """
     service, name = arn.split(":")[2], arn.split(":", 5)[5]
+    if owner(arn) != ACCOUNT:
+        return None, False
     reader = _POLICIES.get(service)
-    if service == "iam" and not (action.startswith("sts:AssumeRole") or action == "sts:TagSession"):
+    if service == "iam" and not action.startswith("sts:"):
         reader = None
     try:
         document = reader(name) if reader else None
@@ -116,10 +139,43 @@ def policy(arn: str, action: str) -> tuple[Policy | None, bool]:
     text = document.decode() if isinstance(document, bytes) else document
     text = json.dumps(text) if text and not isinstance(text, str) else text
     try:
-        return (documents.read(text, f"policy of {arn}") if text else None), decides
+        own = documents.read(text, f"policy of {arn}") if text else None
+        return (_with_grants(own, name) if own and service == "kms" else own), decides
     except PolicyError as error:  # the service should have refused it
         _log.warning("the policy of %s counts as empty: %s", arn, error)
         return Policy(f"policy of {arn}", ()), decides
+
+
+def _with_grants(own: Policy, name: str) -> Policy:
+    """A key's policy with what its grants allow, each as a statement.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/grants.html
+    """
+    grants = list(kms_backends[ACCOUNT][REGION].keys[name.removeprefix("key/")].grants.values())
+    if not grants:
+        return own
+    granted = documents.read(json.dumps({"Statement": [_granted(grant) for grant in grants]}), own.name)
+    return Policy(own.name, (*own.statements, *granted.statements))
+
+
+def _granted(grant: Any) -> dict[str, Any]:
+    principal = str(grant.grantee_principal)
+    constraints = grant.constraints or {}
+    exact = constraints.get("EncryptionContextEquals") or {}
+    context = {**(constraints.get("EncryptionContextSubset") or {}), **exact}
+    conditions: dict[str, Any] = {}
+    if context:
+        conditions["StringEquals"] = {f"kms:EncryptionContext:{key}": value for key, value in context.items()}
+    if exact:
+        conditions["ForAllValues:StringEquals"] = {"kms:EncryptionContextKeys": list(exact)}
+    return {
+        "Sid": str(grant.id),
+        "Effect": "Allow",
+        "Principal": {"Service" if principal.endswith(".amazonaws.com") else "AWS": principal},
+        "Action": [f"kms:{operation}" for operation in grant.operations],
+        "Resource": "*",
+        "Condition": conditions,
+    }
 
 
 def _function_policy(name: str) -> Any:
@@ -128,7 +184,7 @@ def _function_policy(name: str) -> Any:
 
 
 def _log_policies(_: str) -> Any:
-    """All of the account's, as one: each says by its resources what it is about."""
+    """Return all of the account's, as one: each says by its resources what it is about."""
     policies = logs_backends[ACCOUNT][REGION].resource_policies.values()
     read = [json.loads(policy.policy_document) for policy in list(policies)]
     statements = [statement for document in read for statement in documents.as_list(document["Statement"])]
@@ -140,8 +196,15 @@ def _trust(name: str) -> Any:
     return next((role.assume_role_policy_document for role in list(_iam().roles.values()) if role.arn == arn), None)
 
 
+def _access_policy(name: str) -> Any:
+    """The policy of an OpenSearch domain, given ``domain/NAME/PATH``."""
+    return opensearch_backends[ACCOUNT][REGION].domains[name.split("/")[1]].access_policies
+
+
 _POLICIES: dict[str, Callable[[str], Any]] = {
     "ecr": lambda name: ecr_backends[ACCOUNT][REGION].repositories[name.removeprefix("repository/")].policy,
+    "es": _access_policy,
+    "events": lambda name: events_backends[ACCOUNT][REGION].event_buses[name.removeprefix("event-bus/")].policy,
     "iam": _trust,
     "kms": lambda name: kms_backends[ACCOUNT][REGION].get_key_policy(name.removeprefix("key/")),
     "lambda": _function_policy,
@@ -154,23 +217,55 @@ _POLICIES: dict[str, Callable[[str], Any]] = {
 
 
 def key(arn: str) -> str | None:
-    """The ARN of the customer's key that encrypts a bucket, a topic, a queue or a secret; None for a key of AWS's."""
+    """The ARN of the customer's key that encrypts a bucket, table, topic, queue or secret; None for a key of AWS's."""
     reader = _KEYS.get(arn.split(":")[2])
     try:
         named = reader(arn.split(":", 5)[5]) if reader else None
     except NO_SUCH:  # or it has no key
         return None
-    return find("kms/key", str(named)) if named and _OF_AWS not in str(named) else None
+    return customer_key(str(named)) if named else None
+
+
+def key_of_object(arn: str) -> str | None:
+    """Return the ARN of the customer's key by which an object of S3 is encrypted; None for another or no object."""
+    bucket, _, name = arn.split(":::")[1].partition("/")
+    try:
+        model: Any = s3_backends[ACCOUNT][PARTITION].buckets[bucket].keys[name]
+    except NO_SUCH:
+        return None
+    return customer_key(str(model.kms_key_id)) if model.encryption == "aws:kms" and model.kms_key_id else None
+
+
+def customer_key(name: str) -> str | None:
+    """Return the ARN of a key, by its id, ARN or alias; None if it is one of AWS's, or not there."""
+    found = None if _OF_AWS in name else find("kms/key", name)
+    aliases = kms_backends[ACCOUNT][REGION].keys[found.rpartition("/")[2]].aliases if found else ()
+    return None if any(alias.startswith(_OF_AWS) for alias in aliases) else found
 
 
 def _bucket_key(name: str) -> Any:
+    return _encryption_rule(name)["ApplyServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+
+
+def has_bucket_key(name: str) -> bool:
+    """Return whether S3 encrypts the objects of a bucket by a key of the bucket's, which it asks KMS for rarely."""
+    return str(_encryption_rule(name).get("BucketKeyEnabled", "")).lower() == "true"
+
+
+def _encryption_rule(name: str) -> dict[str, Any]:
     bucket: Any = s3_backends[ACCOUNT][PARTITION].buckets[name.partition("/")[0]]
-    rules = bucket.encryption["Rule"]
-    rule = rules[0] if isinstance(rules, list) else rules
-    return rule["ApplyServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+    rules = bucket.encryption["Rule"] if bucket.encryption else {}
+    return dict(rules[0] if isinstance(rules, list) else rules)
+
+
+def _table_key(name: str) -> Any:
+    """The key of a table, given ``table/NAME``, with an index behind it or not."""
+    specification = dynamodb_backends[ACCOUNT][REGION].tables[name.split("/")[1]].sse_specification
+    return specification.get("KMSMasterKeyId") if specification else None
 
 
 _KEYS: dict[str, Callable[[str], Any]] = {
+    "dynamodb": _table_key,
     "s3": _bucket_key,
     "secretsmanager": lambda name: _secret_model(name).kms_key_id,
     "sns": lambda name: (
@@ -178,14 +273,6 @@ _KEYS: dict[str, Callable[[str], Any]] = {
     ),
     "sqs": lambda name: getattr(sqs_backends[ACCOUNT][REGION].queues[name], "kms_master_key_id", None),
 }
-
-
-def tags(arn: str) -> dict[str, str]:
-    """Return the tags of an EC2 resource; none for other services, so conditions on their tags do not hold."""
-    if ":ec2:" not in arn:
-        return {}
-    resource_tags = ec2_backends[ACCOUNT][REGION].tags.get(arn.rpartition("/")[2], {})
-    return {str(name): str(value) for name, value in resource_tags.items()}
 
 
 def has_object(arn: str) -> bool:

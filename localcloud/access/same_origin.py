@@ -46,11 +46,15 @@ def refusal(target: str, headers: Message) -> str | None:
 class SameOriginHandler(BaseHTTPRequestHandler):
     """Answers 403 to what `refusal` refuses, before anything of the request is looked at."""
 
+    def refusal(self) -> str | None:
+        """Say why the request must not be answered; None if it may be."""
+        return refusal(self.requestline.split()[1], self.headers)
+
     def parse_request(self) -> bool:
         """Read the head of a request; False if it has been answered already."""
         if not super().parse_request():
             return False
-        reason = refusal(self.requestline.split()[1], self.headers)
+        reason = self.refusal()
         if reason is None:
             return True
         self.close_connection = True

@@ -2,7 +2,7 @@
 
 moto gap: services reach whatever they are told to. On AWS, the policy of a function, a topic, a queue or a log group
 must let the service in, and so must the policy of the key that encrypts it. Where one of them does not, nothing is
-delivered, and nobody is told.
+delivered, and no error is reported.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "sns": ("sns:Publish",),
     "sqs": ("sqs:SendMessage",),
 }
-#: What lets a service in by its policy only, also where the cloud only warns: S3 and CloudWatch Logs check it when they
-#: are given a destination.
+#: What lets a service in by its policy only, also where the cloud only warns: S3, CloudWatch Logs and Secrets Manager
+#: check it when they are given a destination or a function.
 STRICT = {
+    "apigateway.amazonaws.com": {"lambda"},
     "events.amazonaws.com": {"lambda"},
     "logs.amazonaws.com": {"lambda"},
     "s3.amazonaws.com": {"lambda", "sns", "sqs"},
+    "secretsmanager.amazonaws.com": {"lambda"},
 }
 #: What it needs of the key that encrypts a topic or a queue.
 KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -66,6 +68,44 @@ def check(cloud: Cloud, service: str, arn: str, source: str, key_context: Contex
             raise PermissionError(f"{error}: that is the key which encrypts {arn}") from error
 
 
+def check_bus(cloud: Cloud, bus: str, rule: str, role: str) -> None:
+    """Refuse events that a rule may not put on another event bus: as its target's role, else as its account.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html
+
+    Args:
+        cloud: The cloud.
+        bus: ARN of the bus.
+        rule: ARN of the rule.
+        role: ARN of the target's role; empty if it has none.
+
+    Raises:
+        PermissionError: It may not.
+    """
+    need = Need("events:PutEvents", bus, {"aws:sourcearn": rule, "aws:sourceaccount": ACCOUNT})
+    if role:
+        check_trust(cloud, "events.amazonaws.com", role)
+        check_role(cloud, role, "events", need)
+    else:
+        _judge(cloud, Caller(Principal(f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)), [need])
+
+
+def check_key(cloud: Cloud, service: str, key: str, context: Context, *actions: str) -> None:
+    """Refuse a service the use of a key whose policy and grants do not let it in.
+
+    Args:
+        cloud: The cloud.
+        service: The service's principal, such as ``logs.us-east-1.amazonaws.com``.
+        key: The key's ARN.
+        context: The condition keys that the service sends to KMS, in lower case.
+        actions: What it does with the key.
+
+    Raises:
+        PermissionError: It may not, and the cloud enforces policies.
+    """
+    _judge(cloud, Caller(Principal(service)), [Need(action, key, context) for action in actions])
+
+
 def check_role(cloud: Cloud, role: str, session: str, *needed: Need) -> None:
     """Refuse what a service does as a role, if the role may not do it.
 
@@ -81,6 +121,22 @@ def check_role(cloud: Cloud, role: str, session: str, *needed: Need) -> None:
     model = resources.find("iam/role", role.rpartition("/")[2])
     if model:
         _judge(cloud, callers.of_role(role, session), list(needed))
+
+
+def check_trust(cloud: Cloud, service: str, role: str, context: Context | None = None) -> None:
+    """Refuse a service a role whose trust policy does not let it in.
+
+    Args:
+        cloud: The cloud.
+        service: The service's principal, such as ``lambda.amazonaws.com``.
+        role: ARN of the role; one that does not exist is not judged.
+        context: The condition keys that the service sends, in lower case; some send none.
+
+    Raises:
+        PermissionError: It may not assume the role, and the cloud enforces policies.
+    """
+    if resources.find("iam/role", role.rpartition("/")[2]):
+        _judge(cloud, Caller(Principal(service)), [Need("sts:AssumeRole", role, context or {})])
 
 
 def _judge(cloud: Cloud, caller: Caller, needed: list[Need], *, always: bool = False) -> None:

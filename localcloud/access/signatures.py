@@ -100,12 +100,12 @@ class Signature:
     region: str = ""
 
     def made_with(self, secret_access_key: str) -> bool:
-        """Whether this secret key made it."""
+        """Return whether this secret key made it."""
         return hmac.compare_digest(self.compute(secret_access_key).encode(), self.value.encode())
 
 
 def read(request: SignedRequest) -> Signature | None:
-    """The signature of a request; None if it has none.
+    """Return the signature of a request; None if it has none.
 
     Raises:
         SignatureError: It cannot be read, or it is not valid now.
@@ -252,7 +252,7 @@ class _Version2(HmacV1Auth):
 
 
 def _in_form(request: SignedRequest) -> Signature | None:
-    """The signature of a POST policy: of the form that lets a browser upload to S3."""
+    """Return the signature of a POST policy: of the form that lets a browser upload to S3."""
     environment = {
         "wsgi.input": BytesIO(request.body),
         "CONTENT_LENGTH": str(len(request.body)),

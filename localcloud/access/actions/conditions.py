@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from localcloud.access.policies.patterns import Context
 
@@ -37,7 +38,7 @@ PLAIN: dict[str, dict[str, str]] = {
 
 
 def request_keys(service: str, operation: str, parameters: Json) -> Keys:
-    """The condition keys of a request, in lower case.
+    """Return the condition keys of a request, in lower case.
 
     Args:
         service: botocore's name of the service.
@@ -52,29 +53,42 @@ def request_keys(service: str, operation: str, parameters: Json) -> Keys:
     if service == "lambda" and "FunctionName" in parameters and "EventSourceMapping" in operation:
         keys["lambda:functionarn"] = str(parameters["FunctionName"])
     tags = _tags(parameters)
-    if tags:
-        keys |= {f"aws:requesttag/{name.lower()}": value for name, value in tags.items()}
-    names = [*tags, *(parameters.get("TagKeys") or [])]
-    if names:
-        keys["aws:tagkeys"] = tuple(names)
+    place, of_keys = (
+        ("s3:requestobjecttag", "s3:requestobjecttagkeys") if service == "s3" else ("aws:requesttag", "aws:tagkeys")
+    )
+    keys |= {f"{place}/{name.lower()}": value for name, value in tags.items()}
+    untagged = [name for parameter in _UNTAGGED for name in parameters.get(parameter) or () if isinstance(name, str)]
+    if names := dict.fromkeys([*tags, *untagged]):
+        keys[of_keys] = tuple(names)
     return keys | OF_SERVICES.get(service, _nothing)(parameters)
 
 
 def _tags(parameters: Json) -> dict[str, str]:
     """Return the tags of a request, in whichever form its service writes them."""
     tags: dict[str, str] = {}
-    for name in ("Tags", "tags"):
+    for name in ("Tags", "tags", "TagList", "Tagging"):
         tag_set = parameters.get(name)
+        if isinstance(tag_set, str):  # S3's header
+            tags |= dict(parse_qsl(tag_set, keep_blank_values=True))
+            continue
         if isinstance(tag_set, Mapping):
-            tags |= {str(key): str(value) for key, value in tag_set.items()}
-        elif isinstance(tag_set, list):
-            lowered = [
-                {key.lower(): value for key, value in tag.items()} for tag in tag_set if isinstance(tag, Mapping)
-            ]
-            tags |= {str(tag["key"]): str(tag.get("value", "")) for tag in lowered if "key" in tag}
+            if name != "Tagging":
+                tags |= {str(key): str(value) for key, value in tag_set.items()}
+                continue
+            tag_set = tag_set.get("TagSet")
+        lowered = [
+            {key.lower().removeprefix("tag"): value for key, value in tag.items()}
+            for tag in tag_set or []
+            if isinstance(tag, Mapping)
+        ]
+        tags |= {str(tag["key"]): str(tag.get("value") or "") for tag in lowered if "key" in tag}
     for specification in parameters.get("TagSpecifications") or []:
         tags |= {str(tag["Key"]): str(tag.get("Value", "")) for tag in specification.get("Tags") or []}
     return tags
+
+
+#: Parameters that name tags to be removed.
+_UNTAGGED = ("TagKeys", "tagKeys", "tags")
 
 
 def _nothing(_: Json) -> Keys:
@@ -88,7 +102,7 @@ def _encryption(parameters: Json) -> Keys:
 
 
 def _items(parameters: Json) -> Keys:
-    """What a request to DynamoDB asks for: the attributes, and how much of them comes back."""
+    """Return what a request to DynamoDB asks for: the attributes, and how much of them comes back."""
     keys: Keys = {}
     for parameter, key in (("Select", "dynamodb:select"), ("ReturnValues", "dynamodb:returnvalues")):
         if parameter in parameters:

@@ -1,4 +1,4 @@
-"""What requests do not tell: operations that are judged by their action, whatever they act on."""
+"""Operations that are judged by their action, whatever they act on."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ not in the reference.
 This page is written by `python -m localcloud.access.actions.coverage docs/local-cloud-actions.md`."""
 #: The services of the stacks, by botocore's names.
 SERVICES = (
+    "apigatewayv2",
     "autoscaling",
     "batch",
     "cloudformation",
@@ -31,17 +32,22 @@ SERVICES = (
     "dynamodbstreams",
     "ec2",
     "ecr",
+    "elbv2",
     "events",
     "iam",
     "kms",
     "lambda",
     "logs",
+    "opensearch",
     "rds",
     "s3",
+    "scheduler",
     "secretsmanager",
+    "service-quotas",
     "sns",
     "sqs",
     "ssm",
+    "stepfunctions",
     "sts",
     "timestream-query",
     "timestream-write",
@@ -49,29 +55,29 @@ SERVICES = (
 
 
 def operations(service: str) -> list[str]:
-    """The operations of a service."""
+    """Return the operations of a service."""
     return list(get_service_model(service).operation_names)
 
 
 def by_action_alone(service: str) -> list[str]:
-    """The operations of a service for which a request does not tell the resource."""
+    """Return the operations of a service for which a request does not tell the resource."""
     return [name for name in operations(service) if any(need.resource is None for need in _example(service, name))]
 
 
 def unknown(service: str) -> list[str]:
-    """The operations whose action is not in the service authorization reference."""
+    """Return the operations whose action is not in the service authorization reference."""
     return [
         name
         for name in operations(service)
-        if (service, name) not in derivation.SPECIAL
+        if derivation.special_needs(service, name) is None
         for action in derivation.actions(service, name)
         if not reference.exists(Call(service, name, {}, ACCOUNT, REGION).prefix, action)
     ]
 
 
 def page() -> str:
-    """The page of the documentation that lists them."""
-    lines = ["# What requests do not tell", "", *_INTRODUCTION.splitlines(), ""]
+    """Return the page of the documentation that lists them."""
+    lines = ["# Operations judged by their action only", "", *_INTRODUCTION.splitlines(), ""]
     lines += ["| service | the request does not tell the resource | not in the reference |", "|---|---|---|"]
     for service in SERVICES:
         missing = unknown(service)
@@ -82,8 +88,8 @@ def page() -> str:
 
 
 def _example(service: str, operation: str) -> list[Need]:
-    """What a request with all parameters needs, of an example that tells most."""
-    if (service, operation) in derivation.SPECIAL:
+    """Return what a request with all parameters needs, of an example that tells most."""
+    if derivation.special_needs(service, operation):
         return []
     shape = get_service_model(service).operation_model(operation).input_shape
     prefix = Call(service, operation, {}, ACCOUNT, REGION).prefix

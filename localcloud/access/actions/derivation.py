@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 from moto.core.utils import get_service_model
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
 from localcloud.access.actions import reference
 from localcloud.access.actions.conditions import request_keys
@@ -74,7 +76,7 @@ def _exceptions(service: str) -> dict[str, Any]:
 
 @cache
 def signing_name(service: str) -> str:
-    """The name by which requests to a service are signed, which most services' actions begin with."""
+    """Return the name by which requests to a service are signed, which most services' actions begin with."""
     return str(get_service_model(service).signing_name)
 
 
@@ -86,17 +88,23 @@ def needs(call: Call, find: Find) -> list[Need]:
         find: Finds the ARNs that the request does not name.
     """
     keys = request_keys(call.service, call.operation, call.parameters)
-    special = SPECIAL.get((call.service, call.operation))
+    special = special_needs(call.service, call.operation)
     if special:
         direct = [*special(call, find)]
     else:
         direct = [need for action in actions(call.service, call.operation) for need in needed(call, action, find)]
-    return [Need(need.action, need.resource, {**keys, **need.context}) for need in [*direct, *_passed(call, find)]]
+    all_needs = [*direct, *_passed(call, find), *_tags_of_new(call), *_read_images(call, find)]
+    return [Need(need.action, need.resource, {**keys, **need.context}) for need in all_needs]
+
+
+def special_needs(service: str, operation: str) -> Callable[[Call, Find], Iterator[Need]] | None:
+    """Return what tells the needs of an operation that follow from more than its name; None for any other."""
+    return SPECIAL.get((service, operation)) or SPECIAL.get((service, "*"))
 
 
 @cache
 def actions(service: str, operation: str) -> tuple[str, ...]:
-    """The names of the actions of an operation, without the service's prefix."""
+    """Return the names of the actions of an operation, without the service's prefix."""
     return tuple(_exceptions(service).get("actions", {}).get(operation, (operation,)))
 
 
@@ -189,7 +197,7 @@ _NAMES = {
 
 
 def _completed(kind: ResourceType, arn: str) -> str:
-    """A log group's ARN as CloudWatch Logs asks for it: with the end that it shares with its streams.
+    """Return a log group's ARN as CloudWatch Logs asks for it: with the end that it shares with its streams.
 
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
     """
@@ -227,13 +235,13 @@ def _given(call: Call) -> Iterator[str]:
 
 
 def _function(text: str) -> str:
-    """A function's name, of which Lambda also takes the ARN, its end, and a version or alias behind a colon."""
+    """Return a function's name, of which Lambda also takes the ARN, its end, and a version or alias behind a colon."""
     match = re.search(r"function:([\w-]+)", text)
     return match[1] if match else text.partition(":")[0]
 
 
 def _subscribed(text: str) -> str:
-    """The topic of a subscription."""
+    """Return the topic of a subscription."""
     return text.rpartition(":")[0] if text.count(":") > 5 else text  # noqa: PLR2004 - the colons of a topic's ARN
 
 
@@ -266,6 +274,47 @@ def _passed(call: Call, find: Find) -> Iterator[Need]:
             kind = "iam/role-of-profile" if path.startswith("IamInstanceProfile") else "iam/role"
             role = find(kind, text) or (text if ":role/" in text else None)
             yield Need("iam:PassRole", role, {"iam:passedtoservice": taker})
+
+
+def _tags_of_new(call: Call) -> Iterator[Need]:
+    """Yield ``ec2:CreateTags`` for what EC2 tags as it creates it, which has no id yet.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+    """
+    for specification in call.parameters.get("TagSpecifications") or []:
+        if call.service == "ec2" and specification.get("Tags"):
+            kind = specification.get("ResourceType", "*")
+            arn = f"arn:aws:ec2:{call.region}:{call.account}:{kind}/*"
+            yield Need("ec2:CreateTags", arn, {"ec2:createaction": call.operation})
+
+
+def _read_images(call: Call, find: Find) -> Iterator[Need]:
+    """Yield ``ssm:GetParameters`` for the parameter by which a launch names its image; EC2 reads it for the caller.
+
+    Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/using-systems-manager-parameters.html
+    """
+    if (call.service, call.operation) not in _READING_IMAGES:
+        return
+    template = call.parameters.get("LaunchTemplate") or {}
+    name = template.get("LaunchTemplateId") or template.get("LaunchTemplateName")
+    of_template = find("ec2/image-of-launch-template", f"{name}/{template.get('Version', '$Default')}") if name else ""
+    data = call.parameters.get("LaunchTemplateData") or call.parameters
+    image = str(data.get("ImageId") or of_template or "")
+    if image.startswith("resolve:ssm:"):
+        parameter = image.removeprefix("resolve:ssm:")
+        if not parameter.startswith("arn:"):
+            account = "" if parameter.startswith("/aws/service/") else call.account
+            parameter = f"arn:aws:ssm:{call.region}:{account}:parameter/{parameter.removeprefix('/').partition(':')[0]}"
+        yield Need("ssm:GetParameters", parameter)
+
+
+_READING_IMAGES = {
+    ("autoscaling", "CreateAutoScalingGroup"),
+    ("autoscaling", "UpdateAutoScalingGroup"),
+    ("ec2", "CreateLaunchTemplate"),
+    ("ec2", "CreateLaunchTemplateVersion"),
+    ("ec2", "RunInstances"),
+}
 
 
 # Operations whose actions or resources follow from more than a name.
@@ -355,13 +404,26 @@ def _selected(call: Call, find: Find) -> Iterator[Need]:
         yield Need("timestream:SelectValues", "*")
 
 
-def _put(call: Call, find: Find) -> Iterator[Need]:
+def _scheduled(call: Call, _: Find) -> Iterator[Need]:
+    """A schedule that names no group is in the default one."""
+    group = call.parameters.get("GroupName") or "default"
+    name = f"{group}/{call.parameters.get('Name', '')}"
+    yield Need(f"scheduler:{call.operation}", f"arn:aws:scheduler:{call.region}:{call.account}:schedule/{name}")
+
+
+def _on_bus(call: Call, find: Find) -> Iterator[Need]:
+    """Yield what an operation on a bus needs; its name is in the parameter that holds a rule's elsewhere."""
+    bus = {"EventBusName": call.parameters.get("Name") or "default"}
+    yield from needed(Call(call.service, call.operation, bus, call.account, call.region), call.operation, find)
+
+
+def _put(call: Call, _: Find) -> Iterator[Need]:
     """Yield what each event needs; an event that names no bus goes to the default bus."""
+    place = f"arn:aws:events:{call.region}:{call.account}:event-bus/"
     for entry in call.parameters.get("Entries", []):
-        bus = {"EventBusName": entry.get("EventBusName") or "default"}
-        bus_call = Call(call.service, call.operation, bus, call.account, call.region)
+        bus = entry.get("EventBusName") or "default"
         keys = {"events:source": entry.get("Source", ""), "events:detail-type": entry.get("DetailType", "")}
-        yield from (Need(need.action, need.resource, keys) for need in needed(bus_call, call.operation, find))
+        yield Need("events:PutEvents", bus if bus.startswith("arn:") else f"{place}{bus}", keys)
 
 
 def _run(call: Call, find: Find) -> Iterator[Need]:
@@ -371,7 +433,47 @@ def _run(call: Call, find: Find) -> Iterator[Need]:
     yield from (Need("ec2:RunInstances", f"{place}:{kind}/*") for kind in ("instance", "volume", "network-interface"))
 
 
+def _tagged(call: Call, _: Find) -> Iterator[Need]:
+    """Tags of EC2 name their resources by ids alone."""
+    for text in call.parameters.get("Resources", []):
+        prefix = str(text).rpartition("-")[0]
+        kind = EC2_PREFIX_TO_RESOURCE.get(prefix)
+        arn = f"arn:aws:ec2:{call.region}:{call.account}:{kind}/{text}" if kind else None
+        yield Need(f"ec2:{call.operation}", arn)
+
+
+def _assumed(call: Call, _: Find) -> Iterator[Need]:
+    """Whoever gives a session tags or a source identity needs permissions of their own, from the role's trust too.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_permissions-required
+    """
+    role = str(call.parameters.get("RoleArn", ""))
+    yield Need("sts:AssumeRole", role)
+    if call.parameters.get("Tags"):
+        yield Need("sts:TagSession", role)
+    if call.parameters.get("SourceIdentity"):
+        yield Need("sts:SetSourceIdentity", role)
+
+
+def _by_path(call: Call, _: Find) -> Iterator[Need]:
+    """Yield HTTP's method on the path of what is asked for, as API Gateway judges its own operations.
+
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/security_iam_service-with-iam.html
+    """
+    http = get_service_model(call.service).operation_model(call.operation).http
+    path = re.sub(r"\{([\w-]+)\+?\}", lambda name: _part(call, name[1]), str(http["requestUri"]).removeprefix("/v2"))
+    yield Need(f"apigateway:{http['method']}", f"arn:aws:apigateway:{call.region}::{path}")
+
+
+def _part(call: Call, place: str) -> str:
+    """Return what a request has in a place of its path; an ARN is encoded there."""
+    value = next(iter(values(call, place.replace("-", ""))), "*")
+    return quote(value, safe="") if value.startswith("arn:") else value
+
+
+#: The operations whose needs follow from more than their names; ``*`` stands for all operations of a service.
 SPECIAL: dict[tuple[str, str], Callable[[Call, Find], Iterator[Need]]] = {
+    ("apigatewayv2", "*"): _by_path,
     ("batch", "SubmitJob"): _submitted,
     ("dynamodb", "BatchExecuteStatement"): _stated,
     ("dynamodb", "BatchGetItem"): _on_tables,
@@ -380,8 +482,14 @@ SPECIAL: dict[tuple[str, str], Callable[[Call, Find], Iterator[Need]]] = {
     ("dynamodb", "ExecuteTransaction"): _stated,
     ("dynamodb", "TransactGetItems"): _in_transaction,
     ("dynamodb", "TransactWriteItems"): _in_transaction,
+    ("ec2", "CreateTags"): _tagged,
+    ("ec2", "DeleteTags"): _tagged,
     ("ec2", "RunInstances"): _run,
+    ("events", "CreateEventBus"): _on_bus,
+    ("events", "DeleteEventBus"): _on_bus,
+    ("events", "DescribeEventBus"): _on_bus,
     ("events", "PutEvents"): _put,
+    ("events", "UpdateEventBus"): _on_bus,
     ("s3", "CopyObject"): _copied,
     ("s3", "DeleteObject"): _versioned,
     ("s3", "DeleteObjectTagging"): _versioned,
@@ -393,5 +501,10 @@ SPECIAL: dict[tuple[str, str], Callable[[Call, Find], Iterator[Need]]] = {
     ("s3", "PutObjectAcl"): _versioned,
     ("s3", "PutObjectTagging"): _versioned,
     ("s3", "UploadPartCopy"): _copied,
+    ("scheduler", "CreateSchedule"): _scheduled,
+    ("scheduler", "DeleteSchedule"): _scheduled,
+    ("scheduler", "GetSchedule"): _scheduled,
+    ("scheduler", "UpdateSchedule"): _scheduled,
+    ("sts", "AssumeRole"): _assumed,
     ("timestream-query", "Query"): _selected,
 }

@@ -136,7 +136,7 @@ def _covers(wide: _Grant, narrow: _Grant) -> bool:
 
 
 def _meets(denial: _Grant, grant: _Grant) -> bool:
-    """Whether a denial can have been about something that a grant allows."""
+    """Return whether a denial can have been about something that a grant allows."""
     same = denial.principal in {grant.principal, _everybody(grant.principal)} and denial.action == grant.action
     return same and (denial.all_but or grant.all_but or _overlap(denial.resource, grant.resource))
 
@@ -164,7 +164,7 @@ def _as_narrow(narrow_condition: Condition, wide_condition: Condition) -> bool:
 
 @lru_cache(65536)
 def _includes(wide: str, narrow: str) -> bool:
-    """Whether a pattern matches all that another pattern matches.
+    """Return whether a pattern matches all that another pattern matches.
 
     A star of the narrow one can only be matched by a star: reading it as a character of its own that no literal equals
     decides it for patterns with stars; a question mark is matched by a question mark or a star.

@@ -19,8 +19,8 @@ from localcloud.access.policies.principals import Grant, Principal, grant
 WITH_POLICY_VARIABLES = "2012-10-17"
 VERSIONS = {"2008-10-17", WITH_POLICY_VARIABLES}
 _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?")
-_ELEMENTS = {"Sid", "Effect", "Condition"}
-_ELEMENTS |= {f"{negation}{name}" for name in ("Principal", "Action", "Resource") for negation in ("", "Not")}
+ELEMENTS = {"Sid", "Effect", "Condition"}
+ELEMENTS |= {f"{negation}{name}" for name in ("Principal", "Action", "Resource") for negation in ("", "Not")}
 
 
 class PolicyError(ValueError):
@@ -63,7 +63,7 @@ class Statement:
     text: str
 
     def applies(self, principal: Principal, action: str, resource: str | None, context: Context) -> Grant:
-        """Whether the statement is about a request, and how its principal element means the caller.
+        """Return whether the statement is about a request, and how its principal element means the caller.
 
         Args:
             principal: Who asks.
@@ -141,7 +141,7 @@ def read(text: str, name: str = "policy") -> Policy:
 def _statement(name: str, statement: Any, has_variables: bool) -> Statement:
     if not isinstance(statement, dict):
         raise PolicyError(f"{name}: Syntax errors in policy. A statement must be an object.")
-    if unknown := statement.keys() - _ELEMENTS:
+    if unknown := statement.keys() - ELEMENTS:
         raise PolicyError(f"{name}: Syntax errors in policy. A statement has no element {', '.join(sorted(unknown))}.")
     if statement.get("Effect") not in {"Allow", "Deny"}:
         raise PolicyError(f"{name}: Syntax errors in policy. Effect must be Allow or Deny.")
@@ -183,11 +183,17 @@ def _conditions(name: str, block: Any) -> Iterator[Condition]:
         raise PolicyError(f"{name}: Syntax errors in policy. Condition must be an object of operators with keys.")
     for text, keys in block.items():
         match = _OPERATOR.fullmatch(text)
-        if match is None or not (match[2] in OPERATORS or (match[2] == "Null" and not match[3])):
+        if match is None or not is_operator(text):
             raise PolicyError(f"{name}: Syntax errors in policy. There is no condition operator {text}.")
         for key, values in keys.items():
             texts = tuple(_plain(value) for value in as_list(values))
             yield Condition(match[2], key.lower(), texts, match[1] or "", bool(match[3]))
+
+
+def is_operator(text: str) -> bool:
+    """Whether there is a condition operator of this name, with what may stand before and behind it."""
+    match = _OPERATOR.fullmatch(text)
+    return bool(match and (match[2] in OPERATORS or (match[2] == "Null" and not match[3])))
 
 
 def _plain(value: Any) -> str:
@@ -195,7 +201,7 @@ def _plain(value: Any) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """A value that may be one or a list of them, as a list; nothing as an empty one."""
+    """Return a value that may be one or a list of them, as a list; nothing as an empty one."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

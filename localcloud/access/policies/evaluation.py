@@ -8,7 +8,7 @@ beside it. Organizations' policies (SCPs and RCPs) are not there: the local clou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from localcloud.access.policies.documents import Policy, Statement
@@ -64,11 +64,25 @@ class Policies:
     resource_decides: bool = False
 
     def all(self) -> Iterator[tuple[Source, Policy]]:
-        """Every policy with its kind, in the order in which AWS looks for a denial."""
+        """List every policy with its kind, in the order in which AWS looks for a denial."""
         yield from ((Source.IDENTITY, policy) for policy in self.identity)
         yield from ((Source.RESOURCE, policy) for policy in [self.resource] if policy)
         yield from ((Source.BOUNDARY, policy) for policy in [self.boundary] if policy)
         yield from ((Source.SESSION, policy) for policy in self.session or ())
+
+    def without(self, statement: Statement) -> Policies:
+        """The same policies without one of their statements."""
+
+        def rest(policy: Policy) -> Policy:
+            return Policy(policy.name, tuple(other for other in policy.statements if other is not statement))
+
+        return replace(
+            self,
+            identity=tuple(rest(policy) for policy in self.identity),
+            boundary=rest(self.boundary) if self.boundary else None,
+            session=None if self.session is None else tuple(rest(policy) for policy in self.session),
+            resource=rest(self.resource) if self.resource else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,7 @@ class Decision:
     statement: Statement | None = None
 
     def because(self, action: str) -> str:
-        """The end of AWS's sentence about a denial.
+        """Return the end of AWS's sentence about a denial.
 
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
         """
@@ -123,6 +137,23 @@ def evaluate(request: Request, policies: Policies) -> Decision:
     return _limited(request, policies, base)
 
 
+def indispensable(request: Request, policies: Policies) -> Iterator[tuple[Source, Policy, Statement, Decision]]:
+    """Yield the statements without which an allowed request would be denied, and the decision without each.
+
+    Two statements that both allow a request are both dispensable: either of them may go.
+
+    Args:
+        request: What is asked for, by whom.
+        policies: All that applies to it.
+    """
+    for source, policy in policies.all():
+        for statement in policy.statements:
+            if not statement.denies and _applies(statement, request):
+                decision = evaluate(request, policies.without(statement))
+                if not decision.allowed:
+                    yield source, policy, statement, decision
+
+
 def _across_accounts(request: Request, policies: Policies, by_resource: Decision) -> Decision:
     """Both accounts must allow: the caller's by its own policies, the other one by the resource's."""
     if not request.principal.is_account:
@@ -133,7 +164,7 @@ def _across_accounts(request: Request, policies: Policies, by_resource: Decision
 
 
 def _limited(request: Request, policies: Policies, base: Decision) -> Decision:
-    """A decision within the limits of boundary and session, which allow nothing by themselves."""
+    """Return a decision within the limits of boundary and session, which allow nothing by themselves."""
     limits = [
         (Source.BOUNDARY, (policies.boundary,) if policies.boundary else None),
         (Source.SESSION, policies.session),
@@ -155,7 +186,7 @@ def _allowed(request: Request, source: Source, policies: Iterable[Policy]) -> De
 
 
 def _granted(request: Request, policy: Policy | None) -> tuple[Grant, Decision]:
-    """The best that a resource's policy grants the caller, and the decision of its statement."""
+    """Return the best that a resource's policy grants the caller, and the decision of its statement."""
     widest, decision = Grant.NONE, Decision(allowed=False, source=Source.RESOURCE)
     for statement in policy.statements if policy else ():
         if not statement.denies and (grant := _applies(statement, request)) > widest:

@@ -35,7 +35,7 @@ class UnresolvedError(Exception):
 
 
 def matches(pattern: str, text: str, kind: Kind, context: Context | None = None, *, ignore_case: bool = False) -> bool:
-    """Whether text matches a pattern.
+    """Return whether text matches a pattern.
 
     Args:
         pattern: From a policy.

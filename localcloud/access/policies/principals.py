@@ -44,12 +44,12 @@ class Principal:
 
     @property
     def identities(self) -> set[str]:
-        """All names by which policies know it, but for those of its account."""
+        """All names by which policies know it, except those of its account."""
         return {name for name in (self.arn, self.issuer) if name}
 
 
 def grant(values: Iterable[tuple[str, str]], principal: Principal, *, denies: bool, is_negated: bool) -> Grant:
-    """How a principal element means a caller.
+    """Return how a principal element means a caller.
 
     Args:
         values: Pairs of a kind, such as ``AWS`` or ``Service``, and who it is.
