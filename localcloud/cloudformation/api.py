@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,18 +27,22 @@ MERGING = ("modify_", "set_", "update_")
 
 #: What takes tags away, by what adds them.
 UNTAGGING = {
+    "add_tags": "remove_tags",
     "add_tags_to_resource": "remove_tags_from_resource",
     "create_or_update_tags": "delete_tags",
     "create_tags": "delete_tags",
+    "tag_open_id_connect_provider": "untag_open_id_connect_provider",
     "tag_queue": "untag_queue",
     "tag_resource": "untag_resource",
+    "tag_role": "untag_role",
+    "tag_user": "untag_user",
 }
 
 #: Columns of a row that hold lists.
-LISTS = ("update", "ignored", "merged", "mirrored", "when_changed")
+LISTS = ("update", "ignored", "merged", "mirrored", "unsupported", "when_changed")
 
-#: The error codes that say that a resource does not exist.
-GONE = re.compile("NotFound|NoSuch|DoesNotExist|NonExistent")
+#: The error codes that say that a resource does not exist, or that somebody is deleting it already.
+GONE = re.compile("NotFound|NoSuch|DoesNotExist|NonExistent|KMSInvalidState")
 
 #: What tells one item of a list from the others, where it is not the whole item.
 IDENTITIES = ("Key", "AttributeName", "ParameterName", "TopicArn", "QueueUrl")
@@ -53,8 +57,12 @@ class Row:
         service: boto3's name of the service.
         ref: What ``Ref`` gives, a JMESPath expression over the parameters and the answer of ``create``.
         create: Operation that creates it; a type that only adds to others has none.
+        read: Operation that describes it, for attributes that the response of ``create`` lacks.
+        restore: Operations that create it instead, by the parameter that says what it is restored from. What they do
+            not take, ``update`` sets afterwards.
         update: Operations that change it in place.
         delete: Operation that deletes it.
+        snapshot: Parameter of ``delete`` that takes the name of a final snapshot, for the policy ``Snapshot``.
         name: Parameter that takes the resource's name, made up where none is given.
         lowercase: The service keeps names in lower case.
         longest: How many characters of a name the service takes.
@@ -69,12 +77,15 @@ class Row:
             what it was; null where nothing has to be said.
         when_changed: Parameters that ``update`` only takes when they change.
         merged: Parameters whose members the service keeps where an update does not mention them.
-        each: Parameters of the calls for lists of plain items: ``{Roles: RoleName}`` calls once a role, by its name.
+        item_parameter: The parameter that an item of a list of plain items becomes in its call: ``{Roles: RoleName}``
+            calls once for each role, with its name.
         attributes: ``Fn::GetAtt``'s names as JMESPath expressions, where the answer has another name.
         handles: Parameters of ``delete`` that only the response of ``create`` gives, as JMESPath expressions.
         ignored: Properties without a local meaning.
+        unsupported: Properties, or members of them (`Property.Member`), that moto forgets; they are refused.
         mirrored: Parameters of ``create`` that ``update`` takes in another form, which ``adapt`` adds.
         tag: Operation that changes tags, where ``update`` does not.
+        tagged: What that operation wants, as a JMESPath expression; by default the ARN.
         always_replaced: A change makes a new one, as a new revision.
         adapt: Translates where names are not enough; a function of the room's ``adapters``, which is given the
             cloud if its first parameter is named ``cloud``.
@@ -86,8 +97,11 @@ class Row:
     ref: str
     gap: str
     create: str = ""
+    read: str = ""
+    restore: dict[str, str] = field(default_factory=dict)
     update: tuple[str, ...] = ()
     delete: str = ""
+    snapshot: str = ""
     name: str = ""
     lowercase: bool = False
     longest: int = 255
@@ -100,31 +114,51 @@ class Row:
     resets: Properties = field(default_factory=dict)
     when_changed: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
-    each: dict[str, str] = field(default_factory=dict)
+    item_parameter: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     handles: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
     mirrored: tuple[str, ...] = ()
     tag: str = ""
+    tagged: str = ""
     always_replaced: bool = False
     adapt: Callable[[Properties], Properties] = dict
+
+    @property
+    def tags_parameter(self) -> str:
+        """The parameter that carries the tags."""
+        return self.rename.get("Tags", "Tags")
 
     def parameters(self, properties: Properties, name: str) -> Properties:
         """Properties under the API's names, with name and defaults.
 
         Raises:
-            ValueError: A property is not carried through to any operation.
+            ValueError: A property is not carried through to any operation, or has no effect there.
         """
+        for path in self.unsupported:
+            if _has(properties, path.split(".")):
+                raise ValueError(f"property {path} is not supported by the local cloud")
         values = {self.rename.get(key, key): item for key, item in properties.items() if key not in self.ignored}
         if self.name:
-            values[self.name] = self._fitting(name)
+            values[self.name] = self._fitting(str(values.get(self.name) or name))
         values = self.adapt({**self.defaults, **values})
-        operations = [self.create, *self.update, self.delete, *self.then.values(), *self.undo.values()]
-        carried = {member for operation in operations for member in member_names(self.shape(operation))}
-        for key in values:
-            if key.lower() not in carried and key not in {*self.then, *self.mirrored, self.name}:
-                raise ValueError(f"property {key} is not supported by the local cloud")
+        carried = self._carried(values)
+        if unknown := [key for key in values if key not in carried]:
+            raise ValueError(f"property {unknown[0]} is not supported by the local cloud")
         return values
+
+    def takes(self, name: str) -> bool:
+        """Return whether a property reaches an operation."""
+        key = self.rename.get(name, name)
+        return name not in self.unsupported and key in self._carried({key: None})
+
+    def _carried(self, values: Properties) -> set[str]:
+        """Return the values that an operation carries."""
+        operations = [self.create, *self.restore.values(), *self.update, self.delete]
+        operations += [*self.then.values(), *self.undo.values()]
+        members = {member for operation in operations for member in member_names(self.shape(operation))}
+        return {key for key in values if key.lower() in members} | {*self.then, *self.mirrored, self.name}
 
     def _fitting(self, name: str) -> str:
         """The name as the service takes it; what tells a long one from others is at its end."""
@@ -132,7 +166,7 @@ class Row:
         return name if len(name) <= self.longest else f"{name[: self.longest - 13]}-{name[-12:]}"
 
     def with_resets(self, before: Properties, now: Properties) -> Properties:
-        """The properties of an update, with the service's defaults for those that only were there before."""
+        """Return the properties of an update, with the service's defaults for those that only were there before."""
         defaults = {key: self.resets[key] for key in before if key not in now and self.resets.get(key) is not None}
         for key, default in defaults.items():
             if isinstance(default, dict):
@@ -145,7 +179,7 @@ class Row:
         Raises:
             ValueError: Names the parameter that no operation of the row takes back.
         """
-        for key in before.keys() - {*self.mirrored, *self.undo, *self.resets, "Tags"}:
+        for key in before.keys() - {*self.mirrored, *self.undo, *self.resets, self.tags_parameter}:
             if key in now:
                 called_each = key in self.then and key not in self.unset and isinstance(now[key], list)
                 apart = called_each or key in self.merged
@@ -158,12 +192,12 @@ class Row:
                 raise ValueError(f"the local cloud cannot reset {name}, which the template no longer has, in place")
 
     def _replaces(self, name: str) -> bool:
-        """Whether the update operation that takes this parameter drops it when it is not mentioned."""
+        """Return whether the update operation that takes this parameter drops it when it is not mentioned."""
         takers = [operation for operation in self.update if name.lower() in member_names(self.shape(operation))]
         return bool(takers) and not any(operation.startswith(MERGING) for operation in takers)
 
     def covers(self, name: str) -> bool:
-        """Whether an update operation takes this parameter."""
+        """Return whether an update operation takes this parameter."""
         return any(name.lower() in member_names(self.shape(operation)) for operation in self.update)
 
     def call(self, operation: str, values: Properties, identifier: str = "") -> Properties:
@@ -180,6 +214,19 @@ class Row:
         response.pop("ResponseMetadata", None)
         return response
 
+    def make(self, values: Properties) -> Properties:
+        """Create the resource, or restore it from what a parameter names, and return the response."""
+        restored = [operation for name, operation in self.restore.items() if values.get(name)]
+        if not restored:
+            return self.call(self.create, values)
+        identifier = str(values[self.name])
+        response = self.call(restored[0], values, identifier)
+        taken = member_names(self.shape(restored[0]))
+        rest = {name: value for name, value in values.items() if name.lower() not in taken}
+        for operation in self.update:
+            response |= self.call(operation, rest, identifier)
+        return response
+
     def follow(self, operations: dict[str, str], names: Iterable[str], values: Properties, identifier: str) -> None:
         """Call the operation of each parameter in ``names``, once for each item where it is a list of calls."""
         for name, operation in operations.items():
@@ -191,7 +238,9 @@ class Row:
                 self.call(operation, {**required, name: value}, identifier)
             else:
                 for item in value if isinstance(value, list) else [value]:
-                    call = {self.each[name]: item} if name in self.each else item if isinstance(item, dict) else {}
+                    call = item if isinstance(item, dict) else {}
+                    if name in self.item_parameter:
+                        call = {self.item_parameter[name]: item}
                     self.call(operation, {**required, **call}, identifier)
 
     def shape(self, operation: str) -> Any:
@@ -199,8 +248,15 @@ class Row:
         return _input_shape(self.cloud, self.service, operation) if operation else None
 
 
+def _has(node: Any, path: list[str]) -> bool:
+    """Whether there is something at a path of names, in any item of a list."""
+    if isinstance(node, list):
+        return any(_has(item, path) for item in node)
+    return not path or (isinstance(node, dict) and path[0] in node and _has(node[path[0]], path[1:]))
+
+
 def _lost(before: Any, now: Any) -> list[Any]:
-    """What identifies the members or items of ``before`` that ``now`` has not."""
+    """Return what identifies the members or items of ``before`` that ``now`` has not."""
     if isinstance(before, dict) and isinstance(now, dict):
         return [key for key in before if key not in now]
     if isinstance(before, list) and isinstance(now, list):
@@ -221,7 +277,7 @@ def _input_shape(cloud: Cloud, service: str, operation: str) -> Any:
 
 
 class ApiResource:
-    """A live resource that a row made; mixed into one ``CloudFormationModel`` a type."""
+    """A live resource that a row made; mixed into one ``CloudFormationModel`` for each type."""
 
     row: Row
     kind: str
@@ -235,12 +291,12 @@ class ApiResource:
 
     @classmethod
     def cloudformation_type(cls) -> str:
-        """The type's name."""
+        """Return the type's name."""
         return cls.kind
 
     @classmethod
     def cloudformation_name_type(cls) -> str:
-        """The property that holds the resource's name."""
+        """Return the property that holds the resource's name."""
         named = next((key for key, name in cls.row.rename.items() if name == cls.row.name), cls.row.name)
         return named[:1].upper() + named[1:]
 
@@ -251,7 +307,8 @@ class ApiResource:
         """Create the resource."""
         values = cls.row.parameters(body["Properties"], name)
         now = {key: item for key, item in values.items() if key not in cls.row.then}
-        created = cls(body["Properties"], values, {**values, **cls.row.call(cls.row.create, now)})
+        created = cls(body["Properties"], values, {**values, **cls.row.make(now)})
+        created.state |= cls.row.call(cls.row.read, {}, created.physical_resource_id)
         try:
             cls.row.follow(cls.row.then, values, values, created.physical_resource_id)
         except Exception:
@@ -267,34 +324,50 @@ class ApiResource:
     ) -> ApiResource:
         """Change the resource in place; properties that it no longer has get the service's defaults.
 
+        What a failed update has changed already is changed back.
+
         Raises:
             ValueError: No operation of the row changes the property, or takes it back.
         """
-        row, before, identifier = cls.row, original.parameters, original.physical_resource_id
+        row, before = cls.row, original.parameters
         properties = body["Properties"]
         values = row.parameters(row.with_resets(original.properties, properties), name)
-        changed = {key for key in before.keys() | values.keys() if before.get(key) != values.get(key)}
+        changed = _changed(before, values)
         for key in changed - row.then.keys() - {*row.mirrored}:
-            if not row.covers(key) and not (key == "Tags" and row.tag):
+            if not row.covers(key) and not (key == row.tags_parameter and row.tag):
                 raise ValueError(f"the local cloud cannot change {key} in place")
         row.check_removals(before, values)
         state = {**original.state, **values}
+        try:
+            for step in original.steps(values):
+                state |= step() or {}
+        except Exception:
+            former = row.parameters(row.with_resets(properties, original.properties), name)
+            for step in cls(properties, values, {**original.state, **values}).steps(former):
+                with contextlib.suppress(Exception):  # the reason of the failure matters, not what it left undone
+                    step()
+            raise
+        updated = cls(properties, row.parameters(properties, name) if row.resets else values, state)
+        if row.tags_parameter in changed:
+            updated.tag(before.get(row.tags_parameter) or [])
+        return updated
+
+    def steps(self, values: Properties) -> Iterator[Callable[[], Properties | None]]:
+        """Yield what gives the resource other parameters, in this order."""
+        row, before, identifier = self.row, self.parameters, self.physical_resource_id
+        changed = _changed(before, values)
         left_out = row.then.keys() | ({*row.when_changed} - changed)
         now = {key: item for key, item in values.items() if key not in left_out}
-        row.follow(row.undo, changed, before, identifier)
-        row.follow(row.unset, before.keys() - values.keys(), before, identifier)
+        yield functools.partial(row.follow, row.undo, changed, before, identifier)
+        yield functools.partial(row.follow, row.unset, before.keys() - values.keys(), before, identifier)
         for operation in row.update:
             if {key.lower() for key in changed} & member_names(row.shape(operation)).keys():
-                state |= row.call(operation, now, identifier)
-        row.follow(row.then, changed, values, identifier)
-        updated = cls(properties, values, state)
-        if "Tags" in changed:
-            updated.tag(before.get("Tags") or [])
-        return updated
+                yield functools.partial(row.call, operation, now, identifier)
+        yield functools.partial(row.follow, row.then, changed, values, identifier)
 
     def tag(self, before: Any) -> None:
         """Give the resource its tags, and take away those that it only had before."""
-        row, tags = self.row, self.parameters.get("Tags") or []
+        row, tags = self.row, self.parameters.get(self.row.tags_parameter) or []
         adding = row.tag or row.then.get("Tags", "")
         kept = {_tag_key(tag) for tag in _tags(tags)}
         lost = [tag for tag in _tags(before) if _tag_key(tag) not in kept]
@@ -302,37 +375,37 @@ class ApiResource:
         if lost:
             row.call(UNTAGGING[adding], {"TagKeys": [*map(_tag_key, lost)], "Tags": lost}, identifier)
         if row.tag and tags:
-            row.call(row.tag, {"Tags": tags}, identifier)
+            row.call(row.tag, {row.tags_parameter: tags}, identifier)
 
     @property
     def tagged_by(self) -> str:
         """What the service's tagging operation wants: an ARN where there is one, but a queue's URL."""
         if self.row.tag == "tag_queue":
             return self.physical_resource_id
-        return str(jmespath.search(self.row.attributes.get("Arn", self.row.ref), self.state))
+        return str(self._search(self.row.tagged or self.row.attributes.get("Arn", self.row.ref)))
 
-    def delete(self, _account: str = "", _region: str = "") -> None:
-        """Delete the resource, after taking back what was added to it."""
+    def delete(self, _account: str = "", _region: str = "", *, snapshot: str = "") -> None:
+        """Delete the resource, after taking back what was added to it, and leave a snapshot if it is named."""
         self.take_back()
-        self.remove()
+        self.remove(snapshot)
 
     def take_back(self) -> None:
-        """Undo what followed the creation."""
-        self.row.follow(self.row.undo, self.parameters, self.parameters, self.physical_resource_id)
+        """Undo what followed the creation, where that is still there."""
+        with _gone_is_fine():
+            self.row.follow(self.row.undo, self.parameters, self.parameters, self.physical_resource_id)
 
-    def remove(self) -> None:
+    def remove(self, snapshot: str = "") -> None:
         """Delete the resource by its key, if it has one; a resource that is already gone is not an error."""
         row = self.row
         values = {**self.parameters, **{name: self._search(path) for name, path in self.row.handles.items()}}
         flags = {key: item for key, item in values.items() if key in row.defaults}
-        try:
+        if snapshot:
+            flags |= {row.snapshot: snapshot, "SkipFinalSnapshot": False}
+        with _gone_is_fine():
             row.call(row.delete, flags if row.key else values, self.physical_resource_id)
-        except ClientError as error:
-            if not GONE.search(error.response["Error"]["Code"]):
-                raise
 
     def get_cfn_attribute(self, name: str) -> Any:
-        """What ``Fn::GetAtt`` gives."""
+        """Return what ``Fn::GetAtt`` gives."""
         return self._search(self.row.attributes.get(name) or f'"{name}" || (*."{name}" | [0])')
 
     def _search(self, path: str) -> Any:
@@ -340,6 +413,21 @@ class ApiResource:
         if value is None:
             raise ValueError(f"{self.kind}: no {path}")
         return value
+
+
+@contextlib.contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    """Let a deletion succeed whose resource is gone."""
+    try:
+        yield
+    except ClientError as error:
+        if not GONE.search(error.response["Error"]["Code"]):
+            raise
+
+
+def _changed(before: Properties, after: Properties) -> set[str]:
+    """The names of the parameters that differ."""
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
 def _tags(tags: Any) -> list[Properties]:
@@ -369,7 +457,4 @@ def install(cloud: Cloud) -> None:
                 "kind": kind,
                 "always_replaced": row.always_replaced,
             }
-            _models.append(type(kind.replace("::", ""), (ApiResource, CloudFormationModel), namespace))
-
-
-_models: list[type] = []  # moto finds subclasses by weak references
+            cloud.keep(type(kind.replace("::", ""), (ApiResource, CloudFormationModel), namespace))

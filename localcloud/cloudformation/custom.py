@@ -50,7 +50,7 @@ class CustomResource(CloudFormationModel):
 
     @classmethod
     def cloudformation_type(cls) -> str:
-        """The type's name; those of users begin with `PREFIX`."""
+        """Return the type's name; those of users begin with `PREFIX`."""
         return KIND
 
     @classmethod
@@ -104,7 +104,7 @@ class CustomResource(CloudFormationModel):
         _call(self.cloud, request, self.properties)
 
     def get_cfn_attribute(self, name: str) -> Any:
-        """What the function gave as data.
+        """Return what the function gave as data.
 
         Raises:
             ValueError: It gave nothing of that name.

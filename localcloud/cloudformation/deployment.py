@@ -18,7 +18,7 @@ from moto.cloudformation.parsing import Export, Output, ResourceMap
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import custom, limits, references, schemas, templates
+from localcloud.cloudformation import custom, functions, limits, references, schemas, stack_tags, templates
 from localcloud.services import rules
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("localcloud.cloudformation")
 
 RETENTION = ("DeletionPolicy", "UpdateReplacePolicy")
+SNAPSHOT = "Snapshot"
+#: The type whose data CloudFormation keeps in a snapshot unless its template says otherwise, outside of clusters.
+SNAPSHOT_BY_DEFAULT = "AWS::RDS::DBInstance"
 
 #: What a stack is before its first deployment.
 NEW = {"CREATE_PENDING", "REVIEW_IN_PROGRESS"}
@@ -44,6 +47,7 @@ class Resource:
     generated_name: str
     declared: dict[str, Any]
     policies: dict[str, str]
+    tags: dict[str, str] = field(default_factory=dict)
     model: Any = None
 
     @property
@@ -52,7 +56,7 @@ class Resource:
         return str(getattr(self.model, "physical_resource_id", self.logical_resource_id))
 
     def get_cfn_attribute(self, name: str) -> Any:
-        """What ``Fn::GetAtt`` gives."""
+        """Return what ``Fn::GetAtt`` gives."""
         try:
             return self.model.get_cfn_attribute(name)
         except Exception as error:
@@ -102,6 +106,8 @@ def validate(template: dict[str, Any]) -> None:
     Raises:
         ValidationError: Names the resource, its type and the property, or the section and what is wrong there.
     """
+    functions.check(template)
+    limits.check(template)
     for name, body in template.get("Resources", {}).items():
         if body["Type"] in WITHOUT_EFFECT:
             continue
@@ -110,7 +116,6 @@ def validate(template: dict[str, Any]) -> None:
             _check(body["Type"], body.get("Properties", {}))
         except schemas.PropertyError as error:
             raise ValidationError(message=f"Template error: resource {name} ({body['Type']}): {error}") from None
-    limits.check(template)
 
 
 def _check(kind: str, properties: dict[str, Any]) -> None:
@@ -152,7 +157,7 @@ class Deployment:
     def run(self) -> None:
         """Deploy; the stack's status and events tell how it went."""
         verb = "CREATE" if self.stack.status in NEW else "UPDATE"
-        self.stack.status = f"{verb}_IN_PROGRESS"
+        set_status(self.stack, f"{verb}_IN_PROGRESS", "User Initiated")
         try:
             order = [name for name in templates.order(self.template["Resources"]) if self.is_wanted(name)]
             for name in order:
@@ -162,6 +167,8 @@ class Deployment:
             log.info("deployment of %s failed", self.stack.name, exc_info=True)
             self._roll_back("ROLLBACK" if verb == "CREATE" else "UPDATE_ROLLBACK", str(error))
             return
+        if verb == "UPDATE":
+            set_status(self.stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         removed = [resource for name, resource in self.resources.items() if name not in order]
         for resource in [*reversed(removed), *reversed(self.obsolete)]:
             delete(self.stack, resource, "UpdateReplacePolicy" if resource in self.obsolete else "DeletionPolicy")
@@ -173,7 +180,7 @@ class Deployment:
         set_status(self.stack, f"{verb}_COMPLETE")
 
     def is_wanted(self, name: str) -> bool:
-        """Whether the template makes the resource: its condition holds, and its type means something here."""
+        """Return whether the template makes the resource: its condition holds, and its type means something here."""
         body = self.template["Resources"][name]
         condition = body.get("Condition")
         return body["Type"] not in WITHOUT_EFFECT and (not condition or self.map.lazy_condition_map[condition])
@@ -184,6 +191,7 @@ class Deployment:
         try:
             desired = self.resolve(name, body, current)
             _check(desired.cf_resource_type, desired.declared)
+            _check_policies(desired)
             if current and is_same(current, desired):
                 desired.model = current.model
             else:
@@ -200,13 +208,17 @@ class Deployment:
         self.map._parsed_resources[name] = resource  # noqa: SLF001 - where moto's functions look references up
 
     def resolve(self, name: str, body: dict[str, Any], current: Resource | None) -> Resource:
-        """The resource that the template wants, with the values of its properties."""
-        _, resolved, generated = parsing.parse_resource_and_generate_name(name, body, self.map)
+        """Return the resource that the template wants, with the values of its properties."""
+        _, resolved, _ = parsing.parse_resource(body, self.map)
         declared = references.resolved(self.cloud, _without_nothing(resolved["Properties"]))
-        if current and not _is_explicit(body["Type"], declared):
+        if _is_explicit(body["Type"], declared):
+            generated = str(declared[name_property(body["Type"])])
+        elif current:
             generated = current.generated_name
-        policies = {str(key): str(item) for key, item in body.items() if key in RETENTION}
-        return Resource(name, body["Type"], generated, declared, policies)
+        else:
+            generated = parsing.generate_resource_name(body["Type"], self.stack.name, name)
+        policies = {str(key): str(parsing.clean_json(item, self.map)) for key, item in body.items() if key in RETENTION}
+        return Resource(name, body["Type"], generated, declared, policies, stack_tags.of_stack(self.stack, name))
 
     def _change(self, current: Resource | None, desired: Resource) -> None:
         verb = "UPDATE" if current else "CREATE"
@@ -267,6 +279,18 @@ class Deployment:
         set_status(self.stack, f"{verb}_{'FAILED' if failed else 'COMPLETE'}", reason)
 
 
+def _check_policies(desired: Resource) -> None:
+    """Refuse a snapshot of what has none.
+
+    Raises:
+        ValueError: The type does not support the policy.
+    """
+    row = getattr(provider(desired.cf_resource_type), "row", None)
+    for name, policy in desired.policies.items():
+        if policy == SNAPSHOT and not (row and row.snapshot):
+            raise ValueError(f"resource type {desired.cf_resource_type} does not support {name} {SNAPSHOT}")
+
+
 def create(stack: Stack, desired: Resource) -> None:
     """Create a resource with its type's model.
 
@@ -302,8 +326,7 @@ def must_replace(current: Resource, desired: Resource) -> bool:
 
 def is_same(current: Resource, desired: Resource) -> bool:
     """Return whether a resource needs no update; a nested stack always does, since its template may have changed."""
-    before, after = ((resource.cf_resource_type, resource.declared) for resource in (current, desired))
-    return before == after and not hasattr(current.model, "always_updated")
+    return _json(current) == _json(desired) and not hasattr(current.model, "always_updated")
 
 
 def update(current: Resource, desired: Resource) -> None:
@@ -336,14 +359,17 @@ def delete_each(
 def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = False) -> bool:
     """Delete a resource unless its policy retains it; return whether it no longer belongs to the stack."""
     event = (stack, resource.logical_resource_id, resource.cf_resource_type, resource)
-    chosen = resource.policies.get(policy, "Delete")
+    chosen = resource.policies.get(policy, _default_policy(resource, policy))
     if chosen == "Retain" or (chosen == "RetainExceptOnCreate" and not undoing):
         add_event(*event, "DELETE_SKIPPED")
         return True
     add_event(*event, "DELETE_IN_PROGRESS")
     model = provider(resource.cf_resource_type)
     try:
-        if hasattr(resource.model, "delete"):
+        if chosen == SNAPSHOT:
+            name = parsing.generate_resource_name(resource.cf_resource_type, f"{stack.name}-snapshot", event[1])
+            resource.model.delete(ACCOUNT, REGION, snapshot=name.lower())
+        elif hasattr(resource.model, "delete"):
             resource.model.delete(ACCOUNT, REGION)
         elif not hasattr(model.delete_from_cloudformation_json, "__isabstractmethod__"):
             model.delete_from_cloudformation_json(resource.physical_resource_id, _json(resource), ACCOUNT, REGION)
@@ -353,6 +379,12 @@ def delete(stack: Stack, resource: Resource, policy: str, *, undoing: bool = Fal
         return False
     add_event(*event, "DELETE_COMPLETE")
     return True
+
+
+def _default_policy(resource: Resource, policy: str) -> str:
+    """Return the policy that holds where the template has none."""
+    is_kept = policy == "DeletionPolicy" and resource.cf_resource_type == SNAPSHOT_BY_DEFAULT
+    return SNAPSHOT if is_kept and "DBClusterIdentifier" not in resource.declared else "Delete"
 
 
 def delete_all(cloud: Cloud, stack: Stack) -> None:
@@ -411,17 +443,28 @@ def _imports(node: Any, resources: ResourceMap) -> set[str]:
     return {name for item in node.values() for name in _imports(item, resources)}
 
 
+def name_property(kind: str) -> str:
+    """Return the property that holds the name of a resource of a type; empty if no property does.
+
+    moto gap: it asks the first model that it finds for the type, which is its own and may not know.
+    """
+    return str(provider(kind).cloudformation_name_type())
+
+
 def _is_explicit(kind: str, properties: dict[str, Any]) -> bool:
-    return parsing.resource_name_property_from_type(kind) in properties
+    return name_property(kind) in properties
 
 
 def _json(resource: Resource) -> dict[str, Any]:
     properties = _without_nothing(resource.declared)  # a copy: moto's models change what they get
+    row, tags = getattr(provider(resource.cf_resource_type), "row", None), stack_tags.member(resource.cf_resource_type)
+    if tags and row and row.takes(tags):  # there are types of which moto keeps no tags
+        properties = stack_tags.tagged(resource.cf_resource_type, properties, resource.tags)
     return {"Type": resource.cf_resource_type, "Properties": properties}
 
 
 def _without_nothing(node: Any) -> Any:
-    """A copy without ``AWS::NoValue``, which moto leaves in lists as None."""
+    """Return a copy without ``AWS::NoValue``, which moto leaves in lists as None."""
     if isinstance(node, dict):
         return {key: _without_nothing(value) for key, value in node.items() if value is not None}
     if isinstance(node, list):

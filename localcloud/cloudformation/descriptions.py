@@ -19,7 +19,7 @@ from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import changes, templates
 from localcloud.hooks import add, after, replace, wrap
 
-IAM, NAMED_IAM = "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"
+IAM, NAMED_IAM, AUTO_EXPAND = "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"
 NO_STACK_POLICIES = "stack policies are not supported by the local cloud"
 #: The types that need a capability, with the property that names them, if they have names.
 IDENTITIES = {
@@ -46,11 +46,11 @@ class ChangeSetState:
 
     Attributes:
         capabilities: What the request acknowledges.
-        changes: What executing it would do, with the values of properties.
+        changes: What executing it would do.
     """
 
     capabilities: list[str] = field(default_factory=list)
-    changes: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[changes.Change] = field(default_factory=list)
 
 
 @after(Stack, "__init__")
@@ -74,7 +74,7 @@ def changed(cloud: Cloud, stack: Stack, change_set: ChangeSet | None = None) -> 
 
 
 def capabilities(template: dict[str, Any]) -> list[str]:
-    """The capability that a template needs, or none."""
+    """Return the capability that a template needs, or none."""
     bodies = [body for body in template.get("Resources", {}).values() if body.get("Type") in IDENTITIES]
     named = [body for body in bodies if IDENTITIES[body["Type"]] in (body.get("Properties") or {})]
     return [NAMED_IAM] if named else [IAM] if bodies else []
@@ -101,7 +101,10 @@ def acknowledged(self: CloudFormationResponse, template: dict[str, Any]) -> list
 def _create_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> ActionResult:
     _refuse_stack_policy(self)
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
-    acknowledgements = acknowledged(self, templates.parse(body or templates.read(cloud, url))) if body or url else []
+    acknowledgements = []
+    if body or url:
+        template = templates.parse(body or templates.read(cloud, url))
+        acknowledgements = acknowledged(self, template)
     result: ActionResult = original(self)
     _described(self).__dict__["capabilities"] = acknowledgements or None
     return result
@@ -112,9 +115,8 @@ def _update_stack(cloud: Cloud, original: Any, self: CloudFormationResponse) -> 
     _refuse_stack_policy(self)
     body, url = self._get_param("TemplateBody"), self._get_param("TemplateURL")
     stack = _described(self)
-    acknowledgements = acknowledged(
-        self, templates.parse(body or (templates.read(cloud, url) if url else str(stack.template)))
-    )
+    template = templates.parse(body or (templates.read(cloud, url) if url else str(stack.template)))
+    acknowledgements = acknowledged(self, template)
     result: ActionResult = original(self)
     stack.__dict__["capabilities"] = acknowledgements or None
     return result
@@ -132,7 +134,7 @@ def _described(self: CloudFormationResponse) -> Stack:
 
 
 def change_set(cloud: Cloud, described: ChangeSet, *, values: bool) -> ActionResult:
-    """A change set as DescribeChangeSet gives it.
+    """Return a change set as DescribeChangeSet gives it.
 
     Args:
         cloud: The change set's cloud.
@@ -140,6 +142,7 @@ def change_set(cloud: Cloud, described: ChangeSet, *, values: bool) -> ActionRes
         values: Whether the values of properties are asked for.
     """
     state = cloud.state(ChangeSetState, described)
+    shown_changes = [change.with_values if values else change.without_values for change in state.changes]
     declared = described.template_dict.get("Parameters") or {}
     parameters = [
         {"ParameterKey": key, "ParameterValue": "****" if _is_secret(declared.get(key, {})) else value}
@@ -161,7 +164,7 @@ def change_set(cloud: Cloud, described: ChangeSet, *, values: bool) -> ActionRes
             "RollbackConfiguration": {},
             "Capabilities": state.capabilities,
             "IncludeNestedStacks": False,
-            "Changes": state.changes if values else changes.without_values(state.changes),
+            "Changes": [shown for shown in shown_changes if shown],
             "Parameters": parameters or None,
             "Tags": tags or None,
         }

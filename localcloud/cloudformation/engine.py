@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
+from moto.cloudformation.exceptions import (
+    AlreadyExistsException,
+    CloudFormationError,
+    StackInstanceNotFound,
+    ValidationError,
+)
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.parsing import ResourceMap
 from moto.cloudformation.responses import CloudFormationResponse
@@ -21,6 +26,7 @@ from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import changes, descriptions, rules, templates
 from localcloud.cloudformation.deployment import Deployment, delete_all, live, set_status, validate
+from localcloud.cloudformation.stack_resources import ChangeSetNotFoundError, existing, find_change_set
 from localcloud.hooks import replace, wrap
 
 Original = Any
@@ -46,7 +52,7 @@ class Operations:
 
 
 @contextmanager
-def _operation(cloud: Cloud, stack: Stack, *, deleting: bool = False) -> Iterator[None]:
+def operation(cloud: Cloud, stack: Stack, *, deleting: bool = False) -> Iterator[None]:
     """Let nobody else change the stack meanwhile.
 
     Raises:
@@ -54,8 +60,11 @@ def _operation(cloud: Cloud, stack: Stack, *, deleting: bool = False) -> Iterato
     """
     operations = cloud.state(Operations)
     with operations.changed:
-        if stack.stack_id in operations.busy or (stack.status in DEAD and not deleting):
-            raise ValidationError(message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
+        busy = stack.stack_id in operations.busy
+        if busy or (stack.status in DEAD and not deleting):
+            # An operation that is just beginning or ending shows the status before or after it.
+            shown = "UPDATE_IN_PROGRESS" if busy and not stack.status.endswith("_IN_PROGRESS") else stack.status
+            raise ValidationError(message=f"Stack:{stack.stack_id} is in {shown} state and can not be updated.")
         operations.busy.add(stack.stack_id)
     try:
         yield
@@ -74,7 +83,7 @@ def _load_parameters(self: ResourceMap) -> None:
 
 
 def _parameters(template: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a template's parameters: the given ones, or else the defaults; SSM's where the type says so.
+    """Return the values of a template's parameters: the given ones, or else the defaults; SSM's where the type says so.
 
     Raises:
         ValidationError: A value is missing or breaks a constraint, or the template has no such parameter.
@@ -102,7 +111,7 @@ def _validate_outputs(_self: ResourceMap) -> None:
 
 @replace(ChangeSet, "_parse_template")
 def _parse_change_set(self: ChangeSet) -> None:
-    self.template_dict = templates.parse(self.template)
+    self.template_dict = templates.parse(self.template) if self.template else {"Resources": {}}
 
 
 @replace(Stack, "_create_output_map")
@@ -112,7 +121,8 @@ def _create_output_map(_self: Stack) -> None:
 
 @replace(Stack, "create_resources")
 def _create_resources(cloud: Cloud, self: Stack) -> None:
-    with _operation(cloud, self):
+    self.events.clear()  # moto has already said that the creation begins, and so does the deployment
+    with operation(cloud, self):
         Deployment(cloud, self, self.template_dict, self.parameters).run()
 
 
@@ -130,10 +140,9 @@ def _update(  # noqa: PLR0917 - moto's parameters
     validate(body)
     if is_unchanged(self, body, parameters, tags):
         raise ValidationError(self.name, message="No updates are to be performed.")
-    with _operation(cloud, self):
+    with operation(cloud, self):
         self.tags = self.tags if tags is None else tags
         descriptions.changed(cloud, self)
-        self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
         _deploy(cloud, self, template, body, parameters)
         self.role_arn = role_arn
 
@@ -144,7 +153,7 @@ def _validate_different_update(*_args: Any) -> None:
 
 
 def is_unchanged(stack: Stack, body: dict[str, Any], parameters: dict[str, Any], tags: dict[str, str] | None) -> bool:
-    """Whether an update would change neither template, nor a parameter's value, nor tags."""
+    """Return whether an update would change neither template, nor a parameter's value, nor tags."""
     values = _parameters(body, parameters)
     same = body == stack.template_dict and values == stack.resource_map.resolved_parameters
     return same and tags in (None, stack.tags)
@@ -163,11 +172,23 @@ def _get_stack_from_s3_url(cloud: Cloud, _self: CloudFormationResponse, template
     return templates.read(cloud, template_url)
 
 
+@wrap(CloudFormationBackend, "describe_stack_instance")
+def _describe_stack_instance(
+    original: Original, self: CloudFormationBackend, stack_set_name: str, account_id: str, region: str
+) -> Any:
+    stack_set = self.describe_stack_set(stack_set_name)
+    if stack_set.instances.get_instance(account_id, region) is None:
+        raise StackInstanceNotFound
+    return original(self, stack_set_name, account_id, region)
+
+
 @wrap(CloudFormationBackend, "create_stack")
 def _create_stack(
     cloud: Cloud, original: Original, self: CloudFormationBackend, name: str, template: str, *args: Any, **kw: Any
 ) -> Any:
     validate(templates.parse(template))  # before moto registers the stack
+    if existing(self, name):
+        raise AlreadyExistsException(f"Stack [{name}] already exists")
     operations = cloud.state(Operations)
     with operations.changed:
         if name in operations.names:
@@ -203,7 +224,7 @@ def _delete_stack(cloud: Cloud, self: CloudFormationBackend, name_or_stack_id: s
             continue
         descriptions.check_protection(stack)
         _wait_for_creation(cloud, stack)
-        with _operation(cloud, stack, deleting=True):
+        with operation(cloud, stack, deleting=True):
             delete_all(cloud, stack)
         if stack.status == "DELETE_COMPLETE":
             vars(stack)["deletion_time"] = utcnow()
@@ -228,13 +249,8 @@ def _wait_for_creation(cloud: Cloud, stack: Stack) -> None:
 
 # moto looks change sets up by name only, but the CDK gives the change sets of all stacks the same name.
 
+NO_IMPORT = "The local cloud does not import existing resources into a stack: let the stack create its own"
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-
-
-class ChangeSetNotFoundError(CloudFormationError):
-    """What the CDK expects when it looks for a change set that is not there."""
-
-    code = "ChangeSetNotFound"
 
 
 class InvalidChangeSetStatusError(CloudFormationError):
@@ -249,6 +265,13 @@ def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResu
     name, kind = request("ChangeSetName"), request("ChangeSetType", "UPDATE")
     validate_create_change_set(name)
     self.validate_template_and_stack_body()
+    if not request("StackName"):
+        raise ValidationError(
+            message="1 validation error detected: Value '' at 'stackName' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1"
+        )
+    if request("ImportExistingResources"):
+        raise ValidationError(message=NO_IMPORT)
     stack = _stack_to_change(backend, request("StackName"), name, kind)
     url = request("TemplateURL")
     template = request("TemplateBody") or (self._get_stack_from_s3_url(url) if url else str(stack.template))
@@ -258,24 +281,55 @@ def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResu
     parameters = backend._resolve_update_parameters(stack, request("Parameters", []))  # noqa: SLF001
     tags = {tag["Key"]: tag["Value"] for tag in request("Tags", [])} or None
     _parameters(body, parameters)
-    change_set = ChangeSet(
-        change_set_type=kind,
-        change_set_id=generate_changeset_id(name, REGION, ACCOUNT),
-        change_set_name=name,
-        stack=stack,
-        template=template,
-        parameters=parameters,
-        description=request("Description"),
-        notification_arns=request("NotificationARNs", []),
-        tags=stack.tags if tags is None else tags,
-        role_arn=request("RoleARN"),
-    )
+    change_set = _new_change_set(self, stack, template, parameters, stack.tags if tags is None else tags)
     cloud.state(descriptions.ChangeSetState, change_set).capabilities = acknowledgements
     cloud.state(descriptions.ChangeSetState, change_set).changes = changes.changes(cloud, stack, body, parameters)
     if kind == "UPDATE" and is_unchanged(stack, body, parameters, tags):
         change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", NO_CHANGES
     else:
         change_set.status, change_set.execution_status = "CREATE_COMPLETE", "AVAILABLE"
+    return _registered(backend, change_set)
+
+
+def fail_change_set(self: CloudFormationResponse, reason: str) -> ActionResult:
+    """Make a change set that cannot be executed, because there is no template that it could deploy.
+
+    Args:
+        self: The request for it.
+        reason: Why, as its status says.
+
+    Raises:
+        ValidationError: The stack is there and should not be, or is not and should, or can only be deleted.
+        AlreadyExistsException: The stack has a change set of this name.
+    """
+    backend, request = self.cloudformation_backend, self._get_param
+    kind = request("ChangeSetType", "UPDATE")
+    stack = _stack_to_change(backend, request("StackName"), request("ChangeSetName"), kind)
+    change_set = _new_change_set(self, stack, "", {}, stack.tags)
+    change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", reason
+    return _registered(backend, change_set)
+
+
+def _new_change_set(
+    self: CloudFormationResponse, stack: Stack, template: str, parameters: dict[str, Any], tags: dict[str, str]
+) -> ChangeSet:
+    request = self._get_param
+    return ChangeSet(
+        change_set_type=request("ChangeSetType", "UPDATE"),
+        change_set_id=generate_changeset_id(request("ChangeSetName"), REGION, ACCOUNT),
+        change_set_name=request("ChangeSetName"),
+        stack=stack,
+        template=template,
+        parameters=parameters,
+        description=request("Description"),
+        notification_arns=request("NotificationARNs", []),
+        tags=tags,
+        role_arn=request("RoleARN"),
+    )
+
+
+def _registered(backend: CloudFormationBackend, change_set: ChangeSet) -> ActionResult:
+    stack = change_set.stack
     if stack.stack_id not in backend.stacks:
         backend.stacks[stack.stack_id] = stack
         set_status(stack, "REVIEW_IN_PROGRESS", "User Initiated")
@@ -284,18 +338,23 @@ def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResu
 
 
 def _stack_to_change(backend: CloudFormationBackend, stack_name: str, name: str, kind: str) -> Stack:
-    """The stack that a new change set is for; one that a change set creates is under review until then.
+    """Return the stack that a new change set is for; one that a change set creates is under review until then.
 
     Raises:
         ValidationError: The stack is there and should not be, or is not and should, or can only be deleted.
         AlreadyExistsException: It has a change set of this name.
     """
+    if kind == "IMPORT":
+        raise ValidationError(message=NO_IMPORT)
     if kind not in ("CREATE", "UPDATE"):
         raise ValidationError(message=f"Change sets of the type {kind} are not supported by the local cloud")
-    stack = _existing(backend, stack_name)
+    stack = existing(backend, stack_name)
+    if kind == "CREATE" and stack is None and stack_name.startswith("arn:"):  # a stack does not come back
+        message = f"Stack [{stack_name}] already exists and cannot be created again with the changeSet [{name}]."
+        raise ValidationError(message=message)
     under_review = stack is not None and stack.status == "REVIEW_IN_PROGRESS"
     if stack and kind == "CREATE" and not under_review:
-        message = f"Stack [{stack_name}] already exists and cannot be created again with the changeSet [{name}]"
+        message = f"Stack [{stack_name}] already exists and cannot be created again with the changeSet [{name}]."
         raise ValidationError(message=message)
     if kind == "UPDATE" and stack is None:
         raise ValidationError(message=f"Stack [{stack_name}] does not exist")
@@ -307,43 +366,57 @@ def _stack_to_change(backend: CloudFormationBackend, stack_name: str, name: str,
                 raise AlreadyExistsException(f"ChangeSet {name} already exists")
             # The AWS CLI names a change set by the second, and deploys here twice in one.
             backend.change_sets.pop(change_set.change_set_id)
-    identifier = generate_stack_id(stack_name, REGION, ACCOUNT)
-    return stack or Stack(identifier, stack_name, {}, {}, account_id=ACCOUNT, region_name=REGION)  # type: ignore[abstract]
+    return stack or _empty_stack(stack_name)
 
 
-def _existing(backend: CloudFormationBackend, name: str | None) -> Stack | None:
-    return next((stack for stack in list(backend.stacks.values()) if name in (stack.name, stack.stack_id)), None)
+def _empty_stack(name: str) -> Stack:
+    identifier = generate_stack_id(name, REGION, ACCOUNT)
+    return Stack(identifier, name, {}, {}, account_id=ACCOUNT, region_name=REGION)  # type: ignore[abstract]
 
 
-def _change_set(self: CloudFormationResponse) -> ChangeSet:
-    name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
-    for change_set in reversed(self.cloudformation_backend.change_sets.values()):
-        of_stack = stack in (None, change_set.stack_name, change_set.stack_id)
-        if name == change_set.change_set_id or (name == change_set.change_set_name and of_stack):
-            return change_set
-    raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
+def roll_back(cloud: Cloud, self: CloudFormationResponse, stack: Stack | None, reason: str) -> Stack:
+    """Roll a creation or an update back before it has begun, as CloudFormation does when a macro fails.
+
+    Args:
+        cloud: The stack's cloud.
+        self: The request.
+        stack: The stack to update; None for a new one.
+        reason: Why, as the stack's events say.
+
+    Returns:
+        The stack.
+
+    Raises:
+        ValidationError: Somebody else is changing the stack, or it can only be deleted.
+    """
+    verb, undoing = ("UPDATE", "UPDATE_ROLLBACK") if stack else ("CREATE", "ROLLBACK")
+    if stack is None:
+        stack = _empty_stack(self._get_param("StackName"))
+        self.cloudformation_backend.stacks[stack.stack_id] = stack
+    with operation(cloud, stack):
+        set_status(stack, f"{verb}_IN_PROGRESS", "User Initiated")
+        set_status(stack, f"{undoing}_IN_PROGRESS", f"{reason}. Rollback requested by user.")
+        set_status(stack, f"{undoing}_COMPLETE")
+    return stack
 
 
 @replace(CloudFormationResponse, "describe_change_set")
 def _describe_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResult:
-    return descriptions.change_set(cloud, _change_set(self), values=bool(self._get_param("IncludePropertyValues")))
+    return descriptions.change_set(cloud, find_change_set(self), values=bool(self._get_param("IncludePropertyValues")))
 
 
 @replace(CloudFormationResponse, "delete_change_set")
 def _delete_change_set(self: CloudFormationResponse) -> EmptyResult:
     """Delete it; as AWS, succeed where the stack is there and the change set is not."""
-    try:
-        self.cloudformation_backend.change_sets.pop(_change_set(self).change_set_id)
-    except ChangeSetNotFoundError:
-        if _existing(self.cloudformation_backend, self._get_param("StackName")) is None:
-            raise
+    with suppress(ChangeSetNotFoundError):
+        self.cloudformation_backend.change_sets.pop(find_change_set(self).change_set_id)
     return EmptyResult()
 
 
 @replace(CloudFormationResponse, "execute_change_set")
 def _execute_change_set(cloud: Cloud, self: CloudFormationResponse) -> EmptyResult:
-    chosen = _change_set(self)
-    with _operation(cloud, chosen.stack):
+    chosen = find_change_set(self)
+    with operation(cloud, chosen.stack):
         if chosen.execution_status != "AVAILABLE":
             message = f"ChangeSet [{chosen.change_set_id}] cannot be executed in its current status of "
             status = chosen.status if chosen.status == "FAILED" else chosen.execution_status
@@ -389,12 +462,13 @@ def _stack_resources(cloud: Cloud, self: Stack) -> list[Any]:
 
 
 @replace(Stack, "parameter_list")
-def _parameter_list(self: Stack) -> list[dict[str, Any]]:
+def _parameter_list(self: Stack) -> list[dict[str, Any]] | None:
     declared = self.template_dict.get("Parameters") or {}
-    return [
+    parameters = [
         _parameter(declared.get(key, {}), key, templates.text(value), self.parameters.get(key))
         for key, value in self.resource_map.resolved_parameters.items()
     ]
+    return parameters or None
 
 
 def _parameter(declared: dict[str, Any], key: str, value: str, argument: Any) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 Beside the keywords of JSON Schema, the schemas have some of cfn-lint's own: ``requiredXor``, ``requiredOr``,
 ``dependentExcluded``, ``enumCaseInsensitive``, ``maxUniqueItems`` and ``uniqueKeys``; and the local cloud's rules have
-``maxBytes``. Numbers and booleans may be written as text, as CloudFormation allows. The value of an intrinsic function
-is not known before a deployment: it breaks nothing, and a combination that depends on it is left alone.
+``maxBytes``, ``ascending`` (properties of which none may be above the next) and ``maximumProduct`` (of properties).
+Numbers and booleans may be written as text, as CloudFormation allows. The value of an intrinsic function is not known
+before a deployment: it breaks nothing, and a combination that depends on it is left alone.
 
 See https://json-schema.org/draft/2020-12/json-schema-validation.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -69,7 +72,7 @@ def _unknown(path: str) -> Fault:
 
 
 def _is_unknown(value: Any) -> bool:
-    """Whether a value is an intrinsic function, or a text with a dynamic reference."""
+    """Return whether a value is an intrinsic function, or a text with a dynamic reference."""
     if isinstance(value, dict):
         return len(value) == 1 and str(next(iter(value))).startswith(("Ref", "Fn::"))
     return isinstance(value, str) and "{{resolve:" in value
@@ -201,6 +204,23 @@ def _items(value: Any, node: Mapping[str, Any], root: Schema, path: str) -> Iter
             yield from _judge(item, first[position] if position < len(first) else node.get("items", True), root, path)
 
 
+def _ascending(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
+    members = value if isinstance(value, dict) else {}
+    names = [name for name in node["ascending"] if name in members and _number(members[name]) is not None]
+    for lower, upper in itertools.pairwise(names):
+        if float(value[lower]) > float(value[upper]):
+            yield _fault(f"{path}.{lower}".lstrip("."), value[lower], f"is above {value[upper]}, the value of {upper}")
+
+
+def _maximum_product(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
+    names = node["maximumProduct"]["properties"]
+    factors = [_number(value[name]) for name in names if isinstance(value, dict) and name in value]
+    known = [factor for factor in factors if factor is not None]
+    if len(known) == len(names) and math.prod(known) > node["maximumProduct"]["maximum"]:
+        product = f"{' × '.join(names)} is {math.prod(known):g}"
+        yield Fault(path, f"{product}, but must be at most {node['maximumProduct']['maximum']}")
+
+
 def _unique_items(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> Iterator[Fault]:
     if isinstance(value, list):
         encoded = [json.dumps(item, sort_keys=True, default=str) for item in value]
@@ -278,7 +298,7 @@ def _pattern(value: Any, node: Mapping[str, Any], _root: Schema, path: str) -> I
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    r"""A pattern of a schema; one that matches everything where Python has no such syntax (``\p{L}``)."""
+    r"""Return a pattern of a schema; one that matches everything where Python has no such syntax (``\p{L}``)."""
     try:
         return re.compile(pattern)
     except re.error:
@@ -403,6 +423,8 @@ JUDGES: tuple[tuple[Judge, set[str]], ...] = (
     (_pattern, {"pattern"}),
     (_size, {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "maxBytes"}),
     (_range, {"minimum", "maximum", "exclusiveMinimum", "multipleOf"}),
+    (_ascending, {"ascending"}),
+    (_maximum_product, {"maximumProduct"}),
     (_unique_items, {"uniqueItems", "maxUniqueItems"}),
     (_unique_keys, {"uniqueKeys"}),
     (_required, {"required"}),

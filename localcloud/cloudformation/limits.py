@@ -19,6 +19,8 @@ from localcloud.hooks import wrap
 
 #: How many items each section of a template may have.
 MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+#: How a message calls an item of a section whose items have logical names.
+ITEMS = {"Parameters": "Parameter name ", "Resources": "Resource name ", "Outputs": "Outputs name "}
 #: Bytes of a template in a request.
 BODY = 51_200
 LOGICAL_NAME = re.compile(r"[A-Za-z0-9]{1,255}")
@@ -35,9 +37,10 @@ def check(template: dict[str, Any]) -> None:
         if count > limit:
             message = f"Number of {section.lower()}, {count}, is greater than maximum allowed, {limit}"
             raise ValidationError(message=f"Template format error: {message}")
-    for name in template["Resources"]:
-        if not LOGICAL_NAME.fullmatch(name):
-            raise ValidationError(message=f"Template format error: Resource name {name} is non alphanumeric.")
+    for section, item in ITEMS.items():
+        for name in template.get(section) or {}:
+            if not LOGICAL_NAME.fullmatch(name):
+                raise ValidationError(message=f"Template format error: {item}{name} is non alphanumeric.")
     _check_resources(template)
     _check_outputs(template)
     _check_conditions(template)
@@ -54,7 +57,7 @@ def _check_resources(template: dict[str, Any]) -> None:
 
 
 def _check_outputs(template: dict[str, Any]) -> None:
-    if missing := _unknown(template.get("Outputs") or {}, template, "Resources"):
+    if missing := _unknown([*(template.get("Outputs") or {}).values()], template, "Resources"):
         raise ValidationError(message=_unresolved("resource ", missing, " in the Outputs"))
 
 
@@ -71,7 +74,7 @@ def _unresolved(kind: str, names: set[str], section: str) -> str:
 
 def _check_conditions(template: dict[str, Any]) -> None:
     conditions = template.get("Conditions") or {}
-    if missing := _unknown(conditions, template):
+    if missing := _unknown([*conditions.values()], template):
         raise ValidationError(message=_unresolved("", missing, ". Cannot reference resources in the Conditions"))
     for section in ("Resources", "Outputs", "Conditions"):
         for name in _conditions(template.get(section) or {}, named=section != "Conditions"):

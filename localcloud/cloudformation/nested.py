@@ -6,6 +6,7 @@ that could not be created counts as created.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from moto.cloudformation.models import CloudFormationBackend, Stack, cloudformation_backends
@@ -13,7 +14,7 @@ from moto.core.common_models import CloudFormationModel
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import templates
+from localcloud.cloudformation import macros, templates, transforms
 from localcloud.cloudformation.deployment import live
 from localcloud.cloudformation.engine import is_unchanged
 
@@ -35,7 +36,7 @@ class NestedStack:
 
     @classmethod
     def cloudformation_type(cls) -> str:
-        """The type's name."""
+        """Return the type's name."""
         return "AWS::CloudFormation::Stack"
 
     @classmethod
@@ -88,7 +89,7 @@ class NestedStack:
             raise ValueError(f"Embedded stack {self.stack.stack_id} was not successfully deleted: {reason}")
 
     def get_cfn_attribute(self, name: str) -> str:
-        """The child's output that ``Outputs.Name`` names.
+        """Return the child's output that ``Outputs.Name`` names.
 
         Raises:
             ValueError: It has no such output.
@@ -102,10 +103,7 @@ class NestedStack:
 def install(cloud: Cloud) -> None:
     """Make the model where moto looks for its own, in place of moto's."""
     namespace = {"__module__": __name__, "cloud": cloud}  # or moto's metaclass makes the model one of moto's module
-    _models.append(type("NestedCloudFormationStack", (NestedStack, CloudFormationModel), namespace))
-
-
-_models: list[type] = []  # moto finds subclasses by weak references
+    cloud.keep(type("NestedCloudFormationStack", (NestedStack, CloudFormationModel), namespace))
 
 
 def _update(stack: Stack, template: str, parameters: dict[str, Any], tags: dict[str, str]) -> None:
@@ -123,7 +121,11 @@ def _update(stack: Stack, template: str, parameters: dict[str, Any], tags: dict[
 def _stack_options(cloud: Cloud, properties: dict[str, Any]) -> dict[str, Any]:
     values = {key: templates.text(value) for key, value in properties.get("Parameters", {}).items()}
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
-    return {"template": templates.read(cloud, properties["TemplateURL"]), "parameters": values, "tags": tags}
+    text = templates.read(cloud, properties["TemplateURL"])
+    template = templates.load(text)
+    if macros.names(template):
+        text = json.dumps(macros.process(cloud, template, transforms.typed(template, values)))
+    return {"template": text, "parameters": values, "tags": tags}
 
 
 def _reason(stack: Stack) -> str:

@@ -19,7 +19,7 @@ SECRET = re.compile(r"(?P<secret>.+?)(:SecretString(:(?P<key>[^:]*)(:.*)?)?)?")
 
 
 def resolved(cloud: Cloud, value: Any) -> Any:
-    """The value with every reference in its texts replaced by what it refers to.
+    """Return the value with every reference in its texts replaced by what it refers to.
 
     Raises:
         ValueError: A secret has no such key.
@@ -35,9 +35,11 @@ def _looked_up(cloud: Cloud, reference: re.Match[str]) -> str:
     service, place = reference.groups()
     if place.startswith(KNOWN_AFTER_APPLY.rstrip("}")):
         return reference[0]
-    if service != "secretsmanager":
-        name = place.split(":")[0]
-        return str(cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    if service != "secretsmanager":  # a parameter, with or without a version
+        parameter = cloud.client("ssm").get_parameter(Name=place, WithDecryption=True)[
+            "Parameter"
+        ]  # NAME or NAME:VERSION
+        return str(parameter["Value"])
     match = SECRET.fullmatch(place)
     name, key = (match["secret"], match["key"]) if match else (place, None)
     content = str(cloud.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])

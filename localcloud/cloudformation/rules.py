@@ -50,7 +50,7 @@ def _value(node: Any, values: Mapping[str, Any]) -> Any:
     ((name, argument),) = node.items()
     if name == "Ref":
         if argument not in values:
-            raise ValidationError(message=f"Template error: a rule refers to {argument}, which is no parameter")
+            raise ValidationError(message=f"Template error: a rule refers to {argument}, which is not a parameter")
         return values[argument]
     if name not in FUNCTIONS:
         raise ValidationError(message=f"Template error: {name} is not supported by the local cloud in Rules")

@@ -38,7 +38,7 @@ def schema(kind: str) -> dict[str, Any] | None:
 
 
 def create_only(kind: str) -> set[str]:
-    """The properties whose change replaces a resource of this type."""
+    """Return the properties whose change replaces a resource of this type."""
     paths = (schema(kind) or {}).get("createOnlyProperties", [])
     return {path.split("/")[2] for path in paths if path.count("/") == 2}  # noqa: PLR2004 - /properties/Name
 

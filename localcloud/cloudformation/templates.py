@@ -18,7 +18,6 @@ from botocore.exceptions import ParamValidationError
 from moto.cloudformation.exceptions import ValidationError
 
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import loops
 
 #: Bytes of a template in S3; a request takes less (`localcloud.cloudformation.limits`).
 LARGEST = 1_000_000
@@ -30,6 +29,8 @@ FUNCTIONS = {
 
 #: A host that names a bucket: of AWS, or of the local cloud.
 VIRTUAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3[.-].+|localhost)")
+#: Every host at which S3 answers: AWS's, or one of this machine.
+ADDRESS = re.compile(r"(?:.+\.)?(?:s3[.-].+|localhost|127(?:\.\d+){3}|::1)")
 LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 
 
@@ -57,24 +58,47 @@ def _short_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def parse(text: str) -> dict[str, Any]:
-    """A template as moto's engine wants it.
+SUBSTITUTION = (
+    "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as "
+    "first argument, and an optional second argument to specify a mapping of values to replace in the string"
+)
+
+
+def load(text: str | None) -> dict[str, Any]:
+    """Return a template as it was written, from JSON or YAML with short forms.
 
     Raises:
-        ValidationError: It is not a template, or uses an unknown function.
+        ValidationError: It is neither, or there is none.
     """
+    if not text:
+        raise ValidationError(message="Either Template URL or Template Body must be specified.")
+    body: Any
     try:
         body = json.loads(text)
     except ValueError:
         try:
             body = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
-            raise ValidationError(message=f"Template format error: {error}") from error
-    if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict) or not body["Resources"]:
+            message = "Template format error: YAML not well-formed."
+            if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+                message += f" (line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
+            raise ValidationError(message=message) from error
+    if not isinstance(body, dict):
+        raise ValidationError(message="Template format error: unsupported structure.")
+    return body
+
+
+def parse(text: str | None) -> dict[str, Any]:
+    """Return a template as moto's engine wants it.
+
+    Raises:
+        ValidationError: It is not a template, or uses an unknown function, or there is none.
+    """
+    body = load(text)
+    if not isinstance(body.get("Resources"), dict) or not body["Resources"]:
         raise ValidationError(message="Template format error: At least one Resources member must be defined.")
-    if unknown := [name for name in transforms(body) if name != LANGUAGE_EXTENSIONS]:
+    if unknown := [*transforms(body)]:
         raise ValidationError(message=f"The transform {unknown[0]} is not supported by the local cloud")
-    body = loops.expanded(body)
     for name, resource in body["Resources"].items():
         if not isinstance(resource, dict) or "Type" not in resource:
             message = f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member."
@@ -86,20 +110,24 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def transforms(template: dict[str, Any]) -> list[str]:
-    """The names of the macros that a template declares for the whole of it."""
+    """Return the names of the macros that a template declares for the whole of it."""
     declared = template.get("Transform") or []
     names = declared if isinstance(declared, list) else [declared]
     return [str(name["Name"]) if isinstance(name, dict) and "Name" in name else str(name) for name in names]
 
 
 def read(cloud: Cloud, url: str) -> str:
-    """The template that an S3 URL gives, with the bucket in its path or in its host name.
+    """Return the template that an S3 URL gives, with the bucket in its path or in its host name.
 
     Raises:
         ValidationError: The object does not exist.
     """
     place = urlsplit(url)
     host, key = place.hostname or "", unquote(place.path.lstrip("/"))
+    if place.scheme == "s3":
+        raise ValidationError(message=f"S3 error: Domain name specified in {host} is not a valid S3 domain")
+    if not ADDRESS.fullmatch(host):
+        raise ValidationError(message="TemplateURL must be a supported URL.")
     if virtual := VIRTUAL_HOST.fullmatch(host):
         bucket = virtual["bucket"]
     else:
@@ -133,8 +161,13 @@ def _normalised(node: Any) -> Any:
 
 def _substitution(value: Any) -> Any:
     """Attributes with a dot in their names become names of the substitution's own."""
-    text, names = (value, {}) if isinstance(value, str) else value
-    names = _normalised(names)
+    match value:
+        case str() as text:
+            names: Any = {}
+        case [str() as text, dict() as declared]:
+            names = _normalised(declared)
+        case _:
+            raise ValidationError(message=SUBSTITUTION)
     for place in PLACEHOLDER.findall(text):
         if place.count(".") > 1:
             alias = place.replace(".", "")
@@ -172,7 +205,7 @@ def references(node: Any) -> Iterator[str]:
 
 
 def needs(resources: dict[str, Any]) -> dict[str, set[str]]:
-    """What each resource depends on, by logical name."""
+    """Return what each resource depends on, by logical name."""
     graph = {}
     for name, body in resources.items():
         depends = body.get("DependsOn", [])
@@ -208,6 +241,8 @@ def parameter(name: str, declared: dict[str, Any], argument: Any) -> Any:
     is_list = kind == "CommaDelimitedList" or "List<" in kind
     items = [item.strip() for item in words.split(",") if item.strip()] if is_list else [words]
     for item in items:
+        if "Number" in kind and not _is_number(item):
+            raise ValidationError(message=f"Parameter '{name}' must be a number.")
         if problem := _broken(declared, kind, item):
             hint = declared.get("ConstraintDescription", problem)
             raise ValidationError(message=f"Parameter {name} failed to satisfy constraint: {hint}")
@@ -215,10 +250,18 @@ def parameter(name: str, declared: dict[str, Any], argument: Any) -> Any:
 
 
 def text(value: Any) -> str:
-    """A parameter's value as its template takes it."""
+    """Return a parameter's value as its template takes it."""
     if isinstance(value, list):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _broken(declared: dict[str, Any], kind: str, value: str) -> str | None:
@@ -230,10 +273,7 @@ def _broken(declared: dict[str, Any], kind: str, value: str) -> str | None:
     if len(value) < int(declared.get("MinLength", 0)) or len(value) > int(declared.get("MaxLength", len(value))):
         return f"length between {declared.get('MinLength', 0)} and {declared.get('MaxLength', 'any')}"
     if "Number" in kind:
-        try:
-            number = float(value)
-        except ValueError:
-            return "must be a number"
+        number = float(value)
         if not float(declared.get("MinValue", number)) <= number <= float(declared.get("MaxValue", number)):
             return f"between {declared.get('MinValue', 'any')} and {declared.get('MaxValue', 'any')}"
     return None

@@ -68,12 +68,12 @@ def _text(value: Any, shape: Any) -> str:
 
 
 def member_names(shape: Any) -> dict[str, str]:
-    """The names of a structure's members, by their lower case."""
+    """Return the names of a structure's members, by their lower case."""
     return {name.lower(): name for name in shape.members} if shape else {}
 
 
 def known(values: Mapping[str, Any], shape: Any) -> Properties:
-    """The part of ``values`` that ``shape`` has members for, fitted to it."""
+    """Return the part of ``values`` that ``shape`` has members for, fitted to it."""
     names = member_names(shape)
     return _structure({key: item for key, item in values.items() if key.lower() in names}, shape, "") if names else {}
 
