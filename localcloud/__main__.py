@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from localcloud.cloud.account import DEFAULT_MODE, IamMode
+from contract.errors import complain
 from localcloud.cloud.local_cloud import LocalCloud
 from localcloud.cloud.lock import Lock
 from localcloud.cloud.server import serve
+from localcloud.cloud.settings import DEFAULT_AGE, DEFAULT_MODE, Age, IamMode, Settings
 from localcloud.errors import LocalCloudError
 
 
@@ -24,15 +25,19 @@ def main() -> None:
     command.add_argument("--attached", action="store_true", help="stop when standard input closes")
     command.add_argument("--lock", type=int, help="file descriptor of the folder's lock, if the caller has taken it")
     command.add_argument(
+        "--account", choices=get_args(Age), default=DEFAULT_AGE, help="a new account has AWS's default quotas"
+    )
+    command.add_argument(
         "--iam", choices=get_args(IamMode), default=DEFAULT_MODE, help="what becomes of requests without permission"
     )
     arguments = parser.parse_args()
     cloud = LocalCloud(arguments.folder)
     try:
         lock = cloud.take() if arguments.lock is None else Lock(cloud.folder, arguments.lock)
-        serve(cloud.folder, arguments.port, lock, attached=arguments.attached, iam=arguments.iam)
+        settings = Settings.read(arguments.account, arguments.iam)
+        serve(cloud.folder, arguments.port, lock, settings, attached=arguments.attached)
     except LocalCloudError as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - for whoever reads the log
+        complain(str(error))
         sys.exit(2)
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,14 +15,14 @@ import typer
 from botocore.exceptions import BotoCoreError
 
 from localcloud import host
-from localcloud.cloud import account_age
-from localcloud.cloud.account import DEFAULT_MODE, IamMode
+from localcloud.cloud.connections import all_databases
 from localcloud.cloud.inventory import inventory
 from localcloud.cloud.local_cloud import DEFAULT, LocalCloud
 from localcloud.cloud.server import serve
+from localcloud.cloud.settings import DEFAULT_AGE, DEFAULT_MODE, Age, IamMode, Settings
 from localcloud.errors import LocalCloudError
-from terminal.results import Result, results
-from terminal.screen import Table
+from terminal.results import Result, listing, results
+from terminal.screen import Table, say
 
 app = typer.Typer(help="A cloud on this machine, for the stacks and their jobs.", no_args_is_help=True)
 
@@ -39,7 +40,7 @@ KEPT = {"AWS_PAGER", "AWS_DEFAULT_OUTPUT"}
 
 
 def named(name: str, folder: Path | None = None, port: int = 0, iam: IamMode = DEFAULT_MODE) -> LocalCloud:
-    """The cloud of a name, or that of a folder.
+    """Return the cloud of a name, or that of a folder.
 
     Raises:
         LocalCloudError: No cloud can have that name.
@@ -72,8 +73,8 @@ def up(  # noqa: PLR0917 - its options
     folder: Folder = None,
     port: Annotated[int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535)] = 0,
     account: Annotated[
-        account_age.Age, typer.Option(help="A new account has AWS's default quotas; an established one, raised ones.")
-    ] = "established",
+        Age, typer.Option(help="A new account has AWS's default quotas; an established one, raised ones.")
+    ] = DEFAULT_AGE,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
     iam: Annotated[IamMode, typer.Option(help="What becomes of requests that IAM does not allow.")] = DEFAULT_MODE,
 ) -> Result:
@@ -81,11 +82,48 @@ def up(  # noqa: PLR0917 - its options
     cloud = named(name, folder, port, iam)
     cloud.account = account
     if foreground:
-        os.environ[account_age.VARIABLE] = account
-        serve(cloud.folder, port, cloud.take(), iam=iam)
+        serve(cloud.folder, port, cloud.take(), Settings.read(account, iam))
     cloud.start(detached=True)
-    typer.echo(f"Use it from this shell: {cloud.evaluation}", err=True)
-    return Result({"name": name, "endpoint": cloud.endpoint, "process": cloud.pid}, f"ready {cloud.endpoint}")
+    say(f"Look into it in a browser: {cloud.console_link}", errors=True)
+    say(f"Use it from this shell: {cloud.evaluation}", errors=True)
+    document = {"name": name, "endpoint": cloud.endpoint, "console": cloud.console, "process": cloud.pid}
+    return Result(document, f"ready {cloud.endpoint}")
+
+
+@app.command()
+@results
+def console(
+    name: Name = DEFAULT,
+    folder: Folder = None,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = False,
+) -> Result:
+    """Print the address of the console, where a browser shows what a cloud holds."""
+    cloud = named(name, folder)
+    if open_browser:
+        typer.launch(cloud.console_link)
+    return Result({"name": name, "console": cloud.console_link}, cloud.console_link)
+
+
+@app.command()
+@results
+def connect(
+    engine: Annotated[
+        str,
+        typer.Argument(
+            help="Only this engine: postgresql, mysql, neptune, opensearch, or influxdb.", show_default="all engines"
+        ),
+    ] = "",
+    name: Name = DEFAULT,
+    folder: Folder = None,
+) -> Result:
+    """Print the command that connects a client to each database: psql, mysql, influx, or curl."""
+    cloud, wanted = named(name, folder), "postgres" if engine == "postgresql" else engine  # as RDS calls it
+    with _asking(cloud):
+        databases = [row for row in all_databases(cloud.client, cloud.folder) if wanted in {"", row.engine}]
+    if not databases:
+        raise LocalCloudError(f"The cloud {name} has no database of {engine or 'any engine'}. Deploy a stack first.")
+    lines = [f"# {row.name} ({row.engine}, {row.status})\n{row.command}" for row in databases]
+    return Result({"name": name, "databases": [asdict(row) for row in databases]}, *lines)
 
 
 @app.command()
@@ -93,7 +131,13 @@ def up(  # noqa: PLR0917 - its options
 def status(name: Name = DEFAULT, folder: Folder = None) -> Result:
     """Say where a cloud is and what is deployed to it."""
     cloud = named(name, folder)
-    places = {"endpoint": cloud.endpoint, "process": cloud.pid, "log": cloud.log, "mailbox": cloud.mailbox}
+    places = {
+        "endpoint": cloud.endpoint,
+        "console": cloud.console,
+        "process": cloud.pid,
+        "log": cloud.log,
+        "mailbox": cloud.mailbox,
+    }
     with _asking(cloud):
         pages = cloud.client("cloudformation").get_paginator("describe_stacks").paginate()
         stacks = {stack["StackName"]: stack["StackStatus"] for page in pages for stack in page["Stacks"]}
@@ -144,12 +188,12 @@ def env(
 def deploy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, context: Context = None) -> Result:
     """Deploy stacks with the CDK, and print their outputs."""
     cloud = named(name, folder)
-    cloud.deploy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    cloud.deploy(*(stacks or []), context=_pairs(context), echo=say)
     return Result({"name": name, "stacks": {stack: cloud.outputs(stack) for stack in stacks or _deployed(cloud)}})
 
 
 def _deployed(cloud: LocalCloud) -> list[str]:
-    """The names of the stacks in a cloud."""
+    """Return the names of the stacks in a cloud."""
     pages = cloud.client("cloudformation").get_paginator("describe_stacks").paginate()
     return [stack["StackName"] for page in pages for stack in page["Stacks"]]
 
@@ -160,7 +204,7 @@ def destroy(stacks: Stacks = None, name: Name = DEFAULT, folder: Folder = None, 
     """Delete stacks with the CDK; what their policies retain stays."""
     cloud = named(name, folder)
     before = _deployed(cloud)
-    cloud.destroy(*(stacks or []), context=_pairs(context), echo=typer.echo)
+    cloud.destroy(*(stacks or []), context=_pairs(context), echo=say)
     remaining = _deployed(cloud)
     return Result(
         {"name": name, "destroyed": [stack for stack in before if stack not in remaining], "stacks": remaining}
@@ -182,29 +226,31 @@ def reclaim(
 
 
 @app.command()
-@results
+@listing
 def sweep(name: Name = DEFAULT, folder: Folder = None) -> Result:
     """List what there is, of every kind, whoever made it: after a removal, what it left behind."""
     cloud = named(name, folder)
     with _asking(cloud):
         resources = {kind: sorted(names) for kind, names in inventory(cloud.client).items()}
     rows = [(kind, resource) for kind, names in resources.items() for resource in names]
-    return Result({"name": name, "resources": resources}, Table(["kind", "resource"], rows, keys=["kind", "resource"]))
+    table = Table(["kind", "resource"], rows, keys=["kind", "resource"], empty="There is nothing in the cloud.")
+    return Result({"name": name, "resources": resources}, table)
 
 
 @app.command()
-@results
+@listing
 def denials(name: Name = DEFAULT, folder: Folder = None) -> Result:
     """List the requests that IAM does not allow: who asked for what, why not, and what would allow it."""
     denied = named(name, folder).denials()
     columns = ["time", "caller", "action", "resource", "reason", "statement", "would_allow"]
     rows = [tuple(str(denial[column]) for column in columns) for denial in denied]
     titles = [column.replace("_", " ") for column in columns]
-    return Result({"name": name, "denials": denied}, Table(titles, rows, keys=columns))
+    keys = [title for title in titles if title != "reason"]
+    return Result({"name": name, "denials": denied}, Table(titles, rows, keys=keys, empty="IAM has refused nothing."))
 
 
 @app.command()
-@results
+@listing
 def access(
     role: Annotated[str, typer.Argument(help="Name or ARN of a role.")], name: Name = DEFAULT, folder: Folder = None
 ) -> Result:
@@ -214,6 +260,5 @@ def access(
         report: dict[str, Any] = cloud.access(role)
     rows = [(action, "used", ", ".join(some)) for action, some in report["used"].items()]
     rows += [(action, "never used", "") for action in report["unused"]]
-    return Result(
-        {"name": name, **report}, Table(["action", "", "resources"], rows, keys=["action", "state", "resources"])
-    )
+    empty = "It has used nothing, and its policies allow nothing."
+    return Result({"name": name, **report}, Table(["action", "use", "resources"], rows, keys=["action"], empty=empty))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 VARIABLE = "LOCALCLOUD_HOST"
@@ -24,12 +25,15 @@ class Host:
         engines: The folder below which engines are unpacked that are not on PATH, as Debian's packages have them; none
             when empty.
         installation: The command that unpacks engines there; there is none when empty.
+        prepared: The modules that programs of a container image import and that take long to import, by a part of the
+            image's name.
     """
 
     command: str = "python -m localcloud"
     clouds: str = ".localcloud"
     engines: str = ""
     installation: str = ""
+    prepared: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def named(self, name: str) -> Path:
         """Return the folder of the cloud of this name."""

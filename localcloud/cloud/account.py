@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import threading
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.request import Request, urlopen
-
-import boto3
-import botocore.session
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.config import Config
-from botocore.credentials import Credentials
 
 from localcloud.cloud.certificates import TRUSTED
 
@@ -26,28 +20,29 @@ ACCESS_KEY_ID = "local"
 WELL_KNOWN_SECRET = "local"  # noqa: S105 - it is not a secret
 #: The name under which requests to the cloud itself are signed, which are to none of AWS's services.
 OWN_SERVICE = "localcloud"
-#: What becomes of requests that their callers may not make.
-IamMode = Literal["enforce", "warn", "off"]
-DEFAULT_MODE: IamMode = "warn"
 SECRET = "secret-access-key"  # noqa: S105 - a file
-CHOSEN_SECRET = "LOCALCLOUD_SECRET_ACCESS_KEY"  # noqa: S105 - a variable
 
 
-def make_secret_access_key(cloud: Path) -> None:
-    """Write the secret key of a cloud that starts: a new one, or what LOCALCLOUD_SECRET_ACCESS_KEY says."""
+def make_secret_access_key(cloud: Path, chosen: str = "") -> None:
+    """Write the secret key of a cloud that starts: the one that was chosen, or else a new one."""
     path = cloud / SECRET
     path.unlink(missing_ok=True)
     path.touch(mode=0o600, exist_ok=False)
-    path.write_text(os.environ.get(CHOSEN_SECRET) or secrets.token_urlsafe(30))
+    path.write_text(chosen or secrets.token_urlsafe(30))
 
 
 def secret_access_key(cloud: Path) -> str:
-    """The secret key of the cloud in this folder, with which its clients sign their requests."""
+    """Return the secret key of the cloud in this folder, with which its clients sign their requests."""
     return (cloud / SECRET).read_text()
 
 
+def console_key(cloud: Path) -> str:
+    """The key that opens the console of the cloud in this folder; it follows from the secret key, not the reverse."""
+    return hmac.new(secret_access_key(cloud).encode(), b"console", "sha256").hexdigest()[:32]
+
+
 def environment(endpoint: str, cloud: Path) -> dict[str, str]:
-    """What a program needs to use the cloud at ``endpoint``, whose folder is ``cloud``, with any AWS SDK."""
+    """Return what a program needs to use the cloud at ``endpoint``, whose folder is ``cloud``, with any AWS SDK."""
     trusted = str(cloud / TRUSTED)
     return {
         "AWS_CA_BUNDLE": trusted,
@@ -64,12 +59,12 @@ def environment(endpoint: str, cloud: Path) -> dict[str, str]:
 
 
 def connect(service: str, endpoint: str, cloud: Path) -> Any:
-    """A boto3 client of the cloud in a folder that ignores the caller's own AWS settings; made once and shared."""
+    """Return a boto3 client of the cloud in a folder, made once; it ignores the AWS settings of the caller."""
     with _lock:  # sessions are not safe to use from several threads, clients are
         return _connect(service, endpoint, secret_access_key(cloud))
 
 
-def post(url: str, cloud: Path) -> bytes:
+def post(url: str, cloud: Path, content: bytes = b"") -> bytes:
     """Post to an address of the cloud in a folder that is none of AWS's, signed with the cloud's key.
 
     Returns:
@@ -78,20 +73,29 @@ def post(url: str, cloud: Path) -> bytes:
     Raises:
         urllib.error.HTTPError: The cloud refuses.
     """
-    signed = AWSRequest("POST", url)
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    signed = AWSRequest("POST", url, data=content)
     SigV4Auth(Credentials(ACCESS_KEY_ID, secret_access_key(cloud)), OWN_SERVICE, REGION).add_auth(signed)
-    with urlopen(Request(url, method="POST", headers=dict(signed.headers))) as response:  # noqa: S310 - loopback
+    with urlopen(Request(url, content, dict(signed.headers), method="POST")) as response:  # noqa: S310 - loopback
         return bytes(response.read())
 
 
 @cache
 def _connect(service: str, endpoint: str, secret: str) -> Any:
+    from botocore.config import Config
+
     config = Config(retries={"total_max_attempts": 1}, inject_host_prefix=False)
     return _session(secret).client(service, endpoint_url=endpoint, config=config)
 
 
 @cache
 def _session(secret: str) -> Any:
+    import boto3
+    import botocore.session
+
     # No profile and no file of the caller's is looked for, so none can be missing or damaged.
     nothing: Any = {
         "profile": (None, [], None, None),

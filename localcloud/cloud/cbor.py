@@ -36,7 +36,7 @@ EPOCH_SECONDS = 1  # the tag of a time
 
 
 def encode(value: Any) -> bytes:  # noqa: PLR0911 - one for each type
-    """A value as CBOR: a constant, number, text, bytes, time, or a list or map of such."""
+    """Return a value as CBOR: a constant, number, text, bytes, time, or a list or map of such."""
     match value:
         case None:
             return NULL
@@ -61,7 +61,7 @@ def encode(value: Any) -> bytes:  # noqa: PLR0911 - one for each type
 
 
 def _head(kind: int, count: int) -> bytes:
-    """The head of an item: its kind, and how long or large it is."""
+    """Return the head of an item: its kind, and how long or large it is."""
     if count < 24:  # noqa: PLR2004 - what fits into the first byte
         return bytes([kind | count])
     size = next(size for size in range(4) if count < 1 << (8 << size))
@@ -69,7 +69,7 @@ def _head(kind: int, count: int) -> bytes:
 
 
 def decode(content: bytes) -> Any:
-    """The value that CBOR holds; nothing where there is none.
+    """Return the value that CBOR holds; nothing where there is none.
 
     Raises:
         ValueError: It is not CBOR.
@@ -101,7 +101,7 @@ def operation(request: SignedRequest, service: str) -> OperationModel | None:
 
 
 def as_json(request: SignedRequest, environ: dict[str, Any], model: OperationModel) -> dict[str, Any]:
-    """The WSGI environment of the same request in JSON.
+    """Return the WSGI environment of the same request in JSON.
 
     Raises:
         ValueError: The body is not CBOR.
@@ -126,7 +126,7 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(content: bytes, status: int, model: OperationModel) -> bytes:
-    """A response of JSON as CBOR: times and bytes get types of their own."""
+    """Return a response of JSON as CBOR: times and bytes get types of their own."""
     fields = json.loads(content or b"{}")
     if status >= HTTPStatus.BAD_REQUEST:
         message = fields.get("message") or fields.get("Message") or ""

@@ -14,8 +14,10 @@ import logging
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -23,8 +25,12 @@ from weakref import WeakKeyDictionary
 
 from localcloud.cloud.account import ACCOUNT, REGION, connect, environment, secret_access_key
 from localcloud.cloud.remains import DATA
+from localcloud.cloud.settings import Settings
 
 log = logging.getLogger("localcloud")
+DEFAULTS = Settings()
+#: Services that change each other directly in moto share a lock: two locks would be taken in two orders.
+TOGETHER = dict.fromkeys(("autoscaling", "batch", "ec2", "ecs", "elb", "elbv2"), "compute")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -35,18 +41,22 @@ class Cloud:
     Args:
         folder: Its folder, which holds the mailbox, the certificates and, in ``data``, all that ends with the cloud.
         endpoint: The server's URL, ``http://localhost:PORT``.
+        settings: What the person who started it chose.
 
     Attributes:
         account: The id of its account.
         region: Its region.
     """
 
-    def __init__(self, folder: Path, endpoint: str) -> None:
+    def __init__(self, folder: Path, endpoint: str, settings: Settings = DEFAULTS) -> None:
         self.folder = folder
         self.endpoint = endpoint
+        self.settings = settings
         self.account = ACCOUNT
         self.region = REGION
         self._states: WeakKeyDictionary[Any, dict[type, Any]] = WeakKeyDictionary()
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._kept: list[object] = []
         self._lock = threading.Lock()
         self._never = threading.Event()
         self._due: list[tuple[float, int, Callable[[], None]]] = []  # a heap: when, in which order, what
@@ -99,12 +109,25 @@ class Cloud:
         with self._lock:
             self._states.setdefault(resource, {})[type(state)] = state
 
+    def lock(self, service: str) -> AbstractContextManager[bool]:
+        """Return the lock of a service: a context in which no other request and no other thread changes it.
+
+        Args:
+            service: moto's name of the service.
+        """
+        with self._lock:
+            return self._locks[TOGETHER.get(service, service)]
+
+    def keep(self, item: object) -> None:
+        """Keep an object for as long as the cloud: moto finds classes of models only while somebody refers to them."""
+        self._kept.append(item)
+
     def background(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run ``work`` on a pool of threads; an exception is logged, never lost."""
         self._pool.submit(lambda: _guarded(work, *args, **kwargs))
 
     def later(self, seconds: float, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run ``work`` on the pool after so many seconds; until then it takes no thread."""
+        """Run ``work`` on the pool after some seconds; until then it takes no thread."""
         with self._due_changed:
             start: Callable[[], None] = partial(self.background, work, *args, **kwargs)
             heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), start))

@@ -17,7 +17,7 @@ from localcloud.access.same_origin import SameOriginHandler
 from localcloud.access.signatures import SignedRequest
 from localcloud.cloud import cbor, operations
 from localcloud.cloud.context import Cloud
-from localcloud.cloud.error_responses import error_response
+from localcloud.cloud.error_responses import FORM, error_response
 
 _log = logging.getLogger(__name__)
 _WITHOUT_LENGTH = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -41,6 +41,8 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
             self.close_connection = True
             return
         environ["wsgi.input"] = io.BytesIO(body)
+        if not environ.get("CONTENT_TYPE") and "Action=" in environ.get("QUERY_STRING", ""):
+            environ["CONTENT_TYPE"] = FORM  # moto gap: it reads the query protocol only where a form is sent
         request = SignedRequest(self.command, self.requestline.split()[1], self.headers, body)
         try:
             application = admission.refusal(self.cloud, request, environ, lambda: self._from_owner) or _spoken(
@@ -52,7 +54,7 @@ class RequestHandler(SameOriginHandler, MotoRequestHandler):
             chunks, status, headers = run_wsgi_app(operations.missing(request, environ, error), environ, buffered=True)
         except Exception as error:  # noqa: BLE001 - whatever moto raises is logged and answered
             _log.exception("%s %s", self.command, self.path)
-            chunks, status, headers = run_wsgi_app(operations.failed(request, error), environ, buffered=True)
+            chunks, status, headers = run_wsgi_app(operations.failed(request, environ, error), environ, buffered=True)
         content = b"".join(chunks)
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)

@@ -5,8 +5,8 @@ could create one name or get one version number, two conditional writes could bo
 while another request listed it. Here the requests to one service follow each other; services work side by side.
 
 A request that waits, for a message, a function, a program or another service, stays outside, or the service would stand
-still. What it changes there it changes under `alone`, which also serves threads that change a service without a
-request.
+still. What it changes there it changes under the service's lock (`Cloud.lock`), which threads that change a service
+without a request take, too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.parse import parse_qs
 from moto.events.models import EventsBackend
 from moto.logs.models import LogsBackend, LogStream
 from moto.s3 import notifications
-from moto.sqs.models import Message, Queue, SQSBackend
+from moto.sqs.models import Message, SQSBackend
 
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
@@ -34,6 +34,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 #: moto's names of the services whose requests follow each other, with the operations that wait and stay outside.
 #: CloudFormation is not one of them: a deployment uses the other services, and is watched meanwhile.
 SERVICES: dict[str, set[str]] = {
+    "apigatewayv2": set(),
     "autoscaling": set(),
     "awslambda": {"invocations", "invoke-async"},
     "batch": set(),
@@ -52,28 +53,32 @@ SERVICES: dict[str, set[str]] = {
         f"{verb}{kind}"
         for verb in ("Create", "Delete", "Modify", "Reboot", "Start", "Stop")
         for kind in ("DBCluster", "DBInstance")
+    }
+    | {
+        "RestoreDBClusterFromSnapshot",
+        "RestoreDBClusterToPointInTime",
+        "RestoreDBInstanceFromDBSnapshot",
+        "RestoreDBInstanceToPointInTime",
     },
     "s3": {"UploadPart"},  # large, and nothing is looked up before it is written
+    "scheduler": set(),
     "secretsmanager": {"RotateSecret"},
     "sns": {"Publish", "PublishBatch"},
     "sqs": {"ReceiveMessage"},
     "ssm": set(),
+    "stepfunctions": set(),
     "timestreaminfluxdb": {"CreateDbInstance", "DeleteDbInstance"},
     "timestreamwrite": {"Query"},
 }
-#: Services that change each other directly in moto share a lock: two locks would be taken in two orders.
-TOGETHER = dict.fromkeys(("autoscaling", "batch", "ec2", "ecs", "elb", "elbv2"), "compute")
-
-_locks = {TOGETHER.get(service, service): threading.RLock() for service in [*SERVICES, "opensearch"]}
 
 
-def alone(service: str) -> AbstractContextManager[bool]:
-    """The lock of a service, by moto's name of it: a context in which no other request changes the service."""
-    return _locks[TOGETHER.get(service, service)]
+def isolated(create: Callable[[Any], Any], lock: Callable[[str], AbstractContextManager[bool]]) -> Callable[[Any], Any]:
+    """Make moto's function that creates a service's application create one that answers a request at a time.
 
-
-def isolated(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Make moto's function that creates a service's application create one that answers a request at a time."""
+    Args:
+        create: moto's function.
+        lock: Returns the lock of a service; it is called for each request.
+    """
 
     def create_isolated(service: str) -> Application:
         application: Application = create(service)
@@ -83,7 +88,7 @@ def isolated(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             if _operation(service, environ) in SERVICES[service]:
                 return application(environ, start_response)
-            with alone(service):
+            with lock(service):
                 return application(environ, start_response)
 
         return call
@@ -92,7 +97,7 @@ def isolated(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _operation(service: str, environ: dict[str, Any]) -> str:
-    """The operation that a request names, in its header, its form or the end of its path."""
+    """Return the operation that a request names, in its header, its form or the end of its path."""
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return str(target).rpartition(".")[2]
     query = parse_qs(environ.get("QUERY_STRING", ""))
@@ -116,14 +121,14 @@ class StreamState:
 
 
 @wrap(LogsBackend, "create_log_group", "create_log_stream", "ensure_log_group", "ensure_log_stream")
-def _change_logs(original: Any, *args: Any, **kwargs: Any) -> Any:
-    with alone("logs"):
+def _change_logs(cloud: Cloud, original: Any, *args: Any, **kwargs: Any) -> Any:
+    with cloud.lock("logs"):
         return original(*args, **kwargs)
 
 
 @wrap(EventsBackend, "put_events")
-def _put_events(original: Any, *args: Any, **kwargs: Any) -> Any:
-    with alone("events"):
+def _put_events(cloud: Cloud, original: Any, *args: Any, **kwargs: Any) -> Any:
+    with cloud.lock("events"):
         return original(*args, **kwargs)
 
 
@@ -133,21 +138,14 @@ def _put_log_events(cloud: Cloud, original: Any, self: LogStream, log_events: li
         return str(original(self, log_events))
 
 
-@wrap(Queue, "add_message")
-def _add_message(original: Any, self: Queue, message: Message) -> None:
-    """Topics and buckets write to queues, too."""
-    with alone("sqs"):
-        original(self, message)
-
-
 @wrap(SQSBackend, "receive_message")
 def _receive_message(  # noqa: PLR0917 - moto's parameters
-    original: Any, self: SQSBackend, name: str, count: int, wait: int, visibility: int, *attributes: Any
+    cloud: Cloud, original: Any, self: SQSBackend, name: str, count: int, wait: int, visibility: int, *attributes: Any
 ) -> list[Message]:
     """Take what there is, or wait for it: taking is one step, so that no two receivers take the same message."""
     end = time.monotonic() + wait
     while True:
-        with alone("sqs"):
+        with cloud.lock("sqs"):
             messages: list[Message] = original(self, name, count, 0, visibility, *attributes)
         if messages or time.monotonic() >= end:
             return messages

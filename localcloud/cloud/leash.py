@@ -28,19 +28,27 @@ PR_SET_CHILD_SUBREAPER = 36
 def main() -> int:
     """Run the command; return its exit code, or 128 plus the signal that ended it."""
     pipe, grace, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
+    prepare(pipe)
+    try:
+        process = os.posix_spawnp(command[0], command, os.environ, setsigmask=[], setsigdef=IGNORED)
+    except OSError as error:
+        print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 127
+    return supervise(process, pipe, grace)
+
+
+def prepare(pipe: int) -> None:
+    """Make this process a leash, before it starts its command.
+
+    Args:
+        pipe: The reading end of the pipe that ends with the cloud.
+    """
     os.umask(0o077)  # only the owner may read what the cloud's programs write
     os.set_inheritable(pipe, False)  # noqa: FBT003 - positional in the standard library
     if sys.platform == "linux":  # elsewhere a process that leaves its parents is lost to the leash
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # some systems drop a signal that is blocked, but ignored by default
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        process = os.posix_spawnp(command[0], command, os.environ, setsigmask=[], setsigdef=IGNORED)
-    except OSError as error:
-        print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
-        return 127
-    threading.Thread(target=_watch_cloud, args=(pipe,), daemon=True).start()
-    return _supervise(process, grace)
 
 
 def _watch_cloud(pipe: int) -> None:
@@ -48,12 +56,19 @@ def _watch_cloud(pipe: int) -> None:
     os.kill(os.getpid(), signal.SIGHUP)
 
 
-def _supervise(process: int, grace: float) -> int:
-    """Wait until the command and all its descendants have ended; return the command's exit code."""
+def supervise(process: int, pipe: int, grace: float) -> int:
+    """Wait until a command and all its descendants have ended; return the command's exit code.
+
+    Args:
+        process: The command's process id, a child of this process.
+        pipe: The reading end of the pipe that ends with the cloud.
+        grace: Seconds before processes that outlive the command are killed.
+    """
+    threading.Thread(target=_watch_cloud, args=(pipe,), daemon=True).start()
     code, killing, has_children = 0, False, True
     while has_children:
         number = signal.sigwait(SIGNALS)
-        ended, has_children = _reap()
+        ended, has_children = reap()
         if number == signal.SIGHUP:
             grace = min(grace, PATIENCE)
             _ask_to_end(PATIENCE)
@@ -70,8 +85,8 @@ def _supervise(process: int, grace: float) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _reap() -> tuple[dict[int, int], bool]:
-    """The statuses of the children that have ended, and whether there are others. Orphans become children, too."""
+def reap() -> tuple[dict[int, int], bool]:
+    """Return the statuses of the children that have ended, adopted ones too, and whether there are others."""
     ended: dict[int, int] = {}
     try:
         while (child := os.waitpid(-1, os.WNOHANG))[0]:
@@ -82,7 +97,7 @@ def _reap() -> tuple[dict[int, int], bool]:
 
 
 def _ask_to_end(patience: float) -> None:
-    """Send SIGTERM to all descendants, and SIGALRM to this process so many seconds later."""
+    """Send SIGTERM to all descendants, and SIGALRM to this process some seconds later."""
     _send(signal.SIGTERM, _descendants())
     signal.setitimer(signal.ITIMER_REAL, patience)
 
@@ -107,7 +122,7 @@ def _descendants() -> list[int]:
 
 
 def _parents() -> list[tuple[int, int]]:
-    """The id of every process on this machine, and of its parent."""
+    """Return the id of every process on this machine, and of its parent."""
     if sys.platform != "linux":
         with os.popen("ps -A -o pid= -o ppid=") as listed:  # noqa: S605 - fixed words
             rows = [line.split() for line in listed]

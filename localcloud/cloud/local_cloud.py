@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 from contract.errors import InputError
 from localcloud import host
-from localcloud.cloud import account_age, lock, remains
-from localcloud.cloud.account import DEFAULT_MODE, IamMode, connect, environment, post
+from localcloud.cloud import lock, remains
+from localcloud.cloud.account import connect, console_key, environment, post
 from localcloud.cloud.certificates import AUTHORITY
+from localcloud.cloud.settings import DEFAULT_AGE, DEFAULT_MODE, Age, IamMode
 from localcloud.errors import LocalCloudError
 from terminal import cdk
 
@@ -56,7 +57,7 @@ class LocalCloud:
         folder: Path,
         port: int = 0,
         project: Path | None = None,
-        account: account_age.Age = "established",
+        account: Age = DEFAULT_AGE,
         *,
         iam: IamMode = DEFAULT_MODE,
     ) -> None:
@@ -101,6 +102,24 @@ class LocalCloud:
         """
         return _address(self._running_state())
 
+    @property
+    def console(self) -> str:
+        """The address of the console, ``http://localhost:PORT/``.
+
+        Raises:
+            LocalCloudError: The cloud is not running.
+        """
+        return f"http://localhost:{self._running_state()['console']}/"
+
+    @property
+    def console_link(self) -> str:
+        """The address of the console with the key that opens it for any browser on this machine.
+
+        Raises:
+            LocalCloudError: The cloud is not running.
+        """
+        return f"{self.console}?key={console_key(self.folder)}"
+
     def start(self, *, detached: bool = False) -> None:
         """Start the server and wait until it is ready.
 
@@ -112,21 +131,9 @@ class LocalCloud:
                 failed.
         """
         with self.take() as folder_lock, os.fdopen(_create(self.log), "wb") as log:
-            command = [sys.executable, "-m", "localcloud", "serve", "--folder", str(self.folder)]
-            command += ["--port", str(self.port), "--lock", str(folder_lock.descriptor), "--iam", self.iam]
-            self._process = subprocess.Popen(
-                command if detached else [*command, "--attached"],
-                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=[folder_lock.descriptor],
-                env=os.environ
-                | {
-                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                    account_age.VARIABLE: self.account,
-                },
-            )
+            words = ["serve", "--folder", str(self.folder), "--port", str(self.port)]
+            words += ["--lock", str(folder_lock.descriptor), "--account", self.account, "--iam", self.iam]
+            self._process = start_server(words if detached else [*words, "--attached"], folder_lock.descriptor, log)
         try:
             self._wait_until_ready(self._process)
         except BaseException:
@@ -196,7 +203,7 @@ class LocalCloud:
             return stopped
 
     def environment(self) -> dict[str, str]:
-        """What a program needs to use this cloud with any AWS SDK, the CDK or the AWS command line."""
+        """Return what a program needs to use this cloud with any AWS SDK, the CDK or the AWS command line."""
         return environment(self.endpoint, self.folder)
 
     def shell_environment(self) -> dict[str, str]:
@@ -204,7 +211,7 @@ class LocalCloud:
         return self.environment() | cdk.QUICK
 
     def inherited_environment(self) -> dict[str, str]:
-        """This process's environment with this cloud in it instead of all settings for AWS."""
+        """Return this process's environment with this cloud in it instead of all settings for AWS."""
         return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | self.environment()
 
     def command(self, words: str) -> str:
@@ -221,11 +228,11 @@ class LocalCloud:
         return f'eval "$({self.command("env")})"'
 
     def not_running(self) -> LocalCloudError:
-        """The error that says how to start this cloud."""
+        """Return the error that says how to start this cloud."""
         return LocalCloudError(f"No local cloud is running in {self.folder}: start one with `{self.command('up')}`.")
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this cloud."""
+        """Return a boto3 client of this cloud."""
         return connect(service, self.endpoint, self.folder)
 
     def deploy(
@@ -277,7 +284,7 @@ class LocalCloud:
         return f"https://{TEMPLATES}.s3.amazonaws.com/{key}"
 
     def role_credentials(self, role: str) -> dict[str, str]:
-        """The variables with which a program is a session of a role.
+        """Return the variables with which a program is a session of a role, whomever the role trusts.
 
         Args:
             role: The role's name or ARN.
@@ -285,16 +292,12 @@ class LocalCloud:
         Raises:
             LocalCloudError: The role does not exist.
         """
-        session = self.client("sts").assume_role(RoleArn=self._role(role), RoleSessionName="local-env")
-        issued = session["Credentials"]
-        return {
-            "AWS_ACCESS_KEY_ID": issued["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": issued["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": issued["SessionToken"],
-        }
+        arn = json.dumps(self._role(role)).encode()
+        variables: dict[str, str] = json.loads(post(f"{self.endpoint}/moto-api/role-credentials", self.folder, arn))
+        return variables
 
     def denials(self) -> list[dict[str, str]]:
-        """The last requests that IAM does not allow, the oldest first.
+        """Return the last requests that IAM does not allow, the oldest first.
 
         Each has the keys of `localcloud.access.authorization.Denial`.
 
@@ -304,8 +307,20 @@ class LocalCloud:
         denials: list[dict[str, str]] = json.loads(post(f"{self.endpoint}/moto-api/denials", self.folder))
         return denials
 
+    def statements(self) -> list[dict[str, Any]]:
+        """The statements of policies that requests have needed since the cloud started.
+
+        Each has the keys of `localcloud.access.authorization.Statement`, and ``denials``: by action, the sentence with
+        which a request would have been denied without the statement.
+
+        Raises:
+            LocalCloudError: The cloud is not running.
+        """
+        statements: list[dict[str, Any]] = json.loads(post(f"{self.endpoint}/moto-api/statements", self.folder))
+        return statements
+
     def access(self, role: str) -> dict[str, Any]:
-        """What a role has used since the cloud started, and what its policies allow besides.
+        """Return what a role has used since the cloud started, and what its policies allow besides.
 
         Args:
             role: The role's name or ARN.
@@ -370,6 +385,8 @@ class LocalCloud:
         echo: Callable[[str], None] | None,
     ) -> None:
         output = ["--output", str(self.folder / "cdk.out")]
+        # An app can see which stacks are chosen only with --exclusively, and needs to synthesise no others.
+        chosen = [*stacks, "--exclusively"] if stacks else ["--all"]
         environment = self.inherited_environment() | cdk.QUICK  # the folder may be absent where the cloud does not run
         report = self.folder / f"{command}.log"
         with report.open("w") as file:
@@ -382,7 +399,7 @@ class LocalCloud:
             try:
                 finished = cdk.run(
                     command,
-                    *(stacks or ["--all"]),
+                    *chosen,
                     *options,
                     *output,
                     context=context,
@@ -421,7 +438,7 @@ class LocalCloud:
         return True
 
     def _state(self) -> dict[str, Any] | None:
-        """What the server has written down; None while none is ready.
+        """Return what the server has written down; None while none is ready.
 
         Raises:
             LocalCloudError: The file is damaged.
@@ -473,6 +490,25 @@ class LocalCloud:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it wrote nothing"
+
+
+def start_server(words: list[str], folder_lock: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a server's process.
+
+    Args:
+        words: The arguments of ``python -m localcloud``.
+        folder_lock: The lock of the cloud's folder, which the process inherits.
+        log: The file for its output.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "localcloud", *words],
+        stdin=subprocess.PIPE if "--attached" in words else subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        pass_fds=[folder_lock],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
 
 
 def _create(file: Path) -> int:

@@ -70,7 +70,7 @@ class Lock:
         os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def is_in_place(self) -> bool:
-        """Whether the folder is still there, with the file that is locked."""
+        """Return whether the folder is still there, with the file that is locked."""
         try:
             return os.path.samestat(os.fstat(self.descriptor), self._path.stat())
         except OSError:
@@ -78,7 +78,7 @@ class Lock:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process holds a folder's lock.
+    """Return whether a process holds a folder's lock.
 
     Raises:
         LocalCloudError: The lock cannot be read.
@@ -99,7 +99,7 @@ def is_held(folder: Path) -> bool:
 
 
 def holder(folder: Path) -> int | None:
-    """The process that holds a folder's lock and has signed it; None if there is none.
+    """Return the process that holds a folder's lock and has signed it; None if there is none.
 
     A process counts only if it has the lock's file open: its number may long belong to another program.
     """

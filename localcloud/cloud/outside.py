@@ -69,5 +69,5 @@ def sweep() -> None:
 
 
 def open_to_all(folder: Path) -> bool:
-    """Whether everybody can reach a folder: neither it nor one above it is private."""
+    """Return whether everybody can reach a folder: neither it nor one above it is private."""
     return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents))

@@ -11,9 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import psutil
 
@@ -25,9 +25,35 @@ CLOUD = "LOCALCLOUD_FOLDER"
 #: Seconds until a leash must have ended that was told to kill everything.
 KILL_SECONDS = 5.0
 
+
+class Process(Protocol):
+    """A leash, as `subprocess.Popen` and `prepared.ForkedProcess` have it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its process group."""
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code of its command, once somebody has waited for it."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """What its command prints."""
+
+    def poll(self) -> int | None:
+        """Return the exit code of its command; None while something still runs on it."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code of its command when nothing runs on it any more."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal to the leash itself."""
+
+
 # Every leash waits for the end of this pipe, whose only writer is this process.
 _lifeline, _alive = os.pipe()
-_running: set[subprocess.Popen[bytes]] = set()
+_running: set[Process] = set()
 _lock = threading.Lock()
 _ending = threading.Event()
 
@@ -57,23 +83,64 @@ def start(
     Raises:
         LocalCloudError: This process is ending.
     """
-    if _ending.is_set():
-        raise LocalCloudError(f"{command[0]} is not started, because the local cloud is ending.")
-    cloud = {name: os.environ[name] for name in (CLOUD,) if name in os.environ}
+    check_alive(command[0])
     process = subprocess.Popen(
         [sys.executable, "-IS", LEASH, str(_lifeline), str(grace), *command],
         cwd=folder,
-        env={**environment, **cloud},
+        env={**environment, **of_cloud()},
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
         pass_fds=[_lifeline, *descriptors],
     )
+    keep(process)
+    return process
+
+
+def check_alive(program: str) -> None:
+    """Refuse to start a program while this process is ending.
+
+    Raises:
+        LocalCloudError: It is.
+    """
+    if _ending.is_set():
+        raise LocalCloudError(f"{program} is not started, because the local cloud is ending.")
+
+
+def of_cloud() -> dict[str, str]:
+    """Return the variable that says to which cloud a process belongs; none if this process belongs to none."""
+    return {name: os.environ[name] for name in (CLOUD,) if name in os.environ}
+
+
+def lifeline() -> int:
+    """Return the open file that ends with this process, for leashes which it does not start itself."""
+    return _lifeline
+
+
+def keep(process: Process) -> None:
+    """Remember a leash, which `end_all` ends."""
     with _lock:
         _running.difference_update([running for running in _running if running.returncode is not None])
         _running.add(process)
-    return process
+
+
+@contextlib.contextmanager
+def frozen(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stop all that runs on a leash, as it is, and let it go on afterwards: its files do not change meanwhile."""
+    leash = psutil.Process(process.pid)
+    stopped: list[psutil.Process] = []
+    try:
+        while new := [child for child in leash.children(recursive=True) if child not in stopped]:
+            for child in new:  # one that is new may have started another before it stopped
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.suspend()
+                stopped.append(child)
+        yield
+    finally:
+        for child in stopped:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.resume()
 
 
 def serve(
@@ -83,6 +150,8 @@ def serve(
     environment: Mapping[str, str],
     ready: str,
     patience: float = 60,
+    grace: float = 0,
+    descriptors: Sequence[int] = (),
 ) -> tuple[subprocess.Popen[bytes], re.Match[str]]:
     """Start a server on a leash, write its output to a log, and wait until the log says that it is ready.
 
@@ -92,6 +161,8 @@ def serve(
         environment: Its environment variables.
         ready: A regular expression for the line that says that the server is ready.
         patience: Seconds to wait at most.
+        grace: As in `start`.
+        descriptors: As in `start`.
 
     Returns:
         The process, and the match of `ready`.
@@ -105,6 +176,8 @@ def serve(
         ["sh", "-c", 'log="$0"; exec "$@" > "$log" 2>&1', str(log), *command],
         folder=log.parent,
         environment=environment,
+        grace=grace,
+        descriptors=descriptors,
     )
     if process.stdout:
         process.stdout.close()  # all goes to the log
@@ -119,7 +192,7 @@ def serve(
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses at the moment."""
+    """Return a loopback port that nobody uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -129,7 +202,7 @@ def _read(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 
-def end(process: subprocess.Popen[bytes], patience: float = 5) -> None:
+def end(process: Process, patience: float = 5) -> None:
     """Ask a command to end (SIGTERM), and kill it with all its descendants after ``patience`` seconds."""
     _ask(process)
     _kill_after(patience, process)
@@ -156,13 +229,16 @@ def end_strays(cloud: Path, patience: float = 3) -> bool:
     strays = _processes_of(cloud)
     any_stray = bool(strays)
     deadline = time.monotonic() + patience
-    while strays and time.monotonic() < deadline + patience:
-        if time.monotonic() > deadline:
-            for process in strays:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
+    while strays and time.monotonic() < deadline:
         time.sleep(0.05)
         strays = _processes_of(cloud)
+    deadline = time.monotonic() + KILL_SECONDS
+    while strays:  # once at least: on a busy machine it takes long to look
+        for process in strays:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        time.sleep(0.05)
+        strays = _processes_of(cloud) if time.monotonic() < deadline else set()
     return any_stray
 
 
@@ -177,12 +253,12 @@ def _processes_of(cloud: Path) -> set[psutil.Process]:
     return members - {this, *this.parents()}
 
 
-def _ask(process: subprocess.Popen[bytes]) -> None:
+def _ask(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
 
 
-def _kill_after(patience: float, process: subprocess.Popen[bytes]) -> None:
+def _kill_after(patience: float, process: Process) -> None:
     try:
         process.wait(patience)
     except subprocess.TimeoutExpired:

@@ -18,7 +18,8 @@ DEEP_LEARNING_IMAGES = [
 def seed() -> None:
     """Do in milliseconds what ``cdk bootstrap`` does; its roles are not missed, as moto assumes any role.
 
-    moto gap: the parameters of the deep learning images. No image boots here, so Amazon Linux's will do.
+    moto gaps: the parameters of the deep learning images, and the data type of those of all images. No image boots
+    here, so Amazon Linux's will do.
     """
     s3_backends[ACCOUNT]["aws"].create_bucket(f"cdk-{QUALIFIER}-assets-{ACCOUNT}-{REGION}", REGION)
     ssm_backends[ACCOUNT][REGION].put_parameter(
@@ -37,3 +38,6 @@ def seed() -> None:
     parameters = ssm_backends[ACCOUNT][REGION]._parameters  # noqa: SLF001 - its API takes no names of AWS's own
     for name in DEEP_LEARNING_IMAGES:
         parameters[name] = parameters[AMAZON_LINUX]
+    for versions in list(parameters.values()):
+        if versions[-1].value.startswith("ami-"):
+            versions[-1].data_type = "aws:ec2:image"

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from localcloud import hooks
 from localcloud.cloud import certificates, outside, processes, remains, remembered
-from localcloud.cloud.account import ACCOUNT, DEFAULT_MODE, IamMode, forget_caller, make_secret_access_key
+from localcloud.cloud.account import ACCOUNT, forget_caller, make_secret_access_key
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.lock import Lock
 from localcloud.cloud.remains import STATE
+from localcloud.cloud.settings import Settings
 from localcloud.errors import LocalCloudError
 from terminal import files
 
@@ -27,15 +28,28 @@ from terminal import files
 LONGEST = 107 - 44
 
 
-def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: IamMode = DEFAULT_MODE) -> None:
+def prepare() -> None:
+    """Set what moto reads while it is imported, and what holds for the server of every cloud."""
+    forget_caller()
+    os.environ |= {
+        "MOTO_DISABLE_GLOBAL_CORS": "true",
+        "MOTO_ACCOUNT_ID": ACCOUNT,  # or moto would look for every request's key in all partitions
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    }
+    gc.disable()  # what is imported stays: to look through it over and over would take a quarter of the start
+    if not hooks.installed():
+        hooks.install(None, remembered)  # before anything looks for botocore's files
+
+
+def serve(folder: Path, port: int, lock: Lock, settings: Settings, *, attached: bool = False) -> None:
     """Serve the cloud whose state is in ``folder`` until SIGTERM or SIGINT.
 
     Args:
         folder: Holds ``state.json`` while the server is ready, and the mailbox.
         port: Loopback port; 0 takes a free one.
         lock: The folder's lock, which this process keeps until it ends.
+        settings: What the person who starts it chose.
         attached: Stop also when standard input closes, so that the cloud never outlives its owner.
-        iam: What becomes of requests that their callers may not make: ``enforce``, ``warn`` or ``off``.
 
     Raises:
         LocalCloudError: The folder cannot be written.
@@ -43,25 +57,18 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: I
     lock.sign()
     os.umask(0o077)  # what the cloud writes is its owner's to read
     _keep_temporary_files(remains.make(folder))
-    forget_caller()
+    os.environ[processes.CLOUD] = str(folder)  # which the processes that it starts inherit
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    os.environ |= {
-        processes.CLOUD: str(folder),  # which the processes that it starts inherit
-        "MOTO_DISABLE_GLOBAL_CORS": "true",
-        "MOTO_ACCOUNT_ID": ACCOUNT,  # or moto would look for every request's key in all partitions
-        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
-    }
-    gc.disable()  # what is imported stays: to look through it over and over would take a quarter of the start
-    hooks.install(None, remembered)  # before anything looks for botocore's files
+    prepare()
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         create_backend_app,
     )
     from werkzeug.serving import make_server
 
-    from localcloud.access import authentication, authorization, sessions
-    from localcloud.cloud import identity, isolation, operations, seed
+    from localcloud.access import authentication, authorization, data_requests, policy_documents, sessions
+    from localcloud.cloud import error_responses, identity, isolation, operations, seed
     from localcloud.cloud.http_handler import RequestHandler
 
     class Handler(RequestHandler):
@@ -70,23 +77,44 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: I
     server = make_server(
         "127.0.0.1",
         port,
-        DomainDispatcherApplication(isolation.isolated(operations.routed(create_backend_app))),
+        DomainDispatcherApplication(
+            isolation.isolated(
+                operations.routed(create_backend_app),
+                lambda service: Handler.cloud.lock(service),  # noqa: PLW0108 - there is no cloud before its port
+            )
+        ),
         threaded=True,
         request_handler=Handler,
     )
     os.environ["MOTO_PORT"] = str(server.port)  # where moto's own clients look for the server
     from localcloud import services
-    from localcloud.cloudformation import api, custom, descriptions, engine, functions, limits, nested
+    from localcloud.cloudformation import (
+        api,
+        custom,
+        descriptions,
+        engine,
+        functions,
+        limits,
+        macros,
+        nested,
+        own_tags,
+        stack_resources,
+        transforms,
+    )
     from localcloud.services import rules
 
     certificates.trust(folder)
-    make_secret_access_key(folder)
-    cloud = Handler.cloud = Cloud(folder, f"http://localhost:{server.port}")
+    make_secret_access_key(folder, settings.secret_access_key)
+    cloud = Handler.cloud = Cloud(folder, f"http://localhost:{server.port}", settings)
     hooks.close_addresses()
-    hooks.install(cloud, isolation, rules, operations, identity, sessions, authentication, authorization)
-    hooks.install(cloud, engine, descriptions, functions, limits)
-    cloud.state(authorization.Record).mode = authorization.Mode(iam)
-    for package in (api, nested, custom, descriptions, services):
+    hooks.install(
+        cloud,
+        *(isolation, rules, operations, error_responses, identity),
+        *(engine, descriptions, stack_resources, functions, transforms, limits, own_tags),
+        *(sessions, authentication, authorization, data_requests, policy_documents),
+    )
+    cloud.state(authorization.Record).mode = authorization.Mode(settings.iam)
+    for package in (api, nested, custom, macros, descriptions, services):
         package.install(cloud)
     seed.seed()
     gc.freeze()
@@ -96,7 +124,7 @@ def serve(folder: Path, port: int, lock: Lock, *, attached: bool = False, iam: I
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     _follow(lock, stop, attached=attached)
-    _write_state(folder, server.port)
+    _write_state(folder, server.port, _start_console(cloud))
     print(f"ready http://localhost:{server.port}", flush=True)  # noqa: T201 - the ready line is for whoever waits
     stop.wait()
     in_place = lock.is_in_place()  # or the folder is another cloud's by now
@@ -142,6 +170,12 @@ def _follow_owner(stop: threading.Event) -> None:
     stop.set()
 
 
-def _write_state(folder: Path, port: int) -> None:
-    state = {"pid": os.getpid(), "port": port, "endpoint": f"http://localhost:{port}"}
+def _start_console(cloud: Cloud) -> int:
+    from localcloud.console import server
+
+    return server.start(cloud)
+
+
+def _write_state(folder: Path, port: int, console_port: int) -> None:
+    state = {"pid": os.getpid(), "port": port, "console": console_port, "endpoint": f"http://localhost:{port}"}
     files.write(folder / STATE, json.dumps(state).encode())
