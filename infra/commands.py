@@ -1,22 +1,23 @@
-"""``groundwork cost``, ``bundle`` and ``destroy``: the stacks before they are deployed, and when they go."""
+"""``groundwork bundle``, ``left`` and ``destroy``: the stacks before they are deployed, and when they go."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contract.errors import InputError, phrase
+from contract.errors import InputError
+from contract.stacks import StackName
+from infra import environments
 from infra.config import Config
-from terminal.results import Result, results
-from terminal.screen import Table, confirm, print_table
+from terminal.results import Result, listing, results
+from terminal.screen import Table, confirm, print_table, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from infra.cost.estimate import Estimate
     from infra.left import Left
     from infra.removal import Deployed
 
@@ -38,117 +39,74 @@ def pairs(context: list[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in assignments}
 
 
-def usual() -> dict[str, Any]:
-    """Return the CDK context of cdk.json in the current folder.
+@dataclass(frozen=True)
+class Chosen:
+    """A stack that a command is about.
+
+    Attributes:
+        name: The name under which it is deployed, such as `WebApp-dev`.
+        section: The name of its settings.
+        config: The settings that `cdk deploy` would take here.
+        given: The settings that cdk.json, the environment's file and the command line give, as a CDK context.
+        overrides: Those of the command line, and the environment.
+    """
+
+    name: str
+    section: str
+    config: Config
+    given: dict[str, Any]
+    overrides: dict[str, str]
+
+
+def chosen(name: str, context: list[str] | None) -> Chosen:
+    """Return the stack of a name: `WebApp-dev`, or `WebApp` where there are no environments or `-c` chooses one.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: There is no such stack, more than one environment could be meant, or a setting is wrong.
     """
-    file = Path("cdk.json")
-    try:
-        context: dict[str, Any] = (
-            json.loads(file.read_text(encoding="utf-8")).get("context", {}) if file.exists() else {}
+    stack, environment = environments.split(name)
+    section_name, overrides = section(name), pairs(context)
+    given = environments.usual() | overrides
+    of_context = environments.names(given)
+    if not environment and len(of_context) > 1:
+        options = ", ".join(environments.deployed_name(stack, choice) for choice in of_context)
+        raise InputError(f"{name}: There are several environments. Say which one is meant: {options}.")
+    if environment and overrides.get(environments.KEY, environment) != environment:
+        raise InputError(
+            f"{name}: The name says that the environment is {environment}, and -c says {overrides[environments.KEY]}. "
+            "Leave one of them out."
         )
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{file.resolve()}: The file cannot be read: {phrase(error)}.") from None
-    return context
+    environment = environment or of_context[0]
+    given = environments.context_of(environment, given)
+    overrides |= {environments.KEY: environment} if environment else {}
+    deployed = environments.deployed_name(stack, environment)
+    return Chosen(deployed, section_name, Config.from_context(given), given, overrides)
 
 
-def settings(context: list[str] | None) -> Config:
-    """The settings that `cdk deploy` would take here: those of cdk.json, and those given.
+def configurations(names: Sequence[str], context: list[str] | None) -> Iterator[tuple[Config, list[str]]]:
+    """Yield the settings of each environment with the stacks that are asked for there; [] stands for all of them.
 
     Raises:
-        InputError: A setting is unknown or has a value that is not allowed, or cdk.json cannot be read.
+        InputError: There is no such stack, or a setting is wrong.
     """
-    return Config.from_context(usual() | pairs(context))
+    if not names:
+        given = environments.usual() | pairs(context)
+        yield from ((config, []) for _, config in environments.configurations(given))
+    for name in names:
+        yield chosen(name, context).config, [environments.split(name)[0]]
 
 
 def section(stack: str) -> str:
-    """The name of the settings of a stack.
+    """The name of the settings of a stack, which may be of an environment.
 
     Raises:
         InputError: There is no such stack.
     """
-    from infra.stacks import STACKS
-
-    sections = {kind.__name__: kind.SECTION for kind in STACKS}
-    if stack not in sections:
+    sections = {kind.value: kind.name.lower() for kind in StackName}  # the stacks themselves take long to import
+    kind, _ = environments.split(stack)
+    if kind not in sections:
         raise InputError(f"There is no stack {stack}. There are {', '.join(sections)}.")
-    return sections[stack]
-
-
-@app.command(rich_help_panel=PANEL)
-@results
-def cost(
-    stack: Annotated[str, typer.Argument(help="A stack, in detail.", show_default="all of them, in brief")] = "",
-    context: Context = None,
-) -> Result:
-    """Show what stacks cost while idle and by use, at AWS's list prices."""
-    config = settings(context)
-
-    from infra.cost import page
-
-    estimates = {estimate.stack: estimate for estimate in page.estimates(config)}
-    if not stack:
-        return _cost_of_all(estimates.values())
-    if stack not in estimates:
-        raise InputError(f"There is no stack {stack}. There are {', '.join(estimates)}.")
-    return _cost_of(estimates[stack])
-
-
-def _cost_of_all(estimates: Iterable[Estimate]) -> Result:
-    """What each stack costs while idle, and all of them in one account."""
-    from infra.cost.estimate import DATE, REGION, free
-
-    estimates = [*estimates]
-    idle = {estimate.stack: estimate.idle for estimate in estimates}
-    beyond = sum(estimate.free for estimate in estimates) - free(estimates)
-    total = sum(idle.values()) + beyond
-    rows: list[tuple[str, ...]] = [(stack, f"{usd:.2f}") for stack, usd in idle.items()]
-    rows += [("dashboards beyond the three that are free", f"{beyond:.2f}"), (), ("all in one account", f"{total:.2f}")]
-    title = f"USD in {REGION}, list prices of {DATE}"
-    document = {"region": REGION, "date": DATE, "usd_idle_per_month": idle, "usd_idle_per_month_together": total}
-    return Result(document, Table(["stack", "idle, a month"], rows, numbers=["idle, a month"], title=title))
-
-
-def _cost_of(estimate: Estimate) -> Result:
-    """What a stack costs while idle, resource by resource, and what it costs by use."""
-    from infra.cost import page
-    from infra.cost.estimate import DATE, REGION
-
-    rows: list[tuple[str, ...]] = [
-        (charge.resource, page.amount(charge), f"{charge.usd:.2f}", page.why(estimate, charge))
-        for charge in estimate.charges
-    ]
-    if estimate.free:
-        rows.append(("", "free in an account that has no others", f"-{estimate.free:.2f}", ""))
-    rows += [(), ("", "", f"{estimate.idle:.2f}", "")]
-    idle = Table(
-        ["bills while idle", "what", "a month", "why it may"],
-        rows,
-        numbers=["a month"],
-        title=f"{estimate.stack}: USD in {REGION}, list prices of {DATE}",
-    )
-    by_use = [(price.source, page.figure(price), price.unit) for price in estimate.uses]
-    document = {
-        "stack": estimate.stack,
-        "region": REGION,
-        "date": DATE,
-        "usd_idle_per_month": estimate.idle,
-        "usd_free_per_month": estimate.free,
-        "charges": [
-            {
-                "resource": charge.resource,
-                "type": charge.kind,
-                "quantity": charge.quantity,
-                "usd_per_month": charge.usd,
-                "why": page.why(estimate, charge),
-            }
-            for charge in estimate.charges
-        ],
-        "uses": [{"name": price.source, "usd": price.usd, "unit": price.unit} for price in estimate.uses],
-    }
-    return Result(document, idle, "", Table(["bills by use", "USD", "for a"], by_use))
+    return sections[kind]
 
 
 @app.command(rich_help_panel=PANEL)
@@ -166,30 +124,49 @@ def bundle(
 
     written = packed(file)
     if written.missing:
-        typer.echo(written.missing, err=True)
+        say(written.missing, errors=True)
     size = file.stat().st_size
     return Result({"file": str(file), "bytes": size}, f"{file}: {size / 1e6:.1f} MB")
 
 
 @app.command(rich_help_panel=PANEL)
-@results
+@listing
 def left(
     stacks: Annotated[
         list[str] | None, typer.Argument(metavar="[STACK...]", help="Stacks (default: all of them).")
     ] = None,
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Ask for each, and remove it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --remove: remove all of it, and do not ask.")] = False,
 ) -> Result:
     """List what former and failed deployments left behind, what it costs, and the command that removes each."""
     from infra.left import left as find
+    from infra.left import remove as delete
     from infra.stacks import STACKS
 
-    for stack in stacks or ():
-        section(stack)
-    resources = find(stacks or [kind.__name__ for kind in STACKS])
+    names = [chosen(stack, None).name for stack in stacks or ()] or [
+        environments.deployed_name(kind.__name__, environment)
+        for environment in environments.names(environments.usual())
+        for kind in STACKS
+    ]
+    if yes and not remove:
+        raise InputError("--yes: Without --remove nothing is removed, so there is no question. Give both, or neither.")
+    resources = find(names)
     total = sum(resource.usd_per_month or 0 for resource in resources)
-    document = {"left": resources, "usd_per_month": total}
+    document: dict[str, Any] = {"left": resources, "usd_per_month": total, "removed": []}
     if not resources:
-        return Result(document, "Nothing is left behind.")
-    return Result(document, table_of_left(resources), f"It bills {total:.2f} USD a month, and by what it holds.")
+        return Result(document, table_of_left(resources))
+    listed = (table_of_left(resources), f"It bills {total:.2f} USD a month, and by what it holds.")
+    if not remove:
+        return Result(document, *listed)
+    for block in listed:
+        say(block) if isinstance(block, str) else print_table(block)
+    for resource in resources:
+        if yes or confirm(f"Remove {resource.name} ({resource.type}) for good?"):
+            delete(resource)
+            document["removed"].append(resource.name)
+            say(f"{resource.name} is removed.")
+    return Result(document)
 
 
 def table_of_left(resources: Iterable[Left]) -> Table:
@@ -206,7 +183,8 @@ def table_of_left(resources: Iterable[Left]) -> Table:
         for resource in resources
     ]
     columns = ["left behind", "type", "by", "USD a month", "and by what it holds", "command that removes it"]
-    return Table(columns, rows, keys=["left behind", "command that removes it"], numbers=["USD a month"])
+    keys = ["left behind", "command that removes it"]
+    return Table(columns, rows, keys=keys, numbers=["USD a month"], empty="Nothing is left behind.")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -218,14 +196,14 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Result:
     """Remove a stack, after saying what stays and what that costs; on AWS, or on the local cloud of `local env`."""
-    config, overrides = settings(context), pairs(context)
+    removed = chosen(stack, context)
+    stack, config = removed.name, removed.config
 
     from infra.left import left as find
     from infra.removal import Deployed
 
-    section_name = section(stack)
-    both_keys = config.allow_data_deletion and getattr(config, section_name).delete_data
-    keys = f"-c allow_data_deletion=true -c {section_name}.delete_data=true"
+    both_keys = config.allow_data_deletion and getattr(config, removed.section).delete_data
+    keys = f"-c allow_data_deletion=true -c {removed.section}.delete_data=true"
     deployed = Deployed(stack)
     if deployed.filled and not both_keys:
         full = ", ".join(f"{bucket} ({number})" for bucket, number in deployed.filled.items())
@@ -233,18 +211,20 @@ def destroy(
             f"{stack} was deployed so that its data may go, but the settings here do not agree, and there are objects "
             f"in {full}. Save them, or give both keys: {keys}."
         )
+    if blocking := deployed.blockers():
+        raise InputError(f"Stack {stack}: It cannot be removed yet. {' '.join(f'{blocker}.' for blocker in blocking)}")
     earlier = find([stack])
     _announce(deployed)
     if earlier:
         print_table(table_of_left(earlier))
         month = sum(resource.usd_per_month or 0 for resource in earlier)
-        typer.echo(f"Earlier deployments left this behind. It bills {month:.2f} USD a month, and by what it holds.")
+        say(f"Earlier deployments left this behind. It bills {month:.2f} USD a month, and by what it holds.")
     if deployed.kept and both_keys:
-        typer.echo(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
+        say(f"It was deployed without both keys to the data. To let data go: cdk deploy {stack} {keys}")
     if not yes and not confirm(f"Remove {stack}?"):
         raise typer.Exit(1)
     deployed.empty()
-    deployed.destroy(overrides, typer.echo)
+    deployed.destroy(removed.overrides, say)
     stays = [
         {
             "resource": resource.name,
@@ -275,7 +255,7 @@ def _announce(deployed: Deployed) -> None:
         columns = ["stays", "type", "name", "USD a month", "and by what it holds"]
         print_table(Table(columns, rows, keys=["stays", "name"], numbers=["USD a month"]))
         total = sum(kept.month or 0 for kept in deployed.kept)
-        typer.echo(f"What stays bills {total:.2f} USD a month, and by what it holds.")
+        say(f"What stays bills {total:.2f} USD a month, and by what it holds.")
     for bucket, number in deployed.filled.items():
-        deleted = typer.style("Deleted for good:", fg="red", bold=True)
-        typer.echo(f"{deleted} all objects in {bucket}, with all their versions: {number}")
+        typer.secho("Deleted for good:", fg="red", bold=True, nl=False)
+        say(f" all objects in {bucket}, with all their versions: {number}")

@@ -14,28 +14,25 @@ from typing import Any, Self
 from pydantic import BaseModel, ValidationError
 
 from contract.errors import InputError, phrase
+from infra.settings.account import AccountSettings
 from infra.settings.budget import BudgetSettings
 from infra.settings.data_ecosystem import DataEcosystemSettings
 from infra.settings.devops_metrics import DevOpsMetricsSettings
-from infra.settings.setting import Settings, setting
 from infra.settings.termination_alarm import TerminationAlarmSettings
 from infra.settings.training import TrainingSettings
 from infra.settings.web_app import WebAppSettings
+
+TAGS = "tags."
+"""What the name of a tag's setting begins with: `tags.CostCenter`."""
 
 
 class ConfigError(InputError):
     """A setting that is unknown or has a value that is not allowed; the message is one line for people."""
 
 
-class Config(Settings):
-    """All settings, by stack."""
+class Config(AccountSettings):
+    """All settings: those of every stack, and by stack."""
 
-    allow_data_deletion: bool = setting(
-        default=False,
-        description="The second key: without it no stack deletes data on removal, whatever its delete_data says.",
-        group="All stacks",
-        console=False,
-    )
     termination_alarm: TerminationAlarmSettings = TerminationAlarmSettings()
     training: TrainingSettings = TrainingSettings()
     devops_metrics: DevOpsMetricsSettings = DevOpsMetricsSettings()
@@ -51,10 +48,8 @@ class Config(Settings):
             ConfigError: a name is unknown or a value is not allowed.
         """
         values: dict[str, Any] = {}
-        for key, value in context.items():
-            if not _belongs_to_cdk(key):
-                for name, leaf in _leaves(key, value):
-                    _insert(values, name, leaf)
+        for name, leaf in cls.flat(context).items():
+            _insert(values, name, leaf)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -67,19 +62,36 @@ class Config(Settings):
         Raises:
             ConfigError: A value that begins as JSON is not JSON.
         """
-        return {name for key, value in context.items() if not _belongs_to_cdk(key) for name, _ in _leaves(key, value)}
+        return {*Config.flat(context)}
+
+    @staticmethod
+    def flat(context: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings that a CDK context gives, by dotted name, without the CDK's own keys.
+
+        Raises:
+            ConfigError: A value that begins as JSON is not JSON.
+        """
+        return {
+            name: leaf
+            for key, value in context.items()
+            if not _belongs_to_cdk(key)
+            for name, leaf in _leaves(key, value)
+        }
 
     def chosen(self, section: str) -> dict[str, str]:
-        """The settings of a stack that differ from their defaults, as a CDK context that chooses them again."""
+        """The settings of a stack that differ from their defaults, as a CDK context that chooses them again.
+
+        Those of every stack are among them; the environment is not, because the stack's name says it.
+        """
         own = getattr(self, section)
-        chosen = {
-            f"{section}.{name}": _as_text(value)
-            for name, value in own
-            if value != type(own).model_fields[name].get_default()
-        }
-        if self.allow_data_deletion:
-            chosen["allow_data_deletion"] = _as_text(self.allow_data_deletion)
-        return chosen
+        shared = {name: getattr(self, name) for name in AccountSettings.model_fields if name != "environment"}
+        values = {f"{section}.{name}": value for name, value in own if value != _default(own, name)}
+        values |= {name: value for name, value in shared.items() if value != _default(self, name)}
+        return {name: _as_text(leaf) for key, value in values.items() for name, leaf in _leaves(key, value)}
+
+
+def _default(settings: BaseModel, name: str) -> Any:
+    return type(settings).model_fields[name].get_default()
 
 
 def _as_text(value: Any) -> str:
@@ -91,7 +103,7 @@ def _as_text(value: Any) -> str:
 
 def _belongs_to_cdk(key: str) -> bool:
     """Feature flags (`@aws-cdk/...`), switches (`aws:...`, `cdk-...`) and cached lookups (`ami:account=...`)."""
-    return key.startswith(("@", "cdk-")) or ":" in key
+    return not key.startswith(TAGS) and (key.startswith(("@", "cdk-")) or ":" in key)
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -101,6 +113,8 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
             value = json.loads(value)
         except json.JSONDecodeError as error:
             raise ConfigError(f"Setting {json.dumps(key)}: The value is not JSON: {phrase(error)}.") from None
+    if f"{key}." == TAGS and isinstance(value, str):
+        value = _tags(value)
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _leaves(f"{key}.{name}", inner)
@@ -108,9 +122,17 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
+def _tags(text: str) -> dict[str, str]:
+    """Return tags from the command line, which are `Owner=data,CostCenter=42`."""
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    if wrong := [key for key, sign, _ in pairs if not sign]:
+        raise ConfigError(f'Setting "tags": {wrong[0]!r} is not a tag. Write tags as Owner=data,CostCenter=42.')
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
 def _insert(values: dict[str, Any], key: str, value: Any) -> None:
     """Put the setting `a.b` where it belongs in nested settings."""
-    *parents, name = key.split(".")
+    *parents, name = key.split(".", 1) if key.startswith(TAGS) else key.split(".")  # a tag's key may have dots
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):

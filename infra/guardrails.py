@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from aws_cdk import Acknowledgment, CfnResource, RemovalPolicy, Validations
 from constructs import IConstruct
 
-#: Under this name a construct keeps what it acknowledges of the tools that know templates alone.
+#: Under this name a construct keeps what it acknowledges, for the tools that only know templates and for the pages.
 ACKNOWLEDGED = "groundwork:acknowledged"
-_TEMPLATE_RULES = ("CKV_", "CKV2_", "IAM_")
+#: How the names of rules begin that look at templates.
+TEMPLATE_RULES = ("CKV_", "CKV2_", "IAM_")
+_CDK_RULE = re.compile(r"[EFW]\d{4}")
 
 
 def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
@@ -15,15 +19,15 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
 
     Args:
         construct: where the finding is.
-        reasons: why each finding is no fault, by rule: cdk-nag's AwsSolutions rules with their detail where they have
-            one (`IAM5[Resource::*]`), checkov's (`CKV_AWS_18`), those of `infra.check.policies` (`IAM_RESOURCE_STAR`).
+        reasons: why a finding is not a fault, by rule: cdk-nag's AwsSolutions rules with their detail where they have
+            one (`IAM5[Resource::*]`), the CDK's own (`E9006`), checkov's (`CKV_AWS_18`), those of
+            `infra.check.policies` (`IAM_RESOURCE_STAR`).
     """
     for rule, reason in reasons.items():
-        if rule.startswith(_TEMPLATE_RULES):
-            construct.node.add_metadata(ACKNOWLEDGED, {rule: reason})
-        else:
-            acknowledgment = Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
-            Validations.of(construct).acknowledge(acknowledgment)
+        construct.node.add_metadata(ACKNOWLEDGED, {rule: reason})
+        if not rule.startswith(TEMPLATE_RULES):
+            prefix = "CloudFormation-Validate::" if _CDK_RULE.fullmatch(rule) else "AwsSolutions::AwsSolutions-"
+            Validations.of(construct).acknowledge(Acknowledgment(id=f"{prefix}{rule}", reason=reason))
 
 
 def data_policy(*, delete_data: bool, allow_data_deletion: bool) -> RemovalPolicy:

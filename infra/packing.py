@@ -26,7 +26,11 @@ from infra import PROJECT
 from terminal.files import replacing
 
 PACKAGES = ("contract", "terminal", "workloads")  # what a container runs, and what that imports
-REQUIREMENTS = ("workloads/requirements.txt", "workloads/movie_rental/requirements.txt")
+REQUIREMENTS = (
+    "workloads/requirements.txt",
+    "workloads/movie_rental/requirements.txt",
+    "workloads/timeseries/requirements.txt",
+)
 """What the containers' images must have, as ranges of versions."""
 
 WHEELS = PROJECT / "workloads/wheels.txt"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from aws_cdk import CfnCondition, CfnOutput, CfnResource, Fn, Stack, Token
+from aws_cdk import Aws, CfnCondition, CfnOutput, CfnResource, Fn, Stack, Token
 from constructs import IConstruct
 
 
@@ -34,12 +35,32 @@ def value_or(scope: IConstruct, name: str, value: str, default: str) -> str:
     """
     if not Token.is_unresolved(value):
         return value or default
+    return Fn.condition_if(_is_set(scope, name, value).logical_id, value, default).to_string()
+
+
+def unless_set(scope: IConstruct, name: str, value: str, usual: Any) -> Any:
+    """Return a property that a resource has only where a setting is empty, and None or AWS::NoValue otherwise.
+
+    Args:
+        scope: A construct of the stack.
+        name: What the condition calls the setting.
+        value: The setting.
+        usual: The value of the property where the setting is empty.
+    """
+    if not Token.is_unresolved(value):
+        return None if value else usual
+    choice = Fn.condition_if(_is_set(scope, name, value).logical_id, Aws.NO_VALUE, usual)
+    return choice.to_string() if isinstance(usual, str) else choice
+
+
+def _is_set(scope: IConstruct, name: str, value: str) -> CfnCondition:
+    """Return the condition that a parameter is not left empty; a stack has it once."""
     stack = Stack.of(scope)
     condition = stack.node.try_find_child(f"Has{name}") or CfnCondition(
         stack, f"Has{name}", expression=Fn.condition_not(Fn.condition_equals(value, ""))
     )
     assert isinstance(condition, CfnCondition)  # noqa: S101 - for the type checker
-    return Fn.condition_if(condition.logical_id, value, default).to_string()
+    return condition
 
 
 def is_chosen(

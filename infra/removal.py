@@ -1,7 +1,7 @@
 """Remove a deployed stack: say what stays and what that costs, empty buckets that may go, and run `cdk destroy`.
 
 The template that was deployed last says what becomes of a resource. A bucket is emptied only if both keys to the
-data (`allow_data_deletion` and the stack's `delete_data`) were turned then, and are turned in the settings at hand.
+data (`allow_data_deletion` and the stack's `delete_data`) were turned then, and are turned in the current settings.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from botocore.exceptions import (
 )
 
 from contract.errors import GroundworkError, InputError, phrase
+from contract.prices import PRICES, Price
 from contract.services import service_error, unreachable
-from infra.cost.estimate import PRICES, TYPES, Price, UnknownCostError, estimate
+from infra.blocking import blockers
+from infra.cost.estimate import TYPES, UnknownCostError, estimate
 from terminal import cdk
 
 SNAPSHOTS = {"AWS::RDS::DBInstance": "rds.backup", "AWS::Neptune::DBCluster": "neptune.backup"}
@@ -116,6 +118,17 @@ class Deployed:
             ) from None
         return str(description["StackId"])
 
+    def blockers(self) -> list[str]:
+        """Return what keeps the stack from being removed, each with the way out.
+
+        Raises:
+            InputError: AWS refuses a question.
+            UnavailableError: AWS cannot be reached.
+        """
+        with asking_aws(f"Stack {self.stack}"):
+            stack = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0]
+            return blockers(stack, self._resources, self.identifiers)
+
     def empty(self) -> None:
         """Delete the objects, with all their versions, of the buckets that go.
 
@@ -153,7 +166,11 @@ class Deployed:
             after = self._cloudformation.describe_stacks(StackName=self._id)["Stacks"][0]
         if finished.failed or after["StackStatus"] != "DELETE_COMPLETE":
             why = after.get("StackStatusReason") or finished.reason
-            raise RemovalError(f"Stack {self.stack}: The stack is not removed ({after['StackStatus']}): {phrase(why)}.")
+            error = RemovalError(
+                f"Stack {self.stack}: The stack is not removed ({after['StackStatus']}): {phrase(why)}."
+            )
+            error.advice = " ".join(f"{blocker}." for blocker in self.blockers())
+            raise error
 
     def _kept(self, template: dict[str, Any]) -> Iterator[Kept]:
         try:

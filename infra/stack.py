@@ -13,8 +13,10 @@ from aws_cdk import Aspects, CfnElement, CfnOutput, IAspect, RemovalPolicy, Stac
 from constructs import Construct, IConstruct
 
 from contract.stacks import AlertedOutput
+from infra.account import follow_account
 from infra.config import Config
-from infra.constructs.alerts import AlertTopic
+from infra.constructs.alerts import Alerts, AlertTopic, ExistingTopic
+from infra.constructs.encryption import EncryptedUnder
 from infra.guardrails import data_policy
 
 SETTINGS = "groundwork:settings"
@@ -81,6 +83,9 @@ class GroundworkStack(Stack):
         if isinstance(config, Config) and (chosen := config.chosen(self.SECTION)):
             self.add_metadata(SETTINGS, chosen)
         Aspects.of(self).add(ReadableIds())
+        follow_account(self, self.config)
+        if key := getattr(self.settings, "kms_key_arn", ""):
+            Aspects.of(self).add(EncryptedUnder(key))
         self.build()
 
     @abstractmethod
@@ -93,9 +98,12 @@ class GroundworkStack(Stack):
         return data_policy(delete_data=self.settings.delete_data, allow_data_deletion=self.config.allow_data_deletion)
 
     @cached_property
-    def topic(self) -> AlertTopic:
-        """Where alarms are published, made when the stack first asks for it; needs settings that are `Alerted`."""
-        return AlertTopic(self, "Topic", email=self.settings.email)
+    def topic(self) -> Alerts:
+        """Where alarms are published, made when the stack first asks for it unless the settings name one."""
+        settings = self.settings
+        if settings.topic_arn:
+            return ExistingTopic(self, "Topic", settings.topic_arn, email=settings.email)
+        return AlertTopic(self, "Topic", email=settings.email, key_arn=settings.kms_key_arn)
 
     def heading(self, title: str) -> None:
         """Say what the constructs that follow are about."""

@@ -20,11 +20,12 @@ from aws_cdk import (
 )
 
 from contract.stacks import TerminationAlarmOutput
-from infra.constructs.alerts import AlertTopic, alarm, delivery_alarm
+from infra.constructs.alerts import Alerts, alarm, delivery_alarm
 from infra.constructs.functions import Function
-from infra.constructs.instances import instance_profile, launch_template, machine_image
+from infra.constructs.instances import instance_profile, launch_template
 from infra.constructs.network import Network
-from infra.constructs.queue import failures_alarm, private_queue
+from infra.constructs.permissions import own_namespace
+from infra.constructs.queue import failures_alarm, lost_events_alarm, private_queue
 from infra.guardrails import acknowledge
 from infra.parameters import text
 from infra.settings.termination_alarm import TerminationAlarmSettings
@@ -42,11 +43,13 @@ class TerminationAlarm(GroundworkStack):
 
     def build(self) -> None:
         """Make the group, the functions and the alarm."""
-        # Of this stack alone, so that two of them in an account do not count into one metric.
-        self.namespace = f"Groundwork/{Aws.STACK_NAME}"
+        self.namespace = own_namespace()
 
-        self.heading("The group: instances without SSH, in their network.")
-        group = self._group()
+        # Where other groups are watched, the stack has none of its own.
+        watches_others = self.settings.watch.startswith(("groups:", "tag:"))
+        if not watches_others:
+            self.heading("The group: instances without SSH, in their network.")
+        group = None if watches_others else self._group()
         self.heading("Whom to tell: an encrypted topic with an e-mail subscription.")
         topic = self.topic
         self.heading("What could not be handled, and an alarm that says so.")
@@ -56,10 +59,15 @@ class TerminationAlarm(GroundworkStack):
         logger = self._logger(group, terminations, failed_events)
         self._rule(topic, logger, failed_events)
         self.heading("The alarm: counted terminations, and a report that names them.")
-        report = self._report(topic, terminations, failed_events)
+        report = self._report(topic, terminations, logger, failed_events)
         termination_alarm = self._alarm(topic, logger, report)
+        for function in (logger, report):
+            lost_events_alarm(topic, function)
 
-        self.output(TerminationAlarmOutput.AUTO_SCALING_GROUP_NAME, group.ref, "The group whose instances are watched.")
+        if group:
+            self.output(
+                TerminationAlarmOutput.AUTO_SCALING_GROUP_NAME, group.ref, "The group whose instances are watched."
+            )
         self.output_topic()
         self.output(
             TerminationAlarmOutput.LOG_GROUP_NAME,
@@ -92,7 +100,7 @@ class TerminationAlarm(GroundworkStack):
             "LaunchTemplate",
             volume_gib=settings.volume_gib,
             instance_type=settings.instance_type,
-            image_id=machine_image(self, self.settings.machine_image),
+            image_id=settings.machine_image,
             iam_instance_profile=aws_ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.instance_profile_arn),
             security_group_ids=[network.security_group.security_group_id],
             monitoring=aws_ec2.CfnLaunchTemplate.MonitoringProperty(enabled=settings.detailed_monitoring),
@@ -117,7 +125,7 @@ class TerminationAlarm(GroundworkStack):
         )
         return group
 
-    def _failed_events(self, topic: AlertTopic) -> aws_sqs.Queue:
+    def _failed_events(self, topic: Alerts) -> aws_sqs.Queue:
         """Make the queue of events that could not be handled; somebody must look, so an alarm says so."""
         queue = private_queue(self, "FailedEvents", policy=self.policy)
         failures_alarm(
@@ -145,7 +153,10 @@ class TerminationAlarm(GroundworkStack):
         return table
 
     def _logger(
-        self, group: aws_autoscaling.CfnAutoScalingGroup, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue
+        self,
+        group: aws_autoscaling.CfnAutoScalingGroup | None,
+        terminations: aws_dynamodb.Table,
+        failed_events: aws_sqs.Queue,
     ) -> Function:
         logger = Function(
             self,
@@ -153,7 +164,7 @@ class TerminationAlarm(GroundworkStack):
             folder="termination_logger",
             description="Writes one line for each terminated instance: why it went, and whether that was expected.",
             environment={
-                "GROUP": group.ref,
+                "GROUP": group.ref if group else "",
                 "TABLE": terminations.table_name,
                 "WATCH": self.settings.watch,
                 "COUNT_EXPECTED": text(self.settings.count_expected),
@@ -167,6 +178,7 @@ class TerminationAlarm(GroundworkStack):
         logger.permissions.add_to_policy(
             aws_iam.PolicyStatement(
                 actions=[
+                    "autoscaling:DescribeAutoScalingGroups",
                     "autoscaling:DescribeAutoScalingInstances",
                     "autoscaling:DescribeScalingActivities",
                     "ec2:DescribeInstances",
@@ -177,7 +189,7 @@ class TerminationAlarm(GroundworkStack):
         acknowledge(logger.permissions, {"IAM5[Resource::*]": "These calls know no resource-level permissions."})
         return logger
 
-    def _rule(self, topic: AlertTopic, logger: Function, failed_events: aws_sqs.Queue) -> None:
+    def _rule(self, topic: Alerts, logger: Function, failed_events: aws_sqs.Queue) -> None:
         rule = aws_events.CfnRule(
             self,
             "TerminationRule",
@@ -208,7 +220,9 @@ class TerminationAlarm(GroundworkStack):
         )
         delivery_alarm(topic, rule, consequence="a termination may be missing from the log")
 
-    def _report(self, topic: AlertTopic, terminations: aws_dynamodb.Table, failed_events: aws_sqs.Queue) -> Function:
+    def _report(
+        self, topic: Alerts, terminations: aws_dynamodb.Table, logger: Function, failed_events: aws_sqs.Queue
+    ) -> Function:
         """Report the names of the instances when the alarm goes off; CloudWatch's own e-mail has only their number."""
         report = Function(
             self,
@@ -217,6 +231,8 @@ class TerminationAlarm(GroundworkStack):
             description="Sends an e-mail with the terminated instances when the alarm goes off.",
             environment={
                 "TOPIC": topic.topic_arn,
+                "STACK": Aws.STACK_NAME,
+                "LOG_GROUP": logger.logs.log_group_name,
                 "TABLE": terminations.table_name,
                 "PERIOD_SECONDS": text(self.settings.period_seconds),
                 "EVALUATION_PERIODS": text(self.settings.evaluation_periods),
@@ -226,13 +242,11 @@ class TerminationAlarm(GroundworkStack):
             policy=self.policy,
         )
         terminations.grant(report, "dynamodb:Scan")
-        report.permissions.add_to_policy(aws_iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn]))
-        report.permissions.add_to_policy(
-            aws_iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[topic.key.key_arn])
-        )
+        for statement in topic.publishing():
+            report.permissions.add_to_policy(statement)
         return report
 
-    def _alarm(self, topic: AlertTopic, logger: Function, report: Function) -> aws_cloudwatch.CfnAlarm:
+    def _alarm(self, topic: Alerts, logger: Function, report: Function) -> aws_cloudwatch.CfnAlarm:
         aws_logs.MetricFilter(
             self,
             "TerminationFilter",
@@ -248,6 +262,7 @@ class TerminationAlarm(GroundworkStack):
             what_to_do="Instances were terminated. A second e-mail names them and says why, and so does the log group "
             f"{logger.logs.log_group_name}. Tag instances groundwork:expected-termination before you terminate them on "
             "purpose.",
+            runbook="instances-were-terminated",
             namespace=self.namespace,
             metric=METRIC,
             period_seconds=self.settings.period_seconds,

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from aws_cdk import App, Stack
 
+from infra.check import compliance, statements
 from infra.check.checkov import checkov
 from infra.check.findings import unexplained
 from infra.check.lint import lint
 from infra.check.policies import judge
 from infra.check.privileges import roles
-from infra.check.synthesis import CONTEXT, synthesise
+from infra.check.synthesis import CONTEXT, acknowledged_findings, synthesise
 from infra.config import Config
 from infra.console.templates import FOLDER, TEMPLATES, complaint, stack_of, stale, written_from
 from infra.cost import page
@@ -40,14 +41,20 @@ def main() -> int:
         documents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
         for name, document in documents.items():
             findings += [fault for role in roles(name.split(".")[0], document) for fault in role.faults()]
+        by_stack = {name.split(".")[0]: documents[name] for name in stacks}
+        findings += statements.faults(by_stack)
+        texts[statements.PAGE] = statements.written(by_stack)
         texts |= page.written_from(estimate(name.split(".")[0], documents[name]) for name in stacks)
-        findings += map(complaint, stale(texts))
         findings += record.differences(json.loads(record.FILE.read_text(encoding="utf-8")), record.record())
         templates = [*paths, *(FOLDER / file for file in TEMPLATES)]
         by_checkov = pool.submit(checkov, templates)  # a program, on another core
         findings += lint(templates)
         template_findings = [*judge(documents), *by_checkov.result()]
         findings += map(str, unexplained(template_findings, stacks | of_console))
+        judged = compliance.judge(stacks.values(), Path(folder), template_findings)
+        findings += compliance.faults(judged)
+        findings += compliance.stale(stacks | of_console, template_findings, acknowledged_findings(Path(folder)))
+        findings += map(complaint, stale(texts | compliance.pages(judged)))
     for finding in findings:
         sys.stdout.write(f"{finding}\n")
     sys.stdout.write(f"{len(TEMPLATES)} stacks, {len(findings)} unexplained findings\n")

@@ -12,14 +12,14 @@ from infra.check.tools import run
 
 
 def checkov(templates: Iterable[Path]) -> list[Finding]:
-    """Return what checkov finds in templates.
+    """Return what checkov says of templates, with what passed.
 
     It sees copies without their folders: it would add a long path to the text of a template and take it for a secret.
 
     Raises:
         RuntimeError: checkov is not installed, could not read a template, or checked nothing.
     """
-    options = ("--framework", "cloudformation", "--compact", "--quiet", "--skip-download", "--output", "json")
+    options = ("--framework", "cloudformation", "--compact", "--skip-download", "--output", "json")
     with tempfile.TemporaryDirectory() as folder:
         copies = [shutil.copy(path, folder) for path in templates]
         files = [argument for copy in copies for argument in ("--file", Path(copy).name)]
@@ -33,6 +33,8 @@ def checkov(templates: Iterable[Path]) -> list[Finding]:
             resource=check["resource"].rpartition(".")[2],
             rule=check["check_id"],
             message=check["check_name"],
+            is_passed=outcome == "passed_checks",
         )
-        for check in report["results"]["failed_checks"]
+        for outcome in ("failed_checks", "passed_checks")
+        for check in report["results"][outcome]
     ]

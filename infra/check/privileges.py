@@ -21,12 +21,19 @@ import yaml
 from botocore import xform_name
 from botocore.session import get_session
 
+from contract.stacks import StackName
+from contract.workloads import TRAINING
 from infra import PROJECT
 from infra.constructs.bundle import LOADER
 
 Json = dict[str, Any]
-#: By stack and role: the modules behind it; what it may do besides; what its code does that it may not.
 ROLES: dict[str, dict[str, Json]] = yaml.safe_load(Path(__file__).with_name("privileges.yaml").read_text("utf-8"))
+"""By stack and role: the modules behind it; what it may do besides; what its code does that it may not."""
+TRAINING_JOB = ROLES["anchors"]["training job"]
+ROLES[StackName.TRAINING] |= {
+    workload.job_role: TRAINING_JOB | {"code": [*TRAINING_JOB["code"], f"workloads.training.models.{workload.module}"]}
+    for workload in TRAINING.values()
+}
 #: Prefixes of actions where they are not the service's name in boto3.
 PREFIXES = {
     "bedrock-runtime": "bedrock",
@@ -49,6 +56,8 @@ ACTIONS = {
     ("dynamodb", "transact_write_items"): set(),  # by what is in the transaction
     ("sqs", "send_message_batch"): {"sqs:SendMessage"},
     ("neptunedata", "execute_open_cypher_query"): set(),  # by what the queries say
+    ("neptunedata", "execute_open_cypher_explain_query"): set(),
+    ("dynamodb", "execute_statement"): {"dynamodb:PartiQLSelect"},  # what a person asks may only read
     ("timestream-write", "write_records"): {"timestream:WriteRecords", "timestream:DescribeEndpoints"},
     ("timestream-query", "query"): {"timestream:Select", "timestream:DescribeEndpoints"},
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,35 @@ from cdk_nag import AwsSolutionsChecks
 
 #: The context of the app, which makes findings of the CDK's own rules errors.
 CONTEXT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "cdk.json").read_text(encoding="utf-8"))["context"]
+
+
+REPORT = "validation-report.json"
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """A finding of these rules that a construct acknowledges.
+
+    Attributes:
+        rule: As `infra.guardrails.acknowledge` takes it.
+        resource: Path of the resource's construct.
+        construct: Path of the construct that acknowledges it.
+        reason: Why it is not a fault.
+    """
+
+    rule: str
+    resource: str
+    construct: str
+    reason: str
+
+
+def acknowledged_findings(folder: Path) -> Iterator[Acknowledged]:
+    """Yield the acknowledged findings of the synthesis whose output a folder has."""
+    for report in json.loads((folder / REPORT).read_text(encoding="utf-8"))["pluginReports"]:
+        for finding in report["suppressedViolations"]:
+            rule = finding["ruleName"].removeprefix("AwsSolutions-")
+            for construct in finding["violatingConstructs"]:
+                yield Acknowledged(rule, construct["constructPath"], finding["acknowledgedAt"], finding["reason"])
 
 
 def synthesise(app: App) -> list[str]:
@@ -25,7 +56,7 @@ def synthesise(app: App) -> list[str]:
     except RuntimeError as error:  # findings end the synthesis so; the report says more
         if "ValidationFailed" not in str(error):
             raise
-    reports = json.loads((Path(app.outdir) / "validation-report.json").read_text(encoding="utf-8"))["pluginReports"]
+    reports = json.loads((Path(app.outdir) / REPORT).read_text(encoding="utf-8"))["pluginReports"]
     if not any(report["pluginName"] == "AwsSolutions" for report in reports):
         raise RuntimeError("cdk-nag's report has no AwsSolutions entry: the rules did not run")
     return [

@@ -20,7 +20,7 @@ def run(*command: str | Path, folder: Path) -> list[Any]:
     name, *arguments = map(str, command)
     program = shutil.which(name, path=str(PROGRAMS)) or shutil.which(name)
     if not program:
-        raise RuntimeError(f"{name} is not installed: `make setup` installs it into {PROGRAMS.parent}")
+        raise RuntimeError(f"{name} is not installed: `make check` installs it into {PROGRAMS.parent}")
     done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     try:
         return documents(done.stdout)

@@ -13,6 +13,7 @@ ORDER = (
     "Description",
     "Metadata",
     "Parameters",
+    "Rules",
     "Mappings",
     "Conditions",
     "Resources",
@@ -33,7 +34,8 @@ def as_yaml(template: dict[str, Any], titles: dict[str, str]) -> str:
     by_name = {name: _resource(body) for name, body in template["Resources"].items()}
     template = template | {"Resources": by_name}
     text = yaml.dump(
-        {key: _short(template[key]) for key in ORDER if key in template},
+        # The functions of rules have no short form.
+        {key: template[key] if key == "Rules" else _short(template[key]) for key in ORDER if key in template},
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -97,6 +99,9 @@ def _short(node: Any) -> Any:
     return short
 
 
+_NUMBER = re.compile(r'(":\s*)(\$\{[\w.]+\})(?=[,}])')
+
+
 def _substitution(separator: str, values: Any, variables: dict[str, Any] | None = None) -> str | None:
     """Return the text of the `!Sub` that equals a `Fn::Join`, or None if it joins more than text and references.
 
@@ -120,10 +125,11 @@ def _substitution(separator: str, values: Any, variables: dict[str, Any] | None 
             case _:
                 return None
     text = separator.join(texts)
-    try:
-        return _document(json.loads(text))  # a document inside the template: a dashboard
+    try:  # a document inside the template: a dashboard, in which the value of a parameter may stand for a number
+        document = _document(json.loads(_NUMBER.sub(r'\1"number:\2"', text)))
     except json.JSONDecodeError:
         return text
+    return re.sub(r'"number:(\$\{[\w.]+\})"', r"\1", document)
 
 
 def _either(choices: list[Any]) -> str:

@@ -17,6 +17,7 @@ from aws_cdk import App, BootstraplessSynthesizer, CfnParameter, CfnResource, St
 
 from infra import PROJECT
 from infra.config import Config
+from infra.console import other_tools
 from infra.console.readable_yaml import as_yaml
 from infra.console.settings_table import with_tables
 from infra.stack import GroundworkStack
@@ -24,6 +25,7 @@ from infra.stacks import STACKS
 
 FOLDER = PROJECT / "cloudformation"
 PAGES = PROJECT / "docs" / "stacks"
+COMPANY = PROJECT / "docs" / "company.md"
 #: The stacks by the file of their template.
 TEMPLATES: dict[str, type[GroundworkStack]] = {f"{stack.SECTION.replace('_', '-')}.yaml": stack for stack in STACKS}
 DIRECT_UPLOAD = 51_200  # bytes that CreateStack takes without S3
@@ -143,10 +145,15 @@ def assembly_of(stack: Stack) -> cx_api.CloudAssembly:
     return app.synth()
 
 
+def template_of(stack: Stack) -> dict[str, Any]:
+    """Synthesise the app of a stack, and return the stack's template."""
+    template: dict[str, Any] = assembly_of(stack).get_stack_by_name(stack.stack_name).template
+    return template
+
+
 def render(file: str, stack: GroundworkStack) -> str:
     """Return the text of one console template, from the stack behind it."""
-    name = stack.stack_name
-    template = assembly_of(stack).get_stack_by_name(name).template
+    name, template = stack.stack_name, template_of(stack)
     module = f"{stack.SECTION}.py" if (PROJECT / "infra" / f"{stack.SECTION}.py").exists() else f"{stack.SECTION}/"
     body = as_yaml(_named_by_stack(template, name), titles(stack))
     # The console sends a large file through a bucket by itself; the command line must be told of one.
@@ -179,9 +186,12 @@ def titles(stack: GroundworkStack) -> dict[str, str]:
 
 
 def written_from(stacks: Mapping[str, GroundworkStack]) -> dict[Path, str]:
-    """Return what the templates and the tables of settings in the documentation should say, from the stacks."""
+    """Return what the templates, the files for other programs and the docs' tables of settings should say."""
     templates = {FOLDER / file: render(file, stack) for file, stack in stacks.items()}
-    return templates | {page: with_tables(page.read_text(encoding="utf-8")) for page in sorted(PAGES.glob("*.md"))}
+    pages = [*sorted(PAGES.glob("*.md")), COMPANY]
+    synthesised = {file: template_of(stack) for file, stack in stacks.items()}
+    tables = {page: with_tables(page.read_text(encoding="utf-8")) for page in pages}
+    return templates | tables | other_tools.texts(synthesised)
 
 
 def stale(texts: Mapping[Path, str]) -> Iterator[Path]:

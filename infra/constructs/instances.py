@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnParameter, Token, aws_ec2, aws_iam
+from aws_cdk import aws_ec2, aws_iam
 from constructs import Construct
 
 from infra.guardrails import acknowledge
@@ -34,26 +34,6 @@ def instance_profile(scope: Construct, name: str, *, purpose: str, managed_polic
     finding = f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{managed_policy}]"
     acknowledge(role, {finding: "AWS keeps this policy in step with what its agent needs."})
     return aws_iam.InstanceProfile(scope, f"{name}Profile", role=role)
-
-
-def machine_image(scope: Construct, name: str) -> str:
-    """Return the image's id, which CloudFormation reads from the SSM parameter of that name at each deployment.
-
-        launch_template(self, "LaunchTemplate", volume_gib=8, image_id=machine_image(self, settings.machine_image))
-
-    Args:
-        scope: Where the parameter `MachineImage` stands.
-        name: The SSM parameter's name; in a console template, the parameter that the person fills in.
-    """
-    if Token.is_unresolved(name):
-        return name
-    return CfnParameter(
-        scope,
-        "MachineImage",
-        type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
-        default=name,
-        description="SSM parameter that holds the id of the machine image.",
-    ).value_as_string
 
 
 def launch_template(

@@ -10,7 +10,7 @@ from typing import Any
 from aws_cdk import aws_batch, aws_events
 from constructs import Construct
 
-from infra.constructs.alerts import AlertTopic, delivery_alarm
+from infra.constructs.alerts import Alerts, delivery_alarm
 
 #: Why Batch lets a job wait, in its own words; a job that waits too long for one of them is cancelled.
 WAITING = (
@@ -63,7 +63,7 @@ def job_queue(
 
 
 def job_rule(
-    topic: AlertTopic,
+    topic: Alerts,
     name: str,
     *,
     description: str,
@@ -79,7 +79,7 @@ def job_rule(
             topic, "FailedJobs", description="Jobs that failed, and why.", event="Batch Job State Change",
             queues=[queue], message={"failed": "<name>", "reason": "<reason>"}, status=["FAILED"],
         )
-        tell(topic, {failed: "nobody was told that a job failed"})
+        tell(topic, {failed: "no e-mail was sent about a failed job"})
 
     Args:
         topic: Where the mail is published; the rule stands beside it.
@@ -129,7 +129,7 @@ def _value(text: str) -> str:
 
 
 def failed_jobs(
-    topic: AlertTopic,
+    topic: Alerts,
     queues: Sequence[aws_batch.CfnJobQueue],
     *,
     message: Mapping[str, str],
@@ -150,7 +150,7 @@ def failed_jobs(
     )
 
 
-def tell(topic: AlertTopic, consequences: Mapping[aws_events.CfnRule, str]) -> None:
+def tell(topic: Alerts, consequences: Mapping[aws_events.CfnRule, str]) -> None:
     """Let rules publish to the topic, and raise an alarm where EventBridge could not deliver what one matched.
 
     Args:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from aws_cdk import RemovalPolicy, Tags, aws_ec2
+from aws_cdk import CfnRule, CfnRuleAssertion, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2
 from constructs import Construct, IConstruct, IDependable
 
 from infra.constructs.logs import log_group
-from infra.constructs.security_groups import security_group
-from infra.settings.network import NetworkSettings
+from infra.constructs.security_groups import HTTPS, let_in, security_group
+from infra.parameters import value_or
+from infra.settings.network import NetworkSettings, TieredNetworkSettings
 
 #: What the CDK writes on subnets for its look-ups, which nothing here does.
 _LOOK_UP_TAGS = ("aws-cdk:subnet-name", "aws-cdk:subnet-type")
@@ -18,6 +19,7 @@ _LOOK_UP_TAGS = ("aws-cdk:subnet-name", "aws-cdk:subnet-type")
 
 def own_vpc(
     scope: Construct,
+    settings: NetworkSettings | TieredNetworkSettings,
     *,
     subnets: Sequence[aws_ec2.SubnetConfiguration],
     gateways: Mapping[str, aws_ec2.GatewayVpcEndpointOptions],
@@ -27,10 +29,11 @@ def own_vpc(
     """Make a VPC over two zones with flow logs and without NAT gateway, as `Vpc` and `FlowLogs` of the scope.
 
         public = aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20)
-        vpc = own_vpc(self, subnets=[public], gateways={"S3": S3}, log_retention_days=90, policy=policy)
+        vpc = own_vpc(self, settings, subnets=[public], gateways={"S3": S3}, log_retention_days=90, policy=policy)
 
     Args:
         scope: Where it stands.
+        settings: Name its zones, which are the first two of the region by default.
         subnets: The kinds of subnets, one of each in each zone.
         gateways: Ways to S3 and DynamoDB, which are free, by their constructs' names.
         log_retention_days: How long the flow logs are kept.
@@ -40,13 +43,56 @@ def own_vpc(
     return aws_ec2.Vpc(
         scope,
         "Vpc",
-        max_azs=2,
+        availability_zones=_zones(scope, settings),
         nat_gateways=0,
         subnet_configuration=list(subnets),
         restrict_default_security_group=False,  # needs a custom resource; nothing uses that group
         gateway_endpoints=dict(gateways),
         flow_logs={"Traffic": aws_ec2.FlowLogOptions(destination=flow_logs)},
     )
+
+
+def _zones(scope: Construct, settings: NetworkSettings | TieredNetworkSettings) -> list[str]:
+    """Return the zones of a VPC; in a console template, those that the person may choose."""
+    first, second = settings.first_zone, settings.second_zone
+    if Token.is_unresolved(first):
+        empty = [Fn.condition_equals(value, "") for value in (first, second)]
+        chosen = [*map(Fn.condition_not, empty), Fn.condition_not(Fn.condition_equals(first, second))]
+        CfnRule(
+            Stack.of(scope),
+            "ZonesGoTogether",
+            assertions=[
+                CfnRuleAssertion(
+                    assert_=Fn.condition_or(Fn.condition_and(*empty), Fn.condition_and(*chosen)),
+                    assert_description="Choose two zones that differ, or none for the first two of the region.",
+                )
+            ],
+        )
+    return [
+        value_or(scope, name, value, Fn.select(place, Fn.get_azs()))
+        for place, (name, value) in enumerate({"FirstZone": first, "SecondZone": second}.items())
+    ]
+
+
+def existing_vpc(scope: Construct, vpc_id: str) -> aws_ec2.IVpc:
+    """Return the VPC that a setting names, as `Given` of the scope.
+
+        vpc = existing_vpc(self, settings.vpc_id)
+
+    Zones and subnets are not read from this object, so a placeholder saves asking AWS for them.
+    """
+    return aws_ec2.Vpc.from_vpc_attributes(scope, "Given", vpc_id=vpc_id, availability_zones=["unused"])
+
+
+def let_in_vpc(scope: Construct, endpoint: aws_ec2.SecurityGroup, settings: TieredNetworkSettings) -> None:
+    """Let everything in an existing VPC reach an interface endpoint.
+
+        let_in_vpc(self, endpoint_group, settings)
+
+    The name of the service leads to the endpoint in the whole VPC, also for what is not of the stack.
+    """
+    if settings.vpc_id:
+        let_in(scope, "FromVpc", endpoint, settings.vpc_cidr, port=HTTPS, description="HTTPS from the VPC")
 
 
 def gateway(
@@ -89,15 +135,13 @@ class Network(Construct):
         self.subnet_ids: list[str]
         self.routes: list[IDependable] = []
         if settings.vpc_id:
-            # Zones and subnets are not read from this object, so a placeholder saves asking AWS for them.
-            self.vpc = aws_ec2.Vpc.from_vpc_attributes(
-                self, "Given", vpc_id=settings.vpc_id, availability_zones=["unused"]
-            )
+            self.vpc = existing_vpc(self, settings.vpc_id)
             self.subnet_ids = settings.subnet_ids
         else:
             public = aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20)
             self.vpc = own_vpc(
                 self,
+                settings,
                 subnets=[public],
                 gateways={"S3": S3},
                 log_retention_days=log_retention_days,

@@ -10,10 +10,18 @@ from aws_cdk import Aws, Fn, Token, aws_iam
 from infra.guardrails import acknowledge
 
 
+def own_namespace() -> str:
+    """Return the namespace of a stack's own metrics, so that two stacks of a kind do not count into one metric.
+
+    put_metrics(own_namespace())
+    """
+    return f"Groundwork/{Aws.STACK_NAME}"
+
+
 def put_metrics(namespace: str) -> aws_iam.PolicyStatement:
     """Return the permission to send metrics into one namespace.
 
-        role.add_to_policy(put_metrics(Namespace.TRAINING))
+        role.add_to_policy(put_metrics(own_namespace()))
 
     Metrics have no ARNs, so the statement names every resource, and a condition confines it to the namespace.
     """

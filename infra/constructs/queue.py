@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, aws_cloudwatch, aws_sqs
+from aws_cdk import Duration, RemovalPolicy, aws_cloudwatch, aws_lambda, aws_sqs
 from constructs import Construct
 
-from infra.constructs.alerts import AlertTopic, alarm
+from infra.constructs.alerts import Alerts, alarm
 from infra.guardrails import acknowledge
 
 KEPT = Duration.days(14)
@@ -39,7 +39,30 @@ def private_queue(scope: Construct, name: str, *, policy: RemovalPolicy, **optio
     return queue
 
 
-def failures_alarm(topic: AlertTopic, name: str, queue: aws_sqs.IQueue, *, what_to_do: str) -> aws_cloudwatch.CfnAlarm:
+def lost_events_alarm(topic: Alerts, function: aws_lambda.IFunction) -> aws_cloudwatch.CfnAlarm:
+    """Make an alarm that goes off when Lambda could not put an event that failed into the function's queue.
+
+        lost_events_alarm(self.topic, report)
+
+    See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html.
+
+    Args:
+        topic: Told when it goes off; the alarm stands beside it.
+        function: A function with a dead-letter queue; the alarm has its name.
+    """
+    return alarm(
+        topic,
+        f"{function.node.id}LostEventsAlarm",
+        what_to_do="An event that a function could not handle is lost: Lambda could not put it into the dead-letter "
+        "queue. Check that the queue exists, and that the function's role may send to it.",
+        runbook="an-event-could-not-be-handled",
+        namespace="AWS/Lambda",
+        metric="DeadLetterErrors",
+        dimensions={"FunctionName": function.function_name},
+    )
+
+
+def failures_alarm(topic: Alerts, name: str, queue: aws_sqs.IQueue, *, what_to_do: str) -> aws_cloudwatch.CfnAlarm:
     """Make an alarm that goes off when a message waits in a queue of failures.
 
     Args:
@@ -52,6 +75,7 @@ def failures_alarm(topic: AlertTopic, name: str, queue: aws_sqs.IQueue, *, what_
         topic,
         name,
         what_to_do=what_to_do,
+        runbook="an-event-could-not-be-handled",
         namespace="AWS/SQS",
         metric="ApproximateNumberOfMessagesVisible",
         dimensions={"QueueName": queue.queue_name},

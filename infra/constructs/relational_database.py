@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aws_cdk import RemovalPolicy, aws_rds, aws_secretsmanager
+from aws_cdk import Aws, RemovalPolicy, Token, aws_rds, aws_secretsmanager
 from constructs import Construct
 
 from infra.constructs.secrets import login
-from infra.parameters import text
+from infra.guardrails import acknowledge
+from infra.parameters import text, unless_set, value_or
+
+INHERITED = "Encrypted; a database that is restored inherits the encryption of what it is restored from."
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,16 @@ class DatabaseSettings(Protocol):
     def database_two_zones(self) -> bool: ...  # noqa: D102
     @property
     def backup_days(self) -> int: ...  # noqa: D102
+    @property
+    def backup_window(self) -> str: ...  # noqa: D102
+    @property
+    def maintenance_window(self) -> str: ...  # noqa: D102
+    @property
+    def database_snapshot(self) -> str: ...  # noqa: D102
+    @property
+    def database_source(self) -> str: ...  # noqa: D102
+    @property
+    def database_restore_time(self) -> str: ...  # noqa: D102
 
 
 class RelationalDatabase(Construct):
@@ -55,7 +68,9 @@ class RelationalDatabase(Construct):
             subnets=network.isolated_subnets, security_group=network.database.security_group_id, policy=self.policy,
         )
 
-    It has encrypted gp3 storage that grows by itself, and takes minor versions of its engine by itself.
+    It has encrypted gp3 storage that grows by itself, and takes minor versions of its engine by itself. It begins
+    empty, or with the data of a snapshot or of another instance's backups; then it has the database, the user and the
+    encryption that it had there, and the password of its own secret.
 
     Attributes:
         instance: The instance.
@@ -117,24 +132,26 @@ class RelationalDatabase(Construct):
             engine_version=engine.version,
             auto_minor_version_upgrade=True,
             db_instance_class=settings.database_instance_type,
-            db_name=database,
-            master_username=self.secret.secret_value_from_json("username").unsafe_unwrap(),
+            **self._origin(settings, database),
             master_user_password=self.secret.secret_value_from_json("password").unsafe_unwrap(),
             port=text(engine.port),
             allocated_storage=text(settings.database_storage_gib),
             max_allocated_storage=settings.database_maximum_storage_gib,
             storage_type="gp3",
-            storage_encrypted=True,
             multi_az=settings.database_two_zones,
             publicly_accessible=False,
             db_subnet_group_name=self.subnets.ref,
             db_parameter_group_name=self.parameters.ref,
             vpc_security_groups=[security_group],
             backup_retention_period=settings.backup_days,
+            preferred_backup_window=settings.backup_window,
+            preferred_maintenance_window=settings.maintenance_window,
             copy_tags_to_snapshot=True,
             delete_automated_backups=policy is RemovalPolicy.DESTROY,
             **properties,
         )
+        if settings.database_snapshot or settings.database_source:
+            acknowledge(self.instance, {"CKV_AWS_16": INHERITED})
         self.attachment = aws_secretsmanager.CfnSecretTargetAttachment(
             self,
             "Attachment",
@@ -142,3 +159,16 @@ class RelationalDatabase(Construct):
             target_id=self.instance.ref,
             target_type="AWS::RDS::DBInstance",
         )
+
+    def _origin(self, settings: DatabaseSettings, database: str) -> dict[str, Any]:
+        """Return the properties that say with which data the instance begins."""
+        source, snapshot = settings.database_source, settings.database_snapshot
+        if source:
+            time = settings.database_restore_time
+            moment = {"restore_time": time} if time else {"use_latest_restorable_time": True}
+            return {"source_dbi_resource_id": source, **moment}
+        user = self.secret.secret_value_from_json("username").unsafe_unwrap()
+        own = {"db_name": database, "master_username": user, "storage_encrypted": True}
+        properties = {name: unless_set(self, "DatabaseSnapshot", snapshot, value) for name, value in own.items()}
+        identifier = value_or(self, "DatabaseSnapshot", snapshot, Aws.NO_VALUE if Token.is_unresolved(snapshot) else "")
+        return properties | {"db_snapshot_identifier": identifier or None}

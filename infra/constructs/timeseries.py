@@ -6,41 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import (
-    Aws,
-    CfnRule,
-    CfnRuleAssertion,
-    Fn,
+    CfnResource,
     RemovalPolicy,
     aws_ec2,
     aws_iam,
     aws_s3,
+    aws_secretsmanager,
     aws_timestream,
 )
 from constructs import Construct, IDependable
 
-from contract.timeseries import INFLUXDB_PORT
+from contract.timeseries import INFLUXDB3, INFLUXDB3_PORT, INFLUXDB_PORT
 from infra.constructs.bucket import private_bucket, rule
 from infra.constructs.influxdb_token import InfluxDBToken
 from infra.constructs.secrets import login
 from infra.constructs.security_groups import let_reach, security_group
 from infra.guardrails import acknowledge
 from infra.parameters import text
-
-#: Where Timestream for LiveAnalytics is offered (AWS General Reference, "Timestream endpoints and quotas").
-LIVEANALYTICS_REGIONS = [
-    "us-east-1",
-    "us-east-2",
-    "us-west-2",
-    "us-gov-west-1",
-    "ap-northeast-1",
-    "ap-south-1",
-    "ap-southeast-2",
-    "eu-central-1",
-    "eu-west-1",
-]
-
+from infra.regions import only_where_offered
 
 ORGANIZATION = "groundwork"
+REPORT_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -58,14 +44,13 @@ class Place:
     routes: Sequence[IDependable] = ()
 
 
-def report_bucket(scope: Construct, *, days: int, policy: RemovalPolicy) -> aws_s3.Bucket:
-    """Make the bucket for what LiveAnalytics rejects late, and for InfluxDB's own logs.
+def report_bucket(scope: Construct, *, policy: RemovalPolicy) -> aws_s3.Bucket:
+    """Make the bucket for what LiveAnalytics rejects late, and for InfluxDB's own logs; an object is kept for 90 days.
 
-        reports = report_bucket(self, days=90, policy=self.policy)
+        reports = report_bucket(self, policy=self.policy)
 
     Args:
         scope: Where it stands.
-        days: How long an object is kept.
         policy: What becomes of the bucket when its stack goes.
     """
     bucket = private_bucket(
@@ -73,45 +58,114 @@ def report_bucket(scope: Construct, *, days: int, policy: RemovalPolicy) -> aws_
         "Reports",
         policy=policy,
         why_no_access_log="It holds logs and reports itself; who reads them is in CloudTrail.",
-        rules=[rule("OldReports", expiration_in_days=days)],
+        rules=[rule("OldReports", expiration_in_days=REPORT_DAYS)],
     )
     acknowledge(bucket, {"CKV_AWS_21": "Reports are written once, and expire."})
     return bucket
 
 
+@dataclass(frozen=True)
+class Size:
+    """Which InfluxDB, and how large.
+
+    Attributes:
+        version: 2 or 3.
+        instance_type: The instance type.
+        storage_gib: The storage of version 2, in GiB.
+    """
+
+    version: str
+    instance_type: str
+    storage_gib: int
+
+
 class InfluxDB:
-    """A private instance that listens on one port for the security groups that are let in.
+    """A private InfluxDB that listens on one port for the security groups that are let in.
 
         influxdb = InfluxDB(
-            self, place=Place(network.vpc, network.subnet_ids), bucket="devops", instance_type="db.influx.medium",
-            storage_gib=20, reports=report_bucket(self, days=90, policy=policy), log_retention_days=90,
-            log_policy=policy, policy=policy,
+            self, engine="influxdb", place=Place(network.vpc, network.subnet_ids), bucket="devops",
+            size=Size("2", "db.influx.medium", 20), reports=report_bucket(self, policy=policy),
+            log_retention_days=90, log_policy=policy, policy=policy,
         )
         clients = influxdb.clients()
 
     Attributes:
         endpoint: Its host name.
-        secret: Holds the token for its bucket.
+        port: Its port.
+        engine: What the stack publishes as its engine.
+        secret: Holds a token: of version 2 for its bucket, of version 3 for everything.
         server: Its security group.
+        ready: What must be there before a program can use the secret.
     """
 
     def __init__(
         self,
         scope: Construct,
         *,
+        engine: str,
         place: Place,
         bucket: str,
-        instance_type: str,
-        storage_gib: int,
+        size: Size,
         reports: aws_s3.Bucket,
         log_retention_days: int,
         log_policy: RemovalPolicy,
         policy: RemovalPolicy,
     ) -> None:
-        self._scope, self._place = scope, place
+        self._scope, self._place, self._size, self._reports = scope, place, size, reports
+        is_cluster = size.version == "3"
+        kind = "AWS::Timestream::InfluxDBCluster" if is_cluster else "AWS::Timestream::InfluxDBInstance"
+        only_where_offered(scope, kind, chosen=(engine, "influxdb"))
         self.server = security_group(scope, "Server", place.vpc, "InfluxDB, for its clients alone.")
+        self.port = INFLUXDB3_PORT if is_cluster else INFLUXDB_PORT
+        self.engine = INFLUXDB3 if is_cluster else engine
+        self.secret: aws_secretsmanager.ISecret
+        self.ready: IDependable
+        reports.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="InfluxDBDeliversLogs",
+                principals=[aws_iam.ServicePrincipal("timestream-influxdb.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[reports.arn_for_objects("InfluxLogs/*")],
+            )
+        )
+        if is_cluster:
+            self._cluster(policy)
+        else:
+            self._instance(bucket, log_retention_days=log_retention_days, log_policy=log_policy, policy=policy)
+
+    def _cluster(self, policy: RemovalPolicy) -> None:
+        """Make InfluxDB 3: Timestream makes its token and the secret, and it makes databases when they are written to.
+
+        Every property of InfluxDB 2 that is left out here would make a cluster of InfluxDB 2.
+        """
+        cluster = aws_timestream.CfnInfluxDBCluster(
+            self._scope,
+            "InfluxDB3",
+            db_instance_type=self._size.instance_type,
+            db_parameter_group_identifier="InfluxDBV3Core",
+            port=self.port,
+            publicly_accessible=False,
+            vpc_subnet_ids=self._place.subnet_ids,
+            vpc_security_group_ids=[self.server.security_group_id],
+            log_delivery_configuration=aws_timestream.CfnInfluxDBCluster.LogDeliveryConfigurationProperty(
+                s3_configuration=aws_timestream.CfnInfluxDBCluster.S3ConfigurationProperty(
+                    bucket_name=self._reports.bucket_name, enabled=True
+                )
+            ),
+        )
+        self._finish(cluster, policy)
+        self.ready = cluster
+        self.endpoint = cluster.attr_endpoint
+        self.secret = aws_secretsmanager.Secret.from_secret_complete_arn(
+            self._scope, "InfluxDB3Token", cluster.attr_influx_auth_parameters_secret_arn
+        )
+
+    def _instance(
+        self, bucket: str, *, log_retention_days: int, log_policy: RemovalPolicy, policy: RemovalPolicy
+    ) -> None:
+        """Make InfluxDB 2, and a token for one bucket of it."""
         admin = login(
-            scope,
+            self._scope,
             user="groundwork",
             description="Name and password of InfluxDB's first user.",
             policy=policy,
@@ -123,60 +177,57 @@ class InfluxDB:
                 "CKV_AWS_149": "Encrypted under Secrets Manager's own key; only this account reads it.",
             },
         )
-        reports.add_to_resource_policy(
-            aws_iam.PolicyStatement(
-                sid="InfluxDBDeliversLogs",
-                principals=[aws_iam.ServicePrincipal("timestream-influxdb.amazonaws.com")],
-                actions=["s3:PutObject"],
-                resources=[reports.arn_for_objects("InfluxLogs/*")],
-            )
-        )
         instance = aws_timestream.CfnInfluxDBInstance(
-            scope,
+            self._scope,
             "InfluxDB",
-            db_instance_type=instance_type,
-            allocated_storage=storage_gib,
+            db_instance_type=self._size.instance_type,
+            allocated_storage=self._size.storage_gib,
             db_storage_type="InfluxIOIncludedT1",
             deployment_type="SINGLE_AZ",
             publicly_accessible=False,
-            port=INFLUXDB_PORT,
+            port=self.port,
             organization=ORGANIZATION,
             bucket=bucket,
             username=admin.secret_value_from_json("username").unsafe_unwrap(),
             password=admin.secret_value_from_json("password").unsafe_unwrap(),
-            vpc_subnet_ids=place.subnet_ids,
+            vpc_subnet_ids=self._place.subnet_ids,
             vpc_security_group_ids=[self.server.security_group_id],
             log_delivery_configuration=aws_timestream.CfnInfluxDBInstance.LogDeliveryConfigurationProperty(
                 s3_configuration=aws_timestream.CfnInfluxDBInstance.S3ConfigurationProperty(
-                    bucket_name=reports.bucket_name, enabled=True
+                    bucket_name=self._reports.bucket_name, enabled=True
                 )
             ),
         )
-        instance.apply_removal_policy(policy)
-        assert reports.policy  # noqa: S101 - for the type checker
-        instance.node.add_dependency(reports.policy, *place.routes)
+        self._finish(instance, policy)
         self.endpoint = instance.attr_endpoint
-        self.secret = InfluxDBToken(
-            scope,
+        token = InfluxDBToken(
+            self._scope,
             "Token",
             endpoint=self.endpoint,
             organization=ORGANIZATION,
             bucket=bucket,
             admin=admin,
             server=self.server,
-            vpc=place.vpc,
-            subnet_ids=place.subnet_ids,
+            vpc=self._place.vpc,
+            subnet_ids=self._place.subnet_ids,
             log_retention_days=log_retention_days,
             log_policy=log_policy,
             policy=policy,
-        ).secret
+        )
+        self.secret, self.ready = token.secret, token.token
+
+    def _finish(self, database: CfnResource, policy: RemovalPolicy) -> None:
+        """Say what becomes of the database, and make it after what it needs."""
+        database.apply_removal_policy(policy)
+        assert self._reports.policy  # noqa: S101 - for the type checker
+        database.node.add_dependency(self._reports.policy, *self._place.routes)
 
     def clients(self) -> aws_ec2.SecurityGroup:
         """Make a security group for whoever writes and asks: its members reach InfluxDB, and AWS."""
         group = security_group(
             self._scope, "Clients", self._place.vpc, "Reaches InfluxDB, and HTTPS.", https_out="HTTPS to AWS"
         )
-        let_reach(self._scope, "Server", source=group, target=self.server, port=INFLUXDB_PORT, service="InfluxDB")
+        let_reach(self._scope, "Server", source=group, target=self.server, port=self.port, service="InfluxDB")
         return group
 
 
@@ -204,18 +255,7 @@ class LiveAnalytics:
         reports: aws_s3.Bucket,
         policy: RemovalPolicy,
     ) -> None:
-        CfnRule(
-            scope,
-            "LiveAnalyticsIsOffered",
-            rule_condition=Fn.condition_equals(engine, "liveanalytics"),
-            assertions=[
-                CfnRuleAssertion(
-                    assert_=Fn.condition_contains(LIVEANALYTICS_REGIONS, Aws.REGION),
-                    assert_description="Timestream for LiveAnalytics is not offered in this region: choose the engine "
-                    "influxdb, or one of " + ", ".join(LIVEANALYTICS_REGIONS),
-                )
-            ],
-        )
+        only_where_offered(scope, "AWS::Timestream::Database", chosen=(engine, "liveanalytics"))
         database = aws_timestream.CfnDatabase(scope, "Database")
         database.apply_removal_policy(policy)
         table = aws_timestream.CfnTable(

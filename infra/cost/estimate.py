@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 import yaml
 
 from contract.errors import InputError
+from contract.prices import PRICES, Price
+from infra.config import Config
+from infra.templates import templates
 
 Json = dict[str, Any]
-HOURS_IN_MONTH = 730
 VCPUS_OF_XLARGE = 4
 
 
@@ -21,35 +23,10 @@ class UnknownCostError(InputError):
     """A template has what the price file does not know; the message says what, and where to add it."""
 
 
-@dataclass(frozen=True)
-class Price:
-    """What AWS charges.
-
-    Attributes:
-        usd: For one unit.
-        unit: Of what.
-        source: Which line of AWS's price list.
-        free: How many units AWS gives to every account for nothing.
-    """
-
-    usd: float
-    unit: str
-    source: str
-    free: int = 0
-
-    @property
-    def month(self) -> float:
-        """USD for one that is there all month."""
-        return self.usd * HOURS_IN_MONTH if self.unit in ("hour", "NCU-hour") else self.usd
-
-
 def _file(name: str) -> Any:
     return yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-_LIST = _file("prices.yaml")
-REGION, DATE = str(_LIST["region"]), str(_LIST["date"])
-PRICES = {name: Price(**row) for name, row in _LIST["prices"].items()}
 TYPES: dict[str, Json] = _file("types.yaml")
 #: Why something may bill while idle, by stack and resource type.
 ALWAYS_ON: dict[str, dict[str, str]] = _file("always_on.yaml")
@@ -62,7 +39,7 @@ def price(name: str) -> Price:
         UnknownCostError: There is none.
     """
     if name not in PRICES:
-        raise UnknownCostError(f"There is no price for {name}. Add it to infra/cost/prices.yaml.")
+        raise UnknownCostError(f"There is no price for {name}. Add it to contract/prices.json.")
     return PRICES[name]
 
 
@@ -136,6 +113,11 @@ def estimate(stack: str, template: Json) -> Estimate:
     return Estimate(stack, charges, uses)
 
 
+def estimates(config: Config, names: Collection[str] = ()) -> list[Estimate]:
+    """Estimate what stacks cost under some settings; all of them by default."""
+    return [estimate(stack, template) for stack, template in templates(config, names).items()]
+
+
 def not_opted_into(estimates: Iterable[Estimate]) -> list[str]:
     """Return a line for each resource that bills while idle although nobody has given a reason."""
     return [
@@ -198,6 +180,7 @@ class _Template:
             "AWS::Neptune::DBInstance": self._graph,
             "AWS::OpenSearchService::Domain": self._search,
             "AWS::RDS::DBInstance": self._database,
+            "AWS::Timestream::InfluxDBCluster": self._influxdb,
             "AWS::Timestream::InfluxDBInstance": self._influxdb,
         }
 
@@ -220,7 +203,7 @@ class _Template:
         yield f"ec2.{data['InstanceType']}", 1
         yield "ebs.gp3", sum(device["Ebs"]["VolumeSize"] for device in data["BlockDeviceMappings"])
         yield "ipv4", 1 if any(self._gives_addresses(subnet) for subnet in subnets) else 0
-        yield "ec2.monitoring", 1 if data.get("Monitoring", {}).get("Enabled") else 0
+        yield "ec2.monitoring", 1 if _is_on(data.get("Monitoring", {}).get("Enabled")) else 0
 
     def _gives_addresses(self, subnet: Any) -> bool:
         """Whether what starts in a subnet gets a public address; in one that the template does not make, it may."""
@@ -269,13 +252,19 @@ class _Template:
         yield "opensearch.gp3", number * float(properties["EBSOptions"]["VolumeSize"])
 
     def _database(self, _: str, properties: Json) -> Iterator[tuple[str, float]]:
-        zones = 2 if str(properties.get("MultiAZ", False)).lower() == "true" else 1
+        zones = 2 if _is_on(properties.get("MultiAZ")) else 1
         yield f"rds.{properties['DBInstanceClass']}", zones
         yield "rds.gp3", zones * float(properties["AllocatedStorage"])
 
     def _influxdb(self, _: str, properties: Json) -> Iterator[tuple[str, float]]:
         yield f"influxdb.{properties['DbInstanceType']}", 1
-        yield "influxdb.storage", float(properties["AllocatedStorage"])
+        if "AllocatedStorage" in properties:  # InfluxDB 3 stores in S3, by what it holds
+            yield "influxdb.storage", float(properties["AllocatedStorage"])
+
+
+def _is_on(switch: Any) -> bool:
+    """Whether a property is true; in templates for the console, it is text."""
+    return str(switch).lower() == "true"
 
 
 def _launch(body: Json) -> Json:

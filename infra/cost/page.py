@@ -6,32 +6,17 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from aws_cdk import App
-
+from contract.prices import DATE, REGION
 from infra import PROJECT
 from infra.config import Config
 from infra.console.settings_table import with_tables
 from infra.console.templates import write_or_compare
-from infra.cost.estimate import ALWAYS_ON, DATE, REGION, Charge, Estimate, Price, estimate, free
-from infra.stacks import STACKS
+from infra.cost.estimate import Estimate, estimates, free
+from infra.cost.words import amount, figure, why
 
 PAGE = PROJECT / "docs" / "costs.md"
 BLOCK = re.compile(r"(<!-- costs -->\n).*(<!-- end -->)", re.DOTALL)
-
-
-def templates(config: Config) -> dict[str, dict[str, Any]]:
-    """What the CDK writes for each stack under some settings, by the stack's name."""
-    app = App(builtin_cloud_formation_validation=False)  # cfn-lint looks at them in `infra.check`
-    stacks = [stack(app, stack.__name__, config) for stack in STACKS]
-    assembly = app.synth()
-    return {stack.stack_name: assembly.get_stack_by_name(stack.stack_name).template for stack in stacks}
-
-
-def estimates(config: Config) -> list[Estimate]:
-    """What each stack costs under some settings."""
-    return [estimate(stack, template) for stack, template in templates(config).items()]
 
 
 def written_from(of: Iterable[Estimate]) -> dict[Path, str]:
@@ -70,21 +55,6 @@ def _figures(stack_estimates: list[Estimate]) -> str:
         lines += ["", "| bills by use | USD | for a |", "|---|---|---|"]
         lines += [f"| {used.source} | {figure(used)} | {used.unit} |" for used in stack.uses]
     return "\n".join(lines) + "\n"
-
-
-def amount(charge: Charge) -> str:
-    """What a charge is for, with its number where that is not one."""
-    return charge.price.source if charge.quantity == 1 else f"{charge.quantity:g} × {charge.price.source}"
-
-
-def why(estimate: Estimate, charge: Charge) -> str:
-    """Why a resource may bill while idle."""
-    return ALWAYS_ON.get(estimate.stack, {}).get(charge.kind, "")
-
-
-def figure(price: Price) -> str:
-    """A price as people write it."""
-    return f"{price.usd:.10f}".rstrip("0").rstrip(".")
 
 
 def main() -> int:

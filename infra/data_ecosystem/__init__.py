@@ -46,9 +46,9 @@ class DataEcosystem(GroundworkStack):
     def _engines(self) -> None:
         settings, policy = self.settings, self.policy
         self.heading("The network: no NAT gateway, nothing comes in.")
-        self.network = EcosystemNetwork(self, "Network", log_retention_days=settings.log_retention_days, policy=policy)
+        self.network = EcosystemNetwork(self, "Network", settings, policy)
         self.heading("The film library: free-form, fast by its keys and two indexes, with a stream of its changes.")
-        self.movies = movie_table(self, policy)
+        self.movies = movie_table(self, policy, settings.movies_stream_arn)
         self.dead_letters = dead_letter_table(self, policy)
         self.output(DataEcosystemOutput.MOVIES_TABLE_NAME, self.movies.table_name, "The film library.")
         self.output(
@@ -77,9 +77,8 @@ class DataEcosystem(GroundworkStack):
             self.queues,
             self.dead_letters,
             self.policy,
-            vpc=network.vpc,
-            indexer=indexer,
-            projector=self.projector_group,
+            indexer=network.inside(indexer),
+            projector=network.inside(self.projector_group),
         )
         self.indexer_group = indexer
         self.output(
@@ -155,6 +154,7 @@ class DataEcosystem(GroundworkStack):
             "dynamodb:BatchGetItem",
             "dynamodb:BatchWriteItem",
             "dynamodb:DeleteItem",
+            "dynamodb:PartiQLSelect",
             "dynamodb:PutItem",
             "dynamodb:Query",
             "dynamodb:Scan",
@@ -166,7 +166,7 @@ class DataEcosystem(GroundworkStack):
         model = f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}::foundation-model/{settings.embedding_model}"
         role.add_to_policy(aws_iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[model]))
         search = f"{self.search.domain.attr_arn}/*"
-        calls = [f"es:ESHttp{method}" for method in ("Get", "Head", "Post", "Put", "Delete")]
+        calls = [f"es:ESHttp{method}" for method in ("Get", "Head", "Post", "Put")]
         role.add_to_policy(aws_iam.PolicyStatement(actions=calls, resources=[search]))
         writing = aws_iam.PolicyStatement(actions=["es:ESHttpHead", "es:ESHttpPost"], resources=[search])
         indexer.permissions.add_to_policy(writing)
@@ -174,15 +174,11 @@ class DataEcosystem(GroundworkStack):
         everything = "Its data have no ARNs of their own."
         cluster = "<AWS::Region>:<AWS::AccountId>:<GraphCluster.ClusterResourceId>"
         graph_data = f"IAM5[Resource::arn:<AWS::Partition>:neptune-db:{cluster}/*]"
-        for principal in (role, projector.permissions, indexer.permissions):
-            acknowledge(
-                principal,
-                {
-                    "IAM5[Resource::<SearchDomain.Arn>/*]": everything,
-                    graph_data: everything,
-                    "IAM5[Resource::<Movies.Arn>/index/*]": "The table's two indexes.",
-                },
-            )
+        search_data = "IAM5[Resource::<SearchDomain.Arn>/*]"
+        indexes = {"IAM5[Resource::<Movies.Arn>/index/*]": "The table's two indexes."}
+        acknowledge(role, {search_data: everything, graph_data: everything, **indexes})
+        acknowledge(projector.permissions, {graph_data: everything})
+        acknowledge(indexer.permissions, {search_data: everything})
         indexer.add_environment("SEARCH_ENDPOINT", f"https://{self.search.domain.attr_domain_endpoint}")
         graph = self.graph.cluster
         projector.add_environment("GRAPH_ENDPOINT", f"https://{graph.attr_endpoint}:{graph.attr_port}")

@@ -18,9 +18,11 @@ from aws_cdk import (
 from constructs import Construct
 
 from contract.dead_letters import EXPIRY, PARTITION_KEY, SORT_KEY
-from infra.constructs.relational_database import Engine, RelationalDatabase
+from infra.constructs.relational_database import INHERITED, Engine, RelationalDatabase
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
+from infra.parameters import unless_set, value_or
+from infra.regions import only_where_offered
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 DATABASE_PORT, GRAPH_PORT = 5432, 8182
@@ -35,8 +37,17 @@ POSTGRESQL = Engine(
 OWN_KEY = "Encrypted under AWS's own key; a key of the account would cost more than it adds."
 
 
-def movie_table(scope: Construct, policy: RemovalPolicy) -> aws_dynamodb.Table:
-    """Make the film library, with indexes for its two queries: films of a genre and films of a year, by title."""
+def movie_table(scope: Construct, policy: RemovalPolicy, stream_arn: str = "") -> aws_dynamodb.ITable:
+    """Make the film library, with indexes for its two queries: films of a genre and films of a year, by title.
+
+    With the ARN of a stream, adopt the table that the stream is of. The stack uses it, and neither changes nor deletes
+    it.
+    """
+    if stream_arn:
+        table_arn = stream_arn.partition("/stream/")[0]
+        return aws_dynamodb.Table.from_table_attributes(
+            scope, "Movies", table_arn=table_arn, table_stream_arn=stream_arn, global_indexes=["ByGenre", "ByYear"]
+        )
     key = aws_dynamodb.Attribute
     texts, numbers = aws_dynamodb.AttributeType.STRING, aws_dynamodb.AttributeType.NUMBER
     title = key(name="MovieTitle", type=texts)
@@ -151,6 +162,7 @@ class Graph(Construct):
         policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, name)
+        only_where_offered(self, "AWS::Neptune::DBCluster")
         self.group = network.server("GraphGroup", "Neptune, for jobs and the projector alone.")
         subnets = aws_neptune.CfnDBSubnetGroup(
             self,
@@ -158,6 +170,8 @@ class Graph(Construct):
             db_subnet_group_description="Isolated subnets in two zones.",
             subnet_ids=network.isolated_subnets,
         )
+        snapshot = settings.graph_snapshot
+        identifier = value_or(self, "GraphSnapshot", snapshot, Aws.NO_VALUE if Token.is_unresolved(snapshot) else "")
         self.cluster = aws_neptune.CfnDBCluster(
             self,
             "Cluster",
@@ -165,11 +179,16 @@ class Graph(Construct):
             vpc_security_group_ids=[self.group.security_group_id],
             db_port=GRAPH_PORT,
             iam_auth_enabled=True,
-            storage_encrypted=True,
+            storage_encrypted=unless_set(self, "GraphSnapshot", snapshot, usual=True),
+            snapshot_identifier=identifier or None,
             backup_retention_period=settings.backup_days,
+            preferred_backup_window=settings.backup_window,
+            preferred_maintenance_window=settings.maintenance_window,
             copy_tags_to_snapshot=True,
             deletion_protection=False,
         )
+        if snapshot:
+            acknowledge(self.cluster, {"CKV_AWS_44": INHERITED})
         maximum = (
             settings.graph_maximum_capacity
         )  # in a console template, a parameter: text, which the CDK would refuse
@@ -187,10 +206,7 @@ class Graph(Construct):
         acknowledge(
             self.cluster,
             {
-                "N1": "One instance: Neptune keeps the data in three zones and starts another one where this one is "
-                "lost; a second would double the idle cost.",
                 "CKV_AWS_101": "The audit log would hold every query with what it asks of whom.",
-                "N3": "How long backups are kept is a setting; the default is 7 days.",
             },
         )
         self.data_arn = (
@@ -233,6 +249,12 @@ class Search(Construct):
             ebs_options=domain.EBSOptionsProperty(
                 ebs_enabled=True, volume_type="gp3", volume_size=settings.search_storage_gib
             ),
+            off_peak_window_options=domain.OffPeakWindowOptionsProperty(
+                enabled=True,
+                off_peak_window=domain.OffPeakWindowProperty(
+                    window_start_time=domain.WindowStartTimeProperty(hours=settings.search_off_peak_hour, minutes=0)
+                ),
+            ),
             encryption_at_rest_options=domain.EncryptionAtRestOptionsProperty(enabled=True),
             node_to_node_encryption_options=domain.NodeToNodeEncryptionOptionsProperty(enabled=True),
             domain_endpoint_options=domain.DomainEndpointOptionsProperty(
@@ -253,7 +275,7 @@ class Search(Construct):
                     {
                         "Effect": "Allow",
                         "Principal": {"AWS": [administrator.role_arn, writer.role_arn]},
-                        "Action": ["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut", "es:ESHttpDelete"],
+                        "Action": ["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut"],
                         "Resource": f"arn:{Aws.PARTITION}:es:{Aws.REGION}:{Aws.ACCOUNT_ID}:domain/*",
                     }
                 ],

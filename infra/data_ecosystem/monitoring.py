@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aws_cdk import Aws, Stack, aws_batch, aws_cloudwatch, aws_logs
 
 from contract.dead_letters import DEAD_LETTER
-from infra.constructs.alerts import AlertTopic, alarm
+from infra.constructs.alerts import Alerts, alarm
+from infra.constructs.dashboard import GraphWidget, Line
+from infra.constructs.dashboard import dashboard as make_dashboard
 from infra.constructs.jobs import failed_jobs, tell
 from infra.constructs.queue import failures_alarm
 from infra.data_ecosystem.engines import Database, Graph, Search
@@ -25,7 +25,7 @@ class Monitoring:
         namespace: The namespace of the stack's own metrics.
     """
 
-    def __init__(self, topic: AlertTopic, namespace: str) -> None:
+    def __init__(self, topic: Alerts, namespace: str) -> None:
         self._topic, self._namespace = topic, namespace
 
     def functions(self, projections: Projections, queues: Queues) -> None:
@@ -45,6 +45,7 @@ class Monitoring:
             "DeadLettersAlarm",
             what_to_do="A change or an event could not be written, so an engine lacks it. The table DeadLetters has it "
             f"with its reason; fix the cause. {REDO}",
+            runbook="an-event-could-not-be-handled",
             namespace=self._namespace,
             metric="DeadLetters",
         )
@@ -64,6 +65,7 @@ class Monitoring:
             "SearchBehindAlarm",
             what_to_do="Changes of the film library have not reached the search index for a while: is OpenSearch up, "
             "is the index there (migrate makes it)? The log of the function catalog_indexer says what it waits for.",
+            runbook="an-engine-lags-behind",
             namespace="AWS/Lambda",
             metric="IteratorAge",
             dimensions={"FunctionName": projections.indexer.function_name},
@@ -75,6 +77,7 @@ class Monitoring:
             "RentalsBehindAlarm",
             what_to_do="Rentals have not reached the graph and the trends for a while: are Neptune and Timestream up? "
             "The log of the function rental_projector says what it waits for.",
+            runbook="an-engine-lags-behind",
             namespace="AWS/SQS",
             metric="ApproximateAgeOfOldestMessage",
             dimensions={"QueueName": queues.rentals.queue_name},
@@ -89,6 +92,7 @@ class Monitoring:
             "DatabaseBusyAlarm",
             what_to_do="PostgreSQL has been at its limit for a quarter of an hour: look for slow statements in its "
             "log, or choose a larger instance type for the database.",
+            runbook="a-database-is-at-its-limit",
             namespace="AWS/RDS",
             metric="CPUUtilization",
             dimensions={"DBInstanceIdentifier": database.instance.ref},
@@ -102,6 +106,7 @@ class Monitoring:
             "GraphBusyAlarm",
             what_to_do="Neptune has been at its largest capacity for a quarter of an hour: raise the "
             "maximum that the stack was given.",
+            runbook="a-database-is-at-its-limit",
             namespace="AWS/Neptune",
             metric="NCUUtilization",
             dimensions={"DBClusterIdentifier": graph.cluster.ref},
@@ -114,7 +119,7 @@ class Monitoring:
             (
                 "SearchDownAlarm",
                 "ClusterStatus.red",
-                "A part of the search index is lost: make it anew with movie-rental rebuild.",
+                "A part of the search index is lost: rebuild it with movie-rental rebuild.",
             ),
             (
                 "SearchFullAlarm",
@@ -126,6 +131,7 @@ class Monitoring:
                 self._topic,
                 name,
                 what_to_do=what_to_do,
+                runbook="a-database-is-at-its-limit",
                 namespace="AWS/ES",
                 metric=metric,
                 dimensions={"DomainName": search.domain.ref, "ClientId": Aws.ACCOUNT_ID},
@@ -141,7 +147,7 @@ class Monitoring:
             "where it stopped.",
         }
         rule = failed_jobs(self._topic, [queue], message=message)
-        tell(self._topic, {rule: "nobody was told that a job failed; the Batch console lists what did"})
+        tell(self._topic, {rule: "no e-mail was sent about a failed job; the Batch console lists what did"})
 
 
 def dashboard(
@@ -155,49 +161,70 @@ def dashboard(
     search: Search,
 ) -> aws_cloudwatch.CfnDashboard:
     """Make a dashboard of the load of the engines and the delay of the projections."""
-
-    def graph_of(title: str, *metrics: list[Any], statistic: str = "Average") -> dict[str, Any]:
-        properties = {"title": title, "region": Aws.REGION, "period": 60, "stat": statistic, "metrics": list(metrics)}
-        return {"type": "metric", "width": 8, "properties": properties}
-
-    domain = ["DomainName", search.domain.ref, "ClientId", Aws.ACCOUNT_ID]
-    functions = [projections.indexer.function_name, projections.projector.function_name]
-    queued = ["QueueName", queues.rentals.queue_name]
-    widgets = [
-        graph_of(
-            "film library: units",
-            ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", table],
-            ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", table],
-            statistic="Sum",
+    of_database = {"DBInstanceIdentifier": database.instance.ref}
+    of_graph = {"DBClusterIdentifier": graph.cluster.ref}
+    of_domain = {"DomainName": search.domain.ref, "ClientId": Aws.ACCOUNT_ID}
+    of_indexer = {"FunctionName": projections.indexer.function_name}
+    of_projector = {"FunctionName": projections.projector.function_name}
+    graphs = [
+        GraphWidget(
+            "film library: capacity used",
+            "AWS/DynamoDB",
+            left=[
+                Line(f"Consumed{kind}CapacityUnits", {"TableName": table}, "Sum", label)
+                for kind, label in (("Read", "read"), ("Write", "written"))
+            ],
+            left_unit="units",
         ),
-        graph_of(
-            "PostgreSQL: load, connections",
-            ["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", database.instance.ref],
-            ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", database.instance.ref],
+        GraphWidget(
+            "PostgreSQL",
+            "AWS/RDS",
+            left=[Line("CPUUtilization", of_database, label="processor")],
+            left_unit="%",
+            right=[Line("DatabaseConnections", of_database, label="connections")],
+            right_unit="connections",
         ),
-        graph_of(
-            "Neptune: capacity units",
-            ["AWS/Neptune", "ServerlessDatabaseCapacity", "DBClusterIdentifier", graph.cluster.ref],
+        GraphWidget(
+            "Neptune",
+            "AWS/Neptune",
+            left=[Line("NCUUtilization", of_graph, label="share of the largest capacity")],
+            left_unit="%",
+            right=[Line("ServerlessDatabaseCapacity", of_graph, label="capacity")],
+            right_unit="capacity units",
         ),
-        graph_of(
-            "OpenSearch: load, documents",
-            ["AWS/ES", "CPUUtilization", *domain],
-            ["AWS/ES", "SearchableDocuments", *domain],
+        GraphWidget(
+            "OpenSearch",
+            "AWS/ES",
+            left=[Line("CPUUtilization", of_domain, label="processor")],
+            left_unit="%",
+            right=[Line("SearchableDocuments", of_domain, label="documents")],
+            right_unit="documents",
         ),
-        graph_of(
-            "behind: search (ms), rentals (s)",
-            ["AWS/Lambda", "IteratorAge", "FunctionName", functions[0]],
-            ["AWS/SQS", "ApproximateAgeOfOldestMessage", *queued],
-            statistic="Maximum",
+        GraphWidget(
+            "how far search and graph are behind",
+            "AWS/Lambda",
+            left=[Line("IteratorAge", of_indexer, "Maximum", "search")],
+            left_unit="ms",
+            right=[
+                Line(
+                    "ApproximateAgeOfOldestMessage",
+                    {"QueueName": queues.rentals.queue_name},
+                    "Maximum",
+                    "rentals",
+                    "AWS/SQS",
+                )
+            ],
+            right_unit="s",
         ),
-        graph_of(
-            "functions: runs, errors",
-            *(
-                ["AWS/Lambda", metric, "FunctionName", name]
-                for name in functions
+        GraphWidget(
+            "functions",
+            "AWS/Lambda",
+            left=[
+                Line(metric, of_function, "Sum", f"{name}: {metric.lower()}")
+                for name, of_function in (("indexer", of_indexer), ("projector", of_projector))
                 for metric in ("Invocations", "Errors")
-            ),
-            statistic="Sum",
+            ],
+            left_unit="calls a minute",
         ),
     ]
-    return aws_cloudwatch.CfnDashboard(stack, "Dashboard", dashboard_body=stack.to_json_string({"widgets": widgets}))
+    return make_dashboard(stack, graphs)

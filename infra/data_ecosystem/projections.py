@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_ec2, aws_iam, aws_lambda, aws_sqs
+from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
-from contract.projections import BATCH_MESSAGES, MESSAGE_BYTES, RECEIVES, TIMEOUT_SECONDS, VISIBILITY_SECONDS
+from contract.projections import (
+    ATTEMPTS,
+    BATCH_MESSAGES,
+    MESSAGE_BYTES,
+    PATIENCE_SECONDS,
+    RECEIVES,
+    TIMEOUT_SECONDS,
+    VISIBILITY_SECONDS,
+)
 from infra.constructs.functions import Function, InNetwork
 from infra.constructs.queue import private_queue
 from infra.guardrails import acknowledge
-from infra.parameters import text
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 INDEX = "movies"
@@ -42,8 +49,6 @@ class Queues(Construct):
             # The last resort: the function counts attempts and gives events up, with the reason.
             dead_letter_queue=aws_sqs.DeadLetterQueue(queue=self.undelivered, max_receive_count=RECEIVES),
         )
-        for last in (self.undelivered, self.failed_batches):
-            acknowledge(last, {"SQS3": "It is a dead-letter queue itself."})
 
 
 class Projections:
@@ -62,13 +67,12 @@ class Projections:
         dead_letters: aws_dynamodb.Table,
         policy: RemovalPolicy,
         *,
-        vpc: aws_ec2.IVpc,
-        indexer: aws_ec2.SecurityGroup,
-        projector: aws_ec2.SecurityGroup,
+        indexer: InNetwork,
+        projector: InNetwork,
     ) -> None:
         self._scope, self._queues = scope, queues
 
-        def function(name: str, folder: str, description: str, group: aws_ec2.SecurityGroup) -> Function:
+        def function(name: str, folder: str, description: str, network: InNetwork) -> Function:
             projection = Function(
                 scope,
                 name,
@@ -79,7 +83,7 @@ class Projections:
                 log_retention_days=settings.log_retention_days,
                 policy=policy,
                 timeout_seconds=TIMEOUT_SECONDS,
-                network=InNetwork(vpc, group),
+                network=network,
             )
             dead_letters.grant(projection, "dynamodb:PutItem")
             return projection
@@ -91,11 +95,11 @@ class Projections:
             "RentalProjector", "rental_projector", "Projects rentals into the graph and the trends.", projector
         )
         self.indexer.add_environment("SEARCH_INDEX", INDEX)
-        self.indexer.add_environment("PATIENCE_SECONDS", text(settings.patience_seconds))
+        self.indexer.add_environment("PATIENCE_SECONDS", str(PATIENCE_SECONDS))
         dead_letters.grant(self.projector, "dynamodb:UpdateItem")  # where it counts attempts
-        self.projector.add_environment("ATTEMPTS", text(settings.attempts))
+        self.projector.add_environment("ATTEMPTS", str(ATTEMPTS))
 
-    def follow_library(self, movies: aws_dynamodb.Table) -> None:
+    def follow_library(self, movies: aws_dynamodb.ITable) -> None:
         """Invoke the indexer with the changes of each film in order, until it handles them or they expire."""
         stream = movies.table_stream_arn or ""
         permissions = aws_iam.Policy(
@@ -120,7 +124,6 @@ class Projections:
                 "IAM5[Resource::*]": "The list of streams knows no resource.",
             },
         )
-        self._queues.failed_batches.grant_send_messages(self.indexer)
         source = aws_lambda.CfnEventSourceMapping(
             self._scope,
             "LibraryChanges",

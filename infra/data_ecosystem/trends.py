@@ -6,15 +6,13 @@ from aws_cdk import Aws, RemovalPolicy, aws_ec2, aws_iam
 from constructs import Construct
 
 from contract.stacks import TimeSeriesOutput
-from contract.timeseries import INFLUXDB_PORT
 from infra.constructs.security_groups import let_reach
-from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, report_bucket
+from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, Size, report_bucket
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
 from infra.settings.data_ecosystem import DataEcosystemSettings
 
 BUCKET, TABLE = "rental", "rentals"
-REPORT_DAYS = 90
 
 
 class Trends(Construct):
@@ -38,22 +36,27 @@ class Trends(Construct):
         self._influxdb: InfluxDB | None = None
         self._table: LiveAnalytics | None = None
         self._cell = settings.timestream_cell
-        self._reports = report_bucket(self, days=REPORT_DAYS, policy=policy)
+        self._reports = report_bucket(self, policy=policy)
         database, table, outputs = BUCKET, TABLE, {}
+        published: str = settings.engine
         if settings.engine == "influxdb":
             influxdb = self._influxdb = InfluxDB(
                 self,
+                engine=settings.engine,
                 place=Place(network.vpc, network.isolated_subnets),
                 bucket=BUCKET,
-                instance_type=settings.influxdb_instance_type,
-                storage_gib=settings.influxdb_storage_gib,
+                size=Size(settings.influxdb_version, settings.influxdb_instance_type, settings.influxdb_storage_gib),
                 reports=self._reports,
                 log_retention_days=settings.log_retention_days,
                 log_policy=policy,
                 policy=RemovalPolicy.DESTROY,
             )
+            published = influxdb.engine
             outputs = {
-                TimeSeriesOutput.ENDPOINT: (influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."),
+                TimeSeriesOutput.ENDPOINT: (
+                    influxdb.endpoint,
+                    f"Host name of InfluxDB, reached by HTTPS on port {influxdb.port}.",
+                ),
                 TimeSeriesOutput.SECRET_ARN: (
                     influxdb.secret.secret_arn,
                     "Secret with a token for InfluxDB.",
@@ -69,7 +72,7 @@ class Trends(Construct):
                 policy=RemovalPolicy.DESTROY,
             )
             database, table = liveanalytics.database, liveanalytics.table
-        self.environment = {"ENGINE": settings.engine, "DATABASE": database, "TABLE": table}
+        self.environment = {"ENGINE": published, "DATABASE": database, "TABLE": table}
         if self._table:  # nothing in the network can ask Timestream for the account's address
             address = f"https://{settings.timestream_cell}.timestream.{Aws.REGION}.{Aws.URL_SUFFIX}"
             self.environment["AWS_ENDPOINT_URL_TIMESTREAM_WRITE"] = address
@@ -79,7 +82,7 @@ class Trends(Construct):
                 "INFLUXDB_SECRET": outputs[TimeSeriesOutput.SECRET_ARN][0],
             }
         self.outputs = [
-            (TimeSeriesOutput.ENGINE, settings.engine, "Which face of Timestream holds the trends."),
+            (TimeSeriesOutput.ENGINE, published, "Which face of Timestream holds the trends."),
             (TimeSeriesOutput.DATABASE_NAME, database, "Name of its database (of InfluxDB: the bucket)."),
             (TimeSeriesOutput.TABLE_NAME, table, "Name of its table (of InfluxDB: the measurement)."),
             *((name, *output) for name, output in outputs.items()),
@@ -90,10 +93,8 @@ class Trends(Construct):
         for client, group in clients.items():
             if self._influxdb:
                 way = Construct(self, f"From{client}")
-                server = self._influxdb.server
-                let_reach(
-                    way, "InfluxDB", source=group, target=server, port=INFLUXDB_PORT, service="InfluxDB", client=client
-                )
+                server, port = self._influxdb.server, self._influxdb.port
+                let_reach(way, "InfluxDB", source=group, target=server, port=port, service="InfluxDB", client=client)
         service = "secretsmanager" if self._influxdb else f"timestream.{self._cell}"
         self._network.endpoint("Secrets" if self._influxdb else "Timestream", service, **clients)
 

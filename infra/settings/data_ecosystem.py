@@ -6,29 +6,46 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from contract.projections import MOST_ATTEMPTS
-from infra.settings.setting import Settings, setting
+from infra.settings.network import TieredNetworkSettings
+from infra.settings.setting import setting
 from infra.settings.shared import (
     alert_email,
+    alert_topic,
+    backup_window,
+    check_one_origin,
     check_room_to_grow,
+    check_windows,
     code_bundle,
     data_deletion,
+    encryption_key,
     influxdb_instance_type,
     influxdb_storage,
+    influxdb_version,
+    job_image,
     log_retention,
     magnetic_retention,
+    maintenance_window,
     memory_retention,
+    restore_source,
+    restore_time,
+    snapshot,
     time_series_engine,
 )
 from infra.settings.types import (
     BundleUrl,
     ContainerImage,
     DatabaseInstanceType,
+    DatabaseResource,
     EmailAddress,
     InfluxDBInstanceType,
+    Instant,
+    KmsKeyArn,
     OptionalCidr,
     RetentionDays,
     SecretArn,
+    Snapshot,
+    StreamArn,
+    TopicArn,
 )
 
 #: The largest volumes, in GiB, of the instance types that take less than the setting allows.
@@ -36,7 +53,7 @@ from infra.settings.types import (
 LARGEST_SEARCH_VOLUMES = {"t3.small.search": 100, "t3.medium.search": 200}
 
 
-class DataEcosystemSettings(Settings):
+class DataEcosystemSettings(TieredNetworkSettings):
     """A film rental company's data in the engines that fit."""
 
     database_instance_type: DatabaseInstanceType = setting(
@@ -56,6 +73,18 @@ class DataEcosystemSettings(Settings):
     backup_days: int = setting(
         7, "How long backups of PostgreSQL and Neptune are kept, in days.", group="PostgreSQL", ge=1, le=35
     )
+    backup_window: str = backup_window("PostgreSQL and Neptune", group="PostgreSQL")
+    maintenance_window: str = maintenance_window("PostgreSQL and Neptune", group="PostgreSQL")
+    database_snapshot: Snapshot = snapshot("PostgreSQL", group="PostgreSQL")
+    database_source: DatabaseResource = restore_source(group="PostgreSQL")
+    database_restore_time: Instant = restore_time(group="PostgreSQL")
+    movies_stream_arn: StreamArn = setting(
+        "",
+        "Stream of an existing DynamoDB table, such as a restored one, that becomes the film library.",
+        empty="the stack makes the table",
+        group="DynamoDB",
+        console=False,
+    )
     source_secret_arn: SecretArn = setting(
         "",
         "Secret whose text is the old database's URL, postgresql://user:password@host:port/database.",
@@ -71,6 +100,7 @@ class DataEcosystemSettings(Settings):
     graph_maximum_capacity: Literal["2.5", "4", "8", "16", "32", "64", "128"] = setting(
         "2.5", "Most capacity units (NCU) of Neptune; the least is 1.", group="Neptune"
     )
+    graph_snapshot: Snapshot = snapshot("Neptune", group="Neptune")
     search_instance_type: str = setting(
         "t3.small.search",
         "Instance type of OpenSearch.",
@@ -85,12 +115,20 @@ class DataEcosystemSettings(Settings):
         ge=10,
         le=3584,
     )
+    search_off_peak_hour: int = setting(
+        0,
+        "Hour of the day (UTC) at which the ten hours begin in which OpenSearch may install updates.",
+        group="OpenSearch",
+        ge=0,
+        le=23,
+    )
     search_service_role: bool = setting(
         default=False,
         description="Create the account's role by which OpenSearch enters a VPC; once an account, if it has none yet.",
         group="OpenSearch",
     )
     engine: Literal["influxdb", "liveanalytics"] = time_series_engine(group="Timestream", console=False)
+    influxdb_version: Literal["2", "3"] = influxdb_version(group="Timestream")
     influxdb_instance_type: InfluxDBInstanceType = influxdb_instance_type(group="Timestream")
     influxdb_storage_gib: int = influxdb_storage(group="Timestream")
     memory_retention_hours: int = memory_retention("rentals", group="Timestream", console=False)
@@ -103,20 +141,8 @@ class DataEcosystemSettings(Settings):
         pattern=r"^ingest-cell\d+$",
         hint="a cell, such as ingest-cell1",
     )
-    patience_seconds: int = setting(
-        3600,
-        "How long a change of the film library waits for OpenSearch before it is given up, in seconds.",
-        group="Functions",
-        ge=1,
-        le=43200,
-    )
-    attempts: int = setting(
-        10, "How often a rental's event is tried before it is given up.", group="Functions", ge=1, le=MOST_ATTEMPTS
-    )
     code: BundleUrl = code_bundle(group="Jobs")
-    image: ContainerImage = setting(
-        "public.ecr.aws/docker/library/python:3.12-slim", "Container image with Python in which jobs run.", group="Jobs"
-    )
+    image: ContainerImage = job_image(group="Jobs")
     job_timeout_seconds: int = setting(
         14400, "Longest time a job may run, in seconds; then it fails.", group="Jobs", ge=60
     )
@@ -128,12 +154,16 @@ class DataEcosystemSettings(Settings):
         hint="a model's id, such as amazon.titan-embed-text-v2:0",
     )
     email: EmailAddress = alert_email()
+    topic_arn: TopicArn = alert_topic()
     log_retention_days: RetentionDays = log_retention()
+    kms_key_arn: KmsKeyArn = encryption_key()
     delete_data: bool = data_deletion("its data and logs")
 
     @model_validator(mode="after")
-    def _room_to_grow(self) -> Self:
+    def _possible_database(self) -> Self:
         check_room_to_grow(self)
+        check_one_origin(self)
+        check_windows(self)
         return self
 
     @model_validator(mode="after")

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
 from infra.settings.network import NetworkSettings
 from infra.settings.setting import setting
-from infra.settings.shared import AMAZON_LINUX, alert_email, data_deletion, log_retention, machine_image
-from infra.settings.types import EmailAddress, InstanceType, RetentionDays, SsmParameter
+from infra.settings.shared import (
+    AMAZON_LINUX,
+    alert_email,
+    alert_topic,
+    data_deletion,
+    encryption_key,
+    log_retention,
+    machine_image,
+)
+from infra.settings.types import EmailAddress, InstanceType, KmsKeyArn, MachineImage, RetentionDays, TopicArn, Watch
+
+#: In seconds. CloudWatch looks back a day at most, and a week with periods of an hour or more. See
+#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
+_HOUR, _DAY = 3600, 86400
 
 
 def _whole_minutes(seconds: int) -> int:
@@ -22,9 +34,9 @@ class TerminationAlarmSettings(NetworkSettings):
     """An Auto Scaling group whose lost instances raise an alarm."""
 
     instance_type: InstanceType = setting("t3.micro", "EC2 instance type of the group.", group="Instances")
-    machine_image: SsmParameter = machine_image(
+    machine_image: MachineImage = machine_image(
         AMAZON_LINUX,
-        "SSM parameter that holds the id of the machine image; its architecture must fit the instance type.",
+        "Machine image, which EC2 looks up at each launch; its architecture must fit the instance type.",
         group="Instances",
     )
     minimum_instances: int = setting(0, "Fewest instances the group may have.", group="Instances", ge=0, le=100)
@@ -37,8 +49,12 @@ class TerminationAlarmSettings(NetworkSettings):
         group="Instances",
     )
     email: EmailAddress = alert_email("Address for the alarm's e-mails", group="Alarm")
-    watch: Literal["group", "all"] = setting(
-        "group", "Watch the instances of this group, or all instances of the account in this region.", group="Alarm"
+    topic_arn: TopicArn = alert_topic(group="Alarm")
+    watch: Watch = setting(
+        "group",
+        "Whose instances are watched: those of the stack's own group, those of existing groups by name or by a tag of "
+        "theirs, or all of the account in this region.",
+        group="Alarm",
     )
     count_expected: bool = setting(
         default=False,
@@ -56,6 +72,7 @@ class TerminationAlarmSettings(NetworkSettings):
     )
     evaluation_periods: int = setting(1, "Periods (N) the alarm looks back.", group="Alarm", ge=1, le=1440)
     log_retention_days: RetentionDays = log_retention()
+    kms_key_arn: KmsKeyArn = encryption_key()
     delete_data: bool = data_deletion("its logs and failed events")
 
     @model_validator(mode="after")
@@ -64,4 +81,10 @@ class TerminationAlarmSettings(NetworkSettings):
             raise ValueError("minimum_instances <= desired_instances <= maximum_instances must hold")
         if self.datapoints_to_alarm > self.evaluation_periods:
             raise ValueError("datapoints_to_alarm (M) must not exceed evaluation_periods (N)")
+        longest = _DAY if self.period_seconds < _HOUR else 7 * _DAY
+        if self.period_seconds * self.evaluation_periods > longest:
+            raise ValueError(
+                f"period_seconds x evaluation_periods must not exceed {longest} seconds; longer alarms take periods of "
+                "an hour or more, and look back a week at most"
+            )
         return self

@@ -6,12 +6,30 @@ from typing import Literal, NamedTuple
 
 from infra.settings.network import NetworkSettings
 from infra.settings.setting import setting
-from infra.settings.shared import alert_email, code_bundle, data_deletion, log_retention, machine_image
-from infra.settings.types import BundleUrl, ContainerImage, EmailAddress, Items, RetentionDays, SsmParameter
+from infra.settings.shared import (
+    alert_email,
+    alert_topic,
+    code_bundle,
+    data_deletion,
+    encryption_key,
+    log_retention,
+    machine_image,
+)
+from infra.settings.types import (
+    BucketName,
+    BundleUrl,
+    ContainerImage,
+    EmailAddress,
+    Items,
+    KmsKeyArn,
+    MachineImage,
+    RetentionDays,
+    TopicArn,
+)
 
 
 class Node(NamedTuple):
-    """What one node of a multi-node job has: all of its instance, but for some memory."""
+    """What one node of a multi-node job has: all of its instance except some memory."""
 
     vcpus: int
     memory_mib: int
@@ -80,11 +98,10 @@ class TrainingSettings(NetworkSettings):
     multi_node_instance_type: MultiNodeInstance = setting(
         "g4dn.xlarge", "Instance type of multi-node jobs; 12xlarge has EFA.", group="Capacity"
     )
-    machine_image: SsmParameter = machine_image(
-        "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
-        "SSM parameter with the machine image of a one-off instance: Docker, NVIDIA's driver.",
+    machine_image: MachineImage = machine_image(
+        "resolve:ssm:/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-amazon-linux-2023/latest/ami-id",
+        "Machine image of a one-off instance, which EC2 looks up at each launch: Docker, NVIDIA's driver.",
         group="Capacity",
-        hint="the name of an SSM parameter, such as /aws/service/deeplearning/...",
     )
     maximum_vcpus: int = setting(
         16, "Most vCPUs in use at one time, for each kind of instance.", group="Capacity", ge=1, le=10000
@@ -98,11 +115,17 @@ class TrainingSettings(NetworkSettings):
         le=86400,
     )
     email: EmailAddress = alert_email("Address for mails on failed and stuck jobs and for alarms", group="Monitoring")
+    topic_arn: TopicArn = alert_topic(group="Monitoring")
+    artifact_bucket: BucketName = setting(
+        "",
+        "Existing bucket for artifacts, whose encryption, versions and lifecycle stay as its owner made them.",
+        empty="the stack makes its own",
+        group="Logs and data",
+        console=False,
+    )
     log_retention_days: RetentionDays = log_retention()
     infrequent_access_days: int = setting(
         30, "Age at which training data moves to cheaper storage, in days.", group="Logs and data", ge=30, le=3650
     )
-    old_artifact_days: int = setting(
-        90, "How long replaced versions of artifacts are kept, in days.", group="Logs and data", ge=1, le=3650
-    )
+    kms_key_arn: KmsKeyArn = encryption_key()
     delete_data: bool = data_deletion("its buckets (if empty) and logs")

@@ -6,30 +6,45 @@ from typing import Self
 
 from pydantic import model_validator
 
-from infra.settings.setting import Settings, setting
+from infra.settings.network import TieredNetworkSettings
+from infra.settings.setting import setting
 from infra.settings.shared import (
     AMAZON_LINUX,
     alert_email,
+    alert_topic,
+    backup_window,
+    check_one_origin,
     check_room_to_grow,
+    check_windows,
     code_bundle,
     data_deletion,
+    encryption_key,
     log_retention,
     machine_image,
+    maintenance_window,
+    restore_source,
+    restore_time,
+    snapshot,
 )
 from infra.settings.types import (
     BundleUrl,
     CertificateArn,
     Cidr,
     DatabaseInstanceType,
+    DatabaseResource,
     EmailAddress,
     InstanceType,
+    Instant,
+    KmsKeyArn,
+    MachineImage,
     NarrowCidr,
     RetentionDays,
-    SsmParameter,
+    Snapshot,
+    TopicArn,
 )
 
 
-class WebAppSettings(Settings):
+class WebAppSettings(TieredNetworkSettings):
     """A web application on one instance, or on several behind a load balancer, with its database."""
 
     certificate_arn: CertificateArn = setting(
@@ -67,9 +82,9 @@ class WebAppSettings(Settings):
     instance_type: InstanceType = setting(
         "t3.small", "EC2 instance type.", group="Instances", hint="an EC2 instance type, such as t3.small"
     )
-    machine_image: SsmParameter = machine_image(
+    machine_image: MachineImage = machine_image(
         AMAZON_LINUX,
-        "SSM parameter that holds the id of an image of Amazon Linux 2023; its architecture must fit the type.",
+        "Image of Amazon Linux 2023, which EC2 looks up at each launch; its architecture must fit the type.",
         group="Instances",
     )
     volume_gib: int = setting(10, "Size of the encrypted root volume, in GiB.", group="Instances", ge=8, le=16384)
@@ -97,13 +112,8 @@ class WebAppSettings(Settings):
         group="Database",
     )
     backup_days: int = setting(7, "How long automated backups are kept, in days.", group="Database", ge=1, le=35)
-    backup_window: str = setting(
-        "03:00-04:00",
-        "When backups are made (UTC), half an hour or more.",
-        group="Database",
-        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
-        hint="a daily window in UTC outside Sunday 04:30 to 05:30, such as 03:00-04:00",
-    )
+    backup_window: str = backup_window("the database", group="Database")
+    maintenance_window: str = maintenance_window("the database", group="Database")
     password_rotation_days: int = setting(
         0,
         "How often Secrets Manager changes the database's password, in days; 0 never. Adds an endpoint, billed by the "
@@ -113,7 +123,11 @@ class WebAppSettings(Settings):
         le=365,
         console=False,
     )
+    database_snapshot: Snapshot = snapshot("the database", group="Database")
+    database_source: DatabaseResource = restore_source(group="Database")
+    database_restore_time: Instant = restore_time(group="Database")
     email: EmailAddress = alert_email()
+    topic_arn: TopicArn = alert_topic()
     processor_percent: int = setting(
         80, "Processor use over a quarter of an hour that raises the alarm, in percent.", group="Alarms", ge=1, le=100
     )
@@ -121,9 +135,7 @@ class WebAppSettings(Settings):
         50, "Connections to the database that raise the alarm.", group="Alarms", ge=1, le=100000
     )
     log_retention_days: RetentionDays = log_retention()
-    old_asset_days: int = setting(
-        30, "How long replaced versions of posters and static files are kept, in days.", group="Logs and data", ge=1
-    )
+    kms_key_arn: KmsKeyArn = encryption_key()
     delete_data: bool = data_deletion("its database with all backups, its bucket (if empty), secrets and logs")
 
     @model_validator(mode="after")
@@ -131,4 +143,6 @@ class WebAppSettings(Settings):
         if bool(self.ssh_key_name) != bool(self.ssh_cidr):
             raise ValueError("ssh_key_name and ssh_cidr go together: give both, or neither for Session Manager alone")
         check_room_to_grow(self)
+        check_one_origin(self)
+        check_windows(self)
         return self

@@ -40,7 +40,7 @@ class Training(GroundworkStack):
         self.heading("What jobs read, write and print.")
         storage = Storage(
             data=data_bucket(self, infrequent_access_days=settings.infrequent_access_days, policy=policy),
-            artifacts=artifact_bucket(self, old_artifact_days=settings.old_artifact_days, policy=policy),
+            artifacts=artifact_bucket(self, settings.artifact_bucket, policy=policy),
             logs=log_group(self, "JobLogs", settings.log_retention_days, policy),
             code=CodeBundle(self, "CodeBundle", settings.code),
         )
@@ -75,10 +75,9 @@ class Training(GroundworkStack):
             "Queue of jobs over several nodes.",
         )
         for workload in TRAINING.values():
-            for machine, suffix in WHERE.items():
-                if definition := jobs.get(workload.job(machine)):
-                    description = f"Job definition: trains {workload.name}{suffix}."
-                    self.output(workload.job_output(machine), definition.ref, description)
+            for machine in workload.machines:
+                description = f"Job definition: trains {workload.name}{WHERE[machine]}."
+                self.output(workload.job_output(machine), jobs[workload.job(machine)].ref, description)
         description = "Job definition: predicts with a finished run of any workload."
         self.output(TrainingOutput.PREDICT_JOB_DEFINITION_ARN, jobs["PredictJob"].ref, description)
         self.output(TrainingOutput.LAUNCH_TEMPLATE_ID, template.ref, "Launches a one-off training instance.")

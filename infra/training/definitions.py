@@ -8,7 +8,9 @@ from typing import Any
 from aws_cdk import Aws, Fn, Stack, aws_batch, aws_iam
 
 from contract.errors import TemporaryError
+from contract.metrics import TRAINING_NAMESPACE
 from contract.workloads import TRAINING, TrainingWorkload
+from infra.constructs.permissions import own_namespace
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
 from infra.training.compute import Nodes
@@ -32,11 +34,12 @@ def definitions(
     factory = _Factory(stack, settings, storage, permissions)
     defined = {}
     for workload in TRAINING.values():
-        defined[workload.job()] = factory.training(workload)
-        if workload.uses_gpu:
-            defined[workload.job("gpu")] = factory.training(workload, gpu=True)
-        if workload.multi_node:
-            defined[workload.job("multi-node")] = factory.multi_node(workload, nodes)
+        for machine in workload.machines:
+            defined[workload.job(machine)] = (
+                factory.multi_node(workload, nodes)
+                if machine == "multi-node"
+                else factory.training(workload, gpu=machine == "gpu")
+            )
     return {**defined, "PredictJob": factory.predict("PredictJob")}
 
 
@@ -145,12 +148,11 @@ class _Factory:
         **linux: Any,
     ) -> aws_batch.CfnJobDefinition.ContainerPropertiesProperty:
         code = self._storage.code
+        variables = code.environment() | {TRAINING_NAMESPACE: own_namespace()}
         return _DEFINITION.ContainerPropertiesProperty(
             image=image,
             command=code.command(*arguments),
-            environment=[
-                _DEFINITION.EnvironmentProperty(name=key, value=value) for key, value in code.environment().items()
-            ],
+            environment=[_DEFINITION.EnvironmentProperty(name=key, value=value) for key, value in variables.items()],
             resource_requirements=[
                 _DEFINITION.ResourceRequirementProperty(type=kind, value=amount) for kind, amount in resources.items()
             ],

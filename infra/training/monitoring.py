@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from aws_cdk import Aws, Stack, aws_cloudwatch
+from aws_cdk import Stack, aws_cloudwatch
 
-from contract.metrics import Namespace, TrainingMetric
+from contract.metrics import TrainingMetric
 from contract.workloads import TRAINING
-from infra.constructs.alerts import AlertTopic, alarm
+from infra.constructs.alerts import Alerts, alarm
+from infra.constructs.dashboard import GraphWidget, Line
+from infra.constructs.dashboard import dashboard as make_dashboard
 from infra.constructs.jobs import failed_jobs, job_rule, tell
+from infra.constructs.permissions import own_namespace
 from infra.training.compute import Queues
 
 NO_PROGRESS_SECONDS = 1800  # of a job whose process still runs
-#: The dashboard's graphs: title, and the metrics in it.
-GRAPHS = {
-    "loss": (TrainingMetric.TRAINING_LOSS, TrainingMetric.VALIDATION_LOSS),
-    "accuracy": (TrainingMetric.VALIDATION_ACCURACY,),
-    "samples per second": (TrainingMetric.SAMPLES_PER_SECOND,),
-    "machine, %": (TrainingMetric.CPU_UTILIZATION, TrainingMetric.MEMORY_UTILIZATION, TrainingMetric.GPU_UTILIZATION),
-    "problems": (TrainingMetric.SECONDS_SINCE_PROGRESS, TrainingMetric.NON_FINITE_LOSS, TrainingMetric.MODE_COLLAPSE),
+#: The dashboard's graphs: title, the metrics and the unit of the left axis, and those of the right one.
+GRAPHS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...], str]] = {
+    "loss": ((TrainingMetric.TRAINING_LOSS, TrainingMetric.VALIDATION_LOSS), "", (), ""),
+    "accuracy": ((TrainingMetric.VALIDATION_ACCURACY,), "share", (), ""),
+    "speed": ((TrainingMetric.SAMPLES_PER_SECOND,), "samples per second", (), ""),
+    "machine": (
+        (TrainingMetric.CPU_UTILIZATION, TrainingMetric.MEMORY_UTILIZATION, TrainingMetric.GPU_UTILIZATION),
+        "%",
+        (),
+        "",
+    ),
+    "problems": (
+        (TrainingMetric.NON_FINITE_LOSS, TrainingMetric.MODE_COLLAPSE),
+        "found",
+        (TrainingMetric.SECONDS_SINCE_PROGRESS,),
+        "seconds",
+    ),
 }
+#: Metrics of which the worst counts, not the mean.
+WORST = {TrainingMetric.NON_FINITE_LOSS, TrainingMetric.MODE_COLLAPSE, TrainingMetric.SECONDS_SINCE_PROGRESS}
 #: What a mail says of a job.
 FAILED = {
     "what happened": "Job <name> failed.",
@@ -43,14 +57,17 @@ def dashboard(stack: Stack) -> aws_cloudwatch.CfnDashboard:
     """Make a dashboard of the training metrics of a workload, which the reader chooses at the top."""
     names = list(TRAINING)
 
-    def graph(title: str, metric: str, *more_metrics: str) -> dict[str, Any]:
-        metrics = [
-            [Namespace.TRAINING, metric, "Workload", names[0]],
-            *([".", name, ".", "."] for name in more_metrics),
+    def lines(metrics: tuple[str, ...]) -> list[Line]:
+        statistics = ["Maximum" if metric in WORST else "Average" for metric in metrics]
+        return [
+            Line(metric, {"Workload": names[0]}, statistic)
+            for metric, statistic in zip(metrics, statistics, strict=True)
         ]
-        properties = {"title": title, "region": Aws.REGION, "period": 60, "metrics": metrics}
-        return {"type": "metric", "width": 8, "properties": properties}
 
+    graphs = [
+        GraphWidget(title, own_namespace(), lines(left), left_unit, lines(right), right_unit)
+        for title, (left, left_unit, right, right_unit) in GRAPHS.items()
+    ]
     choice: dict[str, Any] = {
         "type": "property",
         "property": "Workload",
@@ -60,11 +77,10 @@ def dashboard(stack: Stack) -> aws_cloudwatch.CfnDashboard:
     }
     choice |= {"label": "Workload", "defaultValue": names[0]}
     choice["values"] = [{"value": name} for name in names]
-    body = {"variables": [choice], "widgets": [graph(title, *metrics) for title, metrics in GRAPHS.items()]}
-    return aws_cloudwatch.CfnDashboard(stack, "Dashboard", dashboard_body=json.dumps(body))
+    return make_dashboard(stack, graphs, [choice])
 
 
-def mails(topic: AlertTopic, queues: Queues) -> None:
+def mails(topic: Alerts, queues: Queues) -> None:
     """Send a mail when a job fails or cannot start, with the reason that Batch gives."""
     all_queues = (queues.cpu, queues.gpu, queues.multi_node)
     not_of_array = {"index": [{"exists": False}]}  # the array itself ends in an event of its own
@@ -80,13 +96,13 @@ def mails(topic: AlertTopic, queues: Queues) -> None:
     tell(
         topic,
         {
-            failed: "nobody was told that a job failed; `groundwork jobs` lists what did",
-            stuck: "nobody was told that a job cannot start; `groundwork jobs` lists what waits",
+            failed: "no e-mail was sent about a failed job; `groundwork jobs` lists what did",
+            stuck: "no e-mail was sent about a job that cannot start; `groundwork jobs` lists what waits",
         },
     )
 
 
-def alarms(topic: AlertTopic) -> None:
+def alarms(topic: Alerts) -> None:
     """Make alarms on training that goes wrong while its job runs on, whichever workload it is."""
     hint = "The dashboard shows which workload it is, `groundwork jobs` which job."
     for metric, threshold, what_to_do in (
@@ -106,7 +122,8 @@ def alarms(topic: AlertTopic) -> None:
             topic,
             f"{metric}Alarm",
             what_to_do=what_to_do,
-            namespace=Namespace.TRAINING,
+            runbook="a-training-goes-wrong",
+            namespace=own_namespace(),
             metric=metric,
             statistic="Maximum",
             threshold=threshold,

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from aws_cdk import Aws, Fn, Stack, aws_ec2, aws_iam
 
+from contract.metrics import TRAINING_NAMESPACE
 from contract.tags import EXPECTED_TERMINATION
 from contract.workloads import TRAINING
-from infra.constructs.instances import instance_profile, launch_template, machine_image
+from infra.constructs.instances import instance_profile, launch_template
 from infra.constructs.network import Network
-from infra.constructs.permissions import let_pull
+from infra.constructs.permissions import let_pull, own_namespace
 from infra.guardrails import acknowledge
 from infra.parameters import text
 from infra.settings.training import TrainingSettings
@@ -61,7 +62,7 @@ class OneOff:
             "OneOffLaunchTemplate",
             volume_gib=settings.volume_gib,
             tags_in_metadata=True,
-            image_id=machine_image(self._stack, settings.machine_image),
+            image_id=settings.machine_image,
             instance_type=INSTANCE_TYPE,
             instance_initiated_shutdown_behavior="terminate",
             iam_instance_profile=aws_ec2.CfnLaunchTemplate.IamInstanceProfileProperty(
@@ -94,6 +95,7 @@ def _user_data(settings: TrainingSettings, storage: Storage) -> str:
         "SHARED_MEMORY_MIB": text(settings.shared_memory_mib),
         "LIMIT_SECONDS": text(settings.job_timeout_seconds),
         "GROUNDWORK_CODE": storage.code.url,
+        TRAINING_NAMESPACE: own_namespace(),
     }
     known = [f"{name}={value}" for name, value in values.items()]
     loader = ["LOADER=$(cat <<'END'", storage.code.loader, "END", ")"]

@@ -41,5 +41,6 @@ timeout --foreground --kill-after 120 "$LIMIT_SECONDS" docker run --rm --init --
   --shm-size "${SHARED_MEMORY_MIB}m" --volume /etc/groundwork:/etc/groundwork:ro \
   --volume /var/cache/groundwork:/var/cache/groundwork --env AWS_CONFIG_FILE=/etc/groundwork/aws \
   --env "AWS_DEFAULT_REGION=$REGION" --env "GROUNDWORK_CODE=$GROUNDWORK_CODE" \
+  --env "GROUNDWORK_METRIC_NAMESPACE=$GROUNDWORK_METRIC_NAMESPACE" \
   "${log[@]}" "$IMAGE" python -c "$LOADER" "${arguments[@]}" || code=$?
 docker run --rm "${log[@]}" "$IMAGE" echo "the training ended with exit code $code"  # whoever follows the log waits for it

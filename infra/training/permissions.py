@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from aws_cdk import Stack, aws_iam
 
-from contract.metrics import Namespace
 from contract.workloads import TRAINING, TrainingWorkload
-from infra.constructs.permissions import let_pull, put_metrics
+from infra.constructs.permissions import let_pull, own_namespace, put_metrics
 from infra.guardrails import acknowledge
 from infra.settings.training import TrainingSettings
 from infra.training.storage import Storage
@@ -51,7 +50,7 @@ class Permissions:
             aws_iam.PolicyStatement(
                 actions=["s3:ListBucket"], resources=[storage.data.bucket_arn, storage.artifacts.bucket_arn]
             ),
-            put_metrics(Namespace.TRAINING),
+            put_metrics(own_namespace()),
         )
         acknowledge(policy, {"IAM5[Resource::*]": "Metrics know no resource; the namespace confines the permission."})
         return policy
@@ -75,7 +74,7 @@ class Permissions:
         )
         role = aws_iam.Role(
             stack,
-            f"{workload.resource_name}JobRole",
+            workload.job_role,
             assumed_by=assumed_by,
             description=f"Permissions of {workload.name} jobs.",
             managed_policies=[self._common],

@@ -11,6 +11,8 @@ from infra.constructs.bucket import abandoned_uploads, private_bucket, replaced_
 from infra.constructs.bundle import CodeBundle
 from infra.guardrails import acknowledge
 
+#: How long replaced versions of artifacts are kept.
+REPLACED_ARTIFACT_DAYS = 90
 NO_ACCESS_LOG = "Access logs would cost more than they tell; CloudTrail's data events can."
 
 
@@ -26,7 +28,7 @@ class Storage:
     """
 
     data: aws_s3.Bucket
-    artifacts: aws_s3.Bucket
+    artifacts: aws_s3.IBucket
     logs: aws_logs.LogGroup
     code: CodeBundle
 
@@ -47,13 +49,15 @@ def data_bucket(scope: Construct, *, infrequent_access_days: int, policy: Remova
     return bucket
 
 
-def artifact_bucket(scope: Construct, *, old_artifact_days: int, policy: RemovalPolicy) -> aws_s3.Bucket:
-    """Make a bucket that keeps replaced and deleted versions for some days."""
+def artifact_bucket(scope: Construct, existing: str, *, policy: RemovalPolicy) -> aws_s3.IBucket:
+    """Make a bucket that keeps replaced and deleted versions for some days, or return the one that exists."""
+    if existing:
+        return aws_s3.Bucket.from_bucket_name(scope, "ArtifactBucket", existing)
     return private_bucket(
         scope,
         "ArtifactBucket",
         policy=policy,
         why_no_access_log=NO_ACCESS_LOG,
-        rules=[replaced_versions(old_artifact_days), abandoned_uploads()],
+        rules=[replaced_versions(REPLACED_ARTIFACT_DAYS), abandoned_uploads()],
         versioned=True,
     )

@@ -10,18 +10,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App
-
 from infra import PROJECT
-from infra.config import Config
 from infra.stacks import STACKS
-from infra.updates.identity import STATEFUL, identity, with_defaults
+from infra.updates import synthesis
+from infra.updates.identity import STATEFUL, identity
 
 Json = dict[str, Any]
 FILE = PROJECT / "infra" / "stateful.json"
 #: Settings that choose which resources a stack has, by the name of the mode.
 MODES: dict[str, dict[str, str]] = {
     "defaults": {},
+    "InfluxDB 3": {"data_ecosystem.influxdb_version": "3", "devops_metrics.influxdb_version": "3"},
     "LiveAnalytics": {"data_ecosystem.engine": "liveanalytics", "devops_metrics.engine": "liveanalytics"},
     "load balancer": {
         "web_app.certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
@@ -31,12 +30,7 @@ MODES: dict[str, dict[str, str]] = {
 
 def templates(context: dict[str, Any]) -> dict[str, Json]:
     """Return the template of each stack under some settings, by the stack's name."""
-    app = App(builtin_cloud_formation_validation=False)
-    config = Config.from_context(context)
-    stacks = [stack(app, stack.__name__, config) for stack in STACKS]
-    assembly = app.synth()
-    names = [stack.stack_name for stack in stacks]
-    return {name: with_defaults(assembly.get_stack_by_name(name).template) for name in names}
+    return {stack.__name__: synthesis.template(stack, context) for stack in STACKS}
 
 
 def stateful(template: Json) -> dict[str, dict[str, Any]]:

@@ -13,17 +13,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App
-
 from infra.config import Config
 from infra.console.templates import PAGES
 from infra.stack import GroundworkStack
 from infra.stacks import STACKS
-from infra.updates.identity import STATEFUL, identity, with_defaults
+from infra.updates.identity import STATEFUL, identity
+from infra.updates.synthesis import template
 
 Json = dict[str, Any]
 BLOCK = re.compile(r"(<!-- changes of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-NETWORK = {"vpc_id": "vpc-0a1b2c3d", "subnet_ids": "subnet-0a1b2c3d,subnet-1a2b3c4d"}
+VPC = {"vpc_id": "vpc-0a1b2c3d"}
+PUBLIC, ISOLATED = "subnet-0a1b2c3d,subnet-1a2b3c4d", "subnet-2a1b2c3d,subnet-3a2b3c4d"
+NETWORK = VPC | {"subnet_ids": PUBLIC}
+TIERED_NETWORK = VPC | {"vpc_cidr": "10.1.0.0/16", "public_subnet_ids": PUBLIC, "isolated_subnet_ids": ISOLATED}
+ZONES = {"first_zone": "us-east-1c", "second_zone": "us-east-1d"}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
 #: Another value of each setting whose type does not suggest one, with the settings that it needs beside it.
 OTHERS: dict[str, Mapping[str, Any]] = {
@@ -32,17 +35,26 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "certificate_arn": {"certificate_arn": CERTIFICATE},
     "code": {"code": "s3://bucket/key.zip"},
     "database_instance_type": {"database_instance_type": "db.t4g.small"},
+    "database_restore_time": {"database_restore_time": "2026-11-29T08:30:00Z", "database_source": "db-ANOTHER"},
+    "database_snapshot": {"database_snapshot": "before"},
+    "database_source": {"database_source": "db-ANOTHER"},
     "database_storage_gib": {"database_storage_gib": 50},
     "datapoints_to_alarm": {"datapoints_to_alarm": 2, "evaluation_periods": 2},
     "email": {"email": "you@example.com"},
     "embedding_model": {"embedding_model": "cohere.embed-english-v3"},
     "gpu_image": {"gpu_image": "public.ecr.aws/name/image:tag"},
     "gpu_instance_types": {"gpu_instance_types": "g5"},
+    "graph_snapshot": {"graph_snapshot": "before"},
     "host_name": {"host_name": "films.example.com"},
     "image": {"image": "public.ecr.aws/name/image:tag"},
     "influxdb_instance_type": {"influxdb_instance_type": "db.influx.large"},
     "instance_types": {"instance_types": "m7i"},
-    "machine_image": {"machine_image": "/aws/service/another/image"},
+    "kms_key_arn": {"kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"},
+    "machine_image": {"machine_image": "resolve:ssm:/another/image"},
+    "maintenance_window": {"maintenance_window": "sat:04:30-sat:05:30"},
+    "movies_stream_arn": {
+        "movies_stream_arn": "arn:aws:dynamodb:us-east-1:123456789012:table/restored/stream/2026-11-29T08:30:00.000"
+    },
     "period_seconds": {"period_seconds": 120},
     "search_instance_type": {"search_instance_type": "t3.medium.search"},
     "source_cidr": {"source_cidr": "203.0.113.7/32"},
@@ -50,8 +62,14 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "ssh_cidr": {"ssh_cidr": "203.0.113.7/32", "ssh_key_name": "key"},
     "ssh_key_name": {"ssh_key_name": "key", "ssh_cidr": "203.0.113.7/32"},
     "subnet_ids": NETWORK,
+    "artifact_bucket": {"artifact_bucket": "artifacts-of-the-company"},
+    "topic_arn": {"topic_arn": "arn:aws:sns:us-east-1:123456789012:operations"},
+    "watch": {"watch": "all"},
     "timestream_cell": {"timestream_cell": "ingest-cell2"},
     "vpc_id": NETWORK,
+    **dict.fromkeys(ZONES, ZONES),
+    **dict.fromkeys(TIERED_NETWORK.keys() - VPC.keys(), TIERED_NETWORK),
+    "vpc_endpoint": TIERED_NETWORK | {"vpc_endpoint": False},
 }
 #: What `DeletionPolicy` and `UpdateReplacePolicy` mean for data.
 FATES = {
@@ -107,19 +125,26 @@ def change(setting: str, value: str, before: Json, after: Json) -> Change:
     )
 
 
-def others(setting: str, schema: Json) -> Mapping[str, Any]:
+def others(setting: str, schema: Json, *, tiered: bool = False) -> Mapping[str, Any]:
     """Return another value of a setting, and of those that it needs beside it.
+
+    Args:
+        setting: The setting's name.
+        schema: Its JSON schema.
+        tiered: Whether its stack has public and isolated subnets.
 
     Raises:
         KeyError: Its type suggests none, and `OTHERS` has none.
     """
     default = schema["default"]
+    if setting == "vpc_id" and tiered:
+        return TIERED_NETWORK
+    if setting in OTHERS:
+        return OTHERS[setting]
     if "enum" in schema:
         value: Any = next(value for value in reversed(schema["enum"]) if value != default)
     elif schema["type"] == "boolean":
         value = not default
-    elif setting in OTHERS:
-        return OTHERS[setting]
     elif schema["type"] == "integer":
         value = default + 1 if default + 1 <= schema.get("maximum", default + 1) else default - 1
     elif setting == "instance_type":
@@ -133,19 +158,13 @@ def others(setting: str, schema: Json) -> Mapping[str, Any]:
 def sweep(stack: type[GroundworkStack]) -> tuple[Change, ...]:
     """Change each setting of a stack once, and compare its template with that of the defaults."""
     settings = type(getattr(Config(), stack.SECTION)).model_json_schema()["properties"]
-    before = _template(stack, {})
+    before = template(stack, {})
     changes = []
     for setting, schema in settings.items():
-        values = others(setting, schema)
-        after = _template(stack, {f"{stack.SECTION}.{name}": value for name, value in values.items()})
+        values = others(setting, schema, tiered="isolated_subnet_ids" in settings)
+        after = template(stack, {f"{stack.SECTION}.{name}": value for name, value in values.items()})
         changes.append(change(setting, str(values[setting]), before, after))
     return tuple(changes)
-
-
-def _template(stack: type[GroundworkStack], context: dict[str, Any]) -> Json:
-    app = App(builtin_cloud_formation_validation=False)
-    stack(app, stack.__name__, Config.from_context(context))
-    return with_defaults(app.synth().get_stack_by_name(stack.__name__).template)
 
 
 def table(changes: tuple[Change, ...]) -> str:

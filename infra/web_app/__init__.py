@@ -23,6 +23,9 @@ from infra.web_app.monitoring import WATCHED, alarms, dashboard
 from infra.web_app.network import WebNetwork, open_ssh
 from infra.web_app.servers import Servers
 
+#: How long replaced versions of posters and static files are kept.
+REPLACED_ASSET_DAYS = 30
+
 
 class WebApp(GroundworkStack):
     """A stack of three tiers: Apache and the application on EC2, MySQL on RDS, files in S3."""
@@ -62,7 +65,7 @@ class WebApp(GroundworkStack):
         self.output(WebAppOutput.ASSETS_BUCKET_NAME, self.assets.bucket_name, "Holds posters and static files.")
         self.output(WebAppOutput.LOG_GROUP_NAME, self.logs.log_group_name, "Holds what the site and its instances log.")
         self.output_topic()
-        self.output(WebAppOutput.DASHBOARD_NAME, board.dashboard_name, "The metrics in CloudWatch.")
+        self.output(WebAppOutput.DASHBOARD_NAME, board.ref, "The metrics in CloudWatch.")
         for alarm_name, metric_alarm in watches.items():
             self.output(f"{alarm_name}Name", metric_alarm.ref, f"The alarm on {WATCHED[alarm_name]}.")
 
@@ -72,7 +75,7 @@ class WebApp(GroundworkStack):
             "Assets",
             policy=self.policy,
             why_no_access_log="Only the instances read it, and the application logs every request that they answer.",
-            rules=[replaced_versions(self.settings.old_asset_days), abandoned_uploads()],
+            rules=[replaced_versions(REPLACED_ASSET_DAYS), abandoned_uploads()],
             versioned=True,
         )
 
@@ -104,7 +107,7 @@ class WebApp(GroundworkStack):
             "RESOURCE": self._either(servers.INSTANCE, servers.GROUP),
             "CODE": code.url,
             "SITE_NAME": self._site_name(),
-            "TRUSTED_PROXY": self._either("", self.network.vpc.vpc_cidr_block),
+            "TRUSTED_PROXY": self._either("", self.network.cidr),
             "STOREFRONT_DATABASE_SECRET": self.database.secret.secret_arn,
             "STOREFRONT_SESSION_SECRET": self.session.secret_arn,
             "STOREFRONT_BUCKET": self.assets.bucket_name,
@@ -186,8 +189,7 @@ class WebApp(GroundworkStack):
         before = len(self.node.children)
         mode = build(self, self.settings, self.network, self.launched)
         assert self.profile.role  # noqa: S101 - for the type checker
-        routes = [subnet.internet_connectivity_established for subnet in self.network.vpc.public_subnets]
-        mode.resource.node.add_dependency(self.database.attachment, self.profile.role, *routes)
+        mode.resource.node.add_dependency(self.database.attachment, self.profile.role, *self.network.routes)
         self.output(output, mode.metrics[1], f"{title} Session Manager gives a shell.")
         if isinstance(condition, CfnCondition):
             only_if(condition, self.node.children[before:])

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy, aws_ec2, aws_rds, aws_secretsmanager
+from aws_cdk import RemovalPolicy, aws_ec2, aws_secretsmanager
 from constructs import Construct
 
+from infra.constructs.network import let_in_vpc
 from infra.constructs.relational_database import Engine, RelationalDatabase
-from infra.constructs.security_groups import security_group
+from infra.constructs.security_groups import HTTPS, let_out, security_group
 from infra.guardrails import acknowledge, keep_what_it_needs
 from infra.settings.web_app import WebAppSettings
 from infra.web_app.network import DATABASE_PORT, WebNetwork, connect
 
 NAME = "storefront"
-MAINTENANCE = "sun:04:30-sun:05:30"
 MYSQL = Engine(
     "mysql",
-    version=aws_rds.MysqlEngineVersion.VER_8_4_10.mysql_full_version,
+    version="8.4",  # RDS chooses the patch version, and upgrades it by itself
     family="mysql8.4",
     parameters={"require_secure_transport": "1", "slow_query_log": "1", "long_query_time": "1"},
     port=DATABASE_PORT,
@@ -39,15 +39,14 @@ class Database(RelationalDatabase):
             subnets=network.isolated_subnets,
             security_group=network.database.security_group_id,
             policy=policy,
-            preferred_backup_window=settings.backup_window,
-            preferred_maintenance_window=MAINTENANCE,
             deletion_protection=policy is not RemovalPolicy.DESTROY and settings.database_deletion_protection,
         )
         self.instance.apply_removal_policy(policy)
-        vpc = network.vpc
-        keep_what_it_needs(policy, self.subnets, self.parameters, network.database, vpc, *vpc.isolated_subnets)
+        # cfn-lint knows the major versions of PostgreSQL, and none of MySQL; RDS takes both.
+        self.instance.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E3691"]}})
+        keep_what_it_needs(policy, self.subnets, self.parameters, network.database, *network.kept_with_data)
         if settings.password_rotation_days:
-            self._rotate(settings.password_rotation_days, network)
+            self._rotate(settings, network)
         acknowledge(
             self,
             {
@@ -55,7 +54,7 @@ class Database(RelationalDatabase):
                 "CKV_AWS_157": "A standby doubles the cost; the setting database_two_zones adds it.",
                 "CKV_AWS_118": "RDS's own metrics, one a minute, are what the alarms need.",
                 "CKV_AWS_161": "The application's password is in Secrets Manager; a person reaches it there, too.",
-                "CKV2_AWS_69": "The parameter group requires TLS; the rule knows no MySQL 8.4.",
+                "E9006": "RDS takes a major version of MySQL, too; the rule knows patch versions only.",
                 "RDS3": "A standby doubles the cost; the setting database_two_zones adds it.",
                 "RDS11": "A strange port hides nothing: only the instances' security group reaches it.",
                 "RDS10": "A first deployment that fails could not be rolled back: RDS would refuse to delete the "
@@ -66,33 +65,41 @@ class Database(RelationalDatabase):
         if not settings.password_rotation_days:
             acknowledge(self, {"SMG4": "Rotation needs an endpoint, billed by the hour: password_rotation_days."})
 
-    def _rotate(self, days: int, network: WebNetwork) -> None:
+    def _rotate(self, settings: WebAppSettings, network: WebNetwork) -> None:
         """Let AWS's own function change the password; it runs in the isolated subnets, so it needs an endpoint."""
         function = security_group(self, "Rotation", network.vpc, "Changes the password of the database.")
-        service = security_group(self, "SecretsManager", network.vpc, "Endpoint of Secrets Manager.")
         connect(self, "RotationToDatabase", function, network.database, port=DATABASE_PORT, protocol="MySQL")
-        connect(self, "RotationToSecrets", function, service, port=443, protocol="HTTPS")
-        endpoint = aws_ec2.CfnVPCEndpoint(
-            self,
-            "SecretsEndpoint",
-            service_name=f"com.amazonaws.{self.instance.stack.region}.secretsmanager",
-            vpc_endpoint_type="Interface",
-            vpc_id=network.vpc.vpc_id,
-            subnet_ids=network.isolated_subnets,
-            security_group_ids=[service.security_group_id],
-            private_dns_enabled=True,
-        )
+        endpoint: aws_ec2.CfnVPCEndpoint | None = None
+        if settings.vpc_endpoint:
+            service = security_group(self, "SecretsManager", network.vpc, "Endpoint of Secrets Manager.")
+            connect(self, "RotationToSecrets", function, service, port=HTTPS, protocol="HTTPS")
+            let_in_vpc(self, service, settings)
+            endpoint = aws_ec2.CfnVPCEndpoint(
+                self,
+                "SecretsEndpoint",
+                service_name=f"com.amazonaws.{self.instance.stack.region}.secretsmanager",
+                vpc_endpoint_type="Interface",
+                vpc_id=network.vpc.vpc_id,
+                subnet_ids=network.isolated_subnets,
+                security_group_ids=[service.security_group_id],
+                private_dns_enabled=True,
+            )
+        else:
+            let_out(self, "RotationToVpc", function, settings.vpc_cidr, port=HTTPS, description="HTTPS to an endpoint")
         # The transform is AWS's: CloudFormation replaces the property by the function and its role.
         self.instance.stack.add_transform("AWS::SecretsManager-2024-09-16")
         schedule = aws_secretsmanager.CfnRotationSchedule(
             self,
             "RotationSchedule",
             secret_id=self.attachment.ref,
-            rotation_rules=aws_secretsmanager.CfnRotationSchedule.RotationRulesProperty(automatically_after_days=days),
+            rotation_rules=aws_secretsmanager.CfnRotationSchedule.RotationRulesProperty(
+                automatically_after_days=settings.password_rotation_days
+            ),
             hosted_rotation_lambda=aws_secretsmanager.CfnRotationSchedule.HostedRotationLambdaProperty(
                 rotation_type="MySQLSingleUser",
                 vpc_security_group_ids=function.security_group_id,
                 vpc_subnet_ids=",".join(network.isolated_subnets),
             ),
         )
-        schedule.node.add_dependency(endpoint)
+        if endpoint:
+            schedule.node.add_dependency(endpoint)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, Duration, aws_cloudwatch
-from constructs import Construct
+from aws_cdk import Aws, Stack, aws_cloudwatch
 
 from contract.metrics import Namespace, StorefrontMetric
-from infra.constructs.alerts import AlertTopic, alarm
+from infra.constructs.alerts import Alerts, alarm
+from infra.constructs.dashboard import GraphWidget, Line
+from infra.constructs.dashboard import dashboard as make_dashboard
 from infra.settings.web_app import WebAppSettings
 
 GIB = 1024**3
@@ -24,7 +25,7 @@ WATCHED = {
 
 
 def alarms(
-    topic: AlertTopic, settings: WebAppSettings, instances: tuple[str, str], database: str
+    topic: Alerts, settings: WebAppSettings, instances: tuple[str, str], database: str
 ) -> dict[str, aws_cloudwatch.CfnAlarm]:
     """Make the alarms, and return them by their names in the template.
 
@@ -42,6 +43,7 @@ def alarms(
             what_to_do="The processor has been busy for a quarter of an hour. Is it visitors (Requests on the "
             "dashboard) or something else (in Session Manager: top)? If visitors: choose a larger instance "
             "type, or give a certificate, for several instances.",
+            runbook="the-web-site-is-slow-or-fails",
             namespace="AWS/EC2",
             metric="CPUUtilization",
             dimensions=servers,
@@ -57,6 +59,7 @@ def alarms(
             what_to_do="An instance fails EC2's status checks. Look at its status in the EC2 console. If AWS does not "
             "recover it within minutes, stop and start it (that moves it to another host), or update the stack with a "
             "changed setting, which makes a new one. It holds no data.",
+            runbook="the-web-site-is-slow-or-fails",
             namespace="AWS/EC2",
             metric="StatusCheckFailed",
             dimensions=servers,
@@ -70,6 +73,7 @@ def alarms(
             what_to_do="The database has less than 2 GiB of free storage, or does not report: is it running? RDS "
             "enlarges the storage by itself up to the maximum that the stack was given; raise that, or delete what is "
             "not needed. A full database takes no rentals.",
+            runbook="a-database-is-at-its-limit",
             namespace="AWS/RDS",
             metric="FreeStorageSpace",
             dimensions=rds,
@@ -86,6 +90,7 @@ def alarms(
             what_to_do="The database has unusually many connections; near its limit it refuses new ones. Who are they? "
             "SHOW PROCESSLIST tells. Restart the storefront (sudo systemctl restart storefront) if it leaks them; "
             "with more instances, choose a larger instance type for the database, and a higher threshold.",
+            runbook="a-database-is-at-its-limit",
             namespace="AWS/RDS",
             metric="DatabaseConnections",
             dimensions=rds,
@@ -98,6 +103,7 @@ def alarms(
             "ApplicationErrorsAlarm",
             what_to_do="Visitors met errors. Read the log group: lines with level error have the traceback, lines "
             'with "unavailable" say whether the database or the bucket was away.',
+            runbook="the-web-site-is-slow-or-fails",
             namespace=Namespace.STOREFRONT,
             metric=StorefrontMetric.ERRORS,
             dimensions=SITE,
@@ -108,50 +114,52 @@ def alarms(
     return {metric_alarm.node.id: metric_alarm for metric_alarm in metric_alarms}
 
 
-def dashboard(scope: Construct, instances: tuple[str, str], database: str) -> aws_cloudwatch.Dashboard:
+def dashboard(stack: Stack, instances: tuple[str, str], database: str) -> aws_cloudwatch.CfnDashboard:
     """Make the dashboard of the site, its instances and its database."""
     servers, rds = dict([instances]), {"DBInstanceIdentifier": database}
-
-    def graph(title: str, namespace: str, dimensions: dict[str, str], **metrics: str) -> aws_cloudwatch.GraphWidget:
-        lines = [
-            aws_cloudwatch.Metric(
-                namespace=namespace,
-                metric_name=name,
-                dimensions_map=dimensions,
-                statistic=statistic,
-                period=Duration.minutes(1),
-                label=name if len(set(metrics)) > 1 else title,
-            )
-            for name, statistic in metrics.items()
-        ]
-        return aws_cloudwatch.GraphWidget(title=title, left=list(lines), width=8, height=6)
-
-    latency = aws_cloudwatch.GraphWidget(
-        title="Latency, ms",
-        left=[
-            aws_cloudwatch.Metric(
-                namespace=Namespace.STOREFRONT,
-                metric_name=StorefrontMetric.LATENCY,
-                dimensions_map=SITE,
-                statistic=statistic,
-                period=Duration.minutes(1),
-                label=label,
-            )
-            for statistic, label in (("p50", "half of the requests"), ("p99", "99 of 100"))
+    return make_dashboard(
+        stack,
+        [
+            GraphWidget("requests", Namespace.STOREFRONT, [Line(StorefrontMetric.REQUESTS, SITE, "Sum")], "a minute"),
+            GraphWidget(
+                "latency",
+                Namespace.STOREFRONT,
+                [
+                    Line(StorefrontMetric.LATENCY, SITE, statistic, label)
+                    for statistic, label in (("p50", "half of the requests"), ("p99", "99 of 100"))
+                ],
+                "ms",
+            ),
+            GraphWidget(
+                "application errors",
+                Namespace.STOREFRONT,
+                [Line(StorefrontMetric.ERRORS, SITE, "Sum")],
+                "in five minutes",
+                period=300,
+            ),
+            GraphWidget("processor", "AWS/EC2", [Line("CPUUtilization", servers)], "%"),
+            GraphWidget(
+                "network",
+                "AWS/EC2",
+                [
+                    Line(metric, servers, "Sum", label)
+                    for metric, label in (("NetworkIn", "received"), ("NetworkOut", "sent"))
+                ],
+                "bytes a minute",
+            ),
+            GraphWidget("failed status checks", "AWS/EC2", [Line("StatusCheckFailed", servers, "Maximum")], "failed"),
+            GraphWidget(
+                "memory and disk",
+                Namespace.STOREFRONT,
+                [
+                    Line(StorefrontMetric.MEMORY_UTILIZATION, SITE, "Maximum", "memory"),
+                    Line(StorefrontMetric.DISK_UTILIZATION, SITE, "Maximum", "disk"),
+                ],
+                "%",
+            ),
+            GraphWidget(
+                "database: connections", "AWS/RDS", [Line("DatabaseConnections", rds, "Maximum")], "connections"
+            ),
+            GraphWidget("database: free storage", "AWS/RDS", [Line("FreeStorageSpace", rds, "Minimum")], "bytes"),
         ],
-        width=8,
-        height=6,
     )
-    board = aws_cloudwatch.Dashboard(scope, "Dashboard")
-    board.add_widgets(
-        graph("Requests", Namespace.STOREFRONT, SITE, Requests="Sum"),
-        latency,
-        graph("Application errors", Namespace.STOREFRONT, SITE, Errors="Sum"),
-        graph("Processor, %", "AWS/EC2", servers, CPUUtilization="Average"),
-        graph("Network, bytes", "AWS/EC2", servers, NetworkIn="Sum", NetworkOut="Sum"),
-        graph("Failed status checks", "AWS/EC2", servers, StatusCheckFailed="Maximum"),
-        graph("Memory and disk, %", Namespace.STOREFRONT, SITE, MemoryUtilization="Maximum", DiskUtilization="Maximum"),
-        graph("Database: connections", "AWS/RDS", rds, DatabaseConnections="Maximum"),
-        graph("Database: free storage, bytes", "AWS/RDS", rds, FreeStorageSpace="Minimum"),
-    )
-    return board

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2
-from constructs import Construct
+from constructs import Construct, IConstruct, IDependable
 
-from infra.constructs.network import gateway, own_vpc, remove_look_up_tags
+from infra.constructs.network import existing_vpc, gateway, own_vpc, remove_look_up_tags
 from infra.constructs.security_groups import let_in, let_out, security_group
 from infra.guardrails import acknowledge
 from infra.settings.web_app import WebAppSettings
@@ -17,18 +17,43 @@ WEB = {80: "HTTP", 443: "HTTPS"}
 class WebNetwork(Construct):
     """The VPC of the stack, without NAT: the isolated subnets have no way out, and need none.
 
+    An existing VPC with subnets of both kinds may take its place.
+
     Attributes:
         vpc: The VPC.
+        cidr: Its address range.
         public_subnets: Ids of the subnets that reach the internet.
-        isolated_subnets: Ids of the subnets that do not.
+        isolated_subnets: Ids of the subnets that need not.
+        routes: What must stand before instances reach the internet, and outlive them.
+        kept_with_data: What the stack makes of the network and a database stands on.
         instances: The security group of the instances.
         database: The security group of the database, which only the instances reach.
     """
 
     def __init__(self, scope: Construct, name: str, settings: WebAppSettings, policy: RemovalPolicy) -> None:
         super().__init__(scope, name)
-        self.vpc = own_vpc(
+        self.vpc: aws_ec2.IVpc
+        self.routes: list[IDependable] = []
+        self.kept_with_data: list[IConstruct] = []
+        if settings.vpc_id:
+            self.vpc, self.cidr = existing_vpc(self, settings.vpc_id), settings.vpc_cidr
+            self.public_subnets, self.isolated_subnets = settings.public_subnet_ids, settings.isolated_subnet_ids
+        else:
+            self._make(settings, policy)
+        self.instances = security_group(
             self,
+            "Instances",
+            self.vpc,
+            "Instances of the web application.",
+            https_out="HTTPS to AWS and package repositories",
+        )
+        self.database = security_group(self, "Database", self.vpc, "The database, for the instances alone.")
+        connect(self, "InstancesToDatabase", self.instances, self.database, port=DATABASE_PORT, protocol="MySQL")
+
+    def _make(self, settings: WebAppSettings, policy: RemovalPolicy) -> None:
+        vpc = self.vpc = own_vpc(
+            self,
+            settings,
             subnets=[
                 aws_ec2.SubnetConfiguration(name="Public", subnet_type=aws_ec2.SubnetType.PUBLIC, cidr_mask=20),
                 aws_ec2.SubnetConfiguration(
@@ -40,21 +65,15 @@ class WebNetwork(Construct):
             policy=policy,
         )
         # Named after the stack, whatever it is called; and a person who reads the tags need not know the CDK.
-        Tags.of(self.vpc).add("Name", Aws.STACK_NAME)
-        for subnet in (*self.vpc.public_subnets, *self.vpc.isolated_subnets):
+        Tags.of(vpc).add("Name", Aws.STACK_NAME)
+        for subnet in (*vpc.public_subnets, *vpc.isolated_subnets):
             Tags.of(subnet).add("Name", f"{Aws.STACK_NAME} {subnet.node.id}")
             remove_look_up_tags(subnet)
-        self.public_subnets = [subnet.subnet_id for subnet in self.vpc.public_subnets]
-        self.isolated_subnets = [subnet.subnet_id for subnet in self.vpc.isolated_subnets]
-        self.instances = security_group(
-            self,
-            "Instances",
-            self.vpc,
-            "Instances of the web application.",
-            https_out="HTTPS to AWS and package repositories",
-        )
-        self.database = security_group(self, "Database", self.vpc, "The database, for the instances alone.")
-        connect(self, "InstancesToDatabase", self.instances, self.database, port=DATABASE_PORT, protocol="MySQL")
+        self.cidr = vpc.vpc_cidr_block
+        self.public_subnets = [subnet.subnet_id for subnet in vpc.public_subnets]
+        self.isolated_subnets = [subnet.subnet_id for subnet in vpc.isolated_subnets]
+        self.routes = [subnet.internet_connectivity_established for subnet in vpc.public_subnets]
+        self.kept_with_data = [vpc, *vpc.isolated_subnets]
 
 
 def connect(
@@ -83,7 +102,7 @@ def open_to_visitors(scope: Construct, group: aws_ec2.SecurityGroup, cidr: str) 
             description=f"{protocol} from visitors",
         )
         reason = "A public site; allowed_cidr narrows it."
-        acknowledge(rule, {"EC23": reason, "CKV_AWS_260": reason})
+        acknowledge(rule, {"EC23": reason} | ({"CKV_AWS_260": reason} if protocol == "HTTP" else {}))
 
 
 def open_ssh(scope: Construct, group: aws_ec2.SecurityGroup, settings: WebAppSettings) -> str | None:

@@ -19,7 +19,7 @@ from aws_cdk import (
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from constructs import Construct
 
-from infra.constructs.instances import instance_profile, launch_template, machine_image
+from infra.constructs.instances import instance_profile, launch_template
 from infra.constructs.security_groups import security_group
 from infra.guardrails import acknowledge
 from infra.parameters import text, value_or
@@ -79,7 +79,7 @@ def template(
         "LaunchTemplate",
         volume_gib=settings.volume_gib,
         instance_type=settings.instance_type,
-        image_id=machine_image(scope, settings.machine_image),
+        image_id=settings.machine_image,
         iam_instance_profile=aws_ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.instance_profile_arn),
         security_group_ids=[network.instances.security_group_id],
         monitoring=aws_ec2.CfnLaunchTemplate.MonitoringProperty(enabled=True),

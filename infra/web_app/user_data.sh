@@ -102,6 +102,7 @@ fi
     echo "Define SITE_PORT 80"
     echo "Define SITE_PAGES $SERVER_FILES"
     echo "Define SITE_ACCESS_LOG $ACCESS_LOG"
+    echo "Define SITE_CACHE /var/cache/httpd" # the package made it for Apache's children
     if [ -n "$SITE_NAME" ]; then
         echo "Define SITE_NAME $SITE_NAME"
     fi

@@ -9,7 +9,7 @@ record may be written again at any time. A batch is one request; what becomes of
 - Refused for good (an item without Version, a value that the index does not take): given up at once.
 
 What is given up goes to the table of dead letters with its reason and one image of the film, unless that is too large
-for the table. If there is no time left for that, or the table cannot be written, the record comes again.
+for the table. If there is not a time left for that, or the table cannot be written, the record comes again.
 """
 
 import base64
@@ -31,7 +31,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.dead_letters import NotNowError, RefusedError, dead_letter, log_line
-from contract.documents import document
+from contract.documents import REMOVED, document
 from contract.projections import BULK_SECONDS, CHANGE_BYTES, CONNECT_SECONDS, READ_SECONDS, REQUEST_SECONDS
 from contract.services import status_passes
 
@@ -106,6 +106,8 @@ def action(record: Json) -> list[Json]:
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, struct.error) as error:
         raise RefusedError(f"not a movie: {type(error).__name__}: {error}") from error
     target = {"_index": INDEX, "_id": key}
+    if REMOVED in item and not deleted:
+        return [{"delete": target | {"version": version, "version_type": "external_gte"}}]
     if deleted:  # strictly newer than what was deleted: the same movie may have been written under another title
         return [{"delete": target | {"version": version + 1, "version_type": "external"}}]
     return [{"index": target | {"version": version, "version_type": "external_gte"}}, item]

@@ -23,8 +23,8 @@ from botocore.exceptions import ClientError
 
 from contract.tags import EXPECTED_TERMINATION
 
-GROUP = os.environ["GROUP"]
-WATCH_ALL = os.environ["WATCH"] == "all"
+GROUP = os.environ["GROUP"]  # the stack's own; empty if it has none
+WATCH = os.environ["WATCH"]  # group, all, groups:NAME,NAME or tag:KEY=VALUE
 COUNT_EXPECTED = os.environ["COUNT_EXPECTED"] == "true"
 GROUP_TAG = "aws:autoscaling:groupName"
 CLAIM_SECONDS = 90  # longer than a run may take
@@ -65,9 +65,15 @@ def handler(event: Json, context: Any) -> str:
     instance_id, at = read(event)
     instance = find_instance(instance_id)
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    watched = find_groups()
     group = tags.get(GROUP_TAG, "")
-    activities = find_activities(group or GROUP, instance_id, at)
-    if not (WATCH_ALL or is_ours(instance, group, activities)):
+    activities = []
+    for name in [group] if group else watched:
+        activities = find_activities(name, instance_id, at)
+        if activities:
+            group = name
+            break
+    if not (WATCH == "all" or is_ours(instance, group, watched)):
         return "not of the group"
     if not claim(instance_id, context.aws_request_id):
         return "recorded already"
@@ -80,7 +86,9 @@ def handler(event: Json, context: Any) -> str:
         "expected": expected,
         "counted": COUNT_EXPECTED or not expected,
         "reason": reason,
-        "group": group or (GROUP if activities else ""),
+        "group": group,
+        "instanceType": instance.get("InstanceType", ""),
+        "zone": instance.get("Placement", {}).get("AvailabilityZone", ""),
         "terminatedAt": at,
         "eventId": event.get("id", ""),
     }
@@ -111,6 +119,20 @@ def find_instance(instance_id: str) -> Json:
     return next((instance for found in answer["Reservations"] for instance in found["Instances"]), {})
 
 
+def find_groups() -> list[str]:
+    """The names of the watched groups. Those with a tag are asked for each time, because groups come and go."""
+    kind, _, value = WATCH.partition(":")
+    if kind == "groups":
+        return value.split(",")
+    if kind == "tag":
+        key, _, tag = value.partition("=")
+        pages = autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
+            Filters=[{"Name": f"tag:{key}", "Values": [tag]}]
+        )
+        return [group["AutoScalingGroupName"] for page in pages for group in page["AutoScalingGroups"]]
+    return [GROUP] if GROUP else []
+
+
 def find_activities(group: str, instance_id: str, at: str = "") -> list[Json]:
     """The group's activities that name the instance, latest first; none from long before it was terminated.
 
@@ -131,17 +153,17 @@ def find_activities(group: str, instance_id: str, at: str = "") -> list[Json]:
         page = {"NextToken": answer["NextToken"]}
 
 
-def is_ours(instance: Json, group: str, activities: list[Json]) -> bool:
-    """Whether the instance is of the group. One of which nothing is known any more might be: it is not passed over."""
+def is_ours(instance: Json, group: str, watched: list[str]) -> bool:
+    """Whether the instance is of a group. One of which nothing is known any more might be: it is not passed over."""
     if group:
-        return group == GROUP
-    if not instance or activities:
+        return group in watched
+    if not instance:
         return True
     if instance.get("Tags"):
         return False
     # Tags vanish soon after a termination, but then the group has not yet let go of the instance.
     listed = autoscaling.describe_auto_scaling_instances(InstanceIds=[instance["InstanceId"]])
-    return any(entry["AutoScalingGroupName"] == GROUP for entry in listed["AutoScalingInstances"])
+    return any(entry["AutoScalingGroupName"] in watched for entry in listed["AutoScalingInstances"])
 
 
 def classify(instance: Json, activities: list[Json]) -> tuple[str, str]:

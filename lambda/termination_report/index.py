@@ -4,10 +4,24 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 
-TOPIC = os.environ["TOPIC"]
+TOPIC, STACK, LOG_GROUP = (os.environ[name] for name in ("TOPIC", "STACK", "LOG_GROUP"))
+PARTITION, REGION, ACCOUNT = (TOPIC.split(":")[part] for part in (1, 3, 4))
+CONSOLES = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
+CLOUDWATCH = f"https://{REGION}.console.{CONSOLES.get(PARTITION, 'aws.amazon.com')}/cloudwatch/home?region={REGION}"
+# What the logger's classes mean to a person.
+CAUSES = {
+    "scale-in": "the group shrank or rebalanced",
+    "refresh": "an instance refresh replaced it",
+    "unhealthy": "a health check failed",
+    "spot-interruption": "EC2 took the spot instance back",
+    "person-or-program": "somebody called the API, or the machine shut itself down",
+    "aws": "AWS ended it: failed hardware, or retirement",
+    "launch-failure": "it never came up",
+}
 # The alarm's window, and time for logs and metrics to arrive.
 WINDOW = timedelta(seconds=int(os.environ["PERIOD_SECONDS"]) * int(os.environ["EVALUATION_PERIODS"]) + 300)
 MOST = 100  # instances told in one e-mail
@@ -16,12 +30,13 @@ sns: Any = boto3.client("sns")
 table: Any = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
-def handler(_event: dict[str, Any], _context: Any) -> int:
-    """Send the report; the alarm that calls is the stack's own, so what it says adds nothing."""
+def handler(event: dict[str, Any], _context: Any) -> int:
+    """Send the report; of what the alarm says, only its name adds something."""
     since = datetime.now(UTC) - WINDOW
     lines = counted_since(since.isoformat(timespec="seconds"))
+    alarm = event.get("alarmData", {}).get("alarmName", "")
     ids = ", ".join(line["instanceId"] for line in lines)
-    sns.publish(TopicArn=TOPIC, Subject=f"Terminated: {ids or 'see the log'}"[:100], Message=report(lines))
+    sns.publish(TopicArn=TOPIC, Subject=f"Terminated: {ids or 'see the log'}"[:100], Message=report(lines, alarm))
     return len(lines)
 
 
@@ -41,13 +56,22 @@ def counted_since(moment: str) -> list[dict[str, Any]]:
     return sorted(lines, key=lambda line: line["terminatedAt"])
 
 
-def report(lines: list[dict[str, Any]]) -> str:
+def report(lines: list[dict[str, Any]], alarm: str) -> str:
     """What the e-mail says; SNS takes 256 KiB."""
     told = [
-        f"{line['terminatedAt']}  {line['instanceId']}  {line['class']}\n"
-        f"    group: {line['group'] or 'none'}\n    AWS says: {line['reason'][:1000] or 'nothing'}"
+        f"{line['terminatedAt']}  {line['instanceId']}\n"
+        f"    Type: {line.get('instanceType') or 'not known any more'}\n"
+        f"    Zone: {line.get('zone') or 'not known any more'}\n"
+        f"    Group: {line['group'] or 'none'}\n"
+        f"    Cause: {line['class']} ({CAUSES.get(line['class'], 'nobody can tell any more')})\n"
+        f"    AWS says: {line['reason'][:1000] or 'nothing'}"
         for line in lines[:MOST]
     ]
     if len(lines) > MOST:
         told.append(f"... and {len(lines) - MOST} more: see the log.")
-    return "\n\n".join([f"Instances terminated, counted by the alarm: {len(lines)}", *told])
+    log = quote(quote(LOG_GROUP, safe=""), safe="").replace("%", "$")
+    links = [f"The log: {CLOUDWATCH}#logsV2:log-groups/log-group/{log}"]
+    if alarm:
+        links = [f"The alarm: {CLOUDWATCH}#alarmsV2:alarm/{quote(alarm, safe='')}", *links]
+    where = f"Stack:   {STACK}\nRegion:  {REGION}\nAccount: {ACCOUNT}"
+    return "\n\n".join([f"Instances terminated, counted by the alarm: {len(lines)}", where, *told, "\n".join(links)])

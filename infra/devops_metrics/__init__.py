@@ -1,18 +1,22 @@
-"""Define a time series database for monitoring data, on either engine of Timestream, with two alarms."""
+"""Define a time series database for monitoring data, on either engine of Timestream, with alarms and backups."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from aws_cdk import Aws, CfnCondition, Duration, Fn, aws_cloudwatch, aws_iam
+from aws_cdk import Aws, CfnCondition, Fn, aws_cloudwatch, aws_iam
 
 from contract.metrics import IngestionMetric, Namespace
 from contract.stacks import DevOpsMetricsOutput, TimeSeriesOutput
+from contract.timeseries import INFLUXDB3
 from infra.constructs.alerts import alarm
+from infra.constructs.dashboard import GraphWidget, Line, dashboard
+from infra.constructs.jobs import tell
 from infra.constructs.network import Network
 from infra.constructs.permissions import put_metrics
-from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, report_bucket
+from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, Size, report_bucket
+from infra.devops_metrics.backups import Backups
 from infra.guardrails import acknowledge, keep_what_it_needs
 from infra.parameters import is_chosen, only_if
 from infra.settings.devops_metrics import DevOpsMetricsSettings
@@ -48,16 +52,19 @@ class DevOpsMetrics(GroundworkStack):
     def build(self) -> None:
         """Make the engine that is chosen, its alarms and its dashboard."""
         self.heading("Records that LiveAnalytics rejects late, and InfluxDB's own logs.")
-        self.reports = report_bucket(self, days=self.settings.report_days, policy=self.policy)
+        self.reports = report_bucket(self, policy=self.policy)
         influxdb, liveanalytics = is_chosen(self, self.settings.engine, "influxdb")
         engines = [self._engine(influxdb, self._influxdb), self._engine(liveanalytics, self._liveanalytics)]
         database, table, policy = (_of_chosen(engines, attribute) for attribute in ("database", "table", "policy"))
         self.heading("Whom to tell, and when: rejected rows, and silence.")
         rejected, silence = self._alarms()
+        self._backups(influxdb)
         self.heading("What was written and rejected, at a glance.")
-        dashboard = self._dashboard()
+        graphs = self._dashboard()
 
-        self.output(TimeSeriesOutput.ENGINE, self.settings.engine, "Which face of Timestream this is.")
+        version_3 = influxdb is True and self.settings.influxdb_version == "3"
+        engine = INFLUXDB3 if version_3 else self.settings.engine
+        self.output(TimeSeriesOutput.ENGINE, engine, "Which face of Timestream this is.")
         self.output(TimeSeriesOutput.DATABASE_NAME, database, "Name of the database (of InfluxDB: the bucket).")
         self.output(TimeSeriesOutput.TABLE_NAME, table, "Name of the table (of InfluxDB: the measurement).")
         self.output(
@@ -71,7 +78,34 @@ class DevOpsMetrics(GroundworkStack):
         self.output_topic()
         self.output(DevOpsMetricsOutput.REJECTED_ALARM_NAME, rejected.ref, "The alarm on rejected rows.")
         self.output(DevOpsMetricsOutput.SILENCE_ALARM_NAME, silence.ref, "The alarm on silence.")
-        self.output(DevOpsMetricsOutput.DASHBOARD_NAME, dashboard.dashboard_name, "The metrics in CloudWatch.")
+        self.output(DevOpsMetricsOutput.DASHBOARD_NAME, graphs.ref, "The metrics in CloudWatch.")
+
+    def _backups(self, chosen: bool | CfnCondition) -> None:
+        """Make the backups of InfluxDB, if there is InfluxDB and somebody wants them, and say when they fail."""
+        if chosen is False or not self.settings.backup_schedule_hours:
+            return
+        self.heading("InfluxDB's backups: a job on a schedule.")
+        before = len(self.node.children)
+        backups = Backups(
+            self,
+            "Backups",
+            self.settings,
+            influxdb=self.influxdb,
+            clients=self.clients,
+            network=self.network,
+            policy=self.policy,
+        )
+        missing, failed = backups.alarm(self.topic), backups.rule(self.topic)
+        self.output(DevOpsMetricsOutput.BACKUP_LOCATION, backups.location, "Where the backup of InfluxDB is.")
+        self.output(DevOpsMetricsOutput.BACKUP_ALARM_NAME, missing.ref, "The alarm on backups that do not succeed.")
+        self._only_if(chosen, before)  # the topic's policy names the rule where there is one
+        tell(self.topic, {failed: "no e-mail was sent about a failed backup"})
+        self._only_if(chosen, before)
+
+    def _only_if(self, chosen: bool | CfnCondition, first: int) -> None:
+        """In a console template, make what was built since then only under the condition."""
+        if isinstance(chosen, CfnCondition):
+            only_if(chosen, self.node.children[first:])
 
     def _engine(self, chosen: bool | CfnCondition, build: Callable[[], Engine]) -> Engine | None:
         """Build an engine if it is chosen; in a console template, build it under the condition that it is chosen."""
@@ -79,38 +113,38 @@ class DevOpsMetrics(GroundworkStack):
             return None
         before = len(self.node.children)
         engine = build()
-        if chosen is True:
-            return engine
-        only_if(chosen, self.node.children[before:])
-        return replace(engine, condition=chosen)
+        self._only_if(chosen, before)
+        return replace(engine, condition=chosen) if isinstance(chosen, CfnCondition) else engine
 
-    def _ingestion(self, name: str, permissions: dict[str, list[str]]) -> str:
-        """Make a policy for whoever runs `groundwork devops-metrics`, from actions by resource, and return its ARN."""
+    def _ingestion(self, name: str, permissions: dict[str, list[str]], **reasons: str) -> str:
+        """Make a policy for whoever runs `groundwork devops-metrics`, from actions by resource, and return its ARN.
+
+        Args:
+            name: Its construct's name.
+            permissions: The actions by resource.
+            reasons: Why it names resources by a pattern, by finding.
+        """
         policy = aws_iam.ManagedPolicy(self, name, description="Writes monitoring data, and asks for it.")
         policy.add_statements(
             aws_iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Aws.STACK_ID]),
             put_metrics(Namespace.DEVOPS_METRICS),
             *(aws_iam.PolicyStatement(actions=actions, resources=[arn]) for arn, actions in permissions.items()),
         )
-        acknowledge(
-            policy,
-            {
-                "IAM5[Resource::*]": "Metrics and Timestream's endpoints know no resource.",
-                "IAM5[Resource::<Reports.Arn>/rejected/*]": "Timestream names the reports of late rejections.",
-            },
-        )
+        acknowledge(policy, {"IAM5[Resource::*]": "Metrics and Timestream's endpoints know no resource.", **reasons})
         return policy.managed_policy_arn
 
     def _influxdb(self) -> Engine:
         self.heading("InfluxDB: private, encrypted, its password in a secret.")
         settings = self.settings
-        network = Network(self, "Network", settings, log_retention_days=settings.log_retention_days, policy=self.policy)
-        influxdb = InfluxDB(
+        network = self.network = Network(
+            self, "Network", settings, log_retention_days=settings.log_retention_days, policy=self.policy
+        )
+        influxdb = self.influxdb = InfluxDB(
             self,
+            engine=settings.engine,
             place=Place(network.vpc, network.subnet_ids, network.routes),
             bucket=DATABASE,
-            instance_type=settings.instance_type,
-            storage_gib=settings.storage_gib,
+            size=Size(settings.influxdb_version, settings.instance_type, settings.storage_gib),
             reports=self.reports,
             log_retention_days=settings.log_retention_days,
             log_policy=self.policy,
@@ -119,12 +153,15 @@ class DevOpsMetrics(GroundworkStack):
         keep_what_it_needs(self.policy, influxdb.server, network.vpc, *network.vpc.public_subnets)
         secret = influxdb.secret.secret_arn
         self.output(
-            TimeSeriesOutput.ENDPOINT, influxdb.endpoint, "Host name of InfluxDB, reached by HTTPS on port 8086."
+            TimeSeriesOutput.ENDPOINT,
+            influxdb.endpoint,
+            f"Host name of InfluxDB, reached by HTTPS on port {influxdb.port}.",
         )
         self.output(TimeSeriesOutput.SECRET_ARN, secret, "Secret with a token for InfluxDB.")
+        self.clients = influxdb.clients()
         self.output(
             DevOpsMetricsOutput.CLIENT_SECURITY_GROUP_ID,
-            influxdb.clients().security_group_id,
+            self.clients.security_group_id,
             "Members reach InfluxDB.",
         )
         policy = self._ingestion("InfluxDBIngestion", {secret: ["secretsmanager:GetSecretValue"]})
@@ -146,9 +183,9 @@ class DevOpsMetrics(GroundworkStack):
             self.reports.arn_for_objects("rejected/*"): ["s3:PutObject"],  # Timestream reports in the writer's name
             "*": ["timestream:DescribeEndpoints"],
         }
-        return Engine(
-            liveanalytics.database, liveanalytics.table, self._ingestion("LiveAnalyticsIngestion", permissions)
-        )
+        reports = {"IAM5[Resource::<Reports.Arn>/rejected/*]": "Timestream names the reports of late rejections."}
+        policy = self._ingestion("LiveAnalyticsIngestion", permissions, **reports)
+        return Engine(liveanalytics.database, liveanalytics.table, policy)
 
     def _alarms(self) -> tuple[aws_cloudwatch.CfnAlarm, aws_cloudwatch.CfnAlarm]:
         """Make the alarms on what `groundwork devops-metrics ingest` sends, which are the same for both engines."""
@@ -157,7 +194,8 @@ class DevOpsMetrics(GroundworkStack):
             self.topic,
             "RejectedRows",
             what_to_do="Rows could not be written. Read the quarantine file beside the ingested one: it has the line "
-            "number and the reason of each. Mend the source or the mapping file, and ingest again: nothing doubles.",
+            "number and the reason of each. Correct the source or the mapping file, and ingest again: nothing doubles.",
+            runbook="monitoring-data-is-missing",
             namespace=Namespace.DEVOPS_METRICS,
             metric=IngestionMetric.ROWS_REJECTED,
             dimensions=stack,
@@ -167,6 +205,7 @@ class DevOpsMetrics(GroundworkStack):
             "Silence",
             what_to_do="No row was written for a while. Is ingestion running, does its source still grow, and can it "
             "reach the database? It prints what it cannot do.",
+            runbook="monitoring-data-is-missing",
             namespace=Namespace.DEVOPS_METRICS,
             metric=IngestionMetric.ROWS_WRITTEN,
             dimensions=stack,
@@ -176,32 +215,24 @@ class DevOpsMetrics(GroundworkStack):
         )
         return rejected, silence
 
-    def _dashboard(self) -> aws_cloudwatch.Dashboard:
-        dashboard = aws_cloudwatch.Dashboard(self, "Dashboard")
-        dashboard.add_widgets(
-            *(
-                aws_cloudwatch.GraphWidget(
-                    title=title,
-                    left=[
-                        aws_cloudwatch.Metric(
-                            namespace=Namespace.DEVOPS_METRICS,
-                            metric_name=metric,
-                            dimensions_map={"Stack": Aws.STACK_NAME},
-                            statistic="Sum",
-                            period=Duration.minutes(1),
-                            label=title,
-                        )
-                    ],
+    def _dashboard(self) -> aws_cloudwatch.CfnDashboard:
+        dimensions = {"Stack": Aws.STACK_NAME}
+        return dashboard(
+            self,
+            [
+                GraphWidget(
+                    title,
+                    Namespace.DEVOPS_METRICS,
+                    [Line(metric, dimensions, "Sum", title)],
+                    "rows a minute",
                     width=12,
-                    height=6,
                 )
                 for title, metric in (
-                    ("rows written a minute", IngestionMetric.ROWS_WRITTEN),
+                    ("rows written", IngestionMetric.ROWS_WRITTEN),
                     ("rows rejected", IngestionMetric.ROWS_REJECTED),
                 )
-            )
+            ],
         )
-        return dashboard
 
 
 def _of_chosen(engines: Sequence[Engine | None], attribute: str) -> str:
