@@ -1,6 +1,7 @@
 """Programs that no Python package brings: found on PATH, or unpacked from Debian's packages without root.
 
-Run as `python -m groundwork.engines`: it fetches what is missing, and says in a line what it could not fetch.
+Run as `python -m groundwork.engines`: it fetches what is missing, and says in a line what it could not fetch. What only
+tests and benchmarks run, it fetches by name: `python -m groundwork.engines shellcheck`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from contract.errors import InputError, phrase
+from contract.errors import InputError, UnavailableError, phrase
 from localcloud.engines import programs
 
 FOLDER = Path(__file__).parents[1] / ".groundwork" / "engines"
@@ -22,6 +25,8 @@ PACKAGES = programs.PACKAGES | {
     "shellcheck": ("shellcheck",),
     "wrk": ("wrk",),
 }
+DEVELOPMENT = ("shellcheck", "wrk")
+"""What nobody needs but tests and benchmarks."""
 #: What does as well, where it is installed; the shell, which has no windows, takes half the time.
 INSTEAD = {"chromium-headless-shell": "chromium"}
 INSTALLATION = f"{shlex.quote(sys.executable)} -m groundwork.engines"
@@ -37,7 +42,8 @@ def find(program: str) -> str:
     folders = [FOLDER / "usr" / "lib" / "chromium", *programs.folders(FOLDER)]
     path = programs.search([program, INSTEAD.get(program, program)], folders)
     if not path:
-        raise InputError(programs.missing(program, PACKAGES[program], INSTALLATION))
+        installation = f"{INSTALLATION} {program}" if program in DEVELOPMENT else INSTALLATION
+        raise InputError(programs.missing(program, PACKAGES[program], installation))
     return path
 
 
@@ -47,7 +53,8 @@ def fetch(program: str, apt: Path) -> None:
     `apt` is a folder, empty at first; the lists of packages that come into it serve the next program, too.
 
     Raises:
-        InputError: The packages cannot be had here; the message says why.
+        InputError: This system has no apt-get.
+        UnavailableError: The packages cannot be downloaded or unpacked; the message says why.
     """
     try:
         find(program)
@@ -69,6 +76,9 @@ def fetch(program: str, apt: Path) -> None:
         "Dir::State::Lists": str(lists),
         "Dir::Cache": str(apt),
         "Dir::Cache::archives": str(archives),
+        # An image for containers may say that apt is to read all lists again for each program.
+        "Dir::Cache::pkgcache": str(apt / "pkgcache.bin"),
+        "Dir::Cache::srcpkgcache": str(apt / "srcpkgcache.bin"),
     }
     options = ["--quiet", *(f"--option={name}={value}" for name, value in settings.items())]
     unpack = f'for package in *.deb; do dpkg --extract "$package" "{FOLDER}" || exit; done'
@@ -82,21 +92,38 @@ def fetch(program: str, apt: Path) -> None:
         done = subprocess.run(command, cwd=archives, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise InputError(f"{program}: The command {command[0]} failed: {phrase(reason)}.")
+            raise UnavailableError(
+                f"{program}: The command {command[0]} failed: {phrase(reason)}. Run `make` again, or install "
+                f"{' '.join(PACKAGES[program])} so that it is on PATH."
+            )
 
 
-def main() -> int:
-    """Fetch every program; what is missing keeps nothing else from working, so the exit code is 0."""
+def main(names: Sequence[str] = ()) -> int:
+    """Fetch programs.
+
+    Args:
+        names: Which; by default all that people run.
+
+    Returns:
+        75 if a download failed, so that the same command may succeed later. 0 where there is no apt-get, too: whatever
+        does not need the missing programs runs without them.
+    """
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    code = 0
     with tempfile.TemporaryDirectory(dir=FOLDER.parent) as apt:
-        for program in PACKAGES:
+        for program in names or [name for name in PACKAGES if name not in DEVELOPMENT]:
+            begin = time.monotonic()
             try:
                 fetch(program, Path(apt))
-                sys.stdout.write(f"{program}: {find(program)}\n")
+                line = f"{program}: {find(program)} ({time.monotonic() - begin:.0f} s)"
             except InputError as error:
-                sys.stdout.write(f"{error}\n")
-    return 0
+                line = str(error)
+            except UnavailableError as error:
+                line, code = str(error), error.exit_code
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

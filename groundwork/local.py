@@ -11,11 +11,13 @@ from groundwork import engines
 from localcloud import host
 
 CLOUDS = ".groundwork/local"
+#: What every training imports of the packages of its container image.
+PREPARED = {"pytorch": ("boto3", "jinja2", "matplotlib.figure", "pydantic", "torch", "typer")}
 
 
 def use() -> None:
     """Tell the local cloud how its commands are called here, and where its clouds and engines are."""
-    host.use(host.Host(f"{_program()} local", CLOUDS, str(engines.FOLDER), engines.INSTALLATION))
+    host.use(host.Host(f"{_program()} local", CLOUDS, str(engines.FOLDER), engines.INSTALLATION, PREPARED))
 
 
 def _program() -> str:

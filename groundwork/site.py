@@ -25,6 +25,7 @@ from localcloud.commands import named
 from localcloud.engines import apache
 from localcloud.engines.programs import find
 from localcloud.errors import LocalCloudError
+from terminal.screen import say
 
 STACK = StackName.WEB_APP
 HOSTS = ".localhost,127.0.0.1"  # no name that another site can have, and lead here (DNS rebinding)
@@ -120,6 +121,6 @@ def site(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with storefront(cloud, cloud.folder / "site", port=port) as served:
-        typer.echo(f"{served.server}: {served.url}" + (f" and {served.secure_url}" if served.secure_url else ""))
-        typer.echo(f"Logs: {served.logs}. End it with Ctrl-C.", err=True)
+        say(f"{served.server}: {served.url}" + (f" and {served.secure_url}" if served.secure_url else ""))
+        say(f"Logs: {served.logs}. End it with Ctrl-C.", errors=True)
         stop.wait()

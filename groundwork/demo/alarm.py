@@ -1,4 +1,4 @@
-"""The alarm drill: instances are lost, as expected and not; somebody is told only when it matters."""
+"""The alarm drill: instances are lost, as expected and not; an e-mail is sent only when it matters."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from contract.design import LIGHT, RIGHT, WRONG
 from contract.stacks import StackName, TerminationAlarmOutput
 from groundwork.demo.checklist import Checklist
 from groundwork.demo.metrics import count_datapoints
@@ -39,7 +40,7 @@ def drill(cloud: LocalCloud, report: Checklist, results: Path) -> None:
         alarms = cloud.client("cloudwatch").describe_alarms(AlarmNames=[outputs[TerminationAlarmOutput.ALARM_NAME]])
         return str(alarms["MetricAlarms"][0]["StateValue"])
 
-    report.step("The group shrinks from two instances to one: nobody is told")
+    report.step("The group shrinks from two instances to one: no e-mail is sent")
     autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=2)
     report.await_promise("two instances run", lambda: len(_instances(autoscaling, group)) == 2)  # noqa: PLR2004
     autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=1)
@@ -87,10 +88,10 @@ def _time_line(moments: list[tuple[float, str]]) -> Figure:
     """Draw moments, in seconds, along a line."""
     figure = Figure(figsize=(7, 2.1), layout="constrained")
     axes = figure.add_subplot()
-    axes.hlines(0, 0, moments[-1][0], color="#8a93a3", linewidth=2)
+    axes.hlines(0, 0, moments[-1][0], color=LIGHT["network"], linewidth=2)
     for index, (seconds, event) in enumerate(moments):
         side = 1 if index % 2 == 0 else -1
-        axes.plot(seconds, 0, "o", color="#b2182b" if event == "alarm rings" else "#0b5c8a", markersize=9)
+        axes.plot(seconds, 0, "o", color=WRONG if event == "alarm rings" else RIGHT, markersize=9)
         axes.annotate(event, (seconds, 0), (0, side * 22), textcoords="offset points", ha="center", va="center")
     axes.set(ylim=(-1, 1), yticks=[], xlabel="seconds since the termination")
     axes.margins(x=0.12)
@@ -114,7 +115,7 @@ def _log_lines(cloud: LocalCloud, group: str) -> Iterator[dict[str, Any]]:
 
 
 def _mails(cloud: LocalCloud) -> list[str]:
-    """Every mail delivered so far, as text: headers and body."""
+    """Return every mail delivered so far, as text: headers and body."""
     texts = []
     for path in sorted(cloud.mailbox.glob("*.eml")):
         mail = BytesParser(policy=policy.default).parsebytes(path.read_bytes())

@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
+from PIL import Image
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from contract.design import LEAST_TEXT, LEAST_WIDTH
 from contract.errors import GroundworkError
 from terminal.screen import Console, Progress, console, escape, progress
 
-Found = TypeVar("Found")
+Observed = TypeVar("Observed")
+#: The size of the text in our figures, in pixels.
+DRAWN_TEXT = 18
+#: A picture of this width is never scaled: it fits on a phone.
+NARROW = 300
 
 
 class PromiseBrokenError(GroundworkError):
@@ -40,7 +46,7 @@ class Picture:
     """A picture that came out.
 
     Attributes:
-        path: A PNG, GIF or SVG file.
+        path: A PNG or GIF file.
         caption: What stands below it.
         description: What it shows, for people who cannot see it.
     """
@@ -49,16 +55,51 @@ class Picture:
     caption: str
     description: str
 
+    @property
+    def is_film(self) -> bool:
+        """Return whether it has several moments."""
+        return self.path.suffix == ".gif"
+
+    @property
+    def width(self) -> int:
+        """Return its width in pixels."""
+        with Image.open(self.path) as image:
+            return image.width
+
+    @property
+    def least_width(self) -> int:
+        """Return the width below which its text could not be read, in pixels of a page.
+
+        A figure of a report says it inside its file. The others are drawn with text of 18 pixels (10 points, 130 to the
+        inch), and 11 is the least that people read.
+        """
+        with Image.open(self.path) as image:
+            if LEAST_WIDTH in image.info:
+                return int(image.info[LEAST_WIDTH])
+        return min(self.width, max(NARROW, round(self.width * LEAST_TEXT / DRAWN_TEXT)))
+
 
 @dataclass
 class Step:
-    """A step of the demonstration: its entries, its pictures, and how many seconds it took."""
+    """A step of the demonstration.
+
+    Attributes:
+        stack: The stack that it belongs to.
+        title: What is done in it.
+        entries: What was recorded.
+        pictures: What was drawn.
+        seconds: How long it took.
+        documents: Names and paths of the pages that came out, such as a job's report.
+        job_seconds: How long the job ran whose end it waits for, which began before it; None if there is none.
+    """
 
     stack: str
     title: str
     entries: list[Entry] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
+    documents: list[tuple[str, Path]] = field(default_factory=list)
     seconds: float = 0
+    job_seconds: float | None = None
 
     @property
     def promises(self) -> list[Entry]:
@@ -93,7 +134,7 @@ class Checklist:
     _working: Progress | None = None
 
     @property
-    def kept(self) -> int:
+    def promises_kept(self) -> int:
         """Return how many promises were kept."""
         return sum(len(step.promises) for step in self.steps)
 
@@ -114,6 +155,14 @@ class Checklist:
             self._working.stop()
             self._working = None
             self.steps[-1].seconds = time.monotonic() - self._began
+
+    def document(self, name: str, path: Path) -> None:
+        """Record a page that came out, to which the demonstration's page links."""
+        self.steps[-1].documents.append((name, path))
+
+    def ran(self, seconds: float) -> None:
+        """Record how long the job ran whose end this step waits for."""
+        self.steps[-1].job_seconds = seconds
 
     def fact(self, name: str, value: object) -> None:
         """Record a fact: a name and a value."""
@@ -149,7 +198,7 @@ class Checklist:
         evidence = f" [dim]({escape(str(seen))})[/]" if seen != "" else ""
         self.console.print(f"   [green]✔[/] {escape(claim)}{evidence}", soft_wrap=True)
 
-    def await_promise(self, claim: str, probe: Callable[[], Found | None], *, seconds: float = 60) -> Found:
+    def await_promise(self, claim: str, probe: Callable[[], Observed | None], *, seconds: float = 60) -> Observed:
         """Tick a promise off as soon as `probe` finds something true, and return what it found.
 
         Raises:
@@ -161,7 +210,7 @@ class Checklist:
             wait=wait_fixed(0.25),
         )
         try:
-            result = cast("Found", attempts(probe))  # false results have been retried
+            result = cast("Observed", attempts(probe))  # false results have been retried
         except RetryError:
             raise PromiseBrokenError(f"{claim}: This did not happen within {seconds:.0f} seconds.") from None
         self.promise(claim, held=True)

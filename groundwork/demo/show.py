@@ -63,7 +63,7 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
             page.section(stack, page.template_of(templates, stack), cloud.outputs(stack), report.steps)
             for stack in stacks
         ]
-        page.write(results / "index.html", report, sections)
+        page.write(results / "index.html", report, sections, cloud.console if keep else "")
     except (GroundworkError, CalledProcessError) as error:
         report.finish()
         report.console.print(f"\n[bold red]✘ {escape(str(error))}[/]\n  Look into {cloud.folder}/*.log", soft_wrap=True)
@@ -72,7 +72,7 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         report.finish()
         if not keep:
             cloud.stop()
-    report.console.print(f"\n[bold green]All {report.kept} promises kept.[/] What came out:")
+    report.console.print(f"\n[bold green]All {report.promises_kept} promises kept.[/] What came out:")
     report.fact("the page", (results / "index.html").resolve().as_uri())
     for path in sorted(results.glob("*/report.html")):
         report.fact(f"{path.parent.name}: model, figures and report", path)
@@ -82,6 +82,7 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         webbrowser.open((results / "index.html").resolve().as_uri())
     if keep:
         report.console.print("\nThe local cloud is still running.")
+        report.console.print(f"Look into it in a browser: {escape(cloud.console_link)}", soft_wrap=True)
         report.console.print(f"Use it from this shell: {escape(cloud.evaluation)}", soft_wrap=True)
         report.console.print(f"Stop it: {escape(cloud.command('down'))}", soft_wrap=True)
 
@@ -98,7 +99,7 @@ def run(cloud: LocalCloud, report: Checklist, stacks: Iterable[str], results: Pa
 
 
 def chosen(only: str) -> list[str]:
-    """The stacks that a person named, by commas, in the order they are shown; all when none is named.
+    """Return the stacks that a person named, by commas, in the order they are shown; all when none is named.
 
     Raises:
         InputError: There is no such stack.

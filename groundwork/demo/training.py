@@ -39,7 +39,7 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> Callable[[], N
         for dataset in dict.fromkeys(workload.data_set for workload in TRAINING.values())
     }
     trials = {workload: workload.real if real[workload.data_set] else workload.sample for workload in TRAINING.values()}
-    report.step("All four workloads into the queue")
+    report.step("Put every workload into the queue")
     began = datetime.now(UTC)
     artifacts = outputs[TrainingOutput.ARTIFACT_BUCKET_NAME]
     jobs: dict[TrainingWorkload, str] = {}
@@ -63,7 +63,7 @@ def train(cloud: LocalCloud, report: Checklist, results: Path) -> Callable[[], N
 
 
 def _options(trial: Trial, artifacts: str) -> list[str]:
-    """The options of a trial, with the bucket of earlier results filled in."""
+    """Return the options of a trial, with the bucket of earlier results filled in."""
     return [option.format(artifacts=artifacts) for option in trial.options]
 
 
@@ -73,7 +73,7 @@ def _reclaim(cloud: LocalCloud, job: str) -> None:
     while (status := batch.describe_jobs(jobs=[job])["jobs"][0]["status"]) != "RUNNING":
         if status.lower() in ENDED:
             return
-        time.sleep(0.25)
+        time.sleep(1)  # asking takes processor time from the jobs, and this one trains for longer
     cloud.reclaim(job)
 
 
@@ -114,6 +114,7 @@ def _check(
     """Fetch what a job left, and check it."""
     outputs = cloud.outputs(StackName.TRAINING)
     succeeded = job["state"] == "succeeded"
+    report.ran(job["seconds"])
     report.promise("the job succeeded", held=succeeded, seen=f"{job['seconds']:.0f} s" if succeeded else job["reason"])
 
     s3 = cloud.client("s3")
@@ -130,6 +131,7 @@ def _check(
         with Image.open(path) as picture:  # which says inside what it shows
             words = picture.info
         report.picture(path, words.get("Title") or words["comment"].decode(), words.get("Description", ""))
+    report.document(workload.name, folder / "report.html")
     metrics = json.loads((folder / "metrics.json").read_text())
     value = metrics["test"][workload.figure]
     name = workload.figure.replace("_", " ")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from contract.errors import InputError
-from infra.commands import Context, pairs, section, table_of_left, usual
+from infra.commands import Context, chosen, table_of_left
 from terminal.results import Result, results
-from terminal.screen import confirm, print_table
+from terminal.screen import confirm, print_table, say
 
 if TYPE_CHECKING:
     from groundwork.deploy.plan import Plan
@@ -34,24 +34,28 @@ def deploy(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Result:
     """Show what a deployment would do, to data and to the bill, and deploy; on AWS, or on the local cloud."""
-    section_name, overrides = section(stack), pairs(context)
+    chosen_stack = chosen(stack, context)
+    stack, section_name = chosen_stack.name, chosen_stack.section
 
     from groundwork.deploy.change_set import DeploymentError, Stack
     from groundwork.deploy.plan import plan
-    from groundwork.deploy.protection import refuse_loss
+    from groundwork.deploy.protection import refuse_loss, refuse_shrinking
     from groundwork.deploy.settings import taken_over
     from infra.config import Config
     from infra.left import left
 
     deployed = Stack(stack)
-    remembered = taken_over(deployed.template, usual() | overrides, accept_default or (), stack)
-    Config.from_context(usual() | remembered | overrides)
+    given = chosen_stack.given
+    remembered = taken_over(deployed.template, given, accept_default or (), stack)
+    Config.from_context(given | remembered)
     for key, value in remembered.items():
-        typer.echo(f"Setting {key} stays {value}, as {stack} is deployed.")
+        say(f"Setting {key} stays {value}, as {stack} is deployed.")
     with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:
         assembly = Path(folder) / "cdk.out"
-        template = synthesise(stack, remembered | overrides, assembly)
-        check(stack, section_name, template)
+        template = synthesise(stack, remembered | chosen_stack.overrides, assembly)
+        if refusal := check(stack, section_name, template):
+            intended = plan(stack, deployed.template, template, ())
+            return Result(_document(intended, "refused", remembered, {}), ends=refusal)
         change_set = deployed.prepare(assembly, _quiet)
     if change_set is None:
         intended = plan(stack, deployed.template, template, ())
@@ -60,14 +64,15 @@ def deploy(
     try:
         intended = plan(stack, deployed.template, template, change_set.changes)
         print_table(intended.table())
-        typer.echo(intended.cost())
-        if refusal := refuse_loss(intended, replace or (), deployed.identifiers):
+        say(intended.cost())
+        refusal = refuse_shrinking(intended) or refuse_loss(intended, replace or (), deployed.identifiers)
+        if refusal:
             return Result(_document(intended, "refused", remembered, {}), ends=refusal)
         if not yes and not confirm(f"Deploy {stack}?"):
             return Result(_document(intended, "declined", remembered, {}), "Nothing was deployed.", ends=typer.Exit(1))
         executed = True
         try:
-            status = change_set.execute(typer.echo)
+            status = change_set.execute(say)
         except DeploymentError:
             if resources := left([stack]):
                 print_table(table_of_left(resources))
@@ -88,19 +93,15 @@ def synthesise(stack: str, context: dict[str, str], assembly: Path) -> dict[str,
     """
     from terminal import cdk
 
-    finished = cdk.run("synth", stack, "--quiet", f"--output={assembly}", context=context)
+    finished = cdk.run("synth", stack, "--exclusively", "--quiet", f"--output={assembly}", context=context)
     if finished.failed:
         raise InputError(f"Stack {stack}: It cannot be synthesised: {finished.reason.rstrip('.')}.")
     template: dict[str, Any] = json.loads((assembly / f"{stack}.template.json").read_text(encoding="utf-8"))
     return template
 
 
-def check(stack: str, section_name: str, template: dict[str, Any]) -> None:
-    """Run preflight on a template, and print what is not as it should be.
-
-    Raises:
-        InputError: The deployment would fail.
-    """
+def check(stack: str, section_name: str, template: dict[str, Any]) -> InputError | None:
+    """Run preflight on a template, print what is not as it should be, and return why the deployment would fail."""
     from groundwork.preflight import subjects
     from groundwork.preflight.checks import Verdict, run
     from groundwork.preflight.command import table
@@ -111,7 +112,8 @@ def check(stack: str, section_name: str, template: dict[str, Any]) -> None:
     if wrong := [finding for finding in findings if finding.result is not Verdict.OK]:
         print_table(table(wrong, "Preflight"))
     if any(finding.result is Verdict.REFUSED for finding in wrong):
-        raise InputError(f"{stack}: A deployment would fail. Follow the way out of each refusal.")
+        return InputError(f"{stack}: A deployment would fail. Follow the way out of each refusal.")
+    return None
 
 
 def _document(intended: Plan, status: str, remembered: dict[str, str], outputs: dict[str, str]) -> dict[str, Any]:

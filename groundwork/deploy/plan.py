@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cost.estimate import UnknownCostError, estimate
 from infra.updates.identity import STATEFUL, versions, with_defaults
-from infra.updates.interruptions import interrupting
+from infra.updates.interruptions import interrupting, shrinking
 from infra.updates.sweep import FATES, change
 from terminal.screen import Table
 
@@ -39,12 +39,14 @@ class Step:
         resource: Logical id.
         type: Resource type.
         data: What becomes of the data that it holds; empty where it loses none.
+        shrinks: Its storage before and after, in GiB, where the deployment would make it smaller.
     """
 
     action: Action
     resource: str
     type: str
     data: str
+    shrinks: tuple[int, int] | None = None
 
     @property
     def loses_data(self) -> bool:
@@ -153,11 +155,13 @@ def _believe(actions: dict[str, Action], changes: Iterable[Mapping[str, Any]]) -
 def _step(action: Action, name: str, old: Json, new: Json) -> Step:
     body = new["Resources"].get(name) or old["Resources"][name]
     data = REGENERATED if _is_generated_again(name, old, new) else _fate(action, old["Resources"].get(name, {}))
-    return Step(action, name, body["Type"], data)
+    is_updated = action in (Action.CHANGE, Action.INTERRUPT)
+    shrinks = shrinking(old["Resources"][name], body) if is_updated and name in old["Resources"] else None
+    return Step(action, name, body["Type"], data, shrinks)
 
 
 def _is_generated_again(name: str, old: Json, new: Json) -> bool:
-    """Whether a secret gets another value, which CloudFormation calls a change in place."""
+    """Return whether a secret gets another value, which CloudFormation calls a change in place."""
     bodies: list[Json] = [template["Resources"].get(name, {}) for template in (old, new)]
     before, after = (body.get("Properties", {}).get("GenerateSecretString") for body in bodies)
     is_secret = all(body.get("Type") == "AWS::SecretsManager::Secret" for body in bodies)
@@ -165,7 +169,7 @@ def _is_generated_again(name: str, old: Json, new: Json) -> bool:
 
 
 def _fate(action: Action, deployed: Json) -> str:
-    """What becomes of what a resource holds, in the words of the stacks' pages."""
+    """Return what becomes of what a resource holds, in the words of the stacks' pages."""
     policy = {Action.DELETE: "DeletionPolicy", Action.REPLACE: "UpdateReplacePolicy"}.get(action)
     if policy is None or deployed.get("Type") not in STATEFUL:
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contract.errors import InputError
+from groundwork.deploy.contents import contents
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +27,18 @@ SAVE = {
 }
 
 
+def refuse_shrinking(plan: Plan) -> InputError | None:
+    """Return why a plan is not carried out: AWS makes no storage smaller; None where it may go ahead."""
+    for step in plan.steps:
+        if step.shrinks:
+            old, new = step.shrinks
+            return InputError(
+                f"{plan.stack}: The storage of {step.resource} cannot shrink from {old} to {new} GiB. Nothing was "
+                f"deployed. Give {old} GiB or more."
+            )
+    return None
+
+
 def refuse_loss(plan: Plan, replace: Collection[str], identifiers: Mapping[str, str]) -> InputError | None:
     """Return why a plan is not carried out: it loses data that nobody has named; None where it may go ahead.
 
@@ -44,15 +57,17 @@ def refuse_loss(plan: Plan, replace: Collection[str], identifiers: Mapping[str, 
     unnamed = [step for step in losses.values() if step.resource not in replace]
     if not unnamed:
         return None
+    amounts = {step.resource: contents(step.type, identifiers.get(step.resource, "")) for step in unnamed}
     options = " ".join(f"--replace {step.resource}" for step in unnamed)
     return InputError(
-        f"{plan.stack}: {' '.join(_said(step, identifiers.get(step.resource, '')) for step in unnamed)} Nothing was "
-        "deployed. Give the settings that the stack has now; or save the data and bring what stays into a stack with "
-        f"`cdk import`; or accept this with {options}."
+        f"{plan.stack}: {' '.join(_said(step, identifiers.get(step.resource, ''), amounts) for step in unnamed)} "
+        "Nothing was deployed. Give the settings that the stack has now; or save the data and bring them into the new "
+        f"resource as docs/restore.md says; or accept this with {options}."
     )
 
 
-def _said(step: Step, identifier: str) -> str:
+def _said(step: Step, identifier: str, amounts: Mapping[str, str]) -> str:
     verb = "replaced" if step.action == "replace" else "deleted"
     save = f" Save it first: {SAVE[step.type].format(identifier)}." if step.type in SAVE and identifier else ""
-    return f"{step.resource} ({step.type} {identifier or step.resource}) would be {verb}: {step.data}.{save}"
+    amount = f", which holds {amounts[step.resource]}," if amounts[step.resource] else ""
+    return f"{step.resource} ({step.type} {identifier or step.resource}){amount} would be {verb}: {step.data}.{save}"

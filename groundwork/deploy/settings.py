@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
-from infra.config import Config, ConfigError
+from infra.config import TAGS, Config
+from infra.settings.setting import Settings
 from infra.stack import SETTINGS
 
 if TYPE_CHECKING:
@@ -54,9 +55,8 @@ def taken_over(
 
 
 def _is_setting(key: str) -> bool:
-    *section, name = key.split(".")
-    try:
-        settings = getattr(Config(), section[0]) if section else Config()
-    except (AttributeError, ConfigError):
-        return False
-    return name in type(settings).model_fields
+    section, _, name = key.rpartition(".")
+    if key.startswith(TAGS):
+        return True
+    settings = getattr(Config(), section, None) if section else Config()
+    return isinstance(settings, Settings) and name in type(settings).model_fields

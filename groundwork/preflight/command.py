@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from contract.errors import InputError
-from infra.commands import Context, settings
-from terminal.results import Result, results
+from infra.commands import Context, configurations, section
+from terminal.results import Result, listing
 from terminal.screen import Table
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from groundwork.preflight.template import Template
 
 
-@results
+@listing
 def preflight(
     stacks: Annotated[
         list[str] | None, typer.Argument(metavar="[STACK...]", help="Stacks (default: all of them).")
@@ -37,13 +37,16 @@ def preflight(
     if permissions:
         actions = needed(subjects.CHECKS)
         return Result({"permissions": actions}, *actions)
-    config = settings(context)
+    asked = [*configurations(stacks or [], context)]
 
-    from infra.cost.page import templates
+    from infra.templates import templates
     from workloads.account.reader import Account
 
     account = Account()
-    chosen = choose(templates(config), stacks or [])
+    bodies: dict[str, Any] = {}
+    for config, names in asked:
+        bodies |= templates(config, names)
+    chosen = in_order(bodies)
     findings = run(chosen, account, subjects.CHECKS)
     document = {"account": account.number, "region": account.region, "checks": findings}
     title = f"Account {account.number}, {account.region}"
@@ -56,23 +59,18 @@ def preflight(
     return Result(document, table(findings, title), ends=ends)
 
 
-def choose(templates: Mapping[str, Any], names: Sequence[str]) -> list[Template]:
-    """Return the stacks of some names, in the order of deployment; all of them if no name is given.
+def in_order(templates: Mapping[str, Any]) -> list[Template]:
+    """Return stacks in the order of deployment, each with those that come before it.
 
-    Raises:
-        InputError: No stack has one of the names.
+    Args:
+        templates: What is deployed, by the stacks' names.
     """
     from groundwork.preflight.template import Template
-    from infra.stacks import STACKS
 
-    sections = {stack.__name__: stack.SECTION for stack in STACKS}
-    if unknown := [name for name in names if name not in templates]:
-        raise InputError(f"There is no stack {unknown[0]}. There are {', '.join(templates)}.")
-    chosen: list[Template] = []
-    for name in templates:
-        if not names or name in names:
-            chosen.append(Template(name, templates[name], sections[name], tuple(chosen)))
-    return chosen
+    ordered: list[Template] = []
+    for name, template in templates.items():
+        ordered += [Template(name, template, section(name), tuple(ordered))]
+    return ordered
 
 
 def table(findings: Sequence[Finding], title: str) -> Table:
@@ -80,6 +78,4 @@ def table(findings: Sequence[Finding], title: str) -> Table:
     rows = [
         (finding.check, finding.stack, str(finding.result), finding.reason, finding.way_out) for finding in findings
     ]
-    return Table(
-        ["check", "stack", "result", "reason", "way out"], rows, keys=["check", "stack", "result"], title=title
-    )
+    return Table(["check", "stack", "result", "reason", "way out"], rows, keys=["stack", "result"], title=title)

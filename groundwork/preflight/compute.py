@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from groundwork.preflight.checks import Judgement, Questions
     from groundwork.preflight.template import Launch, Template
 
+_READ_AT_LAUNCH = "resolve:ssm:"  # before an SSM parameter, with which EC2 reads it at each launch
 _CHOSEN_BY_BATCH = ("optimal", "default_x86_64", "default_arm64")
 
 
@@ -69,12 +70,18 @@ def machine_images(stack: Template, account: Questions) -> Iterator[Judgement]:
 
 def _machine_image(launch: Launch, account: Questions) -> Judgement:
     identifier = launch.image
-    if identifier.startswith("/"):
+    if identifier.startswith(_READ_AT_LAUNCH):
+        identifier = identifier.removeprefix(_READ_AT_LAUNCH)
         parameter = account.find("ssm:GetParameter", Name=identifier)
         if parameter is None:
             return refused(
                 f"{launch.resource}: there is no SSM parameter {identifier}.",
                 "Correct the setting machine_image, or choose a region that has this image.",
+            )
+        if parameter["Parameter"]["DataType"] != "aws:ec2:image":
+            return refused(
+                f"{launch.resource}: SSM parameter {identifier} does not have the data type aws:ec2:image.",
+                "Delete it, and create it again with aws ssm put-parameter --data-type aws:ec2:image.",
             )
         identifier = parameter["Parameter"]["Value"]
     response = account.find("ec2:DescribeImages", ImageIds=[identifier])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from groundwork.preflight.checks import check, ok, refused, warning
+from infra.regions import OFFERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,21 @@ def state(stack: Template, account: Questions) -> Iterator[Judgement]:
         )
     else:
         yield ok(f"It is deployed, in {status}.")
+
+
+@check("region", "sts:GetCallerIdentity")
+def region(stack: Template, account: Questions) -> Iterator[Judgement]:
+    """AWS offers the services of the stack in the region."""
+    absent = [
+        offer for kind, offer in OFFERS.items() if any(stack.resources(kind)) and account.region not in offer.regions
+    ]
+    for offer in absent:
+        yield refused(
+            f"AWS does not offer {offer.name} in {account.region}.",
+            f"{offer.instead.capitalize()}: {', '.join(offer.regions)}.",
+        )
+    if not absent:
+        yield ok(f"{account.region} has the services of the stack.")
 
 
 @check("zones", "ec2:DescribeAvailabilityZones")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from infra.stack import SETTINGS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -44,7 +46,8 @@ class Launch:
         resource: Logical id of the resource.
         types: Instance types, or families such as `m7i`, of which each is good enough.
         subnets: Where they start; empty if the template leaves that open.
-        image: The machine image: its id, or the name of the SSM parameter that holds it; empty where AWS chooses one.
+        image: The machine image: its id, or `resolve:ssm:` and the SSM parameter that holds it; empty where AWS
+            chooses one.
         instances: How many start during the deployment.
         vcpus: The most vCPUs that a compute environment of AWS Batch may use; 0 where it is none.
         spot: Whether they are spot instances.
@@ -102,15 +105,6 @@ class Template:
             case {"Fn::FindInMap": [mapping, first, second]} if isinstance(first, str) and isinstance(second, str):
                 return self.text(self._body.get("Mappings", {}).get(mapping, {}).get(first, {}).get(second))
         return ""
-
-    @cached_property
-    def parameters(self) -> list[str]:
-        """Names of the SSM parameters that CloudFormation reads, those of the CDK's bootstrap excepted."""
-        return [
-            parameter["Default"]
-            for name, parameter in self._body.get("Parameters", {}).items()
-            if parameter["Type"].startswith("AWS::SSM::Parameter::Value<") and name != "BootstrapVersion"
-        ]
 
     @cached_property
     def bootstrap(self) -> tuple[str, int] | None:
@@ -201,9 +195,56 @@ class Template:
                 return subnets[int(index)]
         return value
 
+    def starting_subnets(self) -> dict[str, bool]:
+        """Return the existing subnets in which instances and jobs start, and whether all get a public address there."""
+        starts = [(subnet, False) for launch in self.launches() for subnet in launch.subnets]
+        for resource in self.resources("AWS::Batch::ComputeEnvironment"):
+            compute = resource.properties["ComputeResources"]
+            if compute["Type"] in {"FARGATE", "FARGATE_SPOT"}:  # whose jobs ask for an address themselves
+                starts += [(subnet, True) for subnet in compute["Subnets"]]
+        addresses: dict[str, bool] = {}
+        for value, has_address in starts:
+            subnet = self.subnet(value)
+            if isinstance(subnet, str) and _SUBNET.fullmatch(subnet):
+                addresses[subnet] = addresses.get(subnet, True) and has_address
+        return addresses
+
+    def function_subnets(self) -> list[str]:
+        """Return the existing subnets in which functions run."""
+        functions = [*self.resources("AWS::Lambda::Function")]
+        subnets = [
+            value for function in functions for value in function.properties.get("VpcConfig", {}).get("SubnetIds", ())
+        ]
+        for schedule in self.resources("AWS::SecretsManager::RotationSchedule"):
+            subnets += self.text(schedule.properties.get("HostedRotationLambda", {}).get("VpcSubnetIds")).split(",")
+        return sorted({subnet for subnet in subnets if isinstance(subnet, str) and _SUBNET.fullmatch(subnet)})
+
+    def endpoints(self) -> dict[str, str]:
+        """Return the services to which the stack makes interface endpoints, such as `secretsmanager`, by logical id."""
+        return {
+            resource.name: _service(resource.properties["ServiceName"])
+            for resource in self.resources("AWS::EC2::VPCEndpoint")
+            if resource.properties.get("VpcEndpointType") == "Interface"
+        }
+
+    def setting(self, name: str) -> str:
+        """Return a setting of the stack that differs from its default; empty if it does not."""
+        chosen = self._body.get("Metadata", {}).get(SETTINGS, {})
+        return str(chosen.get(f"{self.section}.{name}", ""))
+
     def subnets(self) -> dict[str, str]:
         """Return the subnets that exist before the stack, each with a resource that uses it."""
         return self.identifiers(_SUBNET.pattern)
+
+
+def _service(name: Any) -> str:
+    """Return what follows the region in the name of an endpoint's service: `com.amazonaws.REGION.secretsmanager`."""
+    match name:
+        case {"Fn::Join": [_, [*_, str() as last]]}:
+            return last.lstrip(".")
+        case str():
+            return name.split(".", 3)[-1]
+    return ""
 
 
 def _strings(value: Any) -> Iterator[str]:
