@@ -7,14 +7,17 @@ import hashlib
 import io
 import math
 import re
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from contract.errors import InputError, phrase
+from contract.errors import InputError, UnavailableError, phrase
 from workloads.delimited import unpack
+from workloads.training.scans import shows_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,13 +66,24 @@ class Digits:
     test_labels: NDArray[np.uint8]
 
     def first(self, count: int) -> Digits:
-        """The same with no more than so many training images."""
+        """Return the same data set with at most `count` training images."""
         return replace(self, train_images=self.train_images[:count], train_labels=self.train_labels[:count])
 
     @property
     def sha256(self) -> str:
         """A digest of all pixels and labels, whatever files they came in."""
         return _sha256(self.train_images, self.train_labels, self.test_images, self.test_labels)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the images, a sentence each."""
+        sets = {"training": self.train_images, "test": self.test_images}
+        blank = {name: int(shows_nothing(images).sum()) for name, images in sets.items()}
+        return [
+            f"{count:,} of {len(sets[name]):,} {name} images show nothing: they are of one shade of grey."
+            for name, count in blank.items()
+            if count
+        ]
 
     @property
     def is_mnist(self) -> bool:
@@ -96,7 +110,8 @@ def load_mnist(data: Location, classes: int = CLASSES) -> Digits:
         classes: Labels are from 0 to one less than this.
 
     Raises:
-        InputError: A file is missing, damaged, or does not hold what it should; or the files are of another data set.
+        InputError: A file is missing, damaged, or does not hold what it should; the files are of another data set; or
+            there is nothing to learn, as no image shows anything, or all are the same.
     """
     train_images, train_labels, test_images, test_labels = _files(data)
     digits = Digits(*_read_pair(train_images, train_labels, classes), *_read_pair(test_images, test_labels, classes))
@@ -111,7 +126,24 @@ def load_mnist(data: Location, classes: int = CLASSES) -> Digits:
             f"{train_images}: The {len(digits.train_images)} images are too few to train on: at least "
             f"{_FEWEST_IMAGES} are needed, because some of them are held out to validate."
         )
+    _refuse_nothing(train_images, digits.train_images)
+    _refuse_nothing(test_images, digits.test_images)
     return digits
+
+
+def _refuse_nothing(source: Location, images: NDArray[np.uint8]) -> None:
+    """See that the images of a file show something, and not all the same.
+
+    Raises:
+        InputError: They do not.
+    """
+    if shows_nothing(images).all():
+        raise InputError(
+            f"{source}: None of the {len(images):,} images shows anything, as each is of one shade of grey. Check how "
+            "the file was written."
+        )
+    if len(images) > 1 and (images == images[0]).all():
+        raise InputError(f"{source}: All {len(images):,} images are the same. Check how the file was written.")
 
 
 def read_images(source: Location) -> NDArray[np.uint8]:
@@ -130,7 +162,7 @@ def read_images(source: Location) -> NDArray[np.uint8]:
 
 
 def parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
-    """The array of bytes in an idx file.
+    """Return the array of bytes in an idx file.
 
     The format (http://yann.lecun.com/exdb/mnist): two zero bytes, the type (8: unsigned byte), the number of
     dimensions, each dimension as a big-endian 32-bit integer, then the values, last dimension fastest.
@@ -167,13 +199,32 @@ def parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
 
 
 def format_idx(array: NDArray[np.uint8]) -> bytes:
-    """An array of bytes as an idx file."""
+    """Return an array of bytes as an idx file."""
     header = bytes((0, 0, _UNSIGNED_BYTE, array.ndim)) + np.array(array.shape, ">u4").tobytes()
     return header + array.tobytes()
 
 
+def download_mnist() -> dict[str, bytes]:
+    """Return the files of MNIST, downloaded through torchvision, by name.
+
+    Raises:
+        UnavailableError: The download fails.
+    """
+    from torchvision.datasets import MNIST
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            MNIST(folder, download=True)
+        except (OSError, RuntimeError) as error:
+            raise UnavailableError(
+                f"Data set mnist: It cannot be downloaded: {phrase(error)}. Set GROUNDWORK_DATA to a folder that has "
+                "mnist/*.gz, or use the stand-in of `groundwork data sample mnist --to FOLDER`."
+            ) from error
+        return {path.name: path.read_bytes() for path in Path(folder, "MNIST", "raw").glob("*.gz")}
+
+
 def sample_mnist() -> dict[str, bytes]:
-    """A small stand-in for MNIST that needs no download: scikit-learn's 1,797 handwritten digits as idx files.
+    """Return a small stand-in for MNIST that needs no download: scikit-learn's 1,797 handwritten digits as idx files.
 
     Their 8x8 images are scaled to 20x20 and centred in 28x28, as MNIST's are; 1,437 to train on, 360 to test on.
     """
@@ -194,7 +245,7 @@ def sample_mnist() -> dict[str, bytes]:
 
 
 def _files(data: Location) -> list[Location]:
-    """The four files of a data set, in the order of `FILES`."""
+    """Return the four files of a data set, in the order of `FILES`."""
     names = data.names()
     sets: dict[str, dict[str, str]] = {}
     for name in names:

@@ -71,12 +71,19 @@ def read_scans(source: Location) -> Scans:
     images, inverted, blank = [], [], []
     for name, file in files.items():
         pixels, was_inverted = _grey(file)
-        if int(pixels.max()) - int(pixels.min()) < _LEAST_CONTRAST:
+        if shows_nothing(pixels[np.newaxis])[0]:
             blank.append(name)
         elif was_inverted:
             inverted.append(name)
         images.append(pixels if pixels.shape == (SIDE, SIDE) else centred(pixels))
     return Scans(np.stack(images), tuple(files), tuple(_notes(len(files), inverted, blank, unread)))
+
+
+def shows_nothing(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tell of each image, [n, height, width], whether it is one shade of grey, as nearly as the eye can tell."""
+    pixels = images.reshape(len(images), -1)
+    contrast: NDArray[np.uint8] = pixels.max(1) - pixels.min(1)
+    return contrast < _LEAST_CONTRAST
 
 
 def is_image(name: str) -> bool:
@@ -117,7 +124,7 @@ def centred(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _grey(file: Location) -> tuple[NDArray[np.uint8], bool]:
-    """The strokes of an image, white on black, and whether it was inverted for that."""
+    """Return the strokes of an image, white on black, and whether it was inverted for that."""
     try:
         with Image.open(io.BytesIO(file.read())) as opened:
             if (pages := getattr(opened, "n_frames", 1)) > 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,8 +12,9 @@ from contract.errors import InputError, UnavailableError
 from contract.stacks import TrainingOutput
 from contract.tags import RUN
 from contract.workloads import TRAINING
-from terminal.results import Result, results
-from terminal.screen import Table
+from terminal.results import Result, listing, results
+from terminal.screen import Table, say
+from workloads.account.reader import Account
 from workloads.aws import asking_aws
 from workloads.storage import locate
 from workloads.training.jobs import prices
@@ -35,12 +37,12 @@ from workloads.training.jobs.follow import (
     unknown,
     why,
 )
-from workloads.training.jobs.readiness import check_readiness
+from workloads.training.jobs.readiness import check_readiness, reason_to_wait
 from workloads.training.jobs.stack import DEFAULT, TrainingStack, client
 from workloads.training.jobs.submit import Request, describe_definition, launch_instance, submit_to_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.")]
 Follow = Annotated[bool, typer.Option(help="Tell states and log until the job ends; Ctrl-C leaves the job running.")]
@@ -54,8 +56,8 @@ _STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED
 def register(app: typer.Typer, panel: str) -> None:
     """Add the commands to a panel of a command line."""
     app.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=panel)(results(submit))
-    for command in (jobs, logs, cancel, runs):
-        app.command(rich_help_panel=panel)(results(asking_aws(f"groundwork {command.__name__}")(command)))
+    for command, kind in ((jobs, listing), (logs, results), (cancel, results), (runs, listing)):
+        app.command(rich_help_panel=panel)(kind(asking_aws(f"groundwork {command.__name__}")(command)))
 
 
 def submit(
@@ -105,12 +107,12 @@ def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_p
             describe(earlier)  # or else the job would fail as soon as it is submitted
         limit = int(describe_definition(stack, request)["timeout"]["attemptDurationSeconds"])
         for permission in check_readiness(stack, request, on=on):
-            typer.echo(f"Not everything could be checked: the credentials do not have {permission}.", err=True)
+            say(f"Not everything could be checked: the credentials do not have {permission}.", errors=True)
         spot = on == "batch" and request.nodes == 1
         instances = max(request.nodes, request.workers)
-        typer.echo(prices.estimate(hourly, instances, limit, spot=spot))
+        say(prices.estimate(hourly, instances, limit, spot=spot))
         job = launch_instance(stack, request) if on == "ec2" else submit_to_batch(stack, request)
-    typer.echo(f"{'instance' if on == 'ec2' else 'job'} {job}")
+    say(f"{'instance' if on == 'ec2' else 'job'} {job}")
     document = {
         "job": job,
         "name": request.job_name,
@@ -127,7 +129,7 @@ def send(stack: TrainingStack, request: Request, *, on: str, wait: bool, price_p
 
 
 def _ended(ended: Ended | None, hourly: float | None = None) -> dict[str, object]:
-    """How a job ended, for programs: nulls where nobody waited for it."""
+    """Return how a job ended, for programs: nulls where nobody waited for it."""
     seconds = sum(ended.seconds) if ended else None
     cost = None if seconds is None or hourly is None else hourly * seconds / 3600
     return {"exit_code": ended.code if ended else None, "seconds": seconds, "usd_at_most": cost}
@@ -139,9 +141,6 @@ def jobs(
     """List the stack's jobs and one-off instances, the newest first: state, why it waits or failed, time."""
     deployed = TrainingStack.find(stack)
     rows = sorted([*_job_rows(deployed), *_instance_rows(deployed)], reverse=True)
-    if not rows:
-        typer.echo(f"There are no jobs yet. `groundwork submit WORKLOAD{_option(deployed)}` submits one.", err=True)
-        return Result({"jobs": []})
     names = ("created", "job", "name", "queue", "state", "seconds", "reason")
     cells = [
         (job, name, queue, f"{created:%Y-%m-%d %H:%M}", state, "" if took is None else f"{took:,.0f}", reason)
@@ -149,7 +148,8 @@ def jobs(
     ]
     columns = ("job", "name", "queue", "created", "state", "seconds", "reason")
     documents = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
-    return Result({"jobs": documents}, Table(columns, cells, numbers=["seconds"]))
+    empty = f"There are no jobs yet. `groundwork submit WORKLOAD{deployed.option}` submits one."
+    return Result({"jobs": documents}, Table(columns, cells, numbers=["seconds"], empty=empty))
 
 
 def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> Result:
@@ -165,11 +165,11 @@ def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> R
     if is_instance and not lines:
         if state == FORGOTTEN:
             raise unknown(job)
-        typer.echo(f"There is no log of {job}, which is {state}.", err=True)
+        say(f"There is no log of {job}, which is {state}.", errors=True)
     document = {
         "job": job,
         "state": state,
-        "reason": why(description) if is_instance else reason_of(description),
+        "reason": why(description) if is_instance else reason_of(description) or reason_to_wait(description),
         "seconds": instance_seconds(description) if is_instance else sum(map(seconds_run, child_jobs(description))),
         "exit_codes": [] if is_instance else exit_codes(description),
         "lines": lines,
@@ -193,19 +193,37 @@ def cancel(
 
 
 def runs(
-    place: Annotated[
-        str | None, typer.Argument(help="Folder or s3:// URI (default: the stack's artifacts)", show_default=False)
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(help="Folders or s3:// URIs (default: the stack's artifacts)", show_default=False),
+    ] = None,
+    *,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Show what the runs differ in, beside each other.")
+    ] = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="With --compare: a PNG, SVG or PDF for the curves.", show_default=False),
     ] = None,
     stack: StackName = DEFAULT,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 30,
 ) -> Result:
-    """List finished runs with their figures, the newest first."""
+    """List finished runs with their figures, the newest first, or compare them."""
     from workloads.training.jobs.runs import finished_runs, headline
 
-    where = locate(place or f"s3://{TrainingStack.find(stack)[TrainingOutput.ARTIFACT_BUCKET_NAME]}")
+    if figure and not compare:
+        raise InputError(f"--figure {figure}: Only --compare draws a picture. Add it.")
+    where = [
+        locate(place) for place in places or [f"s3://{TrainingStack.find(stack)[TrainingOutput.ARTIFACT_BUCKET_NAME]}"]
+    ]
     finished = finished_runs(where)
     if not finished:
-        raise InputError(f"{where}: There is no finished run. `groundwork train` and `groundwork submit` make them.")
+        raise InputError(
+            f"{', '.join(map(str, where))}: There is no finished run. "
+            "`groundwork train` and `groundwork submit` make them."
+        )
+    if compare:
+        return _compared(finished[:limit], figure)
     rows = [
         (
             run["workload"],
@@ -219,17 +237,64 @@ def runs(
         for run in finished[:limit]
     ]
     columns = ("workload", "started", "epochs", "seconds", "on the test set", "device", "run")
-    documents = [
-        {name: run.get(name) for name in ("run", "workload", "started", "epochs", "seconds", "test")}
-        | {"device": run["machine"]["device"]}
-        for run in finished[:limit]
+    return Result(
+        {"runs": _documents(finished[:limit])}, Table(columns, rows, keys=["run"], numbers=["epochs", "seconds"])
+    )
+
+
+def _documents(finished: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what `--json` says about each run."""
+    names = ("run", "workload", "started", "epochs", "seconds", "test", "commit")
+    return [{name: run.get(name) for name in names} | {"device": run["machine"]["device"]} for run in finished]
+
+
+def _compared(finished: Sequence[Mapping[str, Any]], figure: Path | None) -> Result:
+    """Show runs beside each other, each under its number, and draw their curves where that is wanted."""
+    from workloads.training.jobs.comparison import compare, draw
+
+    compared = compare(finished)
+    if figure:
+        draw(compared, figure)
+    numbers = [str(number) for number in range(1, len(finished) + 1)]
+    listed = [
+        (
+            number,
+            str(run["started"])[:16].replace("T", " "),
+            run["machine"]["device"],
+            _short(run.get("commit")),
+            run["run"],
+        )
+        for number, run in zip(numbers, finished, strict=True)
     ]
-    return Result({"runs": documents}, Table(columns, rows, keys=["run"], numbers=["epochs", "seconds"]))
+    settings = [(name, *map(_cell, values)) for name, values in compared.settings.items()]
+    figures = [(name.replace("_", " "), *map(_cell, values)) for name, values in compared.figures.items()]
+    shown: list[str | Table] = [Table(["", "started", "device", "commit", "run"], listed, keys=["run"])]
+    if settings:
+        shown += ["", Table(["setting", *numbers], settings, numbers=numbers)]
+    else:
+        shown += ["", "All settings are the same."]
+    shown += ["", Table(["on the test set", *numbers], figures, numbers=numbers)]
+    if figure:
+        shown += ["", f"The curves are in {figure}."]
+    document = {
+        "runs": _documents(finished),
+        "settings": compared.settings,
+        "figures": compared.figures,
+        "figure": figure,
+    }
+    return Result(document, *shown)
 
 
-def _option(stack: TrainingStack) -> str:
-    """Return the option with which a command uses the same stack."""
-    return "" if stack.name == DEFAULT else f" --stack {stack.name}"
+def _short(commit: str | None) -> str:
+    """Shorten a commit as Git does, and keep the mark of changed files."""
+    return f"{commit[:9]}{'+' * commit.endswith('+')}" if commit else "-"
+
+
+def _cell(value: Any) -> str:
+    """Write a setting or a figure for a table."""
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def followed(stack: TrainingStack, job: str) -> Ended | None:
@@ -238,14 +303,14 @@ def followed(stack: TrainingStack, job: str) -> Ended | None:
     Raises:
         UnavailableError: AWS cannot be asked any more.
     """
-    options = f"{job} --follow{_option(stack)}"
+    options = f"{job} --follow{stack.option}"
     again = f"The job runs on. Come back with `groundwork logs {options}`, or end it with `groundwork cancel {job}`."
     follow = follow_instance if job.startswith("i-") else follow_job
     try:
         with asking_aws(f"Job {job}"):
-            return follow(stack, job, typer.echo)
+            return follow(stack, job, say)
     except KeyboardInterrupt:
-        typer.echo(f"\n{again}")
+        say(f"\n{again}")
         return None
     except UnavailableError as error:
         error.advice = again  # the same command could submit the job a second time
@@ -258,7 +323,7 @@ _Row = tuple[datetime, str, str, str, str, float | None, str]
 
 def _job_rows(stack: TrainingStack) -> Iterator[_Row]:
     """The jobs in the stack's queues, in every state."""
-    batch = client("batch")
+    batch, account = client("batch"), Account()
     for queue in ("Cpu", "Gpu", "MultiNode"):
         listed = [
             item["jobId"]
@@ -272,7 +337,8 @@ def _job_rows(stack: TrainingStack) -> Iterator[_Row]:
             for job in batch.describe_jobs(jobs=ids[start : start + DESCRIBED_AT_ONCE])["jobs"]:
                 created = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
                 seconds = sum(map(seconds_run, child_jobs(job)))
-                yield created, job["jobId"], job["jobName"], queue.lower(), state_of(job), seconds, reason_of(job)
+                reason = reason_of(job) or reason_to_wait(job, account)
+                yield created, job["jobId"], job["jobName"], queue.lower(), state_of(job), seconds, reason
 
 
 def _instance_rows(stack: TrainingStack) -> Iterator[_Row]:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from contract.errors import InputError
 from contract.stacks import TrainingOutput
+from workloads.training.jobs.readiness import reason_to_wait
 from workloads.training.jobs.stack import client
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def follow_job(stack: TrainingStack, job: str, say: Callable[[str], None]) -> En
             say(f"  {line}")
         if (state, reason) != reported:
             reported = (state, reason)
-            hint = reason or HINTS.get(state, "")
+            hint = reason or reason_to_wait(description) or HINTS.get(state, "")
             say(f"{state_of(description)} ({hint})" if hint else state_of(description))
         if state in ENDED:
             for line in log.new_lines(description):
@@ -130,7 +131,7 @@ def unknown(instance: str) -> InputError:
 
 
 def instance_seconds(description: dict[str, Any]) -> float | None:
-    """How long an instance has run, or had run when it ended; None where EC2 does not say when that was."""
+    """Return how long an instance has run, or had run when it ended; None where EC2 does not say when that was."""
     if description["State"]["Name"] not in INSTANCE_ENDED:
         return time.time() - float(description["LaunchTime"].timestamp())
     moment = re.search(r"\((\S+ \S+) (GMT|UTC)\)", description.get("StateTransitionReason", ""))
@@ -141,7 +142,7 @@ def instance_seconds(description: dict[str, Any]) -> float | None:
 
 
 def why(description: dict[str, Any]) -> str:
-    """Why an instance is in its state, in EC2's words, where it has some."""
+    """Return why an instance is in its state, in EC2's words, where it has some."""
     reason: dict[str, str] = description.get("StateReason", {})
     return reason.get("Message", "")
 
@@ -160,13 +161,13 @@ def child_jobs(description: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _nodes(description: dict[str, Any]) -> dict[str, Any]:
-    """The nodes of a job over several; none of a job on one instance, or of a node itself."""
+    """Return the nodes of a job over several; none of a job on one instance, or of a node itself."""
     nodes: dict[str, Any] = description.get("nodeProperties", {})
     return {} if "#" in description["jobId"] else nodes
 
 
 def reason_of(description: dict[str, Any]) -> str:
-    """Why a job waits or has failed, in Batch's words; a job that has succeeded needs no reason."""
+    """Return why a job waits or has failed, in Batch's words; a job that has succeeded needs no reason."""
     return "" if description["status"] == "SUCCEEDED" else description.get("statusReason") or ""
 
 
@@ -186,7 +187,7 @@ def exit_codes(description: dict[str, Any]) -> list[int | None]:
 
 
 def _exit_code(description: dict[str, Any]) -> int | None:
-    """The exit code of a job's last attempt; None where there is none: an array, a host that went."""
+    """Return the exit code of a job's last attempt; None where there is none: an array, a host that went."""
     codes = exit_codes(description)
     return codes[-1] if codes else None
 
@@ -217,7 +218,7 @@ class Log:
             yield from self._of_stream(stream)
 
     def of_instance(self, instance: str) -> Iterator[str]:
-        """The new lines of a one-off instance."""
+        """Return the new lines of a one-off instance."""
         return self._of_stream(f"one-off/{instance}")
 
     def _of_stream(self, stream: str) -> Iterator[str]:
@@ -237,7 +238,7 @@ class Log:
 
 
 def seconds_run(description: dict[str, Any]) -> float:
-    """How long a job, or one of its parts, has run, over all attempts, in seconds."""
+    """Return how long a job, or one of its parts, has run, over all attempts, in seconds."""
     times = [(attempt.get("startedAt"), attempt.get("stoppedAt")) for attempt in description.get("attempts", [])]
     times = times or [(description.get("startedAt"), description.get("stoppedAt"))]
     now = time.time() * 1000

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from importlib import resources
 from typing import TYPE_CHECKING
+
+from contract.prices import DATE, PRICES, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
 TYPICAL = {"cpu": "m7i.xlarge", "gpu": "g4dn.xlarge"}
 """What a job of the stack's default size gets, on demand; spot is cheaper."""
@@ -22,29 +21,23 @@ def price(queue: str, instance_type: str | None = None, per_hour: float | None =
         instance_type: The instance, where it is known.
         per_hour: A person's own price, which wins.
     """
-    table: dict[str, float] = _file()["usd_per_hour"]
-    return per_hour if per_hour is not None else table.get(instance_type or "", table[TYPICAL[queue]])
+    if per_hour is not None:
+        return per_hour
+    return PRICES.get(f"ec2.{instance_type}", PRICES[f"ec2.{TYPICAL[queue]}"]).usd
 
 
 def estimate(usd_per_hour: float, instances: int, limit_seconds: int, *, spot: bool) -> str:
     """Return what a job costs an hour, and at most for an attempt; less if it may get spot instances."""
     hourly, limit = usd_per_hour * instances, limit_seconds / 3600
-    price_list = _file()
     less = "; spot costs a third to two thirds" if spot else ""
     return (
         f"about {hourly:.2f} USD an hour on demand, at most {hourly * limit:.2f} USD an attempt (limit {limit:.1f} h)"
-        f"{less} ({price_list['region']}, prices of {price_list['read']}; --price-per-hour for yours)"
+        f"{less} ({REGION}, prices of {DATE}; --price-per-hour for yours)"
     )
 
 
 def cost(usd_per_hour: float, seconds: Sequence[float]) -> str:
-    """What a job has cost at most, that ran so many seconds on each of its instances."""
+    """Return the most that a job can have cost which ran for some seconds on each of its instances."""
     total, count = sum(seconds), len(seconds)
     instances = "1 instance" if count == 1 else f"{count} instances together"
     return f"{total:,.0f} s on {instances}: at most {usd_per_hour * total / 3600:.4f} USD"
-
-
-def _file() -> dict[str, Any]:
-    text = resources.files("workloads.training.jobs").joinpath("prices.json").read_text("utf-8")
-    content: dict[str, Any] = json.loads(text)
-    return content

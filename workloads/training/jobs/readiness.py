@@ -6,11 +6,13 @@ What the credentials may not read is not checked, and named instead.
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
 from contract.quotas import vcpu_quota
 from contract.stacks import TrainingOutput
+from contract.workloads import TRAINING
 from workloads.account.facts import (
     describe_subnet,
     describe_type,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from workloads.training.jobs.submit import Request
 
 _UNITS = {"VCPU": "vCPUs", "MEMORY": "MiB", "GPU": "GPUs"}
+_KEYS_READ = 100  # the empty objects that the console makes for folders may come before files
 _CHOSEN_BY_BATCH = ("optimal", "default_x86_64", "default_arm64")
 
 
@@ -62,18 +65,51 @@ def check_readiness(stack: TrainingStack, request: Request, *, on: str, account:
         if reason:
             raise InputError(f"Job {request.job_name}: {reason}")
 
-    checked(lambda: _data_problem(definition, request, account))
+    checked(lambda: _data_problem(stack, definition, request, account))
     if on == "ec2":
         checked(lambda: _instance_problem(stack, account))
     else:
         checked(lambda: _image_problem(definition, account))
-        checked(lambda: _queue_problem(stack[request.queue_output], definition, request, account))
+        needs = _needs_of(container_of(definition), request.nodes)
+        checked(lambda: _queue_problem(stack[request.queue_output], needs, account))
     return list(dict.fromkeys(unknown))
 
 
-def needs_of(definition: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a job asks for on each instance, by type: VCPU, MEMORY in MiB, GPU."""
-    return {need["type"]: float(need["value"]) for need in container_of(definition).get("resourceRequirements", [])}
+def reason_to_wait(description: Mapping[str, Any], account: Account | None = None) -> str:
+    """Return why a job waits that no compute environment of its queue could start; empty if one could.
+
+    Batch itself gives no reason where the account's quota is used up, or is 0.
+
+    Args:
+        description: The job, as Batch describes it.
+        account: Where to ask; nothing is said where the credentials may not read what it takes to know.
+    """
+    if description["status"] != "RUNNABLE":
+        return ""
+    nodes = description.get("nodeProperties", {})
+    container = nodes["nodeRangeProperties"][0]["container"] if nodes else description.get("container", {})
+    try:
+        needs = _needs_of(container, nodes.get("numNodes", 1))
+        return _queue_problem(description["jobQueue"], needs, account or Account())
+    except NotPermittedError:
+        return ""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a job asks for.
+
+    Attributes:
+        nodes: How many instances.
+        each: What it asks for on each of them, by type: VCPU, MEMORY in MiB, GPU.
+    """
+
+    nodes: int
+    each: Mapping[str, float]
+
+
+def _needs_of(container: Mapping[str, Any], nodes: int) -> Needs:
+    return Needs(nodes, {need["type"]: float(need["value"]) for need in container.get("resourceRequirements", [])})
 
 
 def data_of(definition: Mapping[str, Any], options: Sequence[str]) -> str:
@@ -87,15 +123,23 @@ def data_of(definition: Mapping[str, Any], options: Sequence[str]) -> str:
     return place
 
 
-def _data_problem(definition: Mapping[str, Any], request: Request, account: Account) -> str:
+def _data_problem(stack: TrainingStack, definition: Mapping[str, Any], request: Request, account: Account) -> str:
     place = data_of(definition, request.options)
     if not place.startswith("s3://"):
         return ""
-    bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    response = account.find("s3:ListBucket", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-    if response and response.get("KeyCount"):
-        return ""
-    return f"There are no data in {place}. Put them there with groundwork data put, or name another place with --data."
+    bucket, _, prefix = place.rstrip("/").removeprefix("s3://").partition("/")
+    folder = f"{prefix}/" if prefix else ""
+    for start in (folder, prefix):  # a folder with files, or one file
+        response = account.find("s3:ListBucket", Bucket=bucket, Prefix=start, MaxKeys=_KEYS_READ) or {}
+        keys = [item["Key"] for item in response.get("Contents", [])]
+        if any(key == prefix or (key.startswith(folder) and not key.endswith("/")) for key in keys):
+            return ""
+    data_set = TRAINING[request.workload].data_set
+    to = stack.option if place == definition["parameters"].get("data") else f" --to {place}"
+    return (
+        f"There are no data in {place}. Put them there with `groundwork data put {data_set}{to}`, or a small stand-in "
+        f"with `groundwork data sample {data_set}{to}`, or name another place with --data."
+    )
 
 
 def _image_problem(definition: Mapping[str, Any], account: Account) -> str:
@@ -117,7 +161,7 @@ def _instance_problem(stack: TrainingStack, account: Account) -> str:
     return _quota_problem([description], spot=False, instances=1, account=account)
 
 
-def _queue_problem(queue: str, definition: Mapping[str, Any], request: Request, account: Account) -> str:
+def _queue_problem(queue: str, needs: Needs, account: Account) -> str:
     """Return why no compute environment of a queue could run a job; empty if one could."""
     (described,) = account.ask("batch:DescribeJobQueues", jobQueues=[queue])["jobQueues"]
     name = described["jobQueueName"]
@@ -125,41 +169,40 @@ def _queue_problem(queue: str, definition: Mapping[str, Any], request: Request, 
         return f"Queue {name} is disabled. Enable it: aws batch update-job-queue --job-queue {name} --state ENABLED"
     order = [entry["computeEnvironment"] for entry in described["computeEnvironmentOrder"]]
     environments = account.ask("batch:DescribeComputeEnvironments", computeEnvironments=order)["computeEnvironments"]
-    problems = [_environment_problem(environment, definition, request, account) for environment in environments]
+    problems = [_environment_problem(environment, needs, account) for environment in environments]
     return problems[0] if problems and all(problems) else ""
 
 
-def _environment_problem(environment: Json, definition: Mapping[str, Any], request: Request, account: Account) -> str:
+def _environment_problem(environment: Json, needs: Needs, account: Account) -> str:
     name, compute = environment["computeEnvironmentName"], environment.get("computeResources")
     if environment["state"] != "ENABLED" or environment["status"] == "INVALID":
         reason = environment.get("statusReason") or f"it is {environment['state']}"
         return f"Compute environment {name} starts nothing: {reason}. Deploy the stack again."
     if not compute or compute["type"] not in {"EC2", "SPOT"}:
         return ""
-    if request.nodes > 1 and compute["type"] == "SPOT":
+    if needs.nodes > 1 and compute["type"] == "SPOT":
         return f"Compute environment {name} has spot instances, on which no job runs over several nodes."
-    needs = needs_of(definition)
-    vcpus = needs.get("VCPU", 1) * request.nodes
+    vcpus = needs.each.get("VCPU", 1) * needs.nodes
     if vcpus > compute["maxvCpus"]:
         return (
             f"The job needs {vcpus:g} vCPUs, and compute environment {name} may have {compute['maxvCpus']}. Deploy "
             "the stack with a larger maximum_vcpus, or with a smaller job_vcpus."
         )
-    return _type_problem(name, compute, request, needs, account) or _subnet_problem(compute, account)
+    return _type_problem(name, compute, needs, account) or _subnet_problem(compute, account)
 
 
-def _type_problem(name: str, compute: Json, request: Request, needs: Mapping[str, float], account: Account) -> str:
+def _type_problem(name: str, compute: Json, needs: Needs, account: Account) -> str:
     """Return why no instance type of a compute environment could run a job, or why the account may not run any."""
     if set(compute["instanceTypes"]) & set(_CHOSEN_BY_BATCH):
         return ""
-    fitting = [kind for kind in _types(compute["instanceTypes"], account) if not _lack(kind, needs)]
+    fitting = [kind for kind in _types(compute["instanceTypes"], account) if not _lack(kind, needs.each)]
     if not fitting:
-        in_words = ", ".join(f"{value:.0f} {_UNITS[kind]}" for kind, value in needs.items() if kind in _UNITS)
+        in_words = ", ".join(f"{value:.0f} {_UNITS[kind]}" for kind, value in needs.each.items() if kind in _UNITS)
         return (
             f"The job needs {in_words}, and no instance type of compute environment {name} has that "
             f"({', '.join(compute['instanceTypes'])}). Deploy the stack with smaller jobs or larger instance types."
         )
-    return _quota_problem(fitting, spot=compute["type"] == "SPOT", instances=request.nodes, account=account)
+    return _quota_problem(fitting, spot=compute["type"] == "SPOT", instances=needs.nodes, account=account)
 
 
 def _types(names: Sequence[str], account: Account) -> Iterator[Json]:

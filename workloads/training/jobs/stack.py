@@ -28,13 +28,18 @@ class TrainingStack:
 
     @classmethod
     def find(cls, name: str) -> TrainingStack:
-        """The deployed stack of that name.
+        """Return the deployed stack of that name.
 
         Raises:
             InputError: There is none, or no account or region is chosen.
             UnavailableError: AWS does not answer.
         """
         return cls(name, stack_outputs(name))
+
+    @property
+    def option(self) -> str:
+        """The option with which a command uses the same stack, after a blank; empty for the default."""
+        return "" if self.name == DEFAULT else f" --stack {self.name}"
 
     def __getitem__(self, output: str) -> str:
         """One output.
@@ -48,5 +53,5 @@ class TrainingStack:
 
 
 def client(service: str) -> Any:
-    """A patient client of AWS."""
+    """Return a patient client of AWS."""
     return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 5}))  # type: ignore[call-overload]

@@ -64,7 +64,7 @@ class Request:
 
 
 def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any]:
-    """The job definition that fits a request.
+    """Return the job definition that fits a request.
 
     Raises:
         InputError: The stack has none: the workload does not run on such machines.
@@ -80,7 +80,7 @@ def describe_definition(stack: TrainingStack, request: Request) -> dict[str, Any
 
 
 def command_of(definition: Mapping[str, Any], parameters: Mapping[str, str], options: Sequence[str]) -> list[str]:
-    """The command of a job: that of its definition, with values for its placeholders, and further options.
+    """Return the command of a job: that of its definition, with values for its placeholders, and further options.
 
     Batch replaces `Ref::name` in the command of a job definition. No document says so of a command that comes with a
     submission, so this command is sent without placeholders.
@@ -105,7 +105,7 @@ def command_of(definition: Mapping[str, Any], parameters: Mapping[str, str], opt
 
 
 def container_of(definition: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The container of a definition; of several nodes, that of each."""
+    """Return the container of a definition; of several nodes, that of each."""
     nodes = definition.get("nodeProperties", {}).get("nodeRangeProperties", [])
     container: Mapping[str, Any] = nodes[0]["container"] if nodes else definition["containerProperties"]
     return container

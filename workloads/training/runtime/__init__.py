@@ -27,6 +27,7 @@ Modules, in the order in which a run meets them:
     device       device and numeric precision
     strategy     one device, several in one process, several processes
     randomness   seeds
+    eager        no compiler, which takes 2 s to import, where nothing is compiled
     checkpoint   atomic, checked, the one before kept
     run          the object given to `fit`: epochs, batches, steps, records
     progress     what a person sees meanwhile

@@ -41,6 +41,8 @@ class Checkpoints:
     def save(self, epoch: int, batch: int, state: Mapping[str, Any]) -> None:
         """Write the state after `batch` batches of an epoch, then drop all but this and the one before.
 
+        Later ones are damaged, because the run did not go on from them: they are dropped, too.
+
         Raises:
             InputError: It cannot be written, for example because the disk is full.
         """
@@ -49,12 +51,16 @@ class Checkpoints:
         torch.save({**identity, "epoch": epoch, "batch": batch, **state}, buffer)
         payload = buffer.getvalue()
         content = hashlib.sha256(payload).digest() + payload
-        (self.location / f"epoch-{epoch:05}-batch-{batch:07}.checkpoint").write(content)
-        for name in self._names()[:-_KEPT]:
-            (self.location / name).delete()
+        written = f"epoch-{epoch:05}-batch-{batch:07}.checkpoint"
+        (self.location / written).write(content)
+        names = self._names()
+        kept = [name for name in names if name <= written][-_KEPT:]
+        for name in names:
+            if name not in kept:
+                (self.location / name).delete()
 
     def load(self) -> dict[str, Any] | None:
-        """The newest whole checkpoint, or None; tensors on the CPU.
+        """Return the newest whole checkpoint, or None; tensors on the CPU.
 
         Raises:
             InputError: It belongs to a run with other settings or other data.
@@ -72,7 +78,7 @@ class Checkpoints:
         return None
 
     def newest(self) -> str | None:
-        """Where the newest checkpoint is, or None."""
+        """Return where the newest checkpoint is, or None."""
         names = self._names()
         return (self.location / names[-1]).uri if names else None
 

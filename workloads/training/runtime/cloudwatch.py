@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import deque
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import boto3
 from botocore.config import Config
 
 from contract.errors import ExpiredError, GroundworkError
-from contract.metrics import Namespace, TrainingMetric
+from contract.metrics import TRAINING_NAMESPACE, Namespace, TrainingMetric
 from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class CloudWatchMetrics:
     """Buffers metrics and sends them; what could not be sent is kept and sent later.
 
     Args:
-        workload: The value of the one dimension, `Workload`. A dimension a run would be billed as a metric a run.
+        workload: The value of the one dimension, `Workload`. AWS would bill a metric for each run if runs had one.
         warn: Tells a person, once, that CloudWatch cannot be reached.
-        connect: Makes the client: at once, and anew when its credentials have expired.
+        connect: Makes the client: at once, and again when its credentials have expired.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class CloudWatchMetrics:
         self._connect = connect or _connect
         with asking_aws("--metrics cloudwatch"):  # a client needs a region
             self._client = self._connect()
+        self._namespace = os.environ.get(TRAINING_NAMESPACE, Namespace.TRAINING)
         self._workload = workload
         self._warn = warn
         self._warned = False
@@ -114,7 +116,7 @@ class CloudWatchMetrics:
                 batch = [self._buffer[index] for index in range(min(len(self._buffer), _DATA_PER_REQUEST))]
                 try:
                     with asking_aws("Metrics", service="CloudWatch"):
-                        self._client.put_metric_data(Namespace=Namespace.TRAINING, MetricData=batch)
+                        self._client.put_metric_data(Namespace=self._namespace, MetricData=batch)
                 except GroundworkError as error:
                     if isinstance(error, ExpiredError):
                         self._client = self._connect()

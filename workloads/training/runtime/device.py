@@ -59,7 +59,7 @@ def choose_precision(precision: str, device: torch.device) -> Precision:
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """A context in which heavy operations run in the given precision."""
+    """Return a context in which heavy operations run in the given precision."""
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))

@@ -10,10 +10,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from cycler import cycler
 from matplotlib import style
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
 
+from contract.design import LIGHT, MARKERS, SERIES_LIGHT
 from workloads.training.runtime.results import Figure
 
 if TYPE_CHECKING:
@@ -23,10 +25,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STYLE = "seaborn-v0_8-whitegrid"
+#: Colours and markers of the curves, and text, as on every page.
+_LOOK = {
+    "axes.prop_cycle": cycler(color=SERIES_LIGHT) + cycler(marker=MARKERS),
+    "text.color": LIGHT["ink"],
+    "axes.labelcolor": LIGHT["ink"],
+    "xtick.color": LIGHT["ink"],
+    "ytick.color": LIGHT["ink"],
+    "lines.markersize": 5,
+    "font.size": 11,
+}
 
 
 def new_figure(width: float = 7, height: float = 4.2) -> tuple[MatplotlibFigure, Axes]:
-    """An empty figure with one set of axes, in the style of the reports; sizes in inches."""
+    """Return an empty figure with one set of axes, in the style of the reports; sizes in inches."""
     figure, [axes] = new_panels(1, width, height)
     return figure, axes
 
@@ -34,8 +46,8 @@ def new_figure(width: float = 7, height: float = 4.2) -> tuple[MatplotlibFigure,
 def new_panels(
     count: int, width: float, height: float, *, same_scale: bool = False
 ) -> tuple[MatplotlibFigure, list[Axes]]:
-    """An empty figure with so many sets of axes side by side, which may share their vertical scale; sizes in inches."""
-    with style.context(_STYLE):
+    """An empty figure with several sets of axes side by side, which may share their vertical scale; sizes in inches."""
+    with style.context([_STYLE, _LOOK]):
         figure = MatplotlibFigure(figsize=(width, height), layout="constrained")
         return figure, [*figure.subplots(1, count, squeeze=False, sharey=same_scale)[0]]
 
@@ -56,7 +68,8 @@ def curves(
     for axis, (label, columns) in zip(axes, panels.items(), strict=True):
         for column in columns:
             values = [row.get(column, float("nan")) for row in history]
-            axis.plot(epochs, values, marker="o" if len(epochs) <= 30 else "", label=column.replace("_", " "))  # noqa: PLR2004
+            every = math.ceil(len(epochs) / _MOST_MARKED)
+            axis.plot(epochs, values, markevery=every, label=column.replace("_", " "))
         axis.set(xlabel="epoch", ylabel=label)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend()
@@ -66,6 +79,7 @@ def curves(
     return Figure(name, title, f"Curves over {len(history)} epochs, ending at {ends}.", figure)
 
 
+_MOST_MARKED = 30  # markers on a curve
 _MOST_NUMBERED = 16  # classes whose counts can be read in a figure
 
 
@@ -88,7 +102,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Figur
     places = range(len(classes))
     axes.set(xlabel="predicted", ylabel="true", xticks=places, xticklabels=classes, yticks=places, yticklabels=classes)
     if len(classes) > _MOST_NUMBERED:
-        axes.tick_params(labelsize=5)
+        axes.tick_params(labelsize=7)
     axes.grid(visible=False)
     wrong = int(errors.sum())
     alt = f"Confusion matrix of {int(counts.sum())} rows in {len(classes)} classes; {wrong} are wrong"

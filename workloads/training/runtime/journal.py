@@ -31,7 +31,7 @@ class BucketJournal(BaseJournalBackend):
         self._entries: list[dict[str, Any]] = []
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """The entries from that number on."""
+        """Return the entries from that number on."""
         for name in self._place.names():
             if name not in self._known:
                 self._known.append(name)

@@ -1,4 +1,4 @@
-"""One writer a run: a second process that is to write the same run is refused.
+"""Each run has one writer: a second process that would write the same run is refused.
 
 In a folder, the operating system holds the lock and drops it with its process. In S3 it is an object, made only if
 there is none (`If-None-Match`) and renewed while the run lives. One that has not been renewed for three minutes is dead

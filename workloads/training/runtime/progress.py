@@ -1,11 +1,11 @@
-"""What a person sees during training: a bar on a terminal, one line an epoch elsewhere."""
+"""What a person sees during training: a bar on a terminal, and elsewhere a line for each epoch."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from terminal.screen import console, progress
+from terminal.screen import console, escape, progress, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Display:
             self._bar = progress(to=console())
 
     def epoch_started(self, epoch: int, total: int, batches: int) -> None:
-        """A new epoch (counted from 1) of so many batches."""
+        """Begin an epoch (counted from 1) of this many batches."""
         if self._bar:
             for task in self._bar.task_ids:
                 self._bar.remove_task(task)
@@ -33,24 +33,24 @@ class Display:
             self._bar.start()
 
     def batch_finished(self) -> None:
-        """One batch more is done."""
+        """Count a batch as done."""
         if self._bar:
             for task in self._bar.task_ids:
                 self._bar.advance(task)
 
     def epoch_finished(self, row: Mapping[str, float], total: int, unit: str) -> None:
-        """The line of a finished epoch."""
+        """Show the line of a finished epoch."""
         names = [*_SHOWN[:-2], *(name for name in row if name.endswith("_loss") and name not in _SHOWN)]
         values = [f"{name.replace('_', ' ')} {row[name]:.4f}" for name in names if name in row]
         speed = f"{row['samples_per_second']:,.0f} {unit}/s  {row['epoch_seconds']:.1f} s"
         self.say("  ".join((f"epoch {row['epoch']:.0f}/{total}", *values, speed)))
 
     def say(self, text: str) -> None:
-        """One line for the reader."""
+        """Show a line to the reader."""
         if self._bar and self._bar.live.is_started:
-            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._bar.console.print(escape(text), highlight=False, soft_wrap=True)
         elif not self._quiet:
-            print(text, flush=True)  # noqa: T201 - this is the output
+            say(text)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -20,7 +20,7 @@ def make_deterministic(*, cuda: bool) -> None:
         if not cuda:
             return
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would tell the compiler, and import it
 
 
 def seed_everything(*key: int) -> None:
@@ -40,6 +40,6 @@ def seed_batch(*key: int) -> None:
 
 
 def shuffled(count: int, seed: int, epoch: int) -> torch.Tensor:
-    """The order of `count` rows in an epoch, as int64 indices; the same in every process."""
+    """Return the order of `count` rows in an epoch, as int64 indices; the same in every process."""
     key = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
     return torch.randperm(count, generator=torch.Generator().manual_seed(key))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup, escape
 
+from contract import design
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -25,7 +27,7 @@ _TEMPLATES = jinja2.Environment(
 
 
 def _with_code(text: str) -> Markup:
-    """A model card's words, whose names in backticks are code, as HTML."""
+    """Return a model card's words, whose names in backticks are code, as HTML."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
@@ -38,7 +40,7 @@ def render_report(
     history: Sequence[Mapping[str, float]],
     metrics: Mapping[str, Any],
 ) -> str:
-    """One HTML page with everything in it, images included; it opens without a network.
+    """Return one HTML page with everything in it, images included; it opens without a network.
 
     Args:
         results: What `fit` returned.
@@ -48,10 +50,15 @@ def render_report(
     """
     encoded = {figure: base64.b64encode(content).decode() for figure, content in images.items()}
     return _TEMPLATES.get_template("report.html").render(
-        results=results, card=results.card, images=encoded, history=history, metrics=metrics
+        results=results,
+        card=results.card,
+        images=encoded,
+        history=history,
+        metrics=metrics,
+        design=design.stylesheet(),
     )
 
 
 def render_model_card(results: Results, metrics: Mapping[str, Any]) -> str:
-    """The model card, in Markdown."""
+    """Return the model card, in Markdown."""
     return _TEMPLATES.get_template("MODEL_CARD.md").render(results=results, card=results.card, metrics=metrics)

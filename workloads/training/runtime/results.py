@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from contract.design import LEAST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +14,8 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure as MatplotlibFigure
 
-_HALF_PAGE = 8  # inches
+_POINTS_IN_INCH = 72
+_HALF_PAGE = 566  # pixels, in templates/report.html
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,14 @@ class Figure:
     @property
     def wide(self) -> bool:
         """Whether its letters would be too small to read at half the page's width."""
-        return bool(self.figure.get_figwidth() > _HALF_PAGE)
+        return self.least_width > _HALF_PAGE
+
+    @property
+    def least_width(self) -> int:
+        """How wide it must be shown for its smallest letters to be read, in pixels of a page."""
+        sizes = [getattr(artist, "get_fontsize", lambda: math.inf)() for artist in self.figure.findobj()]
+        smallest = min(sizes)
+        return math.ceil(self.figure.get_figwidth() * _POINTS_IN_INCH * LEAST_TEXT / smallest)
 
 
 @dataclass(frozen=True)

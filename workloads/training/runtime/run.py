@@ -20,6 +20,7 @@ from workloads.training.runtime import device as devices
 from workloads.training.runtime.agreement import Agreement, Stop
 from workloads.training.runtime.checkpoint import Checkpoints
 from workloads.training.runtime.cloudwatch import CloudWatchMetrics
+from workloads.training.runtime.eager import keep_compiler_out
 from workloads.training.runtime.lock import Lock, lock
 from workloads.training.runtime.progress import Display
 from workloads.training.runtime.randomness import make_deterministic, seed_batch, seed_everything, shuffled
@@ -27,6 +28,7 @@ from workloads.training.runtime.run_folder import CHECKPOINTS, check_replaceable
 from workloads.training.runtime.spot import SpotWatch
 from workloads.training.runtime.strategy import Strategy
 from workloads.training.runtime.system import SystemMonitor
+from workloads.training.runtime.tensorboard import EVENTS, EventFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -55,6 +57,8 @@ class Run:
         precision: `float32`, `bfloat16` or `float16`: what `autocast` computes in.
         history: One row an epoch: column to value; from the first epoch on, also after resuming.
         is_main: Whether this process writes files (with `ddp`, one of several does).
+        sample: Whether the data is marked as a sample.
+        events: The event file for TensorBoard, from the first epoch on, if one is asked for.
         started: When the first attempt began; ISO 8601.
         attempts: How many processes have worked on the run one after another, this one included. An attempt that
             wrote no checkpoint does not count.
@@ -69,6 +73,7 @@ class Run:
         unit: str = "rows",
         *,
         check_data: Callable[[str], None] = lambda _sha256: None,
+        sample: bool = False,
     ) -> None:
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.attempts = 1
@@ -83,9 +88,13 @@ class Run:
         self.device = self._strategy.device
         self.precision = devices.choose_precision(options.precision, self.device)
         self.is_main = self._strategy.rank == 0
+        self.sample = sample
         self.history: list[dict[str, float]] = []
+        self.events: EventFile | None = None
         self._display = Display(quiet=not self.is_main)
         self._components: dict[str, Any] = {}
+        self._weights = 0
+        self._introduced = False
         self._scaler = self.new_scaler()
         self._check_data = check_data
         self._data_sha256 = ""
@@ -116,6 +125,7 @@ class Run:
         if self.is_main:
             check_replaceable(self._output)
             self._lock = lock(self._output, self._lose_lock)
+        keep_compiler_out()
         make_deterministic(cuda=self._options.deterministic)
         seed_everything(self._settings.seed)
         self._monitor = SystemMonitor(after_sample=self._tell_metrics)
@@ -147,14 +157,15 @@ class Run:
         self._display.say(text)
 
     def distribute(self, module: nn.Module) -> nn.Module:
-        """The module to call in training: on the device, and wrapped where several devices share the work.
+        """Return the module to call in training: on the device, and wrapped where several devices share the work.
 
         Keep, evaluate and save the original module: its weights are the same.
         """
+        self._weights += sum(weights.numel() for weights in module.parameters())
         return self._strategy.distribute(module)
 
     def use_threads(self, count: int) -> None:
-        """Compute with so many threads of the CPU, at most, in this run.
+        """Compute with at most this many threads of the CPU in this run.
 
         Small networks gain little from more, and lose most of their speed to waiting when others use the cores.
         """
@@ -229,6 +240,8 @@ class Run:
             InputError: A checkpoint cannot be written.
         """
         self._total = total
+        if self._options.tensorboard and self.is_main:
+            self.events = EventFile(self._output / EVENTS, self.started, self.history, self.say)
         while self._epoch < total and not self._stop_reason:
             seed_everything(self._settings.seed, self._strategy.rank, self._epoch)
             self._row, self._batch = {}, 0
@@ -249,6 +262,7 @@ class Run:
         Yields:
             int64 indices on the device.
         """
+        self._introduce(count)
         order = shuffled(count, self._settings.seed, self._epoch)
         batch_size = min(batch_size, count)
         full = count - count % batch_size
@@ -264,8 +278,16 @@ class Run:
             self._end_if_requested(self._agreement.after_batch(self._stop()))
         self._skip = 0
 
+    def _introduce(self, rows: int) -> None:
+        """Say once what trains on what."""
+        if self._introduced:
+            return
+        self._introduced = True
+        weights = f", {self._weights:,} weights" if self._weights else ""
+        self.say(f"training on {self.device} in {self.precision}: {rows:,} {self._unit}{weights}")
+
     def autocast(self, *, wide_range: bool = False) -> AbstractContextManager[object]:
-        """A context for the forward pass and the loss, in this run's precision.
+        """Return a context for the forward pass and the loss, in this run's precision.
 
         Args:
             wide_range: Compute in float32 instead of float16, whose small numbers become zero and whose large ones
@@ -285,7 +307,7 @@ class Run:
         name: str = "training_loss",
         clip_norm: float | None = None,
     ) -> None:
-        """One step down the gradient of a loss.
+        """Take one step down the gradient of a loss.
 
         Args:
             loss: Scalar.
@@ -316,7 +338,7 @@ class Run:
         self._stop_reason = reason
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
-        """The mean of a tensor over all processes."""
+        """Return the mean of a tensor over all processes."""
         return self._strategy.mean(values)
 
     def forget_checkpoints(self) -> None:
@@ -339,6 +361,8 @@ class Run:
         self._epoch += 1
         self._losses, self._rows_seen, self._earlier_epoch_seconds = {}, 0, 0.0
         self._save(batch=0, losses={})
+        if self.events:
+            self.events.add(row)
         self._end_if_requested(self._agreement.now(self._stop()))
 
     def _epoch_seconds(self) -> float:

@@ -45,9 +45,12 @@ class RunOptions(BaseModel):
         "local", description="cloudwatch: every epoch's figures go to the namespace Groundwork/Training as well."
     )
     resume: bool = Field(
-        default=True, description="Continue from the checkpoint at the output, where there is one, or start anew."
+        default=True, description="Continue from the checkpoint at the output, where there is one, or start again."
     )
     figures: bool = Field(default=True, description="Draw the figures of the report.")
+    tensorboard: bool = Field(
+        default=False, description="Write each epoch's figures for TensorBoard, too, below tensorboard/ in the output."
+    )
 
 
 class TrialOptions(RunOptions):

@@ -1,4 +1,4 @@
-"""How training spreads over devices: one; several from one process; or one process a device.
+"""How training spreads over devices: one; several from one process; or one process for each device.
 
 `data-parallel` (`torch.nn.DataParallel`) splits each batch over the GPUs of one process; simple, one machine, slower.
 `ddp` (`torch.nn.parallel.DistributedDataParallel`) runs one process a device, on one machine or several, started by
@@ -81,7 +81,7 @@ class Strategy:
             distributed.destroy_process_group()
 
     def distribute(self, module: nn.Module) -> nn.Module:
-        """The module on this process's device, wrapped where several devices share the work."""
+        """Return the module on this process's device, wrapped where several devices share the work."""
         module.to(self.device)
         if self.processes > 1:
             return nn.parallel.DistributedDataParallel(
@@ -103,7 +103,7 @@ class Strategy:
         return rows[self.rank * size : (self.rank + 1) * size]
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
-        """The mean of a tensor over all processes."""
+        """Return the mean of a tensor over all processes."""
         if self.processes == 1:
             return values
         total = values.clone()
@@ -111,7 +111,7 @@ class Strategy:
         return total / self.processes
 
     def largest(self, *values: float) -> list[float]:
-        """The largest of each value over all processes. All of them must call it at the same point."""
+        """Return the largest of each value over all processes. All of them must call it at the same point."""
         if self.processes == 1:
             return list(values)
         largest = torch.tensor(values, dtype=torch.float64)
@@ -119,7 +119,7 @@ class Strategy:
         return [float(value) for value in largest]
 
     def texts(self, text: str) -> list[str]:
-        """The texts of all processes, by rank. All of them must call it at the same point."""
+        """Return the texts of all processes, by rank. All of them must call it at the same point."""
         if self.processes == 1:
             return [text]
         texts = [""] * self.processes
@@ -127,7 +127,7 @@ class Strategy:
         return texts
 
     def by_rank(self, value: torch.Tensor) -> torch.Tensor:
-        """A scalar of every process, by rank [processes]. All of them must call it at the same point."""
+        """Return a scalar of every process, by rank [processes]. All of them must call it at the same point."""
         if self.processes == 1:
             return value[None]
         values = [torch.empty_like(value) for _ in range(self.processes)]

@@ -44,7 +44,7 @@ class SystemMonitor:
         self._thread.start()
 
     def averages(self) -> Mapping[str, float]:
-        """The means since the last call; sampled now if there was no sample since."""
+        """Return the means since the last call; sampled now if there was no sample since."""
         with self._lock:
             samples = {name: list(values) for name, values in self._samples.items()}
             self._samples.clear()

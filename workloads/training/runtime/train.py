@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
+import subprocess
 import tempfile
 from dataclasses import replace
 from importlib import metadata
@@ -16,9 +18,10 @@ import torch
 from contract.errors import InputError
 from workloads.cache import through_cache
 from workloads.sample import is_sample
-from workloads.storage import locate
+from workloads.storage import Bucket, locate
 from workloads.training.runtime.run import Run
 from workloads.training.runtime.run_folder import METRICS, write_run_folder
+from workloads.training.runtime.tensorboard import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +61,7 @@ def train(
         TrainingStopped: The loss became NaN, or the process was told to end.
     """
     target, sample = locate(output), is_sample(data)
-    with Run(name, settings, options, target, workload.unit, check_data=check_data) as run:
+    with Run(name, settings, options, target, workload.unit, check_data=check_data, sample=sample) as run:
         results = workload.fit(settings, through_cache(locate(data)), run)
         facts = {
             "workload": name,
@@ -70,15 +73,18 @@ def train(
             "seconds": round(run.seconds, 3),
             "attempts": run.attempts,
             "epochs": len(run.history),
+            "commit": _commit(),
             "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES},
             "machine": _machine(run),
         }
         if run.is_main:
             published = results if options.figures else replace(results, figures=tuple)
+            if run.events:
+                published = replace(published, files={**results.files, EVENTS: run.events.content})
             _publish(target, published, run.history, facts)
             run.forget_checkpoints()
         figures = "  ".join(f"{name} {value}" for name, value in results.headline.items())
-        run.say(f"{'On sample data: ' if sample else ''}{figures}\n{target}")
+        run.say(f"{'On sample data: ' if sample else ''}{figures}\n{target}\n{_next(target)}")
     return results
 
 
@@ -92,6 +98,8 @@ def _publish(target: Location, results: Results, history: Sequence[Mapping[str, 
         with tempfile.TemporaryDirectory() as folder:
             write_run_folder(Path(folder), results, history, facts)
             (target / METRICS).delete()
+            if EVENTS not in results.files:
+                (target / EVENTS).delete()  # of the run that this one replaces
             target.write_all(Path(folder), last=METRICS)
     except OSError as error:
         raise InputError(
@@ -99,6 +107,14 @@ def _publish(target: Location, results: Results, history: Sequence[Mapping[str, 
             f"It is put together in {tempfile.gettempdir()}; TMPDIR names another place. "
             "The same command goes on from the last checkpoint."
         ) from error
+
+
+def _next(target: Location) -> str:
+    """Return how a person comes to the report."""
+    place = shlex.quote(str(target))
+    if isinstance(target, Bucket):
+        return f"`groundwork fetch {place} --output FOLDER` brings the run with its report to this machine."
+    return f"`groundwork open {place}` shows the report."
 
 
 def _machine(run: Run) -> dict[str, Any]:
@@ -113,6 +129,19 @@ def _machine(run: Run) -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else None,
         "gpus": torch.cuda.device_count(),
     }
+
+
+def _commit() -> str | None:
+    """Return the Git commit of this code, with "+" if files have changed since; None where Git does not know it."""
+    source = Path(__file__)
+    git = ["git", "-C", str(source.parent)]
+    try:
+        # An installed copy may lie in the repository of somebody else.
+        subprocess.run([*git, "ls-files", "--error-unmatch", source.name], check=True, capture_output=True)
+        described = [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+        return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _processor() -> str:

@@ -8,6 +8,7 @@ import json
 import math
 import multiprocessing
 import os
+import shlex
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contract.errors import InputError
 from workloads.databases import asking_database
 from workloads.errors import NonFiniteLossError
+from workloads.options import words
 from workloads.storage import Bucket, locate
 from workloads.training.runtime.journal import BucketJournal
 from workloads.training.runtime.run_folder import load_history
@@ -86,14 +88,14 @@ class Search:
         return study
 
     def work(self, storage: BaseStorage | str, worker: int, trials: int, say: Callable[[str], None]) -> None:
-        """Try so many settings one after the other, in this process."""
+        """Try several settings one after the other, in this process."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = self.study(_open(storage) if isinstance(storage, str) else storage, worker)
 
         def tell(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
             if trial.value is not None:
                 best = self.write(study)
-                column = self.workload.objective[0]
+                column = self.workload.objective[0].replace("_", " ")
                 say(f"trial {trial.number + 1}: {column} {trial.value:.4f}; best {best['value']:.4f} in {best['run']}")
 
         study.optimize(self._try, n_trials=trials, catch=NonFiniteLossError, callbacks=[tell])
@@ -112,10 +114,28 @@ class Search:
         return best
 
     def tell(self, say: Callable[[str], None]) -> None:
-        """Say how far the best trial can be told from the others."""
+        """Say which settings were best, how to train with them, and how far they can be told from the others."""
         tuning = json.loads((locate(self.output) / TUNING).read())
+        chosen = self.chosen(tuning["best"]["settings"])
+        listed = (
+            ", ".join(
+                f"{name.replace('_', ' ')} {value:.4g}"
+                if isinstance(value, float)
+                else f"{name.replace('_', ' ')} {value}"
+                for name, value in chosen.items()
+            )
+            or "the defaults"
+        )
+        say(f"The best settings are in {tuning['best']['run']}: {listed}. This command trains with them:")
+        say(shlex.join(["groundwork", "train", self.name, "--data", self.data, *words(chosen)]))
         if text := verdict(tuning["best"], tuning["trials"]):
             say(text)
+
+    def chosen(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those settings of a trial that differ from the defaults, less those that only trials have."""
+        trial_only = self.workload.trial_settings.keys() - self.fixed.keys()
+        defaults = self.workload.settings().model_dump(mode="json")
+        return {name: value for name, value in settings.items() if value != defaults[name] and name not in trial_only}
 
     def _try(self, trial: optuna.Trial) -> float:
         workload = self.workload
@@ -155,7 +175,7 @@ class Search:
             )
 
     def combinations(self) -> list[dict[str, Any]]:
-        """All of the grid."""
+        """Return all of the grid."""
         grid = self.workload.grid
         return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
@@ -174,7 +194,7 @@ def tune(
     storage: str | None = None,
     say: Callable[[str], None] = print,
 ) -> Mapping[str, Any]:
-    """Train until the study has so many finished trials, keep each as a run folder, write `tuning.json` after each.
+    """Train until the study has this many finished trials, keep each as a run folder, write `tuning.json` after each.
 
     Args:
         search: What to try and where.
@@ -248,7 +268,7 @@ def as_good(best: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> lis
 
 
 def verdict(best: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str | None:
-    """What to say of the best trial when others are as good; None where nothing is to be said."""
+    """Return what to say of the best trial when others are as good; None where nothing is to be said."""
     if not (same := as_good(best, trials)):
         return None
     return (
@@ -306,12 +326,12 @@ def _enqueue(study: optuna.Study, combinations: list[dict[str, Any]]) -> int:
 
 
 def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """The trials that ended with a value, in their order."""
+    """Return the trials that ended with a value, in their order."""
     return study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
 
 
 def _shown(storage: str) -> str:
-    """The option without what may be a password."""
+    """Return the option without what may be a password."""
     return f"--storage {storage.partition(':')[0]}"
 
 

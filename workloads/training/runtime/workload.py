@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import optuna
     import pandas as pd
+    from torch import Tensor, nn
 
     from workloads.storage import Location
     from workloads.training.runtime.results import Results
@@ -34,6 +35,22 @@ class Predictions:
     notes: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Exportable:
+    """What a trained model computes, as one network, for `groundwork export`.
+
+    Attributes:
+        network: Called with the inputs; what it returns has a row for each row of theirs.
+        inputs: An example of each input, by its name in the exported file, in the order of the network's parameters:
+            [n, ...], with equally many rows, at least two.
+        output: The name of what it returns.
+    """
+
+    network: nn.Module
+    inputs: Mapping[str, Tensor]
+    output: str
+
+
 SettingsType = TypeVar("SettingsType", bound=TrainingSettings)
 
 
@@ -54,6 +71,7 @@ class Workload(Generic[SettingsType]):
             standard error of it records it beside it, as `STANDARD_ERROR`.
         generate: `generate(run, digits, count, seed)`: so many images of each digit, as file names and their content;
             None: the model generates nothing.
+        export: `export(run)`: what a finished run computes, for `groundwork export`; None: it cannot be exported.
     """
 
     settings: type[SettingsType]
@@ -65,3 +83,4 @@ class Workload(Generic[SettingsType]):
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     objective: tuple[str, Literal["minimize", "maximize"]] = ("validation_loss", "minimize")
     generate: Callable[[Location, Sequence[int], int, int], Mapping[str, bytes]] | None = None
+    export: Callable[[Location], Exportable] | None = None

@@ -80,7 +80,7 @@ class Ensemble(nn.Module):
         return [*self.weights, *self.biases]
 
     def forward(self, features: Tensor) -> Tensor:
-        """The outputs [n, members, outputs] of rows [n, inputs]."""
+        """Return the outputs [n, members, outputs] of rows [n, inputs]."""
         rows = features.expand(len(self.weights[0]), -1, -1)
         activation = rows
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -122,14 +122,14 @@ class QuietLoop:
         torch.manual_seed(seed)
 
     def distribute(self, module: nn.Module) -> nn.Module:
-        """The module itself."""
+        """Return the module itself."""
         return module
 
     def keep(self, **_components: object) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
     def say(self, _text: str) -> None:
-        """Nothing is said."""
+        """Say nothing."""
 
     def epochs(self, total: int) -> Iterator[int]:
         """Count the epochs."""
@@ -143,13 +143,13 @@ class QuietLoop:
         yield from torch.split(order[: count if keep_last else count - count % batch_size], batch_size)
 
     def step(self, loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
-        """One step down the gradient."""
+        """Take one step down the gradient."""
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     def record(self, **_values: float) -> None:
-        """Nothing is recorded."""
+        """Record nothing."""
 
 
 def fit_ensemble(
@@ -200,6 +200,6 @@ def fit_ensemble(
 
 
 def out_of_fold(outputs: Tensor, learns: Tensor) -> Tensor:
-    """The mean over the members that did not learn from a row: [n, outputs] from [n, members, outputs]."""
+    """Return the mean over the members that did not learn from a row: [n, outputs] from [n, members, outputs]."""
     unseen = (1 - learns).unsqueeze(-1)
     return (outputs * unseen).sum(1) / unseen.sum(1)

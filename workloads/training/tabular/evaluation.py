@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from workloads.differences import means_something, paired_difference, shown
 from workloads.training.runtime.results import Table
-from workloads.training.tabular.differences import means_something, paired_difference, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +70,7 @@ class Comparison:
         self._test_share = test_share
 
     def add(self, split: int, model: str, scores: Mapping[str, float]) -> None:
-        """The scores of a model on the test rows of a split."""
+        """Add the scores of a model on the test rows of a split."""
         self.rows.append({"split": split, "model": model, **scores})
 
     @property
@@ -84,7 +84,7 @@ class Comparison:
         return "one split" if self.splits == 1 else f"mean of {self.splits} splits"
 
     def mean(self, model: str) -> Scores:
-        """Each score's mean over the splits."""
+        """Return each score's mean over the splits."""
         return {name: value["mean"] for name, value in self.summary()[model].items()}
 
     def summary(self) -> dict[str, dict[str, dict[str, Any]]]:
@@ -113,7 +113,7 @@ class Comparison:
         return figures
 
     def table(self, title: str, scores: Sequence[str], digits: int = 3) -> Table:
-        """Some scores, a line a model; where there are several splits, beside each what the delivered model has more.
+        """Return a table of scores with a row for each model; over several splits, also how the delivered one differs.
 
         The differences are shown with their standard errors, and marked where they mean nothing.
         """
@@ -178,7 +178,7 @@ def errors_by_group(
 
 
 def ranges(values: pd.Series, edges: Sequence[float]) -> pd.Series:
-    """The range that each value is in, an ordered category: `to 5`, `5 to 10`, `above 10`."""
+    """Return the range that each value is in, an ordered category: `to 5`, `5 to 10`, `above 10`."""
     names = [f"to {edges[0]}", *(f"{low} to {high}" for low, high in itertools.pairwise(edges)), f"above {edges[-1]}"]
     return pd.cut(values, [-math.inf, *edges, math.inf], labels=names)
 

@@ -64,7 +64,7 @@ def correlation_heat_map(features: pd.DataFrame) -> Figure:
         annot_kws={"size": 6},
         cbar_kws={"shrink": 0.6},
     )
-    axes.tick_params(labelsize=7)
+    axes.tick_params(labelsize=8)
     names = [str(name) for name in table]
     strength = table.abs().where(~np.eye(len(table), dtype=bool), 0.0)
     row, column = np.unravel_index(int(strength.to_numpy().argmax()), strength.shape)
@@ -88,7 +88,7 @@ def feature_score_bars(scores: Mapping[str, float], most: int = 20) -> list[Figu
 
 
 def model_bars(summary: Mapping[str, Mapping[str, Mapping[str, Any]]], score: str, title: str) -> Figure:
-    """One score of several models: the mean over the splits, and the range of them, which is not an error bar."""
+    """Draw one score of several models: the mean over the splits, and the range of them, which is not an error bar."""
     bars = {name: figures[score] for name, figures in summary.items() if score in figures}
     figure, axes = new_figure(7, 1 + 0.32 * len(bars))
     means = [value["mean"] for value in bars.values()]
@@ -153,7 +153,7 @@ def regression_figures(truth: NDArray[np.float64], prediction: NDArray[np.float6
 
 
 def error_by_group(errors: Mapping[str, pd.DataFrame], unit: str) -> Figure:
-    """The mean absolute error in groups of rows, a panel for each way to group them (see `errors_by_group`)."""
+    """Return the mean absolute error in groups of rows, a panel for each way to group them (see `errors_by_group`)."""
     figure, panels = new_panels(len(errors), 3.2 * len(errors), 3.6, same_scale=True)
     for axes, (name, groups) in zip(panels, errors.items(), strict=True):
         axes.bar([str(group) for group in groups.index], groups["MAE"])

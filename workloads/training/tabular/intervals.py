@@ -27,7 +27,7 @@ BAND = 0.9  # the share of samples that `coverage_band` speaks of
 def conformal_factor(
     truth: NDArray[np.float64], prediction: NDArray[np.float64], scale: NDArray[np.float64], coverage: float
 ) -> float:
-    """The factor q for which `prediction ± q * scale` holds a new truth with the given probability.
+    """Return the factor q for which `prediction ± q * scale` holds a new truth with the given probability.
 
     Args:
         truth: [n].

@@ -6,9 +6,11 @@ A joblib file is a pickle: reading one can run code, so a run folder is to be tr
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import joblib  # type: ignore[import-untyped]
+from sklearn.exceptions import InconsistentVersionWarning
 
 from contract.errors import InputError, phrase
 
@@ -19,20 +21,27 @@ PIPELINE = "pipeline.joblib"
 
 
 def dump(pipeline: object) -> bytes:
-    """The content of the file."""
+    """Return the content of the file."""
     buffer = io.BytesIO()
     joblib.dump(pipeline, buffer, compress=3)
     return buffer.getvalue()
 
 
 def load_pipeline(run: Location) -> Any:
-    """What `dump` wrote to a run folder.
+    """Return what `dump` wrote to a run folder.
 
     Raises:
         InputError: It is not there, damaged, or of another version of scikit-learn or of this code.
     """
     content = (run / PIPELINE).read()
     try:
-        return joblib.load(io.BytesIO(content))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            return joblib.load(io.BytesIO(content))
+    except InconsistentVersionWarning as error:
+        raise InputError(
+            f"{run / PIPELINE}: The pipeline was written with scikit-learn {error.original_sklearn_version}, and this "
+            f"is {error.current_sklearn_version}. Train again, or install that version."
+        ) from error
     except Exception as error:  # a damaged pickle raises anything
         raise InputError(f"{run / PIPELINE}: The pipeline cannot be read. Train again. {phrase(error)}.") from error

@@ -21,7 +21,7 @@ def best_settings(
     trials: int,
     seed: int,
 ) -> SettingsType:
-    """The settings with the least loss of so many trials (TPE); the given ones without any.
+    """Return the settings with the least loss of several trials (TPE), or the given ones if there are no trials.
 
     Args:
         settings: What the search does not set keeps its value.

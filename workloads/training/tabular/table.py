@@ -37,7 +37,7 @@ LINE = "line"
 
 
 def number(text: str) -> float:
-    """A number; `1,234.5` has its thousands apart, and an empty cell or `--` is NaN.
+    """Return a number; `1,234.5` has its thousands apart, and an empty cell or `--` is NaN.
 
     Raises:
         ValueError: It is neither.
@@ -54,7 +54,7 @@ def number(text: str) -> float:
 
 
 def amount(text: str) -> float:
-    """A number that cannot be negative.
+    """Return a number that cannot be negative.
 
     Raises:
         ValueError: It is not one.
@@ -66,7 +66,7 @@ def amount(text: str) -> float:
 
 
 def word(text: str) -> str | None:
-    """A category or a name; None for a cell without a value.
+    """Return a category or a name; None for a cell without a value.
 
     Raises:
         ValueError: It is an error of a spreadsheet, or has a control character.
@@ -120,7 +120,7 @@ def read_table(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
         The columns in the given order: float64 for numbers, object for words; then `line`.
 
     Raises:
-        InputError: It is no such file; the message names the file, and where there is one the line and the column.
+        InputError: It is not such a file; the message names the file, and where there is one the line and the column.
     """
     cells = read_cells(file.read(), str(file), [column.name for column in columns])
     cells.require([column.name for column in columns if column.required or column.name in cells.header])
@@ -130,16 +130,16 @@ def read_table(file: Location, columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def read_header(file: Location) -> list[str]:
-    """The names in the first line of a CSV file.
+    """Return the names in the first line of a CSV file.
 
     Raises:
-        InputError: It is no CSV file.
+        InputError: It is not a CSV file.
     """
     return read_cells(file.read(), str(file)).header
 
 
 def _numbers(cells: Cells, columns: Sequence[Column]) -> Iterator[tuple[str, str]]:
-    """Where each number stands, and its text."""
+    """Yield where each number stands, and its text."""
     for column in columns:
         if column.parse is not word and column.name in cells.header:
             for line, cell in cells.of(column.name):
@@ -164,7 +164,7 @@ def _values(file: Location, column: Column, cells: Cells, sign: DecimalSign) -> 
 
 
 def _commonest_spellings(words: pd.Series) -> pd.Series:
-    """The same words, each in the spelling that is the commonest of those that differ in case or blanks alone."""
+    """Return the same words, each in the spelling that is the commonest of those that differ only in case or blanks."""
     spellings: dict[str, str] = {}
     for spelling in words.value_counts().index:  # the commonest first
         spellings.setdefault(same_spelling(spelling), spelling)
@@ -228,3 +228,9 @@ def without_values(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Say which columns have no value in any row: a sentence, if there are some."""
     empty = [name for name in names if table[name].isna().all()]
     return [f"No row has a value for {', '.join(empty)}: the predictions do without."] if empty else []
+
+
+def without_variation(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Say which columns are the same in every row: a sentence, if there are some."""
+    constant = [name for name in names if len(table[name].drop_duplicates()) == 1]
+    return [f"Every row has the same {', '.join(constant)}: there is nothing to learn from it."] if constant else []

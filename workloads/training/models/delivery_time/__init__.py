@@ -42,14 +42,14 @@ from workloads.training.models.delivery_time.orders import (
 )
 from workloads.training.models.delivery_time.report import report, within_intervals
 from workloads.training.models.delivery_time.settings import Settings, search
-from workloads.training.runtime.run_folder import load_model
+from workloads.training.runtime.run_folder import load_model, rebuilding
 from workloads.training.runtime.workload import STANDARD_ERROR, Predictions, Workload
 from workloads.training.tabular.ensemble import Ensemble, QuietLoop, fit_ensemble, leave_out, out_of_fold
 from workloads.training.tabular.evaluation import Comparison, digest, regression_scores
 from workloads.training.tabular.intervals import conformal_factor, fewest_rows
 from workloads.training.tabular.pipeline import PIPELINE, dump, load_pipeline
 from workloads.training.tabular.search import best_settings
-from workloads.training.tabular.table import known_spellings, outside_training, without_values
+from workloads.training.tabular.table import known_spellings, outside_training, without_values, without_variation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ _HUBER_DELTA = 1.345  # Huber 1964: 95 % as efficient as least squares where err
 
 
 class DeliveryNetwork(Ensemble):
-    """An ensemble whose outputs are minutes and, but for the reference, the scale of their error.
+    """An ensemble whose outputs are minutes and, except for the reference, the scale of their error.
 
     Args:
         architecture: `linear-path` or `reference`.
@@ -96,7 +96,7 @@ class DeliveryNetwork(Ensemble):
         return location, functional.softplus(outputs[..., 1] - 1) + 0.01
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of each row and member, of outputs [n, members, outputs] and targets in deviations [n]."""
+        """Return the loss of each row and member, of outputs [n, members, outputs] and targets in deviations [n]."""
         location, scale = self.location_and_scale(outputs)
         error = (target[:, None] - location) / scale
         if outputs.shape[-1] == 1:
@@ -107,7 +107,7 @@ class DeliveryNetwork(Ensemble):
     def minutes(
         self, features: Tensor, learns: Tensor | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Minutes and their scale, [n] each: the mean of all members, or of those that did not learn from a row."""
+        """Return minutes and their scale, [n] each: the mean of all members, or of those that did not see a row."""
         self.eval()
         location, scale = self.location_and_scale(self(features))
         both = torch.stack([location * self.spread + self.centre, scale * self.spread], -1)
@@ -131,7 +131,7 @@ class DeliveryModel:
     factors: dict[str, float]
 
     def predict(self, orders: pd.DataFrame) -> pd.DataFrame:
-        """Minutes and the bounds of their intervals, never negative; a row an order."""
+        """Predict minutes and the bounds of their intervals, never negative, with a row for each order."""
         features = torch.tensor(self.pipeline.transform(orders[list(FEATURES)]), dtype=torch.float32)
         device = self.network.centre.device
         return with_intervals(*self.network.minutes(features.to(device)), self.factors)
@@ -140,7 +140,7 @@ class DeliveryModel:
 def with_intervals(
     minutes: NDArray[np.float64], scale: NDArray[np.float64], factors: Mapping[str, float]
 ) -> pd.DataFrame:
-    """The columns `prediction`, `lower_80`, `upper_80`, ...: of minutes and scales [n], and a factor a coverage."""
+    """Return the columns `prediction`, `lower_80`, `upper_80`, ... from minutes and scales [n] and the factors."""
     columns = {"prediction": minutes}
     for coverage, factor in factors.items():
         percent = f"{float(coverage):.0%}".rstrip("%")
@@ -211,7 +211,7 @@ def learn(settings: Settings, table: pd.DataFrame, loop: Run | QuietLoop, device
 
 
 def tuned(settings: Settings, table: pd.DataFrame, device: torch.device) -> Settings:
-    """The settings found by `nested_trials` trials on a table; those given where there are none."""
+    """Return the settings found by `nested_trials` trials on a table; those given where there are none."""
     return best_settings(
         settings,
         search,
@@ -222,7 +222,7 @@ def tuned(settings: Settings, table: pd.DataFrame, device: torch.device) -> Sett
 
 
 def baselines(seed: int) -> dict[str, Any]:
-    """What every evaluation shows beside the network, by name; fitted to raw rows."""
+    """Return what every evaluation shows beside the network, by name; fitted to raw rows."""
     estimators = {
         "mean": DummyRegressor(),
         "linear": LinearRegression(),
@@ -234,7 +234,7 @@ def baselines(seed: int) -> dict[str, Any]:
 
 
 def random_splits(settings: Settings, rows: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The training and test rows of each split: `splits` random fifths to test on."""
+    """Return the training and test rows of each split: `splits` random fifths to test on."""
     splitter = ShuffleSplit(max(1, settings.splits), test_size=TEST_SHARE, random_state=settings.seed)
     return list(splitter.split(np.arange(rows)))[: settings.splits]
 
@@ -245,7 +245,7 @@ def evaluate(
     splits: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
     loop: Run | QuietLoop,
 ) -> Comparison:
-    """The network and the baselines on the test rows of splits, each fitted to their training rows anew."""
+    """Evaluate the network and the baselines on the test rows of each split, fitted to its training rows."""
     comparison = Comparison("network", TEST_SHARE)
     for split, (train_rows, test_rows) in enumerate(splits):
         train, test = table.iloc[train_rows], table.iloc[test_rows]
@@ -267,6 +267,8 @@ def evaluate(
 def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Learn from all rows; measure the same procedure on random splits, beside the baselines."""
     table = load_deliveries(data)
+    for note in without_variation(table, [*FEATURES, TARGET]):
+        run.say(note)
     run.use_data(digest(table[[*FEATURES, TARGET]]))
     if settings.splits and len(table) * (1 - TEST_SHARE) < (fewest := fewest_rows(max(COVERAGES))):
         needed = math.ceil(fewest / (1 - TEST_SHARE))
@@ -299,13 +301,15 @@ def predict(run: Location, inputs: Location) -> Predictions:
         InputError: The run or the orders cannot be read.
     """
     weights, description = load_model(run, NAME)
-    network = DeliveryNetwork(**description["network"])
-    network.load_state_dict(weights)
+    with rebuilding(run):
+        network = DeliveryNetwork(**description["network"])
+        network.load_state_dict(weights)
+        factors = description["interval_factors"]
     pipeline = load_pipeline(run)
     orders, notes = known_spellings(load_orders(inputs), known_categories(pipeline))
     notes += outside_training(orders, description.get("ranges", {}))
     notes += without_values(orders, FEATURES)
-    predicted = DeliveryModel(pipeline, network, description["interval_factors"]).predict(orders).round(3)
+    predicted = DeliveryModel(pipeline, network, factors).predict(orders).round(3)
     predicted.insert(1, ORDER, orders[ORDER])
     return Predictions(predicted, notes)
 

@@ -1,4 +1,4 @@
-"""The data set of the delivery times: one row an order.
+"""The data set of the delivery times, with a row for each order.
 
 Categories are encoded one-hot, missing as one of them, instead of by label codes: no weather is twice another.
 """
@@ -62,7 +62,7 @@ def load_orders(data: Location) -> pd.DataFrame:
 
 
 def known_categories(pipeline: Pipeline) -> dict[str, list[str]]:
-    """The categories of each column that a fitted `preprocessing` has seen."""
+    """Return the categories of each column that a fitted `preprocessing` has seen."""
     encoded = pipeline[0].named_transformers_["encoded"].named_transformers_["categories"][-1]
     return {
         name: [category for category in categories if category != _ABSENT]
@@ -82,7 +82,7 @@ def encoder() -> ColumnTransformer:
 
 
 def preprocessing() -> Pipeline:
-    """From raw rows to the features of the network, float64 with mean 0 and deviation 1."""
+    """Return the pipeline from raw rows to the features of the network, float64 with mean 0 and deviation 1."""
     distance_and_traffic = ColumnTransformer(
         [("distance", SimpleImputer(strategy="median"), ["Distance_km"]), ("traffic", _one_hot(), ["Traffic_Level"])]
     )
@@ -104,7 +104,7 @@ def _times_first(columns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def sample_delivery(rows: int = 400, seed: int = 0) -> dict[str, bytes]:
-    """A generated stand-in of the same columns: no order in it ever happened.
+    """Return a generated stand-in of the same columns: no order in it ever happened.
 
     Minutes are those of the preparation, plus 2 to 4 a kilometre, plus some for weather and traffic, less some for an
     experienced courier; one order in forty goes wrong and takes half an hour to an hour longer. One cell in thirty of
@@ -140,7 +140,7 @@ def _file(data: Location) -> Location:
     tables = [name for name in names if name.lower().endswith(SUFFIXES)]
     if len(tables) != 1:
         listed = ", ".join((tables or names)[:_SHOWN])
-        inventory = f"are {len(tables)} CSV files: {listed}" if tables else "is no CSV file"
+        inventory = f"There are {len(tables)} CSV files: {listed}" if tables else "There is no CSV file"
         only = f", only {listed}" if listed and not tables else ""
-        raise InputError(f"{data}: There {inventory}{only}. Give one CSV file, or a folder with {FILE}.")
+        raise InputError(f"{data}: {inventory}{only}. Give one CSV file, or a folder with {FILE}.")
     return data / tables[0]

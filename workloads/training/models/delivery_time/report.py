@@ -33,7 +33,7 @@ def report(
     comparison: Comparison,
     history: Sequence[Mapping[str, float]],
 ) -> Results:
-    """Everything that a run of the delivery times ends with, but for the model itself.
+    """Everything that a run of the delivery times ends with, except the model itself.
 
     Args:
         settings: The run's.
@@ -104,7 +104,7 @@ def report(
 
 
 def within_intervals(truth: NDArray[np.float64], predicted: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Whether each truth [n] is within its interval, by the percentage in the names of the columns."""
+    """Return whether each truth [n] is within its interval, by the percentage in the names of the columns."""
     percentages = [name.removeprefix("lower_") for name in map(str, predicted) if name.startswith("lower_")]
     return {
         percent: predicted[f"lower_{percent}"].le(truth).to_numpy() & predicted[f"upper_{percent}"].ge(truth).to_numpy()
@@ -113,7 +113,7 @@ def within_intervals(truth: NDArray[np.float64], predicted: pd.DataFrame) -> dic
 
 
 def coverage_note(rows: int) -> str:
-    """What the coverage of intervals made from so many rows means, in sentences."""
+    """Return sentences that say what the coverage of intervals means that were made from some number of rows."""
     bands = []
     for coverage in (0.8, 0.95):
         least, most = coverage_band(rows, coverage, _NEW_ORDERS)

@@ -25,7 +25,7 @@ class Settings(TrainingSettings):
     learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(10.0, ge=0, description="Decoupled weight decay of the hidden layers.")
     folds: int = Field(5, ge=2, description="Each network of the ensemble leaves one of so many parts out.")
-    repeats: int = Field(2, ge=1, description="How often the rows are dealt into parts anew.")
+    repeats: int = Field(2, ge=1, description="How often the rows are dealt into parts again.")
     splits: int = Field(20, ge=0, description="Random splits of the evaluation; 0: train only.")
     nested_trials: int = Field(
         0, ge=0, description="Trials of a search for settings, in each split's training rows alone."
@@ -33,7 +33,7 @@ class Settings(TrainingSettings):
 
 
 def search(trial: optuna.Trial) -> dict[str, Any]:
-    """The settings of a trial."""
+    """Return the settings of a trial."""
     return {
         "hidden": trial.suggest_categorical("hidden", [16, 32, 64]),
         "weight_decay": trial.suggest_float("weight_decay", 1.0, 50.0, log=True),

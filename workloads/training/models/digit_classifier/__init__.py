@@ -13,14 +13,14 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from contract.errors import InputError
-from workloads.training.mnist import CLASSES, load_mnist, read_images
+from workloads.training.mnist import CLASSES, SIDE, load_mnist, read_images
 from workloads.training.models.digit_classifier.augmentation import augmented, moved
 from workloads.training.models.digit_classifier.muon import Muon
 from workloads.training.models.digit_classifier.report import confusion, cross_entropy, per_class, results
 from workloads.training.models.digit_classifier.settings import Settings, search
 from workloads.training.runtime.randomness import shuffled
-from workloads.training.runtime.run_folder import load_metrics, load_model
-from workloads.training.runtime.workload import STANDARD_ERROR, Predictions, Workload
+from workloads.training.runtime.run_folder import load_metrics, load_model, rebuilding
+from workloads.training.runtime.workload import STANDARD_ERROR, Exportable, Predictions, Workload
 from workloads.training.scans import is_image, read_scans
 
 if TYPE_CHECKING:
@@ -31,8 +31,15 @@ if TYPE_CHECKING:
 NAME = "digit-classifier"
 
 
-def build(architecture: str, classes: int = CLASSES) -> nn.Sequential:
-    """A network from uint8 images [n, 28, 28] to the logits [n, classes]; its last layer is linear."""
+def build(architecture: str, classes: int = CLASSES, members: int = 1) -> nn.Module:
+    """Return a network, or several that decide together, from images uint8 [n, 28, 28] to the logits [n, classes]."""
+    if members == 1:
+        return build_network(architecture, classes)
+    return Members(build_network(architecture, classes) for _ in range(members))
+
+
+def build_network(architecture: str, classes: int = CLASSES) -> nn.Sequential:
+    """Return a network from uint8 images [n, 28, 28] to the logits [n, classes]; its last layer is linear."""
     if architecture == "reference":
         return nn.Sequential(
             Normalise(),
@@ -52,17 +59,41 @@ def build(architecture: str, classes: int = CLASSES) -> nn.Sequential:
             *_convolution(64, 128, 3),
             *_convolution(128, 128, 3),
         ]
-    else:
+    elif architecture == "tiny":
+        convolutions = [
+            *_convolution(1, 8, 5, nn.MaxPool2d(2)),
+            *_convolution(8, 14, 3),
+            *_convolution(14, 14, 3, nn.MaxPool2d(2)),
+            *_convolution(14, 13, 3),
+        ]
+    elif architecture == "compact":
         convolutions = [
             *_convolution(1, 24, 5, nn.MaxPool2d(2)),
             *_convolution(24, 48, 3, nn.MaxPool2d(2)),
             *_convolution(48, 64, 3),
             *_convolution(64, 64, 3),
         ]
-    head = [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(128 if architecture == "deep" else 64, classes)]
+    else:
+        raise ValueError(f"There is no architecture {architecture}")
+    features = {"deep": 128, "tiny": 13}.get(architecture, 64)
+    head = [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(features, classes)]
     return nn.Sequential(Normalise(), *convolutions, *head).to(
         memory_format=torch.channels_last
     )  # twice as fast on CPUs
+
+
+class Members(nn.ModuleList):
+    """Networks that each learn by themselves, and whose probabilities are averaged when they are asked."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of the mean of the probabilities.
+
+        In training each member sees its own equal part of the images, and the logits are those of these members.
+        """
+        if self.training:
+            parts = zip(self, images.chunk(len(self)), strict=False)  # a device may get fewer images than members
+            return torch.cat([member(part) for member, part in parts])
+        return torch.stack([member(images).float().softmax(1) for member in self]).mean(0).clamp_min(1e-12).log()
 
 
 class Normalise(nn.Module):
@@ -84,6 +115,8 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     learnt = np.unique(digits.train_labels)
     if len(learnt) == 1:
         raise InputError(f"{data}: All training images are of the class {learnt[0]}. At least two classes are needed.")
+    for note in digits.notes:
+        run.say(note)
     if len(unseen := np.setdiff1d(digits.test_labels, learnt)):
         count = int(np.isin(digits.test_labels, unseen).sum())
         run.say(
@@ -98,7 +131,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     valid_images, valid_labels = images[order[:held_out]].to(run.device), labels[order[:held_out]].to(run.device)
     train_images, train_labels = images[order[held_out:]].to(run.device), labels[order[held_out:]].to(run.device)
 
-    model = build(settings.architecture, settings.classes)
+    model = build(settings.architecture, settings.classes, settings.members)
     network = run.distribute(model)
     moving = get_ema_multi_avg_fn(settings.weight_average)  # type: ignore[no-untyped-call]
     average = AveragedModel(model, multi_avg_fn=moving, use_buffers=True)
@@ -111,7 +144,8 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
 
     for _ in run.epochs(settings.epochs):
         network.train()
-        for rows in run.batches(len(train_images), settings.batch_size):
+        for batch in run.batches(len(train_images), settings.batch_size):
+            rows = batch.repeat(settings.members)  # each member sees the images in a form of its own
             with run.autocast():
                 logits = network(augmented(train_images[rows], settings)).float()
                 loss = functional.cross_entropy(logits, train_labels[rows], label_smoothing=settings.label_smoothing)
@@ -150,7 +184,7 @@ def optimisers_and_schedules(
 
 @torch.inference_mode()
 def classify(model: nn.Module, images: Tensor) -> Tensor:
-    """What a network gives for images uint8 [n, 28, 28], without training it."""
+    """Return what a network gives for images uint8 [n, 28, 28], without training it."""
     model.eval()
     return torch.cat([model(batch).float() for batch in torch.split(images, 1000)])
 
@@ -163,9 +197,12 @@ def predict_probabilities(model: nn.Module, images: Tensor, *, shifts: bool) -> 
         images: The images.
         shifts: Average over the image and its four copies moved by one pixel; background moves in.
     """
+    return torch.stack([classify(model, view).softmax(1) for view in _views(images, shifts=shifts)]).mean(0)
+
+
+def _views(images: Tensor, *, shifts: bool) -> list[Tensor]:
     moves = [(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)] if shifts else [(0, 0)]
-    views = [classify(model, moved(images, *move)).softmax(1) for move in moves]
-    return torch.stack(views).mean(0)
+    return [moved(images, *move) for move in moves]
 
 
 def validate(model: nn.Module, images: Tensor, labels: Tensor, settings: Settings, run: Run) -> dict[str, float]:
@@ -195,17 +232,44 @@ def predict(run: Location, inputs: Location) -> Predictions:
     """
     import pandas as pd
 
-    weights, architecture = load_model(run, NAME)
-    shifts = load_metrics(run, NAME)["settings"]["test_time_shifts"]
+    model, shifts = _load(run)
     scans = None if inputs.is_file() and not is_image(inputs.name) else read_scans(inputs)
     images = torch.from_numpy(scans.images if scans else read_images(inputs))
-    model = build(**architecture)
-    model.load_state_dict(weights)
     confidence, prediction = predict_probabilities(model, images, shifts=shifts).max(1)
     table = pd.DataFrame({"prediction": prediction.numpy(), "confidence": confidence.numpy().round(6)})
     if scans is None:
         return Predictions(table)
     return Predictions(table.assign(file=scans.names), scans.notes)
+
+
+def _load(run: Location) -> tuple[nn.Module, bool]:
+    """Return the network of a finished run, and whether it predicts from moved copies too."""
+    weights, architecture = load_model(run, NAME)
+    with rebuilding(run):
+        model = build(**architecture)
+        model.load_state_dict(weights)
+        return model, load_metrics(run, NAME)["settings"]["test_time_shifts"]
+
+
+class Probabilities(nn.Module):
+    """From images uint8 [n, 28, 28] to the probabilities [n, classes] that `predict` computes."""
+
+    def __init__(self, model: nn.Module, *, shifts: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.shifts = shifts
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Average over the copies."""
+        views = _views(images, shifts=self.shifts)
+        return torch.stack([self.model(view).softmax(1) for view in views]).mean(0)
+
+
+def export(run: Location) -> Exportable:
+    """Return what gives probabilities [n, classes] of images uint8 [n, 28, 28]."""
+    model, shifts = _load(run)
+    images = torch.randint(256, (10, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return Exportable(Probabilities(model, shifts=shifts), {"images": images}, "probabilities")
 
 
 WORKLOAD = Workload(
@@ -215,4 +279,5 @@ WORKLOAD = Workload(
     search=search,
     unit="images",
     objective=("validation_accuracy", "maximize"),
+    export=export,
 )

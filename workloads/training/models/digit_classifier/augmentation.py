@@ -18,7 +18,7 @@ _BENDS = 6  # random displacements each way; between them they are interpolated
 
 
 def augmented(images: Tensor, settings: Settings) -> Tensor:
-    """Each image changed by its own random amounts: [n, 28, 28] as before, uint8 or float32."""
+    """Change each image by its own random amounts: [n, 28, 28] as before, uint8 or float32."""
     if settings.transforms == "torchvision":
         one_by_one = torchvision_transform(settings)
         return torch.stack([one_by_one(image.unsqueeze(0)).squeeze(0) for image in images])
@@ -43,7 +43,7 @@ def torchvision_transform(settings: Settings) -> RandomAffine:
 
 
 def shifted(images: Tensor, most: int) -> Tensor:
-    """Each image moved by its own whole number of pixels, up to `most` each way; background moves in."""
+    """Move each image by its own whole number of pixels, up to `most` each way; background moves in."""
     count, height, width = images.shape
     padded = functional.pad(images, (most,) * 4)
     moves = torch.randint(0, 2 * most + 1, (2, count, 1), device=images.device)
@@ -54,7 +54,7 @@ def shifted(images: Tensor, most: int) -> Tensor:
 
 
 def moved(images: Tensor, down: int, right: int) -> Tensor:
-    """All images [n, 28, 28] moved by the same whole number of pixels; background moves in."""
+    """Return all images [n, 28, 28] moved by the same whole number of pixels; background moves in."""
     height, width = images.shape[1:]
     padded = functional.pad(images, (max(right, 0), max(-right, 0), max(down, 0), max(-down, 0)))
     return padded[:, max(-down, 0) :, max(-right, 0) :][:, :height, :width]

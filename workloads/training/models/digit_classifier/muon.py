@@ -44,7 +44,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 - PyTorch's signature
-        """One step."""
+        """Take one step."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:

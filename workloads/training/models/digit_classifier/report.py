@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from contract.design import RIGHT, RIGHT_SIGN, WRONG, WRONG_SIGN
 from workloads.training.mnist import CLASSES, Digits
 from workloads.training.runtime.figures import confusion_matrix, curves, image_grid
 from workloads.training.runtime.results import Figure, ModelCard, Results, Table
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workloads.training.models.digit_classifier.settings import Settings
-
-_RIGHT, _WRONG = "#1b7837", "#b2182b"  # green and red that differ in lightness as well
 
 
 def results(
@@ -84,13 +83,23 @@ def results(
             )
         ],
         model=model.state_dict(),
-        model_settings={"architecture": settings.architecture, "classes": classes},
+        model_settings={
+            "architecture": settings.architecture,
+            "classes": classes,
+            **({"members": settings.members} if settings.members > 1 else {}),
+        },
     )
 
 
 def _kind(settings: Settings) -> str:
     """Return what the classes are called; more than ten classes are not digits."""
     return "digit" if settings.classes <= CLASSES else "class"
+
+
+def _network(settings: Settings) -> str:
+    if settings.members == 1:
+        return "A convolutional network"
+    return f"The mean of {settings.members} convolutional networks"
 
 
 def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int64], weights: int) -> ModelCard:
@@ -107,8 +116,8 @@ def _model_card(settings: Settings, digits: Digits, train_counts: NDArray[np.int
     return ModelCard(
         title="Digit classifier",
         summary=(
-            f"Names the {kind} of a 28x28 grey image. A convolutional network (architecture `{settings.architecture}`, "
-            f"{weights:,} weights)."
+            f"Names the {kind} of a 28x28 grey image. "
+            f"{_network(settings)} (architecture `{settings.architecture}`, {weights:,} weights)."
         ),
         data=(
             f"{len(digits.train_labels):,} images of {settings.classes} classes to learn from "
@@ -160,16 +169,17 @@ def _figures(
 
 def _test_digits(images: NDArray[np.uint8], truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> Figure:
     indices = range(min(40, len(images)))
-    right = sum(int(truth[index] == predicted[index]) for index in indices)
-    captions = [f"{truth[index]} → {predicted[index]}" for index in indices]
+    correct = [bool(truth[index] == predicted[index]) for index in indices]
+    signs = [RIGHT_SIGN if is_right else WRONG_SIGN for is_right in correct]
+    captions = [f"{sign} {truth[index]} → {predicted[index]}" for sign, index in zip(signs, indices, strict=True)]
     return Figure(
         "test_digits",
         "Test digits: truth → prediction",
-        f"The first {len(indices)} test digits with truth and prediction; {right} are right.",
+        f"The first {len(indices)} test digits with truth and prediction; {sum(correct)} are right.",
         image_grid(
             images[: len(indices)],
             captions,
-            [_RIGHT if truth[index] == predicted[index] else _WRONG for index in indices],
+            [RIGHT if is_right else WRONG for is_right in correct],
         ),
     )
 
@@ -188,7 +198,7 @@ def _worst_mistakes(
             "worst_mistakes",
             "Worst mistakes: truth → prediction (confidence)",
             f"The {len(worst)} worst mistakes on the test set, by the probability given to the truth, {first}.",
-            image_grid(images[worst], captions, [_WRONG] * len(worst)),
+            image_grid(images[worst], captions, [WRONG] * len(worst)),
         )
 
 
@@ -206,7 +216,7 @@ def per_class(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def share(value: float) -> str:
-    """A share as a percentage; a dash where there is none."""
+    """Return a share as a percentage; a dash where there is none."""
     return "–" if np.isnan(value) else f"{value:.2%}"
 
 

@@ -14,25 +14,43 @@ if TYPE_CHECKING:
     import optuna
 
 
+_BEST: Mapping[str, Any] = {
+    "architecture": "deep",
+    "epochs": 12,
+    "rotation": 8.0,
+    "scale": 0.08,
+    "shear": 0.08,
+    "bend": 0.4,
+    "weight_average": 0.998,
+}
+
+
 class Settings(TrainingSettings):
     """Options of the digit classifier."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "best": {
-            "architecture": "deep",
-            "epochs": 12,
-            "rotation": 8.0,
-            "scale": 0.08,
-            "shear": 0.08,
-            "bend": 0.4,
+        "best": _BEST,
+        "ensemble": {**_BEST, "members": 3},
+        "tiny": {
+            "architecture": "tiny",
+            "epochs": 10,
+            "label_smoothing": 0.0,
+            "rotation": 5.0,
+            "scale": 0.05,
+            "shear": 0.05,
+            "bend": 0.3,
             "weight_average": 0.998,
-        }
+        },
     }
 
-    architecture: Literal["compact", "deep", "reference"] = Field(
+    architecture: Literal["compact", "deep", "tiny", "reference"] = Field(
         "compact",
         description="compact: four convolutions, 77k weights; deep: five wider ones, 279k weights; "
+        "tiny: four narrow ones, 5k weights; "
         "reference: one convolution and two linear layers, 805k weights.",
+    )
+    members: int = Field(
+        1, ge=1, le=20, description="Networks that learn side by side, and whose probabilities are averaged."
     )
     classes: int = Field(
         CLASSES,

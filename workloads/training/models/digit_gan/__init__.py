@@ -19,16 +19,16 @@ from torch.optim import Adam
 
 from contract.errors import InputError
 from workloads.storage import locate
-from workloads.training.mnist import CLASSES, SIDE, load_mnist
+from workloads.training.mnist import CLASSES, SIDE, Digits, load_mnist
 from workloads.training.models.digit_gan import quality as generative_quality
 from workloads.training.models.digit_gan import report as report
 from workloads.training.models.digit_gan.images import png, tiled
 from workloads.training.models.digit_gan.judge import Judge
-from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, follow, to_signed
+from workloads.training.models.digit_gan.networks import Discriminator, Drawing, Generator, draw, follow, to_signed
 from workloads.training.models.digit_gan.settings import Settings
 from workloads.training.runtime.randomness import seed_everything, shuffled
-from workloads.training.runtime.run_folder import load_model
-from workloads.training.runtime.workload import Workload
+from workloads.training.runtime.run_folder import load_model, rebuilding
+from workloads.training.runtime.workload import Exportable, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ class Film:
         self.steps += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint holds."""
+        """Return what a checkpoint holds."""
         return {"step": self.steps, "frames": self.frames}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -84,11 +84,7 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     Raises:
         InputError: The data or the classifier cannot be used.
     """
-    digits = load_mnist(data).first(settings.training_images)
-    if min(len(digits.train_images), len(digits.test_images)) <= generative_quality.NEIGHBOURS:
-        raise InputError(
-            f"{data}: There are too few images. Quality is measured on more than {generative_quality.NEIGHBOURS}."
-        )
+    digits = _load(settings, data, run)
     run.use_data(digits.sha256)
     images = torch.from_numpy(digits.train_images).to(run.device)
     labels = torch.from_numpy(digits.train_labels).long().to(run.device)
@@ -161,6 +157,27 @@ def fit(settings: Settings, data: Location, run: Run) -> Results:
     )
 
 
+def _load(settings: Settings, data: Location, run: Run) -> Digits:
+    """Read the images, and say what a person should know of them.
+
+    Raises:
+        InputError: They cannot be learned from, or judged.
+    """
+    digits = load_mnist(data).first(settings.training_images)
+    if min(len(digits.train_images), len(digits.test_images)) <= generative_quality.NEIGHBOURS:
+        raise InputError(
+            f"{data}: There are too few images. Quality is measured on more than {generative_quality.NEIGHBOURS}."
+        )
+    if settings.classifier is None and len(shown := np.unique(digits.train_labels)) == 1:
+        raise InputError(
+            f"{data}: All training images are of the digit {shown[0]}, and the classifier that judges the images needs "
+            "two digits to learn from. Name one that knows more with --classifier RUN."
+        )
+    for note in digits.notes:
+        run.say(note)
+    return digits
+
+
 def _judge(settings: Settings, images: Tensor, labels: Tensor, run: Run) -> Judge:
     if settings.classifier is not None:
         return Judge.of_run(locate(settings.classifier)).to(run.device)
@@ -175,7 +192,7 @@ def squared_gradient(logits: Tensor, images: Tensor) -> Tensor:
 
 
 def generate(run: Location, digits: Sequence[int], count: int, seed: int) -> dict[str, bytes]:
-    """Images of chosen digits: `images/<digit>-<number>.png`, and all of them in `grid.png`, a row a digit.
+    """Generate `images/<digit>-<number>.png` of chosen digits, and `grid.png` of all, with a row for each digit.
 
     Only images that the classifier takes for the wanted digit are returned, also from conditional generators.
 
@@ -189,9 +206,9 @@ def generate(run: Location, digits: Sequence[int], count: int, seed: int) -> dic
         InputError: The run cannot be read, or its generator does not draw one of the digits.
     """
     weights, settings = load_model(run, NAME)
-    generator = Generator(**settings["generator"])
-    generator.load_state_dict(_below("generator.", weights))
-    judge = Judge.of_weights(_below("classifier.", weights), settings["classifier"])
+    with rebuilding(run):
+        generator = _generator(weights, settings)
+        judge = Judge.of_weights(_below("classifier.", weights), settings["classifier"])
     drawn = {digit: _draw_digit(generator, judge, digit, count, seed).numpy() for digit in digits}
     files = {
         f"images/{digit}-{number:04}.png": png(image)
@@ -199,6 +216,32 @@ def generate(run: Location, digits: Sequence[int], count: int, seed: int) -> dic
         for number, image in enumerate(images)
     }
     return {**files, "grid.png": png(tiled(np.concatenate(list(drawn.values())), columns=count))}
+
+
+def export(run: Location) -> Exportable:
+    """Return what draws images uint8 [n, 28, 28] from noise [n, noise size], and digits [n] where it is conditional."""
+    generator = load_generator(run)
+    digits = torch.arange(CLASSES)
+    noise = torch.randn(len(digits), generator.noise_size, generator=torch.Generator().manual_seed(0))
+    inputs = {"noise": noise, "digits": digits} if generator.conditional else {"noise": noise}
+    return Exportable(Drawing(generator), inputs, "images")
+
+
+def load_generator(run: Location) -> Generator:
+    """Return the generator of a finished run.
+
+    Raises:
+        InputError: This is not a finished run, or one of another version.
+    """
+    weights, settings = load_model(run, NAME)
+    with rebuilding(run):
+        return _generator(weights, settings)
+
+
+def _generator(weights: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Generator:
+    generator = Generator(**settings["generator"])
+    generator.load_state_dict(_below("generator.", weights))
+    return generator
 
 
 def _draw_digit(generator: Generator, judge: Judge, digit: int, count: int, seed: int) -> Tensor:
@@ -227,4 +270,5 @@ WORKLOAD = Workload(
     unit="images",
     objective=("frechet_distance", "minimize"),
     generate=generate,
+    export=export,
 )

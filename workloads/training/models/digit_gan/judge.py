@@ -16,7 +16,7 @@ from workloads.training.models.digit_classifier.augmentation import augmented
 from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.models.digit_gan import quality as generative_quality
 from workloads.training.runtime.device import descend
-from workloads.training.runtime.run_folder import load_model
+from workloads.training.runtime.run_folder import load_model, rebuilding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Judge:
 
     @classmethod
     def of_run(cls, run: Location) -> Judge:
-        """The classifier of a finished run of digit-classifier.
+        """Return the classifier of a finished run of digit-classifier.
 
         Raises:
             InputError: It is none.
@@ -51,18 +51,24 @@ class Judge:
             raise InputError(
                 f"{run}: The classifier knows {settings['classes']} classes. Give one of {CLASSES}, the digits."
             )
-        return cls.of_weights(weights, settings)
+        if settings.get("members", 1) > 1:
+            raise InputError(
+                f"{run}: The classifier consists of {settings['members']} networks, and what they see "
+                "cannot be compared. Give a run of one network."
+            )
+        with rebuilding(run):
+            return cls.of_weights(weights, settings)
 
     @classmethod
     def of_weights(cls, weights: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Judge:
-        """The classifier that the settings build, with the given weights."""
-        network = digit_classifier.build(**settings)
+        """Return the classifier that the settings build, with the given weights."""
+        network = digit_classifier.build_network(**settings)
         network.load_state_dict(weights)
         return cls(network, settings)
 
     @classmethod
     def trained_on(cls, images: Tensor, labels: Tensor, run: Run) -> Judge:
-        """A classifier trained with the default settings of digit-classifier, in one pass over a training set.
+        """Return a classifier trained with the default settings of digit-classifier, in one pass over a training set.
 
         Args:
             images: uint8 [n, 28, 28].
@@ -71,7 +77,7 @@ class Judge:
         """
         recipe = Settings()
         settings: dict[str, Any] = {"architecture": recipe.architecture}
-        network = digit_classifier.build(**settings).to(images.device)
+        network = digit_classifier.build_network(**settings).to(images.device)
         scaler = run.new_scaler()
         steps = max(_LEAST_STEPS, len(images) // recipe.batch_size)
         optimisers, schedules = digit_classifier.optimisers_and_schedules(network, recipe, steps)
@@ -85,12 +91,12 @@ class Judge:
         return cls(network, settings)
 
     def to(self, device: torch.device) -> Judge:
-        """The same on a device."""
+        """Return the same on a device."""
         return Judge(self.network.to(device), self.settings)
 
     @torch.inference_mode()
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What it sees in images uint8 [n, 28, 28].
+        """Return what it sees in images uint8 [n, 28, 28].
 
         Returns:
             Features float [n, d], the inputs of its last layer, and the digits int64 [n] it takes the images for.
@@ -99,7 +105,7 @@ class Judge:
         return features, self.network[-1](features).argmax(1)
 
     def measure(self, real_features: Tensor, images: Tensor) -> dict[str, float]:
-        """The quality of generated images uint8 [n, 28, 28], compared with the features [m, d] of real ones."""
+        """Return the quality of generated images uint8 [n, 28, 28], compared with the features [m, d] of real ones."""
         features, digits = self.look(images)
         precision, recall = generative_quality.precision_and_recall(real_features, features)
         entropy = generative_quality.relative_entropy(digits, CLASSES)
@@ -110,3 +116,20 @@ class Judge:
             "digit_entropy": entropy,
             "mode_collapse": float(generative_quality.is_collapsed(entropy, recall)),
         }
+
+
+def accuracy_score(images: Tensor, labels: Tensor, real: Tensor, truth: Tensor, run: Run) -> float:
+    """Return the share of real digits that a classifier names right which has learned from generated images only.
+
+    The classification accuracy score of Ravuri and Vinyals, "Classification accuracy score for conditional generative
+    models" (2019). It falls where images are wrong, and where their variety is less than that of real ones.
+
+    Args:
+        images: Generated, uint8 [n, 28, 28].
+        labels: The digits that they were asked to show, int64 [n].
+        real: uint8 [m, 28, 28].
+        truth: Their digits, int64 [m].
+        run: Gives the precision.
+    """
+    _, verdicts = Judge.trained_on(images, labels, run).look(real)
+    return float((verdicts == truth).double().mean())

@@ -28,9 +28,9 @@ class Generator(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, noise: Tensor, digits: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, digits: Tensor | None) -> Tensor:
         """Draw an image for each row of noise."""
-        if self.conditional:
+        if self.conditional and digits is not None:
             noise = torch.cat([noise, one_hot(digits, CLASSES).to(noise.dtype)], 1)
         images: Tensor = self.layers(noise)
         return images
@@ -77,18 +77,30 @@ def follow(average: nn.Module, trained: nn.Module, *, decay: float, step: int) -
 
 
 def to_signed(images: Tensor) -> Tensor:
-    """From uint8 [n, 28, 28] to float [n, 1, 28, 28] in -1..1."""
+    """Convert uint8 [n, 28, 28] to float [n, 1, 28, 28] in -1..1."""
     return images.unsqueeze(1).float().div(127.5).sub(1)
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """From float [n, 1, 28, 28] in -1..1 to uint8 [n, 28, 28]."""
+    """Convert float [n, 1, 28, 28] in -1..1 to uint8 [n, 28, 28]."""
     return images.squeeze(1).float().add(1).mul(127.5).round().to(torch.uint8)
+
+
+class Drawing(nn.Module):
+    """From noise [n, noise_size], and digits [n] when conditional, to images uint8 [n, 28, 28]."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, noise: Tensor, digits: Tensor | None = None) -> Tensor:
+        """Draw an image for each row of noise."""
+        return to_bytes(self.generator(noise, digits))
 
 
 @torch.inference_mode()
 def draw(generator: Generator, digits: Tensor, seed: int) -> Tensor:
-    """Images uint8 [n, 28, 28] of the given digits [n] (of any, when the generator is not conditional).
+    """Draw images uint8 [n, 28, 28] of the given digits [n] (of any, when the generator is not conditional).
 
     The same seed draws the same images on every device, up to rounding.
     """

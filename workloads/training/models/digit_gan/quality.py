@@ -74,7 +74,7 @@ def nearest_neighbours(points: Tensor, reference: Tensor) -> tuple[Tensor, Tenso
 
 
 def nearest_neighbour_ratio(generated: Tensor, held_out: Tensor, training: Tensor) -> float:
-    """How near generated images are to training images, compared with real images that were not trained on.
+    """Return how near generated images are to training images, compared with real images that were not trained on.
 
     The ratio of the median distances to the nearest training image: about 1 when generated images are as new as
     held-out ones, near 0 when they are copies of training images.
@@ -90,7 +90,7 @@ def nearest_neighbour_ratio(generated: Tensor, held_out: Tensor, training: Tenso
 
 
 def is_collapsed(entropy: float, recall: float) -> bool:
-    """Whether a generator draws only some of the classes, or only a few images of each.
+    """Return whether a generator draws only some of the classes, or only a few images of each.
 
     Args:
         entropy: `relative_entropy` of the classes of its images.

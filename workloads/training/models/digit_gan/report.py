@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from contract.design import RIGHT_SIGN, WRONG_SIGN
 from workloads.training.mnist import CLASSES, Digits
-from workloads.training.models.digit_gan.images import captioned, gif, panels, tiled
+from workloads.training.models.digit_gan.images import captioned, gif, labelled, panels, tiled
+from workloads.training.models.digit_gan.judge import accuracy_score
 from workloads.training.models.digit_gan.networks import draw
 from workloads.training.models.digit_gan.quality import (
     COLLAPSED_ENTROPY,
@@ -43,7 +45,7 @@ _NEIGHBOURS_SHOWN = 10
 def results(  # noqa: PLR0917 - what training ends with
     settings: Settings, digits: Digits, generator: Generator, judge: Judge, frames: Sequence[Tensor], run: Run
 ) -> Results:
-    """Everything a finished run says of its generator, but for the model itself.
+    """Everything a finished run says of its generator, except the model itself.
 
     Args:
         settings: The run's.
@@ -79,6 +81,13 @@ def results(  # noqa: PLR0917 - what training ends with
     }
     if settings.conditional:
         test["as_asked_for"] = float((verdicts.cpu() == requested).double().mean())
+    if settings.score_images:
+        run.say(f"training a classifier on {settings.score_images:,} generated images")
+        learnt = torch.from_numpy(digits.train_labels).long()
+        labels = learnt[torch.arange(settings.score_images) % len(learnt)].to(run.device)
+        images = draw(generator, labels, seed=settings.seed + 1)
+        shown, truth = test_images.to(run.device), torch.from_numpy(digits.test_labels[:count]).long().to(run.device)
+        test["classification_accuracy_score"] = accuracy_score(images, labels, shown, truth, run)
     return Results(
         test=test,
         headline=headline(test, sum(parameter.numel() for parameter in generator.parameters())),
@@ -98,7 +107,7 @@ def results(  # noqa: PLR0917 - what training ends with
         ),
         tables=tables(test, real),
         files={
-            "training.gif": film([frame.numpy() for frame in frames]),
+            "training.gif": film([frame.numpy() for frame in frames], sample=run.sample),
             NOTEBOOK.name: NOTEBOOK.read_bytes(),
         },
     )
@@ -108,9 +117,13 @@ def _pixels(images: Tensor) -> Tensor:
     return images.flatten(1).float()
 
 
-def film(frames: Sequence[NDArray[np.uint8]]) -> bytes:
-    """Return the images [100, 28, 28] of each frame as an animated GIF."""
-    return gif([tiled(frame, columns=10) for frame in frames], "What the generator makes of one noise as it learns")
+def film(frames: Sequence[NDArray[np.uint8]], *, sample: bool) -> bytes:
+    """Return the images [100, 28, 28] of each frame as an animated GIF, which says so where they are of sample data."""
+    pictures = [tiled(frame, columns=10) for frame in frames]
+    comment = "What the generator makes of one noise as it learns"
+    if sample:
+        pictures, comment = [labelled(picture, "sample data") for picture in pictures], f"Sample data. {comment}"
+    return gif(pictures, comment)
 
 
 def figures(
@@ -160,7 +173,10 @@ def _verdicts(images: NDArray[np.uint8], requested: NDArray[np.int64] | None, ve
         title, alt = "Generated digits: what the classifier takes them for", f"the classifier sees the digits {drawn}"
     else:
         captions, right = (
-            [f"{label} → {verdict}" for label, verdict in zip(requested, verdicts, strict=True)],
+            [
+                f"{RIGHT_SIGN if label == verdict else WRONG_SIGN} {label} → {verdict}"
+                for label, verdict in zip(requested, verdicts, strict=True)
+            ],
             requested == verdicts,
         )
         title, alt = (
@@ -186,7 +202,7 @@ def _nearest_training_images(generated: NDArray[np.uint8], training: NDArray[np.
 
 
 def tables(test: Mapping[str, Any], real: Mapping[str, float]) -> list[Table]:
-    """The tables of the report.
+    """Return the tables of the report.
 
     Args:
         test: The final figures.
@@ -208,19 +224,24 @@ def tables(test: Mapping[str, Any], real: Mapping[str, float]) -> list[Table]:
 
 
 def headline(test: Mapping[str, Any], weights: int) -> dict[str, str]:
-    """The figures a reader looks for first."""
+    """Return the figures a reader looks for first."""
     return {
         "Fréchet distance": f"{test['frechet_distance']:.2f}",
         "Precision": f"{test['precision']:.1%}",
         "Recall": f"{test['recall']:.1%}",
         **({"Digit as asked for": f"{test['as_asked_for']:.1%}"} if "as_asked_for" in test else {}),
+        **(
+            {"Real digits right after learning from generated ones": f"{test['classification_accuracy_score']:.2%}"}
+            if "classification_accuracy_score" in test
+            else {}
+        ),
         "Digits drawn": f"{test['digits_drawn']} of {CLASSES}",
         "Weights of the generator": f"{weights:,}",
     }
 
 
 def model_card(settings: Mapping[str, Any], digits: Digits, test: Mapping[str, Any]) -> ModelCard:
-    """What to know before using the model."""
+    """Return what to know before using the model."""
     counts = np.bincount(digits.train_labels, minlength=CLASSES)
     kind = "of a digit that one chooses" if settings["conditional"] else "of digits, without a choice of which"
     habits = (

@@ -51,6 +51,11 @@ class Settings(TrainingSettings):
     )
     training_images: int = Field(60_000, ge=1, description="Images to learn from, at most: the first of the set.")
     quality_images: int = Field(10_000, ge=100, description="Images that the final quality is measured on, at most.")
+    score_images: int = Field(
+        0,
+        ge=0,
+        description="Generated images that a classifier learns from, to be tested on real ones; 0: no such score.",
+    )
     classifier: str | None = Field(
         None, description="A finished run of digit-classifier that judges the images; without it one is trained first."
     )
@@ -65,4 +70,11 @@ class Settings(TrainingSettings):
     def _reference_is_unconditional(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("architecture") == "reference":
             raise ValueError("The reference architecture cannot draw a chosen digit")
+        return value
+
+    @field_validator("score_images")
+    @classmethod
+    def _score_needs_digits(cls, value: int, info: ValidationInfo) -> int:
+        if value and not info.data.get("conditional", True):
+            raise ValueError("A generator that cannot draw a chosen digit gives a classifier no digits to learn")
         return value

@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from contract.errors import InputError
+from workloads.differences import sign_test
 from workloads.training.models.player_position.combination import (
     FOREST_GRID,
     PositionModel,
@@ -43,9 +44,8 @@ from workloads.training.models.player_position.combination import (
 from workloads.training.models.player_position.players import CLASSES, Players, examples, load_players
 from workloads.training.models.player_position.report import Evaluation, report
 from workloads.training.models.player_position.settings import Settings, search
-from workloads.training.runtime.run_folder import load_model
+from workloads.training.runtime.run_folder import load_model, rebuilding
 from workloads.training.runtime.workload import STANDARD_ERROR, Predictions, Workload
-from workloads.training.tabular.differences import sign_test
 from workloads.training.tabular.ensemble import Ensemble, QuietLoop, fit_ensemble, leave_out, out_of_fold
 from workloads.training.tabular.evaluation import Comparison, classification_scores
 from workloads.training.tabular.pipeline import PIPELINE, dump, load_pipeline
@@ -66,7 +66,7 @@ def labelled_rows(settings: Settings, players: Players) -> Rows:
     """Return the rows whose position is known.
 
     Raises:
-        InputError: There are too few players to split them.
+        InputError: There are too few players to split them, or nothing tells them apart.
     """
     selected = players.labelled.to_numpy()
     if settings.rows == "with-receptions":
@@ -80,6 +80,11 @@ def labelled_rows(settings: Settings, players: Players) -> Rows:
     if min(in_class) < 2:  # noqa: PLR2004 - one to learn from, one to test on
         counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, in_class, strict=True))
         raise InputError(f"There are too few players to learn from ({counts}). Each position needs two at least.")
+    if len(features.drop_duplicates()) == 1:
+        raise InputError(
+            f"All {len(labels):,} rows have the same numbers, so nothing tells positions apart. Check that the columns "
+            "of numbers have values."
+        )
     return rows
 
 
@@ -159,7 +164,7 @@ def learn(settings: Settings, rows: Rows, loop: Run | QuietLoop, device: torch.d
 
 
 def baselines(rows: int) -> dict[str, Any]:
-    """What every evaluation shows beside the model, by name; fitted to raw features."""
+    """Return what every evaluation shows beside the model, by name; fitted to raw features."""
     return {
         "majority": DummyClassifier(),
         "logistic regression": make_pipeline(network_preprocessing(rows), LogisticRegression(C=0.1, max_iter=2000)),
@@ -250,16 +255,19 @@ def predict(run: Location, inputs: Location) -> Predictions:
         InputError: The run or the tables cannot be read.
     """
     weights, description = load_model(run, NAME)
-    settings = Settings(**description["settings"])
-    network = Ensemble(**description["network"])
-    network.load_state_dict(weights)
+    with rebuilding(run):
+        settings = Settings(**description["settings"])
+        network = Ensemble(**description["network"])
+        network.load_state_dict(weights)
     pipelines = load_pipeline(run)
     if not isinstance(pipelines, dict):
         raise InputError(f"{run}: The run is of an earlier version, whose model had fewer parts. Train again.")
+    with rebuilding(run):
+        model = PositionModel(**pipelines, network=network, kind=settings.model)
     players = load_players(inputs)
     selected = players.labelled.to_numpy() if players.labelled.any() else np.ones(len(players.receiving), bool)
     features = examples(players, settings.features, settings.level)[selected]
-    probabilities = PositionModel(**pipelines, network=network, kind=settings.model).predict(features)
+    probabilities = model.predict(features)
     rows = players.receiving[selected]
     columns = {
         "prediction": np.array(CLASSES)[probabilities.argmax(1)],

@@ -62,7 +62,7 @@ def player_splits(rows: Rows, folds: int, seed: int) -> Iterator[tuple[NDArray[n
 
 
 def forest_of(settings: Settings, rows: Rows) -> Pipeline:
-    """An unfitted random forest; with `forest="grid"` its parameters are the best of the grid on these rows."""
+    """Return an unfitted random forest; with `forest="grid"` its parameters are the best of the grid on these rows."""
     forest = RandomForestClassifier(
         settings.trees,
         max_depth=settings.depth,
@@ -94,7 +94,7 @@ def _forest_imputer() -> SimpleImputer:
 
 
 def network_preprocessing(rows: int) -> Pipeline:
-    """From raw features to those of the network: each spread like a normal distribution, missing marked."""
+    """Return the pipeline that makes raw features normally distributed and marks missing ones, for the network."""
     return make_pipeline(
         SimpleImputer(add_indicator=True, keep_empty_features=True),
         QuantileTransformer(n_quantiles=min(100, rows), output_distribution="normal"),
@@ -111,7 +111,7 @@ def class_probabilities(model: Any, features: pd.DataFrame) -> NDArray[np.float6
 
 
 def out_of_fold_probabilities(forest: Pipeline, rows: Rows, seed: int) -> NDArray[np.float64]:
-    """The forest's probabilities of each row, from forests that never saw a row of that player, [n, classes]."""
+    """Return the forest's probabilities of each row, from forests that never saw a row of that player, [n, classes]."""
     probabilities = np.zeros((len(rows.labels), len(CLASSES)))
     for train_rows, test_rows in player_splits(rows, _FOREST_FOLDS, seed):
         fitted = forest.fit(rows.features.iloc[train_rows], rows.labels[train_rows])
@@ -120,7 +120,7 @@ def out_of_fold_probabilities(forest: Pipeline, rows: Rows, seed: int) -> NDArra
 
 
 def with_forest(features: NDArray[np.float64], forest: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The network's features with the forest's probabilities (their logarithms) beside them."""
+    """Return the network's features with the forest's probabilities (their logarithms) beside them."""
     return np.hstack([features, np.log(forest + 0.02)])
 
 
@@ -158,7 +158,7 @@ class PositionModel:
 
 @torch.inference_mode()
 def network_probabilities(network: Ensemble, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of all members' probabilities, [n, classes]."""
+    """Return the mean of all members' probabilities, [n, classes]."""
     network.eval()
     inputs = torch.tensor(features, dtype=torch.float32, device=network.weights[0].device)
     probabilities: NDArray[np.float64] = network(inputs).softmax(-1).mean(1).double().cpu().numpy()

@@ -31,7 +31,7 @@ Level = Literal["season", "career"]
 
 
 def statistic(text: str) -> float:
-    """A number; a `T` after it says that the play ended in a touchdown. `--` is NaN.
+    """Return a number; a `T` after it says that the play ended in a touchdown. `--` is NaN.
 
     Raises:
         ValueError: It is neither.
@@ -41,7 +41,7 @@ def statistic(text: str) -> float:
 
 
 def inches(text: str) -> float:
-    """A height in inches, written `77` or `6-5`.
+    """Return a height in inches, written `77` or `6-5`.
 
     Raises:
         ValueError: It is neither.
@@ -108,7 +108,7 @@ class Players:
 
 
 def load_players(data: Location) -> Players:
-    """The tables of a folder: the three files of the Kaggle set, or tables with the columns of nflverse.
+    """Return the tables of a folder: the three files of the Kaggle set, or tables with the columns of nflverse.
 
     Of nflverse, any CSV file with `player_id` and `season` has seasons (receiving and rushing), and any with `height`
     and `weight` and `player_id` or `gsis_id` has facts; one file may be both. Where there is a `season_type`, the
@@ -182,7 +182,7 @@ def _nflverse_facts(file: Location, header: Sequence[str]) -> pd.DataFrame:
 
 
 def _read_seasons(file: Location, columns: Sequence[Column]) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of seasons, and what a person should know of them."""
+    """Return the rows of seasons, and what a person should know of them."""
     table = read_table(file, columns)
     notes = []
     table["team"] = table["team"].fillna("")
@@ -241,7 +241,7 @@ def _refuse_repeated(file: Location, table: pd.DataFrame, key: list[str]) -> Non
 
 
 def examples(players: Players, features: Features, level: Level) -> pd.DataFrame:
-    """The features of every row of `players.receiving`, in its order; NaN where something is not known.
+    """Return the features of every row of `players.receiving`, in its order; NaN where something is not known.
 
     Args:
         players: The tables. Whatever is summed over a career is of the player's own rows in them.
@@ -273,7 +273,7 @@ def _totals(table: pd.DataFrame, names: list[str], key: list[str]) -> pd.DataFra
     return pd.concat([grouped[counts].sum(min_count=1), grouped[longest].max(), grouped.size().rename("rows")], axis=1)
 
 
-_SHRINK = 5  # catches or carries of an average player added to each, so that one catch is no habit
+_SHRINK = 5  # catches or carries of an average player added to each, so that one catch does not make a habit
 
 
 def _receiving_rates(totals: pd.DataFrame) -> dict[str, pd.Series]:

@@ -48,7 +48,7 @@ def report(
     evaluation: Evaluation,
     history: Sequence[Mapping[str, float]],
 ) -> Results:
-    """Everything that a run of the positions ends with, but for the model itself.
+    """Everything that a run of the positions ends with, except the model itself.
 
     Args:
         settings: The run's.

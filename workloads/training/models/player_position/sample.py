@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def sample_nfl(players: int = 150, seed: int = 0) -> dict[str, bytes]:
-    """A generated stand-in of the three files, as they are: nobody in it ever played.
+    """Return a generated stand-in of the three files, as they are: nobody in it ever played.
 
     Positions differ in build and in how often they catch and run, as on a field; three players in five have no
     position, as most in the real set have none; numbers have their `--`, `T` and thousands.

@@ -51,7 +51,7 @@ class Settings(TrainingSettings):
 
 
 def search(trial: optuna.Trial) -> dict[str, Any]:
-    """The settings of a trial."""
+    """Return the settings of a trial."""
     return {
         "hidden": trial.suggest_categorical("hidden", [16, 32, 64, 128]),
         "weight_decay": trial.suggest_float("weight_decay", 0.1, 20.0, log=True),
