@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from contract.documents import REMOVED
 from contract.errors import InputError, phrase
+from workloads.movie_rental import database
 from workloads.movie_rental.model import Movie
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from workloads.movie_rental.engines import Engines
@@ -18,7 +22,7 @@ _TEXTS = ("MovieTitle", "Director", "Description", "Language", "Rating")
 _LISTS = ("Genres", "Cast", "SpecialFeatures")
 _NUMBERS = ("Year", "Length", "RentalDuration")
 _PRICES = ("RentalRate", "ReplacementCost")
-_KEPT = ("MovieID", "Genre", "Embedding", "Version")
+_KEPT = ("MovieID", "Genre", "Embedding", "Version", REMOVED)
 
 
 def put(engines: Engines, movie_id: str, file: Path) -> Movie:
@@ -32,31 +36,41 @@ def put(engines: Engines, movie_id: str, file: Path) -> Movie:
     Raises:
         InputError: The file cannot be read, or an attribute has a value that it cannot have.
     """
-    before = engines.library.get(movie_id)
-    item = before.item() if before else {"MovieID": movie_id, "Version": 0}
-    for name, value in _attributes(file).items():
-        if value is None:
-            item.pop(name, None)
-        else:
-            item[name] = value
-    if not item.get("MovieTitle"):
-        raise InputError(f"{file}: The movie has no MovieTitle, and needs one.")
-    changed = Movie.of(item)
-    engines.ledger.ask("change_movie.sql", movie=movie_id)
-    [vector] = engines.embedder().embed([changed.text])
-    saved = engines.library.put(changed.embedded(vector))
-    engines.index.save([saved])
-    engines.graph.save_movies([saved])
+    with _changing(engines):
+        before = engines.library.get(movie_id)
+        item = before.item() if before else {"MovieID": movie_id, "Version": 0}
+        for name, value in _attributes(file).items():
+            if value is None:
+                item.pop(name, None)
+            else:
+                item[name] = value
+        if not item.get("MovieTitle"):
+            raise InputError(f"{file}: The movie has no MovieTitle, and needs one.")
+        changed = Movie.of(item)
+        engines.ledger.ask("change_movie.sql", movie=movie_id)
+        [vector] = engines.embedder().embed([changed.text])
+        saved = engines.library.put(changed.embedded(vector))
+        engines.index.save([saved])
+        engines.graph.save_movies([saved])
     return saved
 
 
 def remove(engines: Engines, movie_id: str) -> bool:
     """Remove a movie from library, search index and graph. Return whether the library had it."""
-    engines.ledger.ask("change_movie.sql", movie=movie_id)
-    existed = engines.library.remove(movie_id)
-    engines.index.remove(movie_id)
-    engines.graph.remove_movie(movie_id)
+    with _changing(engines):
+        engines.ledger.ask("change_movie.sql", movie=movie_id)
+        existed = engines.library.get(movie_id) is not None
+        if removal := engines.library.remove(movie_id):
+            engines.index.remove([removal])
+        engines.graph.remove_movie(movie_id)
     return existed
+
+
+@contextmanager
+def _changing(engines: Engines) -> Iterator[None]:
+    """Wait for a batch of a migration, and let the next one wait: it would write over what it has not read."""
+    with database.asking(engines.ledger.url), database.sharing_lock(engines.ledger.connection):
+        yield
 
 
 def _attributes(file: Path) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +14,14 @@ import typer
 from contract.errors import GroundworkError, InputError, TemporaryError, phrase
 from contract.stacks import StackName
 from terminal import files
-from terminal.results import Result, results
+from terminal.results import Result, listing, results
 from terminal.screen import progress as progress_bar
+from terminal.screen import say
 
 if TYPE_CHECKING:
     from workloads.movie_rental.source import Source
+    from workloads.movie_rental.verify import Comparison
+    from workloads.rental_company import RentalCompany
 
 app = typer.Typer(no_args_is_help=True, help="A film rental company's data, moved to the engines that fit, and used.")
 
@@ -40,16 +45,34 @@ DEFAULT = StackName.DATA_ECOSYSTEM
 def load_source(
     into: Annotated[str, typer.Option(help="The database to fill, named as migrate's --source.")],
     stack: Stack = DEFAULT,
+    *,
     scale: Annotated[float, typer.Option(help="Size; 1 is Pagila's, and Pagila where GROUNDWORK_DATA has it.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Seed of a generated company.")] = 0,
     replace: Annotated[bool, typer.Option(help="Drop the tables that are there.")] = False,
+    copied: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            envvar="MOVIE_RENTAL_MYSQL",
+            help="Copy Sakila from a MySQL or MariaDB server: mysql://user:password@host:port/database.",
+            show_default="Pagila or a generated company",
+        ),
+    ] = None,
 ) -> Result:
-    """Load Pagila, or a generated company, into a database that can be migrated."""
+    """Load Pagila, a generated company, or Sakila of a MySQL server, into a database that can be migrated."""
+    from workloads.rental_company import open_company
+    from workloads.rental_company.mysql import MySQLCompany
+
+    if copied is None:
+        return _loaded(open_company(scale, seed), into, stack, replace=replace)
+    with contextlib.closing(MySQLCompany(copied)) as company:
+        return _loaded(company, into, stack, replace=replace)
+
+
+def _loaded(company: RentalCompany, into: str, stack: str, *, replace: bool) -> Result:
     from workloads.movie_rental import database
     from workloads.movie_rental.load import create_database, load
-    from workloads.rental_company import open_company
 
-    company = open_company(scale, seed)
     url = into
     if (name := _own_database(into)) is not None:
         with _stack(stack) as engines:
@@ -128,7 +151,7 @@ def migrate(
 
 
 @app.command()
-@results
+@listing
 def verify(
     source: SourceUrl,
     stack: Stack = DEFAULT,
@@ -136,9 +159,15 @@ def verify(
         Path | None,
         typer.Option(help="Leave the rows of this file out, which a migration wrote.", show_default=False),
     ] = None,
+    *,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Bring over the rows that are missing or different, and compare again.")
+    ] = False,
 ) -> Result:
     """Compare the old database with every engine: counts and content; exit code 1 if anything differs."""
+    from workloads.movie_rental.migrate import bring
     from workloads.movie_rental.quarantine import read
+    from workloads.movie_rental.verify import differing
     from workloads.movie_rental.verify import verify as run
     from workloads.movie_rental.views import comparisons
 
@@ -146,16 +175,26 @@ def verify(
         task = bar.add_task("comparing", total=None)
         for table, row in read(quarantine) if quarantine else ():
             database.leave_out(table, row)
-        compared = [*run(database, engines, lambda what: bar.update(task, description=f"comparing {what}"))]
-    return comparisons(compared)
+
+        def compare() -> list[Comparison]:
+            return [*run(database, engines, lambda what: bar.update(task, description=f"comparing {what}"))]
+
+        compared = compare()
+        brought: dict[str, int] = {}
+        if repair and (rows := differing(compared)):
+            brought = bring(database, engines, rows, progress=lambda what, *_: bar.update(task, description=what))
+            compared = compare()
+    return comparisons(compared, brought)
 
 
 @app.command()
-@results
+@listing
 def search(
     text: Annotated[str, typer.Argument(help="What is searched.", show_default=False)],
     mode: Annotated[str, typer.Option(help="text, meaning, or both.")] = "both",
-    genre: Annotated[str | None, typer.Option(help="Only movies of this genre.", show_default=False)] = None,
+    genre: Annotated[
+        str | None, typer.Option(help="Only movies of this genre, in any case.", show_default=False)
+    ] = None,
     limit: Limit = 10,
     stack: Stack = DEFAULT,
 ) -> Result:
@@ -172,7 +211,58 @@ def search(
 
 
 @app.command()
-@results
+@listing
+def query(
+    question: Annotated[str, typer.Argument(help="The question, in the engine's language.", show_default=False)],
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="postgresql (SQL), neptune (openCypher), opensearch (words, or a search in JSON), timestream "
+            "(InfluxQL, or SQL of LiveAnalytics), or dynamodb (PartiQL).",
+        ),
+    ] = "postgresql",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many rows at most.")] = 20,
+    *,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how the engine goes about it instead.")] = False,
+    stack: Stack = DEFAULT,
+) -> Result:
+    """Ask one engine a question of your own. It may only read; {table} is the table of dynamodb and timestream."""
+    from workloads.movie_rental import questions, views
+
+    if engine not in questions.NAMES:
+        raise InputError(f"--engine {engine}: Choose one of: {', '.join(questions.NAMES)}.")
+    with _stack(stack) as engines:
+        if explain:
+            plan = questions.explain(engines, engine, question)
+            return Result({"engine": engine, "rows": [], "more": False, "plan": plan}, plan)
+        return views.rows(engine, questions.ask(engines, engine, question, limit))
+
+
+@app.command()
+@listing
+def compare(
+    question: Annotated[str, typer.Argument(help="popular, also-rented FILM, or starring PERSON.", show_default=False)],
+    value: Annotated[str, typer.Argument(help="The film's MovieID, or the person's name.", show_default=False)] = "",
+    limit: Limit = 10,
+    *,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how each engine goes about it, too.")] = False,
+    stack: Stack = DEFAULT,
+) -> Result:
+    """Ask several engines the same question, each in its language: texts, times and answers side by side."""
+    from workloads.movie_rental import questions, views
+
+    if question not in questions.COMPARED:
+        raise InputError(f"{question}: There is no such question. Choose one of: {', '.join(questions.COMPARED)}.")
+    if question != "popular" and not value:
+        subject = "the person's name" if question == "starring" else "the film's MovieID"
+        raise InputError(f"{question}: Give {subject} behind the question.")
+    with _stack(stack) as engines:
+        answers = questions.compare(engines, question, value, limit, plans=explain)
+    return views.compared(questions.COMPARED[question][0], answers)
+
+
+@app.command()
+@listing
 def recommend(customer: Number, limit: Limit = 10, stack: Stack = DEFAULT) -> Result:
     """Recommend movies to a customer: what people with the same rentals rented."""
     from workloads.movie_rental.views import recommendations
@@ -253,16 +343,29 @@ def rent(
     customer: Number,
     movie: Annotated[str, typer.Argument(help="The movie's MovieID.", show_default=False)],
     store: Annotated[int, typer.Option(help="The store's number.")] = 1,
+    request: Annotated[
+        str | None,
+        typer.Option(
+            envvar=["MOVIE_RENTAL_REQUEST", "AWS_BATCH_JOB_ID"],
+            help="An id of your choice. The command rents once with the same id, however often it is run.",
+            show_default=False,
+        ),
+    ] = None,
     stack: Stack = DEFAULT,
 ) -> Result:
     """Lend a copy of a movie: rental, payment and event in one transaction; the event is sent at once."""
+    named, request = request is not None, request or str(uuid.uuid4())
     with _stack(stack) as engines:
         chosen = engines.library.get(movie)
         if not chosen:
             raise InputError(f"Movie {movie}: The library has no movie of that id.")
-        event = engines.ledger.rent(customer, chosen, store)
-        typer.echo(f"rental {event.rental_id}: {event.title} for {event.amount}")
-        _send_events(engines)
+        try:
+            event = engines.ledger.rent(customer, chosen, store, request)
+        except TemporaryError as error:
+            error.advice = f"Run the same command again with --request {request}, so that it rents once."
+            raise
+        say(f"rental {event.rental_id}: {event.title} for {event.amount}")
+        _send_events(engines, repeatable=named)
     return Result({"rental": event.rental_id, "movie": movie, "title": event.title, "amount": event.amount})
 
 
@@ -274,8 +377,8 @@ def give_back(
     """Take a copy back."""
     with _stack(stack) as engines:
         event = engines.ledger.give_back(rental)
-        typer.echo(f"rental {rental} is back" if event else f"rental {rental} was back already")
-        _send_events(engines)
+        say(f"rental {rental} is back" if event else f"rental {rental} was back already")
+        _send_events(engines, repeatable=True)
     return Result({"rental": rental, "was_out": event is not None})
 
 
@@ -326,13 +429,24 @@ def diagram() -> Result:
     return Result({"mermaid": mermaid}, mermaid)
 
 
-def _send_events(stack: Any) -> None:
-    """Send the events that wait, after a transaction that must not be repeated if the queue cannot be reached."""
+def _send_events(stack: Any, *, repeatable: bool) -> None:
+    """Send the events that wait, after a transaction.
+
+    Args:
+        stack: The engines.
+        repeatable: Whether the same command, run again, sends the event without repeating the transaction.
+
+    Raises:
+        TemporaryError: An engine cannot be reached, and the command may be run again.
+        GroundworkError: An engine cannot be reached, and the command must not be run again.
+    """
     from workloads.movie_rental.outbox import relay as run
 
     try:
         run(stack.ledger, stack.queue)
     except TemporaryError as error:
+        if repeatable:
+            raise
         raise GroundworkError(
             f"The transaction is complete, but its event was not sent: {phrase(error)}. The event waits in the outbox. "
             "Send it with `groundwork movie-rental relay`."
@@ -355,5 +469,17 @@ def _open_source(url: str, stack: Any) -> Source:
     from workloads.movie_rental.load import on_server
     from workloads.movie_rental.source import Source
 
+    if url.startswith(("mysql", "mariadb")):
+        raise InputError(
+            "--source: A MySQL database is copied into PostgreSQL before it is migrated. Copy it with `groundwork "
+            "movie-rental load-source --from mysql://... --into postgresql:///sakila`, and migrate with --source "
+            "postgresql:///sakila."
+        )
+    if Path(url).exists():
+        raise InputError(
+            f"--source {url}: This is a file or a folder, and only a server is read. Load a dump of PostgreSQL with "
+            "psql into a database, and migrate that. Load a dump of MySQL into a MySQL or MariaDB server, and copy it "
+            "with `groundwork movie-rental load-source --from mysql://... --into postgresql:///sakila`."
+        )
     name = _own_database(url)
     return Source(url if name is None else on_server(stack.database_url, name))

@@ -34,13 +34,13 @@ class Trace:
 
     Attributes:
         engine: Which engine.
-        what: What of it.
+        kind: What it holds: customers, rentals and so on.
         before: How much there was.
         left: How much there is.
     """
 
     engine: str
-    what: str
+    kind: str
     before: int
     left: int
 

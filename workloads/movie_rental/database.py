@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from contract.errors import InputError
 from workloads.databases import asking_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -21,6 +23,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 SCHEMA = Path(__file__).parent / "schema"
 _LOCK = 5_318_008_001  # of this workload's schema; any number that nobody else takes
 _WRITERS = 5_318_008_002  # of those who write: see `lock`
+#: Both sides notice within two minutes that the other's machine is gone. Otherwise a command would wait for hours for a
+#: server that has failed over, and a server would keep the locks of a client that is no more.
+_KEEPALIVES = {"idle": 60, "interval": 10, "count": 6}  # seconds, seconds, probes
 _SECRET = re.compile(r"(//[^:/@]*):[^@/]*@")
 
 
@@ -50,9 +55,16 @@ def connect(url: str) -> Connection:
         raise InputError(
             f"{shown(url)}: This is not the address of a database. Write it as postgresql://user@host:port/database."
         )
+    of_client: dict[str, Any] = {f"keepalives_{name}": value for name, value in _KEEPALIVES.items()}
+    of_server = " ".join(f"-c tcp_keepalives_{name}={value}" for name, value in _KEEPALIVES.items())
     with asking(url):
         return psycopg.connect(
-            url, autocommit=True, connect_timeout=10, application_name="movie-rental", options="-c timezone=UTC"
+            url,
+            autocommit=True,
+            connect_timeout=10,
+            application_name="movie-rental",
+            options=f"-c timezone=UTC {of_server}",
+            **of_client,
         )
 
 
@@ -67,6 +79,17 @@ def upgrade(connection: Connection) -> list[str]:
             connection.execute(path.read_bytes())
             connection.execute("INSERT INTO schema_versions VALUES (%s)", [path.stem])
     return [path.stem for path in added]
+
+
+@contextmanager
+def sharing_lock(connection: Connection) -> Iterator[None]:
+    """Share the lock of `lock` over several transactions: nothing inside happens during a batch of a migration."""
+    connection.execute("SELECT pg_advisory_lock_shared(%s)", [_WRITERS])
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock_shared(%s)", [_WRITERS])
 
 
 def lock(connection: Connection, *, exclusive: bool = False) -> None:

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from contract.errors import InputError
+from contract.errors import InputError, UnavailableError
 from contract.stacks import DataEcosystemOutput, StackName
+from workloads.movie_rental import database
 from workloads.movie_rental.embeddings import restored
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
@@ -17,6 +18,7 @@ from workloads.movie_rental.library import DynamoLibrary
 from workloads.movie_rental.outbox import FifoQueue
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+from workloads.secrets import CURRENT, PENDING
 from workloads.stack_outputs import stack_outputs
 from workloads.timeseries.connection import database_access, store_of
 
@@ -90,13 +92,27 @@ class Stack(Engines):
 
     @cached_property
     def database_url(self) -> str:
-        """The database's URL with the password of its secret."""
-        secret = database_access(self._output(DataEcosystemOutput.DATABASE_SECRET_ARN))
+        """The database's URL, as its secret tells host, port and password.
+
+        A rotation gives the server the new password before the secret's current version has it. If the rotation is
+        interrupted there, the pending version's password is the one that the server takes.
+        """
+        current = self._database_url(CURRENT)
+        try:
+            pending = self._database_url(PENDING)
+        except (InputError, UnavailableError):  # nothing is being rotated
+            return current
+        if pending != current:
+            try:
+                database.connect(current).close()
+            except InputError:
+                return pending
+        return current
+
+    def _database_url(self, stage: str) -> str:
+        secret = database_access(self._output(DataEcosystemOutput.DATABASE_SECRET_ARN), stage)
         user, password = quote(secret["username"], safe=""), quote(secret["password"], safe="")
-        host, port = (
-            self._output(DataEcosystemOutput.DATABASE_ENDPOINT),
-            self._output(DataEcosystemOutput.DATABASE_PORT),
-        )
+        host, port = secret["host"], secret["port"]
         trust = os.environ.get("PGSSLROOTCERT", "")
         mode = f"verify-full&sslrootcert={quote(trust)}" if trust else "require"
         return f"postgresql://{user}:{password}@{host}:{port}/{secret.get('dbname', 'postgres')}?sslmode={mode}"

@@ -56,12 +56,12 @@ class Event:
 
     @staticmethod
     def new_id() -> str:
-        """An identity that no other event has."""
+        """Return an identity that no other event has."""
         return str(uuid.uuid4())
 
     @classmethod
     def rented(cls, rental_id: int, customer_id: int, movie: Movie, store_id: int, at: datetime) -> Self:
-        """A movie was lent at its rate."""
+        """Tell that a movie was lent at its rate."""
         return cls(
             event_id=cls.new_id(),
             type="rented",
@@ -77,19 +77,19 @@ class Event:
 
     @classmethod
     def returned(cls, rental_id: int, customer_id: int, film_id: str, store_id: int, at: datetime) -> Self:
-        """A copy came back."""
+        """Tell that a copy came back."""
         return cls(cls.new_id(), "returned", str(customer_id), text_of(at), rental_id, film_id, str(store_id))
 
     @classmethod
     def erased(cls, customer_id: int, at: datetime) -> Self:
-        """A customer is not to be known any more."""
+        """Tell that a customer must be forgotten."""
         return cls(cls.new_id(), "customer_erased", str(customer_id), text_of(at))
 
     def body(self) -> str:
-        """The event as JSON."""
+        """Return the event as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
 def text_of(moment: datetime) -> str:
-    """A moment as events and the graph hold it: `2022-05-24T21:54:33.000Z`, to the millisecond below."""
+    """Return a moment as events and the graph hold it: `2022-05-24T21:54:33.000Z`, to the millisecond below."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

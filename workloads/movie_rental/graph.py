@@ -18,13 +18,14 @@ from workloads.movie_rental.events import text_of
 from workloads.movie_rental.model import Recommendation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workloads.movie_rental.model import Movie, Rental
     from workloads.movie_rental.ports import Fact
 
 _WRITTEN_AT_ONCE = 500  # movies or rentals a query: a transaction each
 _PAGE = 1000
+_CUSTOMERS = 100  # whose rentals are asked for at once
 
 
 class NeptuneGraph:
@@ -48,12 +49,30 @@ class NeptuneGraph:
             InputError: Neptune refuses the query.
             UnavailableError: Neptune cannot be reached, or cannot do it now.
         """
+        return self.ask(queries.load(query).text, parameters)
+
+    def ask(self, text: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the rows of a query in openCypher.
+
+        Raises:
+            InputError: Neptune refuses the query.
+            UnavailableError: Neptune cannot be reached, or cannot do it now.
+        """
         with asking_aws(self._endpoint, service="Neptune"):
             response = self._client.execute_open_cypher_query(
-                openCypherQuery=queries.load(query).text, parameters=json.dumps(parameters, ensure_ascii=False)
+                openCypherQuery=text, parameters=json.dumps(parameters, ensure_ascii=False)
             )
         rows: list[dict[str, Any]] = response["results"]
         return rows
+
+    def explain(self, text: str, parameters: Mapping[str, object]) -> str:
+        """Return the plan of a query in openCypher, as Neptune prints it; the query is not run."""
+        with asking_aws(self._endpoint, service="Neptune"):
+            response = self._client.execute_open_cypher_explain_query(
+                openCypherQuery=text, parameters=json.dumps(parameters, ensure_ascii=False), explainMode="static"
+            )
+            plan: bytes = response["results"].read()
+        return plan.decode().strip()
 
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""
@@ -125,3 +144,21 @@ class NeptuneGraph:
                 rows = self.run(f"all_{fact}.cypher", after=after, to=last)
             yield from (tuple(row.values()) for row in rows)
             after = last
+
+    def rental_digests(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each customer who rented, how many rentals that were, and the sum of their digests, page by page.
+
+        The digest of a rental is a number below 2^31 - 1, to which its number, customer, movie and time contribute.
+        """
+        after = ""
+        while rows := self.run("all_customers.cypher", after=after, limit=_PAGE):
+            last = rows[-1]["key"]
+            for row in self.run("rental_digests.cypher", after=after, to=last):
+                yield row["key"], int(row["rentals"]), int(row["digest"] or 0)
+            after = last
+
+    def rentals_of(self, customers: Sequence[str]) -> Iterator[tuple[str, str, int, str]]:
+        """Yield customer, movie, number and time of what some customers rented."""
+        for start in range(0, len(customers), _CUSTOMERS):
+            for row in self.run("rentals_of.cypher", customers=customers[start : start + _CUSTOMERS]):
+                yield row["key"], row["movie"], int(row["rentalId"]), row["at"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
@@ -18,6 +17,7 @@ from workloads.movie_rental.model import Customer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from workloads.movie_rental.model import Movie
 
@@ -32,8 +32,12 @@ class PostgresLedger:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = database.connect(url)
-        with database.asking(url):
-            database.upgrade(self._connection)
+        try:
+            with database.asking(url):
+                database.upgrade(self._connection)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def connection(self) -> database.Connection:
@@ -74,29 +78,35 @@ class PostgresLedger:
                 "INSERT INTO erasures (customer_id, address_id) VALUES (%s, %s)",
                 [customer_id, address[0] if address else None],
             )
-            self._tell(Event.erased(customer_id, datetime.now(UTC)))
+            self._tell(Event.erased(customer_id, self._now()))
         return True
 
-    def rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
+    def rent(self, customer_id: int, movie: Movie, store_id: int, request: str | None = None) -> Event:
         """Lend a copy of a movie: rental, payment and event in one transaction.
 
-        Who takes the same copy in the same instant loses against the index `rentals_out`, and looks for another.
+        Who takes the same copy in the same instant loses against the index `rentals_out`, and looks for another. Who
+        makes the same request again, in the same instant or after the connection broke, gets what it has made.
         """
         with database.asking(self.url):
             while True:
                 try:
                     with self._transaction():
-                        return self._rent(customer_id, movie, store_id)
+                        return self._rent(customer_id, movie, store_id, request)
                 except UniqueViolation as error:
-                    if error.diag.constraint_name != "rentals_out":
+                    if error.diag.constraint_name not in ("rentals_out", "rentals_request"):
                         raise
 
-    def _rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
-        now = datetime.now(UTC)
+    def _rent(self, customer_id: int, movie: Movie, store_id: int, request: str | None) -> Event:
+        now = self._now()
         film = int(movie.id) if movie.id.isdecimal() else 0  # a movie of another id has no copies
         customer = self._one("SELECT active FROM customers WHERE customer_id = %s FOR SHARE", [customer_id])
         if not customer:
             raise InputError(f"Customer {customer_id}: There is no customer of that number.")
+        if made := self._one(queries.load("rental_of_request.sql").text, {"request": request}):
+            rental, at, *whose, amount = made
+            if whose != [customer_id, film, store_id]:
+                raise InputError(f"Request {request}: The request has made another rental. Give this one another id.")
+            return replace(Event.rented(rental, customer_id, movie, store_id, at), amount=str(amount))
         if not customer[0]:
             raise InputError(f"Customer {customer_id}: The customer is not active, and may not rent.")
         copy = self._one(queries.load("available_copy.sql").text, {"film": film, "store": store_id})
@@ -104,9 +114,9 @@ class PostgresLedger:
         if not copy or not clerk:
             raise InputError(f"{movie.title}: Store {store_id} has no copy that is not lent. Try another store.")
         [(rental,)] = self._connection.execute(
-            "INSERT INTO rentals (rented_at, inventory_id, customer_id, staff_id) VALUES (%s, %s, %s, %s) "
+            "INSERT INTO rentals (rented_at, inventory_id, customer_id, staff_id, request) VALUES (%s, %s, %s, %s, %s) "
             "RETURNING rental_id",
-            [now, copy[0], customer_id, clerk[0]],
+            [now, copy[0], customer_id, clerk[0], request],
         )
         self._connection.execute(
             "INSERT INTO payments (rental_id, customer_id, staff_id, amount, paid_at) VALUES (%s, %s, %s, %s, %s)",
@@ -116,8 +126,8 @@ class PostgresLedger:
 
     def give_back(self, rental_id: int) -> Event | None:
         """Take a copy back: rental and event in one transaction; None if it is back already."""
-        now = datetime.now(UTC)
         with database.asking(self.url), self._transaction():
+            now = self._now()
             row = self._one(queries.load("open_rental.sql").text, {"rental": rental_id})
             if not row:
                 raise InputError(f"Rental {rental_id}: There is no rental of that number.")
@@ -127,6 +137,11 @@ class PostgresLedger:
             self._connection.execute("UPDATE rentals SET returned_at = %s WHERE rental_id = %s", [now, rental_id])
             event = Event.returned(rental_id, customer or 0, str(film), store, now)
             return self._tell(event) if customer else event  # an erased customer's rental interests nobody else
+
+    def _now(self) -> datetime:
+        """Return the time by the database's clock, so that the times of two machines can be compared."""
+        [(now,)] = self._connection.execute("SELECT clock_timestamp()")
+        return cast("datetime", now)
 
     @contextmanager
     def _transaction(self, *, exclusive: bool = False) -> Iterator[None]:

@@ -11,11 +11,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from contract.documents import REMOVED
 from contract.errors import InputError, phrase
 from contract.services import overloaded, passes
 from workloads.aws import asking_aws
 from workloads.errors import RefusedRowError
-from workloads.movie_rental.model import Movie
+from workloads.movie_rental.model import Movie, Removal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,9 @@ _serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deseri
 
 class DynamoLibrary:
     """The library in a table with the keys MovieID and MovieTitle, and the indexes ByGenre and ByYear.
+
+    A removed movie leaves an item with its keys, its version and the attribute `Removed`, which no method returns. So a
+    movie that is created again gets later versions than before, and the search index can tell it from the former one.
 
     Args:
         table: Its name.
@@ -122,19 +126,15 @@ class DynamoLibrary:
     def put(self, movie: Movie) -> Movie:
         """Create or change one movie, if it still has the version that the caller read (0: there is none).
 
-        A new title is a new key: the item under the old one goes in the same transaction.
+        A new title is a new key: the item under the old one goes in the same transaction. If DynamoDB has written the
+        movie but its response is lost, the repeated request finds what the first one wrote, which is not a conflict.
         """
-        saved = replace(movie, version=movie.version + 1)
         with self._asking():
             before = self._find(movie.id)
-            if (before.version if before else 0) != movie.version:
+            if (before.version if before and not _is_removed(before) else 0) != movie.version:
                 raise _changed(movie)
-            values = {":version": {"N": str(movie.version)}}
-            same: dict[str, Any] = (
-                {"ConditionExpression": "Version = :version", "ExpressionAttributeValues": values}
-                if movie.version
-                else {"ConditionExpression": "attribute_not_exists(MovieID)"}
-            )
+            saved = replace(movie, version=before.version + 1 if before else 1)
+            same = _unchanged(before)
             item = _packed(saved.item())
             try:
                 if before and before.title != movie.title:
@@ -149,6 +149,8 @@ class DynamoLibrary:
                     self._client.put_item(TableName=self._table, Item=item, **same)
             except ClientError as error:
                 if "ConditionalCheckFailed" in (reasons := _reasons(error)):
+                    if self._find(movie.id) == saved:
+                        return saved
                     raise _changed(movie) from error
                 if any(passes(code=reason) for reason in reasons):
                     raise overloaded(f"Table {self._table}", "DynamoDB", ", ".join(reasons)) from error
@@ -158,9 +160,11 @@ class DynamoLibrary:
     def get(self, movie_id: str) -> Movie | None:
         """Return the movie; None if there is no such movie."""
         with self._asking():
-            return self._find(movie_id)
+            movie = self._find(movie_id)
+        return None if movie and _is_removed(movie) else movie
 
     def _find(self, movie_id: str) -> Movie | None:
+        """Return the movie, or what its removal has left."""
         items = self._client.query(
             TableName=self._table,
             KeyConditionExpression="MovieID = :id",
@@ -169,13 +173,19 @@ class DynamoLibrary:
         )["Items"]
         return Movie.of(_unpacked(items[0])) if items else None
 
-    def remove(self, movie_id: str) -> bool:
-        """Remove a movie. Return whether there was one."""
+    def remove(self, movie_id: str) -> Removal | None:
+        """Remove a movie, whatever version it has; return its removal, or None if there never was such a movie."""
         with self._asking():
-            movie = self._find(movie_id)
-            if movie:
-                self._client.delete_item(TableName=self._table, Key=_key(movie))
-        return movie is not None
+            while movie := self._find(movie_id):
+                if _is_removed(movie):
+                    return Removal(movie.id, movie.version)
+                mark = {**_key(movie), "Version": {"N": str(movie.version + 1)}, REMOVED: {"BOOL": True}}
+                try:
+                    self._client.put_item(TableName=self._table, Item=mark, **_unchanged(movie))
+                except self._client.exceptions.ConditionalCheckFailedException:
+                    continue  # somebody has changed the movie, or the response to a first attempt was lost
+                return Removal(movie.id, movie.version + 1)
+        return None
 
     def by_genre(self, genre: str) -> Iterator[tuple[str, str]]:
         """Yield MovieID and title of a genre's movies, by title."""
@@ -197,14 +207,47 @@ class DynamoLibrary:
             for page in self._client.get_paginator("query").paginate(**query):
                 yield from ((item["MovieID"]["S"], item["MovieTitle"]["S"]) for item in page["Items"])
 
+    def ask(self, statement: str, parameters: Sequence[object]) -> Iterator[Item]:
+        """Yield the items of a SELECT in PartiQL; `{table}` in it stands for the table."""
+        asked: Item = {"Statement": statement.replace("{table}", f'"{self._table}"')}
+        if parameters:
+            asked["Parameters"] = [_serialize(value) for value in parameters]
+        with self._asking():
+            while True:
+                page = self._client.execute_statement(**asked)
+                yield from (_unpacked(item) for item in page["Items"])
+                if not page.get("NextToken"):
+                    return
+                asked["NextToken"] = page["NextToken"]
+
     def all(self) -> Iterator[Movie]:
         """Yield every movie, in no order."""
+        return self._scan(f"attribute_not_exists({REMOVED})")
+
+    def removals(self) -> Iterator[Removal]:
+        """Yield every movie that was removed and not created again, in no order."""
+        return (Removal(movie.id, movie.version) for movie in self._scan(f"attribute_exists({REMOVED})"))
+
+    def _scan(self, condition: str) -> Iterator[Movie]:
+        query = {"TableName": self._table, "ConsistentRead": True, "FilterExpression": condition}
         with self._asking():
-            for page in self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
+            for page in self._client.get_paginator("scan").paginate(**query):
                 yield from (Movie.of(_unpacked(item)) for item in page["Items"])
 
     def _asking(self) -> AbstractContextManager[None]:
         return asking_aws(f"Table {self._table}", service="DynamoDB")
+
+
+def _is_removed(movie: Movie) -> bool:
+    return REMOVED in movie.more
+
+
+def _unchanged(before: Movie | None) -> Item:
+    """Return the condition that nobody has written the movie since it was read."""
+    if before is None:
+        return {"ConditionExpression": "attribute_not_exists(MovieID)"}
+    version = {":version": {"N": str(before.version)}}
+    return {"ConditionExpression": "Version = :version", "ExpressionAttributeValues": version}
 
 
 def _changed(movie: Movie) -> InputError:

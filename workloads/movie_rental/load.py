@@ -9,7 +9,7 @@ from psycopg import sql
 
 from contract.errors import InputError
 from workloads.movie_rental import database
-from workloads.rental_company.tables import TABLES
+from workloads.rental_company.tables import TABLES, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +25,10 @@ _TYPES = {
     "time": "timestamptz",
     "texts": "text[]",
 }
-_KEYS = {"film_actor": ("actor_id", "film_id"), "film_category": ("film_id", "category_id")}
 
 
 def create_database(url: str, name: str) -> str:
-    """The URL of a database of that name on a server, made if it is not there.
+    """Return the URL of a database of that name on a server, made if it is not there.
 
     Raises:
         InputError: The server refuses.
@@ -42,7 +41,7 @@ def create_database(url: str, name: str) -> str:
 
 
 def on_server(url: str, name: str) -> str:
-    """The URL of another database on the server of one."""
+    """Return the URL of another database on the server of one."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
@@ -73,9 +72,8 @@ def load(
                 "replace its tables with --replace."
             )
         for table, columns in TABLES.items():
-            key = _KEYS.get(table, (f"{table}_id",))
             defined = [sql.SQL(f"{{}} {_TYPES[kind]}").format(sql.Identifier(name)) for name, kind in columns.items()]
-            defined.append(sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, key))))
+            defined.append(sql.SQL("PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, key_of(table)))))
             connection.execute(
                 sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(table), sql.SQL(", ").join(defined))
             )

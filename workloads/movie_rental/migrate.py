@@ -22,13 +22,16 @@ from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder
 from workloads.movie_rental.source import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from workloads.movie_rental.engines import Engines
     from workloads.movie_rental.model import Movie
     from workloads.movie_rental.ports import Embedder
     from workloads.movie_rental.quarantine import Quarantine
     from workloads.movie_rental.source import Source, Table
+
+MOVIES, IN_GRAPH, RENTED = "movies", "people in the graph", "who rented what, and when"
+"""Streams besides those of the relational tables, which have the tables' names."""
 
 Embeddings = Literal["local", "bedrock"]
 _TABLE_ROWS, _FILMS, _RENTALS = 5000, 500, 4000  # rows of a batch
@@ -127,7 +130,7 @@ def migrate(
         InputError: The new system is in use, or an engine refuses.
         UnavailableError: An engine cannot be reached. What is in stays, and the same command goes on from there.
     """
-    connection, name = engines.ledger.connection, database.shown(source.url)
+    connection = engines.ledger.connection
     with database.asking(engines.ledger.url):
         if overwrite:
             _refuse_copies_out_twice(source, engines)
@@ -137,7 +140,7 @@ def migrate(
     with database.asking(engines.ledger.url):
         if restart:
             connection.execute("DELETE FROM checkpoints")
-        connection.execute("DELETE FROM checkpoints WHERE source <> %s", [name])
+        connection.execute("DELETE FROM checkpoints WHERE source <> %s", [source.identity])
         positions: dict[str, int] = dict(connection.execute("SELECT stream, position FROM checkpoints").fetchall())
         embedder = _model(source, connection, embeddings, resuming=bool(positions))
     if quarantine and positions:
@@ -159,6 +162,44 @@ def migrate(
         connection.execute("DELETE FROM checkpoints")
     engines.index.refresh()
     return moved
+
+
+def bring(
+    source: Source,
+    engines: Engines,
+    rows: Mapping[str, Collection[int]],
+    *,
+    quarantine: Quarantine | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> dict[str, int]:
+    """Bring some rows into their engines, such as those in which `verify` has found differences.
+
+    Args:
+        source: The old database.
+        engines: The new ones.
+        rows: Their keys in the old database, by stream. Keys that it does not have are passed over.
+        quarantine: Where rows go that can never be migrated; without it, the first one ends it.
+        progress: Told a stream, how many of its rows are in, and how many there are to do.
+
+    Returns:
+        Rows brought, by stream.
+
+    Raises:
+        RefusedRowError: A row cannot be migrated. What was written before stays.
+        InputError: The new system is in use, nothing was migrated yet, or an engine refuses.
+        UnavailableError: An engine cannot be reached. What is in stays.
+    """
+    connection = engines.ledger.connection
+    with database.asking(engines.ledger.url):
+        _refuse_if_in_use(source, engines)
+        began = Erased.read(connection, source)
+        embedder = engines.embedder()
+    engines.index.create(embedder.dimension)
+    migration = _Migration(source, engines, embedder, False, quarantine, progress, began)  # noqa: FBT003
+    streams = [stream for stream in _streams(source, engines, embedder) if rows.get(stream.name)]
+    brought = {stream.name: migration.bring(stream, frozenset(rows[stream.name])) for stream in streams}
+    engines.index.refresh()
+    return brought
 
 
 def _refuse_if_in_use(source: Source, engines: Engines) -> None:
@@ -260,6 +301,24 @@ class _Migration:
             _record(connection, stream.name, self.source, position)
         return moved
 
+    def bring(self, stream: Stream, keys: Collection[int]) -> int:
+        """Write the rows of some keys; return how many the old database has. What a migration has recorded stays."""
+        connection = self.engines.ledger.connection
+        brought = 0
+        for batch in stream.batches(min(keys) - 1):
+            chosen = [row for row in batch if stream.key(row) in keys]
+            if chosen:
+                with database.asking("The new database"), connection.transaction():
+                    self._begin()
+                    erased = Erased.read(connection, self.source)
+                    brought += len(chosen) - self._write(stream, chosen, erased, resumed=False)
+                    if self.quarantine:
+                        self.quarantine.save()
+                self.progress(stream.name, brought, len(keys))
+            if stream.key(batch[-1]) >= max(keys):
+                break
+        return brought
+
     def _begin(self) -> None:
         """Let nobody else write until the end of the transaction, and nobody have changed what it writes over."""
         connection = self.engines.ledger.connection
@@ -299,7 +358,7 @@ def _record(connection: database.Connection, stream: str, source: Source, positi
     connection.execute(
         "INSERT INTO checkpoints (stream, source, position) VALUES (%s, %s, %s) "
         "ON CONFLICT (stream) DO UPDATE SET position = excluded.position",
-        [stream, database.shown(source.url), position],
+        [stream, source.identity, position],
     )
 
 
@@ -336,21 +395,21 @@ def _streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[S
     for table in TABLES:
         yield relational(table)
     yield Stream(
-        "movies",
+        MOVIES,
         ("film", "film_id"),
         lambda after: source.films(after, _FILMS),
         lambda movie: int(movie.id),
         write_films,
     )
     yield Stream(
-        "people in the graph",
+        IN_GRAPH,
         ("customer", "customer_id"),
         lambda after: source.customers(after, _RENTALS),
         int,
         write_customers,
     )
     yield Stream(
-        "who rented what, and when",
+        RENTED,
         ("rental", "rental_id"),
         lambda after: source.rentals(after, _RENTALS),
         lambda rental: int(rental.id),
@@ -359,7 +418,7 @@ def _streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[S
 
 
 def _model(source: Source, connection: database.Connection, embeddings: Embeddings, *, resuming: bool) -> Embedder:
-    """The model that an interrupted migration began with; else a new one, which is kept for those who search."""
+    """Return the model that an interrupted migration began with; else a new one, which is kept for those who search."""
     model = connection.execute("SELECT name, content FROM models").fetchone()
     if resuming and model:
         return restored(*model)

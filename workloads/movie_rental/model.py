@@ -147,6 +147,19 @@ class Movie:
 
 
 @dataclass(frozen=True)
+class Removal:
+    """That a movie is not in the library any more.
+
+    Attributes:
+        movie_id: MovieID.
+        version: Of the removal: later than any version that the movie had, and earlier than any that it will have.
+    """
+
+    movie_id: str
+    version: int
+
+
+@dataclass(frozen=True)
 class Customer:
     """A customer.
 
@@ -222,7 +235,7 @@ class Hit:
         title: Its title.
         genre: Its first category; None if it has none.
         year: Of release; None if unknown.
-        score: How well it fits; comparable within one answer only.
+        score: How well it fits; comparable within one search only.
         highlights: Pieces of its text, what was searched between `<em>` and `</em>`, by attribute.
     """
 
@@ -235,12 +248,12 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was found.
+class SearchResults:
+    """The movies that match a search.
 
     Attributes:
         hits: Best first.
-        total: How many movies match; as many as hits where likeness knows no bound.
+        total: How many movies match. A search by meaning counts its hits: every movie matches to some degree.
         facets: How many of all that match have which value, commonest first, by attribute.
     """
 

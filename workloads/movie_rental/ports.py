@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workloads.movie_rental.database import Connection
     from workloads.movie_rental.events import Event
-    from workloads.movie_rental.model import Answer, Customer, Movie, Recommendation, Rental
+    from workloads.movie_rental.model import Customer, Movie, Recommendation, Removal, Rental, SearchResults
 
 #: What the graph holds, by what a row of `Graph.facts` tells.
 Fact = Literal["customers", "movies", "genres", "cast", "rentals"]
@@ -38,10 +38,13 @@ class Library(Protocol):
         """
 
     def get(self, movie_id: str) -> Movie | None:
-        """The movie; None if there is none."""
+        """Return the movie; None if there is none."""
 
-    def remove(self, movie_id: str) -> bool:
-        """Remove a movie; whether there was one."""
+    def remove(self, movie_id: str) -> Removal | None:
+        """Remove a movie; the removal, also if it was removed before; None if there never was one."""
+
+    def removals(self) -> Iterator[Removal]:
+        """Return every movie that was removed and not created again, in no order."""
 
     def by_genre(self, genre: str) -> Iterator[tuple[str, str]]:
         """MovieID and title of a genre's movies, by title."""
@@ -50,11 +53,11 @@ class Library(Protocol):
         """MovieID and title of a year's movies, by title."""
 
     def all(self) -> Iterator[Movie]:
-        """Every movie, in no order."""
+        """Return every movie, in no order."""
 
 
 class SearchIndex(Protocol):
-    """The search index (OpenSearch). A document never gives way to one of an earlier version."""
+    """The search index (OpenSearch). A document of an earlier version never replaces a later one."""
 
     def create(self, dimension: int) -> None:
         """Make the index for vectors of a length, unless it is there.
@@ -70,19 +73,19 @@ class SearchIndex(Protocol):
         """Let what was written be found."""
 
     def get(self, movie_id: str) -> dict[str, Any] | None:
-        """The document; None if there is none."""
+        """Return the document; None if there is none."""
 
-    def remove(self, movie_id: str) -> bool:
-        """Remove a movie; whether there was one."""
+    def remove(self, removals: Sequence[Removal]) -> None:
+        """Remove movies; a document of a later version stays."""
 
-    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> Answer:
+    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> SearchResults:
         """Movies that have these words, or nearly these, best first; with facets and highlights."""
 
-    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> Answer:
+    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> SearchResults:
         """Movies whose vectors point in the most similar direction, best first."""
 
     def all(self) -> Iterator[dict[str, Any]]:
-        """Every document, in no order."""
+        """Return every document, in no order."""
 
 
 class Graph(Protocol):
@@ -98,10 +101,10 @@ class Graph(Protocol):
         """Write who rented what."""
 
     def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
-        """Number, MovieID and title of what a customer rented, by number."""
+        """Return number, MovieID and title of what a customer rented, by number."""
 
     def has_customer(self, customer_id: int) -> bool:
-        """Whether the graph knows a customer."""
+        """Return whether the graph knows a customer."""
 
     def recommend(self, customer_id: int, limit: int = 10) -> list[Recommendation]:
         """What people rented who rented what the customer rented, best first; the popular ones for a new customer."""
@@ -113,7 +116,13 @@ class Graph(Protocol):
         """Remove a customer and what they rented."""
 
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
-        """All that the graph holds of a kind, in no order."""
+        """Return all that the graph holds of a kind, in no order."""
+
+    def rental_digests(self) -> Iterator[tuple[str, int, int]]:
+        """Return each customer who rented, how many rentals that were, and the sum of their digests."""
+
+    def rentals_of(self, customers: Sequence[str]) -> Iterator[tuple[str, str, int, str]]:
+        """Return the rentals of some customers, as `facts` returns all."""
 
 
 class TimeSeries(Protocol):
@@ -126,7 +135,7 @@ class TimeSeries(Protocol):
         """`day`, `category`, `store`, `rentals`, `cents` for each day with rentals, sorted."""
 
     def newest(self) -> datetime | None:
-        """When the last rental was; None if there is none."""
+        """Return when the last rental was; None if there is none."""
 
 
 class Ledger(Protocol):
@@ -136,10 +145,10 @@ class Ledger(Protocol):
         """Create a customer; with the number they got."""
 
     def customer(self, customer_id: int) -> Customer | None:
-        """The customer; None if there is none."""
+        """Return the customer; None if there is none."""
 
     def change_customer(self, customer: Customer) -> None:
-        """Write a customer's data anew.
+        """Replace a customer's data.
 
         Raises:
             InputError: There is no such customer.
@@ -151,11 +160,19 @@ class Ledger(Protocol):
         One transaction, with the event `customer_erased` in the outbox.
         """
 
-    def rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
+    def rent(self, customer_id: int, movie: Movie, store_id: int, request: str | None = None) -> Event:
         """Lend a copy of a movie: rental, payment and event in one transaction.
 
+        Args:
+            customer_id: Who rents.
+            movie: What.
+            store_id: Where.
+            request: An id that nobody else uses. The same request rents once, however often it is made; afterwards it
+                returns an event of the same rental, which is not sent again.
+
         Raises:
-            InputError: No such customer, not active, or no copy is left in the store.
+            InputError: No such customer, not active, no copy is left in the store, or the request has made another
+                rental.
         """
 
     def give_back(self, rental_id: int) -> Event | None:
@@ -213,4 +230,4 @@ class Embedder(Protocol):
     dimension: int
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One vector of length 1 for each text, or of zeros where the model knows none of its words."""
+        """Return one vector of length 1 for each text, or of zeros where the model knows none of its words."""

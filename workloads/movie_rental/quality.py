@@ -9,12 +9,14 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workloads.differences import independent_difference
 from workloads.movie_rental.search import search
 from workloads.movie_rental.tastes import Tastes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from workloads.differences import Difference
     from workloads.movie_rental.model import Movie
     from workloads.movie_rental.ports import Embedder, Graph, SearchIndex
     from workloads.movie_rental.search import Mode
@@ -38,6 +40,8 @@ class HitRates:
         popular: The most rented films that they had not had.
         random: Ten films by chance (computed, not drawn).
         margin: Half the width of the 95 % interval of a rate near `graph`.
+        less_popular: `graph` less `popular`, of the same customers.
+        less_random: `graph` less `random`.
     """
 
     customers: int
@@ -46,6 +50,8 @@ class HitRates:
     popular: float
     random: float
     margin: float
+    less_popular: Difference
+    less_random: Difference
 
 
 def recommendation_quality(graph: Graph) -> HitRates:
@@ -67,17 +73,26 @@ def recommendation_quality(graph: Graph) -> HitRates:
     counts = Counter(movie for movies in training.values() for movie in movies)
     ranked = sorted(counts, key=lambda movie: (-counts[movie], movie))
     films = sum(1 for _ in graph.facts("movies"))
-    hits, popular_hits, chance = 0, 0, 0.0
+    graph_hits, popular_hits, chances = [], [], []
     for customer, last in held_out.items():
-        hits += any(liked.movie_id in last for liked in tastes.recommend(customer, TOP))
+        graph_hits.append(any(liked.movie_id in last for liked in tastes.recommend(customer, TOP)))
         popular = [movie for movie in ranked if movie not in training[customer]][:TOP]
-        popular_hits += bool(last & set(popular))
+        popular_hits.append(bool(last & set(popular)))
         candidates = films - len(training[customer])
-        chance += 1 - math.comb(candidates - len(last), TOP) / math.comb(candidates, TOP) if candidates >= TOP else 1.0
+        missed = math.comb(candidates - len(last), TOP) / math.comb(candidates, TOP) if candidates >= TOP else 0.0
+        chances.append(1 - missed)
     customers = max(1, len(held_out))
-    rate = hits / customers
-    margin = 1.96 * math.sqrt(rate * (1 - rate) / customers)
-    return HitRates(len(held_out), films, rate, popular_hits / customers, chance / customers, margin)
+    rate = sum(graph_hits) / customers
+    return HitRates(
+        customers=len(held_out),
+        films=films,
+        graph=rate,
+        popular=sum(popular_hits) / customers,
+        random=sum(chances) / customers,
+        margin=1.96 * math.sqrt(rate * (1 - rate) / customers),
+        less_popular=independent_difference([a - b for a, b in zip(graph_hits, popular_hits, strict=True)]),
+        less_random=independent_difference([a - b for a, b in zip(graph_hits, chances, strict=True)]),
+    )
 
 
 @dataclass(frozen=True)
@@ -167,8 +182,24 @@ def _alike(movie: Movie, movies: Iterable[Movie], subjects: Mapping[str, set[str
     return Judged("alike", f"{movie.description} {movie.genre}", shared) if shared and movie.description else None
 
 
-def search_quality(index: SearchIndex, embedder: Embedder, judged: Sequence[Judged]) -> dict[str, dict[Mode, float]]:
-    """Return nDCG@10 of each way to search, by kind of query, and over `all`.
+@dataclass(frozen=True)
+class SearchQuality:
+    """nDCG@10 of the ways to search, on the same queries in the same order."""
+
+    scores: Mapping[Mode, Sequence[float]]
+
+    @property
+    def means(self) -> dict[Mode, float]:
+        """The mean over the queries, by way."""
+        return {mode: sum(values) / len(values) for mode, values in self.scores.items()}
+
+    def both_less(self, mode: Mode) -> Difference:
+        """Judge how much better both ways together are than one."""
+        return independent_difference([a - b for a, b in zip(self.scores["both"], self.scores[mode], strict=True)])
+
+
+def search_quality(index: SearchIndex, embedder: Embedder, judged: Sequence[Judged]) -> dict[str, SearchQuality]:
+    """Return how good each way to search is, by kind of query, and over `all`.
 
     Source: Järvelin and Kekäläinen (2002), with gains 2^grade - 1.
     """
@@ -179,7 +210,7 @@ def search_quality(index: SearchIndex, embedder: Embedder, judged: Sequence[Judg
             value = ndcg(ranking, query.grades)
             scores[query.kind][mode].append(value)
             scores["all"][mode].append(value)
-    return {kind: {mode: sum(values) / len(values) for mode, values in modes.items()} for kind, modes in scores.items()}
+    return {kind: SearchQuality(modes) for kind, modes in scores.items()}
 
 
 def ndcg(ranking: Sequence[str], grades: Mapping[str, int]) -> float:

@@ -67,10 +67,10 @@ class Quarantine:
 
 
 def read(path: Path) -> dict[tuple[str, int], str]:
-    """The rows of a quarantine, with their reasons; none where there is no file.
+    """Return the rows of a quarantine, with their reasons; none where there is no file.
 
     Raises:
-        InputError: The file cannot be read, or is no quarantine.
+        InputError: The file cannot be read, or is not a quarantine.
     """
     check_table(path, COLUMNS)
     try:

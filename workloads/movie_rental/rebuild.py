@@ -18,7 +18,7 @@ _MOVIES, _ROWS = 500, 4000  # of a batch
 
 
 def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: None) -> dict[str, int]:
-    """Write everything that is derived from the two; what is there already stays.
+    """Write everything that is derived from the two; what is there already stays, except films that were removed.
 
     Args:
         engines: Where.
@@ -41,6 +41,9 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
         films |= {int(movie.id): (movie.title, movie.genre) for movie in batch if movie.id.isdecimal()}
         done["movies"] += len(batch)
         progress("movies", done["movies"])
+    removals = engines.library.removals()  # after the films: some of those may have been removed since they were read
+    while removed := list(islice(removals, _MOVIES)):
+        engines.index.remove(removed)
     engines.index.refresh()
 
     def write_customers(rows: Sequence[tuple[Any, ...]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from workloads.movie_rental.model import Answer, Hit
+from workloads.movie_rental.model import Hit, SearchResults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ def search(
     mode: Mode = "both",
     genre: str | None = None,
     limit: int = 10,
-) -> Answer:
+) -> SearchResults:
     """Find movies by words, by meaning, or by both: the two lists fused by reciprocal ranks.
 
     Args:
@@ -32,20 +32,20 @@ def search(
         embedder: The model that the movies' vectors came from; needed for any mode but `text`.
         text: What is searched.
         mode: How.
-        genre: Only movies of this genre.
+        genre: Only movies of this genre; its case does not matter.
         limit: How many at most.
     """
     if mode == "text" or embedder is None:
         return index.full_text(text, genre=genre, limit=limit)
     [vector] = embedder.embed([text])
     if not vector.any():  # the model knows none of the words
-        return Answer([], 0) if mode == "meaning" else index.full_text(text, genre=genre, limit=limit)
+        return SearchResults([], 0) if mode == "meaning" else index.full_text(text, genre=genre, limit=limit)
     near = index.nearest(vector, _DEPTH)
-    hits = [hit for hit in near.hits if genre in (None, hit.genre)]
+    hits = [hit for hit in near.hits if genre is None or genre.casefold() == (hit.genre or "").casefold()]
     if mode == "meaning":
-        return Answer(hits[:limit], len(hits), {})
+        return SearchResults(hits[:limit], len(hits), {})
     words = index.full_text(text, genre=genre, limit=_DEPTH)
-    return Answer(fuse(words.hits, hits)[:limit], words.total, words.facets)
+    return SearchResults(fuse(words.hits, hits)[:limit], words.total, words.facets)
 
 
 def fuse(*lists: Sequence[Hit]) -> list[Hit]:

@@ -17,7 +17,7 @@ from contract.services import overloaded, passes, refused, unreachable
 from workloads.aws import asking_aws
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import queries
-from workloads.movie_rental.model import Answer, Hit
+from workloads.movie_rental.model import Hit, SearchResults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from contract.errors import GroundworkError
-    from workloads.movie_rental.model import Movie
+    from workloads.movie_rental.model import Movie, Removal
 
 INDEX = "movies"
 _CONFLICT, _MISSING = 409, 404
@@ -91,11 +91,29 @@ class OpenSearchIndex:
             }
             for movie in movies
         ]
+        self._write(actions, refresh=False)
+
+    def remove(self, removals: Sequence[Removal]) -> None:
+        """Remove movies; a document of a later version stays."""
+        actions = [
+            {
+                "_op_type": "delete",
+                "_index": self._index,
+                "_id": removal.movie_id,
+                "version": removal.version,
+                "version_type": "external_gte",
+            }
+            for removal in removals
+        ]
+        self._write(actions, refresh=True)
+
+    def _write(self, actions: Sequence[dict[str, Any]], *, refresh: bool) -> None:
         with self._asking():
             _, errors = helpers.bulk(
-                self._client, actions, chunk_size=_WRITTEN_AT_ONCE, raise_on_error=False, refresh=False, max_retries=5
+                self._client, actions, chunk_size=_WRITTEN_AT_ONCE, raise_on_error=False, refresh=refresh, max_retries=5
             )
-        failed = [error["index"] for error in errors if error["index"]["status"] != _CONFLICT]
+        results = [result for error in errors for result in error.values()]
+        failed = [result for result in results if result["status"] != _CONFLICT and result.get("result") != "not_found"]
         if failed:
             lasting = [failure for failure in failed if not passes(failure["status"])]
             first = (lasting or failed)[0]  # what lasts counts: a retry would not help
@@ -138,27 +156,17 @@ class OpenSearchIndex:
                 return None
         return document
 
-    def remove(self, movie_id: str) -> bool:
-        """Remove a movie. Return whether there was one."""
-        with self._asking():
-            try:
-                self._client.delete(index=self._index, id=movie_id, params={"refresh": "true"})
-            except NotFoundError:
-                return False
-        return True
-
-    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> Answer:
+    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> SearchResults:
         """Find movies that have these words, or similar ones, best first; with facets and highlights."""
-        chosen = [{"term": {"Genre": genre}}] if genre else []
+        chosen = [{"term": {"Genre": {"value": genre, "case_insensitive": True}}}] if genre else []
         return self._ask(queries.load("search_full_text.json").filled(text=text, filter=chosen, limit=limit))
 
-    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> Answer:
+    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> SearchResults:
         """Find movies whose vectors point in the most similar direction, best first."""
         return self._ask(queries.load("search_nearest.json").filled(vector=vector.tolist(), limit=limit))
 
-    def _ask(self, body: dict[str, Any]) -> Answer:
-        with self._asking():
-            response = self._client.search(index=self._index, body=body)
+    def _ask(self, body: dict[str, Any]) -> SearchResults:
+        response = self.ask(body)
         hits = [
             Hit(
                 movie_id=hit["_id"],
@@ -174,7 +182,13 @@ class OpenSearchIndex:
             name: {str(bucket["key"]): bucket["doc_count"] for bucket in facet["buckets"]}
             for name, facet in response.get("aggregations", {}).items()
         }
-        return Answer(hits, response["hits"]["total"]["value"], facets)
+        return SearchResults(hits, response["hits"]["total"]["value"], facets)
+
+    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return OpenSearch's response to the body of a search, which only reads."""
+        with self._asking():
+            response: dict[str, Any] = self._client.search(index=self._index, body=body)
+        return response
 
     def all(self) -> Iterator[dict[str, Any]]:
         """Yield every document, in no order."""

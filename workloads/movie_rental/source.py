@@ -7,6 +7,7 @@ booleans may be numbers, and sets may be texts with commas.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 _NEEDED = [*COMPANY]
 _FETCHED = 2000  # rows a request to the server
 _FAULTS_SHOWN = 10
+_TIMES = {"customer": ("create_date",), "rental": ("rental_date", "return_date"), "payment": ("payment_date",)}
+_KNOWS_VALID_INPUT = 160000  # the version of PostgreSQL that has pg_input_is_valid
+_TYPE = """
+    SELECT format_type(atttypid, NULL) FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attname = %s AND NOT attisdropped
+"""
 _SCHEMAS = """
     SELECT table_schema FROM information_schema.tables WHERE table_name = ANY(%s)
     GROUP BY table_schema HAVING count(*) = %s
@@ -58,7 +65,7 @@ class Table:
 
 
 def _table(name: str, source: str, *columns: str) -> Table:
-    """A table of which each column is `new` or `new = expression of the old table`."""
+    """Return a table of which each column is `new` or `new = expression of the old table`."""
     pairs = [column.split(" = ", 1) for column in columns]
     listed = ", ".join(f"{pair[-1]} AS {pair[0]}" for pair in pairs)
     select = f"SELECT * FROM (SELECT {listed} FROM {source}) old {{where}}"  # noqa: S608 - names of ours
@@ -118,6 +125,15 @@ class Source:
         self._left_out: dict[str, set[int]] = {table: set() for table in _NEEDED}
 
     def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Begin the transaction in which everything is read, and check that the tables are there."""
         with database.asking(self.url):
             self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             missing = self._missing()
@@ -125,12 +141,10 @@ class Source:
                 self._connection.execute("SELECT set_config('search_path', quote_ident(%s), true)", schemas[0])
                 missing = self._missing()
         if missing:
-            self._connection.close()
             raise InputError(
                 f"{database.shown(self.url)}: This is not a film rental company's database: it has no table "
                 f"{', '.join(missing)}."
             )
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -138,7 +152,7 @@ class Source:
         self._connection.close()
 
     def _missing(self) -> list[str]:
-        """The tables that are not there."""
+        """Return the tables that are not there."""
         rows = self._connection.execute("SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NULL", [_NEEDED])
         return [name for (name,) in rows]
 
@@ -150,7 +164,9 @@ class Source:
 
         Raises:
             RefusedRowError: There are some, and there is no quarantine; the message says how many, which, and why.
+            InputError: A column of times holds something else, which a quarantine does not help.
         """
+        self._check_times()
         with database.asking(self.url):
             limit = {"limit": None if quarantine else _FAULTS_SHOWN}
             faults = self._connection.execute(queries.load("source_faults.sql").text, limit).fetchall()
@@ -169,23 +185,58 @@ class Source:
                 "--quarantine FILE."
             )
 
+    def _check_times(self) -> None:
+        """See that the columns of times hold times; they may be written as text.
+
+        Raises:
+            InputError: They do not; the message names the column, or the row.
+        """
+        for table, column in ((table, column) for table, columns in _TIMES.items() for column in columns):
+            with database.asking(self.url):
+                rows = self._connection.execute(_TYPE, [table, column]).fetchall()
+            if not rows:
+                raise InputError(f"{database.shown(self.url)}: The table {table} has no column {column}.")
+            [(kind,)] = rows
+            if kind.startswith(("date", "timestamp")):
+                continue
+            if kind not in {"text", "character", "character varying"}:
+                raise InputError(
+                    f"{database.shown(self.url)}: The column {column} of {table} is of type {kind}, and must hold "
+                    f"times. Convert it with ALTER TABLE {table} ALTER {column} TYPE timestamp USING an expression."
+                )
+            self._check_texts(table, column)
+
+    def _check_texts(self, table: str, column: str) -> None:
+        if self._connection.info.server_version < _KNOWS_VALID_INPUT:
+            return
+        key, place = sql.Identifier(f"{table}_id"), sql.Identifier(column)
+        query = sql.SQL("SELECT {}, {} FROM {} WHERE NOT pg_input_is_valid({}, 'timestamptz') ORDER BY 1 LIMIT %s")
+        with database.asking(self.url):
+            rows = self._connection.execute(query.format(key, place, sql.Identifier(table), place), [_FAULTS_SHOWN])
+            faults = "; ".join(f"{table} {number}: its {column} is {text!r}" for number, text in rows)
+        if faults:
+            raise InputError(
+                f"{database.shown(self.url)}: There are texts that are no times: {faults}. Nothing was written. "
+                f"Correct these rows, or set {column} to NULL where it is not known, and migrate again."
+            )
+
     def leave_out(self, table: str, row: int) -> None:
         """Read no more a row of one of the old tables, by its key."""
         self._left_out[table].add(row)
 
     def left_out(self, table: str) -> Collection[int]:
-        """The rows of one of the old tables that are not read, by key."""
+        """Return the rows of one of the old tables that are not read, by key."""
         return self._left_out[table]
 
     def count(self, table: str, key: str, after: int = 0) -> int:
-        """How many rows one of its tables has above a key."""
+        """Return how many rows one of its tables has above a key."""
         counted = sql.SQL("SELECT count(*) FROM {} WHERE {} > %s").format(sql.Identifier(table), sql.Identifier(key))
         with database.asking(self.url):
             [(rows,)] = self._connection.execute(counted, [after])
         return int(rows)
 
     def among(self, table: str, key: str, keys: Sequence[int]) -> int:
-        """How many of some keys one of its tables has."""
+        """Return how many of some keys one of its tables has."""
         counted = sql.SQL("SELECT count(*) FROM {} WHERE {} = ANY(%s)").format(
             sql.Identifier(table), sql.Identifier(key)
         )
@@ -194,12 +245,12 @@ class Source:
         return int(rows)
 
     def copies_out(self, copies: Sequence[int]) -> list[tuple[int, int]]:
-        """Those of some copies that are out, each with its rental."""
+        """Return those of some copies that are out, each with its rental."""
         with database.asking(self.url):
             return self._connection.execute(queries.load("source_copies_out.sql").text, {"copies": copies}).fetchall()
 
     def inhabited(self, addresses: Collection[int], without: Collection[int]) -> frozenset[int]:
-        """Those of some addresses that belong to anybody but these customers."""
+        """Return those of some addresses that belong to anybody but these customers."""
         if not addresses:
             return frozenset()
         values = {"addresses": [*addresses], "without": [*without]}
@@ -207,13 +258,22 @@ class Source:
             rows = self._connection.execute(queries.load("source_inhabited.sql").text, values).fetchall()
         return frozenset(number for (number,) in rows)
 
+    @cached_property
+    def identity(self) -> str:
+        """What tells this database, with these tables, from another that is or was at the same address."""
+        with database.asking(self.url):
+            [(number, table)] = self._connection.execute(
+                "SELECT oid, 'rental'::regclass::oid FROM pg_database WHERE datname = current_database()"
+            )
+        return f"{database.shown(self.url)} ({number}, {table})"
+
     @property
     def connection(self) -> database.Connection:
-        """The connection, for who compares."""
+        """The connection, with which `verify` compares."""
         return self._connection
 
     def table(self, table: Table, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """Rows of a table with a key above one, by key, in batches."""
+        """Yield the rows of a table with a key above one, by key, in batches."""
         restriction = f"WHERE {table.key} > %(after)s AND {table.key} <> ALL(%(without_{table.old})s)"
         statement = table.select.format(where=restriction) + f" ORDER BY {table.key}"
         yield from self._batches(table.name, statement, after, size)
@@ -239,6 +299,12 @@ class Source:
         )
         for batch in self._batches("customers", statement, after, size):
             yield [number for (number,) in batch]
+
+    def ask(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of `queries/`, which is told by `without_TABLE` what to leave out."""
+        without = {f"without_{table}": [*rows] for table, rows in self._left_out.items()}
+        with database.asking(self.url):
+            return self._connection.execute(queries.load(query).text.encode(), {**without, **values}).fetchall()
 
     def _batches(self, name: str, statement: str, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """Through a cursor on the server, so that memory does not grow with the answer."""

@@ -79,5 +79,5 @@ class TimestreamSeries:
         return table.astype({"rentals": "int64", "cents": "int64"})
 
     def newest(self) -> datetime | None:
-        """When the last rental was; None if there is none."""
+        """Return when the last rental was; None if there is none."""
         return self.store.describe().newest

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from workloads.differences import independent_difference
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from workloads.differences import Difference
     from workloads.movie_rental.ports import TimeSeries
 
 WEEK = timedelta(days=7)
@@ -48,6 +51,7 @@ class Forecast:
         high: See `low`.
         error: Mean absolute error of forecasts one week ahead, of weeks that had no part in choosing the constants.
         naive_error: The same, for the same weeks, of expecting the week before again.
+        difference: `error` less `naive_error`, with what is judged of it.
     """
 
     expected: tuple[float, ...]
@@ -55,6 +59,7 @@ class Forecast:
     high: tuple[float, ...]
     error: float
     naive_error: float
+    difference: Difference
 
     @property
     def pays(self) -> bool:
@@ -71,9 +76,9 @@ def weekly(series: TimeSeries, weeks: int = 26, until: datetime | None = None) -
         until: The end; by default that of the last rental.
 
     Returns:
-        One row a week, one column a category, and `all`; empty if no whole week has a rental. All weeks are whole: the
-        one that is under way is left out unless the last rental is of its Sunday, and so is the one in which rentals
-        begin after a week without any, unless they begin on its Monday.
+        One row a week, one column a category, and `all`; empty if no whole week has a rental. A category of that name
+        is `category all`. All weeks are whole: the one that is under way is left out unless the last rental is of its
+        Sunday, and so is the one in which rentals begin after a week without any, unless they begin on its Monday.
     """
     nothing = pd.DataFrame({"all": pd.Series(dtype="int64")})
     newest = until or series.newest()
@@ -95,7 +100,7 @@ def weekly(series: TimeSeries, weeks: int = 26, until: datetime | None = None) -
         index="week", columns="category", values="rentals", aggfunc="sum", fill_value=0
     )
     table.columns.name = None
-    table = table.reindex(index, fill_value=0).astype("int64")
+    table = table.reindex(index, fill_value=0).astype("int64").rename(columns={"all": "category all"})
     table.insert(0, "all", table.sum(axis=1))
     return table
 
@@ -140,13 +145,15 @@ def forecast(counts: Sequence[float], weeks: int = 4) -> Forecast | None:
     ahead, residuals = runs[_best(errors)]
     deviation = float(np.sqrt(np.mean(np.square(residuals))))
     widths = [_WIDE * deviation * math.sqrt(step) for step in range(1, weeks + 1)]
-    measured = [errors[_best(errors[:, :week]), week] for week in range(_LEARNED, errors.shape[1])]
+    measured = np.abs([errors[_best(errors[:, :week]), week] for week in range(_LEARNED, errors.shape[1])])
+    naive = np.abs(np.diff(counts)[_LEARNED:])
     return Forecast(
         tuple(max(0.0, value) for value in ahead),
         tuple(max(0.0, value - width) for value, width in zip(ahead, widths, strict=True)),
         tuple(max(0.0, value + width) for value, width in zip(ahead, widths, strict=True)),
-        float(np.mean(np.abs(measured))),
-        float(np.mean(np.abs(np.diff(counts)[_LEARNED:]))),
+        float(np.mean(measured)),
+        float(np.mean(naive)),
+        independent_difference((measured - naive).tolist()),
     )
 
 

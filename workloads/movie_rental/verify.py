@@ -1,9 +1,17 @@
-"""Compare the old database with every engine: the number of rows and their content."""
+"""Compare the old database with every engine: the number of rows and their content.
+
+What can be counted and hashed where it is stays there: relational tables by ranges of keys, the rentals of the graph by
+customer, the time series by day. Only where two hashes differ, rows are looked at one by one. Both sides work at the
+same time. Rows are counted by queries of their own, which do not join what the migration joins.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import zlib
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,17 +19,23 @@ from typing import TYPE_CHECKING, Any
 from contract.rentals import category_dimension, cents
 from workloads.movie_rental import database
 from workloads.movie_rental.events import text_of
-from workloads.movie_rental.migrate import Erased
+from workloads.movie_rental.migrate import IN_GRAPH, MOVIES, RENTED, Erased
 from workloads.movie_rental.source import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from workloads.movie_rental.engines import Engines
-    from workloads.movie_rental.model import Item, Rental
+    from workloads.movie_rental.model import Item, Movie, Rental
+    from workloads.movie_rental.ports import Fact
     from workloads.movie_rental.source import Source, Table
 
+    Contents = dict[Any, "Content"]  # by a key: of a row, or of a range of them
+    Key = Callable[[str], int | str | None]
+
 _RANGE = 1 << 64
+_KEYS = 4096  # keys of a range of a table
+_RANGES = 4096  # of movies, and of customers
 
 
 @dataclass(frozen=True)
@@ -51,21 +65,28 @@ class Content:
         return Content(self.rows + other.rows, (self.hash + other.hash) % _RANGE)
 
 
+_NOTHING = Content(0, 0)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One line of the table.
 
     Attributes:
         engine: Which engine.
-        what: What of it.
+        kind: What is compared: customers, rentals and so on.
         source: What should be there.
         target: What is there.
+        stream: The stream of a migration that brings it.
+        rows: The rows of that stream, by key, that are not there or not the same.
     """
 
     engine: str
-    what: str
+    kind: str
     source: Content
     target: Content
+    stream: str = ""
+    rows: frozenset[int] = frozenset()
 
     @property
     def equal(self) -> bool:
@@ -85,28 +106,239 @@ def verify(source: Source, engines: Engines, progress: Callable[[str], None] = l
         InputError: An engine refuses.
         UnavailableError: An engine cannot be reached.
     """
-    connection = engines.ledger.connection
     with database.asking(engines.ledger.url):
-        erased = Erased.read(connection, source)
-    for table in TABLES:
-        progress(table.name)
-        with database.asking(source.url):
-            restriction = f"WHERE {table.key} <> ALL(%(without)s)"
-            without = [*source.left_out(table.old)]
-            source_content = _table(source.connection, table, table.select.format(where=restriction), erased, without)
-        with database.asking(engines.ledger.url):
-            select = f"SELECT {', '.join(table.columns)} FROM {table.name}"  # noqa: S608 - names of ours
-            target_content = _table(connection, table, select, Erased.nobody())
-        yield Comparison("PostgreSQL", table.name, source_content, target_content)
-    yield from _movies(source, engines, progress)
-    yield from _graph(source, engines, erased, progress)
-    yield _series(source, engines, progress)
+        erased = Erased.read(engines.ledger.connection, source)
+    with ThreadPoolExecutor() as threads:
+        at_once = _AtOnce(source, engines, erased, threads)
+        for table in TABLES:
+            progress(table.name)
+            yield at_once.table(table)
+        progress("movies")
+        yield from at_once.movies()
+        progress("rentals in the graph")
+        yield at_once.rentals()
+        progress("the time series")
+        yield at_once.series()
 
 
-def _table(
-    connection: database.Connection, table: Table, select: str, erased: Erased, without: Sequence[int] = ()
-) -> Content:
-    """Let the database count and hash the rows, so that it sends none of them."""
+def differing(compared: Iterable[Comparison]) -> dict[str, frozenset[int]]:
+    """Return the rows of the old database that an engine lacks or holds differently: their keys, by stream."""
+    rows: dict[str, frozenset[int]] = {}
+    for comparison in compared:
+        if comparison.rows:
+            rows[comparison.stream] = rows.get(comparison.stream, frozenset()) | comparison.rows
+    return rows
+
+
+def _total(contents: Contents) -> Content:
+    return sum(contents.values(), _NOTHING)
+
+
+def _differing(source: Contents, target: Contents) -> list[Any]:
+    """Return the keys whose content is not the same on both sides."""
+    return [key for key in source.keys() | target.keys() if source.get(key) != target.get(key)]
+
+
+def _range(identity: str) -> int:
+    """Return the range of a movie or a customer; those of a range have a hash in common."""
+    return zlib.crc32(identity.encode()) % _RANGES
+
+
+def _within(ranges: Collection[int]) -> Key:
+    """Return the key that tells apart what is in some ranges, and leaves out everything else."""
+    return lambda identity: identity if _range(identity) in ranges else None
+
+
+def _gathered(pairs: Iterable[tuple[str, Content]], key: Key) -> Contents:
+    """Return the content by a key of what it belongs to."""
+    contents: Contents = {}
+    for identity, content in pairs:
+        if (place := key(identity)) is not None:
+            contents[place] = contents.get(place, _NOTHING) + content
+    return contents
+
+
+def _numbers(keys: Iterable[object]) -> frozenset[int]:
+    """Return the numbers among the ids: what the old database has is told by a number."""
+    return frozenset(int(key) for key in map(str, keys) if key.isdecimal())
+
+
+@dataclass(frozen=True)
+class _AtOnce:
+    """Comparisons whose two sides are read at the same time, each by a thread."""
+
+    source: Source
+    engines: Engines
+    erased: Erased
+    threads: ThreadPoolExecutor
+
+    # Relational tables
+
+    def table(self, table: Table) -> Comparison:
+        """Compare a table by ranges of keys, and the rows of the ranges that differ."""
+        key = f"{table.key} / {_KEYS}"
+        source, target = self._table(table, key)
+        rows: set[int] = set()
+        for number in _differing(source, target):
+            span = (number * _KEYS, (number + 1) * _KEYS - 1)
+            rows.update(_differing(*self._table(table, table.key, span)))
+        return Comparison("PostgreSQL", table.name, _total(source), _total(target), table.name, frozenset(rows))
+
+    def _table(self, table: Table, key: str, span: tuple[int, int] | None = None) -> tuple[Contents, Contents]:
+        without = [*self.source.left_out(table.old)]
+        restriction = f"WHERE {table.key} <> ALL(%(without)s)" + (f" AND {_between(table, span)}" if span else "")
+        theirs = table.select.format(where=restriction)
+        ours = f"SELECT {', '.join(table.columns)} FROM {table.name}"  # noqa: S608 - names of ours
+        ours += f" WHERE {_between(table, span)}" if span else ""
+        here = self.threads.submit(
+            _hashed, self.engines.ledger.url, self.engines.ledger.connection, table, ours, key, Erased.nobody()
+        )
+        there = _hashed(self.source.url, self.source.connection, table, theirs, key, self.erased, without)
+        return there, here.result()
+
+    # Movies
+
+    def movies(self) -> Iterator[Comparison]:
+        """Compare library, index and graph by ranges of movies and customers, and what is in the ranges that differ."""
+        contents = self._movies(_range)
+        differing = {name: set(_differing(*both)) for name, both in contents.items()}
+        rows: dict[tuple[str, str], frozenset[int]] = {}
+        if ranges := set[int]().union(*differing.values()):
+            rows = {name: _numbers(_differing(*both)) for name, both in self._movies(_within(ranges)).items()}
+        for (engine, kind), (source, target) in contents.items():
+            stream = IN_GRAPH if kind == "customers" else MOVIES
+            numbers = rows.get((engine, kind), frozenset())
+            yield Comparison(engine, kind, _total(source), _total(target), stream, numbers)
+
+    def _movies(self, key: Key) -> dict[tuple[str, str], tuple[Contents, Contents]]:
+        """Read films, items, documents and nodes once each; return what both sides hold, by engine and kind."""
+        facts: tuple[Fact, ...] = ("customers", "movies", "genres", "cast")
+        library, index = self.threads.submit(self._library, key), self.threads.submit(self._index, key)
+        graph = {fact: self.threads.submit(self._facts, fact, key) for fact in facts}
+        films = self._films(key)
+        customers = (
+            (str(number), Content.of([(str(number),)]))
+            for batch in self.source.customers()
+            for number in batch
+            if number not in self.erased.customers
+        )
+        films["customers"] = _gathered(customers, key)
+        items, vectors = library.result()
+        documents, indexed_vectors = index.result()
+        return {
+            ("DynamoDB", "movies"): (films["items"], items),
+            ("OpenSearch", "movies"): (films["documents"], documents),
+            ("OpenSearch", "vectors and versions (of DynamoDB)"): (vectors, indexed_vectors),
+            ("Neptune", "customers"): (films["customers"], graph["customers"].result()),
+            ("Neptune", "movies"): (films["movies"], graph["movies"].result()),
+            ("Neptune", "in genre"): (films["genres"], graph["genres"].result()),
+            ("Neptune", "acted in"): (films["cast"], graph["cast"].result()),
+        }
+
+    def _films(self, key: Key) -> dict[str, Contents]:
+        """Return what should be there of the films of the old database, by what it is."""
+        contents: dict[str, Contents] = defaultdict(dict)
+        for movie in (movie for batch in self.source.films() for movie in batch):
+            if (place := key(movie.id)) is None:
+                continue
+            for name, rows in _expected(movie).items():
+                if rows:
+                    contents[name][place] = contents[name].get(place, _NOTHING) + Content.of(rows)
+        return contents
+
+    def _library(self, key: Key) -> tuple[Contents, Contents]:
+        """Return the library's movies, and their vectors and versions, in one scan: the most expensive read."""
+        movies: Contents = {}
+        vectors: Contents = {}
+        for movie in self.engines.library.all():
+            if (place := key(movie.id)) is not None:
+                movies[place] = movies.get(place, _NOTHING) + Content.of([movie.content()])
+                vector = Content.of([(movie.id, movie.version, movie.vector.tolist())])
+                vectors[place] = vectors.get(place, _NOTHING) + vector
+        return movies, vectors
+
+    def _index(self, key: Key) -> tuple[Contents, Contents]:
+        documents: Contents = {}
+        vectors: Contents = {}
+        for document in self.engines.index.all():
+            number = document["MovieID"]
+            if (place := key(number)) is not None:
+                documents[place] = documents.get(place, _NOTHING) + Content.of([_without_additions(document)])
+                vector = Content.of([(number, document["Version"], document.get("Embedding", []))])
+                vectors[place] = vectors.get(place, _NOTHING) + vector
+        return documents, vectors
+
+    def _facts(self, fact: Fact, key: Key) -> Contents:
+        return _gathered(((row[0], Content.of([row])) for row in self.engines.graph.facts(fact)), key)
+
+    # Rentals
+
+    def rentals(self) -> Comparison:
+        """Compare the rentals by ranges of customers, and those of the customers that differ."""
+        source, target = self._rentals(_range)
+        rows: frozenset[int] = frozenset()
+        if ranges := set(_differing(source, target)):
+            customers = set(_differing(*self._rentals(_within(ranges))))
+            there = set(self.engines.graph.rentals_of(sorted(customers)))
+            rows = frozenset(
+                rental.id
+                for rental in self._every_rental()
+                if str(rental.customer_id) in customers
+                and (str(rental.customer_id), rental.movie_id, rental.id, text_of(rental.at)) not in there
+            )
+        return Comparison("Neptune", "rented", _total(source), _total(target), RENTED, rows)
+
+    def _rentals(self, key: Key) -> tuple[Contents, Contents]:
+        held = self.threads.submit(lambda: _gathered(_counted(self.engines.graph.rental_digests()), key))
+        sold = self.source.ask("source_rental_digests.sql", erased=[*self.erased.customers])
+        return _gathered(_counted(sold), key), held.result()
+
+    def _every_rental(self) -> Iterator[Rental]:
+        return (rental for batch in self.source.rentals() for rental in batch)
+
+    def series(self) -> Comparison:
+        """Compare the sums for each day, category and store; both databases compute their own."""
+        sums: dict[tuple[str, str, str], list[int]] = {}
+        for day, category, store, rentals, paid in self.source.ask("source_rental_days.sql"):
+            both = sums.setdefault((f"{day:%Y-%m-%d}", category_dimension(category), str(store)), [0, 0])
+            both[0] += rentals
+            both[1] += cents(paid)
+        source: Contents = {key: Content.of([(*key, *both)]) for key, both in sums.items()}
+        there: dict[tuple[str, str, str], list[int]] = {}
+        if sums:
+            first, last = (datetime.fromisoformat(f(key[0] for key in sums)).replace(tzinfo=UTC) for f in (min, max))
+            table = self.engines.series.daily(first, last + timedelta(days=1))
+            for row in table.itertuples(index=False):
+                key = (f"{row.day:%Y-%m-%d}", str(row.category), str(row.store))
+                there[key] = [int(str(row.rentals)), int(str(row.cents))]
+        target: Contents = {key: Content.of([(*key, *both)]) for key, both in there.items()}
+        rows: frozenset[int] = frozenset()
+        if differing := set(_differing(source, target)):
+            rows = frozenset(rental.id for rental in self._every_rental() if _sum(rental) in differing)
+        return Comparison(
+            "Timestream",
+            "rentals (by day, category and store)",
+            Content(sum(both[0] for both in sums.values()), _total(source).hash),
+            Content(sum(both[0] for both in there.values()), _total(target).hash),
+            RENTED,
+            rows,
+        )
+
+
+def _between(table: Table, span: tuple[int, int]) -> str:
+    return f"{table.key} BETWEEN {span[0]} AND {span[1]}"
+
+
+def _hashed(  # noqa: PLR0917 - the parts of one query
+    url: str,
+    connection: database.Connection,
+    table: Table,
+    select: str,
+    key: str,
+    erased: Erased,
+    without: Sequence[int] = (),
+) -> Contents:
+    """Let the database count and hash rows by a key, so that it sends none of them."""
     erased_numbers = [*erased.customers]
     if table.name in {"customers", "addresses"}:
         erased_numbers = erased_numbers if table.name == "customers" else [*erased.addresses]
@@ -117,84 +349,31 @@ def _table(
         )
         select = f"SELECT {columns} FROM ({select}) every"  # noqa: S608
     digest = "('x' || left(md5(compared::text), 16))::bit(64)::bigint::numeric"
-    statement = f"SELECT count(*), coalesce(sum({digest}), 0) FROM ({select}) compared"  # noqa: S608
-    [(rows, total)] = connection.execute(statement.encode(), {"gone": erased_numbers, "without": without})
-    return Content(int(rows), int(total) % _RANGE)
+    statement = f"SELECT {key}, count(*), sum({digest}) FROM ({select}) compared GROUP BY 1"  # noqa: S608
+    with database.asking(url):
+        rows = connection.execute(statement.encode(), {"gone": erased_numbers, "without": [*without]}).fetchall()
+    return {number: Content(int(count), int(total) % _RANGE) for number, count, total in rows}
 
 
-def _movies(source: Source, engines: Engines, progress: Callable[[str], None]) -> Iterator[Comparison]:
-    progress("movies in the library")
-    old = documents = movies = vectors = indexed_vectors = indexed_movies = Content(0, 0)
-    for batch in source.films():
-        old += Content.of(movie.content() for movie in batch)
-        documents += Content.of(_without_additions(movie.document()) for movie in batch)
-    for movie in engines.library.all():  # only once: a scan is the most expensive read
-        movies += Content.of([movie.content()])
-        vectors += Content.of([(movie.id, movie.version, movie.vector.tolist())])
-    yield Comparison("DynamoDB", "movies", old, movies)
-    progress("movies in the search index")
-    for document in engines.index.all():
-        indexed_movies += Content.of([_without_additions(document)])
-        indexed_vectors += Content.of([(document["MovieID"], document["Version"], document.get("Embedding", []))])
-    yield Comparison("OpenSearch", "movies", documents, indexed_movies)
-    yield Comparison("OpenSearch", "vectors and versions (of DynamoDB)", vectors, indexed_vectors)
+def _counted(rows: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, Content]]:
+    return ((customer, Content(count, int(digest))) for customer, count, digest in rows)
+
+
+def _expected(movie: Movie) -> dict[str, list[Any]]:
+    """Return what each engine should hold of a movie: rows, by what they are."""
+    return {
+        "items": [movie.content()],
+        "documents": [_without_additions(movie.document())],
+        "movies": [(movie.id, movie.title)],
+        "genres": [(movie.id, name) for name in dict.fromkeys(movie.genres)],
+        "cast": [(movie.id, name) for name in dict.fromkeys(movie.cast)],
+    }
 
 
 def _without_additions(document: Item) -> Item:
     return {name: value for name, value in document.items() if name not in {"Embedding", "Version"}}
 
 
-def _graph(source: Source, engines: Engines, erased: Erased, progress: Callable[[str], None]) -> Iterator[Comparison]:
-    progress("the graph")
-    graph = engines.graph
-    customers = (
-        (str(customer),) for batch in source.customers() for customer in batch if customer not in erased.customers
-    )
-    yield Comparison("Neptune", "customers", Content.of(customers), Content.of(graph.facts("customers")))
-    movies = genres = cast = Content(0, 0)
-    for batch in source.films():
-        movies += Content.of((movie.id, movie.title) for movie in batch)
-        genres += Content.of((movie.id, name) for movie in batch for name in dict.fromkeys(movie.genres))
-        cast += Content.of((movie.id, name) for movie in batch for name in dict.fromkeys(movie.cast))
-    yield Comparison("Neptune", "movies", movies, Content.of(graph.facts("movies")))
-    yield Comparison("Neptune", "in genre", genres, Content.of(graph.facts("genres")))
-    yield Comparison("Neptune", "acted in", cast, Content.of(graph.facts("cast")))
-    rentals = (
-        (str(r.customer_id), r.movie_id, r.id, text_of(r.at))
-        for batch in source.rentals()
-        for r in batch
-        if r.customer_id and r.customer_id not in erased.customers and int(r.movie_id) not in source.left_out("film")
-    )
-    yield Comparison("Neptune", "rented", Content.of(rentals), Content.of(graph.facts("rentals")))
-
-
-def _series(source: Source, engines: Engines, progress: Callable[[str], None]) -> Comparison:
-    """Compare the sums for each day, category and store; the engine computes its own."""
-    progress("the time series")
-    days: dict[tuple[str, str, str], list[int]] = {}
-    first, last = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
-    count = 0
-    for batch in source.rentals():
-        for rental in batch:
-            first, last = min(first, rental.at), max(last, rental.at)
-            sums = days.setdefault(_day(rental), [0, 0])
-            sums[0] += 1
-            sums[1] += cents(rental.amount)
-            count += 1
-    source_rows = sorted((*key, *sums) for key, sums in days.items())
-    target_rows: list[tuple[Any, ...]] = []
-    if count:
-        midnight = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        table = engines.series.daily(midnight, last + timedelta(days=1))
-        target_rows = [
-            (f"{row.day:%Y-%m-%d}", str(row.category), str(row.store), int(str(row.rentals)), int(str(row.cents)))
-            for row in table.itertuples(index=False)
-        ]
-    source_content, target_content = Content.of(source_rows), Content.of(target_rows)
-    expected = Content(count, source_content.hash)
-    actual = Content(sum(row[3] for row in target_rows), target_content.hash)
-    return Comparison("Timestream", "rentals (by day, category and store)", expected, actual)
-
-
-def _day(rental: Rental) -> tuple[str, str, str]:
+def _sum(rental: Rental) -> tuple[str, str, str]:
+    """Return which sum of the time series a rental belongs to."""
     return f"{rental.at.astimezone(UTC):%Y-%m-%d}", category_dimension(rental.category), str(rental.store_id)

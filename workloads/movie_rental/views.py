@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
+from decimal import Decimal
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from terminal.results import Result
+from terminal.results import Result, plain
 from terminal.screen import Table, Text
+from workloads.differences import shown
 from workloads.movie_rental.quality import MODES
 from workloads.movie_rental.trends import AVERAGE_WEEKS, Forecast, anomalies, forecast, moving_average
 
@@ -19,22 +23,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workloads.movie_rental.customer import Known, Trace
-    from workloads.movie_rental.model import Answer, Recommendation
-    from workloads.movie_rental.quality import HitRates, Judged
-    from workloads.movie_rental.search import Mode
+    from workloads.movie_rental.model import Recommendation, SearchResults
+    from workloads.movie_rental.quality import HitRates, Judged, SearchQuality
+    from workloads.movie_rental.questions import Answer, Rows
     from workloads.movie_rental.verify import Comparison
 
 _ROWS = 10
 _WEEKS_SHOWN = 8
 _CATEGORIES_SHOWN = 8
+_FIRST = 5  # keys of rows that differ
 
 
-def comparisons(compared: Sequence[Comparison]) -> Result:
-    """Return the result of `verify`; it ends with exit code 1 if anything differs."""
+def comparisons(compared: Sequence[Comparison], brought: Mapping[str, int] | None = None) -> Result:
+    """Return the result of `verify`; it ends with exit code 1 if anything differs.
+
+    Args:
+        compared: What was compared.
+        brought: How many rows were brought over before that, by stream.
+    """
     rows = [
         (
             comparison.engine,
-            comparison.what,
+            comparison.kind,
             f"{comparison.source.rows:,}",
             f"{comparison.target.rows:,}",
             f"{comparison.source.hash:016x}",
@@ -44,26 +54,37 @@ def comparisons(compared: Sequence[Comparison]) -> Result:
         for comparison in compared
     ]
     columns = ["engine", "what", "source", "there", "hash of source", "hash", ""]
-    different = [f"{comparison.engine}: {comparison.what}" for comparison in compared if not comparison.equal]
+    different = [f"{comparison.engine}: {comparison.kind}" for comparison in compared if not comparison.equal]
     documents = [
         {
             "engine": comparison.engine,
-            "what": comparison.what,
+            "what": comparison.kind,
             "rows_in_source": comparison.source.rows,
             "rows": comparison.target.rows,
             "equal": comparison.equal,
+            "stream": comparison.stream,
+            "differing": len(comparison.rows),
+            "first": sorted(comparison.rows)[:_FIRST],
         }
         for comparison in compared
     ]
+    notes = [f"different: {'; '.join(different)}" if different else "everything is equal"]
+    notes += [f"{name}, rows brought over: {count:,}" for name, count in (brought or {}).items()]
+    notes += [
+        f"{one.engine}: {one.kind}, rows that are missing or different ({one.stream}): {len(one.rows):,}, such as "
+        f"{', '.join(map(str, sorted(one.rows)[:_FIRST]))}"
+        for one in compared
+        if one.rows
+    ]
     return Result(
-        {"equal": not different, "comparisons": documents},
+        {"equal": not different, "brought": dict(brought or {}), "comparisons": documents},
         Table(columns, rows, numbers=["source", "there"]),
-        f"different: {'; '.join(different)}" if different else "everything is equal",
+        *notes,
         ends=typer.Exit(1) if different else None,
     )
 
 
-def hits(results: Answer) -> Result:
+def hits(results: SearchResults) -> Result:
     """Return the results of a search."""
     rows = [
         (hit.movie_id, hit.title, hit.genre, hit.year, f"{hit.score:.4f}", _highlight(hit.highlights))
@@ -87,6 +108,47 @@ def _highlight(highlights: Mapping[str, Sequence[str]]) -> Text:
         word, end, text = fragment.rpartition("</em>") if index else ("", "", fragment)
         marked.append(word, "bold" if end else "").append(text)
     return marked
+
+
+def rows(engine: str, answer: Rows) -> Result:
+    """Return the rows of a question of a person's own."""
+    cells = [[_cell(value) for value in row] for row in answer.rows]
+    kinds = [{type(row[index]) for row in answer.rows} - {type(None)} for index in range(len(answer.columns))]
+    numbers = {name for name, kind in zip(answer.columns, kinds, strict=True) if kind and kind <= {int, float, Decimal}}
+    documents = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    count = f"{len(cells):,} {'row' if len(cells) == 1 else 'rows'}"
+    return Result(
+        {"engine": engine, "rows": documents, "more": answer.more, "plan": None},
+        Table(answer.columns, cells, numbers=numbers),
+        f"the first {count}; --limit gives more" if answer.more else count,
+    )
+
+
+def _cell(value: object) -> object:
+    return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, dict | list | set) else value
+
+
+def compared(question: str, answers: Sequence[Answer]) -> Result:
+    """Return what several engines answer to one question."""
+    titles = {film: title for answer in answers for film, title in answer.titles.items()}
+    longest = max(len(answer.films) for answer in answers)
+    table_rows = [
+        (rank + 1, *(f"{film} {titles.get(film, '')}".strip() for film in _films_at(answers, rank)))
+        for rank in range(longest)
+    ]
+    texts = [
+        f"\n{answer.engine}: {answer.milliseconds:,.1f} ms (median of 3)\n"
+        + indent("\n\n".join(filter(None, [answer.text, answer.plan])), "    ")
+        for answer in answers
+    ]
+    same = all(set(answer.films) == set(answers[0].films) for answer in answers)
+    document = {"question": question, "same": same, "answers": [asdict(answer) for answer in answers]}
+    verdict = "All engines name the same films." if same else "The engines name different films."
+    return Result(document, question, *texts, "", Table(["", *(a.engine for a in answers)], table_rows), verdict)
+
+
+def _films_at(answers: Sequence[Answer], rank: int) -> list[str]:
+    return [answer.films[rank] if rank < len(answer.films) else "" for answer in answers]
 
 
 def recommendations(customer: int, movies: Sequence[Recommendation]) -> Result:
@@ -130,7 +192,7 @@ def _outlook(coming: Forecast | None) -> list[str]:
         return ["there are too few weeks for a forecast"]
     errors = (
         f"one week ahead it was {coming.error:,.0f} off on average, and expecting the week before again "
-        f"{coming.naive_error:,.0f}"
+        f"{coming.naive_error:,.0f}; the difference is {shown(coming.difference, 1)}"
     )
     if not coming.pays:
         return [f"there is no forecast, as it would be no better than expecting last week again: {errors}"]
@@ -169,7 +231,7 @@ def personal_data(data: Known) -> Result:
 
 def erasure(customer: int, traces: Sequence[Trace]) -> Result:
     """Return what an erasure left; it ends with exit code 1 if it left anything."""
-    rows = [(trace.engine, trace.what, trace.before, trace.left) for trace in traces]
+    rows = [(trace.engine, trace.kind, trace.before, trace.left) for trace in traces]
     remaining = sum(trace.left for trace in traces)
     return Result(
         {"customer": customer, "left": remaining, "traces": [asdict(trace) for trace in traces]},
@@ -179,20 +241,41 @@ def erasure(customer: int, traces: Sequence[Trace]) -> Result:
     )
 
 
-def quality(rates: HitRates, search: Mapping[str, Mapping[Mode, float]], judged: Sequence[Judged]) -> Result:
+def quality(rates: HitRates, search: Mapping[str, SearchQuality], judged: Sequence[Judged]) -> Result:
     """Return how good recommendations and search are."""
     rows = [
-        ("people who rented the same", f"{rates.graph:.3f} ± {rates.margin:.3f}"),
-        ("popular", f"{rates.popular:.3f}"),
-        ("random", f"{rates.random:.3f}"),
+        ("people who rented the same", f"{rates.graph:.3f} ± {rates.margin:.3f}", None),
+        ("popular", f"{rates.popular:.3f}", shown(rates.less_popular)),
+        ("random", f"{rates.random:.3f}", shown(rates.less_random)),
     ]
     counts = {kind: sum(query.kind == kind for query in judged) for kind in search} | {"all": len(judged)}
-    ordered = sorted(search, key=lambda kind: kind == "all")  # which comes last
-    search_rows = [(kind, counts[kind], *(f"{search[kind][mode]:.3f}" for mode in MODES)) for kind in ordered]
+    ordered = sorted(search.items(), key=lambda kind: kind[0] == "all")  # which comes last
+    search_rows = [
+        (
+            kind,
+            counts[kind],
+            *(f"{ranked.means[mode]:.3f}" for mode in MODES),
+            *(shown(ranked.both_less(mode)) for mode in MODES if mode != "both"),
+        )
+        for kind, ranked in ordered
+    ]
+    document = {
+        "recommendations": asdict(rates),
+        "search": {kind: ranked.means for kind, ranked in search.items()},
+        "both_less": {
+            kind: {mode: ranked.both_less(mode) for mode in MODES if mode != "both"} for kind, ranked in ordered
+        },
+        "queries": counts,
+    }
     return Result(
-        {"recommendations": asdict(rates), "search": search, "queries": counts},
+        document,
         f"recommendations: hit rate@10 over {rates.customers:,} customers, their last films left out",
-        Table(["way", "hit rate"], rows),
+        Table(["way", "hit rate", "the first less this"], rows),
         "search: nDCG@10",
-        Table(["kind of query", "queries", *MODES], search_rows, numbers=["queries", *MODES]),
+        Table(
+            ["kind of query", "queries", *MODES, "both less text", "both less meaning"],
+            search_rows,
+            numbers=["queries", *MODES],
+        ),
+        "differences are of the same customers and queries, with their standard error; noise may be chance",
     )

@@ -6,11 +6,14 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FOLDER = Path(__file__).parent
-_COMMENTS = {".sql": "--", ".cypher": "//", ".json": "//"}
-LANGUAGES = {".sql": "SQL", ".cypher": "openCypher", ".json": "OpenSearch"}
+_COMMENTS = {".sql": "--", ".cypher": "//", ".json": "//", ".partiql": "--"}
+LANGUAGES = {".sql": "SQL", ".cypher": "openCypher", ".json": "OpenSearch", ".partiql": "PartiQL"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Query:
         Raises:
             KeyError: The query has a name that was given no value.
         """
-        return _filled(json.loads(self.text), values)
+        return filled(json.loads(self.text), values)
 
 
 @cache
@@ -52,12 +55,13 @@ def every() -> list[Query]:
     return [load(name) for _, name in files]
 
 
-def _filled(node: Any, values: dict[str, object]) -> Any:
+def filled(node: Any, values: Mapping[str, object]) -> Any:
+    """Return a JSON query with `"$name"` replaced by the value of that name."""
     match node:
         case dict():
-            return {key: _filled(child, values) for key, child in node.items()}
+            return {key: filled(child, values) for key, child in node.items()}
         case list():
-            return [_filled(child, values) for child in node]
+            return [filled(child, values) for child in node]
         case str() if node.startswith("$"):
             return values[node[1:]]
     return node

@@ -1,4 +1,4 @@
--- Writes a customer's data anew.
+-- Replaces a customer's data.
 UPDATE customers
 SET store_id = %(store_id)s, first_name = %(first_name)s, last_name = %(last_name)s, email = %(email)s,
     address_id = %(address_id)s, active = %(active)s, created = %(created)s

@@ -1,4 +1,4 @@
--- Removes the address of a customer who is gone, if nobody else lives there.
+-- Removes the address of an erased customer, if nobody else lives there.
 DELETE FROM addresses a
 WHERE a.address_id = %(address)s
   AND NOT EXISTS (SELECT FROM customers WHERE address_id = a.address_id)

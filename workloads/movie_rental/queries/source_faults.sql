@@ -1,12 +1,32 @@
 -- Rows of the old database that cannot be migrated: what they are, their number, what is wrong, and how many there are.
-WITH faults (what, number, reason) AS (
+WITH keys (what, number) AS (
+    SELECT 'country', country_id FROM country UNION ALL SELECT 'city', city_id FROM city
+    UNION ALL SELECT 'address', address_id FROM address UNION ALL SELECT 'store', store_id FROM store
+    UNION ALL SELECT 'staff', staff_id FROM staff UNION ALL SELECT 'customer', customer_id FROM customer
+    UNION ALL SELECT 'category', category_id FROM category UNION ALL SELECT 'film', film_id FROM film
+    UNION ALL SELECT 'inventory', inventory_id FROM inventory UNION ALL SELECT 'rental', rental_id FROM rental
+    UNION ALL SELECT 'payment', payment_id FROM payment
+), faults (what, number, reason) AS (
+    SELECT what, number, format('there are %%s rows of this number', count(*))
+    FROM keys WHERE number IS NOT NULL GROUP BY what, number HAVING count(*) > 1
+    UNION ALL
+    SELECT DISTINCT what, number, 'numbers begin at 1' FROM keys WHERE number < 1
+    UNION ALL
+    SELECT what, 0, format('%%s rows have no number', count(*)) FROM keys WHERE number IS NULL GROUP BY what
+    UNION ALL
     SELECT 'film', film_id, 'it has no title' FROM film WHERE coalesce(title, '') = ''
     UNION ALL
     SELECT 'film', film_id, format('its title has %%s bytes, and DynamoDB takes 1024', octet_length(title))
     FROM film WHERE octet_length(title) > 1024
     UNION ALL
-    SELECT 'film', film_id, format('its rental_rate is %%s and its replacement_cost %%s', rental_rate, replacement_cost)
-    FROM film WHERE rental_rate::text ~* 'nan|inf' OR replacement_cost::text ~* 'nan|inf'
+    SELECT 'film', film_id, format('its rental_rate is %%s and its replacement_cost %%s',
+                                   coalesce(rental_rate::text, 'missing'), coalesce(replacement_cost::text, 'missing'))
+    FROM film WHERE coalesce(rental_rate::text, 'nan') ~* 'nan|inf' OR coalesce(replacement_cost::text, 'nan') ~* 'nan|inf'
+    UNION ALL
+    SELECT 'film', film_id, format('its rental_rate is %%s, which has fractions of a cent', rental_rate)
+    FROM film WHERE rental_rate::text !~* 'nan|inf' AND rental_rate::numeric <> round(rental_rate::numeric, 2)
+    UNION ALL
+    SELECT 'category', category_id, 'it has no name' FROM category WHERE coalesce(name, '') = ''
     UNION ALL
     SELECT 'category', category_id, format('its name has %%s bytes, and DynamoDB takes 2048', octet_length(name))
     FROM category WHERE octet_length(name) > 2048
@@ -27,7 +47,8 @@ WITH faults (what, number, reason) AS (
     ) out
     WHERE rental_id > first
     UNION ALL
-    SELECT 'rental', rental_id, format('its copy %%s is of film %%s, which is not there', i.inventory_id, i.film_id)
+    SELECT 'rental', rental_id, CASE WHEN i.film_id IS NULL THEN format('its copy %%s is of no film', i.inventory_id)
+        ELSE format('its copy %%s is of film %%s, which is not there', i.inventory_id, i.film_id) END
     FROM rental r JOIN inventory i ON i.inventory_id = r.inventory_id
     WHERE NOT EXISTS (SELECT FROM film f WHERE f.film_id = i.film_id)
     UNION ALL
@@ -36,5 +57,8 @@ WITH faults (what, number, reason) AS (
     UNION ALL
     SELECT 'payment', payment_id, format('its amount is %%s', amount)
     FROM payment WHERE NOT abs(amount::numeric) < 100000
+    UNION ALL
+    SELECT 'payment', payment_id, format('its amount is %%s, which has fractions of a cent', amount)
+    FROM payment WHERE abs(amount::numeric) < 100000 AND amount::numeric <> round(amount::numeric, 2)
 )
 SELECT what, number, reason, count(*) OVER () AS faults FROM faults ORDER BY what, number LIMIT %(limit)s

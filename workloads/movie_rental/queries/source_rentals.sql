@@ -11,7 +11,7 @@ LEFT JOIN (
     GROUP BY fc.film_id
 ) c ON c.film_id = f.film_id
 LEFT JOIN (
-    SELECT rental_id, sum(amount) AS amount FROM payment WHERE payment_id <> ALL(%(without_payment)s) GROUP BY rental_id
+    SELECT rental_id, sum(amount::numeric) AS amount FROM payment WHERE payment_id <> ALL(%(without_payment)s) GROUP BY rental_id
 ) p ON p.rental_id = r.rental_id
 WHERE r.rental_id > %(after)s AND r.rental_id <> ALL(%(without_rental)s)
 ORDER BY r.rental_id
