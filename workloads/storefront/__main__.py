@@ -1,4 +1,4 @@
-"""`python -m workloads.storefront`: the storefront's commands alone, as its instance needs them."""
+"""`python -m workloads.storefront`: only the storefront's commands, as its instance needs them."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
 from workloads.storefront import assets, errors, exchange
+from workloads.storefront.cookies import Sessions
 from workloads.storefront.database import connect
 from workloads.storefront.gunicorn_settings import threads
 from workloads.storefront.pages import catalogue, files, health, membership
@@ -38,7 +39,7 @@ SIGN_INS_BY_ADDRESS, SIGN_INS_BY_CARD = "20/minute;200/hour", "5/minute;30/hour"
 
 
 def create_app(settings: Settings) -> Flask:
-    """The storefront.
+    """Return the storefront.
 
     Raises:
         InputError: A secret is not what it should be.
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         WTF_CSRF_SSL_STRICT=False,  # no other host can set a __Host- cookie, so the Referer adds nothing
     )
+    app.session_interface = Sessions()
     engine = connect(settings, connections=threads)
     sessions = sessionmaker(engine, expire_on_commit=False)
     bucket = assets.Assets(settings.bucket)

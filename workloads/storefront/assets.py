@@ -106,13 +106,13 @@ class Assets:
 
 
 def content_type(name: str) -> str:
-    """The media type that a name's ending tells."""
+    """Return the media type that a name's ending tells."""
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 @cache
 def static(name: str) -> str:
-    """The name in the bucket of a file of `static/`: it changes with the content."""
+    """Return the name in the bucket of a file of `static/`: it changes with the content."""
     path = STATIC / name
     return f"static/{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}{path.suffix}"
 

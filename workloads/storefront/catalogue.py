@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import aliased, selectinload
 
 from workloads.storefront.schema import Actor, Category, Copy, Film, FilmActor, FilmCategory, Rental, Store
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from sqlalchemy import ColumnElement, Row, ScalarSelect
+    from sqlalchemy import ColumnElement, Row, ScalarSelect, Select
     from sqlalchemy.orm import Session
 
 PAGE_SIZE = 24
@@ -65,7 +65,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Availability:
-    """How many copies of a film a store has, and how many are in."""
+    """How many copies of a film one store has, and how many of them are in."""
 
     store: Store
     copies: int
@@ -129,8 +129,16 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
         belongs = and_(FilmCategory.film_id == Film.film_id, FilmCategory.category_id == search.category_id)
         conditions.append(select(FilmCategory.film_id).where(belongs).exists())
     if search.available:
-        conditions.append(_has_a_copy_in())
+        conditions += [select(Copy.copy_id).where(Copy.film_id == Film.film_id).exists(), Film.film_id.not_in(_gone())]
     return conditions
+
+
+def _gone() -> Select[int]:
+    """Select the films of which every copy is out, from the copies that are out: they are few, in any catalogue."""
+    of_film = aliased(Copy)
+    copies = select(func.count()).where(of_film.film_id == Copy.film_id).correlate(Copy).scalar_subquery()
+    out = select(Copy.film_id).join(Rental, Rental.open_copy_id == Copy.copy_id)
+    return out.group_by(Copy.film_id).having(func.count() == copies)
 
 
 def _names_of_categories() -> ScalarSelect[str]:

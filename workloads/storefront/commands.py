@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from contract.errors import InputError
-from terminal.results import Result, results
-from terminal.screen import Table, progress
+from terminal.results import Result, listing, results
+from terminal.screen import Table, progress, say
 from workloads.databases import NO_SUCH_TABLE, asking_database
 from workloads.rental_company import open_company
 from workloads.storefront.settings import Settings
@@ -62,7 +62,7 @@ def load(  # noqa: PLR0917 - its options
         typer.Option(help="Only the tables, or only posters and static files.", show_default=False),
     ] = None,
     scale: Annotated[
-        float, typer.Option(help="Size of a generated company; 1 is Pagila's, where that is at hand.")
+        float, typer.Option(help="Size of a generated company; 1 is Pagila's, where that is available.")
     ] = 1,
     seed: Annotated[int, typer.Option(help="Another seed generates another company.")] = 0,
     replace: Annotated[bool, typer.Option(help="Remove another company's data first, with all rentals.")] = False,
@@ -83,14 +83,14 @@ def load(  # noqa: PLR0917 - its options
             with _database(settings, stack) as engine:
                 counts = load_database(engine, company, lambda _, more: bar.advance(rows, more), replace=replace)
             summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-            typer.echo(f"{company.origin} is in the database: {summary}")
+            say(f"{company.origin} is in the database: {summary}")
             document["rows"] = counts
         if only != "database":
             task = bar.add_task("files", total=company.count("film") + 2)
             count = 0
             for count, _ in enumerate(Assets(settings.bucket).write(files(company)), 1):  # noqa: B007 - the last counts
                 bar.advance(task)
-            typer.echo(f"{count:,} posters and static files are in the bucket {settings.bucket}")
+            say(f"{count:,} posters and static files are in the bucket {settings.bucket}")
             document |= {"bucket": settings.bucket, "files": count}
     return Result(document)
 
@@ -120,7 +120,7 @@ def serve(
 
 
 @app.command()
-@results
+@listing
 def cards(
     stack: Stack = "",
     database_ca: Authorities = "",
@@ -137,7 +137,7 @@ def cards(
 
 
 def _grouped(number: str) -> str:
-    """A card number as it is printed on a card: groups of four digits."""
+    """Return a card number as it is printed on a card: groups of four digits."""
     return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 

@@ -31,14 +31,14 @@ _REDIRECT, _BAD_REQUEST, _ERROR, _UNAVAILABLE = 300, 400, 500, 503
 
 
 def handle(app: Flask) -> None:
-    """Make every error of an application a page."""
+    """Show a page for every error of an application."""
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(CSRFError, lambda _: page(_BAD_REQUEST, _EXPIRED))
     app.register_error_handler(Exception, _failed)
 
 
 def page(status: int, text: tuple[str, str] | None = None) -> Response:
-    """The page of an error; it needs neither database nor bucket."""
+    """Return the page of an error; it needs neither database nor bucket."""
     title, advice = text or TEXTS.get(status) or TEXTS[_ERROR if status >= _ERROR else _BAD_REQUEST]
     reference = g.get("request_id", "")
     content = render_template("error.html", status=status, title=title, advice=advice, reference=reference)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from flask import abort, g, request
+from werkzeug.http import parse_date
 
 from workloads.storefront.site import site
 
@@ -26,6 +27,7 @@ HEADERS = {
 }
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"  # only over HTTPS
 _SERVER_ERROR = 500
+_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
 
 
 def handle(app: Flask) -> None:
@@ -37,6 +39,7 @@ def handle(app: Flask) -> None:
 def _begin() -> None:
     g.request_id = secrets.token_hex(6)
     g.began = time.perf_counter()
+    _leave_out_impossible_dates()
     if "Transfer-Encoding" in request.headers:
         abort(411)  # forms tell their length; one that does not would be cut off in silence
     largest = request.max_content_length
@@ -44,11 +47,21 @@ def _begin() -> None:
         abort(413)
 
 
+def _leave_out_impossible_dates() -> None:
+    """Do as RFC 9110 (section 13.1.3) says of conditions whose date is none, on which Werkzeug fails."""
+    for name in _DATES:
+        try:
+            parse_date(request.environ.get(name))
+        except (OverflowError, ValueError):
+            del request.environ[name]
+
+
 def _finish(response: Response) -> Response:
     seconds = time.perf_counter() - g.began
     response.headers.update(HEADERS)
     response.headers["X-Request-Id"] = g.request_id
     response.headers.setdefault("Cache-Control", "no-store")
+    response.vary.add("X-Forwarded-Proto")  # for whoever keeps the answer
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
     failed = response.status_code >= _SERVER_ERROR

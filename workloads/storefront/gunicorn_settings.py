@@ -50,4 +50,4 @@ proc_name = "storefront"
 control_socket_disable = True
 logger_class = AnonymousLogger
 errorlog = "-"
-accesslog = None  # the application writes a line a request
+accesslog = None  # the application writes one line per request

@@ -128,7 +128,7 @@ def _write(connection: Connection, table: type[Base], rows: Rows, progress: Prog
 
 
 def _columns(rows: Rows, table: type[Base]) -> Rows:
-    """The rows with those columns that the table has."""
+    """Return the rows with those columns that the table has."""
     names = table.__table__.columns.keys()
     return ({name: row[name] for name in names} for row in rows)
 

@@ -61,7 +61,7 @@ def poster(title: str, category: str, year: int | None) -> bytes:
     footer = f"{category} · {year}" if category and year else category or (str(year) if year else "")
     spoken = escape(f"Poster of {title}", quote=True)
     scene = MOTIFS[palette_name](palette, random)
-    edge = top - size - 20  # where the scene gives way to the title
+    edge = top - size - 20  # where the scene ends and the title begins
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{spoken}">'
         f'<defs><clipPath id="scene"><rect width="{WIDTH}" height="{edge:.1f}"/></clipPath></defs>'
@@ -74,12 +74,12 @@ def poster(title: str, category: str, year: int | None) -> bytes:
 
 
 def _printable(text: str) -> str:
-    """What XML can hold."""
+    """Return what XML can hold."""
     return "".join(character for character in text if character.isprintable())
 
 
 def _set(title: str) -> tuple[list[str], int]:
-    """The lines of a title, a word each where words are long, and the size of its type."""
+    """Return the lines of a title, a word each where words are long, and the size of its type."""
     lines = list[str]()
     for word in title.upper().split() or ["UNTITLED"]:
         if lines and len(lines[-1]) + len(word) < 9:  # noqa: PLR2004 - short words share a line

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from workloads.storefront.schema import Copy, Film, Member, Rental
+from workloads.storefront.schema import Copy, Film, Member, Rental, UtcTime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -61,12 +62,12 @@ def rent(session: Session, member_id: int, film_id: int, store_id: int) -> Renta
     copy_id = next((copy for copy in copies if copy not in out), None)
     if copy_id is None:
         raise Refused(f"Every copy of {titled(film.title)} in that store has just gone out.")
-    now = _now()
+    moment = now(session)
     rental = Rental(
         copy_id=copy_id,
         member_id=member_id,
-        rented_at=now,
-        due_at=now + timedelta(days=film.rental_days),
+        rented_at=moment,
+        due_at=moment + timedelta(days=film.rental_days),
         price=film.rental_rate,
         late_fee=Decimal(0),
     )
@@ -87,7 +88,7 @@ def return_film(session: Session, member_id: int, rental_id: int) -> Rental:
     if not rental:
         raise Unknown
     if rental.returned_at is None:
-        rental.returned_at = _now()
+        rental.returned_at = now(session)
         rental.late_fee = late_fee(rental.due_at, rental.returned_at, rental.copy.film.replacement_cost)
     return rental
 
@@ -118,9 +119,10 @@ def _with_films(session: Session, member_id: int, *, open_now: bool) -> Sequence
     return session.scalars(chosen.order_by(*order).options(films, stores).limit(HISTORY)).all()
 
 
-def _now() -> datetime:
-    """Return the time to the second, as the database stores it."""
-    return datetime.now(UTC).replace(microsecond=0)
+def now(session: Session) -> datetime:
+    """Return the time to the second by the database's clock, because two machines may rent a film and take it back."""
+    moment: datetime = session.scalar(select(func.utc_timestamp(type_=UtcTime)))  # type: ignore[assignment]
+    return moment
 
 
 def late_fee(due: datetime, returned: datetime, replacement_cost: Decimal) -> Decimal:
@@ -130,5 +132,5 @@ def late_fee(due: datetime, returned: datetime, replacement_cost: Decimal) -> De
 
 
 def titled(name: str) -> str:
-    """A name as people write it: `ACADEMY DINOSAUR` is Academy Dinosaur."""
+    """Return a name as people write it: `ACADEMY DINOSAUR` is Academy Dinosaur."""
     return " ".join(word.capitalize() for word in name.split())

@@ -10,7 +10,7 @@ from typing import Any, Self
 from botocore.config import Config
 
 from contract.errors import InputError
-from workloads.secrets import read_secret
+from workloads.secrets import CURRENT, read_secret
 
 SHORTEST_SESSION_SECRET = 32
 _CONFIG = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "max_attempts": 2})
@@ -27,14 +27,14 @@ class DatabaseAccess:
     name: str
 
     @classmethod
-    def read(cls, secret: str) -> Self:
-        """Return the access that a secret tells now.
+    def read(cls, secret: str, stage: str = CURRENT) -> Self:
+        """Return the access that a secret tells now, in the version with a label.
 
         Raises:
             InputError: The secret cannot be read, or is not a database's.
             UnavailableError: Secrets Manager cannot be reached.
         """
-        text = read_secret(secret, _CONFIG)
+        text = read_secret(secret, _CONFIG, stage)
         try:
             content: dict[str, Any] = json.loads(text)
             get = partial(_text, content)

@@ -30,7 +30,7 @@ class Site:
 
 
 def site() -> Site:
-    """The storefront that answers the current request."""
+    """Return the storefront that answers the current request."""
     return cast("Site", current_app.extensions["storefront"])
 
 
@@ -43,7 +43,7 @@ def sign_in(member: Member) -> None:
 
 
 def signed_in(database: Session) -> Member | None:
-    """The member who makes the current request; whose membership has ended is signed out."""
+    """Return the member who makes the current request; whose membership has ended is signed out."""
     if "member_id" not in session:
         return None
     member = database.get(Member, session["member_id"])

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from contract.errors import GroundworkError
+from contract.errors import GroundworkError, printable
 from contract.metrics import Namespace, StorefrontMetric
 from workloads.aws import asking_aws
 
@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
     """A record as a line of JSON: time, level, message, what `extra` brought, and where an exception came from."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         event = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -221,9 +221,9 @@ class Telemetry:
     def _flush(self) -> None:
         if self._lines:
             self._lines.flush()
-        if self.metrics:  # without a stack there are lines alone
+        if self.metrics:  # without a stack there are only lines
             self.metrics.flush()
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the journal's line, as the log is what fails
+    print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 - the journal's line, as the log is what fails

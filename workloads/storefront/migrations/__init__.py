@@ -25,12 +25,12 @@ def upgrade(engine: Engine) -> tuple[str | None, str | None]:
 
 
 def version(connection: Connection) -> str | None:
-    """The version that a database's tables have; None where there are none."""
+    """Return the version that a database's tables have; None where there are none."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def newest() -> str | None:
-    """The version that this code wants."""
+    """Return the version that this code wants."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 

@@ -35,7 +35,7 @@ def asset(name: str) -> Response:
 
 @pages.get("/favicon.ico")
 def favicon() -> Response:
-    """What browsers ask for on pages without an icon of their own."""
+    """Return the icon that browsers ask for on pages without an icon of their own."""
     return Response(status=204)
 
 

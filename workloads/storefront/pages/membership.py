@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
@@ -32,8 +31,14 @@ _WRONG = "We know no card with this number and name. Please check both."
 
 @pages.get("/sign-in")
 def sign_in_form() -> ResponseReturnValue:
-    """The form to sign in with."""
-    return render_template("sign_in.html", next=_local(text(request.args, "next")))
+    """Show the form to sign in with."""
+    return render_template("sign_in.html", next=_local(text(request.args, "next")), typed={})
+
+
+def _refused(goal: str, problem: str) -> ResponseReturnValue:
+    """Show the form again, with what was typed, so that nobody types sixteen digits twice for one wrong letter."""
+    typed = {name: text(request.form, name) for name in ("card_number", "last_name")}
+    return render_template("sign_in.html", next=goal, problem=problem, typed=typed), 422
 
 
 @pages.post("/sign-in")
@@ -44,10 +49,10 @@ def sign_in() -> ResponseReturnValue:
     with site().sessions() as database:
         member = database.scalar(select(Member).where(Member.card_number == card_given()))
     if not (member and _same(member.last_name, name)):
-        return render_template("sign_in.html", next=goal, problem=_WRONG), 422
+        return _refused(goal, _WRONG)
     if not member.active:
         problem = "Your membership is not active. Please ask at the counter."
-        return render_template("sign_in.html", next=goal, problem=problem), 422
+        return _refused(goal, problem)
     begin_session(member)
     return redirect(goal or url_for("membership.my_rentals"), 303)
 
@@ -69,7 +74,7 @@ def my_rentals() -> ResponseReturnValue:
         open_now = rentals.open_rentals(database, member.member_id)
         past = rentals.past_rentals(database, member.member_id)
         count = rentals.count_past_rentals(database, member.member_id)
-        now = datetime.now(UTC)
+        now = rentals.now(database)
         return render_template("rentals.html", member=member, open=open_now, past=past, count=count, now=now)
 
 
@@ -102,7 +107,7 @@ def return_film(rental_id: int) -> ResponseReturnValue:
 
 
 def card_given() -> str:
-    """The number of the card as it was typed, without blanks and hyphens; empty if it is none."""
+    """Return the number of the card as it was typed, without blanks and hyphens; empty if it is none."""
     digits = text(request.form, "card_number").replace(" ", "").replace("-", "")
     return digits if digits.isascii() and digits.isdecimal() and len(digits) == CARD_DIGITS else ""
 
