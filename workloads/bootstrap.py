@@ -74,7 +74,7 @@ def _all_met(requirements: Path) -> bool:
 
 
 def met(requirement: str) -> bool:
-    """Whether a line `package>=version` asks for what is there: pip takes two seconds of every job to say so."""
+    """Return whether a line `package>=version` asks for what is there: pip takes two seconds of every job to say so."""
     package, _, least = requirement.partition("#")[0].strip().partition(">=")
     try:
         return not package or _numbers(metadata.version(package)) >= _numbers(least)
@@ -87,7 +87,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def launcher() -> list[str]:
-    """What starts the module: Python, or on one of several nodes `torchrun`, one process a GPU."""
+    """Return what starts the module: Python, or on one of several nodes `torchrun` with a process for each GPU."""
     nodes = os.environ.get("AWS_BATCH_JOB_NUM_NODES", "1")
     if nodes == "1":
         return [sys.executable, "-m"]

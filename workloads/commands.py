@@ -12,13 +12,15 @@ from typer.core import TyperGroup
 from contract.errors import InputError
 from contract.workloads import TRAINING
 from terminal.results import Result, results
+from terminal.screen import say
 from workloads import data
 from workloads.devops_metrics.commands import app as devops_metrics
 from workloads.movie_rental.commands import app as movie_rental
-from workloads.options import add_options, validated
+from workloads.options import add_options, validated, words
 from workloads.storage import locate
 from workloads.storefront.commands import app as storefront
 from workloads.training.jobs import commands as training_jobs
+from workloads.training.jobs.commands import StackName
 from workloads.training.jobs.stack import DEFAULT, TrainingStack
 from workloads.training.jobs.submit import Request
 from workloads.training.models import load
@@ -112,7 +114,7 @@ def _tune(name: str) -> Callable[..., None]:
         on: On = "here",
     ) -> None:
         if on == "batch":
-            options = _words({"data": data, "output": output, "trials": trials, "sampler": sampler, **option_values})
+            options = words({"data": data, "output": output, "trials": trials, "sampler": sampler, **option_values})
             request = Request(name, options, task="tune", workers=workers)
             stack = TrainingStack.find(DEFAULT)
             result = training_jobs.send(stack, request, on="batch", wait=True, price_per_hour=None)
@@ -128,7 +130,7 @@ def _tune(name: str) -> Callable[..., None]:
         validated(workload.settings, settings)
         target = output or default_output(f"{name}-tuning")
         search = Search(name, workload, settings, validated(TrialOptions, option_values), data, target, sampler)
-        tune(search, trials=trials, workers=workers, storage=storage, say=typer.echo)
+        tune(search, trials=trials, workers=workers, storage=storage, say=say)
 
     return add_options(command, workload.settings, TrialOptions, presets=workload.settings.presets)
 
@@ -155,10 +157,11 @@ def predict(
     if offered.predict is None:
         raise InputError(f"Workload {workload}: It does not predict.")
     predictions = offered.predict(locate(model), locate(inputs))
-    for note in predictions.notes:
-        typer.echo(f"Note: {note}", err=True)
+    notes = [*_of_sample(model), *predictions.notes]
+    for note in notes:
+        say(f"Note: {note}", errors=True)
     locate(output).write(predictions.table.to_csv(index=False).encode())
-    document = {"predictions": len(predictions.table), "output": locate(output).uri, "notes": predictions.notes}
+    document = {"predictions": len(predictions.table), "output": locate(output).uri, "notes": notes}
     return Result(document, f"{len(predictions.table):,} predictions in {output}")
 
 
@@ -184,27 +187,105 @@ def generate(
         raise InputError(
             f"{output}: The file {existing[0]} is not of such a command. Choose another --output, or remove it."
         )
+    for note in _of_sample(model):
+        say(f"Note: {note}", errors=True)
     for path, content in images.items():
         (locate(output) / path).write(content)
     document = {"files": [(locate(output) / path).uri for path in images], "output": locate(output).uri}
     return Result(document, f"{len(images):,} files in {output}")
 
 
+RunPlace = Annotated[str, typer.Argument(help="Folder or s3:// URI of a finished run.", show_default=False)]
+
+
+@app.command("open", rich_help_panel=PANEL)
+@results
+def open_report(run: RunPlace) -> Result:
+    """Show the report of a finished run in the browser."""
+    import webbrowser
+
+    from workloads.storage import Folder
+    from workloads.training.runtime.run_folder import load_metrics
+
+    place = locate(run)
+    load_metrics(place)
+    if not isinstance(place, Folder):
+        raise InputError(f"{run}: The run is not on this machine. `groundwork fetch {run} --output FOLDER` brings it.")
+    report = place.path.absolute() / "report.html"
+    opened = webbrowser.open(report.as_uri())
+    return Result(
+        {"report": report, "opened": opened}, str(report) if opened else f"There is no browser. Open {report}."
+    )
+
+
+@app.command(rich_help_panel=PANEL)
+@results
+def fetch(
+    run: Annotated[
+        str,
+        typer.Argument(help="Folder or s3:// URI of a finished run; latest: the stack's newest.", show_default=False),
+    ],
+    output: Annotated[str, typer.Option(help="Folder to write the run to.")],
+    *,
+    stack: StackName = DEFAULT,
+) -> Result:
+    """Copy a finished run to this machine, with its report."""
+    from workloads.training.jobs.runs import latest_run
+    from workloads.training.runtime.run_folder import CHECKPOINTS, METRICS, check_replaceable, load_metrics
+
+    place, target = locate(latest_run(stack) if run == "latest" else run), locate(output)
+    load_metrics(place)
+    check_replaceable(target)
+    names = [name for name in place.names() if not name.startswith(f"{CHECKPOINTS}/")]
+    (target / METRICS).delete()
+    for name in sorted(names, key=lambda name: name == METRICS):  # which says that the others are there
+        (target / name).write((place / name).read())
+    return Result({"run": place.uri, "output": target.uri, "files": names}, f"{len(names):,} files in {output}")
+
+
+@app.command(rich_help_panel=PANEL)
+@results
+def export(
+    model: Model,
+    output: Annotated[str, typer.Option(help="ONNX file or s3:// URI to write.")],
+) -> Result:
+    """Write a finished run of a digit model as an ONNX file."""
+    from workloads.training.runtime.onnx import describe, to_onnx
+    from workloads.training.runtime.run_folder import load_metrics
+
+    run = locate(model)
+    metrics = load_metrics(run)
+    name = metrics["workload"]
+    offered = load(name)
+    if offered.export is None:
+        raise InputError(f"{run}: This is a run of {name}, which cannot be exported.")
+    exported = offered.export(run)
+    notes = _of_sample(model)
+    facts = {"workload": name, "data": metrics["data"]["sha256"], "commit": metrics.get("commit"), "notes": notes}
+    content = to_onnx(exported, {key: str(value) for key, value in facts.items() if value})
+    for note in notes:
+        say(f"Note: {note}", errors=True)
+    locate(output).write(content)
+    inputs = describe(exported)
+    document = {"output": locate(output).uri, "bytes": len(content), "inputs": inputs, "result": exported.output}
+    takes = " and ".join(f"{name} {shape}" for name, shape in inputs.items())
+    return Result(
+        document, f"{output}: {exported.output} from {takes}; ONNX Runtime gives the answers that PyTorch gives."
+    )
+
+
+def _of_sample(model: str) -> list[str]:
+    """Return what a person should know of a model of sample data."""
+    from workloads.training.runtime.run_folder import load_metrics
+
+    if not load_metrics(locate(model))["data"].get("sample"):
+        return []
+    return ["The model was trained on sample data, a small stand-in: what it gives says nothing of real data."]
+
+
 def default_output(name: str) -> str:
     """Return a new folder for a run without --output."""
     return f"runs/{name}/{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
-
-
-def _words(options: dict[str, Any]) -> list[str]:
-    """Return options as words of a command line."""
-    words = []
-    for name, value in options.items():
-        option = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
-        elif value is not None:
-            words += [f"--{option}", str(value)]
-    return words
 
 
 def _digits(text: str) -> list[int]:

@@ -381,7 +381,7 @@ def read_cells(content: bytes, name: str, known_columns: Collection[str] = ()) -
         known_columns: See `Layout.of`.
 
     Raises:
-        InputError: It is no such file, is empty, or a row has not as many cells as the header.
+        InputError: It is not such a file, is empty, or a row has not as many cells as the header.
     """
     text = decode(content, name)
     layout = Layout.of(text, known_columns, name)

@@ -66,6 +66,18 @@ def validated(model: type[Model], option_values: Mapping[str, Any]) -> Model:
         raise InputError(f"{option} {first['input']}: {phrase(first['msg'].removeprefix('Value error, '))}.") from error
 
 
+def words(options: Mapping[str, Any]) -> list[str]:
+    """Return options as words of a command line, by their names as fields; None is left out."""
+    line = []
+    for name, value in options.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            line.append(f"--{option}" if value else f"--no-{option}")
+        elif value is not None:
+            line += [f"--{option}", str(value)]
+    return line
+
+
 def _parameter(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from workloads.storage import locate
@@ -10,13 +11,13 @@ MARK = "SAMPLE.md"
 _TEXT = "This is sample data, written by `groundwork data sample`: figures measured on it say nothing of real data.\n"
 
 
-def marked(files: dict[str, bytes]) -> dict[str, bytes]:
-    """The files of a sample with the one that marks them."""
+def marked(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of a sample with the one that marks them."""
     return {**files, MARK: _TEXT.encode()}
 
 
 def is_sample(data: str) -> bool:
-    """Whether a folder, or the folder of a file, is marked as sample data; an s3:// URI may be either, too.
+    """Return whether a folder, or the folder of a file, is marked as sample data; an s3:// URI may be either, too.
 
     A job's role may read only what lies below the folder of its data, so a URI is not asked whether it is a file: only
     the name of a file has a suffix.

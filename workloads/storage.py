@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from contract.errors import ExpiredError, InputError
 from terminal import files
@@ -45,11 +44,11 @@ class Location(ABC):
 
     @abstractmethod
     def __truediv__(self, name: str) -> Location:
-        """The location of `name` (may contain `/`) below this one."""
+        """Return the location of `name` (may contain `/`) below this one."""
 
     @abstractmethod
     def is_file(self) -> bool:
-        """Whether there is a file (an object) exactly here.
+        """Return whether there is a file (an object) exactly here.
 
         Raises:
             InputError: That cannot be known, for example because access is denied.
@@ -62,7 +61,7 @@ class Location(ABC):
 
     @abstractmethod
     def read(self) -> bytes:
-        """The content of the file.
+        """Return the content of the file.
 
         Raises:
             InputError: It is not there or cannot be read.
@@ -77,6 +76,17 @@ class Location(ABC):
             InputError: It cannot be written.
             UnavailableError: S3 is not available.
         """
+
+    def extend(self, content: bytes) -> None:
+        """Replace the content of the file by one that begins as the old one does, if there is an old one.
+
+        A program that has a file on this machine open sees what is added.
+
+        Raises:
+            InputError: It cannot be written.
+            UnavailableError: S3 is not available.
+        """
+        self.write(content)
 
     @abstractmethod
     def delete(self) -> None:
@@ -136,7 +146,7 @@ class Folder(Location):
         return Folder(self.path / name)
 
     def is_file(self) -> bool:
-        """Whether there is a file exactly here."""
+        """Return whether there is a file exactly here."""
         return self.path.is_file()
 
     def names(self) -> list[str]:
@@ -145,7 +155,7 @@ class Folder(Location):
         return sorted(path.relative_to(self.path).as_posix() for path in paths)
 
     def read(self) -> bytes:
-        """The content of the file."""
+        """Return the content of the file."""
         try:
             return self.path.read_bytes()
         except OSError as error:
@@ -154,6 +164,18 @@ class Folder(Location):
     def write(self, content: bytes) -> None:
         """Write the file so that nobody sees a part of it."""
         files.write(self.path, content)
+
+    def extend(self, content: bytes) -> None:
+        """Add to the file what it lacks; replace it if it is not the beginning of the content."""
+        there = self.path.read_bytes() if self.path.is_file() else b""
+        if not there or not content.startswith(there):
+            self.write(content)
+            return
+        try:
+            with self.path.open("ab") as file:
+                file.write(content[len(there) :])
+        except OSError as error:
+            raise InputError(f"{self}: The file cannot be written: {error.strerror}.") from error
 
     def delete(self) -> None:
         """Remove the file, if it is there, and its folder when that is empty then: S3 has no empty folders either."""
@@ -178,15 +200,12 @@ class Bucket(Location):
         return Bucket(self.bucket, f"{self.key}/{name}".strip("/"))
 
     def is_file(self) -> bool:
-        """Whether there is an object with exactly this key."""
+        """Return whether there is an object with exactly this key, as a list of keys says.
+
+        A role that may read what is below a prefix may not ask for an object of the prefix's own name.
+        """
         with self.asking():
-            try:
-                s3().head_object(Bucket=self.bucket, Key=self.key)
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "404" and self._bucket_exists():
-                    return False
-                raise
-        return True
+            return next(self._keys(self.key), None) == self.key
 
     def names(self) -> list[str]:
         """Keys below this prefix, relative to it, sorted."""
@@ -195,7 +214,7 @@ class Bucket(Location):
             return sorted(key.removeprefix(prefix) for key in self._keys(prefix))
 
     def read(self) -> bytes:
-        """The content of the object."""
+        """Return the content of the object."""
         with self.asking():
             return s3().get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
 
@@ -213,16 +232,6 @@ class Bucket(Location):
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield item["Key"]
-
-    def _bucket_exists(self) -> bool:
-        # A HEAD of an object has no body, so its 404 does not say whether object or bucket is missing.
-        try:
-            s3().head_bucket(Bucket=self.bucket)
-        except ClientError as error:
-            if (code := error.response["Error"]["Code"]) not in ("403", "404"):
-                raise
-            return code == "403"  # it is there, and not ours to look at
-        return True
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
@@ -249,9 +258,9 @@ class Bucket(Location):
 
 @cache
 def s3() -> S3Client:
-    """The client that everything here uses, patient with throttling and short outages.
+    """Return the client that everything here uses, patient with throttling and short outages.
 
-    Made once, and anew when its credentials have expired: in a session of its own, since a session reads a person's
+    Made once, and again when its credentials have expired: in a session of its own, since a session reads a person's
     credentials once.
     """
     config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=60)

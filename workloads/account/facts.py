@@ -20,6 +20,9 @@ PRIVATE_IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
     r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
+#: What `default_route` and `endpoints` ask for.
+ROUTES = ("ec2:DescribeRouteTables",)
+ENDPOINTS = ("ec2:DescribeVpcEndpoints",)
 _ANYWHERE = "0.0.0.0/0"
 _ENDPOINTS = ("s3", "ecr.api", "ecr.dkr", "logs")  # without a way to the internet, jobs need these
 
@@ -79,7 +82,7 @@ def way_problem(subnet: Json, account: Reader, *, has_address: bool = False) -> 
         account: Where to ask.
         has_address: Whether instances get a public address whatever the subnet says.
     """
-    identifier, target = subnet["SubnetId"], _default_route(subnet, account)
+    identifier, target = subnet["SubnetId"], default_route(subnet, account)
     if not target and not _has_endpoints(subnet, account):
         return (
             f"Subnet {identifier} has no route to the internet: what starts there reaches neither S3 nor a registry.",
@@ -93,14 +96,19 @@ def way_problem(subnet: Json, account: Reader, *, has_address: bool = False) -> 
     return "", ""
 
 
-def _default_route(subnet: Json, account: Reader) -> str:
-    """Return where a subnet sends what is for the internet; empty if nowhere."""
+def route_tables(subnet: Json, account: Reader) -> list[Json]:
+    """Return the route table of a subnet: its own, or else the main one of its VPC."""
     by_subnet = [{"Name": "association.subnet-id", "Values": [subnet["SubnetId"]]}]
     tables = account.ask("ec2:DescribeRouteTables", Filters=by_subnet)["RouteTables"]
     if not tables:
         main = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}, {"Name": "association.main", "Values": ["true"]}]
         tables = account.ask("ec2:DescribeRouteTables", Filters=main)["RouteTables"]
-    routes: list[dict[str, Any]] = [route for table in tables for route in table["Routes"]]
+    return list(tables)
+
+
+def default_route(subnet: Json, account: Reader) -> str:
+    """Return where a subnet sends what is for the internet; empty if nowhere."""
+    routes: list[dict[str, Any]] = [route for table in route_tables(subnet, account) for route in table["Routes"]]
     for route in routes:
         if route.get("DestinationCidrBlock") == _ANYWHERE and route.get("State", "active") == "active":
             keys = ("GatewayId", "NatGatewayId", "TransitGatewayId", "NetworkInterfaceId")
@@ -108,10 +116,14 @@ def _default_route(subnet: Json, account: Reader) -> str:
     return ""
 
 
+def endpoints(vpc: str, account: Reader) -> list[Json]:
+    """Return the endpoints of a VPC, as EC2 describes them."""
+    of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+    return list(account.ask("ec2:DescribeVpcEndpoints", Filters=of_vpc)["VpcEndpoints"])
+
+
 def _has_endpoints(subnet: Json, account: Reader) -> bool:
-    of_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
-    endpoints = account.ask("ec2:DescribeVpcEndpoints", Filters=of_vpc)["VpcEndpoints"]
-    names = [endpoint["ServiceName"] for endpoint in endpoints]
+    names = [endpoint["ServiceName"] for endpoint in endpoints(subnet["VpcId"], account)]
     return all(any(name.endswith(f".{service}") for name in names) for service in _ENDPOINTS)
 
 

@@ -52,7 +52,7 @@ class Reader(Protocol):
 
 
 class Account:
-    """An account in one region, with the credentials at hand.
+    """An account in one region, with the current credentials.
 
     Attributes:
         number: The account's number.

@@ -2,9 +2,9 @@
 
 The usual course is a level, which may change and then stays, and a season of the day and the week where the history
 shows one. Distances from it are not measured in standard deviations, of which an idle signal has none and a bursty one
-has too many, but in what the signal itself does on a busy day. So what happens every day is no incident, whatever it
-looks like, and a burst that is ten times as high or as long as the others is one. The method looks back at a finished
-period; it does not predict.
+has too many, but in what the signal itself does on a busy day. So what happens every day is not an incident, whatever
+it looks like, and a burst that is ten times as high or as long as the others is one. The method looks back at a
+finished period; it does not predict.
 """
 
 from __future__ import annotations
@@ -93,13 +93,13 @@ class Detection:
     Attributes:
         precision: Share of the stretches that were found which overlap an incident of that application.
         recall: Share of the incidents that overlap a stretch that was found for that application.
-        found: Number of stretches that were found.
+        detected: Number of stretches that were detected.
         incidents: Number of incidents.
     """
 
     precision: float
     recall: float
-    found: int
+    detected: int
     incidents: int
 
 
@@ -223,7 +223,7 @@ def evaluate(anomalies: pd.DataFrame, incidents: Sequence[Incident]) -> Detectio
     return Detection(
         precision=right / len(stretches) if stretches else 1.0,
         recall=detected / len(incidents) if incidents else 1.0,
-        found=len(stretches),
+        detected=len(stretches),
         incidents=len(incidents),
     )
 
@@ -239,7 +239,7 @@ class _Scores(NamedTuple):
 
 
 def _scores(signals: pd.DataFrame) -> _Scores:
-    """Those of the signals that have values enough."""
+    """Return those of the signals that have values enough."""
     table = signals.sort_index()
     window = pd.Timedelta(WINDOW)
     if len(table) > 1:
@@ -335,7 +335,7 @@ def _error(values: NDArray[np.float64]) -> float:
 
 
 def _season(values: Series) -> Series:
-    """The median of the same hour of all days, of workdays or weekends, or of the same day of the week.
+    """Return the median of the same hour of all days, of workdays or weekends, or of the same day of the week.
 
     It is the finest of these that the history suffices for and that pays; the median of all values where none does.
     """
@@ -359,7 +359,7 @@ def _average(values: Series, windows: int) -> Series:
 
 
 def _change(values: Series, window: pd.Timedelta) -> Series:
-    """The median of the hours after each moment, less that of the hours before it.
+    """Return the median of the hours after each moment, less that of the hours before it.
 
     The first already differs when half of its hours do; moved by that half, a change does not begin before it happens.
     """
@@ -380,7 +380,7 @@ def _noise(view: Series) -> float:
 
 
 def _busy_day(view: Series, days: NDArray[np.int64], least: float) -> float:
-    """What a view reaches on one day in four, but at least a given value.
+    """Return what a view reaches on one day in four, but at least a given value.
 
     Where most days reach nothing at all, it is at least a tenth of what the others reach, so that scores stay finite.
     """

@@ -1,9 +1,10 @@
-"""`groundwork devops-metrics`: simulate, ingest, query, detect."""
+"""`groundwork devops-metrics`: simulate, ingest, query, detect, backup, restore."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +14,8 @@ import typer
 from contract.errors import InputError
 from contract.stacks import StackName
 from terminal import files
-from terminal.results import Result, results
-from terminal.screen import Table, progress
+from terminal.results import Result, listing, results
+from terminal.screen import Table, progress, say
 from workloads.devops_metrics.settings import FleetSettings
 from workloads.options import add_options, validated
 from workloads.timeseries.schema import Schema
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workloads.devops_metrics.ingest import Tally
+    from workloads.timeseries.influxdb import InfluxDB
     from workloads.timeseries.store import Period
 
 app = typer.Typer(
@@ -98,7 +100,7 @@ def ingest(  # noqa: PLR0917 - its options
     reader = Reader(file, schema, follow=watch, stop=stop.is_set)
     store = connect(stack, schema)
     bad = quarantine or file.with_name(file.name + ".quarantine.csv")
-    heartbeat = Heartbeat(stack, lambda text: typer.echo(text, err=True))
+    heartbeat = Heartbeat(stack, lambda text: say(text, errors=True))
     with Quarantine(bad) as lines, progress("bytes") as bar:
         task = bar.add_task(file.name, total=reader.size)
 
@@ -188,9 +190,11 @@ def query(  # noqa: PLR0917 - its options
         from workloads.devops_metrics.simulate import load_incidents
 
         result = evaluate(table, load_incidents(incidents))
-        document["evaluation"] = {name: getattr(result, name) for name in ("incidents", "found", "precision", "recall")}
+        document["evaluation"] = {
+            name: getattr(result, name) for name in ("incidents", "detected", "precision", "recall")
+        }
         output.append(
-            f"{result.incidents} incidents, {result.found} found: "
+            f"{result.incidents} incidents, {result.detected} detected: "
             f"precision {result.precision:.2f}, recall {result.recall:.2f}"
         )
     if csv:
@@ -235,13 +239,13 @@ def detect(
     if short := sum(count < LEAST_WINDOWS for count in counts):
         output.append(f"signals with fewer than {LEAST_WINDOWS} values, too few to say what is usual: {short:,}")
     for note in series.notes:
-        typer.echo(note, err=True)
+        say(note, errors=True)
     if series.faults:
         first = series.faults[0]
-        typer.echo(
+        say(
             f"lines that could not be read and were left out: {len(series.faults):,}; the first is line {first.line}: "
             f"{first.reason}",
-            err=True,
+            errors=True,
         )
     if csv:
         files.write(csv, table.to_csv(index=False).encode())
@@ -253,7 +257,7 @@ def detect(
 
 
 @app.command()
-@results
+@listing
 def queries() -> Result:
     """List the named questions."""
     from workloads.devops_metrics.queries import QUERIES
@@ -275,6 +279,63 @@ def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -
         lines.append(f"from {description.oldest:%Y-%m-%d %H:%M:%S} to {description.newest:%Y-%m-%d %H:%M:%S} UTC")
     document = {name: getattr(description, name) for name in ("engine", "place", "rows", "oldest", "newest", "notes")}
     return Result(document | {"retention_seconds": description.retention}, *lines, *description.notes)
+
+
+@app.command()
+@results
+def backup(
+    to: Annotated[str, typer.Option("--to", help="Folder or s3:// URI, for this stack only.", show_default=False)],
+    stack: Stack = StackName.DEVOPS_METRICS,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Read all days again, also for values that were corrected since.")
+    ] = False,
+    tell_alarm: Annotated[
+        bool, typer.Option(help="Tell the stack's alarm on missing backups that this one succeeded.")
+    ] = False,
+) -> Result:
+    """Save what InfluxDB holds and the backup does not. Running it again goes on, and removes nothing."""
+    from workloads.devops_metrics.heartbeat import backup_succeeded
+    from workloads.storage import locate
+    from workloads.timeseries.backup import back_up
+
+    place = locate(to)
+    done = back_up(_influxdb(stack), place, stack, everything=everything, tell=lambda text: say(text, errors=True))
+    if tell_alarm:
+        backup_succeeded(stack)
+    kept = f"; {done.kept:,} are in the backup only" if done.kept else ""
+    text = f"{done.saved:,} days saved, {done.unchanged:,} unchanged{kept}; {done.rows:,} rows in {place}"
+    return Result({"to": place.uri, **asdict(done)}, text)
+
+
+@app.command()
+@results
+def restore(
+    source: Annotated[str, typer.Option("--from", help="Folder or s3:// URI of a backup.", show_default=False)],
+    stack: Stack = StackName.DEVOPS_METRICS,
+) -> Result:
+    """Write a backup into InfluxDB, and count what is there then. Running it again changes nothing."""
+    from workloads.storage import locate
+    from workloads.timeseries.backup import restore as run
+
+    place = locate(source)
+    done = run(_influxdb(stack), place, tell=lambda text: say(text, errors=True))
+    ends = None
+    if done.problems:
+        ends = InputError(f"{place}: Not everything was restored ({len(done.problems):,}). {done.problems[0]}")
+    document = {"from": place.uri, **asdict(done)}
+    return Result(document, f"{done.days:,} days restored, {done.rows:,} rows", *done.problems[1:], ends=ends)
+
+
+def _influxdb(stack: str) -> InfluxDB:
+    from workloads.timeseries.connection import connect
+    from workloads.timeseries.influxdb import InfluxDB
+
+    store = connect(stack)
+    if not isinstance(store, InfluxDB):
+        raise InputError(
+            f"Stack {stack}: Only InfluxDB is backed up by this command. For LiveAnalytics, use AWS Backup."
+        )
+    return store
 
 
 def _fixed(dimensions: list[str] | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the stack's alarms and dashboard watch: rows written and rejected, sent to CloudWatch every minute."""
+"""What the stack's alarms and dashboard watch: rows written and rejected, every minute, and complete backups."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import boto3
 from botocore.config import Config
 
 from contract.errors import GroundworkError
-from contract.metrics import IngestionMetric, Namespace
+from contract.metrics import BackupMetric, IngestionMetric, Namespace
 from workloads.aws import asking_aws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from workloads.devops_metrics.ingest import Tally
 
@@ -29,8 +29,7 @@ class Heartbeat:
     """
 
     def __init__(self, stack: str, warn: Callable[[str], None]) -> None:
-        config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
-        self._cloudwatch: Any = boto3.client("cloudwatch", config=config)
+        self._cloudwatch = _cloudwatch()
         self._stack = stack
         self._warn: Callable[[str], None] | None = warn
         self._sent = (0, 0)
@@ -45,21 +44,44 @@ class Heartbeat:
         """Send now."""
         self._next = time.monotonic() + _EVERY
         now = (tally.written, tally.quarantined)
-        data = [
-            {
-                "MetricName": name,
-                "Dimensions": [{"Name": "Stack", "Value": self._stack}],
-                "Value": float(after - before),
-                "Unit": "Count",
-            }
-            for name, after, before in zip(IngestionMetric, now, self._sent, strict=True)
-        ]
+        counts = zip(IngestionMetric, now, self._sent, strict=True)
         try:
-            with asking_aws("Metrics", service="CloudWatch"):
-                self._cloudwatch.put_metric_data(Namespace=Namespace.DEVOPS_METRICS, MetricData=data)
+            _put(self._cloudwatch, self._stack, {name: after - before for name, after, before in counts})
         except GroundworkError as error:
             if self._warn:
                 self._warn(f"CloudWatch takes no metrics, and ingestion goes on. {error}")
             self._warn = None
             return
         self._sent = now
+
+
+def backup_succeeded(stack: str) -> None:
+    """Send that a backup is complete, to the alarm on backups that do not succeed.
+
+    Args:
+        stack: Value of the one dimension, `Stack`.
+
+    Raises:
+        InputError: CloudWatch refuses.
+        UnavailableError: CloudWatch is not available.
+    """
+    _put(_cloudwatch(), stack, {BackupMetric.SUCCEEDED: 1})
+
+
+def _cloudwatch() -> Any:
+    config = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 3})
+    return boto3.client("cloudwatch", config=config)
+
+
+def _put(cloudwatch: Any, stack: str, counts: Mapping[str, int]) -> None:
+    data = [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": "Stack", "Value": stack}],
+            "Value": float(count),
+            "Unit": "Count",
+        }
+        for name, count in counts.items()
+    ]
+    with asking_aws("Metrics", service="CloudWatch"):
+        cloudwatch.put_metric_data(Namespace=Namespace.DEVOPS_METRICS, MetricData=data)

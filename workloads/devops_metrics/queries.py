@@ -1,4 +1,4 @@
-"""The named questions: each aggregates in the store, and finishes on the aggregates alone, the same for every store."""
+"""The named questions: each aggregates in the store, and computes the rest in the same way for all."""
 
 from __future__ import annotations
 

@@ -7,8 +7,10 @@ import math
 import os
 import re
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+import numpy as np
 
 from contract.errors import InputError
 from workloads.delimited import (
@@ -23,18 +25,21 @@ from workloads.delimited import (
     spreadsheet_error,
     with_point,
 )
+from workloads.devops_metrics.plain import Lines, Meaning, PlainReader
 from workloads.devops_metrics.repeats import Repeats
 from workloads.devops_metrics.timestamps import Timestamps
+from workloads.timeseries.columns import Columns
 from workloads.timeseries.row import Dimensions, Row, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from workloads.timeseries.schema import MeasureType, Schema
 
-BATCH_ROWS = 10_000
+BATCH_ROWS = 5_000
 _BATCH_BYTES = 8 << 20
+_BLOCK_BYTES = 256 << 10  # what is read at once
 _LONGEST_VALUE = 2048  # bytes of a dimension's value: LiveAnalytics' limit
 _FUTURE = 15 * 60 * 10**6  # microseconds; LiveAnalytics takes no later time, and a later one is a wrong clock anyway
 _POLL_SECONDS = 0.5  # how often a followed file is looked at
@@ -55,13 +60,13 @@ class Batch(NamedTuple):
     """Lines in the order of the file.
 
     Attributes:
-        rows: No two of a file have the same time and dimensions.
+        rows: No two of a file have the same time and dimensions. They are held as columns.
         faults: The other lines.
         repeated: How many of the faults are rows for a time and dimensions that an earlier line has.
         position: How many bytes of the file are behind these lines.
     """
 
-    rows: list[Row]
+    rows: Columns
     faults: list[Fault]
     repeated: int
     position: int
@@ -91,8 +96,8 @@ class Reader:
         self._schema = schema
         self._follow = follow
         self._stop = stop
-        times = Timestamps(schema.timezone, schema.time_format)
-        self._microseconds = lru_cache(maxsize=4096)(times.microseconds)  # the rows of a moment stand together
+        self._times = Timestamps(schema.timezone, schema.time_format)
+        self._microseconds = lru_cache(maxsize=4096)(self._times.microseconds)  # the rows of a moment stand together
         self._check = lru_cache(maxsize=4096)(self._check_dimensions)  # and a fleet has few of them
         with open_lines(path) as file:
             seekable = file.seekable()
@@ -101,10 +106,11 @@ class Reader:
         self.size = path.stat().st_size if seekable and not follow else None
         """Bytes that are to be read, where that is known."""
         self._was_cut = False
+        self._left = b""  # whole lines that were read, and belong to the next batch
         self._learn()
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
-        """The file from its start, at most `size` lines and some megabytes at a time.
+        """Yield the file from its start, at most `size` lines and some megabytes at a time.
 
         At the end of a file that is followed, a batch may be smaller, or empty.
 
@@ -112,7 +118,7 @@ class Reader:
             InputError: A file that took the place of a followed one has other columns, or no disk is left to find
                 repeated rows with.
         """
-        file = open_lines(self._path)
+        file, self._left = open_lines(self._path), b""
         try:
             with Repeats() as repeats:
                 while True:
@@ -159,6 +165,19 @@ class Reader:
         self._positions, self._layout, self._width = positions, sample.layout, len(sample.header)
         self._knows_numbers = bool(self._sign) or len(sample.rows) >= SAMPLE_LINES // 2
         self._parsers = [(name, self._parser(kind)) for name, kind in schema.measures.items()]
+        self._plain = PlainReader(
+            schema,
+            Meaning(
+                self._layout,
+                self._width,
+                positions,
+                self._sign,
+                self._times,
+                self._microseconds,
+                self._dimensions,
+                [partial(self._measure, name, parse) for name, parse in self._parsers],
+            ),
+        )
 
     def _parser(self, kind: MeasureType) -> Callable[[str], Value]:
         parse, sign, layout = _PARSERS[kind], self._sign, self._layout
@@ -167,32 +186,23 @@ class Reader:
         return lambda text: parse(with_point(text, sign, layout))
 
     def _to_the_end(self, file: BinaryIO, size: int, repeats: Repeats, *, complete: bool = False) -> Iterator[Batch]:
-        """What there is of a file by now; all of it, once nothing more will be `complete`d."""
+        """Yield what there is of a file by now; all of it, once nothing more will be `complete`d."""
         complete = complete or not self._follow
         begins = file.tell() == 0
         if begins and not self._skip_header(file, complete=complete):
-            yield Batch([], [], 0, 0)
+            yield Batch(Columns.holding([], self._schema), [], 0, 0)
             return
         if self._follow and begins:
             self._learn_again(file)
         elif self._follow and not (self._knows_numbers or self._was_cut or self._is_replaced(file)):
             self._learn()
-        rows, faults, read = list[Row](), list[Fault](), 0
-        while (raw := self._line(file, complete=complete)) is not None:
-            parsed = self._parse(raw, time.time_ns() // 1000 + _FUTURE) if raw.strip() else None
-            if isinstance(parsed, Row):
-                rows.append(parsed)
-            elif parsed:
-                faults.append(parsed)
-            read += len(raw)
-            if len(rows) + len(faults) >= size or read >= _BATCH_BYTES:
-                yield _batch(rows, faults, repeats, file.tell())
-                rows, faults, read = [], [], 0
-        if rows or faults or self._follow:
-            yield _batch(rows, faults, repeats, file.tell())
+        while lines := self._lines(file, size, complete=complete):
+            yield self._batch(lines, repeats, file.tell() - len(self._left))
+        if self._follow:
+            yield Batch(Columns.holding([], self._schema), [], 0, file.tell())
 
     def _to_the_last_line(self, file: BinaryIO, size: int, repeats: Repeats) -> Iterator[Batch]:
-        """What is still written to a file that was replaced, by those who have not noticed yet."""
+        """Yield what is still written to a file that was replaced, by those who have not noticed yet."""
         read = -1
         while file.tell() != read and not self._stop():
             read = file.tell()
@@ -201,10 +211,10 @@ class Reader:
         yield from self._to_the_end(file, size, repeats, complete=True)
 
     def _rest_of_copy(self, position: int, tail: bytes, size: int, repeats: Repeats) -> Iterator[Batch]:
-        """What was written to a file before it was copied and cut, and had not been read."""
-        for path in self._path.parent.glob(f"{glob.escape(self._path.stem)}*"):
-            if not (path.is_file() and os.access(path, os.R_OK)):
-                continue
+        """Yield what was written to a file before it was copied and cut, and had not been read."""
+        siblings = self._path.parent.glob(f"{glob.escape(self._path.stem)}*")
+        copies = [path for path in siblings if path.is_file() and os.access(path, os.R_OK)]
+        for path in sorted(copies, key=lambda path: path.stat().st_mtime_ns, reverse=True):  # earlier ones begin alike
             with path.open("rb") as copy:
                 copy.seek(position)
                 if tail and _tail(copy) == tail:
@@ -212,14 +222,13 @@ class Reader:
                     return
 
     def _learn_again(self, file: BinaryIO) -> None:
-        """Read the header of a followed file. One that was cut may lack it: who writes to it has written one before."""
-        try:
-            self._learn()
-        except InputError:
-            if not self._was_cut:
-                raise
+        """Read the header of a followed file. A file that was cut may lack it: its writer has written one before."""
+        time_column = self._schema.columns.get(self._schema.time, self._schema.time)
+        if self._was_cut and time_column.encode() not in os.pread(file.fileno(), file.tell(), 0):
             file.seek(0)
             self._number = 0
+        else:
+            self._learn()
 
     def _skip_header(self, file: BinaryIO, *, complete: bool) -> bool:
         """Go behind the header, unless it is still being written."""
@@ -232,7 +241,7 @@ class Reader:
         return False
 
     def _line(self, file: BinaryIO, *, complete: bool) -> bytes | None:
-        """Return the next line; None at the end, and before a line that is still being written to a growing file."""
+        """Return the next line of the header; None at the end, and before a line that is still being written."""
         start = 0 if complete else file.tell()
         raw = file.readline(LONGEST_LINE + 1)
         if not raw:
@@ -247,8 +256,65 @@ class Reader:
         self._number += 1
         return raw
 
+    def _lines(self, file: BinaryIO, size: int, *, complete: bool) -> Lines | None:
+        """Return the next lines, `size` of them at most; None where there are no whole ones at the end of the file."""
+        content, count, ended = self._left, self._left.count(b"\n"), False
+        while not ended and count < size and len(content) < _BATCH_BYTES:
+            block, ended = self._block(file, complete=complete)
+            content, count = content + block, count + block.count(b"\n")
+        if not content:
+            return None
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n"))
+        if not content.endswith(b"\n"):
+            ends = np.append(ends, len(content))
+        ends = ends[: min(size, int(np.searchsorted(ends, _BATCH_BYTES - 1)) + 1)]
+        content, self._left = content[: ends[-1] + 1], content[ends[-1] + 1 :]
+        first, self._number = self._number + 1, self._number + len(ends)
+        return Lines(content, np.concatenate(([0], ends[:-1] + 1)), ends, first)
+
+    def _block(self, file: BinaryIO, *, complete: bool) -> tuple[bytes, bool]:
+        """Return the next whole lines, and whether they are the last ones by now."""
+        block = file.read(_BLOCK_BYTES)
+        begun = len(block) - block.rfind(b"\n") - 1
+        if not begun:
+            return block, not block
+        block += file.readline(LONGEST_LINE + 1 - begun)
+        if block.endswith(b"\n"):
+            return block, False
+        if len(block) - block.rfind(b"\n") - 1 > LONGEST_LINE:
+            while (remainder := file.readline(LONGEST_LINE)) and not remainder.endswith(b"\n"):
+                pass
+            return block + b"\n", False
+        if complete:
+            return block, True
+        whole = block.rfind(b"\n") + 1
+        file.seek(file.tell() - len(block) + whole)
+        return block[:whole], True
+
+    def _batch(self, lines: Lines, repeats: Repeats, position: int) -> Batch:
+        """Return what lines are: rows, or faults."""
+        faults: list[Fault] = []
+        latest = time.time_ns() // 1000 + _FUTURE
+
+        def parse(raw: bytes, number: int) -> Row | None:
+            parsed = self._parse(raw, number, latest) if raw.strip() else None
+            if isinstance(parsed, Fault):
+                faults.append(parsed)
+                return None
+            return parsed
+
+        rows = self._plain.read(lines, latest, parse)
+        earlier = repeats.remember(rows)
+        if earlier:
+            repeated = rows.of(np.array([*earlier]))
+            reason = "a second row for the time and dimensions of"
+            again = zip(repeated, earlier.values(), strict=True)
+            faults = sorted([*faults, *(Fault(row.line, f"{reason} {line}", row.text) for row, line in again)])
+            rows = rows.of(np.delete(np.arange(len(rows)), [*earlier]))
+        return Batch(rows, faults, len(earlier), position)
+
     def _is_replaced(self, file: BinaryIO) -> bool:
-        """Whether the path names another file by now."""
+        """Return whether the path names another file by now."""
         try:
             now = self._path.stat()
         except FileNotFoundError:
@@ -256,8 +322,8 @@ class Reader:
         then = os.fstat(file.fileno())
         return (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino)
 
-    def _parse(self, raw: bytes, latest: int) -> Row | Fault | None:
-        """A line's row, what is wrong with it, or None where all of its cells are empty."""
+    def _parse(self, raw: bytes, number: int, latest: int) -> Row | Fault | None:
+        """Return a line's row, what is wrong with it, or None where all of its cells are empty."""
         text = raw.decode("utf-8", errors="backslashreplace").rstrip("\r\n")
         try:
             if len(raw) > LONGEST_LINE:
@@ -268,37 +334,42 @@ class Reader:
                 raise ValueError(f"{len(cells)} cells, the header has {self._width}")  # noqa: TRY301
             moment = self._microseconds(cells[self._positions[0]].strip())
             last_dimension = len(self._schema.dimensions) - len(self._schema.fixed)
-            dimensions = self._schema.with_fixed([cells[at].strip() for at in self._positions[1 : last_dimension + 1]])
             measures = self._measures([cells[at].strip() for at in self._positions[last_dimension + 1 :]])
-            self._check(dimensions)
+            dimensions = self._dimensions([cells[at].strip() for at in self._positions[1 : last_dimension + 1]])
             if moment > latest:
                 raise ValueError(f"{self._schema.time}: more than 15 minutes in the future")  # noqa: TRY301
         except UnicodeDecodeError as error:
-            return Fault(self._number, f"not UTF-8 at byte {error.start + 1}: save the file as UTF-8", text)
+            return Fault(number, f"not UTF-8 at byte {error.start + 1}: save the file as UTF-8", text)
         except ValueError as error:
             empty = not text.strip(self._layout.separator + '" \t')
-            return None if empty else Fault(self._number, str(error), text)
-        return Row(self._number, moment, dimensions, measures, text)
+            return None if empty else Fault(number, str(error), text)
+        return Row(number, moment, dimensions, measures, text)
 
     def _measures(self, cells: list[str]) -> tuple[Value | None, ...]:
-        values: list[Value | None] = []
-        for (name, parse), cell in zip(self._parsers, cells, strict=True):
-            try:
-                values.append(parse(cell) if cell else None)
-            except ValueError:
-                values.append(self._in_another_spelling(name, parse, cell))
+        values = [self._measure(*parser, cell) for parser, cell in zip(self._parsers, cells, strict=True)]
         if not any(value is not None for value in values):
             raise ValueError("no measure has a value")
         return tuple(values)
 
+    def _measure(self, name: str, parse: Callable[[str], Value], cell: str) -> Value | None:
+        try:
+            return parse(cell) if cell else None
+        except ValueError:
+            return self._in_another_spelling(name, parse, cell)
+
     def _in_another_spelling(self, name: str, parse: Callable[[str], Value], cell: str) -> Value | None:
-        """The value of a cell that is missing, or has its thousands apart."""
+        """Return the value of a cell that is missing, or has its thousands apart."""
         if missing(cell):
             return None
         try:
             return parse(with_point(cell, self._sign, self._layout))
         except ValueError as error:
             raise ValueError(f"{name}: {cell[:80]!r} is {error}") from None
+
+    def _dimensions(self, cells: Sequence[str]) -> Dimensions:
+        dimensions = self._schema.with_fixed(cells)
+        self._check(dimensions)
+        return dimensions
 
     def _check_dimensions(self, dimensions: Dimensions) -> None:
         for name, value in zip(self._schema.dimensions, dimensions, strict=True):
@@ -313,18 +384,9 @@ class Reader:
 
 
 def _tail(file: BinaryIO) -> bytes:
-    """The bytes of a file before its position, as they are now."""
+    """Return the bytes of a file before its position, as they are now."""
     start = max(0, file.tell() - _TAIL_BYTES)
     return os.pread(file.fileno(), file.tell() - start, start)
-
-
-def _batch(rows: list[Row], faults: list[Fault], repeats: Repeats, position: int) -> Batch:
-    earlier = repeats.remember([(row.line, row.time, row.dimensions) for row in rows])
-    if earlier:
-        reason = "a second row for the time and dimensions of"
-        repeated = [Fault(row.line, f"{reason} {earlier[row.line]}", row.text) for row in rows if row.line in earlier]
-        rows, faults = [row for row in rows if row.line not in earlier], sorted([*faults, *repeated])
-    return Batch(rows, faults, len(earlier), position)
 
 
 def _double(text: str) -> float:

@@ -150,7 +150,7 @@ def _guess(path: Path, fixed: Mapping[str, str]) -> tuple[Schema, dict[str, str]
 
 
 def _kind(path: Path, name: str, cells: Sequence[str], times: Sequence[str]) -> MeasureType | Literal["host"]:
-    """What a column is by the cells that have a value: a signal of some type, or a part of the host's name.
+    """Return what a column is by the cells that have a value: a signal of some type, or a part of the host's name.
 
     Raises:
         InputError: It holds numbers with a unit, or a different text in each row.
@@ -176,7 +176,7 @@ def _kind(path: Path, name: str, cells: Sequence[str], times: Sequence[str]) -> 
 
 
 def _host_of(path: Path) -> str:
-    """The file's name without its ending."""
+    """Return the file's name without its ending."""
     ending = next((suffix for suffix in SUFFIXES[::-1] if path.name.lower().endswith(suffix)), path.suffix)
     return CONTROL_CHARACTER.sub("?", path.name[: len(path.name) - len(ending)]) or "host"
 
@@ -195,7 +195,7 @@ def _distinct(headers: Sequence[str]) -> dict[str, str]:
 
 
 def _counts_rows(cells: Sequence[str]) -> bool:
-    """Whether cells are 1, 2, 3 and so on, from any start."""
+    """Return whether cells are 1, 2, 3 and so on, from any start."""
     if not all(cell.isdecimal() for cell in cells):
         return False
     numbers = [int(cell) for cell in cells]

@@ -216,7 +216,7 @@ KINDS = ("cpu saturation", "memory leak", "outage", "error burst", "traffic surg
 def _observe(
     host: _Host, seconds: NDArray[np.int64], place: int, missing: float, random: np.random.Generator
 ) -> pd.DataFrame:
-    """What the host reports: rounded, within limits, some rows lost, one response a row."""
+    """Return what the host reports: rounded, within limits, with some rows lost and one response in each row."""
     count = len(seconds)
     failed = random.random(count) < host.error
     usual = random.choice([200, 201, 204, 301, 304, 400, 404], count, p=[0.80, 0.05, 0.03, 0.02, 0.05, 0.02, 0.03])

@@ -78,14 +78,38 @@ class Timestamps:
         self._zone = ZoneInfo(zone)
         self._format = time_format
 
+    @property
+    def has_format(self) -> bool:
+        """Whether times are read by a strptime format, and not in one of the known forms."""
+        return bool(self._format)
+
+    def offset(self, first: int, last: int) -> int | None:
+        """Return how far clocks are ahead of UTC, in microseconds, in a span without a zone that is an hour at most.
+
+        Args:
+            first: Where it begins on the clocks, in microseconds since 1970.
+            last: Where it ends.
+
+        Returns:
+            None where the clocks change, so that a time may not be one moment.
+        """
+        try:
+            offsets = {
+                local - (_one_moment(local.replace(tzinfo=None), self._zone))
+                for local in (_EPOCH + first * _MICROSECOND, _EPOCH + last * _MICROSECOND)
+            }
+        except (ValueError, OverflowError):
+            return None
+        return offsets.pop() // _MICROSECOND if len(offsets) == 1 else None
+
     def microseconds(self, text: str) -> int:
         """Microseconds since 1970-01-01 UTC; finer digits are cut.
 
         Raises:
-            ValueError: The text is no time, or not one moment; the message says why.
+            ValueError: The text is not a time, or not one moment; the message says why.
         """
         if len(text) > _LONGEST:
-            raise ValueError(f"{text[:_LONGEST]!r}… is no time")
+            raise ValueError(f"{text[:_LONGEST]!r}… is not a time")
         moment = self._in_given_format(text) if self._format else self._in_known_form(text)
         if moment.tzinfo is None:
             moment = _one_moment(moment, self._zone)
@@ -102,7 +126,7 @@ class Timestamps:
             raise ValueError(str(error) if " zone " in str(error) else self._mismatch(text)) from None
 
     def _mismatch(self, text: str) -> str:
-        return f"{text!r} is no time of the form {self._format}"
+        return f"{text!r} is not a time of the form {self._format}"
 
     def _with_zone_name(self, text: str) -> datetime:
         """Read %Z. Python takes only GMT, UTC and this machine's own zone for it, and drops the zone."""
@@ -124,7 +148,7 @@ class Timestamps:
                 pass
         if match := _WRITTEN.fullmatch(text):
             return _written(text, match)
-        raise ValueError(f"{text!r} is no time" if text else "no time")
+        raise ValueError(f"{text!r} is not a time" if text else "no time")
 
 
 def _unix(text: str) -> int:
@@ -148,14 +172,14 @@ def _written(text: str, match: re.Match[str]) -> datetime:
         day = _date(dated, short_year=match["weekday"] is not None)
         hour = int(match["hour"])
         if match["half"]:
-            if not 1 <= hour <= 12:  # noqa: PLR2004 - 13 PM is no time
+            if not 1 <= hour <= 12:  # noqa: PLR2004 - 13 PM is not a time
                 raise ValueError(hour)  # noqa: TRY301
             hour = hour % 12 + (12 if match["half"] in "Pp" else 0)
         fraction = int((match["fraction"] or "")[:6].ljust(6, "0"))
         clock = (hour, int(match["minute"]), int(match["second"] or 0), fraction)
         moment = datetime(day.year, day.month, day.day, *clock)  # noqa: DTZ001 - the zone comes after
     except ValueError:
-        raise ValueError(f"{text!r} is no time") from None
+        raise ValueError(f"{text!r} is not a time") from None
     return _in_zone(moment, _zone(zone)) if zone else moment
 
 

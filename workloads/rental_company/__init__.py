@@ -30,10 +30,10 @@ class RentalCompany(Protocol):
     origin: str
 
     def rows(self, table: str) -> Iterator[Row]:
-        """The rows of one of `tables.TABLES`: every column by name, in order of the table's key."""
+        """Return the rows of one of `tables.TABLES`: every column by name, in order of the table's key."""
 
     def count(self, table: str) -> int:
-        """How many rows `rows` gives."""
+        """Return how many rows `rows` gives."""
 
 
 def open_company(scale: float = 1.0, seed: int = 0) -> RentalCompany:

@@ -73,7 +73,7 @@ class GeneratedCompany:
         self._film = lru_cache(maxsize=1024)(self._draw_film)
 
     def rows(self, table: str) -> Iterator[Row]:
-        """The rows of one of `TABLES`, in order of the key; rentals and payments by the fortnight."""
+        """Yield the rows of one of `TABLES`, in order of the key; rentals and payments by the fortnight."""
         rows_of_table: dict[str, Iterator[Row]] = {
             "language": self._named("language", "name", LANGUAGES),
             "category": self._named("category", "name", CATEGORIES),
@@ -288,7 +288,7 @@ class GeneratedCompany:
                 yield rental, film
 
     def _customer_who_likes(self, category: int, random: Random) -> int:
-        """A customer, most often one whose favourite category (customer's number modulo their count) this is."""
+        """Return a customer, most often one whose favourite category (customer's number modulo their count) this is."""
         customer = random.randint(1, self._customers)
         if random.random() < _TASTE:
             customer -= (customer - category) % len(CATEGORIES)

@@ -54,7 +54,7 @@ class PagilaDump:
             raise InputError(f"{path}: The file cannot be read: {error.strerror}.") from error
 
     def rows(self, table: str) -> Iterator[Row]:
-        """The rows of one of `TABLES`, in the order of the dump.
+        """Yield the rows of one of `TABLES`, in the order of the dump.
 
         Raises:
             InputError: The dump lacks the table or one of its columns, or a value is not of its type.

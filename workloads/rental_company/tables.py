@@ -104,3 +104,10 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     },
 }
 """In an order in which rows can be inserted, but for store and staff, which refer to each other."""
+
+_KEYS = {"film_actor": ("actor_id", "film_id"), "film_category": ("film_id", "category_id")}
+
+
+def key_of(table: str) -> tuple[str, ...]:
+    """The columns of a table's key."""
+    return _KEYS.get(table, (f"{table}_id",))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from contract.errors import InputError
+from contract.errors import InputError, phrase
 from contract.stacks import StackName, TimeSeriesOutput
-from contract.timeseries import address
-from workloads.secrets import read_secret
+from contract.timeseries import address, token_in
+from workloads.secrets import CURRENT, read_secret
 from workloads.stack_outputs import stack_outputs
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.liveanalytics import LiveAnalytics
@@ -23,7 +23,7 @@ STACK = StackName.DEVOPS_METRICS
 
 
 def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
-    """The store of a deployed stack, whichever engine it has.
+    """Return the store of a deployed stack, whichever engine it has.
 
     Raises:
         InputError: There is no such stack, or it is not one of these.
@@ -45,7 +45,7 @@ def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
     if outputs[TimeSeriesOutput.ENGINE] == "liveanalytics":
         return LiveAnalytics(outputs[TimeSeriesOutput.DATABASE_NAME], outputs[TimeSeriesOutput.TABLE_NAME], schema)
     return InfluxDB(
-        address(outputs[TimeSeriesOutput.ENDPOINT]),
+        address(outputs[TimeSeriesOutput.ENDPOINT], outputs[TimeSeriesOutput.ENGINE]),
         outputs[TimeSeriesOutput.DATABASE_NAME],
         outputs[TimeSeriesOutput.TABLE_NAME],
         token=_token(outputs[TimeSeriesOutput.SECRET_ARN]),
@@ -54,22 +54,26 @@ def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
 
 
 def _token(secret: str) -> str:
-    return str(_read(secret, {"token"})["token"])
+    try:
+        return token_in(read_secret(secret))
+    except ValueError as error:
+        raise InputError(f"Secret {secret}: {phrase(error)}.") from error
 
 
-def database_access(secret: str) -> dict[str, Any]:
-    """Return what a database's secret holds: `username`, `password`, and more of some databases.
+def database_access(secret: str, stage: str = CURRENT) -> dict[str, Any]:
+    """Return what a database's secret holds: `username`, `password`, `host`, `port`, and the name of the database.
+
+    Args:
+        secret: Its ARN or name.
+        stage: The label of the version to read.
 
     Raises:
         InputError: The secret cannot be read, or is not a database's.
         UnavailableError: Secrets Manager is not available.
     """
-    return _read(secret, {"username", "password"})
-
-
-def _read(secret: str, names: set[str]) -> dict[str, Any]:
+    names = {"username", "password", "host", "port"}
     try:
-        access: dict[str, Any] = json.loads(read_secret(secret))
+        access: dict[str, Any] = json.loads(read_secret(secret, stage=stage))
     except ValueError as error:
         raise InputError(f"Secret {secret}: The secret is not JSON.") from error
     if not isinstance(access, dict) or not names <= access.keys():

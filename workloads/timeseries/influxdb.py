@@ -1,4 +1,4 @@
-"""InfluxDB 2 through the API that it shares with other versions: line protocol on `/write`, InfluxQL on `/query`."""
+"""InfluxDB 2 and 3 through the API that they share: line protocol on `/write`, InfluxQL on `/query`."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+import numpy as np
 import urllib3
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from contract.errors import InputError
 from contract.services import is_untrusted, overloaded, passes, refused, unreachable
-from contract.timeseries import LINES_REFUSED, authorization, line, series
+from contract.timeseries import LINES_REFUSED, authorization, field_key, field_value, series
+from workloads.timeseries.columns import ROWS_AT_ONCE, Assembly, Columns, Integers
+from workloads.timeseries.row import Row
 from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import Aggregation, Column, Description, MetricStore, Period, Written, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pandas as pd
 
     from contract.errors import UnavailableError
-    from workloads.timeseries.row import Row
+    from workloads.timeseries.row import Dimensions
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DROPPED = re.compile(r"partial write: (?P<reason>.*?) dropped=(?P<count>\d+)")
-_NANOSECONDS = {"MICROSECONDS": 1000, "NANOSECONDS": 1}
-_REQUEST_CHARACTERS = 4 << 20  # InfluxDB takes 50 MB a request, a proxy before it may take less
+_REQUEST_BYTES = 4 << 20  # InfluxDB takes 50 MB a request, a proxy before it may take less
 _COUNTED_EXACTLY = 5  # measures
 #: Conditions that any value meets, and no value does not.
 _PRESENT = {
@@ -46,6 +48,26 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 class _Busy(Exception):  # noqa: N818 - InfluxDB is fine, it only has too much to do
     """The server cannot take the request now."""
+
+
+class _Points(NamedTuple):
+    """Rows with the lines that write them.
+
+    Attributes:
+        rows: The rows.
+        body: Their lines, each with its break.
+        ends: Where each line ends, shape (n,).
+    """
+
+    rows: Sequence[Row]
+    body: bytes
+    ends: Integers
+
+    def part(self, start: int, stop: int) -> _Points:
+        """Return some of the points."""
+        begin = int(self.ends[start - 1]) if start else 0
+        end = int(self.ends[stop - 1])
+        return _Points(self.rows[start:stop], self.body[begin:end], self.ends[start:stop] - begin)
 
 
 class InfluxDB(MetricStore):
@@ -83,7 +105,7 @@ class InfluxDB(MetricStore):
                 f"{url}: InfluxDB on another machine is reached by https only, so that nobody can read along."
             )
         self.schema = schema or Schema()
-        self._url, self._database, self._measurement = url.rstrip("/"), database, measurement
+        self._url, self._database, self.measurement = url.rstrip("/"), database, measurement
         self._http = urllib3.PoolManager(
             maxsize=connections,
             headers={"Authorization": authorization(token)} if token else {},
@@ -98,58 +120,121 @@ class InfluxDB(MetricStore):
             reraise=True,
         )
 
+    @property
+    def url(self) -> str:
+        """The address of the server."""
+        return self._url
+
     def write(self, rows: Sequence[Row], version: int) -> Written:  # noqa: ARG002 - here the last write wins
         """Write in requests of a few megabytes, and halve one that is refused until the refused rows are known.
 
         Times are sent in nanoseconds, which every version of InfluxDB knows by this name.
         """
         result = Written()
-        lines: list[tuple[Row, str]] = []
-        size = 0
-        starts: dict[tuple[str, ...], str] = {}
-        unit = _NANOSECONDS[self.schema.precision]
-        for row in rows:
-            try:
-                if row.dimensions not in starts:
-                    tags = dict(zip(self.schema.dimensions, row.dimensions, strict=True))
-                    starts[row.dimensions] = series(self._measurement, tags)
-            except ValueError as error:
-                result.rejected.append((row, str(error)))
-                continue
-            fields = zip(self.schema.measures, row.measures, strict=True)
-            point = line(starts[row.dimensions], fields, row.time * unit)
-            if lines and size + len(point) > _REQUEST_CHARACTERS:
-                self._write_lines(lines, result)
-                lines, size = [], 0
-            lines.append((row, point))
-            size += len(point)
-        if lines:
-            self._write_lines(lines, result)
+        self._write_points(self._points(Columns.holding(rows, self.schema), result), result)
         return result
 
-    def _write_lines(self, lines: Sequence[tuple[Row, str]], result: Written) -> None:
-        parameters = {"db": self._database, "precision": "ns"}
-        status, body = self._request("/write", parameters, "\n".join(line for _, line in lines).encode())
+    def write_lines(self, lines: Iterable[str]) -> Written:
+        """Write lines of line protocol, with times in nanoseconds, as `write` does.
+
+        Args:
+            lines: Without line breaks at their ends.
+
+        Returns:
+            What became of them; the text of a rejected row is its line.
+
+        Raises:
+            InputError: InfluxDB refuses, for example because the token is wrong.
+            UnavailableError: It cannot be reached, or cannot do it now.
+        """
+        result = Written()
+        rows = [Row(number, 0, (), (), text) for number, text in enumerate(lines, 1)]
+        encoded = [f"{row.text}\n".encode() for row in rows]
+        ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+        self._write_points(_Points(rows, b"".join(encoded), ends), result)
+        return result
+
+    def _points(self, rows: Columns, result: Written) -> _Points:
+        """Return rows with their lines; reject those that have none."""
+        starts, reasons = [b""] * len(rows.dimensions), dict[int, str]()
+        for index in np.unique(rows.series).tolist():
+            try:
+                starts[index] = self._series(rows.dimensions[index]).encode()
+            except ValueError as error:
+                reasons[index] = str(error)
+        if reasons:
+            refused = np.isin(rows.series, [*reasons])
+            bad = rows.of(np.flatnonzero(refused))
+            result.rejected += [(row, reasons[at]) for row, at in zip(bad, bad.series.tolist(), strict=True)]
+            rows = rows.of(np.flatnonzero(~refused))
+        parts = [self._lines(rows[at : at + ROWS_AT_ONCE], starts) for at in range(0, len(rows), ROWS_AT_ONCE)]
+        lengths = [np.zeros(0, np.int64), *(np.diff(ends, prepend=0) for _, ends in parts)]
+        return _Points(rows, b"".join(body for body, _ in parts), np.cumsum(np.concatenate(lengths)))
+
+    def _lines(self, rows: Columns, starts: Sequence[bytes]) -> tuple[bytes, Integers]:
+        """Return the lines of rows, each with its break, and where each ends."""
+        text = Assembly(rows.buffer, len(rows))
+        text.add_choice(starts, rows.series)
+        begun = np.zeros(len(rows), np.int64)
+        for measure in rows.measures:
+            present = measure.cells.length >= 0
+            name = field_key(measure.name).encode()
+            text.add_choice([b"", b" " + name + b"=", b"," + name + b"="], np.where(present, 1 + begun, 0))
+            begun |= present
+            match measure.kind:
+                case "DOUBLE":
+                    text.add(measure.cells)
+                    text.add_text(b".0", measure.whole)
+                case "BIGINT":
+                    text.add(measure.cells)
+                    text.add_text(b"i", present)
+                case "BOOLEAN":
+                    text.add(measure.cells)
+                case "VARCHAR":
+                    values = (
+                        b"" if value is None else field_value(value).encode() for value in measure.values(rows.buffer)
+                    )
+                    text.add_choice([*values], np.arange(len(rows)))
+        text.add_text(b" ")
+        text.add_number(rows.times)
+        to_nanoseconds = b"000" if self.schema.precision == "MICROSECONDS" else b""
+        text.add_text(to_nanoseconds, rows.times != 0)
+        text.add_text(b"\n")
+        return text.finish()
+
+    def _series(self, dimensions: Dimensions) -> str:
+        return series(self.measurement, dict(zip(self.schema.dimensions, dimensions, strict=True)))
+
+    def _write_points(self, points: _Points, result: Written) -> None:
+        """Write points in requests of a few megabytes."""
+        while len(points.rows):
+            count = max(1, int(np.searchsorted(points.ends, _REQUEST_BYTES, "right")))
+            self._write_request(points.part(0, count), result)
+            points = points.part(count, len(points.rows))
+
+    def _write_request(self, points: _Points, result: Written) -> None:
+        status, body = self._request("/write", {"db": self._database, "precision": "ns"}, points.body)
         result.requests += 1
+        count = len(points.rows)
         if status == 204:  # noqa: PLR2004 - no content: all is written
-            result.rows += len(lines)
+            result.rows += count
             return
         reason = _reason(body)
         if status not in LINES_REFUSED:
             raise self._refused(status, reason)
         dropped = _DROPPED.search(reason)
-        if len(lines) == 1 or (dropped and int(dropped["count"]) == len(lines)):
-            result.rejected += [(row, dropped["reason"] if dropped else reason) for row, _ in lines]
+        if count == 1 or (dropped and int(dropped["count"]) == count):
+            result.rejected += [(row, dropped["reason"] if dropped else reason) for row in points.rows]
             return
-        half = len(lines) // 2
-        self._write_lines(lines[:half], result)
-        self._write_lines(lines[half:], result)
+        half = count // 2
+        self._write_request(points.part(0, half), result)
+        self._write_request(points.part(half, count), result)
 
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
         """Ask in InfluxQL; if a question needs several statements, join their results."""
         rows: dict[tuple[object, ...], dict[str, object]] = {}
         for statement in self.statements(question, period):
-            for row in self._rows(statement):
+            for row in self.rows(statement):
                 if not question.window:
                     del row["time"]
                 rows.setdefault(tuple(row[key] for key in question.keys), {}).update(row)
@@ -171,7 +256,7 @@ class InfluxDB(MetricStore):
         fill = (" fill(linear)" if question.interpolate else " fill(none)") if question.window else ""
         when = f"time >= {_moment(period.start)} AND time < {_moment(period.end)}"
         return [
-            f'SELECT {", ".join(_expression(column) for column in columns)}\nFROM "{self._measurement}"\n'
+            f'SELECT {", ".join(_expression(column) for column in columns)}\nFROM "{self.measurement}"\n'
             f"WHERE {when}{condition}{group}{fill}"
             for condition, columns in columns_of_condition.items()
         ]
@@ -181,12 +266,12 @@ class InfluxDB(MetricStore):
         moments: list[datetime] = []
         for name in self.schema.measures:
             for function in ("first", "last"):
-                rows = self._rows(f'{_select(function, name)} FROM "{self._measurement}"')
+                rows = self.rows(f'{_select(function, name)} FROM "{self.measurement}"')
                 moments += [_EPOCH + int(str(row["time"])) * _MICROSECOND for row in rows]
         count, exact = self._count()
         return Description(
             engine=f"InfluxDB {self._version()}",
-            place=f"{self._database}.{self._measurement}",
+            place=f"{self._database}.{self.measurement}",
             rows=count,
             oldest=min(moments, default=None),
             newest=max(moments, default=None),
@@ -197,15 +282,20 @@ class InfluxDB(MetricStore):
         )
 
     def _retention(self) -> timedelta | None:
-        """How long the bucket keeps points; InfluxQL says `0s` for every bucket of InfluxDB 2."""
+        """Return how long the bucket keeps points; InfluxQL says `0s` for every bucket of InfluxDB 2.
+
+        InfluxDB 3 has no such list; Timestream's keeps what a database holds for ever unless somebody changes that.
+        """
         status, body = self._request("/api/v2/buckets", {"name": self._database}, method="GET")
+        if status == 404 and self._version().startswith("3"):  # noqa: PLR2004 - not found
+            return None
         if status != 200:  # noqa: PLR2004 - OK
             raise self._refused(status, _reason(body))
         [rules] = [bucket["retentionRules"] for bucket in self._document(body)["buckets"]]
         return timedelta(seconds=rules[0]["everySeconds"]) if rules and rules[0]["everySeconds"] else None
 
     def _count(self) -> tuple[int, bool]:
-        """How many rows there are, and whether that is exact: InfluxDB counts the values of a measure, not rows.
+        """Return how many rows there are, and whether that is exact: InfluxDB counts the values of a measure, not rows.
 
         Where rows lack measures, those that have any are counted by inclusion and exclusion. That takes a statement for
         each set of measures, so it is done for a few measures only.
@@ -225,7 +315,7 @@ class InfluxDB(MetricStore):
         first, *optional = measures
         present = " AND ".join(_PRESENT[self.schema.measures[name]].format(name=name) for name in optional)
         where = f" WHERE {present}" if optional else ""
-        rows = self._rows(f'{_select("count", first)} FROM "{self._measurement}"{where}')
+        rows = self.rows(f'{_select("count", first)} FROM "{self.measurement}"{where}')
         return sum(int(str(row["count"])) for row in rows)
 
     def _version(self) -> str:
@@ -235,17 +325,31 @@ class InfluxDB(MetricStore):
             raise self._unreachable(error) from error
         return response.headers.get("X-Influxdb-Version", "").partition("~")[0].removeprefix("v")
 
-    def _rows(self, statement: str) -> Iterator[dict[str, object]]:
-        status, body = self._request("/query", {"db": self._database, "epoch": "u", "q": statement})
+    def query(self, statement: str, epoch: str = "u") -> Iterator[dict[str, Any]]:
+        """Yield the series that InfluxDB answers to a statement: `columns`, `values`, and `tags` where it has groups.
+
+        Args:
+            statement: One statement of InfluxQL.
+            epoch: The unit of times: `u` or `ns`.
+
+        Raises:
+            InputError: InfluxDB refuses.
+            UnavailableError: It cannot be reached, or cannot do it now.
+        """
+        status, body = self._request("/query", {"db": self._database, "epoch": epoch, "q": statement})
         if status != 200:  # noqa: PLR2004 - OK
             raise self._refused(status, _reason(body))
         for result in self._document(body)["results"]:
             if "error" in result:
                 raise refused(self._url, "InfluxDB", result["error"])
-            for group in result.get("series", []):
-                for values in group["values"]:
-                    row = dict(zip(group["columns"], values, strict=True)) | group.get("tags", {})
-                    yield row
+            yield from result.get("series", [])
+
+    def rows(self, statement: str) -> Iterator[dict[str, object]]:
+        """Yield the rows of a statement of InfluxQL; `time` is in microseconds since 1970."""
+        for group in self.query(statement):
+            for values in group["values"]:
+                row = dict(zip(group["columns"], values, strict=True)) | group.get("tags", {})
+                yield row
 
     def _request(
         self, path: str, parameters: dict[str, str], body: bytes | None = None, *, method: str = "POST"

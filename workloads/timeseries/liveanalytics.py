@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
+import numpy as np
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from contract.errors import InputError
 from contract.timeseries import MEASURE_NAME
 from workloads.aws import asking_aws
+from workloads.timeseries.columns import ROWS_AT_ONCE, Assembly, Columns, Integers
 from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import Aggregation, Column, Description, MetricStore, Period, Written, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
 
-    from workloads.timeseries.row import Row
+    from workloads.timeseries.row import Dimensions, Row
 
 RECORDS_PER_REQUEST = 100  # WriteRecords' limit
 US_DOLLARS_PER_KIB = 0.50 / 1_000_000
@@ -32,6 +37,22 @@ _CLOSED = (
     "Deploy DevOpsMetrics with engine influxdb (cdk deploy DevOpsMetrics -c devops_metrics.engine=influxdb), "
     "which is open to every account. If the account has LiveAnalytics, its role lacks a permission."
 )
+
+
+class _Records(NamedTuple):
+    """One request.
+
+    Attributes:
+        rows: The rows that it writes.
+        body: The records, a JSON array.
+        shared: The dimensions that have one value in all the rows.
+        size: The bytes that it is metered at.
+    """
+
+    rows: Columns
+    body: bytes
+    shared: dict[str, str]
+    size: int
 
 
 class LiveAnalytics(MetricStore):
@@ -59,87 +80,127 @@ class LiveAnalytics(MetricStore):
         )
         self._write: Any = boto3.client("timestream-write", config=config)
         self._query: Any = boto3.client("timestream-query", config=config)
-        self._types = dict(self.schema.measures)
-        names = ([name, kind] for name, kind in self._types.items())
-        self._name_sizes = {name: len(name.encode()) + _SIZES.get(kind, 0) for name, kind in names}
+        events = self._write.meta.events
+        events.register("provide-client-params.timestream-write.WriteRecords", _keep_records)
+        events.register("before-call.timestream-write.WriteRecords", _add_records)
 
     def write(self, rows: Sequence[Row], version: int) -> Written:
         """Write in requests of 100. Return the rows that Timestream refuses with the reasons."""
         result = Written()
-        ordered = sorted(rows, key=lambda row: row.dimensions)
-        for start in range(0, len(ordered), RECORDS_PER_REQUEST):
-            batch = ordered[start : start + RECORDS_PER_REQUEST]
-            rejected = self._send(batch, version)
-            result.rejected += [(batch[index], reason) for index, reason in rejected.items()]
-            result.rows += len(batch) - len(rejected)
+        columns = Columns.holding(rows, self.schema)
+        places = sorted(range(len(columns.dimensions)), key=columns.dimensions.__getitem__)
+        order = np.argsort(np.argsort(places)[columns.series], kind="stable") if places else columns.series
+        ordered = columns.of(order)
+        parts = (ordered[at : at + ROWS_AT_ONCE] for at in range(0, len(ordered), ROWS_AT_ONCE))
+        for records in itertools.chain.from_iterable(map(self._records, parts)):
+            rejected = self._send(records, version)
+            result.rejected += [(records.rows[index], reason) for index, reason in rejected.items()]
+            result.rows += len(records.rows) - len(rejected)
             result.requests += 1
-            result.metered_kib += self._kib(batch)
+            result.metered_kib += -(-records.size // 1024)
         return result
 
-    def _send(self, rows: Sequence[Row], version: int) -> dict[int, str]:
-        """Send one request. Return the reasons of refused records by their index."""
-        shared = self._shared(rows)
+    def _send(self, records: _Records, version: int) -> dict[int, str]:
+        """Send one request. Return the reasons of refused records by their index.
+
+        Versions are times. If an earlier row has a later one, because the clock of its writer was ahead, the new row is
+        sent again with the version after that: the row that is written last counts, whatever the clocks say.
+        """
+        refused = self._request(records, version)
+        behind = [record for record in refused if record.get("ExistingVersion", 0) > version]
+        reasons = {record["RecordIndex"]: record["Reason"] for record in refused}
+        if behind:
+            places = [record["RecordIndex"] for record in behind]
+            following = max(record["ExistingVersion"] for record in behind) + 1
+            for place in places:
+                del reasons[place]
+            [again] = self._records(records.rows.of(np.array(places)))
+            for record in self._request(again, following):
+                reasons[places[record["RecordIndex"]]] = record["Reason"]
+        return reasons
+
+    def _request(self, records: _Records, version: int) -> list[dict[str, Any]]:
+        """Send one request. Return the records that Timestream refuses."""
         common = {
-            "Dimensions": [{"Name": self.schema.dimensions[at], "Value": rows[0].dimensions[at]} for at in shared],
+            "Dimensions": [{"Name": name, "Value": value} for name, value in records.shared.items()],
             "MeasureName": MEASURE_NAME,
             "MeasureValueType": "MULTI",
             "TimeUnit": self.schema.precision,
             "Version": version,
         }
-        varying = [(at, name) for at, name in enumerate(self.schema.dimensions) if at not in shared]
-        records = [self._record(row, varying) for row in rows]
         with self._asking():
             try:
                 self._write.write_records(
-                    DatabaseName=self.database, TableName=self.table, CommonAttributes=common, Records=records
+                    DatabaseName=self.database, TableName=self.table, CommonAttributes=common, Records=records.body
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "RejectedRecordsException":
                     raise
-                refused = error.response["RejectedRecords"]  # type: ignore[typeddict-item]
-                return {record["RecordIndex"]: record["Reason"] for record in refused}
-        return {}
+                return list(error.response["RejectedRecords"])  # type: ignore[typeddict-item]
+        return []
 
-    def _shared(self, rows: Sequence[Row]) -> list[int]:
-        """Return the positions of the dimensions that have one value in all the rows."""
-        first = rows[0].dimensions
-        return [at for at in range(len(first)) if all(row.dimensions[at] == first[at] for row in rows)]
+    def _records(self, rows: Columns) -> Iterator[_Records]:
+        """Yield requests of 100 rows. What the records of a request share stands in it once.
 
-    def _record(self, row: Row, varying: Sequence[tuple[int, str]]) -> dict[str, Any]:
-        values = [
-            {"Name": name, "Value": _text(value), "Type": kind}
-            for (name, kind), value in zip(self._types.items(), row.measures, strict=True)
-            if value is not None
-        ]
-        record: dict[str, Any] = {"Time": str(row.time), "MeasureValues": values}
-        if varying:
-            record["Dimensions"] = [{"Name": name, "Value": row.dimensions[at]} for at, name in varying]
-        return record
-
-    def _kib(self, rows: Sequence[Row]) -> int:
-        """Return the size that a request is metered at, rounded up to KiB: times, names and values, shared ones once.
+        A request is metered by times, names and values, shared ones once.
 
         Source: Timestream developer guide, "Metering and pricing: writes".
         """
-        shared = self._shared(rows)
-        pairs = list(zip(self.schema.dimensions, rows[0].dimensions, strict=True))
-        size = sum(len(name.encode()) + len(value.encode()) for name, value in (pairs[at] for at in shared))
-        size += len(MEASURE_NAME)
-        for row in rows:
-            size += 8
-            for at, name in enumerate(self.schema.dimensions):
-                if at not in shared:
-                    size += len(name.encode()) + len(row.dimensions[at].encode())
-            for name, value in zip(self._types, row.measures, strict=True):
-                if value is not None:
-                    size += self._name_sizes[name] + (len(value.encode()) if isinstance(value, str) else 0)
-        return -(-size // 1024)
+        bodies, sizes = self._measures(rows)
+        names = [name.encode() for name in self.schema.dimensions]
+        for start in range(0, len(rows), RECORDS_PER_REQUEST):
+            part = rows[start : start + RECORDS_PER_REQUEST]
+            series = part.series.tolist()
+            values = [*zip(*(rows.dimensions[index] for index in dict.fromkeys(series)), strict=True)]
+            shared = {at: value[0] for at, value in enumerate(values) if len({*value}) == 1}
+            varying = {index: self._varying(rows.dimensions[index], shared) for index in {*series}}
+            records = [varying[index] + body for index, body in zip(series, bodies[start:], strict=False)]
+            size = len(MEASURE_NAME) + int(sizes[start : start + len(part)].sum())
+            size += sum(len(names[at]) + len(value.encode()) for at, value in shared.items())
+            for index, count in Counter(series).items():
+                pairs = zip(names, rows.dimensions[index], strict=True)
+                bytes_of_pairs = [len(name) + len(value.encode()) for name, value in pairs]
+                size += count * sum(number for at, number in enumerate(bytes_of_pairs) if at not in shared)
+            common = {self.schema.dimensions[at]: value for at, value in shared.items()}
+            yield _Records(part, b"[" + b",".join(records) + b"]", common, size)
+
+    def _varying(self, dimensions: Dimensions, shared: Collection[int]) -> bytes:
+        """Return the beginning of a record: its dimensions that not all records of the request have."""
+        pairs = enumerate(zip(self.schema.dimensions, dimensions, strict=True))
+        varying = [{"Name": name, "Value": value} for at, (name, value) in pairs if at not in shared]
+        return f'{{"Dimensions":{json.dumps(varying)},'.encode() if varying else b"{"
+
+    def _measures(self, rows: Columns) -> tuple[list[bytes], Integers]:
+        """Return each record behind its dimensions, and the bytes that its time and its measures are metered at."""
+        text, sizes = Assembly(rows.buffer, len(rows)), np.full(len(rows), 8)
+        text.add_text(b'"Time":"')
+        text.add_number(rows.times)
+        text.add_text(b'","MeasureValues":[')
+        begun = np.zeros(len(rows), np.bool_)
+        for measure in rows.measures:
+            present = measure.cells.length >= 0
+            text.add_text(b",", begun & present)
+            text.add_text(f'{{"Name":"{measure.name}","Type":"{measure.kind}","Value":"'.encode(), present)
+            if measure.kind == "VARCHAR":
+                values = [json.dumps(value or "")[1:-1].encode() for value in measure.values(rows.buffer)]
+                text.add_choice(values, np.arange(len(rows)))
+            else:
+                text.add(measure.cells)
+            text.add_text(b".0", measure.whole)
+            text.add_text(b'"}', present)
+            begun |= present
+            size = _SIZES.get(measure.kind) or measure.cells.length
+            sizes += np.where(present, len(measure.name.encode()) + size, 0)
+        text.add_text(b"]}")
+        content, ends = text.finish()
+        starts = np.concatenate(([0], ends[:-1]))
+        return [content[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)], sizes
 
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
         """Ask in SQL, and read every page of the answer."""
         [statement] = self.statements(question, period)
         try:
-            rows = list(self._rows(statement))
+            rows = list(self.rows(statement))
         except InputError:
             if self.describe().rows:
                 raise
@@ -169,7 +230,7 @@ class LiveAnalytics(MetricStore):
             table = self._write.describe_table(DatabaseName=self.database, TableName=self.table)["Table"]
         retention = table["RetentionProperties"]
         counted = 'SELECT count(*) AS "rows", min(time) AS oldest, max(time) AS newest'
-        counts: dict[str, Any] = next(self._rows(f'{counted} FROM "{self.database}"."{self.table}"'))
+        counts: dict[str, Any] = next(self.rows(f'{counted} FROM "{self.database}"."{self.table}"'))
         memory = retention["MemoryStoreRetentionPeriodInHours"]
         late = table.get("MagneticStoreWriteProperties", {}).get("EnableMagneticStoreWrites")
         return Description(
@@ -185,7 +246,8 @@ class LiveAnalytics(MetricStore):
             ),
         )
 
-    def _rows(self, statement: str) -> Iterator[dict[str, object]]:
+    def rows(self, statement: str) -> Iterator[dict[str, object]]:
+        """Yield the rows of a SELECT, page by page."""
         with self._asking():
             for page in self._query.get_paginator("query").paginate(QueryString=statement):
                 columns = [(column["Name"], column["Type"]["ScalarType"]) for column in page["ColumnInfo"]]
@@ -237,8 +299,16 @@ def _moment(moment: datetime) -> str:
     return f"from_milliseconds({round(moment.timestamp() * 1000)})"
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _keep_records(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Keep the records, which are JSON, from botocore, which would look at each of their values."""
+    context["records"] = params["Records"]
+    return {**params, "Records": []}
+
+
+def _add_records(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    """Put the records into the request that botocore has made, and not yet signed."""
+    body: bytes = params["body"]
+    params["body"] = body.replace(b'"Records": []', b'"Records": ' + context["records"])
 
 
 def _value(kind: str, text: str | None) -> object:

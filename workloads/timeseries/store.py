@@ -69,7 +69,7 @@ class Period:
 
     @classmethod
     def last(cls, length: timedelta, until: datetime | None = None) -> Period:
-        """The period of that length before a moment (default: now, to the whole minute above)."""
+        """Return the period of that length before a moment (default: now, to the whole minute above)."""
         now = datetime.now(UTC)
         end = until or now.replace(second=0, microsecond=0) + timedelta(minutes=1)
         return cls(end - length, end)
