@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import hypothesis
 import pytest
 from botocore.loaders import JSONFileLoader
@@ -20,7 +21,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 from groundwork import local
 from localcloud import LocalCloud
-from localcloud.cloud.account import CHOSEN_SECRET
+from localcloud.cloud import local_cloud
+from localcloud.cloud.settings import SECRET_ACCESS_KEY
+from tests.forked_clouds import forked
+from tests.processor_time import OPTION, ProcessorTime
 
 gc.set_threshold(50_000, 50)  # what is imported are a million objects, and none is garbage
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
@@ -33,8 +37,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # As the command line does: tests start clouds, and find engines, without it.
 local.use()
 
+# A cloud that a test starts is forked from a process that has imported what it runs on.
+local_cloud.start_server = forked(local_cloud.start_server)
+
 # boto3's default session keeps the first credentials that it finds, and a worker's tests meet several clouds.
-os.environ.setdefault(CHOSEN_SECRET, secrets.token_urlsafe(30))
+os.environ.setdefault(SECRET_ACCESS_KEY, secrets.token_urlsafe(30))
 
 # botocore reads its models of services again for each session, of which tests make many hundreds. A client of S3
 # changes the model that it is made with, so each gets one of its own.
@@ -46,6 +53,17 @@ JSONFileLoader.load_file = lambda _self, path: (  # type: ignore[method-assign]
 # No test is about time: on a busy machine an example may take any.
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the table of CPU-seconds by file."""
+    parser.addoption(OPTION, action="store_true", help="print the CPU-seconds of each test file")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure CPU-seconds where they are asked for."""
+    if config.getoption(OPTION):
+        config.pluginmanager.register(ProcessorTime(), "processor-time")
 
 
 LONGEST = ("tests/e2e/", "tests/integration/training/", "tests/unit/training/")
@@ -77,6 +95,7 @@ def _leaves_no_aws_behind() -> Iterator[None]:
     """A module whose AWS outlives it would be met by the next one that its worker takes."""
     before = _aws()
     yield
+    boto3.DEFAULT_SESSION = None  # it keeps the credentials that it found first
     assert _aws() == before
 
 
@@ -103,7 +122,7 @@ def code_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def eventually() -> Callable[[Callable[[], Any]], Any]:
     """Waits until a question has a true answer, and gives it; for what the cloud does in the background."""
 
-    def wait(ask: Callable[[], Any], seconds: float = 30) -> Any:
+    def wait(ask: Callable[[], Any], seconds: float = 120) -> Any:
         deadline = time.monotonic() + seconds
         while not (answer := ask()) and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -21,7 +21,7 @@ import pandas as pd
 from contract.errors import InputError, UnavailableError
 from contract.rentals import NOBODY, category_dimension, cents, point_time
 from workloads.movie_rental.events import Event, text_of
-from workloads.movie_rental.model import Answer, Customer, Hit, Recommendation
+from workloads.movie_rental.model import Customer, Hit, Recommendation, Removal, SearchResults
 from workloads.movie_rental.tastes import Tastes
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class MemoryLibrary:
 
     def __init__(self) -> None:
         self._movies: dict[str, Movie] = {}
+        self._removals: dict[str, Removal] = {}
 
     def save(self, movies: Sequence[Movie]) -> list[Movie]:
         """Write movies; those as the library has them already stay."""
@@ -45,7 +46,8 @@ class MemoryLibrary:
         for movie in movies:
             before = self._movies.get(movie.id)
             if not before or replace(movie, version=before.version) != before:
-                self._movies[movie.id] = replace(movie, version=before.version + 1 if before else 1)
+                self._movies[movie.id] = replace(movie, version=self._version(movie.id) + 1)
+                self._removals.pop(movie.id, None)
             saved.append(self._movies[movie.id])
         return saved
 
@@ -54,16 +56,27 @@ class MemoryLibrary:
         before = self._movies.get(movie.id)
         if (before.version if before else 0) != movie.version:
             raise InputError(f"Movie {movie.id}: The movie was changed by somebody else. Read it again.")
-        self._movies[movie.id] = replace(movie, version=movie.version + 1)
+        self._movies[movie.id] = replace(movie, version=self._version(movie.id) + 1)
+        self._removals.pop(movie.id, None)
         return self._movies[movie.id]
+
+    def _version(self, movie_id: str) -> int:
+        last = self._movies.get(movie_id) or self._removals.get(movie_id)
+        return last.version if last else 0
 
     def get(self, movie_id: str) -> Movie | None:
         """The movie; None if there is none."""
         return self._movies.get(movie_id)
 
-    def remove(self, movie_id: str) -> bool:
-        """Remove a movie; whether there was one."""
-        return self._movies.pop(movie_id, None) is not None
+    def remove(self, movie_id: str) -> Removal | None:
+        """Remove a movie; the removal, also if it was removed before; None if there never was one."""
+        if movie := self._movies.pop(movie_id, None):
+            self._removals[movie_id] = Removal(movie_id, movie.version + 1)
+        return self._removals.get(movie_id)
+
+    def removals(self) -> Iterator[Removal]:
+        """Every movie that was removed and not created again, in no order."""
+        return iter([*self._removals.values()])
 
     def by_genre(self, genre: str) -> Iterator[tuple[str, str]]:
         """MovieID and title of a genre's movies, by title."""
@@ -89,6 +102,7 @@ class MemorySearchIndex:
 
     def __init__(self) -> None:
         self._documents: dict[str, dict[str, Any]] = {}
+        self._versions: dict[str, int] = {}  # also of removed documents
         self._dimension: int | None = None
 
     def create(self, dimension: int) -> None:
@@ -102,9 +116,7 @@ class MemorySearchIndex:
     def save(self, movies: Sequence[Movie]) -> None:
         """Write movies; a document of a later version stays."""
         for movie in movies:
-            there = self._documents.get(movie.id)
-            if there is None or there["Version"] <= movie.version:
-                self._documents[movie.id] = movie.document()
+            self.write(movie.id, movie.version, movie.document())
 
     def refresh(self) -> None:
         """Everything is found at once."""
@@ -113,16 +125,25 @@ class MemorySearchIndex:
         """The document; None if there is none."""
         return self._documents.get(movie_id)
 
-    def remove(self, movie_id: str) -> bool:
-        """Remove a movie; whether there was one."""
-        return self._documents.pop(movie_id, None) is not None
+    def remove(self, removals: Sequence[Removal]) -> None:
+        """Remove movies; a document of a later version stays."""
+        for removal in removals:
+            self.write(removal.movie_id, removal.version, None)
 
-    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> Answer:
+    def write(self, movie_id: str, version: int, document: dict[str, Any] | None, *, strictly: bool = False) -> None:
+        """Write or remove a document; one of a later version stays, and one of the same if this is strict."""
+        if self._versions.get(movie_id, 0) < version + (not strictly):
+            self._documents.pop(movie_id, None)
+            if document:
+                self._documents[movie_id] = document
+            self._versions[movie_id] = version
+
+    def full_text(self, text: str, *, genre: str | None = None, limit: int = 10) -> SearchResults:
         """Movies that have these words, or nearly these, best first; with facets and highlights."""
         words = _words(text)
         found: list[Hit] = []
         for document in self._documents.values():
-            if genre not in (None, document.get("Genre")):
+            if genre is not None and genre.casefold() != document.get("Genre", "").casefold():
                 continue
             score, highlights = 0.0, {}
             for field, weight in self._FIELDS.items():
@@ -143,9 +164,9 @@ class MemorySearchIndex:
             "Language": Counter(document["Language"] for document in matching if "Language" in document),
         }
         best = {name: dict(counts.most_common(10)) for name, counts in facets.items()}
-        return Answer(found[:limit], len(found), best)
+        return SearchResults(found[:limit], len(found), best)
 
-    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> Answer:
+    def nearest(self, vector: NDArray[np.float32], limit: int = 10) -> SearchResults:
         """Movies whose vectors point in the most similar direction, best first."""
         scored = [
             _hit(document, (1 + float(np.dot(vector, document["Embedding"]))) / 2, {})
@@ -153,7 +174,7 @@ class MemorySearchIndex:
             if "Embedding" in document
         ]
         scored.sort(key=lambda hit: (-hit.score, hit.movie_id))
-        return Answer(scored[:limit], len(scored[:limit]))
+        return SearchResults(scored[:limit], len(scored[:limit]))
 
     def all(self) -> Iterator[dict[str, Any]]:
         """Every document, in no order."""
@@ -196,6 +217,15 @@ def _distance(one: str, other: str) -> int:
         for place, letter2 in enumerate(other, 1):
             before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (letter != letter2))
     return row[-1]
+
+
+def rental_digest(customer: str, movie: str, number: int, at: str) -> int:
+    """Mix what is known of a rental in a prime field."""
+    prime = 2**31 - 1
+    day, time = (int("".join(filter(str.isdecimal, part))) for part in at.split("T"))
+    mixed = number * 1103515245 + int(customer) * 1220703125 + int(movie) * 1566083941 + day * 1812433253
+    mixed = (mixed + time * 1664525) % prime
+    return mixed * mixed % prime
 
 
 class MemoryGraph:
@@ -270,6 +300,17 @@ class MemoryGraph:
                 for customer, rentals in self._rentals.items():
                     yield from ((customer, movie, number, at) for number, (movie, at) in rentals.items())
 
+    def rental_digests(self) -> Iterator[tuple[str, int, int]]:
+        """Each customer who rented, how many rentals that were, and the sum of their digests."""
+        for customer, rentals in self._rentals.items():
+            if rentals:
+                digests = (rental_digest(customer, movie, number, at) for number, (movie, at) in rentals.items())
+                yield customer, len(rentals), sum(digests)
+
+    def rentals_of(self, customers: Sequence[str]) -> Iterator[tuple[str, str, int, str]]:
+        """The rentals of some customers."""
+        return (fact for fact in self.facts("rentals") if fact[0] in customers)
+
 
 class MemorySeries:
     """The time series as points by their time and dimensions."""
@@ -313,6 +354,7 @@ class MemoryLedger:
         self._customers: dict[int, Customer] = {}
         self._rentals: dict[int, tuple[int, str, int, bool]] = {}  # customer, film, store, whether it is out
         self._outbox: dict[int, Event] = {}
+        self._requests: dict[str | None, Event] = {}
         self._numbers = itertools.count(1)
 
     def add_customer(self, customer: Customer) -> Customer:
@@ -326,7 +368,7 @@ class MemoryLedger:
         return self._customers.get(customer_id)
 
     def change_customer(self, customer: Customer) -> None:
-        """Write a customer's data anew."""
+        """Replace a customer's data."""
         if customer.id not in self._customers:
             raise InputError(f"Customer {customer.id}: There is no customer of that number.")
         self._customers[customer.id] = customer
@@ -347,11 +389,16 @@ class MemoryLedger:
         self._tell(Event.erased(customer_id, datetime.now(UTC)))
         return True
 
-    def rent(self, customer_id: int, movie: Movie, store_id: int) -> Event:
+    def rent(self, customer_id: int, movie: Movie, store_id: int, request: str | None = None) -> Event:
         """Lend a copy of a movie."""
         who = self._customers.get(customer_id)
         if not who:
             raise InputError(f"Customer {customer_id}: There is no customer of that number.")
+        if request in self._requests:
+            made = self._requests[request]
+            if (made.customer_id, made.film_id, made.store_id) != (str(customer_id), movie.id, str(store_id)):
+                raise InputError(f"Request {request}: The request has made another rental. Give this one another id.")
+            return made
         if not who.active:
             raise InputError(f"Customer {customer_id}: The customer is not active, and may not rent.")
         out = sum(rental[1:] == (movie.id, store_id, True) for rental in self._rentals.values())
@@ -359,7 +406,10 @@ class MemoryLedger:
             raise InputError(f"{movie.title}: Store {store_id} has no copy that is not lent. Try another store.")
         number = next(self._numbers)
         self._rentals[number] = (customer_id, movie.id, store_id, True)
-        return self._tell(Event.rented(number, customer_id, movie, store_id, datetime.now(UTC)))
+        event = self._tell(Event.rented(number, customer_id, movie, store_id, datetime.now(UTC)))
+        if request:
+            self._requests[request] = event
+        return event
 
     def give_back(self, rental_id: int) -> Event | None:
         """Take a copy back; None if it is back already."""

@@ -1,8 +1,13 @@
-"""What a browser can tell of how well a page can be read, as scripts for it."""
+"""What a browser can tell of how well a page can be read."""
 
-#: For each text that is seen: its contrast with what is behind it, by WCAG 2.2's formula, and what it needs.
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page
+
+#: For each text that is seen: its contrast with what is behind it, by WCAG 2.2's formula, and what it needs.
 CONTRAST = """() => {
   const number = colour => colour.match(/[\\d.]+/g).map(Number);
   const level = colour => { const [r, g, b] = number(colour).map(v => v / 255).map(
@@ -23,3 +28,39 @@ CONTRAST = """() => {
   }
   return found;
 }"""
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def axe_violations(page: Page) -> list[str]:
+    """Return what axe finds serious or critical on a page: the rule, and the elements that break it."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run().then(results => results.violations)")
+    return [
+        f"{violation['id']}: {violation['help']}: {node['html'][:160]}"
+        for violation in found
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+
+
+def assert_readable(
+    browser: Browser, address: str, *, scheme: Literal["light", "dark"], width: int, forced: Literal["none", "active"]
+) -> None:
+    """Assert that everybody can read a page, with all that is folded in it: no side scrolling, contrast, and axe.
+
+    Args:
+        browser: Chromium.
+        address: The page's address.
+        scheme: The colours that the reader prefers.
+        width: The width of the window in pixels.
+        forced: Whether the reader's system chooses the colours.
+    """
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, forced_colors=forced)
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe_violations(page) == []
+    if forced == "none":
+        assert [text for text in page.evaluate(CONTRAST) if text["ratio"] < text["needed"]] == []
+    page.close()

@@ -140,6 +140,14 @@ def references(node: Any, resources: Json) -> Iterator[str]:
                 yield from references(value, resources)
 
 
+def joined(value: Any) -> Any:
+    """A text as `Fn::Sub` writes it, however the template joins it: `Groundwork/${AWS::StackName}`."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        separator, items = value["Fn::Join"]
+        return separator.join(f"${{{item['Ref']}}}" if isinstance(item, dict) else item for item in items)
+    return value["Fn::Sub"] if isinstance(value, dict) and "Fn::Sub" in value else value
+
+
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 

@@ -11,12 +11,12 @@ import yaml
 from typer.testing import CliRunner
 
 from contract.errors import InputError
-from infra.commands import app
+from contract.prices import PRICES
+from groundwork.__main__ import app
 from infra.console.templates import TEMPLATES
 from infra.cost import page
 from infra.cost.estimate import (
     ALWAYS_ON,
-    PRICES,
     TYPES,
     Estimate,
     UnknownCostError,
@@ -106,7 +106,7 @@ def test_an_unknown_type_and_an_unknown_size_are_errors_that_name_them(synthesis
     changed = copy.deepcopy(template)
     changed["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["InstanceType"] = "u-24tb1.metal"
     with pytest.raises(
-        InputError, match=r"There is no price for ec2\.u-24tb1\.metal\. Add it to infra/cost/prices\.yaml"
+        InputError, match=r"There is no price for ec2\.u-24tb1\.metal\. Add it to contract/prices\.json"
     ):
         estimate("TerminationAlarm", changed)
 

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from annotated_types import Le
 
 from contract import projections
-from infra.settings.data_ecosystem import DataEcosystemSettings
 
 from .conftest import Json, as_list, of_type, only, statements
 
@@ -55,6 +53,25 @@ def test_the_film_library_has_its_keys_two_indexes_a_stream_and_recovery(templat
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_a_restored_table_becomes_the_film_library(synthesise: Callable[..., Json], template: Json) -> None:
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/restored"
+    stream = f"{arn}/stream/2026-11-29T08:30:00.000"
+    adopting = synthesise(FILE, {"data_ecosystem.movies_stream_arn": stream})
+    assert template["Resources"].keys() - adopting["Resources"].keys() == {"Movies"}
+    assert adopting["Resources"]["LibraryChanges"]["Properties"]["EventSourceArn"] == stream
+    assert adopting["Outputs"]["MoviesTableName"]["Value"] == "restored"
+    allowed = [allow for _, allow in statements(adopting) if "dynamodb:BatchWriteItem" in as_list(allow["Action"])]
+    assert [as_list(allow["Resource"]) for allow in allowed] == [[arn, f"{arn}/index/*"]]
+
+
+def test_a_restored_graph_inherits_its_encryption(synthesise: Callable[..., Json]) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    context = {"data_ecosystem.graph_snapshot": "before", "data_ecosystem.kms_key_arn": key}
+    cluster = only(synthesise(FILE, context), "AWS::Neptune::DBCluster")
+    assert cluster["SnapshotIdentifier"] == "before"
+    assert cluster.keys().isdisjoint({"StorageEncrypted", "KmsKeyId"})
 
 
 def test_postgresql_is_private_encrypted_backed_up_and_speaks_tls_alone(template: Json) -> None:
@@ -128,27 +145,24 @@ def test_requests_end_before_functions_and_functions_before_messages_come_again(
     assert 2 * projections.BULK_SECONDS + 3 * projections.REQUEST_SECONDS < projections.TIMEOUT_SECONDS
     assert queue["VisibilityTimeout"] == 6 * functions[0]["Timeout"]  # what AWS asks for
     assert queue["MaximumMessageSize"] == projections.MESSAGE_BYTES
-    most = DataEcosystemSettings.model_fields["attempts"].metadata
-    assert [limit.le for limit in most if isinstance(limit, Le)] == [projections.MOST_ATTEMPTS]
     # Each message before it in a batch may use all its attempts; SQS counts to 1,000.
-    assert projections.MOST_ATTEMPTS * source["BatchSize"] <= queue["RedrivePolicy"]["maxReceiveCount"] <= 1000
+    assert projections.ATTEMPTS * source["BatchSize"] <= queue["RedrivePolicy"]["maxReceiveCount"] <= 1000
 
 
 def test_each_role_may_do_what_it_does_and_nothing_else(template: Json) -> None:
     logs = {"logs:CreateLogStream", "logs:PutLogEvents"}
     enter = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}
     every = logs | enter | {"ec2:DescribeSubnets", "dynamodb:PutItem", "sqs:SendMessage"}
-    queue = {"sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
     stream = {f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
     search = {"es:ESHttpHead", "es:ESHttpPost"}
-    assert actions_of(template, "CatalogIndexerRole") == every | queue | stream | search
+    assert actions_of(template, "CatalogIndexerRole") == every | stream | search
     graph = {f"neptune-db:{name}DataViaQuery" for name in ("Read", "Write", "Delete")}
     secret = {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
-    rentals = queue | {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}
-    rentals |= {"dynamodb:UpdateItem"}  # counts attempts
-    assert actions_of(template, "RentalProjectorRole") - {"sqs:GetQueueUrl"} == (every | graph | secret | rentals) - {
-        "sqs:GetQueueUrl"
+    rentals = {
+        f"sqs:{name}" for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
     }
+    rentals |= {"dynamodb:UpdateItem"}  # counts attempts
+    assert actions_of(template, "RentalProjectorRole") == every | graph | secret | rentals
 
 
 def test_engines_let_in_their_clients_alone(template: Json) -> None:

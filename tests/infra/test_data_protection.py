@@ -13,6 +13,7 @@ import yaml
 
 import infra
 from infra.console.templates import TEMPLATES
+from infra.updates.record import templates
 from localcloud.services.rds.parameter_groups import check
 
 from .conftest import Json, as_list, of_type, usual
@@ -33,6 +34,11 @@ def names(node: Any) -> set[str]:
         found |= {str(node["Fn::GetAtt"][0])} if "Fn::GetAtt" in node else set()
         return found.union(*(names(value) for value in node.values()))
     return set().union(*(names(value) for value in node)) if isinstance(node, list) else set()
+
+
+def new(value: Any) -> Any:
+    """A property of a database that is created empty; one that is restored inherits it."""
+    return value["Fn::If"][2] if isinstance(value, dict) else value
 
 
 def least(number: Any, template: Json) -> int:
@@ -64,7 +70,7 @@ def test_every_relational_database_is_private_encrypted_backed_up_and_has_no_pas
     for name, body in of_type(template, "AWS::RDS::DBInstance"):
         database = body["Properties"]
         assert database["PubliclyAccessible"] is False, name
-        assert database["StorageEncrypted"] is True, name
+        assert new(database["StorageEncrypted"]) is True, name
         assert database["DBSubnetGroupName"], name
         assert least(database["BackupRetentionPeriod"], template) >= 1, name
         assert "{{resolve:secretsmanager:" in json.dumps(database["MasterUserPassword"]), name
@@ -82,7 +88,7 @@ def test_every_parameter_of_a_database_has_a_value_that_rds_allows(template: Jso
 def test_graph_and_search_are_private_encrypted_and_signed_for(template: Json) -> None:
     for name, body in of_type(template, "AWS::Neptune::DBCluster"):
         cluster = body["Properties"]
-        assert (cluster["StorageEncrypted"], cluster["IamAuthEnabled"]) == (True, True), name
+        assert (new(cluster["StorageEncrypted"]), cluster["IamAuthEnabled"]) == (True, True), name
         assert least(cluster["BackupRetentionPeriod"], template) >= 1, name
         capacity = cluster["ServerlessScalingConfiguration"]
         assert float(usual(capacity["MinCapacity"], template)) == 1, name
@@ -135,3 +141,18 @@ def test_no_runtime_engine_or_image_is_past_its_end_of_support(template: Json) -
         ]
         assert known, f"{version}: infra/support.yaml does not say until when it is supported"
         assert min(known) > dt.datetime.now(dt.UTC).date(), f"{version} is out of support"
+
+
+def test_the_windows_of_all_databases_are_settings() -> None:
+    """In the forms of their services; a change of them replaces nothing (`infra/updates`)."""
+    context: Json = {"data_ecosystem.search_off_peak_hour": 21}
+    for section in ("web_app", "data_ecosystem"):
+        context[f"{section}.maintenance_window"] = "sat:22:00-sat:22:30"
+        context[f"{section}.backup_window"] = "22:30-23:00"
+    bodies = [body for template in templates(context).values() for body in template["Resources"].values()]
+    for kind, count in (("AWS::RDS::DBInstance", 2), ("AWS::Neptune::DBCluster", 1)):
+        windows = [body["Properties"]["PreferredMaintenanceWindow"] for body in bodies if body["Type"] == kind]
+        assert windows == ["sat:22:00-sat:22:30"] * count
+    [domain] = [body["Properties"] for body in bodies if body["Type"] == "AWS::OpenSearchService::Domain"]
+    start = {"WindowStartTime": {"Hours": 21, "Minutes": 0}}
+    assert domain["OffPeakWindowOptions"] == {"Enabled": True, "OffPeakWindow": start}

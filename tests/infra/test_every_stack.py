@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, get_type_hints
 
 import pytest
 
 from contract.stacks import StackName
 from groundwork.demo.show import PARTS
+from infra import PROJECT
 from infra.budget import Budget
 from infra.config import Config
 from infra.console.templates import TEMPLATES
 from infra.stacks import STACKS
+from tests import networks
 
 from .conftest import Json, as_list, of_type, references, statements
 
@@ -35,10 +38,10 @@ STATEFUL = {
 TRANSIENT = {
     "TopicKey": "encrypts messages on their way",
     "Terminations": "its records expire after two weeks",
-    "SearchDomain": "made anew from the film library by one command",
+    "SearchDomain": "one command rebuilds it from the film library",
     "TrendsAccess": "password of what goes with it",
     "TrendsTokenSecret": "token of what goes with it",
-    "TrendsInfluxDB": "made anew from the rentals by one command",
+    "TrendsInfluxDB": "one command rebuilds it from the rentals",
 }
 #: Stateful resources whose data stay as a final snapshot, so that the network around them can go.
 SNAPSHOTS = {"LedgerInstance", "GraphCluster"}
@@ -51,6 +54,7 @@ WILD_ACTIONS = {
 }
 #: Actions on every resource, and why.
 WILD_RESOURCES = {
+    "autoscaling:DescribeAutoScalingGroups": "knows no resource",
     "autoscaling:DescribeAutoScalingInstances": "knows no resource",
     "autoscaling:DescribeScalingActivities": "knows no resource",
     "dynamodb:ListStreams": "knows no resource",
@@ -129,11 +133,17 @@ def test_no_action_is_allowed_on_everything_without_a_reason(template: Json) -> 
             assert set(as_list(statement["Action"])) <= WILD_RESOURCES.keys(), name
 
 
+OF_STACK = [
+    {"Fn::Join": ["", ["Groundwork/", {"Ref": "AWS::StackName"}]]},
+    {"Fn::Sub": "Groundwork/${AWS::StackName}"},
+]
+
+
 def test_metrics_are_written_to_one_namespace_only(template: Json) -> None:
     for _, statement in statements(template):
         if "cloudwatch:PutMetricData" in as_list(statement["Action"]):
             namespace = statement["Condition"]["StringEquals"]["cloudwatch:namespace"]
-            assert re.fullmatch("Groundwork/[A-Za-z]+", namespace)
+            assert namespace in OF_STACK or re.fullmatch("Groundwork/[A-Za-z]+", namespace)
 
 
 def test_nothing_is_allowed_to_everyone(template: Json) -> None:
@@ -215,6 +225,31 @@ def test_alarms_act_describe_what_to_do_and_treat_missing_data(template: Json) -
         assert alarm["TreatMissingData"] == missing, name
 
 
+def test_the_runbook_of_each_alarm_is_a_heading_of_its_page(template: Json) -> None:
+    for name, body in of_type(template, "AWS::CloudWatch::Alarm"):
+        description = json.dumps(body["Properties"]["AlarmDescription"])
+        [(page, anchor)] = re.findall(r"Runbook: ([\w/.-]+)#([\w-]+)", description)
+        headings = re.findall(r"^#+ (.+)$", (PROJECT / page).read_text("utf-8"), re.MULTILINE)
+        assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, name
+
+
+def test_each_alarms_topic_and_each_dead_letter_queue_of_a_function_is_watched(template: Json) -> None:
+    watched = [
+        (body["Properties"].get("MetricName"), body["Properties"]["Dimensions"][0]["Value"])
+        for _, body in of_type(template, "AWS::CloudWatch::Alarm")
+        if body["Properties"].get("Dimensions")
+    ]
+    for name, _ in of_type(template, "AWS::SNS::Topic"):
+        assert ("NumberOfNotificationsFailed", {"Fn::GetAtt": [name, "TopicName"]}) in watched, name
+    # A stream or a queue keeps what its function could not handle; Lambda's own queue of events does not.
+    by_source = [
+        source["Properties"]["FunctionName"] for _, source in of_type(template, "AWS::Lambda::EventSourceMapping")
+    ]
+    for name, function in of_type(template, "AWS::Lambda::Function"):
+        if "DeadLetterConfig" in function["Properties"] and {"Ref": name} not in by_source:
+            assert ("DeadLetterErrors", {"Ref": name}) in watched, name
+
+
 def test_alarms_name_settings_in_words(template: Json) -> None:
     sections = [getattr(Config(), stack.SECTION) for stack in TEMPLATES.values()]
     names = {name for section in sections for name in type(section).model_fields if "_" in name}
@@ -261,3 +296,15 @@ def test_every_stack_has_the_section_of_the_settings_that_it_says() -> None:
     for stack in (*STACKS, Budget):
         section = Config.model_fields[stack.SECTION].default
         assert get_type_hints(stack)["settings"] is type(section), stack
+
+
+@pytest.mark.parametrize("file", TEMPLATES)
+def test_in_an_existing_vpc_no_stack_makes_one(file: str, synthesise: Callable[..., Json]) -> None:
+    subnets = {
+        "PublicSubnetIds": "subnet-0a1b2c3d,subnet-1a2b3c4d",
+        "IsolatedSubnetIds": "subnet-2a1b2c3d,subnet-3a2b3c4d",
+    }
+    context = networks.settings(TEMPLATES[file].__name__, {"VpcId": "vpc-0a1b2c3d", **subnets})
+    template = synthesise(file, context)
+    for kind in ("VPC", "Subnet", "InternetGateway"):
+        assert [*of_type(template, f"AWS::EC2::{kind}")] == [], kind

@@ -24,7 +24,7 @@ def test_the_bundle_has_the_wheels_that_the_images_lack_and_the_pins_of_all_pack
         locks = {name: bundle.read(name).decode() for name in names if name.endswith(".lock")}
     wheels = {name.split("/")[-1].split("-")[0] for name in names if name.endswith(".whl")}
     assert wheels == {"alembic", "colorlog", "optuna", "safetensors", "seaborn", "sqlalchemy"}
-    assert set(locks) == {"workloads/requirements.lock", "workloads/movie_rental/requirements.lock"}
+    assert set(locks) == {requirements.replace(".txt", ".lock") for requirements in packing.REQUIREMENTS}
     for lock in locks.values():
         assert len(PINNED.findall(lock)) == lock.count("==") - lock.count(" == '")
     assert {"scikit-learn", "numpy", "botocore", "sqlalchemy"} <= pins(locks["workloads/requirements.lock"])

@@ -15,7 +15,7 @@ from .conftest import Json, of_type, references, usual
 
 #: Types that hold nothing that could be lost. Every other type must say what becomes of it.
 STATELESS = re.compile(
-    r"AWS::(AutoScaling|Batch|Budgets|CloudWatch|EC2|ElasticLoadBalancingV2|Events|IAM|Lambda|SNS)::\w+|"
+    r"AWS::(AutoScaling|Batch|Budgets|CloudWatch|EC2|ElasticLoadBalancingV2|Events|IAM|Lambda|Scheduler|SNS)::\w+|"
     r"AWS::(Logs::MetricFilter|RDS::DBParameterGroup|RDS::DBSubnetGroup|Neptune::DBSubnetGroup|S3::BucketPolicy|"
     r"SQS::QueuePolicy|SecretsManager::(SecretTargetAttachment|RotationSchedule))"
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from infra.config import Config, ConfigError
 from infra.constructs.inline import source
 
 from .conftest import Json, Synthesised, as_list, of_type, only, statements
@@ -75,8 +76,8 @@ def test_the_groups_size_is_a_setting(template: Json, elsewhere: Json) -> None:
 
 def test_instances_run_the_newest_amazon_linux_and_are_reached_by_systems_manager_alone(template: Json) -> None:
     data = only(template, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
-    assert data["ImageId"] == {"Ref": "MachineImage"}
-    assert template["Parameters"]["MachineImage"]["Default"].endswith("al2023-ami-kernel-default-x86_64")
+    assert data["ImageId"].startswith("resolve:ssm:/aws/service/")
+    assert data["ImageId"].endswith("al2023-ami-kernel-default-x86_64")
     assert data["BlockDeviceMappings"][0]["Ebs"]["VolumeType"] == "gp3"
     [policy] = template["Resources"]["InstanceRole"]["Properties"]["ManagedPolicyArns"]
     assert "AmazonSSMManagedInstanceCore" in json.dumps(policy)
@@ -189,6 +190,7 @@ def test_functions_may_do_what_they_call_and_nothing_else(template: Json) -> Non
 
     runtime = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
     assert allowed("TerminationLogger") - runtime == {
+        "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
         "autoscaling:DescribeScalingActivities",
         "dynamodb:GetItem",
@@ -225,3 +227,33 @@ def test_its_outputs_are_what_others_read(template: Json) -> None:
         *("AutoScalingGroupName", "TopicArn", "LogGroupName", "FunctionName", "AlarmName"),
         *("MetricNamespace", "MetricName", "DeadLetterQueueUrl"),
     }
+
+
+@pytest.mark.parametrize("watch", ["groups:api,jobs", "tag:Team=shop"])
+def test_a_stack_that_watches_existing_groups_has_no_group_of_its_own(
+    synthesise: Callable[..., Json], watch: str
+) -> None:
+    template = synthesise(FILE, {"termination_alarm": {"watch": watch}})
+    kinds = {body["Type"] for body in template["Resources"].values()}
+    assert not {kind for kind in kinds if kind.startswith(("AWS::EC2::", "AWS::AutoScaling::"))}
+    variables = template["Resources"]["TerminationLogger"]["Properties"]["Environment"]["Variables"]
+    assert (variables["WATCH"], variables["GROUP"]) == (watch, "")
+
+
+@pytest.mark.parametrize("watch", ["groups:", "groups:a,,b", "tag:Team", "tag:=shop", "some"])
+def test_what_nobody_could_watch_is_refused(watch: str) -> None:
+    with pytest.raises(ConfigError, match=r"it must be group, all, groups:NAME,NAME or tag:KEY=VALUE"):
+        Config.from_context({"termination_alarm.watch": watch})
+
+
+def test_alarms_go_to_an_existing_topic(synthesise: Callable[..., Json]) -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:operations"
+    template = synthesise(FILE, {"termination_alarm": {"topic_arn": topic, "email": "ops@example.com"}})
+    assert [*of_type(template, "AWS::SNS::Topic")] == []
+    assert [*of_type(template, "AWS::KMS::Key")] == []
+    actions = [body["Properties"]["AlarmActions"][0] for _, body in of_type(template, "AWS::CloudWatch::Alarm")]
+    assert {*actions} == {topic}
+    assert only(template, "AWS::SNS::Subscription")["TopicArn"] == topic
+    assert template["Outputs"]["TopicArn"]["Value"] == topic
+    [publish] = [s for _, s in statements(template) if s["Action"] == "sns:Publish"]
+    assert publish["Resource"] == topic

@@ -19,7 +19,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from contract.metrics import Namespace
+from contract.metrics import TRAINING_NAMESPACE
 from contract.workloads import TRAINING
 from groundwork import engines
 from infra import PROJECT
@@ -188,12 +188,7 @@ def test_every_workload_has_its_job_its_data_and_its_place_on_the_dashboard(temp
     workloads = {name: containers(template)[name]["Command"][4] for name in trained}
     assert set(workloads.values()) == set(TRAINING)
     folders = {workloads[name]: body["Parameters"]["data"]["Fn::Join"][1][2] for name, body in trained.items()}
-    assert folders == {
-        "digit-classifier": "/mnist",
-        "digit-gan": "/mnist",
-        "delivery-time": "/delivery",
-        "player-position": "/nfl",
-    }
+    assert folders == {name: f"/{workload.data_set}" for name, workload in TRAINING.items()}
     dashboard = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
     assert [workload for workload in TRAINING if workload not in dashboard] == []
 
@@ -231,21 +226,16 @@ def test_a_reclaimed_host_is_retried_and_a_jobs_own_failure_is_not(template: Jso
         }, name
 
 
-def test_a_job_reads_its_own_data_and_writes_below_its_own_name_alone(template: Json) -> None:
-    for workload, data, others in (
-        ("digit-classifier", "mnist", []),
-        ("digit-gan", "mnist", ["digit-classifier"]),
-        ("delivery-time", "delivery", []),
-        ("player-position", "nfl", []),
-    ):
-        role = "".join(word.title() for word in workload.split("-")) + "JobRole"
+def test_a_job_reads_its_own_data_and_writes_only_below_its_own_name(template: Json) -> None:
+    for workload in TRAINING.values():
+        role = workload.job_role
         allowed = [s for name, s in statements(template) if name == role and s["Action"] != "sts:AssumeRole"]
         [read, write] = allowed
         assert read["Action"] == "s3:GetObject"
         folders = [re.findall(r"/([a-z-]+)/\*", json.dumps(place))[0] for place in read["Resource"]]
-        assert folders == [data, workload, *others]
+        assert folders == [workload.data_set, workload.name, *workload.reads]
         assert set(write["Action"]) == {"s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"}
-        assert f"/{workload}/*" in json.dumps(write["Resource"])
+        assert f"/{workload.name}/*" in json.dumps(write["Resource"])
     prediction = [s for name, s in statements(template) if name == "PredictRole" and "s3:PutObject" in s["Action"]]
     assert "/predictions/*" in json.dumps([s["Resource"] for s in prediction])
 
@@ -288,15 +278,19 @@ def test_no_text_of_others_stands_between_quotation_marks_in_an_input_template(
                 assert set(re.findall(r"<(\w+)>", " ".join(quoted))) <= plain, name
 
 
+OF_STACK = {"Fn::Join": ["", ["Groundwork/", {"Ref": "AWS::StackName"}]]}
+
+
 def test_alarms_ring_when_training_goes_wrong(template: Json) -> None:
     alarms = {
         body["Properties"]["MetricName"]: body["Properties"] for _, body in of_type(template, "AWS::CloudWatch::Alarm")
     }
     alarms.pop("FailedInvocations")  # of the mails on jobs
+    alarms.pop("NumberOfNotificationsFailed")  # of the topic
     known = {name for name, _ in PUBLISHED.values()}
     for name, alarm in alarms.items():
         assert name in known
-        assert alarm["Namespace"] == Namespace.TRAINING
+        assert alarm["Namespace"] == OF_STACK
         assert "Dimensions" not in alarm  # of whichever workload
     assert set(alarms) == {PUBLISHED[name][0] for name in PROBLEMS}
 
@@ -304,8 +298,8 @@ def test_alarms_ring_when_training_goes_wrong(template: Json) -> None:
 def test_the_dashboard_shows_the_training_metrics_of_the_workload_one_chooses(template: Json) -> None:
     text = json.dumps(only(template, "AWS::CloudWatch::Dashboard"))
     assert [name for name, _ in PUBLISHED.values() if name not in text and name != "EpochSeconds"] == []
-    assert "Groundwork/Training" in text
-    assert '\\"property\\": \\"Workload\\"' in text
+    assert "Groundwork/" in text
+    assert '\\"property\\":\\"Workload\\"' in text
 
 
 def test_a_one_off_instance_ends_itself_and_alarms_nobody(template: Json) -> None:
@@ -317,7 +311,7 @@ def test_a_one_off_instance_ends_itself_and_alarms_nobody(template: Json) -> Non
     assert "AmazonSSMManagedInstanceCore" in json.dumps(template["Resources"]["OneOffRole"]["Properties"])
     [tags] = launch["TagSpecifications"]
     assert EXPECTED_TAG in {tag["Key"] for tag in tags["Tags"]}
-    assert template["Parameters"]["MachineImage"]["Default"].startswith("/aws/service/deeplearning/ami/")
+    assert launch["ImageId"].startswith("resolve:ssm:/aws/service/deeplearning/ami/")
     script = SCRIPT.read_text()
     assert script.splitlines()[-1] in json.dumps(launch["UserData"]).replace("\\n", "\n").replace('\\"', '"')
     [assume] = [
@@ -381,7 +375,13 @@ def test_a_one_off_instance_logs_in_to_a_private_registry(tmp_path: Path, image:
         (tmp_path / name).chmod(0o755)
     script = SCRIPT.read_text().replace("/etc/groundwork/aws", str(tmp_path / "config"))
     known = {"IMAGE": image, "LIMIT_SECONDS": "60", "SHARED_MEMORY_MIB": "64", "LOADER": "pass", "LOG_GROUP": "logs"}
-    environment = {**known, "REGION": "us-east-1", "GROUNDWORK_CODE": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment = {
+        **known,
+        "REGION": "us-east-1",
+        "GROUNDWORK_CODE": "",
+        TRAINING_NAMESPACE: "",
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+    }
     subprocess.run(["bash", "-c", script], env=environment, check=True, capture_output=True)
     first, *others = (tmp_path / "calls").read_text().splitlines()
     assert (first == login) if login else first.startswith("run ")
@@ -464,10 +464,11 @@ def imported(source: str) -> set[str]:
 
 
 def test_its_outputs_are_what_others_read(template: Json) -> None:
-    jobs = ("DigitClassifier", "DigitClassifierGpu", "DigitClassifierMultiNode", "DigitGan", "DigitGanGpu")
+    jobs = {workload.job_output(machine) for workload in TRAINING.values() for machine in workload.machines}
+    assert {"DigitClassifierMultiNodeJobDefinitionArn", "DigitGanGpuJobDefinitionArn"} < jobs
     assert set(template["Outputs"]) == {
         *("DataBucketName", "ArtifactBucketName", "CpuQueueArn", "GpuQueueArn", "MultiNodeQueueArn"),
-        *(f"{job}JobDefinitionArn" for job in (*jobs, "DeliveryTime", "PlayerPosition", "Predict")),
+        *(*jobs, "PredictJobDefinitionArn"),
         *("LaunchTemplateId", "TopicArn", "DashboardName", "LogGroupName"),
     }
 
@@ -480,7 +481,8 @@ STANDINS = {
     "    download = lambda self, bucket, key, path: shutil.copy(f'{bucket}/{key}', path)\n"
     "    return type('S3', (), {'download_file': download})()\n",
     "pip/__init__.py": "",
-    "pip/__main__.py": "import sys; print('pip', *sys.argv[1:3], sys.argv[-1].split('/')[-1])",
+    "pip/__main__.py": "import sys; hashes = [word for word in sys.argv if word == '--require-hashes'];"
+    "print('pip', sys.argv[1], *hashes, sys.argv[-1].split('/')[-1])",
 }
 WORKLOAD = "import sys; print('workload', *sys.argv[1:]); sys.exit(7)"
 
@@ -519,7 +521,7 @@ def test_the_bootstrap_installs_what_the_bundle_needs_and_becomes_the_workload(
 ) -> None:
     done = container("s3://bundles/code.zip", f"# What it needs.\npytest>=1\n{requirement}\n")
     assert done.stdout.splitlines() == [
-        "pip install --quiet requirements.lock",
+        "pip install --require-hashes requirements.lock",
         "workload train digit-classifier --epochs 1",
     ]
     assert done.returncode == 7
@@ -558,7 +560,7 @@ def test_wheels_of_another_python_or_machine_are_left_to_pip(
 ) -> None:
     add_wheel(tmp_path / "job", f"absent-2-{tags}.whl")
     done = container("s3://bundles/code.zip", "absent>=2\n")
-    assert done.stdout.splitlines()[0] == "pip install --quiet requirements.lock"
+    assert done.stdout.splitlines()[0] == "pip install --require-hashes requirements.lock"
 
 
 def test_an_image_without_boto3_signs_the_request_for_the_bundle_as_aws_does(
@@ -606,3 +608,16 @@ def test_the_bootstrap_fails_when_there_is_no_code(
     assert done.returncode != 0
     assert "workload" not in done.stdout
     assert "absent.zip" in done.stderr
+
+
+def test_artifacts_go_to_a_bucket_that_exists(synthesise: Callable[..., Json]) -> None:
+    template = synthesise("training.yaml", {"training.artifact_bucket": "results-of-the-company"})
+    buckets = {name for name, _ in of_type(template, "AWS::S3::Bucket")}
+    assert "DataBucket" in buckets
+    assert not {name for name in buckets if name.startswith("Artifact")}
+    assert template["Outputs"]["ArtifactBucketName"]["Value"] == "results-of-the-company"
+    writing = [s for _, s in statements(template) if "s3:PutObject" in as_list(s["Action"])]
+    assert writing
+    for statement in writing:
+        for resource in as_list(statement["Resource"]):
+            assert ":s3:::results-of-the-company/" in json.dumps(resource).replace('", "', "").replace('"]', "")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from infra import PROJECT
 from infra.stacks import STACKS
-from infra.updates import record, sweep
+from infra.updates import record, release, sweep
 from infra.updates.identity import STATEFUL, create_only, identity, with_defaults
 
 Json = dict[str, Any]
@@ -30,6 +32,7 @@ def test_the_record_is_what_the_stacks_say() -> None:
     assert record.differences(json.loads(record.FILE.read_text()), record.record()) == []
 
 
+@pytest.mark.timeout(1200)  # it synthesises the stacks once for each setting
 def test_the_pages_say_what_a_change_of_each_setting_does() -> None:
     for page, text in sweep.written_from().items():
         assert page.read_text() == text, f"{page.name}: Run `make templates`."
@@ -109,6 +112,39 @@ def test_the_record_names_what_would_be_replaced_and_removed() -> None:
     assert removed.startswith("Shop (defaults), Gone: An update would remove it")
     [new] = record.differences({"Shop": {"defaults": {}}}, {"Shop": {"defaults": {"Data": {}}}})
     assert "is new" in new
+
+
+def test_an_upgrade_replaces_no_data_unless_the_changelog_tells_how_it_is_brought_over() -> None:
+    migrations = re.findall(r"^- Migration: .*$", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    for upgrade in release.upgrades(json.loads(release.FILE.read_text()), release.record("")):
+        stack = upgrade.stack.partition(" ")[0]
+        assert not upgrade.stateful or any(f"`{stack}`" in line for line in migrations), upgrade
+
+
+def test_upgrade_notes_say_what_becomes_of_each_resource() -> None:
+    def recorded(**resources: str) -> Json:
+        values = {name: {"type": "AWS::S3::Bucket", "identity": text, "all": text} for name, text in resources.items()}
+        return {"version": "1.0", "stacks": {"Shop (defaults)": values}}
+
+    before, after = recorded(Data="a", Gone="a", Same="a"), recorded(Data="b", Same="a", New="a")
+    after["stacks"]["Shop (defaults)"]["Same"]["all"] = "b"
+    [upgrade] = release.upgrades(before, after)
+    assert upgrade.stateful == ("Data", "Gone")
+    assert release.notes(before, after).splitlines()[2:] == [
+        "- Shop (defaults):",
+        "  - replaced, or with another engine or password: **Data**",
+        "  - removed: **Gone**",
+        "  - added: New",
+        "  - updated in place: Same",
+    ]
+    assert "No resource changes." in release.notes(before, before)
+
+
+def test_new_code_alone_is_no_change_of_a_resource() -> None:
+    def function(code: str) -> Json:
+        return template(F={"Type": "AWS::Lambda::Function", "Properties": {"Code": {"S3Key": f"{code * 64}.zip"}}})
+
+    assert release.recorded(function("a"), "F") == release.recorded(function("b"), "F")
 
 
 def test_a_setting_without_another_value_is_named() -> None:

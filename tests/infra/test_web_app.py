@@ -147,9 +147,19 @@ def test_ssh_is_open_from_one_network_when_both_key_and_network_are_given(open_t
         ({"allowed_cidr": "everywhere"}, "allowed_cidr"),
         ({"certificate_arn": "certificate"}, "certificate_arn"),
         ({"database_storage_gib": 100, "database_maximum_storage_gib": 100}, "a tenth above"),
+        ({"database_snapshot": "before", "database_source": "db-ABC"}, "exclude each other"),
+        ({"database_restore_time": "2026-11-29T08:30:00Z"}, "needs database_source"),
+        ({"database_source": "my-database"}, "database_source"),
         ({"backup_days": 0}, "backup_days"),
         ({"maximum_instances": 1}, "maximum_instances"),
         ({"backup_window": "25:00-26:00"}, "backup_window"),
+        ({"backup_window": "03:00-03:20"}, "half an hour or more"),
+        ({"backup_window": "05:00-06:00"}, "must not overlap"),
+        ({"backup_window": "23:50-04:31"}, "must not overlap"),
+        ({"maintenance_window": "sunday:04:30-sunday:05:30"}, "maintenance_window"),
+        ({"maintenance_window": "sun:04:30-sun:04:50"}, "half an hour to a day"),
+        ({"maintenance_window": "sun:04:30-tue:04:30"}, "half an hour to a day"),
+        ({"maintenance_window": "sun:23:30-mon:03:30"}, "must not overlap"),
         ({"code": "s3://bucket/it's.zip"}, "code"),
     ],
 )
@@ -177,10 +187,7 @@ def test_in_the_console_ssh_needs_both(all_templates: dict[str, Json]) -> None:
 
 
 def test_the_instance_is_the_newest_amazon_linux_2023_and_its_start_decides_the_stacks(template: Json) -> None:
-    image = launched(template)["ImageId"]["Ref"]
-    parameter = template["Parameters"][image]
-    assert parameter["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
-    assert "al2023-ami" in parameter["Default"]
+    assert re.match(r"resolve:ssm:/aws/service/.*/al2023-ami", launched(template)["ImageId"])
     instance = template["Resources"]["Instance"]
     assert instance["CreationPolicy"]["ResourceSignal"] == {"Count": 1, "Timeout": "PT15M"}
     assert {"DatabaseAttachment", "InstanceRoleDefaultPolicy"} <= set(instance["DependsOn"])
@@ -272,7 +279,7 @@ def test_a_host_name_is_a_name_and_nothing_else(name: str) -> None:
 def test_no_secret_is_in_the_template(template: Json) -> None:
     database = only(template, "AWS::RDS::DBInstance")
     assert "{{resolve:secretsmanager:" in json.dumps(database["MasterUserPassword"])
-    assert "resolve" not in json.dumps(launched(template))
+    assert "{{resolve" not in json.dumps(launched(template))
 
 
 def test_shellcheck_finds_nothing_in_the_start_script() -> None:
@@ -291,7 +298,7 @@ def test_shellcheck_finds_nothing_in_the_start_script() -> None:
 
 def test_the_database_is_mysql_private_encrypted_and_speaks_tls_alone(template: Json) -> None:
     database = only(template, "AWS::RDS::DBInstance")
-    assert (database["Engine"], database["EngineVersion"][:4]) == ("mysql", "8.4.")
+    assert (database["Engine"], database["EngineVersion"]) == ("mysql", "8.4")
     assert database["StorageEncrypted"] is True
     assert database["PubliclyAccessible"] is False
     assert only(template, "AWS::RDS::DBParameterGroup")["Parameters"]["require_secure_transport"] == "1"
@@ -308,6 +315,37 @@ def test_the_database_is_backed_up_and_kept_until_both_keys_are_turned(template:
     assert kept["Properties"]["DeleteAutomatedBackups"] is False
     assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert deletable["Resources"]["DatabaseInstance"]["DeletionPolicy"] == "Delete"
+
+
+INHERITED = ("DBName", "MasterUsername", "StorageEncrypted", "KmsKeyId")
+ORIGIN = (*INHERITED, "DBSnapshotIdentifier", "SourceDbiResourceId", "RestoreTime")
+
+
+@pytest.mark.parametrize(
+    ("settings", "origin"),
+    [
+        ({"database_snapshot": "before"}, {"DBSnapshotIdentifier": "before"}),
+        ({"database_source": "db-ABC"}, {"SourceDbiResourceId": "db-ABC"}),
+        (
+            {"database_source": "db-ABC", "database_restore_time": "2026-11-29T08:30:00Z"},
+            {"SourceDbiResourceId": "db-ABC", "RestoreTime": "2026-11-29T08:30:00Z"},
+        ),
+    ],
+)
+def test_a_restored_database_inherits_its_data_and_gets_the_password_of_the_stacks_secret(
+    synthesise: Callable[..., Json], template: Json, settings: dict[str, str], origin: Json
+) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    context = {f"web_app.{name}": value for name, value in settings.items()} | {"web_app.kms_key_arn": key}
+    restored = only(synthesise("web-app.yaml", context), "AWS::RDS::DBInstance")
+    assert {key: restored[key] for key in ORIGIN if key in restored} == origin
+    assert restored.get("UseLatestRestorableTime", False) is (origin.keys() == {"SourceDbiResourceId"})
+    usual = only(template, "AWS::RDS::DBInstance")
+    assert restored["MasterUserPassword"] == usual["MasterUserPassword"]
+    assert (restored["VPCSecurityGroups"], restored["DBParameterGroupName"]) == (
+        usual["VPCSecurityGroups"],
+        usual["DBParameterGroupName"],
+    )
 
 
 def test_the_database_is_protected_once_the_setting_says_so(template: Json, synthesise: Callable[..., Json]) -> None:
@@ -362,9 +400,18 @@ def test_alarms_watch_instance_database_and_application(template: Json) -> None:
         "DatabaseStorageAlarm": ("AWS/RDS", "FreeStorageSpace"),
         "DatabaseConnectionsAlarm": ("AWS/RDS", "DatabaseConnections"),
         "ApplicationErrorsAlarm": ("Groundwork/Storefront", "Errors"),
+        "TopicDeliveryAlarm": ("AWS/SNS", "NumberOfNotificationsFailed"),
     }
     for name, one in alarms.items():
         assert len(one["AlarmDescription"]) > 100, name
+
+
+def test_two_sites_do_not_mix_what_they_measure(template: Json) -> None:
+    alarm = template["Resources"]["ApplicationErrorsAlarm"]["Properties"]
+    assert alarm["Dimensions"] == [{"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}]
+    dashboard = json.dumps(only(template, "AWS::CloudWatch::Dashboard")["DashboardBody"]).replace("\\", "")
+    measured = re.findall(r'"Groundwork/Storefront", ?"\w+", ?"(\w+)"', dashboard)
+    assert measured == ["Stack"] * dashboard.count("Groundwork/Storefront") != []
 
 
 def test_the_e_mail_is_sent_to_who_asked(synthesise: Callable[..., Json]) -> None:

@@ -14,12 +14,11 @@ from enum import EnumType
 from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from contract import metrics, stacks, tags
-from contract.workloads import TRAINING, Machine
+from contract.workloads import MACHINES, TRAINING
 from localcloud.engines import programs
 
 ROOT = Path(__file__).parents[2]
@@ -31,10 +30,13 @@ BELOW = {"contract": set(), "terminal": {"contract"}} | {
 
 #: Modules that a package of the local cloud's extra brings without declaring them its own.
 BROUGHT_BY = {
+    "cryptography": "moto",
     "botocore": "boto3",
     "jmespath": "boto3",
     "jpype": "arcadedb-embedded",
     "jsonpath_ng": "moto",
+    "markdown_it": "rich",
+    "py_partiql_parser": "moto",
     "werkzeug": "moto",
 }
 
@@ -42,11 +44,13 @@ BROUGHT_BY = {
 OTHER_MEANINGS = {
     "AlarmName",
     "AutoScalingGroupName",
+    "DashboardName",
     "DatabaseName",
     "FunctionName",
     "LaunchTemplateId",
     "LogGroupName",
     "MetricName",
+    "MetricNamespace",
     "TableName",
     "TerminationAlarm",
     "TopicArn",
@@ -151,7 +155,7 @@ def contract_names() -> set[str]:
     enumerations = (*vars(stacks).values(), *vars(metrics).values())
     members = [member for kind in enumerations if isinstance(kind, EnumType) for member in kind]
     words = {str(member) for member in members if len(re.findall("[A-Z]", member)) > 1}  # `Engine` is also a word
-    jobs = {workload.job_output(machine) for workload in TRAINING.values() for machine in get_args(Machine)}
+    jobs = {workload.job_output(machine) for workload in TRAINING.values() for machine in MACHINES}
     return words | jobs | {value for name, value in vars(tags).items() if name.isupper()}
 
 
@@ -197,10 +201,99 @@ def test_the_local_cloud_imports_what_its_extra_declares() -> None:
     assert set(BROUGHT_BY.values()) <= declared
 
 
-def test_the_local_clouds_server_reads_no_setting_from_its_environment() -> None:
-    """Those at the boundary of a process may: what a process is started with, and what its children inherit."""
-    reading = re.compile(r"environ(?:\.get\(|\[)[\"'](MOTO_\w+|LOCALCLOUD_FOLDER)\b(?!\"\] = )")
-    assert [path for path in (ROOT / "localcloud").rglob("*.py") if reading.search(path.read_text())] == []
+def test_the_group_of_the_stacks_brings_what_they_import() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    group = project["dependency-groups"]["infra"]
+    assert set(group) <= set(project["project"]["dependencies"])
+    declared = {re.match(r"[\w.-]+", requirement)[0].replace("_", "-") for requirement in group}  # type: ignore[index]
+    files = [path for package in ("infra", "terminal", "contract") for path in (ROOT / package).rglob("*.py")]
+    files += [ROOT / "groundwork/__main__.py", ROOT / "workloads/process.py"]
+    files += [path for name in ("deploy", "preflight") for path in (ROOT / "groundwork" / name).rglob("*.py")]
+    modules = {name for path in files for name in imported(path)} - set(sys.stdlib_module_names) - PACKAGES
+    brought = metadata.packages_distributions()
+    others = {"botocore", "jmespath", "jsii"}  # which come with boto3 and the CDK
+    lacking = {
+        module
+        for module in modules - others
+        if not {name.lower().replace("_", "-") for name in brought.get(module, [])} & declared
+    }
+    assert lacking == set()
+
+
+#: Why a module of the local cloud may use the environment of its process. Everything else gets a `Cloud`.
+ENVIRONMENT = {
+    "cloud/account.py": "takes the settings for AWS out of it",
+    "cloud/fork_server.py": "replaces it by that of a program; it is a program of its own",
+    "cloud/leash.py": "passes it on to the command; it is a program of its own",
+    "cloud/local_cloud.py": "passes it on to the server",
+    "cloud/processes.py": "passes on to which cloud a process belongs",
+    "cloud/server.py": "sets what moto and the processes that it starts read",
+    "cloud/settings.py": "reads the settings of a cloud, once, when it starts",
+    "commands.py": "lists the variables that a shell has to unset",
+    "engines/front.py": "passes it on to an engine",
+    "engines/influxdb/__main__.py": "passes it on to influxd; it is a program of its own",
+    "engines/neptune_server.py": "sets what Java reads; it is a program of its own",
+    "engines/postgresql.py": "passes it on to PostgreSQL",
+    "engines/programs.py": "passes it on to an engine, with where its libraries are",
+    "host.py": "passes on to the server of which program it is a part",
+    "services/awslambda/behaviour.py": "passes PATH on to functions",
+    "services/awslambda/runtime.py": "has the settings of its function there; it is a program of its own",
+    "services/batch/containers.py": "passes PATH and a few more on to jobs",
+    "services/ec2/instance_programs.py": "passes it on to the commands of an instance; it is a program of its own",
+    "services/ec2/one_off.py": "passes PATH and a few more on to instances",
+    "services/timestreaminfluxdb/behaviour.py": "passes it on to influxd",
+}
+#: Why something that changes belongs to a module of the local cloud, and not to a `Cloud`: its process has one of it.
+STATE_OF_A_PROCESS = {
+    ("cloud/account.py", "_lock"): "boto3's sessions are shared by the clouds that a process uses",
+    ("cloud/certificates.py", "_lock"): "authorities are files, which several clouds of a process may make",
+    ("cloud/outside.py", "_marks"): "the process's open files, closed when it ends",
+    ("cloud/processes.py", "_running"): "the process's children",
+    ("cloud/processes.py", "_lock"): "guards the process's children",
+    ("cloud/processes.py", "_ending"): "the process is ending",
+    ("console/charts.py", "_drawing"): "matplotlib's settings belong to the process",
+    ("hooks.py", "_installed"): "moto's classes, which hooks change, belong to the process",
+    ("host.py", "_current"): "the program that runs in the process",
+}
+CHANGING = {"dict", "list", "set", "defaultdict", "deque", "WeakKeyDictionary", "Event", "Lock", "RLock", "Condition"}
+
+
+def test_the_local_cloud_reads_settings_from_its_environment_in_one_place() -> None:
+    folder = ROOT / "localcloud"
+    using = re.compile(r"\bos\.(environ|getenv)\b|from os import .*environ")
+    users = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if using.search(path.read_text())}
+    assert users == ENVIRONMENT.keys()
+
+
+def test_what_changes_in_the_local_cloud_belongs_to_a_cloud() -> None:
+    folder = ROOT / "localcloud"
+    changing = set()
+    for path in folder.rglob("*.py"):
+        module = ast.parse(path.read_text())
+        assert not [node for node in ast.walk(module) if isinstance(node, ast.Global)], path
+        for node in module.body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    pass
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    pass
+                case _:
+                    continue
+            if _may_change(name, value):
+                changing.add((str(path.relative_to(folder)), name))
+    assert changing == STATE_OF_A_PROCESS.keys()
+
+
+def _may_change(name: str, value: ast.expr) -> bool:
+    """Whether a module's variable is something that changes: constants have names in capitals."""
+    match value:
+        case ast.Call(func=ast.Name(id=kind) | ast.Attribute(attr=kind)):
+            return kind in CHANGING
+        case ast.Dict(keys=[]) | ast.List(elts=[]):
+            return True
+        case ast.Dict() | ast.List() | ast.Set() | ast.DictComp() | ast.ListComp():
+            return not name.lstrip("_").isupper() and name != "__all__"
+    return False
 
 
 def test_the_runtime_of_the_training_imports_no_model() -> None:
@@ -239,7 +332,26 @@ def needed(path: Path, modules: set[str]) -> set[str]:
 
 
 def test_the_command_line_starts_without_what_takes_long_to_import() -> None:
-    heavy = {"aws_cdk", "boto3", "duckdb", "matplotlib", "moto", "pandas", "sklearn", "torch"}
-    code = "import sys, groundwork.__main__; print(*sys.modules)"
+    code = "import sys, groundwork.__main__ as line; sys.argv[1:] = ['--help']; line.main(); print('\\n', *sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert heavy & {*run.stdout.split()} <= {"boto3"}
+    imported = run.stdout.splitlines()[-1].split()
+    heavy = {"boto3", "botocore", "cryptography", "infra", "psutil", "pydantic", "trustme", "urllib3", "yaml"}
+    heavy |= {"aws_cdk", "duckdb", "matplotlib", "moto", "numpy", "pandas", "sklearn", "torch"}
+    assert "typer" in imported
+    assert heavy & {*imported} == set()
+    ours = {module for module in imported if module.partition(".")[0] in PACKAGES and module.count(".") > 1}
+    assert ours <= {"localcloud.engines.programs"}
+
+
+def test_the_command_line_starts_a_command_without_what_only_others_import() -> None:
+    code = "import sys, groundwork.__main__ as line; line.imported('{}'); print(*sys.modules)"
+    for name, others in {
+        "demo": {"boto3", "pydantic", "torch"},
+        "local": {"aws_cdk", "infra", "torch", "workloads.commands"},
+        "cost": {"boto3", "localcloud.commands", "workloads.commands"},
+        "jobs": {"infra", "localcloud.commands", "pandas", "torch"},
+    }.items():
+        run = subprocess.run(
+            [sys.executable, "-c", code.format(name)], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert others & {*run.stdout.split()} == set()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
+import json
+import os
 import re
 import shlex
 import tomllib
@@ -18,6 +20,7 @@ import typer
 import yaml
 from botocore import xform_name
 
+from groundwork import reference
 from groundwork.__main__ import app
 from groundwork.engines import PACKAGES
 from infra import stacks
@@ -50,7 +53,13 @@ PLACEHOLDERS = {
     "N": "3",
     "...": "",
 }
-AWS_OF_THE_SHELL = {"s3 cp", "logs tail", "cloudformation deploy", "configure"}  # these are in no service's model
+AWS_OF_THE_SHELL = {
+    "s3 cp",
+    "s3 sync",
+    "logs tail",
+    "cloudformation deploy",
+    "configure",
+}  # these are in no service's model
 
 COMMAND: Any = typer.main.get_command(app)
 
@@ -64,8 +73,11 @@ def blocks(page: Path, language: str = "sh") -> list[str]:
 
 
 def lines(page: Path) -> list[str]:
-    """The lines of a page's blocks that a shell takes; one that goes on is one."""
-    return [line for block in blocks(page) for line in block.replace("\\\n", " ").splitlines()]
+    """The lines of a page's blocks that a shell takes; one that goes on is one, and a here-document is left out."""
+    texts = (
+        re.sub(r"^python - <<'END'\n.*?^END$", "", block, flags=re.DOTALL | re.MULTILINE) for block in blocks(page)
+    )
+    return [line for text in texts for line in text.replace("\\\n", " ").splitlines()]
 
 
 def quoted(page: Path) -> list[str]:
@@ -138,6 +150,19 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         file = page.parent / target if target else page
         assert file.exists(), target
         assert not anchor or anchor in anchors(file), f"{target}#{anchor}"
+
+
+def test_the_reference_of_commands_is_what_they_take() -> None:
+    assert (ROOT / "docs" / "commands.md").read_text() == reference.page()
+
+
+def test_the_commands_that_print_csv_are_named() -> None:
+    names = re.findall(r"^## (.+)$", (ROOT / "docs" / "commands.md").read_text(), re.MULTILINE)
+    taking = [name for name in names if "as_csv" in {option.name for option in command(name.split())[0].params}]
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    named = re.search(r"Commands that list something \((.*?)\) also\stake `--csv`", page, re.DOTALL)
+    assert named
+    assert re.findall(r"`(.*?)`", named[1].replace("\n", " ")) == sorted(taking)
 
 
 def test_the_diagram_of_packages_is_what_they_import() -> None:
@@ -332,14 +357,28 @@ def test_every_dependency_has_its_line() -> None:
         *(each for extra in project["optional-dependencies"].values() for each in extra),
     ]
     names = {re.match(r"[\w.-]+", each)[0].lower() for each in direct}  # type: ignore[index]
-    checks = (ROOT / "requirements-checks.txt").read_text()
+    others = "".join((ROOT / f"requirements-{name}.txt").read_text() for name in ("checks", "docs"))
     rows = re.findall(
         r"^\| (?!package|program|---)([^|]+) \|", (ROOT / "docs" / "dependencies.md").read_text(), re.MULTILINE
     )
     told = {name.lower() for row in rows for name in row.split(", ")}
     assert names <= told
-    rest = told - names - {"aws-cdk (npm)"} - set(PACKAGES)
-    assert all(re.search(rf"^{name}==", checks, re.MULTILINE) for name in rest), rest
+    package = json.loads((ROOT / "package.json").read_text())
+    of_node = {f"{name} (npm)" for name in package["dependencies"] | package["devDependencies"]}
+    assert of_node <= told
+    rest = told - names - of_node - set(PACKAGES)
+    assert all(re.search(rf"^{name}==", others, re.MULTILINE) for name in rest), rest
+
+
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    menu = (ROOT / "docs" / "README.md").read_text()
+    for page in PAGES:
+        parent = page.parent.with_suffix(".md")  # the page of the same name as the folder leads to the pages in it
+        path = os.path.relpath(page, ROOT / "docs")
+        name = f"{page.parent.name}/{page.name}"
+        assert f"({path})" in menu or (parent.exists() and f"({name})" in parent.read_text()) or path == "README.md", (
+            path
+        )
 
 
 def test_every_page_is_linked_and_a_decision_is_no_longer_than_a_page() -> None:
@@ -351,3 +390,29 @@ def test_every_page_is_linked_and_a_decision_is_no_longer_than_a_page() -> None:
     for page in ROOT.glob("docs/**/*.md"):
         assert page in linked, page
         assert page.parent.name != "decisions" or len(page.read_text().split()) < 800, page
+
+
+@cache
+def _tests() -> frozenset[str]:
+    """Return the names of all test functions and classes, and of the files that hold them."""
+    sources = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    names = {name for source in sources.values() for name in re.findall(r"(?:def|class) ([Tt]est\w+)", source)}
+    return frozenset(names | {path.name for path in sources})
+
+
+@every_page
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    if page.name == "style.md":  # its tests are examples of names
+        return
+    assert set(re.findall(r"`((?:test_|Test)\w+(?:\.py)?)`", page.read_text())) - _tests() == set()
+
+
+def test_every_promise_names_the_test_that_keeps_it() -> None:
+    tables = [
+        table
+        for page in sorted((ROOT / "docs" / "workloads").glob("*.md"))
+        for table in re.findall(r"^\| flow \|.*\n\|[-|]+\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
+    ]
+    promises = [row for table in tables for row in table.splitlines()]
+    assert len(promises) >= 14
+    assert [row for row in promises if not re.search(r"`test_\w+(?:\.py)?` \|$", row)] == []

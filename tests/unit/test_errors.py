@@ -18,7 +18,7 @@ from contract.services import is_untrusted, passes, refused, unreachable
 ROOT = Path(__file__).parents[2]
 #: Modules that define errors; a test below sees that there are no others.
 MODULES = ("groundwork.demo.checklist", "groundwork.deploy.change_set", "infra.config", "infra.cost.estimate")
-MODULES += ("infra.removal", "localcloud.errors", "workloads.account.reader", "workloads.errors")
+MODULES += ("infra.distribution", "infra.removal", "localcloud.errors", "workloads.account.reader", "workloads.errors")
 SOURCES = [
     path
     for package in ("contract", "groundwork", "infra", "terminal", "workloads")
@@ -114,6 +114,19 @@ class TestReport:
         assert report(InputError("prices.csv: The file is empty.")) == 2
         assert capsys.readouterr() == ("", "Error: prices.csv: The file is empty.\n")
 
+    @pytest.mark.parametrize(
+        ("message", "shown"),
+        [
+            ("There is no jbs. Did you mean 'jobs'?. See --help.", "There is no jbs. Did you mean 'jobs'? See --help."),
+            ("The database says: Stop!.", "The database says: Stop!"),
+            ("The database says: no..", "The database says: no."),
+            ("Use the folder .. or ../a.. It waits ...", "Use the folder .. or ../a. It waits ..."),
+        ],
+    )
+    def test_a_sentence_ends_once(self, capsys: pytest.CaptureFixture[str], message: str, shown: str) -> None:
+        report(InputError(message))
+        assert capsys.readouterr().err == f"Error: {shown}\n"
+
     def test_what_passes_comes_with_advice(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert report(UnavailableError("S3 cannot be reached.")) == 75
         assert capsys.readouterr().err == "Error: S3 cannot be reached. Run the same command again later.\n"
@@ -123,6 +136,25 @@ class TestReport:
         error.advice = "The job runs on."
         report(pickle.loads(pickle.dumps(error)))  # noqa: S301 - as it comes from a worker process
         assert capsys.readouterr().err == "Error: The job is not followed any more. The job runs on.\n"
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("a\x1b[2Jb", "a\\u001b[2Jb"),  # erases the screen
+            ("a\rError: b", "a\\rError: b"),  # replaces the line
+            ("a\nb\tc", "a\\nb\\tc"),
+            ("a\x07\x08\x7f", "a\\u0007\\u0008\\u007f"),
+            ("a\x9b2J", "a\\u009b2J"),  # the same as Escape and a bracket
+            ("a\u2028b\u202ecsv.exe\u2066", "a\\u2028b\\u202ecsv.exe\\u2066"),  # reads as exe.csv
+            ("a\udcff", "a\\udcff"),  # a byte of a file name that is not UTF-8
+            ("ŁÓDŹ 映画 🎬 עברית é", "ŁÓDŹ 映画 🎬 עברית é"),
+        ],
+    )
+    def test_what_a_terminal_would_obey_is_written_out(
+        self, capsys: pytest.CaptureFixture[str], name: str, shown: str
+    ) -> None:
+        report(InputError(f"{name}: The file is empty."))
+        assert capsys.readouterr().err == f"Error: {shown}: The file is empty.\n"
 
 
 def test_a_text_of_somebody_else_ends_a_sentence() -> None:

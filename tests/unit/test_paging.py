@@ -17,12 +17,21 @@ SERVICES = (
     "autoscaling", "batch", "cloudformation", "cloudwatch", "dynamodb", "ec2", "events", "iam", "lambda", "logs", "rds",
     "s3", "secretsmanager", "sns", "sqs", "ssm", "timestream-query", "timestream-write",
 )  # fmt: skip
-#: Parameters that name the few things that are wanted, which fit into a page.
-NAMING = {"AlarmNames", "AutoScalingGroupNames", "InstanceIds", "Limit", "StackName", "jobDefinitions"}
+#: Parameters that name the few things that are wanted, which fit into a page, or say how many are wanted.
+NAMING = {
+    "AlarmNames",
+    "AutoScalingGroupNames",
+    "DBInstanceIdentifier",
+    "InstanceIds",
+    "Limit",
+    "MaxKeys",
+    "StackName",
+    "jobDefinitions",
+}
 #: A call with one of these is part of a loop over pages.
 LOOPING = {"ExclusiveStartKey", "NextToken", "nextToken", None}
 #: Names that other libraries have, too.
-SHARED = {"query": "TableName", "scan": "TableName"}
+SHARED = {"get_group": "GroupName", "list_commands": "CommandId", "query": "TableName", "scan": "TableName"}
 
 
 @cache

@@ -150,6 +150,15 @@ def test_a_wrong_card_is_told_where_it_was_typed(page: Page) -> None:
     page.get_by_role("main").get_by_role("button").click()
     expect(page.get_by_role("alert")).to_contain_text("We know no card")
     expect(page.get_by_label("Card number")).to_have_attribute("aria-describedby", "problem")
+    expect(page.get_by_label("Card number")).to_have_value("0000 0000 0000 0000")
+    expect(page.get_by_label("Last name")).to_have_value("Nobody")
+
+
+def test_a_button_has_an_edge_where_the_system_chooses_the_colours(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto("/sign-in")
+    button = page.get_by_role("main").get_by_role("button", name="Sign in")
+    assert button.evaluate("button => getComputedStyle(button).borderTopWidth") == "1px"
 
 
 def test_errors_are_pages_of_the_site_and_the_database_may_go_and_come(page: Page, shop: Shop) -> None:

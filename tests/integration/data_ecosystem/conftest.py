@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from opensearchpy import OpenSearch
+from opensearchpy import OpenSearch, Urllib3AWSV4SignerAuth
 
 from localcloud import LocalCloud
 
@@ -28,7 +28,12 @@ class Stack:
         self.movies = boto3.resource(
             "dynamodb", endpoint_url=cloud.endpoint, region_name="us-east-1", **self._access
         ).Table(self.outputs["MoviesTableName"])
-        self.search = OpenSearch(self.outputs["SearchEndpoint"], ca_certs=trusted)
+        session = boto3.session.Session(region_name="us-east-1", **self._access)
+        self.search = OpenSearch(
+            self.outputs["SearchEndpoint"],
+            ca_certs=trusted,
+            http_auth=Urllib3AWSV4SignerAuth(session.get_credentials(), "us-east-1", "es"),
+        )
         self._graph = boto3.client(
             "neptunedata",
             endpoint_url=self.outputs["GraphEndpoint"],

@@ -1,4 +1,4 @@
-"""From events of rentals to graph and trends: in each customer's order, whatever comes twice, late, or is no event."""
+"""From events of rentals to graph and trends: each customer's in order, even if some come twice or late."""
 
 from __future__ import annotations
 

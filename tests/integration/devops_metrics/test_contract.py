@@ -88,6 +88,13 @@ def test_a_later_run_corrects_what_an_earlier_one_wrote(store: MetricStore) -> N
     assert cpu(store)["cpu"].tolist() == [20.0]
 
 
+def test_a_later_run_corrects_an_earlier_one_whose_clock_was_ahead(store: MetricStore) -> None:
+    store.write([row(cpu=1.0), row(minutes=5, cpu=1.0)], version=10 * 60 * 1000)
+    written = store.write([row(cpu=3.0), row(minutes=9, cpu=3.0)], version=1)
+    assert (written.rows, written.rejected) == (2, [])
+    assert cpu(store)["cpu"].tolist() == [7 / 3]
+
+
 def test_the_totals_add_up_to_what_the_store_holds(store: MetricStore, tmp_path: Path) -> None:
     """Rows come again within a batch, in later batches, and with other values."""
     file = tmp_path / "fleet.csv"

@@ -17,7 +17,7 @@ from contract.errors import InputError, UnavailableError
 from contract.timeseries import address
 from localcloud.cloud import processes
 from localcloud.cloud.certificates import Certificate, issue
-from localcloud.engines import influxdb_server
+from localcloud.engines.influxdb.influxd import LISTENING
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.row import Row
@@ -88,7 +88,7 @@ def test_a_dimension_with_a_line_break_is_refused_and_begins_no_other_point(acce
     written = store.write([bad, *ROWS], 1)
     assert (written.rows, [row for row, _ in written.rejected]) == (1, [bad])
     assert "Application_Name: InfluxDB cannot hold a line break" in written.rejected[0][1]
-    measurements = [row["name"] for row in store._rows("SHOW MEASUREMENTS")]
+    measurements = [row["name"] for row in store.rows("SHOW MEASUREMENTS")]
     assert "attacked" in measurements
     assert "other" not in measurements
 
@@ -101,7 +101,7 @@ def test_any_text_of_a_measure_comes_back_as_it_was(access: Access) -> None:
     store = access.store(measurement="texts", schema=schema)
     rows = [Row(number, ROWS[0].time + number, ("web-1",), (text,), "") for number, text in enumerate(TEXTS)]
     assert store.write(rows, 1).rows == len(TEXTS)
-    assert [row["note"] for row in store._rows('SELECT "note" FROM "texts"')] == TEXTS
+    assert [row["note"] for row in store.rows('SELECT "note" FROM "texts"')] == TEXTS
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_requests_stay_below_what_influxdb_takes(server: tuple[str, list[tuple[s
     bodies = [body for _, body in server[1]]
     assert len(bodies) == 5
     assert max(map(len, bodies)) < 5_000_000
-    assert sum(body.count(b"\n") + 1 for body in bodies) == 100
+    assert sum(body.count(b"\n") for body in bodies) == 100
 
 
 def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             [influxdb.find("influxd"), "run"], env=influxdb.settings(tmp_path) | _https(certificate), stderr=output
         )
     try:
-        while not (listening := influxdb_server.LISTENING.search(log.read_text())):
+        while not (listening := LISTENING.search(log.read_text())):
             assert process.poll() is None
             time.sleep(0.05)
         url = f"https://{listening[1]}"

@@ -29,10 +29,11 @@ def stack(request: pytest.FixtureRequest, cloud: LocalCloud) -> str:
         "SubnetIds": subnet,
         "SilenceMinutes": "1",
         "Email": "me@example.com",
+        "Code": "s3://code/code.zip",
     }
     cloud.client("cloudformation").create_stack(
         StackName=f"Metrics-{request.param}",
-        TemplateBody=TEMPLATE.read_text(),
+        TemplateURL=cloud.template_url(TEMPLATE.read_text()),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         Capabilities=["CAPABILITY_IAM"],
     )
@@ -96,6 +97,19 @@ def test_a_fleet_is_ingested_asked_drawn_and_watched(
         return bool(found[0]["StateValue"] == "ALARM")
 
     assert eventually(ringing)
+
+
+def test_the_database_is_backed_up_where_it_is_influxdb(stack: str, run: Any, tmp_path: Path) -> None:
+    code, out, errors = run("backup", "--stack", stack, "--to", tmp_path, "--json")
+    if stack.endswith("liveanalytics"):
+        assert (code, "For LiveAnalytics, use AWS Backup" in errors) == (2, True)
+        return
+    saved = document(out, "devops-metrics backup")
+    restored = document(run("restore", "--stack", stack, "--from", tmp_path, "--json")[1], "devops-metrics restore")
+    assert (restored["rows"], restored["problems"]) == (saved["rows"], [])
+    (tmp_path / "manifest.json").write_text("no manifest")
+    code, _, errors = run("restore", "--stack", stack, "--from", tmp_path)
+    assert (code, "This is not the manifest of a backup" in errors) == (2, True)
 
 
 def test_the_token_of_influxdb_is_rotated_by_a_call(cloud: LocalCloud, stack: str, run: Any) -> None:

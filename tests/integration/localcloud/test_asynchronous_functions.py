@@ -26,16 +26,6 @@ def test_an_exception_of_the_handler_is_an_unhandled_error(cloud: LocalCloud) ->
     assert json.loads(response["Payload"].read())["errorType"] == "ValueError"
 
 
-def test_a_secret_is_rotated_by_its_function(cloud: LocalCloud, eventually: Any) -> None:
-    name = function(cloud, "def handler(event, context): print(event['Step'])")
-    arn = cloud.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
-    secrets = cloud.client("secretsmanager")
-    secrets.create_secret(Name=name, SecretString="hush")
-    secrets.rotate_secret(SecretId=name, RotationLambdaARN=arn, RotationRules={"AutomaticallyAfterDays": 7})
-    steps = ["createSecret", "setSecret", "testSecret", "finishSecret"]
-    assert eventually(lambda: [line for line in logged(cloud, f"/aws/lambda/{name}") if line in steps] == steps)
-
-
 @pytest.fixture
 def destinations(cloud: LocalCloud) -> tuple[str, str, str]:
     """A function that is tried twice, and the URLs of the queues for its failures and successes."""
@@ -72,9 +62,48 @@ def test_the_result_of_an_event_goes_to_its_destination(
     assert not receive(cloud, failures)
 
 
+def test_results_also_go_to_event_buses(cloud: LocalCloud, eventually: Any) -> None:
+    (url, arn), events = queue(cloud), cloud.client("events")
+    events.put_rule(Name="results", EventPattern=json.dumps({"source": ["lambda"]}))
+    events.put_targets(Rule="results", Targets=[{"Id": "queue", "Arn": arn}])
+    name, bus = function(cloud, FAILS_IF_TOLD), "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    cloud.client("lambda").put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnSuccess": {"Destination": bus}}
+    )
+    cloud.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+    (event,) = eventually(lambda: receive(cloud, url))
+    assert event["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert event["resources"] == [bus, f"arn:aws:lambda:us-east-1:123456789012:function:{name}:$LATEST"]
+    assert event["detail"]["responsePayload"] == {"answer": 42}
+
+
+def test_an_event_is_not_tried_again_when_aws_would_find_it_too_old(cloud: LocalCloud, eventually: Any) -> None:
+    name, (url, arn) = function(cloud, FAILS_IF_TOLD), queue(cloud)
+    cloud.client("lambda").put_function_event_invoke_config(
+        FunctionName=name, MaximumEventAgeInSeconds=60, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    cloud.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b'{"fail": true}')
+    (record,) = eventually(lambda: receive(cloud, url))
+    assert record["requestContext"]["condition"] == "EventAgeExceeded"
+    assert record["requestContext"]["approximateInvokeCount"] == 1
+
+
+def test_a_dead_letter_says_what_went_wrong(cloud: LocalCloud, eventually: Any) -> None:
+    name, (url, arn), sqs = function(cloud, FAILS_IF_TOLD), queue(cloud), cloud.client("sqs")
+    cloud.client("lambda").update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": arn})
+    cloud.client("lambda").put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
+    cloud.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b'{"fail": true}')
+    (message,) = eventually(
+        lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
+    )
+    assert json.loads(message["Body"]) == {"fail": True}
+    said = {key: value["StringValue"] for key, value in message["MessageAttributes"].items()}
+    assert (said["ErrorCode"], said["ErrorMessage"]) == ("200", "no")
+
+
 def test_a_destination_that_is_not_there_is_refused(cloud: LocalCloud) -> None:
-    bus = "arn:aws:events:us-east-1:123456789012:event-bus/default"
-    with pytest.raises(ClientError, match="only to functions, topics and queues"):
+    stream = "arn:aws:firehose:us-east-1:123456789012:deliverystream/results"
+    with pytest.raises(ClientError, match="to functions, topics, queues, buckets and event buses"):
         cloud.client("lambda").put_function_event_invoke_config(
-            FunctionName=function(cloud, FAILS_IF_TOLD), DestinationConfig={"OnFailure": {"Destination": bus}}
+            FunctionName=function(cloud, FAILS_IF_TOLD), DestinationConfig={"OnFailure": {"Destination": stream}}
         )

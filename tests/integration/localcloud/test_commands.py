@@ -79,6 +79,31 @@ def test_documents_say_what_the_page_promises(running: LocalCloud) -> None:
     running.client("s3").delete_bucket(Bucket="somebodys")
 
 
+def test_one_command_prints_how_to_connect_to_a_database(running: LocalCloud) -> None:
+    with pytest.raises(LocalCloudError, match="no database of postgresql"):
+        run("connect", "postgresql")
+    rds = running.client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier="ledger",
+        Engine="postgres",
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        MasterUsername="clerk",
+        MasterUserPassword="printed-nowhere",
+    )
+    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="ledger", WaiterConfig={"Delay": 1})
+    for arguments in ((), ("postgresql",)):
+        title, command = run("connect", *arguments).splitlines()
+        assert title == "# ledger (postgres, available)"
+        assert command.startswith("psql 'host=")
+        assert "sslmode=verify-full" in command
+    [row] = document(run("connect", "postgresql", "--json"), "local connect")["databases"]
+    assert (row["name"], row["command"]) == ("ledger", command)
+    with pytest.raises(LocalCloudError, match="no database of mysql"):
+        run("connect", "mysql")
+    rds.delete_db_instance(DBInstanceIdentifier="ledger", SkipFinalSnapshot=True)
+
+
 def test_a_shell_that_evaluates_the_environment_reaches_it(running: LocalCloud) -> None:
     script = "eval \"$1\"; python -c \"import boto3; print(boto3.client('sts').get_caller_identity()['Account'])\""
     shell = subprocess.run(["sh", "-c", script, "sh", run("env")], capture_output=True, text=True, check=True)

@@ -9,18 +9,13 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from tests.policies import allow, trust
 
 ROLE = {
     "Type": "AWS::IAM::Role",
     "Properties": {
-        "AssumeRolePolicyDocument": {
-            "Version": "2012-10-17",
-            "Statement": {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            },
-        }
+        "AssumeRolePolicyDocument": json.loads(trust("lambda")),
+        "Policies": [{"PolicyName": "log", "PolicyDocument": json.loads(allow("logs:*"))}],
     },
 }
 CODE = """

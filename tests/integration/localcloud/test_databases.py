@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -12,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
+from localcloud.engines import mariadb
+from localcloud.errors import LocalCloudError
 
 TEMPLATE = """
 Resources:
@@ -181,6 +184,43 @@ def test_a_server_that_cannot_start_fails_the_instance_and_leaves_none(cloud: Lo
             DBParameterGroupName="odd",
         )
     assert "odd" not in [each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]]
+
+
+def test_an_instance_of_mariadb_has_a_server_with_its_own_defaults(cloud: LocalCloud) -> None:
+    rds = cloud.client("rds")
+    newest = rds.describe_db_engine_versions(Engine="mariadb", DefaultOnly=True)["DBEngineVersions"][0]
+    created = rds.create_db_instance(
+        DBInstanceIdentifier="maria",
+        Engine="mariadb",
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        DBName="shop",
+        MasterUsername="keeper",
+        MasterUserPassword="a-password-1",
+    )["DBInstance"]
+    assert created["EngineVersion"] == newest["EngineVersion"]
+    place = rds.describe_db_instances(DBInstanceIdentifier="maria")["DBInstances"][0]["Endpoint"]
+    user = {"username": "keeper", "password": "a-password-1", "dbname": "shop"}
+    server = {"host": place["Address"], "port": place["Port"]}
+    with connect(cloud, server | user) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT DATABASE(), @@sql_mode")
+        ((database, mode),) = cursor.fetchall()
+    assert (database, "ONLY_FULL_GROUP_BY" in mode, "STRICT_TRANS_TABLES" in mode) == ("shop", False, True)
+    rds.delete_db_instance(DBInstanceIdentifier="maria", SkipFinalSnapshot=True)
+
+
+def test_a_question_to_mariadb_is_answered_with_some_rows_and_cannot_write(tmp_path: Path) -> None:
+    user = {"username": "keeper", "password": "a-password-1"}
+    server = mariadb.start(tmp_path / "asked", database="shop", parameters={}, **user)
+    try:
+        answer = server.ask("shop", "SELECT 1 AS one, '50%' AS share UNION SELECT 2, 'x' UNION SELECT 3, 'y'", 2)
+        assert (answer.columns, answer.rows, answer.more) == (["one", "share"], ((1, "50%"), (2, "x")), True)
+        for writes in ("CREATE TABLE asked (id int)", "SELECT 1; DROP DATABASE shop", "/*! DROP DATABASE shop */"):
+            with pytest.raises(LocalCloudError, match="MariaDB says"):
+                server.ask("shop", writes, 2)
+        assert server.ask("", "SHOW DATABASES LIKE 'shop'", 2).rows == (("shop",),)
+    finally:
+        server.stop()
 
 
 def _parameter(name: str, value: str) -> dict[str, str]:

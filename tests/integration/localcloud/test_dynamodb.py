@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,7 @@ class Table:
         """What the stream tells of an item: the event, the image before and the image after."""
         iterator = self._streams.get_shard_iterator(**self._iterator)["ShardIterator"]
         records = self._streams.get_records(ShardIterator=iterator)["Records"]
+        assert {record["eventVersion"] for record in records} <= {"1.1"}
         return [
             (record["eventName"], record["dynamodb"].get("OldImage"), record["dynamodb"].get("NewImage"))
             for record in records
@@ -303,7 +305,7 @@ def test_a_transaction_of_statements_is_done_as_a_whole(table: Table) -> None:
         table.client.execute_transaction(TransactStatements=statements)
     assert [reason["Code"] for reason in caught.value.response["CancellationReasons"]] == ["None", "DuplicateItem"]
     assert (table.get("statement"), table.changes("statement")) == (None, [])
-    assert len(table.client.execute_transaction(TransactStatements=statements[:1])["Responses"]) == 1
+    assert table.client.execute_transaction(TransactStatements=statements[:1])["Responses"] == []
     assert table.get("statement") == {}
 
 
@@ -337,3 +339,73 @@ def test_a_transaction_names_an_item_once(table: Table) -> None:
     ]
     assert _code(lambda: table.client.transact_write_items(TransactItems=puts)) == "ValidationException"
     assert table.get("double") is None
+
+
+def test_a_table_is_restored_to_the_latest_time_if_it_can_be_recovered(cloud: LocalCloud) -> None:
+    """No log is kept from which an earlier time could be restored."""
+    source = Table(cloud, "source", sort_key=False)
+    source.client.put_item(TableName="source", Item={"k": {"S": "1"}})
+    latest: dict[str, Any] = {"SourceTableName": "source", "TargetTableName": "copy", "UseLatestRestorableTime": True}
+    with pytest.raises(ClientError, match="PointInTimeRecoveryUnavailableException"):
+        source.client.restore_table_to_point_in_time(**latest)
+    source.client.update_continuous_backups(
+        TableName="source", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    earlier = {"SourceTableName": "source", "TargetTableName": "copy", "RestoreDateTime": 1_700_000_000}
+    with pytest.raises(ClientError, match="restores to the latest time only"):
+        source.client.restore_table_to_point_in_time(**earlier)
+    source.client.restore_table_to_point_in_time(**latest)
+    assert source.client.scan(TableName="copy")["Items"] == [{"k": {"S": "1"}}]
+
+
+def test_what_a_batch_consumed_is_told_only_if_asked(cloud: LocalCloud) -> None:
+    dynamodb = cloud.client("dynamodb")
+    dynamodb.create_table(
+        TableName="measured",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    items = {"measured": [{"PutRequest": {"Item": {"k": {"S": "1"}}}}]}
+    assert "ConsumedCapacity" not in dynamodb.batch_write_item(RequestItems=items)
+    assert "ConsumedCapacity" in dynamodb.batch_write_item(RequestItems=items, ReturnConsumedCapacity="TOTAL")
+    keys = {"measured": {"Keys": [{"k": {"S": "1"}}]}}
+    assert "ConsumedCapacity" not in dynamodb.batch_get_item(RequestItems=keys)
+
+
+def test_a_statement_may_set_numbers_and_booleans(table: Table) -> None:
+    table.put("numbered", size={"N": "1"})
+    key = " AND ".join(f"{name} = ?" for name in table.key(""))
+    statement = f'UPDATE "{table.name}" SET size=-2.5, done = true, word=? WHERE {key} AND size = 1'  # noqa: S608
+    values = [{"S": "it's 7"}, *table.key("numbered").values()]
+    table.client.execute_statement(Statement=statement, Parameters=values)
+    assert table.get("numbered") == {"size": {"N": "-2.5"}, "done": {"BOOL": True}, "word": {"S": "it's 7"}}
+
+
+def test_a_table_is_described_without_what_it_does_not_have(cloud: LocalCloud) -> None:
+    dynamodb, name = cloud.client("dynamodb"), f"t-{uuid.uuid4().hex[:8]}"
+    made = dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    )["TableDescription"]
+    assert made["TableId"] == dynamodb.describe_table(TableName=name)["Table"]["TableId"]
+    members = {"BillingModeSummary", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "WarmThroughput"}
+    assert not members & made.keys()
+    dynamodb.delete_table(TableName=name)
+    with pytest.raises(dynamodb.exceptions.ResourceNotFoundException, match=f"Table: {name} not found"):
+        dynamodb.delete_table(TableName=name)
+
+
+def test_a_statement_finds_an_element_of_a_list_and_of_a_set(table: Table) -> None:
+    table.put("contains", list={"L": [{"S": "Zoë"}, {"N": "1"}]}, set={"SS": ["a", "b"]}, text={"S": "carpenter"})
+
+    def count(attribute: str, value: dict[str, str]) -> int:
+        statement = f'SELECT * FROM "{table.name}" WHERE contains("{attribute}", ?)'  # noqa: S608 - the test's own table
+        return len(table.client.execute_statement(Statement=statement, Parameters=[value])["Items"])
+
+    found = [("list", {"S": "Zoë"}), ("list", {"N": "1"}), ("set", {"S": "b"}), ("text", {"S": "pent"})]
+    assert [count(*asked) for asked in found] == [1, 1, 1, 1]
+    missing = [("list", {"S": "Zo"}), ("set", {"S": "c"}), ("text", {"S": "x"}), ("nothing", {"S": "a"})]
+    assert [count(*asked) for asked in missing] == [0, 0, 0, 0]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from tests.policies import allow
 
 
 @pytest.fixture
@@ -28,8 +29,15 @@ def resources(name: str, bus: Any) -> dict[str, Any]:
     return {
         "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": name}},
         "Inbox": {"Type": "AWS::SQS::Queue"},
+        "InboxPolicy": open_to_rules("Inbox"),
         "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
     }
+
+
+def open_to_rules(queue: str) -> dict[str, Any]:
+    """The policy of a queue to which EventBridge may send."""
+    document = json.loads(allow("sqs:SendMessage", to=("events",)))
+    return {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": queue}], "PolicyDocument": document}}
 
 
 def deploy(cloud: LocalCloud, name: str, resources: dict[str, Any], operation: str = "create_stack") -> dict[str, str]:
@@ -69,7 +77,7 @@ def test_an_update_moves_the_targets_of_a_rule_on_a_bus_of_its_own(
 ) -> None:
     template = resources(name, {"Ref": "Bus"})
     deploy(cloud, name, template)
-    template["Other"] = {"Type": "AWS::SQS::Queue"}
+    template |= {"Other": {"Type": "AWS::SQS::Queue"}, "OtherPolicy": open_to_rules("Other")}
     template["Rule"]["Properties"]["Targets"] = [{"Id": "other", "Arn": {"Fn::GetAtt": ["Other", "Arn"]}}]
     found = deploy(cloud, name, template, "update_stack")
     targets = cloud.client("events").list_targets_by_rule(Rule=found["Rule"], EventBusName=name)["Targets"]

@@ -8,7 +8,11 @@ import uuid
 import zipfile
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from localcloud import LocalCloud
+from tests.policies import allow, trust
 
 #: Writes what it gets to a table. Fails on `bad` (all of the batch), reports `again` on its first two runs.
 CODE = """
@@ -42,7 +46,9 @@ class Function:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("index.py", CODE)
-        role = cloud.client("iam").create_role(RoleName=self.name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        iam = cloud.client("iam")
+        role = iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=trust("lambda"))["Role"]["Arn"]
+        iam.put_role_policy(RoleName=self.name, PolicyName="everything", PolicyDocument=allow("*"))
         cloud.client("lambda").create_function(
             FunctionName=self.name,
             Runtime="python3.14",
@@ -169,6 +175,76 @@ def test_a_queue_keeps_each_groups_order_and_gives_again_what_was_not_taken(clou
     assert eventually(lambda: sqs.receive_message(QueueUrl=last_url).get("Messages"))
     assert function.batches[0] == ["again", "b", "c"]
     assert function.batches[1:] == [["again"]]
+
+
+def test_a_queue_gives_only_what_a_filter_lets_through_and_drops_the_rest(cloud: LocalCloud, eventually: Any) -> None:
+    function, sqs = Function(cloud), cloud.client("sqs")
+    url, arn = queue(cloud)
+    for body in ('{"kind": "sale"}', '{"kind": "return"}', "plain"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    function.follow(arn, FilterCriteria={"Filters": [{"Pattern": '{"body": {"kind": ["sale"]}}'}]})
+    assert eventually(lambda: function.batches == [['{"kind": "sale"}']])
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    wanted = dict.fromkeys(counts, "0")
+    assert eventually(lambda: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"] == wanted)
+
+
+def test_a_batch_that_waits_for_more_may_be_larger_than_what_a_queue_gives_at_a_time(
+    cloud: LocalCloud, eventually: Any
+) -> None:
+    function, sqs = Function(cloud), cloud.client("sqs")
+    url, arn = queue(cloud)
+    for number in range(15):
+        sqs.send_message(QueueUrl=url, MessageBody=str(number))
+    function.follow(arn, BatchSize=15, MaximumBatchingWindowInSeconds=60)
+    assert eventually(lambda: [len(batch) for batch in function.batches] == [15])
+
+
+def test_a_mapping_says_what_lambda_is_doing_with_it(cloud: LocalCloud) -> None:
+    function, client = Function(cloud), cloud.client("lambda")
+    _, arn = queue(cloud)
+    made = client.create_event_source_mapping(FunctionName=function.name, EventSourceArn=arn)
+    assert (made["State"], made["StateTransitionReason"]) == ("Creating", "USER_INITIATED")
+    assert "LastProcessingResult" not in made
+    uuid = made["UUID"]
+    assert client.get_event_source_mapping(UUID=uuid)["State"] == "Enabled"
+    assert client.update_event_source_mapping(UUID=uuid, BatchSize=5)["State"] == "Updating"
+    assert client.update_event_source_mapping(UUID=uuid, Enabled=False)["State"] == "Disabling"
+    assert client.get_event_source_mapping(UUID=uuid)["State"] == "Disabled"
+    _, other = queue(cloud)
+    made = client.create_event_source_mapping(FunctionName=function.name, EventSourceArn=other, Enabled=False)
+    assert made["State"] == "Disabled"
+
+
+def test_mappings_that_lambda_would_not_make_are_refused_in_its_words(cloud: LocalCloud) -> None:
+    function, client = Function(cloud), cloud.client("lambda")
+    _, arn = queue(cloud)
+    with pytest.raises(ClientError, match="Invalid filter pattern definition"):
+        function.follow(arn, FilterCriteria={"Filters": [{"Pattern": '{"body": "no list"}'}]})
+    with pytest.raises(ClientError, match=r"SQS Error Code: AWS\.SimpleQueueService\.NonExistentQueue"):
+        function.follow(f"{arn}-that-is-gone")
+    with pytest.raises(ClientError, match="Stream not found: arn"):
+        function.follow("arn:aws:dynamodb:us-east-1:123456789012:table/none/stream/2026-01-01T00:00:00.000")
+    uuid = function.follow(arn)
+    with pytest.raises(ClientError, match=f"already exists. Please update or delete the existing .* {uuid}") as error:
+        function.follow(arn)
+    assert error.value.response["Error"]["Code"] == "ResourceConflictException"
+    with pytest.raises(ClientError, match="Maximum batch window in seconds must be greater than 0"):
+        client.update_event_source_mapping(UUID=uuid, BatchSize=11)
+
+
+def test_records_that_are_given_up_go_to_a_bucket_with_their_content(cloud: LocalCloud, eventually: Any) -> None:
+    name, function, s3 = table(cloud), Function(cloud), cloud.client("s3")
+    bucket = f"failures-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    put(cloud, name, "bad")
+    destination = {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}
+    mapping = function.follow(stream(cloud, name), MaximumRetryAttempts=0, DestinationConfig=destination)
+    [entry] = eventually(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"))
+    assert entry["Key"].startswith(f"aws/lambda/{mapping}/shardId-")
+    given_up = json.loads(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+    [record] = json.loads(given_up["payload"])["Records"]
+    assert record["dynamodb"]["Keys"] == {"k": {"S": "bad"}}
 
 
 def test_an_index_is_added_to_a_table_that_holds_items(cloud: LocalCloud) -> None:

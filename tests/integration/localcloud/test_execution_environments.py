@@ -338,6 +338,13 @@ def test_a_message_of_a_topic_waits_while_its_function_is_throttled(cloud: Local
     arn = cloud.client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     topic = sns.create_topic(Name=name)["TopicArn"]
+    cloud.client("lambda").add_permission(
+        FunctionName=name,
+        StatementId="topic",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+        SourceArn=topic,
+    )
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
     sns.publish(TopicArn=topic, Message="hello")
     assert lines(cloud, name) == []

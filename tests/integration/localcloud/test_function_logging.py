@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
+from tests.policies import allow, trust
 
 CODE = """
 import logging
@@ -66,9 +67,10 @@ def parsed(lines: list[str]) -> list[dict[str, Any]]:
 def _role(cloud: LocalCloud) -> None:
     iam = cloud.client("iam")
     try:
-        iam.create_role(RoleName="any", AssumeRolePolicyDocument="{}")
+        iam.create_role(RoleName="any", AssumeRolePolicyDocument=trust("lambda"))
     except iam.exceptions.EntityAlreadyExistsException:
         return
+    iam.put_role_policy(RoleName="any", PolicyName="log", PolicyDocument=allow("logs:*"))
 
 
 def test_a_line_of_text_has_level_time_request_and_message(cloud: LocalCloud) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from localcloud import LocalCloud
 from localcloud.errors import LocalCloudError
+from tests.policies import allow, trust
 
 Submit = Callable[..., str]
 Finish = Callable[[str], dict[str, Any]]
@@ -50,7 +51,7 @@ DRAINING = USER_DATA.format("echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc
 @pytest.fixture(scope="module")
 def environment(cloud: LocalCloud) -> str:
     batch = cloud.client("batch")
-    role = cloud.client("iam").create_role(RoleName="job-kinds", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = cloud.client("iam").create_role(RoleName="job-kinds", AssumeRolePolicyDocument=trust("batch"))["Role"]["Arn"]
     made = batch.create_compute_environment(
         computeEnvironmentName="any", type="UNMANAGED", state="ENABLED", serviceRole=role
     )
@@ -63,7 +64,7 @@ def managed(cloud: LocalCloud) -> Callable[..., dict[str, Any]]:
 
     def settings(user_data: str = "") -> dict[str, Any]:
         iam, ec2, name = cloud.client("iam"), cloud.client("ec2"), f"managed-{uuid.uuid4().hex[:8]}"
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust("batch", "ec2"))
         data = (
             {"UserData": base64.b64encode(user_data.encode()).decode()} if user_data else {"InstanceType": "m7i.large"}
         )
@@ -241,7 +242,8 @@ def test_a_job_that_nothing_can_run_says_why_and_is_cancelled_by_the_queues_limi
         for reason in ("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE")
     ]
     queue = make_queue(small, jobStateTimeLimitActions=limits)
-    mail = sqs.create_queue(QueueName="blocked")["QueueUrl"]
+    policy = {"Policy": allow("sqs:SendMessage", to=("events",))}
+    mail = sqs.create_queue(QueueName="blocked", Attributes=policy)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=mail, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events = cloud.client("events")
     pattern = {"source": ["aws.batch"], "detail-type": ["Batch Job Queue Blocked"]}

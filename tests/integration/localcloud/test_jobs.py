@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from tests.policies import trust
 
 Submit = Callable[..., str]
 Finish = Callable[[str], dict[str, Any]]
@@ -17,7 +18,7 @@ Finish = Callable[[str], dict[str, Any]]
 @pytest.fixture(scope="module")
 def queue(cloud: LocalCloud) -> str:
     batch, iam = cloud.client("batch"), cloud.client("iam")
-    role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument=trust("batch"))["Role"]["Arn"]
     environment = batch.create_compute_environment(
         computeEnvironmentName="cpu", type="UNMANAGED", state="ENABLED", serviceRole=role
     )["computeEnvironmentArn"]

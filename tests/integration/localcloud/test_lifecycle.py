@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -9,21 +10,40 @@ import signal
 import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from localcloud import LocalCloud, LocalCloudError
 from localcloud.cloud import lock, outside
+from tests.integration.localcloud.test_events import function, invoke
+from tests.policies import trust
+from tests.processes import command_line, is_at_work
 
 Groundwork = Callable[..., subprocess.CompletedProcess[str]]
 #: The password has letters and digits alone, as Timestream for InfluxDB takes no others.
 ACCESS = {"MasterUsername": "boss", "MasterUserPassword": "longpassword1"}
 #: Leaves its parents and its session, and hears no request to end.
 DAEMON = "(trap '' TERM HUP; setsid sh -c 'echo $$ > {}; exec sleep 600' &)"
+
+FUNCTIONS, JOBS = 50, 5
+#: A cloud runs four jobs at a time, or as many as there are cores; the others wait.
+RUNNING_JOBS = min(JOBS, max(4, os.cpu_count() or 1))
+#: Works for longer than the test, with a process that has left its session.
+WORKS = """
+import os, pathlib, subprocess, time
+
+def handler(event, context):
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    pathlib.Path(event["folder"], context.aws_request_id).write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -70,7 +90,7 @@ def left_in(folder: Path) -> list[psutil.Process]:
                 found.append(process)
         except psutil.Error:
             continue
-    return [process for process in found if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in found if process.pid != os.getpid() and is_at_work(process)]
 
 
 def test_of_two_that_start_one_cloud_one_wins_and_the_other_says_so(groundwork: Groundwork, tmp_path: Path) -> None:
@@ -196,13 +216,16 @@ def test_a_cloud_without_its_folder_ends(tmp_path: Path, eventually: Callable[..
     cloud.start(detached=True)
     server = psutil.Process(cloud.pid)
     cloud.folder.rename(tmp_path / "elsewhere")
-    assert eventually(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    assert eventually(lambda: not is_at_work(server))
 
 
 @pytest.mark.parametrize(("option", "name"), [([], "default"), (["--name", "mine"], "mine")])
 def test_what_is_said_to_be_next_works(groundwork: Groundwork, tmp_path: Path, option: list[str], name: str) -> None:
     started = groundwork("up", *option)
-    evaluation = started.stderr.removeprefix("Use it from this shell: ").strip()
+    console, evaluation = started.stderr.strip().removeprefix("Look into it in a browser: ").splitlines()
+    with urllib.request.urlopen(console.rstrip(), timeout=30) as response:  # noqa: S310 - on this machine
+        assert b"no stack is deployed" in response.read()
+    evaluation = evaluation.removeprefix("Use it from this shell: ")
     assert evaluation.endswith(f' local env{" --name mine" if option else ""})"')
     question = "import os; print(os.environ['AWS_ENDPOINT_URL'], os.environ.get('AWS_PROFILE'))"
     script = f"{evaluation}\n{shlex.quote(sys.executable)} -c {shlex.quote(question)}"
@@ -245,10 +268,10 @@ def test_a_cloud_needs_nothing_of_the_callers_own_settings_for_aws(
     assert "AWS_ENDPOINT_URL_S3" not in unset
 
 
-def submit(cloud: LocalCloud, script: str) -> None:
-    """Run a shell script as a Batch job."""
+def submit(cloud: LocalCloud, script: str, number: int = 1) -> None:
+    """Run a shell script as a Batch job, or as several."""
     batch, iam = cloud.client("batch"), cloud.client("iam")
-    role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument=trust("batch"))["Role"]["Arn"]
     environment = batch.create_compute_environment(
         computeEnvironmentName="cpu", type="UNMANAGED", state="ENABLED", serviceRole=role
     )
@@ -256,7 +279,8 @@ def submit(cloud: LocalCloud, script: str) -> None:
     batch.create_job_queue(jobQueueName="queue", state="ENABLED", priority=1, computeEnvironmentOrder=order)
     container = {"image": "any", "command": ["sh", "-c", script], "vcpus": 1, "memory": 128}
     batch.register_job_definition(jobDefinitionName="job", type="container", containerProperties=container)
-    batch.submit_job(jobName="job-one", jobQueue="queue", jobDefinition="job")
+    for _ in range(number):
+        batch.submit_job(jobName="job-one", jobQueue="queue", jobDefinition="job")
 
 
 def launch(cloud: LocalCloud, script: str) -> None:
@@ -286,13 +310,52 @@ def test_nothing_that_a_cloud_has_started_outlives_it(
     started = server.children(recursive=True)
     assert daemon in started
     if end != "down":
-        leashes = [process for process in started if "leash.py" in " ".join(process.cmdline())]
+        leashes = [process for process in started if "leash.py" in " ".join(command_line(process))]
         for process in [server, *(leashes if end == "killed with all leashes" else [])]:
             process.kill()
     if end != "killed":  # of those that lost their leashes, too, `down` takes care
         assert groundwork("down").returncode == 0
     _, alive = psutil.wait_procs(started, timeout=60)
-    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert not any(map(is_at_work, alive))
+
+
+@pytest.mark.parametrize("starts", ["by a command", "forked"])
+def test_a_cloud_that_is_killed_at_work_leaves_no_process_and_starts_again_in_its_folder(
+    groundwork: Groundwork, tmp_path: Path, eventually: Callable[..., Any], starts: str
+) -> None:
+    cloud, pids = cloud_of(tmp_path), tmp_path / "pids"
+    pids.mkdir()
+    other = LocalCloud(tmp_path / "other")  # what it has open must keep nothing of the first cloud alive
+    with other, ThreadPoolExecutor(FUNCTIONS) as callers:
+        if starts == "forked":
+            cloud.start(detached=True)
+        else:
+            assert groundwork("up").returncode == 0
+        server, number = psutil.Process(cloud.pid), FUNCTIONS if starts == "by a command" else 1
+        functions = [function(cloud, WORKS, Timeout=600) for _ in range(number)]
+        calls = [callers.submit(invoke, cloud, name, {"folder": str(pids)}) for name in functions]
+        submit(cloud, f'sleep 600 & echo "$$ $!" > {pids}/$AWS_BATCH_JOB_ID; wait', JOBS)
+        cloud.mailbox.mkdir(exist_ok=True)
+        (cloud.mailbox / "mail.eml").write_text("To: you\n\nhello\n")
+        assert eventually(lambda: len(pairs(pids)) == number + RUNNING_JOBS, 120)
+        at_work = [psutil.Process(int(pid)) for pair in pairs(pids) for pid in pair]
+        started = server.children(recursive=True)
+        assert {*at_work} <= {*started}
+        server.kill()
+        _, alive = psutil.wait_procs(started, timeout=60)
+        assert not any(map(is_at_work, alive))
+        assert all(isinstance(call.exception(), BotoCoreError) for call in calls)
+        assert groundwork("up").returncode == 0
+    assert cloud.client("lambda").list_functions()["Functions"] == []  # what a cloud holds ends with it
+    assert (cloud.mailbox / "mail.eml").read_text().endswith("hello\n")
+    assert len(pairs(pids)) == number + RUNNING_JOBS
+    again = function(cloud, "def handler(event, context): return event['number'] + 1")
+    assert invoke(cloud, again, {"number": 1}) == 2
+
+
+def pairs(folder: Path) -> list[list[str]]:
+    """The pairs of process ids in the files of a folder."""
+    return [pair for file in folder.iterdir() if len(pair := file.read_text().split()) == 2]
 
 
 def marks(process: psutil.Process) -> set[Path]:
@@ -302,12 +365,11 @@ def marks(process: psutil.Process) -> set[Path]:
 
 def written(process: psutil.Process) -> set[Path]:
     """The files that a process and those that it has started have open for writing."""
-    return {
-        Path(file.path)
-        for writer in (process, *process.children(recursive=True))
-        for file in writer.open_files()
-        if file.mode != "r" and not file.path.startswith("/dev/")
-    }
+    paths = set()
+    for writer in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            paths |= {Path(file.path) for file in writer.open_files() if file.mode != "r"}
+    return {path for path in paths if path.parts[1] != "dev"}
 
 
 def test_what_a_cloud_writes_lies_in_its_folder_is_its_owners_and_goes_with_it(

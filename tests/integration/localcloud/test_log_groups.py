@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -67,3 +68,35 @@ def test_a_filter_pattern_can_be_tested(cloud: LocalCloud) -> None:
     messages = ['{"code": 500}', '{"code": 200}', "noise"]
     matches = cloud.client("logs").test_metric_filter(filterPattern="{ $.code > 400 }", logEventMessages=messages)
     assert [(match["eventNumber"], match["eventMessage"]) for match in matches["matches"]] == [(1, messages[0])]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "numbers"),
+    [
+        ("", [0, 1, 2, 3]),
+        ("terminated", [0, 2]),
+        ('{ $.event = "terminated" }', [0]),
+        ("{ $.count > 1 }", [1]),
+        ('"was terminated"', [2]),
+    ],
+)
+def test_events_are_found_by_a_pattern(cloud: LocalCloud, pattern: str, numbers: list[int]) -> None:
+    logs, group = cloud.client("logs"), f"patterns-{uuid.uuid4().hex}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="stream")
+    messages = ['{"event": "terminated"}', '{"event": "launched", "count": 2}', "instance was terminated", "INIT_START"]
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now + number, "message": message} for number, message in enumerate(messages)]
+    logs.put_log_events(logGroupName=group, logStreamName="stream", logEvents=events)
+    found = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+    assert [messages.index(event["message"]) for event in found] == numbers
+
+
+def test_a_malformed_pattern_is_refused(cloud: LocalCloud) -> None:
+    logs, group = cloud.client("logs"), f"patterns-{uuid.uuid4().hex}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="stream")
+    event = {"timestamp": int(time.time() * 1000), "message": "{}"}
+    logs.put_log_events(logGroupName=group, logStreamName="stream", logEvents=[event])
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        logs.filter_log_events(logGroupName=group, filterPattern='{ $.event = "x"')

@@ -127,3 +127,11 @@ def test_data_outlive_the_server(tmp_path: Path) -> None:
         client = boto3.client("neptunedata", endpoint_url=f"http://localhost:{port}", **ACCESS)
         assert run(client, query) == expected
         processes.end(process)
+
+
+def test_a_query_is_explained_without_being_run(graph: Any) -> None:
+    asked = graph.execute_open_cypher_explain_query(
+        openCypherQuery="CREATE (n:Explained {id: $id}) RETURN n.id", parameters='{"id": 1}', explainMode="static"
+    )
+    assert b"CREATE" in asked["results"].read()
+    assert run(graph, "MATCH (n:Explained) RETURN n.id AS id") == []

@@ -18,8 +18,10 @@ from aws_cdk import aws_sqs as sqs
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
+from tests.policies import allow, trust
 
-ROLE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}]}
+WRITES_LOGS = {"PolicyName": "log", "PolicyDocument": json.loads(allow("logs:*"))}
+ROLE = {"AssumeRolePolicyDocument": json.loads(trust("lambda")), "Policies": [WRITES_LOGS]}
 #: Logs its event in one line.
 CODE = "import json\n\ndef handler(event, context):\n    print('event', json.dumps(event))\n    return VALUE\n"
 
@@ -59,7 +61,7 @@ def policy(kind: str, service: str, source: Any, resources: str, name: str) -> d
 def deploy(cloud: LocalCloud, name: str, resources: dict[str, Any], operation: str = "create") -> dict[str, str]:
     """Create or update a stack; the physical ids of its resources."""
     cloudformation = cloud.client("cloudformation")
-    body = json.dumps({"Resources": {"Role": resource("IAM::Role", AssumeRolePolicyDocument=ROLE), **resources}})
+    body = json.dumps({"Resources": {"Role": resource("IAM::Role", **ROLE), **resources}})
     getattr(cloudformation, f"{operation}_stack")(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
     (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     assert stack["StackStatus"] == f"{operation.upper()}_COMPLETE", stack.get("StackStatusReason")
@@ -124,6 +126,10 @@ def test_a_bucket_tells_functions_queues_topics_and_event_bridge(cloud: LocalClo
         "MayCall": resource("Lambda::Permission", SourceArn=arn, **call),
         "MaySend": policy("SQS::QueuePolicy", "s3.amazonaws.com", arn, "Queues", "Queue"),
         "MayPublish": policy("SNS::TopicPolicy", "s3.amazonaws.com", arn, "Topics", "Topic"),
+        "MayForward": policy("SQS::QueuePolicy", "sns.amazonaws.com", {"Ref": "Topic"}, "Queues", "Removed"),
+        "MayTell": policy(
+            "SQS::QueuePolicy", "events.amazonaws.com", {"Fn::GetAtt": ["Rule", "Arn"]}, "Queues", "Seen"
+        ),
     }
     bucket = resource("S3::Bucket", BucketName=name, NotificationConfiguration=configuration)
     bucket["DependsOn"] = ["MayCall", "MaySend", "MayPublish"]

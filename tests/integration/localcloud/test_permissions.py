@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ def queue(cloud: LocalCloud, **attributes: str) -> tuple[str, str]:
     return url, f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
 
 
-def function(cloud: LocalCloud, source: str, name: str) -> str:
+def function(cloud: LocalCloud, source: str, name: str, **options: Any) -> str:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("index.py", source)
@@ -100,6 +101,7 @@ def function(cloud: LocalCloud, source: str, name: str) -> str:
         Handler="index.handler",
         Code={"ZipFile": content.getvalue()},
         Timeout=30,
+        **options,
     )
     return str(made["FunctionName"])
 
@@ -277,12 +279,6 @@ def test_a_bucket_policy_denies_and_grants(cloud: LocalCloud) -> None:
         session(cloud, denied)("s3").put_object(Bucket=name, Key="a", Body=b"1")
 
 
-def test_a_policy_that_is_none_grants_nothing(cloud: LocalCloud) -> None:
-    url, _ = queue(cloud, Policy='{"Statement": "everything"}')
-    with pytest.raises(ClientError, match="because no identity-based policy allows the sqs:SendMessage action"):
-        session(cloud, role(cloud))("sqs").send_message(QueueUrl=url, MessageBody="1")
-
-
 def test_an_encrypted_queue_takes_messages_only_from_who_may_use_its_key(cloud: LocalCloud) -> None:
     key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
     url, arn = queue(cloud, KmsMasterKeyId=key)
@@ -300,6 +296,30 @@ def test_a_role_is_assumed_only_by_whom_it_trusts(cloud: LocalCloud) -> None:
     sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{trusting}", RoleSessionName="session")
     with pytest.raises(ClientError, match="because no resource-based policy allows the sts:AssumeRole action"):
         sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{closed}", RoleSessionName="session")
+
+
+@pytest.mark.parametrize(
+    ("trusts", "admits"),
+    [
+        ({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, True),
+        ({"AWS": "*"}, True),
+        ({"Service": "lambda.amazonaws.com"}, False),
+        ({"AWS": "arn:aws:iam::999999999999:root"}, False),
+    ],
+)
+def test_the_administrator_assumes_only_roles_that_trust_the_account(
+    cloud: LocalCloud, trusts: Json, admits: bool
+) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role(cloud, trusts=trusts)}"
+    outcome = nullcontext() if admits else pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole")
+    with outcome:
+        cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")
+
+
+def test_nobody_assumes_a_role_that_is_not_there(cloud: LocalCloud) -> None:
+    for arn in (f"arn:aws:iam::{ACCOUNT}:role/absent", "arn:aws:iam::999999999999:role/elsewhere"):
+        with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+            cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")
 
 
 def test_a_session_policy_limits_a_session(cloud: LocalCloud) -> None:
@@ -333,6 +353,35 @@ def test_a_role_is_passed_only_by_who_may(cloud: LocalCloud) -> None:
     to_lambda = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
     passing = allow("iam:PassRole", on=passed, Condition=to_lambda)
     session(cloud, role(cloud, creating, passing))("lambda").create_function(**request)
+
+
+def test_an_image_named_by_a_parameter_is_launched_only_by_who_may_read_it(cloud: LocalCloud) -> None:
+    image, network = cloud.client("ec2").describe_images()["Images"][0]["ImageId"], cloud.client("ec2")
+    cloud.client("ssm").put_parameter(Name="/golden", Value=image, Type="String", DataType="aws:ec2:image")
+    data = {"ImageId": "resolve:ssm:/golden", "InstanceType": "t3.micro"}
+    template = network.create_launch_template(LaunchTemplateName="golden", LaunchTemplateData=data)["LaunchTemplate"]
+    launched = {"LaunchTemplate": {"LaunchTemplateId": template["LaunchTemplateId"]}, "MinCount": 1, "MaxCount": 1}
+    reading = allow("ssm:GetParameters", on=f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/golden")
+    for statements, code in (([allow("ec2:*")], "SsmAccessDenied"), ([allow("ec2:*"), reading], None)):
+        ec2 = session(cloud, role(cloud, *statements))("ec2")
+        for ask, parameters in (
+            (ec2.run_instances, launched),
+            (ec2.run_instances, {**data, "MinCount": 1, "MaxCount": 1}),
+            (ec2.create_launch_template, {"LaunchTemplateName": f"t-{uuid4().hex[:8]}", "LaunchTemplateData": data}),
+        ):
+            try:
+                ask(**parameters)
+                refused = None
+            except ClientError as error:
+                refused = error.response["Error"]["Code"]
+            assert refused == code
+
+
+def test_the_public_parameters_of_images_belong_to_no_account(cloud: LocalCloud) -> None:
+    name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+    reading = allow("ssm:GetParameters", on=f"arn:aws:ssm:us-east-1::parameter{name}")
+    ec2 = session(cloud, role(cloud, allow("ec2:*"), reading))("ec2")
+    ec2.run_instances(ImageId=f"resolve:ssm:{name}", InstanceType="t3.micro", MinCount=1, MaxCount=1)
 
 
 def test_conditions_see_the_request(cloud: LocalCloud) -> None:
@@ -480,3 +529,194 @@ def test_a_cloud_that_does_not_enforce_refuses_nothing(
     with LocalCloud(tmp_path_factory.mktemp("cloud"), iam=mode) as lenient:
         session(lenient, role(lenient))("sqs").list_queues()
         assert len(lenient.denials()) == recorded
+
+
+def test_a_statement_can_keep_a_functions_own_code_from_what_lambda_does_for_it(cloud: LocalCloud) -> None:
+    own = {"ArnLike": {"lambda:SourceFunctionArn": "arn:*:lambda:*:*:function:*"}}
+    held = role(cloud, allow("ec2:*"), {**allow("ec2:DescribeSubnets"), "Effect": "Deny", "Condition": own})
+    code = "import boto3\ndef handler(event, context):\n    boto3.client('ec2').describe_subnets()\n"
+    outcome = call(cloud, function(cloud, code, held))
+    assert "not authorized to perform: ec2:DescribeSubnets" in outcome["errorMessage"]
+    assert "with an explicit deny in an identity-based policy" in outcome["errorMessage"]
+    assert session(cloud, held)("ec2").describe_subnets()["Subnets"]
+
+
+@pytest.mark.parametrize(
+    ("trusts", "statements", "configuration", "words"),
+    [
+        ("ec2.amazonaws.com", ["*"], {}, "The role defined for the function cannot be assumed by Lambda."),
+        ("lambda.amazonaws.com", ["logs:*"], {"network": True}, "permissions to call CreateNetworkInterface on EC2"),
+        ("lambda.amazonaws.com", ["logs:*"], {"dead letters": True}, "permissions to call SendMessage on SQS"),
+    ],
+)
+def test_lambda_refuses_a_function_whose_role_cannot_do_what_it_takes(
+    cloud: LocalCloud, trusts: str, statements: list[str], configuration: dict[str, bool], words: str
+) -> None:
+    held = role(cloud, allow(*statements), trusts={"Service": trusts})
+    subnet = cloud.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    group = cloud.client("ec2").describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    options: Json = {}
+    if "network" in configuration:
+        options["VpcConfig"] = {"SubnetIds": [subnet], "SecurityGroupIds": [group]}
+    if "dead letters" in configuration:
+        options["DeadLetterConfig"] = {"TargetArn": queue(cloud)[1]}
+    with pytest.raises(ClientError, match=words) as caught:
+        function(cloud, "def handler(event, context): pass", held, **options)
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterValueException"
+
+
+def test_a_flow_log_whose_role_may_not_write_says_so(cloud: LocalCloud) -> None:
+    ec2, group = cloud.client("ec2"), f"/flows/{uuid4().hex[:8]}"
+    cloud.client("logs").create_log_group(logGroupName=group)
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    flow = {"Service": "vpc-flow-logs.amazonaws.com"}
+    writer = role(cloud, allow("logs:*"), trusts=flow)
+    for name in (writer, role(cloud, trusts=flow), role(cloud, allow("logs:*"))):
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        made = ec2.create_flow_logs(
+            ResourceIds=[vpc],
+            ResourceType="VPC",
+            TrafficType="ALL",
+            LogGroupName=group,
+            DeliverLogsPermissionArn=arn,
+            LogFormat=f"${{version}} ${{{'start' if name == writer else 'end'}}}",
+        )["FlowLogIds"]
+        [described] = ec2.describe_flow_logs(FlowLogIds=made)["FlowLogs"]
+        ec2.delete_flow_logs(FlowLogIds=made)
+        expected = ("SUCCESS", None) if name == writer else ("FAILED", "Access error")
+        assert (described["DeliverLogsStatus"], described.get("DeliverLogsErrorMessage")) == expected
+
+
+def test_the_cloud_tells_which_statements_requests_have_needed(cloud: LocalCloud) -> None:
+    name = bucket(cloud)
+    needed, twice = (
+        allow("s3:PutObject", on=f"arn:aws:s3:::{name}/*"),
+        allow("s3:GetObject", on=f"arn:aws:s3:::{name}/a"),
+    )
+    held = role(cloud, needed, twice, allow("s3:GetObject", on=f"arn:aws:s3:::{name}/*"))
+    client = session(cloud, held)("s3")
+    client.put_object(Bucket=name, Key="a", Body=b"")
+    client.get_object(Bucket=name, Key="a")
+    rows = [row for row in cloud.statements() if row["holder"].endswith(f"/{held}")]
+    assert [json.loads(row["text"]) for row in rows] == [needed]
+    assert "is not authorized to perform: s3:PutObject" in rows[0]["denials"]["s3:PutObject"]
+
+
+TASKS = {"Service": "ecs-tasks.amazonaws.com"}
+IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/trainer:1"
+
+
+@pytest.fixture(scope="module")
+def job_queue(cloud: LocalCloud) -> str:
+    batch, name = cloud.client("batch"), f"queue-{uuid4().hex[:8]}"
+    service = role(cloud, trusts={"Service": "batch.amazonaws.com"})
+    environment = batch.create_compute_environment(
+        computeEnvironmentName=name,
+        type="UNMANAGED",
+        state="ENABLED",
+        serviceRole=f"arn:aws:iam::{ACCOUNT}:role/{service}",
+    )["computeEnvironmentArn"]
+    order = [{"order": 1, "computeEnvironment": environment}]
+    made = batch.create_job_queue(jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order)
+    return str(made["jobQueueArn"])
+
+
+@pytest.mark.parametrize(
+    ("agent", "trusts", "words"),
+    [
+        (["ecr:*", "logs:*"], TASKS, ""),
+        (["logs:*"], TASKS, "CannotPullContainerError: .* not authorized to perform: ecr:GetAuthorizationToken"),
+        (["ecr:*"], TASKS, "failed to initialize logging driver: .* not authorized to perform: logs:CreateLogStream"),
+        (["ecr:*", "logs:*"], {"Service": "ec2.amazonaws.com"}, "ECS was unable to assume the role"),
+    ],
+    ids=["allowed", "no image", "no log", "not trusted"],
+)
+def test_a_job_starts_only_if_ecs_may_assume_its_execution_role_which_may_start_it(
+    cloud: LocalCloud, job_queue: str, agent: list[str], trusts: Json, words: str
+) -> None:
+    batch, name = cloud.client("batch"), f"job-{uuid4().hex[:8]}"
+    execution = role(cloud, allow(*agent), trusts=trusts)
+    container = {
+        "image": IMAGE,
+        "command": ["true"],
+        "vcpus": 1,
+        "memory": 128,
+        "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{execution}",
+    }
+    batch.register_job_definition(jobDefinitionName=name, type="container", containerProperties=container)
+    job = batch.submit_job(jobName=name, jobQueue=job_queue, jobDefinition=name)["jobId"]
+    end = time.monotonic() + 60
+    while (described := batch.describe_jobs(jobs=[job])["jobs"][0])["status"] not in {"SUCCEEDED", "FAILED"}:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert described["status"] == ("FAILED" if words else "SUCCEEDED")
+    assert not words or re.search(words, described["statusReason"])
+
+
+def test_a_grant_lets_a_role_use_a_key_as_far_as_its_constraints(cloud: LocalCloud) -> None:
+    kms, name = cloud.client("kms"), role(cloud)
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    key = kms.create_key(Policy=document(allow("kms:*", Principal=root)))["KeyMetadata"]["KeyId"]
+    client, context = session(cloud, name)("kms"), {"department": "sales"}
+    with pytest.raises(ClientError, match="because no identity-based policy allows the kms:Encrypt action"):
+        client.encrypt(KeyId=key, Plaintext=b"text", EncryptionContext=context)
+    grant = kms.create_grant(
+        KeyId=key,
+        GranteePrincipal=f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        Operations=["Encrypt"],
+        Constraints={"EncryptionContextEquals": context},
+    )["GrantId"]
+    sealed = client.encrypt(KeyId=key, Plaintext=b"text", EncryptionContext=context)["CiphertextBlob"]
+    for other in ({}, {"department": "stock"}, {**context, "year": "2026"}):
+        with pytest.raises(ClientError, match="not authorized to perform: kms:Encrypt"):
+            client.encrypt(KeyId=key, Plaintext=b"text", EncryptionContext=other)
+    with pytest.raises(ClientError, match="not authorized to perform: kms:Decrypt"):
+        client.decrypt(CiphertextBlob=sealed, KeyId=key, EncryptionContext=context)
+    kms.revoke_grant(KeyId=key, GrantId=grant)
+    with pytest.raises(ClientError, match="not authorized to perform: kms:Encrypt"):
+        client.encrypt(KeyId=key, Plaintext=b"text", EncryptionContext=context)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("apigatewayv2", "get_apis"),
+        ("autoscaling", "describe_auto_scaling_groups"),
+        ("batch", "describe_job_queues"),
+        ("budgets", "describe_budgets"),
+        ("cloudformation", "list_stacks"),
+        ("cloudtrail", "lookup_events"),
+        ("cloudwatch", "describe_alarms"),
+        ("dynamodb", "list_tables"),
+        ("dynamodbstreams", "list_streams"),
+        ("ec2", "describe_vpcs"),
+        ("ecr", "describe_repositories"),
+        ("elb", "describe_load_balancers"),
+        ("elbv2", "describe_load_balancers"),
+        ("es", "list_domain_names"),
+        ("events", "list_rules"),
+        ("iam", "list_roles"),
+        ("kms", "list_keys"),
+        ("lambda", "list_functions"),
+        ("logs", "describe_log_groups"),
+        ("neptune", "describe_db_clusters"),
+        ("opensearch", "list_domain_names"),
+        ("rds", "describe_db_instances"),
+        ("resourcegroupstaggingapi", "get_resources"),
+        ("s3", "list_buckets"),
+        ("scheduler", "list_schedules"),
+        ("secretsmanager", "list_secrets"),
+        ("service-quotas", "list_services"),
+        ("sns", "list_topics"),
+        ("sqs", "list_queues"),
+        ("ssm", "describe_parameters"),
+        ("stepfunctions", "list_state_machines"),
+        ("timestream-influxdb", "list_db_instances"),
+        ("timestream-query", "query"),
+        ("timestream-write", "list_databases"),
+    ],
+)
+def test_no_service_answers_a_role_without_policies(cloud: LocalCloud, service: str, operation: str) -> None:
+    parameters = {"budgets": {"AccountId": ACCOUNT}, "timestream-query": {"QueryString": "SELECT 1"}}
+    with pytest.raises(ClientError, match="not authorized to perform: "):
+        getattr(session(cloud, role(cloud))(service), operation)(**parameters.get(service, {}))

@@ -14,6 +14,7 @@ import pytest
 from localcloud.cloud import outside
 from localcloud.engines import postgresql
 from localcloud.engines.postgresql import Server
+from localcloud.errors import LocalCloudError
 
 ACCESS = {"username": "boss'\"s", "password": 'it\'s \\ "secret"'}
 
@@ -113,3 +114,16 @@ def test_data_outlive_a_restart_which_ends_sessions_and_takes_new_parameters(ser
 def test_what_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"postgresql did not start: .*no_such_parameter"):
         postgresql.start(tmp_path / "new", **ACCESS, database="", parameters={"no_such_parameter": "1"})
+
+
+def test_a_question_is_answered_with_some_rows_and_cannot_write(server: Server) -> None:
+    answer = server.ask("rental", "SELECT number, '50%' AS share FROM generate_series(1, 5) AS number", 3)
+    assert (answer.columns, answer.rows, answer.more) == (
+        ["number", "share"],
+        [(1, "50%"), (2, "50%"), (3, "50%")],
+        True,
+    )
+    assert server.ask("", "SELECT 1 AS one WHERE false", 3).columns == ["one"]
+    for writes in ("CREATE TABLE asked (id int)", "SELECT 1; CREATE TABLE asked (id int)"):
+        with pytest.raises(LocalCloudError, match="PostgreSQL says"):
+            server.ask("rental", writes, 3)

@@ -117,3 +117,11 @@ def test_engine_versions_and_classes_come_in_pages(cloud: LocalCloud) -> None:
     assert not rds.describe_orderable_db_instance_options(Engine="mysql", DBInstanceClass="db.t9.micro")[
         "OrderableDBInstanceOptions"
     ]
+
+
+def test_few_services_take_a_suffix_for_their_role(cloud: LocalCloud) -> None:
+    iam = cloud.client("iam")
+    batch = {"AWSServiceName": "batch.amazonaws.com", "CustomSuffix": "mine"}
+    assert code_of(lambda: iam.create_service_linked_role(**batch)) == "InvalidInput"
+    role = iam.create_service_linked_role(**{**batch, "AWSServiceName": "autoscaling.amazonaws.com"})["Role"]
+    assert role["RoleName"] == "AWSServiceRoleForAutoScaling_mine"

@@ -72,6 +72,30 @@ def test_an_operation_that_is_not_there_is_refused_by_name_and_not_tried_again(
 
 
 @pytest.mark.parametrize(
+    ("service", "operation", "parameters", "code"),
+    [
+        ("autoscaling", "suspend_processes", {"AutoScalingGroupName": "absent"}, "ValidationError"),
+        ("rds", "modify_db_cluster", {"DBClusterIdentifier": "absent"}, "DBClusterNotFoundFault"),
+        ("ec2", "delete_transit_gateway", {"TransitGatewayId": "tgw-absent"}, "InvalidTransitGatewayID.NotFound"),
+        (
+            "dynamodb",
+            "describe_export",
+            {"ExportArn": "arn:aws:dynamodb:x:1:absent-export-arn"},
+            "ExportNotFoundException",
+        ),
+        ("opensearch", "update_domain_config", {"DomainName": "absent"}, "ResourceNotFoundException"),
+    ],
+)
+def test_what_does_not_exist_is_the_callers_error_and_not_the_clouds(
+    cloud: LocalCloud, service: str, operation: str, parameters: dict[str, Any], code: str
+) -> None:
+    response = refused(cloud, service, operation, **parameters)
+    assert response["Error"]["Code"] == code
+    assert response["Error"]["Message"].endswith("does not exist")
+    assert response["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+@pytest.mark.parametrize(
     ("pattern", "matches"),
     [
         ({"source": ["shop"]}, True),
@@ -184,3 +208,46 @@ def test_an_operation_of_s3_is_named_after_a_stack_has_made_a_bucket(cloud: Loca
     cloud.client("cloudformation").create_stack(StackName="with-a-bucket", TemplateBody=body)
     response = refused(cloud, "s3", "list_bucket_metrics_configurations", Bucket="x")
     assert "ListBucketMetricsConfigurations is not there" in response["Error"]["Message"]
+
+
+def test_a_wrong_request_for_what_exists_is_refused_in_the_services_words(cloud: LocalCloud) -> None:
+    body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    cloud.client("cloudformation").create_stack(StackName="wrongly-updated", TemplateBody=body)
+    error = refused(cloud, "cloudformation", "update_stack", StackName="wrongly-updated")["Error"]
+    assert error == {
+        "Type": "Sender",
+        "Code": "ValidationError",
+        "Message": "Either Template URL or Template Body must be specified.",
+    }
+    cloud.client("dynamodb").create_table(
+        TableName="wrongly-filled",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for operation, parameter in (("put_item", "Item"), ("get_item", "Key")):
+        request = {"TableName": "wrongly-filled", parameter: {"id": {}}}
+        error = refused(cloud, "dynamodb", operation, **request)["Error"]
+        assert error["Code"] == "ValidationException"
+        assert error["Message"].startswith("Supplied AttributeValue is empty")
+    cloud.client("ecr").create_repository(repositoryName="wrongly-filled")
+    response = refused(cloud, "ecr", "put_image", repositoryName="wrongly-filled", imageManifest="{")
+    assert response["Error"]["Code"] == "InvalidParameterException"
+    cloud.client("s3").create_bucket(Bucket="wrongly-tagged")
+    response = refused(cloud, "s3", "delete_object_tagging", Bucket="wrongly-tagged", Key="absent")
+    assert response["Error"]["Code"] == "NoSuchKey"
+
+
+def test_a_table_of_timestream_keeps_its_retention_when_another_setting_is_updated(cloud: LocalCloud) -> None:
+    timestream = cloud.client("timestream-write")
+    timestream.create_database(DatabaseName="updated")
+    retention = {"MemoryStoreRetentionPeriodInHours": 5, "MagneticStoreRetentionPeriodInDays": 6}
+    timestream.create_table(DatabaseName="updated", TableName="t", RetentionProperties=retention)
+    timestream.update_table(
+        DatabaseName="updated", TableName="t", MagneticStoreWriteProperties={"EnableMagneticStoreWrites": True}
+    )
+    table = timestream.describe_table(DatabaseName="updated", TableName="t")["Table"]
+    assert table["RetentionProperties"] == retention
+    assert table["MagneticStoreWriteProperties"]["EnableMagneticStoreWrites"] is True
+    timestream.delete_table(DatabaseName="updated", TableName="t")
+    timestream.delete_database(DatabaseName="updated")

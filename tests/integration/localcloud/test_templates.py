@@ -33,7 +33,9 @@ def name() -> str:
 def values(cloud: LocalCloud, name: str, outputs: dict[str, Any], **sections: Any) -> dict[str, str]:
     """What the outputs of a new stack give."""
     body = {"Resources": {"Topic": TOPIC}, "Outputs": {key: {"Value": value} for key, value in outputs.items()}}
-    cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps({**body, **sections}))
+    cloud.client("cloudformation").create_stack(
+        StackName=name, TemplateBody=json.dumps({**body, **sections}), Capabilities=["CAPABILITY_AUTO_EXPAND"]
+    )
     return cloud.outputs(name)
 
 
@@ -50,6 +52,7 @@ def test_functions_give_what_cloudformation_gives(cloud: LocalCloud, name: str) 
     outputs = {
         "Cidr": {"Fn::Select": [2, {"Fn::Cidr": ["10.0.0.0/16", 3, 8]}]},
         "Length": {"Fn::Length": ["a", "b", "c"]},
+        "Zones": {"Fn::Join": [";", {"Fn::GetAZs": {"Ref": "Here"}}]},
         "Json": {"Fn::ToJsonString": {"a": [1, "b"]}},
         "Join": {"Fn::Join": ["-", ["a", {"Ref": "AWS::NoValue"}, "b"]]},
         "Map": {"Fn::FindInMap": [{"Ref": "Which"}, "top", "key"]},
@@ -60,11 +63,15 @@ def test_functions_give_what_cloudformation_gives(cloud: LocalCloud, name: str) 
         name,
         outputs,
         Mappings={"Sizes": {"top": {"key": "large"}}},
-        Parameters={"Which": {"Type": "String", "Default": "Sizes"}},
+        Parameters={
+            "Which": {"Type": "String", "Default": "Sizes"},
+            "Here": {"Type": "String", "Default": "us-east-1"},
+        },
         Transform="AWS::LanguageExtensions",
     )
     assert found["Cidr"] == "10.0.2.0/24"
     assert found["Length"] == "3"
+    assert found["Zones"].split(";")[:2] == ["us-east-1a", "us-east-1b"]
     assert json.loads(found["Json"]) == {"a": [1, "b"]}
     assert (found["Join"], found["Map"], found["Default"]) == ("a-b", "large", "small")
 
@@ -72,10 +79,9 @@ def test_functions_give_what_cloudformation_gives(cloud: LocalCloud, name: str) 
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        ({"Fn::Select": [3, ["a"]]}, "nonexistent value at index 3"),
+        ({"Fn::Select": [3, {"Fn::Split": ["-", "a"]}]}, "nonexistent value at index 3"),
         ({"Fn::FindInMap": ["Sizes", "no", "key"]}, "Unable to get mapping for Sizes::no::key"),
         ({"Fn::Cidr": ["nonsense", 1, 8]}, "Fn::Cidr"),
-        ({"Fn::Select": ["first", ["a"]]}, "nonexistent value at index first"),
     ],
 )
 def test_a_function_that_gives_nothing_fails_by_name(cloud: LocalCloud, name: str, function: Any, words: str) -> None:
@@ -84,16 +90,96 @@ def test_a_function_that_gives_nothing_fails_by_name(cloud: LocalCloud, name: st
     assert any(words in event.get("ResourceStatusReason", "") for event in events)
 
 
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ({"Fn::Select": ["first", ["a"]]}, "an integer index and a list"),
+        ({"Fn::Select": [3, ["a"]]}, "an integer index and a list"),
+        ({"Fn::GetAtt": ["Topic"]}, "the resource name and the resource attribute"),
+        ({"Fn::GetAtt": [{"Ref": "Topic"}]}, "the resource name and the resource attribute"),
+    ],
+)
+def test_a_function_of_the_wrong_form_is_refused_before_anything_is_created(
+    cloud: LocalCloud, name: str, function: Any, words: str
+) -> None:
+    body = {"Resources": {"Topic": TOPIC}, "Outputs": {"Value": {"Value": function}}}
+    assert words in refused(cloud, name, body)["Message"]
+
+
+def test_a_change_set_whose_map_has_no_such_key_is_refused(cloud: LocalCloud, name: str) -> None:
+    topic = {**TOPIC, "Properties": {"DisplayName": {"Fn::FindInMap": ["Names", {"Ref": "Stage"}, "topic"]}}}
+    body = {
+        "Parameters": {"Stage": {"Type": "String", "Default": "prod"}},
+        "Mappings": {"Names": {"dev": {"topic": "a"}}},
+        "Resources": {"Topic": topic},
+    }
+    with pytest.raises(ClientError, match="Unable to get mapping for Names::prod::topic"):
+        cloud.client("cloudformation").create_change_set(
+            StackName=name, ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=json.dumps(body)
+        )
+
+
+def test_a_name_from_a_parameter_store_names_the_resource(cloud: LocalCloud, name: str) -> None:
+    cloud.client("ssm").put_parameter(Name=f"/{name}/topic", Value=f"{name}-orders", Type="String")
+    topic = {**TOPIC, "Properties": {"TopicName": f"{{{{resolve:ssm:/{name}/topic}}}}"}}
+    found = values(cloud, name, {"Arn": {"Ref": "Orders"}}, Resources={"Orders": topic})
+    assert found["Arn"].endswith(f":{name}-orders")
+
+
+def test_the_name_of_an_attribute_may_be_a_parameter(cloud: LocalCloud, name: str) -> None:
+    parameters = {"Attribute": {"Type": "String", "Default": "TopicName"}}
+    found = values(cloud, name, {"Name": {"Fn::GetAtt": ["Topic", {"Ref": "Attribute"}]}}, Parameters=parameters)
+    assert found["Name"].startswith(f"{name}-Topic-")
+
+
+def test_a_template_with_a_transform_needs_a_capability_without_a_change_set(cloud: LocalCloud, name: str) -> None:
+    body = {"Transform": "AWS::LanguageExtensions", "Resources": {"Topic": TOPIC}}
+    assert refused(cloud, name, body)["Message"] == "Requires capabilities : [CAPABILITY_AUTO_EXPAND]"
+
+
+def test_a_parameter_that_is_not_a_number_is_named(cloud: LocalCloud, name: str) -> None:
+    body = {"Parameters": {"Size": {"Type": "Number", "Default": "large"}}, "Resources": {"Topic": TOPIC}}
+    assert refused(cloud, name, body)["Message"] == "Parameter 'Size' must be a number."
+
+
 def test_a_loop_makes_a_resource_of_each_item(cloud: LocalCloud, name: str) -> None:
     loop = ["Colour", ["red", "light-blue"], {"Topic&{Colour}": {**TOPIC, "Properties": {"DisplayName": "${Colour}"}}}]
     body = {"Transform": "AWS::LanguageExtensions", "Resources": {"Fn::ForEach::Topics": loop}}
     cloudformation = cloud.client("cloudformation")
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body))
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_AUTO_EXPAND"])
     made = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     topics = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in made}
     assert topics.keys() == {"Topicred", "Topiclightblue"}
     attributes = cloud.client("sns").get_topic_attributes(TopicArn=topics["Topiclightblue"])["Attributes"]
     assert attributes["DisplayName"] == "light-blue"
+
+
+def test_a_loop_over_a_parameter_is_written_out_in_the_processed_template(cloud: LocalCloud, name: str) -> None:
+    topic = {**TOPIC, "Properties": {"DisplayName": {"Fn::Join": ["-", ["topic", {"Ref": "Colour"}]]}}}
+    body = {
+        "Transform": "AWS::LanguageExtensions",
+        "Parameters": {"Colours": {"Type": "CommaDelimitedList"}},
+        "Resources": {"Fn::ForEach::Topics": ["Colour", {"Ref": "Colours"}, {"Topic${Colour}": topic}]},
+        "Outputs": {
+            "Count": {"Value": {"Fn::Length": {"Ref": "Colours"}}},
+            "Json": {"Value": {"Fn::ToJsonString": {"a": ["b"]}}},
+        },
+    }
+    cloudformation, text = cloud.client("cloudformation"), json.dumps(body)
+    assert cloudformation.get_template_summary(TemplateBody=text)["ResourceTypes"] == ["AWS::SNS::Topic"]
+    given = [{"ParameterKey": "Colours", "ParameterValue": "red,blue"}]
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=text, Parameters=given, Capabilities=["CAPABILITY_AUTO_EXPAND"]
+    )
+    assert cloudformation.get_template(StackName=name)["TemplateBody"] == body
+    processed = cloudformation.get_template(StackName=name, TemplateStage="Processed")["TemplateBody"]
+    assert processed == {
+        "Parameters": body["Parameters"],
+        "Resources": {
+            f"Topic{colour}": {**TOPIC, "Properties": {"DisplayName": f"topic-{colour}"}} for colour in ("red", "blue")
+        },
+        "Outputs": {"Count": {"Value": 2}, "Json": {"Value": '{"a":["b"]}'}},
+    }
 
 
 RULES = {
@@ -223,10 +309,32 @@ def test_a_change_set_says_what_it_does_to_each_resource(cloud: LocalCloud, name
     assert json.loads(found["Changed"]["AfterContext"]) == {"Properties": {"DisplayName": "b"}}
     assert (found["Replaced"]["Replacement"], found["Replaced"]["PolicyAction"]) == ("True", "ReplaceAndDelete")
     (detail,) = found["Replaced"]["Details"]
-    assert detail["Target"] == {"Attribute": "Properties", "Name": "TopicName", "RequiresRecreation": "Always"}
+    target = {"Attribute": "Properties", "Name": "TopicName", "RequiresRecreation": "Always"}
+    values = {"AttributeChangeType": "Modify", "BeforeValue": f"{name}-a", "AfterValue": f"{name}-b"}
+    assert detail["Target"] == {**target, "Path": "/Properties/TopicName", **values}
     assert (found["Gone"]["Action"], found["Gone"]["PolicyAction"]) == ("Remove", "Delete")
     assert found["New"]["Action"] == "Add"
     assert "KNOWN_AFTER_APPLY" in found["Refers"]["AfterContext"]
+
+
+def test_a_change_set_shows_what_follows_from_an_attribute_of_another_resource(cloud: LocalCloud, name: str) -> None:
+    cloudformation = cloud.client("cloudformation")
+
+    def body(word: str) -> str:
+        follower = {**TOPIC, "Properties": {"DisplayName": {"Fn::GetAtt": ["First", "DisplayName"]}}}
+        first = {**TOPIC, "Properties": {"DisplayName": word}}
+        return json.dumps({"Resources": {"First": first, "Second": follower}})
+
+    cloudformation.create_stack(StackName=name, TemplateBody=body("a"))
+    change = {"StackName": name, "ChangeSetName": "attribute"}
+    cloudformation.create_change_set(**change, TemplateBody=body("b"))
+    described = [item["ResourceChange"] for item in cloudformation.describe_change_set(**change)["Changes"]]
+    assert [item["LogicalResourceId"] for item in described] == ["First", "Second"]
+    [detail] = described[1]["Details"]
+    assert (detail["CausingEntity"], detail["ChangeSource"]) == ("First.DisplayName", "ResourceAttribute")
+    assert (detail["Evaluation"], described[1]["Replacement"]) == ("Dynamic", "False")
+    described = cloudformation.describe_change_set(**change, IncludePropertyValues=True)["Changes"]
+    assert [item["ResourceChange"]["LogicalResourceId"] for item in described] == ["First"]
 
 
 def test_a_stack_says_what_made_it(cloud: LocalCloud, name: str) -> None:
@@ -307,8 +415,9 @@ def test_parameters_hide_secrets_and_show_where_values_are_from(cloud: LocalClou
 
 
 def test_a_transform_that_is_not_there_is_refused(cloud: LocalCloud, name: str) -> None:
-    body = {"Transform": {"Name": "AWS::Include", "Parameters": {}}, "Resources": {"Topic": TOPIC}}
-    assert "The transform AWS::Include is not supported" in refused(cloud, name, body)["Message"]
+    body = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Topic": TOPIC}}
+    message = refused(cloud, name, body, Capabilities=["CAPABILITY_AUTO_EXPAND"])["Message"]
+    assert "The transform AWS::Serverless-2016-10-31 is not supported" in message
 
 
 def test_a_condition_can_look_into_a_map(cloud: LocalCloud, name: str) -> None:
@@ -336,3 +445,21 @@ def test_the_host_of_a_template_url_can_name_the_bucket(cloud: LocalCloud, name:
     cloud.client("s3").put_object(Bucket=name, Key="a.json", Body=json.dumps({"Resources": {"Topic": TOPIC}}))
     url = f"https://{host.format(bucket=name)}/a.json"
     assert cloud.client("cloudformation").get_template_summary(TemplateURL=url)["ResourceTypes"] == ["AWS::SNS::Topic"]
+
+
+def test_a_dynamic_reference_may_name_the_version_of_a_parameter(cloud: LocalCloud, name: str) -> None:
+    ssm = cloud.client("ssm")
+    ssm.put_parameter(Name=name, Value="first", Type="String")
+    ssm.put_parameter(Name=name, Value="second", Type="String", Overwrite=True)
+    references = {"One": f"{{{{resolve:ssm:{name}:1}}}}", "Latest": f"{{{{resolve:ssm:{name}}}}}"}
+    topics = {key: {**TOPIC, "Properties": {"DisplayName": value}} for key, value in references.items()}
+    cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps({"Resources": topics}))
+    found = cloud.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+    shown = {
+        item["LogicalResourceId"]: cloud.client("sns").get_topic_attributes(TopicArn=item["PhysicalResourceId"])
+        for item in found
+    }
+    assert {key: value["Attributes"]["DisplayName"] for key, value in shown.items()} == {
+        "One": "first",
+        "Latest": "second",
+    }

@@ -155,8 +155,8 @@ def test_a_higher_version_replaces_an_equal_one_must_agree(write: Any, ask: Any)
     [
         ({"Time": str(NOW - 25 * 3600), "MeasureValue": "1"}, "outside the time range"),
         ({"Time": str(NOW + 3600), "MeasureValue": "1"}, "outside the time range"),
-        ({"Time": str(NOW), "MeasureValue": "nan"}, "'nan' of measure_value::double is no DOUBLE"),
-        ({"Time": str(NOW), "MeasureValue": "x"}, "'x' of measure_value::double is no DOUBLE"),
+        ({"Time": str(NOW), "MeasureValue": "nan"}, "'nan' of measure_value::double is not of the type DOUBLE"),
+        ({"Time": str(NOW), "MeasureValue": "x"}, "'x' of measure_value::double is not of the type DOUBLE"),
         ({"Time": str(NOW), "MeasureValue": "1", "Dimensions": [{"Name": "d", "Value": ""}]}, "d has no value"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from tests.policies import allow
 
 TRUST = {
     "Version": "2012-10-17",
@@ -25,7 +26,9 @@ def name() -> str:
 
 @pytest.fixture
 def role(cloud: LocalCloud, name: str) -> str:
-    role = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam = cloud.client("iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=allow("*"))
     return str(role["Role"]["Arn"])
 
 
@@ -143,7 +146,8 @@ def test_a_table_keeps_its_new_class_and_encryption(cloud: LocalCloud, name: str
 
 def test_a_queue_keeps_its_new_attributes_and_its_policy(cloud: LocalCloud, name: str) -> None:
     queues = cloud.client("sqs")
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "sqs:*", "Principal": "*"}]}
+    denial = {"Effect": "Deny", "Action": "sqs:*", "Principal": "*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [denial]}
     url = queues.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
     wanted = {
         "VisibilityTimeout": "9",

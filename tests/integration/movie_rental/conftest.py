@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -15,6 +17,7 @@ from localcloud.services.neptune import behaviour as neptune
 from localcloud.services.opensearch import behaviour as opensearch
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from tests.influxdb import create_bucket
+from workloads.__main__ import main
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -27,6 +30,8 @@ from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.rental_company.generated import GeneratedCompany
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.liveanalytics import LiveAnalytics
+
+Run = Callable[..., tuple[int, str, str]]
 
 ACCESS = {"username": "admin", "password": "it's \\ secret"}
 #: Nothing of it has to outlive the machine.
@@ -128,6 +133,43 @@ class Servers:
         )
         return name
 
+    def deploy(self, name: str, engines: Engines) -> None:
+        """Create a stack that has the outputs of DataEcosystem, for some engines."""
+        parts = urlsplit(engines.ledger.url)
+        assert unquote(parts.password or "") == ACCESS["password"]
+        assert isinstance(engines.library, DynamoLibrary)
+        assert isinstance(engines.queue, FifoQueue)
+        access = {**ACCESS, "host": "localhost", "port": parts.port, "dbname": parts.path[1:]}
+        outputs = {
+            "MoviesTableName": engines.library._table,
+            "DatabaseSecretArn": self.secret(f"{name}-database", access),
+            "GraphEndpoint": self.graph_url,
+            "SearchEndpoint": self.search_url,
+            "Engine": "influxdb",
+            "Endpoint": urlsplit(self.influxdb_url).netloc,
+            "DatabaseName": engines.series.store._database,  # type: ignore[attr-defined]
+            "TableName": "rentals",
+            "SecretArn": self.secret(f"{name}-trends", {"token": self.token}),
+            "RentalEventsQueueUrl": engines.queue._url,
+            "SearchWriterRoleArn": "arn:aws:iam::123456789012:role/indexer",
+        }
+        template = {
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        self.cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+    def move_database(self, name: str, port: int) -> None:
+        """Put another port into the secret of a stack's database."""
+        secrets, secret = self.cloud.client("secretsmanager"), f"{name}-database"
+        access = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
+        secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(access | {"port": port}))
+
+    def secret(self, name: str, content: dict[str, object]) -> str:
+        """Create a secret. Return its ARN."""
+        secrets = self.cloud.client("secretsmanager")
+        return str(secrets.create_secret(Name=name, SecretString=json.dumps(content))["ARN"])
+
     def source(self, name: str, scale: float = 0.02) -> str:
         """The URL of an old database of a generated company, with the oddities."""
         url = create_database(self.postgresql_url, name)
@@ -168,6 +210,21 @@ def servers(started: Servers) -> Iterator[Servers]:
     for ledger in started.opened:  # PostgreSQL has a hundred connections
         ledger.close()
     started.opened.clear()
+
+
+@pytest.fixture
+def run(stack: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on the module's stack in this process: exit code, output and errors."""
+    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["workloads", "movie-rental", *map(str, arguments), "--stack", stack])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
+
+    return command
 
 
 def _made(folder: Path) -> Path:

@@ -3,74 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from tests.documents import document
-from workloads.__main__ import main
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
-from workloads.movie_rental.library import DynamoLibrary
-from workloads.movie_rental.outbox import FifoQueue
 
-from .conftest import ACCESS, Servers
+from .conftest import Run, Servers
 
-Run = Callable[..., tuple[int, str, str]]
 STACK = "Company"
 
 
 @pytest.fixture(scope="module")
 def stack(servers: Servers) -> str:
-    """A stack that has the outputs of DataEcosystem, for engines that are empty."""
-    engines = servers.new()
-    parts = urlsplit(engines.ledger.url)
-    secrets = servers.cloud.client("secretsmanager")
-    access = {**ACCESS, "dbname": parts.path[1:]}
-    token = secrets.create_secret(Name="trends", SecretString=json.dumps({"token": servers.token}))["ARN"]
-    secret = secrets.create_secret(Name="database", SecretString=json.dumps(access))["ARN"]
-    assert unquote(parts.password or "") == ACCESS["password"]
-    assert isinstance(engines.library, DynamoLibrary)
-    assert isinstance(engines.queue, FifoQueue)
-    outputs = {
-        "MoviesTableName": engines.library._table,
-        "DatabaseEndpoint": "localhost",
-        "DatabasePort": str(parts.port),
-        "DatabaseSecretArn": secret,
-        "GraphEndpoint": servers.graph_url,
-        "SearchEndpoint": servers.search_url,
-        "Engine": "influxdb",
-        "Endpoint": urlsplit(servers.influxdb_url).netloc,
-        "DatabaseName": engines.series.store._database,  # type: ignore[attr-defined]
-        "TableName": "rentals",
-        "SecretArn": token,
-        "RentalEventsQueueUrl": engines.queue._url,
-        "SearchWriterRoleArn": "arn:aws:iam::123456789012:role/indexer",
-    }
-    template = {
-        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-    }
-    servers.cloud.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+    """A stack whose engines are empty."""
+    servers.deploy(STACK, servers.new())
     return STACK
-
-
-@pytest.fixture
-def run(servers: Servers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process: exit code, output and errors."""
-    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
-
-    def command(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["workloads", "movie-rental", *map(str, arguments), "--stack", STACK])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
-
-    return command
 
 
 @pytest.fixture
@@ -88,7 +39,14 @@ def migrated(stack: str, run: Run) -> Run:
 def test_what_is_migrated_is_verified_and_what_differs_is_said(migrated: Run, servers: Servers) -> None:
     code, out, _ = migrated("verify", "--source", "postgresql:///legacy")
     assert (code, "everything is equal" in out) == (0, True), out
-    NeptuneGraph(servers.graph_url).erase_customer(3)
+    graph = NeptuneGraph(servers.graph_url)
+    graph.ask("MATCH (m:Movie {id: $movie}) SET m.title = 'Another'", {"movie": "9"})
+    code, out, _ = migrated("verify", "--source", "postgresql:///legacy")
+    assert code == 1
+    assert "Neptune: movies, rows that are missing or different (movies): 1, such as 9" in out
+    code, out, _ = migrated("verify", "--source", "postgresql:///legacy", "--repair")
+    assert (code, "movies, rows brought over: 1" in out, "everything is equal" in out) == (0, True, True), out
+    graph.erase_customer(3)
     code, out, _ = migrated("verify", "--source", "postgresql:///legacy")
     assert code == 1
     assert "different: Neptune: customers; Neptune: rented" in out
@@ -205,7 +163,9 @@ def _database(servers: Servers, outputs: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["migrate", "--source", "mysql://x/y"], "mysql://x/y: This is not the address"),
+        (["migrate", "--source", "oracle://x/y"], "oracle://x/y: This is not the address"),
+        (["migrate", "--source", "mysql://x/y"], "--source: A MySQL database is copied into PostgreSQL before"),
+        (["load-source", "--from", "mysql://x", "--into", "postgresql:///x"], "mysql://x: This is not the address"),
         (
             ["migrate", "--source", "postgresql:///x", "--embeddings", "none"],
             "--embeddings none: Choose local or bedrock",

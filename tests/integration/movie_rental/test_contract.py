@@ -21,10 +21,11 @@ from tests.engines_in_memory import (
     MemoryQueue,
     MemorySearchIndex,
     MemorySeries,
+    rental_digest,
 )
 from workloads.movie_rental.events import text_of
 from workloads.movie_rental.ledger import PostgresLedger
-from workloads.movie_rental.model import Customer, Movie, Rental
+from workloads.movie_rental.model import Customer, Movie, Removal, Rental
 from workloads.movie_rental.outbox import relay
 from workloads.movie_rental.ports import Graph, Ledger, Library, SearchIndex, TimeSeries
 
@@ -139,8 +140,20 @@ class TestLibrary:
         assert found
         library.put(replace(found, title="After"))
         assert [movie.title for movie in library.all() if movie.id == "renamed"] == ["After"]
-        assert library.remove("renamed")
-        assert not library.remove("renamed")
+        assert library.remove("renamed") == Removal("renamed", 3)
+
+    def test_the_versions_of_a_removed_movie_go_on_counting(self, library: Library) -> None:
+        library.put(Movie("again", "Once", length=90))
+        assert library.remove("again") == library.remove("again") == Removal("again", 2)
+        assert library.remove("never") is None
+        assert library.get("again") is None
+        assert "again" not in {movie.id for movie in library.all()}
+        assert Removal("again", 2) in [*library.removals()]
+        assert library.put(Movie("again", "Twice")) == Movie("again", "Twice", version=3)
+        assert "again" not in {removal.movie_id for removal in library.removals()}
+        library.remove("again")
+        assert library.save([Movie("again", "Twice")]) == [Movie("again", "Twice", version=5)]
+        library.remove("again")
 
     def test_genres_and_years_list_their_movies_by_title(self, library: Library) -> None:
         library.save([CASABLANCA, TOKYO])
@@ -211,8 +224,11 @@ class TestSearchIndex:
         found = index.get("versions")
         assert found
         assert found["MovieTitle"] == "Second, again"
-        assert index.remove("versions")
-        assert not index.remove("versions")
+        index.remove([Removal("versions", 1)])
+        assert index.get("versions")
+        index.remove([Removal("versions", 3), Removal("never", 1)])
+        index.save([replace(PLAIN, id="versions", version=2)])
+        assert index.get("versions") is None
 
     def test_making_it_again_changes_nothing_but_vectors_of_another_length_are_refused(
         self, index: SearchIndex
@@ -277,6 +293,15 @@ class TestGraph:
             (1, "1", "Casablanca Nights"),
             (2, "2", "映画 🎬 Tokyo"),
         ]
+
+    def test_rentals_are_counted_and_hashed_by_customer(self, graph: Graph) -> None:
+        graph.save_rentals(self.RENTALS)
+        rentals = [(str(one.customer_id), one.movie_id, one.id, text_of(one.at)) for one in self.RENTALS]
+        for customer, count, digest in graph.rental_digests():
+            theirs = [one for one in rentals if one[0] == customer]
+            assert (count, digest) == (len(theirs), sum(rental_digest(*one) for one in theirs))
+            assert sorted(graph.rentals_of([customer, "77"])) == sorted(theirs)
+        assert {who for who, *_ in graph.rental_digests()} == {who for who, *_ in rentals}
 
     def test_a_rental_named_twice_is_one_and_its_time_may_be_corrected(self, graph: Graph) -> None:
         [once] = rentals = [rental(7, 1, "2")]
@@ -399,6 +424,16 @@ class TestLedger:
         assert relay(ledger, queue) == 3
         assert queue.events == [event, back, again]
         assert ledger.waiting() == []
+
+    def test_a_request_that_is_made_again_rents_once(self, ledger: Ledger) -> None:
+        who = ledger.add_customer(customer()).id
+        event = ledger.rent(who, TOKYO, 1, "request-1")
+        again = ledger.rent(who, TOKYO, 1, "request-1")
+        assert replace(again, event_id=event.event_id) == event
+        assert [waiting for _, waiting in ledger.waiting()] == [event]
+        with pytest.raises(InputError, match="Request request-1: The request has made another rental"):
+            ledger.rent(who, CASABLANCA, 1, "request-1")
+        assert ledger.rent(who, TOKYO, 1, "request-2").rental_id != event.rental_id
 
     def test_who_may_not_rent_is_told_why_and_nothing_is_written(self, ledger: Ledger) -> None:
         inactive = ledger.add_customer(customer(active=False)).id

@@ -148,12 +148,14 @@ class Company(RuleBasedStateMachine):
         self.migrated = False  # everything that the old database had at the last migration
         self.caught_up = False
         self.in_use = False
+        self.before_projecting: Callable[[], None] = lambda: None  # happens before each write of the projector
         self._project_into_memory()
 
     def _project_into_memory(self) -> None:
         graph, series, projector = self.engines.graph, self.engines.series, self.world.projector
 
         def query(text: str, **values: Any) -> None:
+            self.before_projecting()
             if text == projector.ERASE:
                 graph.erase_customer(int(values["customer"]))
             else:
@@ -162,6 +164,7 @@ class Company(RuleBasedStateMachine):
                 graph.save_rentals([Rental(values["rental"], at, int(values["customer"]), *lent)])
 
         def write_line(event: dict[str, Any]) -> None:
+            self.before_projecting()
             category = None if event["category"] == NO_CATEGORY else event["category"]
             counted = (event["store"], category, Decimal(event["cents"]) / 100)
             series.save([Rental(event["rental"], event["moment"], 0, event["movie"], event["title"], *counted)])
@@ -255,8 +258,36 @@ class Company(RuleBasedStateMachine):
     def somebody_rebuilds(self, crash: tuple[int, str] | None) -> None:
         self.attempt(rebuild, crash)
 
-    @rule(who=WHO, at=st.integers(0, 12), migrating=st.booleans())
-    def somebody_is_erased_while_others_work(self, who: int, at: int, migrating: bool) -> None:
+    @rule(who=WHO, at=st.integers(0, 12), work=st.sampled_from(["migrate", "rebuild"]))
+    def somebody_is_erased_while_others_work(self, who: int, at: int, work: str) -> None:
+        erase = self.erasing(who, at)
+        if work == "migrate" and not self.world.ledger.ask("changes.sql"):
+            with Source(self.world.source) as source:
+                migrate(source, self.engines, progress=erase)
+            self.migrated = self.caught_up = True
+        elif self.migrated:
+            rebuild(self.engines, erase)
+
+    @precondition(lambda self: self.migrated)
+    @rule(at=st.integers(1, 3), place=st.integers(0, 30))
+    def somebody_is_erased_while_their_rental_is_sent(self, at: int, place: int) -> None:
+        waiting = self.world.ledger.waiting(100)
+        if waiting:
+            _, event = waiting[place % len(waiting)]
+            erase = self.erasing(int(event.customer_id), at)
+            queue: Any = Crashing(self.queue, erase)
+            relay(self.world.ledger, queue)
+
+    @precondition(lambda self: self.queue.messages)
+    @rule(at=st.integers(1, 2), place=st.integers(0, 30), again=st.booleans())
+    def somebody_is_erased_while_their_rental_is_projected(self, at: int, place: int, again: bool) -> None:
+        event = self.queue.messages[place % len(self.queue.messages)]
+        self.before_projecting = self.erasing(int(event.customer_id), at)
+        self.a_message_is_projected(place, again)
+        self.before_projecting = lambda: None
+
+    def erasing(self, who: int, at: int) -> Callable[..., None]:
+        """What erases a customer, over a connection of its own, when it is called for the given time."""
         others, count = replace(self.engines, ledger=self.world.other), 0
 
         def erase(*_: Any) -> None:
@@ -265,12 +296,7 @@ class Company(RuleBasedStateMachine):
             if count == at:
                 self.erase(others, who)
 
-        if migrating and not self.world.ledger.ask("changes.sql"):
-            with Source(self.world.source) as source:
-                migrate(source, self.engines, progress=erase)
-            self.migrated = self.caught_up = True
-        elif self.migrated:
-            rebuild(self.engines, erase)
+        return erase
 
     @rule(who=WHO, crash=CRASH)
     def somebody_is_erased(self, who: int, crash: tuple[int, str] | None) -> None:
@@ -371,7 +397,7 @@ class Company(RuleBasedStateMachine):
         self.nobody_who_was_erased_comes_back()
         if self.caught_up and not self.in_use:
             with Source(self.world.source) as source:
-                assert [one.what for one in verify(source, self.engines) if not one.equal] == []
+                assert [one.kind for one in verify(source, self.engines) if not one.equal] == []
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,23 @@ def function(name: str, environment: pytest.MonkeyPatch, **variables: str) -> Mo
     return module
 
 
+def rental_projector(servers: Servers, series: TimestreamSeries, environment: pytest.MonkeyPatch) -> ModuleType:
+    """The function, for the servers' graph and a series in InfluxDB."""
+    bucket = series.store._database  # type: ignore[attr-defined]
+    return function(
+        "rental_projector",
+        environment,
+        ATTEMPTS="3",
+        ENGINE="influxdb",
+        DATABASE=bucket,
+        TABLE="metrics",
+        DEAD_LETTERS="none",
+        GRAPH_ENDPOINT=servers.graph_url,
+        INFLUXDB_ENDPOINT=urlsplit(servers.influxdb_url).netloc,
+        INFLUXDB_SECRET=servers.secret(f"projector-{bucket}", {"bucket": "any", "token": servers.token}),
+    )
+
+
 @pytest.fixture
 def environment() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
@@ -90,20 +107,7 @@ def test_the_projector_writes_the_same_connection_and_the_same_point(
 ) -> None:
     graph, series = servers.graph(), servers.series()
     assert isinstance(series, TimestreamSeries)
-    access = json.dumps({"bucket": "any", "token": servers.token})
-    secret = servers.cloud.client("secretsmanager").create_secret(Name="series", SecretString=access)["ARN"]
-    projector = function(
-        "rental_projector",
-        environment,
-        ATTEMPTS="3",
-        ENGINE="influxdb",
-        DATABASE=series.store._database,  # type: ignore[attr-defined]
-        TABLE="metrics",
-        DEAD_LETTERS="none",
-        GRAPH_ENDPOINT=servers.graph_url,
-        INFLUXDB_ENDPOINT=urlsplit(servers.influxdb_url).netloc,
-        INFLUXDB_SECRET=secret,
-    )
+    projector = rental_projector(servers, series, environment)
 
     def project(*events: Event) -> None:
         records = [

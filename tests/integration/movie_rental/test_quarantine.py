@@ -53,7 +53,7 @@ def different(url: str, engines: Engines, file: Path | None = None) -> list[str]
     with Source(url) as source:
         for table, row in read(file) if file else ():
             source.leave_out(table, row)
-        return [f"{one.engine}: {one.what}" for one in verify(source, engines) if not one.equal]
+        return [f"{one.engine}: {one.kind}" for one in verify(source, engines) if not one.equal]
 
 
 def test_rows_that_can_never_be_migrated_are_left_out_with_their_reasons(servers: Servers, tmp_path: Path) -> None:

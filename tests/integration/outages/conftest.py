@@ -142,7 +142,7 @@ class HttpService(ThreadingHTTPServer):
         return json.dumps({"code": "any", "message": code} if self.name == "influxdb" else document).encode()
 
     def handle_error(self, *_: object) -> None:
-        """A client that goes is no error."""
+        """A client that goes is not an error."""
 
 
 class DatabaseService:
@@ -258,13 +258,13 @@ class Services:
         retention = {"MemoryStoreRetentionPeriodInHours": 1, "MagneticStoreRetentionPeriodInDays": 1}
         return json.dumps({"Table": {"RetentionProperties": retention}}).encode()
 
-    def _outputs(self, _path: str, _body: bytes) -> bytes:
-        """The outputs of any stack."""
+    def _outputs(self, _path: str, body: bytes) -> bytes:
+        """The outputs of any stack; a film rental company's has PostgreSQL."""
         database = {"DatabaseEndpoint": "127.0.0.1", "DatabasePort": str(self.ports["postgresql"])}
         outputs = {
             **database,
             "MoviesTableName": "movies",
-            "DatabaseSecretArn": "database",
+            "DatabaseSecretArn": "ledger" if b"StackName=DataEcosystem" in body else "database",
             "GraphEndpoint": self.url("neptune"),
             "SearchEndpoint": self.url("opensearch"),
             "RentalEventsQueueUrl": f"{self.url('sqs')}/123456789012/events.fifo",
@@ -288,8 +288,9 @@ class Services:
     def _secret(self, _path: str, body: bytes) -> bytes:
         """The secret that is asked for."""
         access = {"username": "u", "password": PASSWORD, "host": "127.0.0.1", "dbname": "storefront", "token": PASSWORD}
-        database = json.dumps({**access, "port": self.ports["mysql"]})
-        text = database if json.loads(body)["SecretId"] == "database" else "x" * 64
+        servers = {"database": "mysql", "ledger": "postgresql"}
+        server = servers.get(json.loads(body)["SecretId"])
+        text = json.dumps({**access, "port": self.ports[server]}) if server else "x" * 64
         return json.dumps({"Name": "any", "SecretString": text}).encode()
 
 

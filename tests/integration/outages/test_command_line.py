@@ -51,6 +51,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("influxdb", "InfluxDB", "devops-metrics describe"),
     ("influxdb", "InfluxDB", "devops-metrics query busiest"),
     ("influxdb", "InfluxDB", "devops-metrics ingest {rows}"),
+    ("influxdb", "InfluxDB", "devops-metrics backup --to {output}"),
     ("influxdb", "InfluxDB", "movie-rental trends"),
     ("secrets_manager", "Secrets Manager", "devops-metrics describe"),
 ]

@@ -8,26 +8,24 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contract.errors import InputError, UnavailableError
-from workloads import storage
 from workloads.movie_rental.events import Event
 from workloads.movie_rental.library import DynamoLibrary
 from workloads.movie_rental.model import Movie
 from workloads.movie_rental.outbox import FifoQueue
 from workloads.movie_rental.search_index import OpenSearchIndex
-from workloads.storage import Bucket
 
 from .test_adapters import MOVIE, NOW
 
 FULL = {"status": 429, "error": {"type": "rejected_execution_exception", "reason": "The queue is full"}}
-WRONG = {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": "The year is no number"}}
+WRONG = {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": "The year is not a number"}}
 
 
 @pytest.mark.parametrize(
     ("items", "kind", "words"),
     [
         ([FULL, FULL], UnavailableError, "2 movies were not written: The queue is full"),
-        ([WRONG, WRONG], InputError, "Film 0: OpenSearch refuses 2 films, this one because: The year is no number"),
-        ([FULL, WRONG], InputError, "Film 1: OpenSearch refuses 1 films, this one because: The year is no number"),
+        ([WRONG, WRONG], InputError, "Film 0: OpenSearch refuses 2 films, this one because: The year is not a number"),
+        ([FULL, WRONG], InputError, "Film 1: OpenSearch refuses 1 films, this one because: The year is not a number"),
     ],
 )
 def test_movies_that_opensearch_does_not_write(
@@ -108,29 +106,3 @@ def test_a_condition_that_does_not_hold_is_a_change_of_somebody_else(services: A
     library._client = Cancelling(code="ConditionalCheckFailedException")
     with pytest.raises(InputError, match="changed by somebody else"):
         library.put(Movie("1", "Old title", version=1))
-
-
-class Unsteady:
-    """S3 that knows no object, and does not say whether there is a bucket."""
-
-    def __init__(self, code: str) -> None:
-        self._code = code
-
-    def head_object(self, **_: Any) -> None:
-        raise self._error("404")
-
-    def head_bucket(self, **_: Any) -> None:
-        raise self._error(self._code)
-
-    def _error(self, code: str) -> ClientError:
-        metadata: Any = {"HTTPStatusCode": int(code)}
-        return ClientError({"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": metadata}, "Head")
-
-
-def test_whether_there_is_a_file_is_not_guessed_during_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    for code, kind in (("503", UnavailableError), ("404", InputError)):
-        monkeypatch.setattr(storage, "s3", lambda code=code: Unsteady(code))
-        with pytest.raises(kind):
-            Bucket("bucket", "key").is_file()
-    monkeypatch.setattr(storage, "s3", lambda: Unsteady("403"))
-    assert not Bucket("bucket", "key").is_file()

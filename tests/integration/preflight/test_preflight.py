@@ -18,7 +18,8 @@ from groundwork.preflight import subjects
 from groundwork.preflight.checks import Finding, Verdict, permissions, run
 from groundwork.preflight.template import Template
 from infra.config import Config
-from infra.cost.page import templates
+from infra.stack import SETTINGS
+from infra.templates import templates
 from localcloud import LocalCloud
 from tests.documents import document
 from workloads.account.reader import Account
@@ -99,13 +100,6 @@ def zones(value: Any) -> Plant:
         for resource in body["Resources"].values():
             if resource["Type"] == "AWS::EC2::Subnet":
                 resource["Properties"]["AvailabilityZone"] = value
-
-    return plant
-
-
-def parameter_default(name: str, value: str) -> Plant:
-    def plant(body: Body, _: LocalCloud) -> None:
-        body["Parameters"][name]["Default"] = value
 
     return plant
 
@@ -231,14 +225,50 @@ def live_analytics(body: Body, _: LocalCloud) -> None:
     body.update(templates(config)[DATA])
 
 
+def text_parameter(body: Body, cloud: LocalCloud) -> Undo:
+    ssm = cloud.client("ssm")
+    ssm.put_parameter(Name="/my/text", Value="ami-0123456789abcdef0", Type="String")
+    body["Resources"]["LaunchTemplate"]["Properties"]["LaunchTemplateData"]["ImageId"] = "resolve:ssm:/my/text"
+    return lambda: ssm.delete_parameter(Name="/my/text")
+
+
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com/jobs:1"
 INSTANCE = ("LaunchTemplate", "LaunchTemplateData")
 KEY = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
 ABSENT = "arn:aws:secretsmanager:us-east-1:123456789012:secret:absent-AbCdEf"
 OPENSEARCH = "AWSServiceRoleForAmazonOpenSearchService"
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:operations"
+
+
+def alarms_to(topic: str) -> Plant:
+    """Let the alarms publish to another topic."""
+
+    def plant(body: Body, _: LocalCloud) -> None:
+        for resource in body["Resources"].values():
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                resource["Properties"]["AlarmActions"] = [topic]
+
+    return plant
+
+
+def silent_topic(body: Body, cloud: LocalCloud) -> Undo:
+    """A topic whose policy lets nobody but its owner publish."""
+    sns = cloud.client("sns")
+    sns.create_topic(Name=TOPIC.rpartition(":")[2])
+    alarms_to(TOPIC)(body, cloud)
+    return lambda: sns.delete_topic(TopicArn=TOPIC)
+
+
+def no_artifacts(body: Body, _: LocalCloud) -> None:
+    body.setdefault("Metadata", {})[SETTINGS] = {"training.artifact_bucket": "nobody-has-this-bucket"}
+
+
 #: What is planted: its name, the stack, what plants it, the check that names it, and what the reason says.
 REFUSED: list[tuple[str, str, Plant, str, str]] = [
+    ("no topic", TERMINATION, alarms_to(TOPIC), "topics", f"no topic {TOPIC}"),
+    ("topic elsewhere", WEB, alarms_to(TOPIC.replace("us-east-1", "eu-west-1")), "topics", "is in eu-west-1"),
+    ("no bucket", TRAINING, no_artifacts, "buckets", "no bucket nobody-has-this-bucket"),
     ("no bootstrap", TRAINING, no_bootstrap, "bootstrap", "not bootstrapped"),
     ("old bootstrap", TRAINING, old_bootstrap, "bootstrap", "has version 5, and the stack needs 6"),
     ("no bucket of the bootstrap", TRAINING, no_assets, "bootstrap", f"bucket {ASSETS} does not exist"),
@@ -251,7 +281,8 @@ REFUSED: list[tuple[str, str, Plant, str, str]] = [
     ("type not in the zone", TRAINING, zones("us-east-1e"), "instance types", "cannot be had in us-east-1e"),
     ("unknown zone", TRAINING, zones("us-east-1z"), "zones", "no zone us-east-1z"),
     ("too many zones", TRAINING, zones({"Fn::Select": [6, {"Fn::GetAZs": ""}]}), "zones", "needs 7 zones"),
-    ("no image parameter", WEB, parameter_default("MachineImage", "/my/image"), "machine image", "parameter /my/image"),
+    ("no image parameter", WEB, put(*INSTANCE, "ImageId", value="resolve:ssm:/my/image"), "machine image", "/my/image"),
+    ("other parameter", WEB, text_parameter, "machine image", "does not have the data type aws:ec2:image"),
     (
         "no image",
         WEB,
@@ -317,6 +348,7 @@ REFUSED: list[tuple[str, str, Plant, str, str]] = [
 ]
 SPOT = "AWSServiceRoleForEC2Spot"
 WARNED: list[tuple[str, str, Plant, str, str]] = [
+    ("silent topic", TERMINATION, silent_topic, "topics", "does not let cloudwatch.amazonaws.com publish"),
     ("no GPUs", TRAINING, lambda *_: None, "quota of vCPUs for jobs", "may have no vCPUs of G and VT spot instances"),
     ("little Fargate", DATA, lambda *_: None, "quota of vCPUs for jobs", "the quota is 6"),
     ("no spot role", TRAINING, no_role(ROLES[1], SPOT), "service-linked roles", f"no role {SPOT}"),

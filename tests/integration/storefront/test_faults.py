@@ -10,17 +10,21 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 from flask import Flask
+from pymysql.connections import Connection
+from pymysql.err import OperationalError
 from sqlalchemy import func, select
 
-from workloads.storefront import database
+from localcloud.engines import mariadb
+from workloads.storefront import database, migrations
 from workloads.storefront.assets import Assets, static
 from workloads.storefront.errors import RETRY_SECONDS
-from workloads.storefront.load import files
+from workloads.storefront.load import files, load_database
 from workloads.storefront.schema import Rental
 from workloads.storefront.telemetry import CloudWatchLogs, Metrics
 
@@ -138,6 +142,116 @@ def test_a_password_that_was_rotated_is_read_again(shop: Shop, fresh: Flask) -> 
     secrets.put_secret_value(SecretId="database", SecretString=json.dumps(access))
     shop.server.restart(TLS)
     assert visitor.get("/").status_code == 200
+
+
+def test_a_database_that_failed_over_to_another_server_is_found_by_its_secret(
+    shop: Shop, fresh: Flask, tmp_path: Path
+) -> None:
+    shop.return_all()
+    copy, secrets = shop.free_copy(), shop.cloud.client("secretsmanager")
+    access = json.loads(secrets.get_secret_value(SecretId="database")["SecretString"])
+    other = mariadb.start(
+        tmp_path / "other",
+        authorities=shop.server.authority.parent,
+        username="storefront",
+        password=PASSWORD,
+        database="storefront",
+        parameters=TLS,
+    )
+    secrets.put_secret_value(SecretId="database", SecretString=json.dumps(access | {"port": other.port}))
+    engine = database.connect(shop.settings)
+    migrations.upgrade(engine)
+    load_database(engine, COMPANY, lambda *_: None)
+
+    def rentals() -> list[int]:
+        """How many the former and the new server have."""
+        with engine.connect() as connection:
+            return [_rentals(shop), connection.scalar(select(func.count()).select_from(Rental)) or 0]
+
+    secrets.put_secret_value(SecretId="database", SecretString=json.dumps(access))
+    shop.server.restart(TLS | {"read_only": "1"})
+    visitor = Visitor(fresh)
+    visitor.sign_in(shop.member())
+    form, before = {"csrf_token": visitor.token("/sign-in"), "store": str(copy.store_id)}, rentals()
+    page = f"/films/{copy.film_id}/rentals"
+    assert is_an_intermission(visitor.client.post(page, data=form))  # there is nobody who could take it
+    secrets.put_secret_value(SecretId="database", SecretString=json.dumps(access | {"port": other.port}))
+    assert visitor.get("/").status_code == 200  # from a connection that still reads
+    if visitor.client.post(page, data=form).status_code == 503:
+        assert visitor.client.post(page, data=form).headers["Location"] == "/rentals"
+    assert rentals() == [before[0], before[1] + 1]
+    other.stop()
+    secrets.put_secret_value(SecretId="database", SecretString=json.dumps(access))
+    shop.server.restart(TLS)
+    assert visitor.get("/").status_code == 200
+    engine.dispose()
+
+
+class TestAnAnswerToACommitThatIsLost:
+    @pytest.fixture(params=["before", "after"])
+    def break_next_commit(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+        """Lets the next connection that commits break, before or after the database has committed."""
+        original = Connection.commit
+
+        def do() -> None:
+            def commit(connection: Any) -> None:
+                monkeypatch.setattr(Connection, "commit", original)
+                if request.param == "after":
+                    connection.commit()
+                connection._force_close()
+                raise OperationalError(2013, "Lost connection to MySQL server during query")
+
+            monkeypatch.setattr(Connection, "commit", commit)
+
+        return do
+
+    def test_neither_rents_nor_returns_twice_when_the_member_tries_again(
+        self, shop: Shop, fresh: Flask, break_next_commit: Callable[[], None]
+    ) -> None:
+        shop.return_all()
+        copy, visitor, member = shop.free_copy(), Visitor(fresh), shop.member()
+        visitor.sign_in(member)
+        form, before = {"csrf_token": visitor.token("/sign-in"), "store": str(copy.store_id)}, _rentals(shop)
+        break_next_commit()
+        assert is_an_intermission(visitor.client.post(f"/films/{copy.film_id}/rentals", data=form))
+        assert visitor.client.post(f"/films/{copy.film_id}/rentals", data=form).status_code == 303
+        assert _rentals(shop) == before + 1
+        returning = re.findall(r'action="(/rentals/\d+/return)"', visitor.get("/rentals").text)
+        assert len(returning) == 1
+        break_next_commit()
+        assert is_an_intermission(visitor.client.post(returning[0], data=form))
+        first = _returned(shop, member.member_id)
+        assert visitor.client.post(returning[0], data=form).status_code == 303
+        assert _rentals(shop) == before + 1
+        returned = _returned(shop, member.member_id)
+        assert returned
+        assert returned == (first or returned)
+        assert not re.findall(r'action="(/rentals/\d+/return)"', visitor.get("/rentals").text)
+
+
+def _returned(shop: Shop, member: int) -> Any:
+    """When a member returned their latest rental, and what the fee was."""
+    latest = select(Rental.returned_at, Rental.late_fee).where(Rental.member_id == member)
+    with shop.sessions() as session:
+        row = session.execute(latest.order_by(Rental.rental_id.desc()).limit(1)).one()
+    return tuple(row) if row.returned_at else None
+
+
+def test_a_restored_database_in_another_place_is_found_by_the_secret(shop: Shop, fresh: Flask, tmp_path: Path) -> None:
+    visitor = Visitor(fresh)
+    assert visitor.get("/").status_code == 200
+    saved = shop.server.save(tmp_path / "saved")
+    restored = mariadb.restore(tmp_path / "restored", saved, authorities=shop.server.folder, parameters=TLS)
+    shop.server.stop()
+    assert is_an_intermission(visitor.get("/"))
+    secrets = shop.cloud.client("secretsmanager")
+    access = json.loads(secrets.get_secret_value(SecretId="database")["SecretString"])
+    secrets.put_secret_value(SecretId="database", SecretString=json.dumps(access | {"port": restored.port}))
+    assert visitor.get("/films/1").status_code == 200
+    restored.remove()
+    shop.server.restart(TLS)
+    secrets.put_secret_value(SecretId="database", SecretString=json.dumps(access))
+    assert visitor.get("/films/1").status_code == 200
 
 
 def test_a_bucket_that_is_away_costs_posters_alone_and_is_used_again_when_it_is_back(shop: Shop, fresh: Flask) -> None:

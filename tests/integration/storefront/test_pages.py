@@ -12,10 +12,12 @@ import pytest
 from flask import Flask, request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from itsdangerous import TimestampSigner
 from markupsafe import escape
 from sqlalchemy import func, select, text
 
 from workloads.storefront.exchange import HEADERS
+from workloads.storefront.pages.catalogue import SHARED
 from workloads.storefront.schema import Actor, Category, Copy, Film, FilmActor, FilmCategory, Rental
 from workloads.storefront.site import site
 
@@ -219,6 +221,26 @@ def test_whose_membership_ended_is_signed_out_and_not_let_in(visitor: Visitor, s
         connection.execute(change, {"active": True, "id": member.member_id})
 
 
+@pytest.mark.parametrize(
+    ("seconds_ahead", "status"),
+    [(240, 200), (-240, 200), (3600, 303), (-13 * 3600, 303)],  # 303 leads to the sign-in
+)
+def test_a_member_stays_signed_in_on_an_instance_whose_clock_differs_by_minutes(
+    visitor: Visitor, shop: Shop, monkeypatch: pytest.MonkeyPatch, seconds_ahead: int, status: int
+) -> None:
+    timestamp = TimestampSigner.get_timestamp
+    with monkeypatch.context() as clock_of_first_instance:
+        clock_of_first_instance.setattr(
+            TimestampSigner, "get_timestamp", lambda signer: timestamp(signer) + seconds_ahead
+        )
+        visitor.sign_in(shop.member())
+        token = visitor.token("/rentals")
+    visitor.client.application = shop.app()  # the load balancer sends the next request to a second instance
+    assert visitor.get("/rentals").status_code == status
+    form = {"csrf_token": token}
+    assert (visitor.client.post("/sign-out", data=form).status_code == 303) == (status == 200)
+
+
 def test_signing_out_ends_the_session(visitor: Visitor, shop: Shop) -> None:
     visitor.sign_in(shop.member())
     assert visitor.post("/sign-out", {}, "/rentals").status_code == 303
@@ -250,11 +272,44 @@ def test_every_answer_has_the_security_headers_and_no_script(visitor: Visitor, a
     answer = visitor.get(address)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "unsafe-inline" not in answer.headers["Content-Security-Policy"]
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] in {"no-store", SHARED if answer.status_code == 200 else ""}
     assert "Strict-Transport-Security" not in answer.headers
     for tag, attributes in Structure(answer.text).elements if answer.mimetype == "text/html" else []:
         assert tag not in {"script", "style", "iframe"}
         assert not [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+@pytest.mark.parametrize("address", ["/", "/?q=a&page=1", "/?category=1", "/films/1"])
+def test_a_page_of_the_catalogue_is_shared_among_visitors_without_cookies_and_no_others(
+    visitor: Visitor, shop: Shop, address: str
+) -> None:
+    answer = visitor.get(address)
+    assert answer.headers["Cache-Control"] == SHARED
+    assert "Set-Cookie" not in answer.headers
+    assert {"Cookie", "X-Forwarded-Proto"} <= {name.strip() for name in answer.headers["Vary"].split(",")}
+    visitor.client.set_cookie("anything", "else")
+    assert visitor.get(address).headers["Cache-Control"] == "no-store"
+    visitor.sign_in(shop.member())
+    assert visitor.get(address).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("address", ["/sign-in", "/rentals", "/films/999999", "/?page=0", "/healthz", "/readyz"])
+def test_nothing_else_is_shared(visitor: Visitor, address: str) -> None:
+    assert visitor.get(address).headers["Cache-Control"] == "no-store"
+
+
+def test_a_page_is_not_sent_again_until_a_rental_changes_it(visitor: Visitor, shop: Shop, app: Flask) -> None:
+    shop.return_all()
+    copy = shop.free_copy()
+    page, stranger = f"/films/{copy.film_id}", app.test_client()
+    seen = {"If-None-Match": stranger.get(page).headers["ETag"]}
+    same = stranger.get(page, headers=seen)
+    assert (same.status_code, same.data, same.headers["Cache-Control"]) == (304, b"", SHARED)
+    visitor.sign_in(shop.member())
+    assert visitor.post(f"{page}/rentals", {"store": str(copy.store_id)}, page).headers["Location"] == "/rentals"
+    assert stranger.get(page, headers=seen).status_code == 200
+    shop.return_all()
+    assert stranger.get(page, headers=seen).status_code == 304
 
 
 def test_behind_tls_browsers_are_told_to_stay_there(visitor: Visitor) -> None:

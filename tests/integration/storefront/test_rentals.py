@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import func, select, text
@@ -111,6 +111,27 @@ def test_renting_and_returning_at_once_loses_and_doubles_nothing(shop: Shop) -> 
 def count_rentals(shop: Shop) -> int:
     with shop.sessions() as session:
         return session.scalar(select(func.count()).select_from(Rental)) or 0
+
+
+def test_a_film_is_rented_and_returned_by_the_clock_of_the_database(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FastClock(datetime):
+        """A machine whose clock is two days ahead."""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(days=2)
+
+    shop.return_all()
+    copy, member = shop.free_copy(), shop.member()
+    with shop.sessions.begin() as session:
+        rental = rent(session, member.member_id, copy.film_id, copy.store_id).rental_id
+    monkeypatch.setattr("workloads.storefront.rentals.datetime", FastClock, raising=False)
+    with shop.sessions.begin() as session:
+        returned = return_film(session, member.member_id, rental)
+    assert returned.returned_at
+    assert returned.rented_at <= returned.returned_at < returned.rented_at + timedelta(days=1)
 
 
 def test_a_member_who_sends_the_form_many_times_gets_one_copy(shop: Shop) -> None:

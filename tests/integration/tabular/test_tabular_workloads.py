@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import boto3
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from moto import mock_aws
 from optuna.storages import JournalStorage
@@ -127,6 +129,14 @@ def test_orders_too_few_for_an_interval_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_columns_without_variation_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row | {"Weather": "Clear", "Delivery_Time_min": "30"} for row in table(folder / "delivery" / FILE)[:40]]
+    write(tmp_path / "same.csv", rows)
+    options = ("--data", tmp_path / "same.csv", "--output", tmp_path / "run", "--splits", 0, "--epochs", 1)
+    assert command("train", "delivery-time", *options, "--device", "cpu", "--no-figures") == 0
+    assert "Every row has the same Weather, Delivery_Time_min" in capsys.readouterr().out
+
+
 def test_delivery_times_are_predicted_for_raw_rows_in_order_with_or_without_the_truth(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -168,7 +178,8 @@ def test_what_the_model_does_not_know_of_orders_is_said(
     write(tmp_path / "orders.csv", rows)
     options = ("--input", tmp_path / "orders.csv", "--output", tmp_path / "out.csv")
     assert command("predict", "delivery-time", "--model", folder / "delivery-time", *options) == 0
-    weather, distance = capsys.readouterr().err.splitlines()
+    sample, weather, distance = capsys.readouterr().err.splitlines()
+    assert sample.startswith("Note: The model was trained on sample data")
     assert weather.startswith("Note: 1 of 4 rows have a Weather that was not there in training")
     assert weather.endswith("'Hail' (1).")
     assert distance.startswith("Note: 1 of 4 rows have a Distance_km outside the ")
@@ -264,6 +275,55 @@ def test_a_run_of_one_workload_does_not_predict_for_the_other(
     assert "a run of player-position, not of delivery-time" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("workload", "change"),
+    [
+        ("delivery-time", lambda model: model["network"].update(depth=9)),
+        ("delivery-time", lambda model: model.pop("interval_factors")),
+        ("player-position", lambda model: model["network"].update(depth=9)),
+        ("player-position", lambda model: model["settings"].update(model="oracle")),
+    ],
+)
+def test_a_model_of_another_version_is_one_clear_line(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    workload: str,
+    change: Callable[[dict[str, Any]], object],
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder / workload, run)
+    model = json.loads((run / "model.json").read_text())
+    change(model)
+    (run / "model.json").write_text(json.dumps(model))
+    data = folder / {"delivery-time": "delivery", "player-position": "nfl"}[workload]
+    capsys.readouterr()
+    assert command("predict", workload, "--model", run, "--input", data, "--output", tmp_path / "out.csv") == 2
+    complaint = capsys.readouterr().err
+    assert complaint.startswith(f"Error: {run}: The model was written by another version of Groundwork")
+    assert complaint.count("\n") == 1
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(("workload", "data"), [("delivery-time", "delivery"), ("player-position", "nfl")])
+def test_a_pipeline_of_another_scikit_learn_is_one_clear_line(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    workload: str,
+    data: str,
+) -> None:
+    written_with = sklearn.__version__
+    monkeypatch.setattr("sklearn.base.__version__", "9.1")
+    options = ("--model", folder / workload, "--input", folder / data, "--output", tmp_path / "out.csv")
+    capsys.readouterr()
+    assert command("predict", workload, *options) == 2
+    complaint = capsys.readouterr().err
+    assert f"The pipeline was written with scikit-learn {written_with}, and this is 9.1. Train again" in complaint
+    assert complaint.count("\n") == 1
+
+
 @mock_aws
 def test_data_and_model_may_be_in_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -278,7 +338,9 @@ def test_data_and_model_may_be_in_s3(folder: Path, monkeypatch: pytest.MonkeyPat
     assert locate("s3://bucket/predictions.csv").read().startswith(b"prediction,Player Id,Year,")
 
 
-def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(folder: Path, tmp_path: Path) -> None:
+def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = ("--data", folder / "delivery", "--output", tmp_path, "--folds", 2, "--epochs", 1, "--device", "cpu")
     assert command("tune", "delivery-time", "--trials", 1, *options) == 0
     first = json.loads((tmp_path / "tuning.json").read_text())
@@ -294,6 +356,14 @@ def test_tuning_tries_so_many_settings_and_goes_on_where_it_ended(folder: Path, 
     for trial, drawn in zip(tuning["trials"], (False, True), strict=True):
         assert Path(trial["run"], "figures", "residuals.png").exists() == drawn
         assert ("<img" in Path(trial["run"], "report.html").read_text()) == drawn
+    said = capsys.readouterr().out.splitlines()
+    program, *words = shlex.split(next(line for line in reversed(said) if line.startswith("groundwork train ")))
+    assert program == "groundwork"
+    assert any(line.startswith(f"The best settings are in {tuning['best']['run']}: ") for line in said)
+    trial_only = delivery_time.WORKLOAD.trial_settings
+    shortened = [word for name in trial_only for word in (f"--{name.replace('_', '-')}", 0)]
+    assert command(*words, *shortened, "--no-figures", "--device", "cpu", "--output", tmp_path / "again") == 0
+    assert metrics(tmp_path / "again")["settings"] == tuning["best"]["settings"]
 
 
 def test_a_file_that_is_no_searchs_is_not_replaced(

@@ -299,7 +299,7 @@ def test_more_classes_than_ten_are_learnt_reported_and_predicted(digits: Path, t
     )
 
 
-def test_one_class_cannot_be_learnt_and_classes_without_training_images_are_named(
+def test_one_class_cannot_be_learnt_and_classes_without_training_images_and_blank_images_are_counted(
     digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = load_mnist(locate(str(digits)))
@@ -313,9 +313,54 @@ def test_one_class_cannot_be_learnt_and_classes_without_training_images_are_name
     keep(3)
     with pytest.raises(InputError, match=r"All training images are of the class 3\. At least two classes are needed"):
         fit(tmp_path, tmp_path / "one", epochs=1)
+    whole.train_images[whole.train_labels == 0] = 0
     keep(*range(9))
     fit(tmp_path, tmp_path / "nine", epochs=1, options={"figures": False})
-    nines = int((whole.test_labels == 9).sum())
-    assert f"{nines} of {len(whole.test_labels)} test images are of classes that no training image has" in (
-        capsys.readouterr().out
-    )
+    nines, zeros = int((whole.test_labels == 9).sum()), int((whole.train_labels == 0).sum())
+    said = capsys.readouterr().out
+    assert f"{nines} of {len(whole.test_labels)} test images are of classes that no training image has" in said
+    assert f"{zeros} of {(whole.train_labels < 9).sum()} training images show nothing" in said
+
+
+def test_training_says_what_it_trains_on_what_and_how_to_see_the_report(
+    digits: Path,
+    tmp_path: Path,
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    arguments = ("--data", digits, "--output", run, "--device", "cpu", "--precision", "float32", "--no-figures")
+    assert command("train", "digit-classifier", *arguments, "--architecture", "tiny", "--epochs", "2") == 0
+    said = capsys.readouterr().out
+    assert said.count("training on cpu in float32: 387 images, 4,848 weights\n") == 1
+    assert said.endswith(f"\n{run}\n`groundwork open {run}` shows the report.\n")
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: bool(opened.append(address)))
+    assert command("open", run) == 0
+    assert opened == [(run / "report.html").as_uri()]
+    assert f"There is no browser. Open {run / 'report.html'}." in capsys.readouterr().out
+
+
+def test_a_run_in_s3_is_fetched_with_its_report(
+    run: Path, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    storage.s3.cache_clear()
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="artifacts")
+        place = locate("s3://artifacts/first")
+        place.write_all(run, last="metrics.json")
+        (place / "checkpoints/epoch").write(b"state")
+        assert command("open", "s3://artifacts/first") == 2
+        assert "`groundwork fetch s3://artifacts/first --output FOLDER` brings it" in capsys.readouterr().err
+        output = tmp_path / "fetched"
+        assert command("fetch", "s3://artifacts/first", "--output", output) == 0
+        assert {path.relative_to(output) for path in output.rglob("*")} == {
+            path.relative_to(run) for path in run.rglob("*")
+        }
+        assert (output / "report.html").read_bytes() == (run / "report.html").read_bytes()
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "report.html").touch()
+        assert command("fetch", "s3://artifacts/first", "--output", tmp_path / "mine") == 2
+    storage.s3.cache_clear()

@@ -6,6 +6,7 @@ import ast
 import csv
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -22,10 +23,11 @@ from moto import mock_aws
 from PIL import Image
 
 from workloads.errors import Interrupted
+from workloads.sample import MARK
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
 from workloads.training.models import digit_classifier, digit_gan
-from workloads.training.models.digit_gan import Film, judge
+from workloads.training.models.digit_gan import Film, judge, report
 from workloads.training.models.digit_gan.judge import Judge
 from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw
 from workloads.training.models.digit_gan.settings import Settings
@@ -70,10 +72,13 @@ def history(run: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def run(digits: Path, classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run that learned."""
-    output = tmp_path_factory.mktemp("gan") / "run"
+    """A finished run that learned from data marked as a sample."""
+    folder = tmp_path_factory.mktemp("gan")
+    output, sample = folder / "run", folder / "sample"
+    shutil.copytree(digits, sample)
+    (sample / MARK).touch()
     settings = {"classifier": str(classifier), "epochs": 12, "batch_size": 20, "average_decay": 0.95}
-    fit(digits, output, options={"figures": True}, **settings)
+    fit(sample, output, options={"figures": True}, **settings)
     return output
 
 
@@ -104,6 +109,7 @@ def test_the_run_folder_shows_the_film_the_figures_and_the_model_card(run: Path)
     with Image.open(run / "training.gif") as film:
         assert film.format == "GIF"
         assert film.n_frames > 20
+        assert film.info["comment"].startswith(b"Sample data. ")
     figures = {path.stem for path in (run / "figures").glob("*.png")}
     assert figures == {"real_and_generated", "verdicts", "losses", "quality", "nearest_training_images"}
     assert (run / "report.html").read_text().count("data:image/png;base64,") == len(figures)
@@ -260,6 +266,18 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert not list(tmp_path.rglob("*.*"))
 
 
+def test_a_judge_cannot_learn_from_one_digit(
+    digits: Path, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = load_mnist(locate(str(digits)))
+    threes = data.train_labels == 3
+    arrays = (data.train_images[threes], data.train_labels[threes], data.test_images, data.test_labels)
+    for name, array in zip(FILES, arrays, strict=True):
+        (tmp_path / name).write_bytes(format_idx(array))
+    assert command("train", "digit-gan", "--data", tmp_path, "--output", tmp_path / "run") == 2
+    assert "All training images are of the digit 3" in capsys.readouterr().err
+
+
 def test_too_few_images_to_measure_quality_on_are_refused(
     digits: Path, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -296,3 +314,32 @@ def test_in_float16_only_the_steps_with_a_penalty_compute_in_float32(
     fit(digits, tmp_path / "run", gradient_penalty=1.0)
     assert seen == {(False, True), (True, False)}
     assert read(tmp_path / "run")["machine"]["precision"] == "float16"
+
+
+def test_a_classifier_that_learns_from_generated_digits_only_is_tested_on_real_ones(
+    digits: Path, classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for digits that the images do not show, it learns to be wrong: the score is not blind to the labels."""
+    whole = load_mnist(locate(str(digits)))
+
+    def real_images(labels: torch.Tensor) -> torch.Tensor:
+        first = [int(np.flatnonzero(whole.train_labels == label)[0]) for label in range(10)]
+        return torch.from_numpy(whole.train_images[np.array(first)])[labels]
+
+    scores = {}
+    for mistaken in (0, 1):
+        monkeypatch.setattr(
+            report, "draw", lambda _generator, labels, shift=mistaken, **_: real_images((labels + shift) % 10)
+        )
+        fit(digits, tmp_path / str(mistaken), classifier=str(classifier), score_images=1000)
+        scores[mistaken] = read(tmp_path / str(mistaken))["test"]["classification_accuracy_score"]
+    assert scores[0] > 0.3
+    assert scores[1] < 0.2
+
+
+def test_a_generator_without_digits_has_no_such_score(
+    digits: Path, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--data", digits, "--output", tmp_path / "run", "--no-conditional", "--score-images", "100")
+    assert command("train", "digit-gan", *arguments) == 2
+    assert "--score-images 100: A generator that cannot draw a chosen digit" in capsys.readouterr().err

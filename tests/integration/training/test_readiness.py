@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from contract.errors import InputError
 from localcloud import LocalCloud
 from workloads.account.reader import Account
-from workloads.training.jobs.readiness import check_readiness, data_of
+from workloads.training.jobs import commands, follow
+from workloads.training.jobs.readiness import check_readiness, data_of, reason_to_wait
 from workloads.training.jobs.stack import TrainingStack
 from workloads.training.jobs.submit import Request
 
@@ -70,6 +71,11 @@ def refusal(stack: TrainingStack, request: Request, on: str = "batch") -> str:
     return str(refused.value)
 
 
+def denied(**_: Any) -> None:
+    """What AWS answers to credentials that do not have the permission."""
+    raise ClientError({"Error": {"Code": "AccessDenied", "Message": "No."}}, "Any")
+
+
 def test_a_job_that_can_start_is_not_refused(stack: TrainingStack) -> None:
     assert check_readiness(stack, Request("digit-classifier"), on="batch") == []
 
@@ -80,6 +86,19 @@ def test_data_that_are_not_there_are_named(stack: TrainingStack) -> None:
     elsewhere = Request("digit-classifier", ["--data", "s3://absent-bucket/digits"])
     assert "There are no data in s3://absent-bucket/digits" in refusal(stack, elsewhere)
     assert check_readiness(stack, Request("delivery-time", [f"--data={there}/mnist"]), on="batch") == []
+
+
+def test_a_folder_that_holds_no_file_has_no_data(stack: TrainingStack) -> None:
+    """The console makes an empty object for a folder, and a prefix is also the beginning of other names."""
+    bucket = stack["DataBucketName"]
+    for key in ("nfl/", "nfl/old/", "nfl-old/data.csv"):
+        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
+    refused = refusal(stack, Request("player-position"))
+    assert f"There are no data in s3://{bucket}/nfl. Put them there with `groundwork data put nfl`" in refused
+    place = f"s3://{bucket}/nfl-ol"
+    assert f"`groundwork data put nfl --to {place}`" in refusal(stack, Request("player-position", ["--data", place]))
+    one_file = Request("player-position", ["--data", f"s3://{bucket}/nfl-old/data.csv"])
+    assert check_readiness(stack, one_file, on="batch") == []
 
 
 @pytest.mark.parametrize(
@@ -111,6 +130,78 @@ def test_a_quota_without_gpus_is_named_with_the_way_to_raise_it(
     reason = refusal(stack, request_, on)
     assert "The account may have 0 vCPUs of G and VT" in reason
     assert f"--quota-code {quota} --desired-value" in reason
+
+
+def waiting(stack: TrainingStack, queue: str, **changes: Any) -> dict[str, Any]:
+    """A job that waits, as Batch describes it without a reason."""
+    gpu = [{"type": "VCPU", "value": "4"}, {"type": "MEMORY", "value": "8000"}, {"type": "GPU", "value": "1"}]
+    job = {"jobId": "j", "jobName": "digit-classifier-train", "jobQueue": stack[f"{queue}QueueArn"]}
+    return job | {"status": "RUNNABLE", "createdAt": 0, "container": {"resourceRequirements": gpu}} | changes
+
+
+class Waiting:
+    """Batch, with one job that waits in the queue of the GPUs."""
+
+    def __init__(self, stack: TrainingStack) -> None:
+        self._job = waiting(stack, "Gpu")
+
+    def describe_jobs(self, **_: list[str]) -> dict[str, Any]:
+        return {"jobs": [self._job]}
+
+    def get_paginator(self, _: str) -> Waiting:
+        return self
+
+    def paginate(self, **asked: str) -> list[dict[str, Any]]:
+        is_there = asked == {"jobQueue": self._job["jobQueue"], "jobStatus": "RUNNABLE"}
+        return [{"jobSummaryList": [self._job] if is_there else []}]
+
+
+def test_a_job_that_waits_for_a_quota_of_nothing_is_explained(stack: TrainingStack) -> None:
+    reason = reason_to_wait(waiting(stack, "Gpu"))
+    assert "The account may have 0 vCPUs of G and VT" in reason
+    assert "--quota-code L-3819A6DF --desired-value" in reason
+    container = waiting(stack, "Gpu")["container"]
+    nodes = {"numNodes": 2, "mainNode": 0, "nodeRangeProperties": [{"targetNodes": "0:1", "container": container}]}
+    assert "--quota-code L-DB2E81BA" in reason_to_wait(waiting(stack, "MultiNode", nodeProperties=nodes))
+
+
+def test_a_job_that_waits_for_its_turn_has_no_such_reason(stack: TrainingStack) -> None:
+    cpu = {"resourceRequirements": [{"type": "VCPU", "value": "4"}, {"type": "MEMORY", "value": "8000"}]}
+    assert not reason_to_wait(waiting(stack, "Cpu", container=cpu))
+    assert not reason_to_wait(waiting(stack, "Gpu", status="RUNNING"))
+
+
+def test_what_the_credentials_may_not_read_gives_no_reason(stack: TrainingStack) -> None:
+    session = boto3.Session()
+    session.events.register("before-call.service-quotas", denied)
+    assert not reason_to_wait(waiting(stack, "Gpu"), Account(session))
+
+
+def test_the_list_of_jobs_and_the_log_say_why_a_job_waits(
+    stack: TrainingStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = Waiting(stack)
+    for module in (commands, follow):
+        monkeypatch.setattr(module, "client", lambda service: batch if service == "batch" else boto3.client(service))
+    monkeypatch.setattr(TrainingStack, "find", lambda _: stack)
+    (listed,) = commands.jobs().document["jobs"]
+    assert "The account may have 0 vCPUs of G and VT" in listed["reason"]
+    assert "The account may have 0 vCPUs of G and VT" in str(commands.logs("j").document["reason"])
+
+
+def test_whoever_follows_a_job_that_waits_is_told_why(stack: TrainingStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        follow, "client", lambda service: Waiting(stack) if service == "batch" else boto3.client(service)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        follow.follow_job(stack, "j", say)
+    assert "runnable (The account may have 0 vCPUs of G and VT" in lines[0]
 
 
 def test_more_nodes_than_the_compute_environment_may_have_are_refused(stack: TrainingStack) -> None:
@@ -159,10 +250,7 @@ def test_a_disabled_queue_is_refused(deploy: Deploy, cloud: LocalCloud) -> None:
 
 
 def test_what_the_credentials_may_not_read_is_named_and_does_not_stop_the_job(stack: TrainingStack) -> None:
-    def deny(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "No."}}, "ListObjectsV2")
-
     session = boto3.Session()
-    session.events.register("before-call.s3.ListObjectsV2", deny)
+    session.events.register("before-call.s3.ListObjectsV2", denied)
     unknown = check_readiness(stack, Request("delivery-time"), on="batch", account=Account(session))
     assert unknown == ["s3:ListBucket"]

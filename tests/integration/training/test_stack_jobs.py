@@ -18,6 +18,7 @@ import pytest
 
 from localcloud import LocalCloud
 from tests.documents import document
+from tests.processes import fork_server_of
 from workloads import storage
 from workloads.__main__ import main
 from workloads.training.jobs import follow
@@ -157,6 +158,24 @@ def test_a_job_is_submitted_followed_priced_and_listed(
     assert "succeeded" in listed
     assert run in groundwork("runs").stdout
     assert "epoch 1/6" in groundwork("logs", job).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no job is forked")
+def test_a_forked_training_gives_the_bits_of_one_that_was_started(
+    stack: LocalCloud, groundwork: Groundwork, followed: Done
+) -> None:
+    assert fork_server_of(stack).is_running()
+    batch, run = stack.client("batch"), output_of(followed.stdout)
+    [forked] = batch.describe_jobs(jobs=[job_of(followed.stdout)])["jobs"]
+    override = {
+        "command": [word.replace(run, f"{run}-started") for word in forked["container"]["command"]],
+        "environment": [{"name": "PYTHONHASHSEED", "value": "0"}],  # with which no process can be forked
+    }
+    names = {"jobName": "started", "jobQueue": forked["jobQueue"], "jobDefinition": forked["jobDefinition"]}
+    job = batch.submit_job(**names, containerOverrides=override, shareIdentifier=forked["shareIdentifier"])["jobId"]
+    assert "succeeded" in groundwork("logs", job, "--follow").stdout
+    model = "model.safetensors"
+    assert artifacts(stack, f"{run}-started")[model] == artifacts(stack, run)[model]
 
 
 def test_a_job_starts_when_another_has_succeeded(
@@ -325,6 +344,8 @@ def test_a_one_off_instance_trains_is_followed_and_priced_and_ends_itself(
     assert found["State"]["Name"] == "terminated"
     tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
     assert "DigitClassifierJobRole" in tags["groundwork:role"]
+    needed = [row["text"] for row in stack.statements() if "DigitClassifierJobRole" in row["policy"]]
+    assert any("OneOffRole" in text for text in needed), "the instance has its own role, not the administrator's rights"
     assert tags["groundwork:expected-termination"]
     [row] = [line for line in groundwork("jobs").stdout.splitlines() if instance in line]
     assert "ec2" in row
@@ -357,3 +378,20 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_role_looks_for_its_data_in_the_folder_that_it_may_read(
+    stack: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may read what is below the prefix, but not ask for an object with the prefix's own name."""
+    resource = {"StackName": "Training", "LogicalResourceId": "DeliveryTimeJobRole"}
+    role = stack.client("cloudformation").describe_stack_resource(**resource)["StackResourceDetail"]
+    bucket = stack.outputs("Training")["DataBucketName"]
+    stack.client("s3").put_object(Bucket=bucket, Key="delivery/train.csv", Body=b"content")
+    for name, value in (stack.environment() | stack.role_credentials(role["PhysicalResourceId"])).items():
+        monkeypatch.setenv(name, value)
+    storage.s3.cache_clear()
+    data = storage.locate(f"s3://{bucket}/delivery")
+    assert not data.is_file()
+    assert (data / "train.csv").is_file()
+    storage.s3.cache_clear()

@@ -47,7 +47,7 @@ def deploy(cloud: LocalCloud, stack: str, **parameters: str) -> dict[str, str]:
     given = {"Code": "s3://mine/code-1.zip", **parameters}
     cloud.client("cloudformation").create_stack(
         StackName=stack,
-        TemplateBody=(PROJECT / "cloudformation" / "web-app.yaml").read_text(),
+        TemplateURL=cloud.template_url((PROJECT / "cloudformation" / "web-app.yaml").read_text()),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
         Capabilities=["CAPABILITY_IAM"],
     )

@@ -6,7 +6,8 @@ import http.server
 import shutil
 import threading
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +19,8 @@ from localcloud.engines.apache import Apache
 from localcloud.errors import LocalCloudError
 
 from .conftest import Echo, get
+
+PATIENCE_SECONDS = 20
 
 # With the application behind
 
@@ -137,3 +140,128 @@ def test_the_page_is_there_where_the_project_lies_in_a_private_folder(
 def test_a_configuration_that_apache_refuses_is_said_with_its_log(front: Callable[..., Apache]) -> None:
     with pytest.raises(LocalCloudError, match=r"apache did not start: .*log: "):
         front(TRUSTED_PROXY="nonsense")
+
+
+# What it keeps
+
+
+@pytest.fixture
+def counting() -> Iterator[Counting]:
+    server = Counting()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+class Counting(http.server.ThreadingHTTPServer):
+    """Counts what its application is asked.
+
+    Attributes:
+        status: What it answers with.
+        lifetime: Seconds for which its pages may be shared.
+        asked: How often.
+        free: Unset while the request that comes next has to wait.
+    """
+
+    status, lifetime, asked = 200, 600, 0
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Shared)
+        self.free = threading.Event()
+        self.free.set()
+
+
+class Shared(http.server.BaseHTTPRequestHandler):
+    """Says who asked, as the storefront does: for everybody without a cookie, or for one visitor."""
+
+    server: Counting
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        time = self.server.asked
+        self.server.free.wait(PATIENCE_SECONDS)
+        cookie, scheme = self.headers.get("Cookie"), self.headers["X-Forwarded-Proto"]
+        shared = self.server.status == 200 and not cookie
+        text = f"for {cookie or 'everybody'} by {scheme}, time {time}".encode()
+        self.send_response(self.server.status)
+        lifetime = f"public, max-age=0, s-maxage={self.server.lifetime}"
+        self.send_header("Cache-Control", lifetime if shared else "no-store")
+        self.send_header("Vary", "Cookie, X-Forwarded-Proto")
+        self.send_header("X-Request-Id", str(time))
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_one_visitors_page_is_given_to_others_without_its_id(counting: Counting, front: Callable[..., Apache]) -> None:
+    address = f"http://localhost:{front(APPLICATION=f'127.0.0.1:{counting.server_port}').port}/?page=2"
+    first = get(address)
+    assert (first.text, first.headers["X-Request-Id"]) == ("for everybody by http, time 1", "1")
+    for headers in ({}, {"Cache_Control": "no-cache"}, {"Pragma": "no-cache"}, {"Cache_Control": "max-age=0"}):
+        again = get(address, **headers)
+        assert (again.text, again.headers["X-Request-Id"]) == (first.text, None)
+    assert get(address.replace("page=2", "page=3")).text == "for everybody by http, time 2"
+    assert counting.asked == 2
+
+
+def test_whoever_has_a_cookie_gets_a_page_of_their_own(counting: Counting, front: Callable[..., Apache]) -> None:
+    address = f"http://localhost:{front(APPLICATION=f'127.0.0.1:{counting.server_port}').port}/"
+    texts = [get(address, Cookie=cookie).text if cookie else get(address).text for cookie in ("a=1", "", "a=1", "b=2")]
+    assert texts == [f"for {who} by http, time {n}" for n, who in enumerate(("a=1", "everybody", "a=1", "b=2"), 1)]
+    assert get(address).text == texts[1]
+
+
+def test_pages_by_http_and_by_https_are_kept_apart(
+    cloud: LocalCloud, counting: Counting, front: Callable[..., Apache]
+) -> None:
+    server = front(APPLICATION=f"127.0.0.1:{counting.server_port}", TRUSTED_PROXY="10.0.0.0/8")
+    plain, secure = f"http://localhost:{server.port}/", f"https://localhost:{server.secure_port}/"
+    for _ in range(2):
+        assert get(plain).text == "for everybody by http, time 1"
+        assert get(secure, cloud.certificate_authority).text == "for everybody by https, time 2"
+
+
+def test_behind_a_load_balancer_they_are_kept_apart_too(counting: Counting, front: Callable[..., Apache]) -> None:
+    server = front(APPLICATION=f"127.0.0.1:{counting.server_port}", TRUSTED_PROXY="127.0.0.0/8")
+    for _ in range(2):
+        for time, scheme in enumerate(("http", "https"), 1):
+            answer = get(f"http://localhost:{server.port}/", X_Forwarded_Proto=scheme)
+            assert answer.text == f"for everybody by {scheme}, time {time}"
+
+
+def test_an_outage_is_shown_once_the_page_is_too_old(
+    counting: Counting, front: Callable[..., Apache], eventually: Callable[[Callable[[], object]], object]
+) -> None:
+    counting.lifetime = 1
+    address = f"http://localhost:{front(APPLICATION=f'127.0.0.1:{counting.server_port}').port}/"
+    assert get(address).status == 200
+    counting.status = 503
+    assert eventually(lambda: get(address).status == 503)
+    assert get(address).status == 503
+    counting.status = 200
+    assert get(address).status == 200
+
+
+def test_while_one_visitor_waits_for_a_new_page_others_get_the_old_one(
+    counting: Counting, front: Callable[..., Apache], eventually: Callable[[Callable[[], object]], object]
+) -> None:
+    counting.lifetime = 1
+    address = f"http://localhost:{front(APPLICATION=f'127.0.0.1:{counting.server_port}').port}/"
+
+    def others_get_the_old_page() -> bool:
+        """One attempt: the application is asked once more, and does not answer before somebody else was served."""
+        old, asked = get(address).text, counting.asked
+        counting.free.clear()
+        with ThreadPoolExecutor(1) as thread:
+            one = thread.submit(lambda: eventually(lambda: get(address).text != old))
+            eventually(lambda: counting.asked > asked)
+            other = get(address).text if counting.asked == asked + 1 else ""
+            counting.free.set()
+            assert one.result()
+        return other == old
+
+    assert eventually(others_get_the_old_page)

@@ -127,5 +127,5 @@ def test_precision_and_recall_count_stretches_and_incidents_of_the_same_host() -
         }
     )
     incidents = [Incident("a", "outage", hours[1], hours[3], 1), Incident("c", "outage", hours[0], hours[2], 1)]
-    assert evaluate(found, incidents) == Detection(precision=1 / 3, recall=0.5, found=3, incidents=2)
-    assert evaluate(found[:0], []) == Detection(precision=1, recall=1, found=0, incidents=0)
+    assert evaluate(found, incidents) == Detection(precision=1 / 3, recall=0.5, detected=3, incidents=2)
+    assert evaluate(found[:0], []) == Detection(precision=1, recall=1, detected=0, incidents=0)

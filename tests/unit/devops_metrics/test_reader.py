@@ -6,21 +6,20 @@ import csv
 import gzip
 import io
 import os
-import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InputError
-from workloads.devops_metrics import reader
+from workloads.devops_metrics import reader, repeats
 from workloads.devops_metrics.reader import Batch, Fault, Reader
 from workloads.timeseries.row import Row
 from workloads.timeseries.schema import Schema
@@ -92,7 +91,7 @@ def test_an_empty_measure_is_left_out(path: Path) -> None:
         (",web,2026-01-31T12:00:00Z,12.5,50,1e6,200", "Application_ID: empty"),
         ("web\t1,web,2026-01-31T12:00:00Z,12.5,50,1e6,200", "Application_ID: holds a control character"),
         ("x" * 2049 + ",web,2026-01-31T12:00:00Z,12.5,50,1e6,200", "longer than 2,048 bytes"),
-        ("web-1,web,tomorrow,12.5,50,1e6,200", "'tomorrow' is no time"),
+        ("web-1,web,tomorrow,12.5,50,1e6,200", "'tomorrow' is not a time"),
         ("web-1,web,2200-01-31T12:00:00Z,12.5,50,1e6,200", "more than 15 minutes in the future"),
         ('"web-1,web,2026-01-31T12:00:00Z,12.5,50,1e6,200', "a quotation mark is not closed in the line"),
         ('"web-1"x,web,2026-01-31T12:00:00Z,12.5,50,1e6,200', "quotation marks"),
@@ -132,15 +131,9 @@ def test_a_row_whose_first_form_was_malformed_is_no_repetition(path: Path) -> No
 
 
 def test_a_full_disk_is_named_and_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = sqlite3.connect
-
-    def full(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        database = connect(*arguments, **options)
-        database.execute("PRAGMA max_page_count = 3")
-        return database
-
-    monkeypatch.setattr(sqlite3, "connect", full)
-    with pytest.raises(InputError, match=r"cannot be remembered .*disk is full.*TMPDIR names another folder"):
+    monkeypatch.setattr(repeats, "_RUN_ROWS", 100)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
+    with pytest.raises(InputError, match=r"cannot be remembered .*No space left.*TMPDIR names another folder"):
         read(path, "\n".join([HEADER, *(f"web-{number},web,1769860800,1,2,3,200" for number in range(1000))]))
 
 

@@ -92,7 +92,7 @@ class TestColumns:
             (["timestamp,b", "2026-11-28T10:00Z,x"], "No column besides timestamp holds numbers"),
             (
                 ["timestamp,b", "soon,1"],
-                "There is no line that can be read. Line 2 is the first of them: 'soon' is no time",
+                "There is no line that can be read. Line 2 is the first of them: 'soon' is not a time",
             ),
             (["timestamp,b"], "There is no line that can be read"),
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from contract.errors import InputError
 from groundwork.__main__ import app
 from groundwork.access_diff.grants import holders
+from groundwork.access_diff.revisions import templates
 from localcloud.access.actions import reference
 from localcloud.access.policies.comparison import added
 
@@ -169,3 +171,44 @@ def test_what_is_no_template_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="There is no template here"):
         holders(tmp_path / "empty")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of two commits, tagged old and new, the second of which allows more."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cloudformation").mkdir()
+    (tmp_path / "cloudformation" / "README.md").write_text("no template")
+
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=any", "-c", "user.email=any@example.com"]
+        subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+    git("init")
+    for name, statements in (("old", [READ]), ("new", [READ, {**READ, "Action": "s3:PutObject"}])):
+        (tmp_path / "cloudformation" / "app.json").write_text(json.dumps(template(*statements)))
+        git("add", ".")
+        git("commit", "--message", name)
+        git("tag", name)
+    return tmp_path
+
+
+def test_two_revisions_are_compared_by_their_committed_templates(repository: Path) -> None:
+    ended = CliRunner().invoke(app, ["access-diff", "old", "new", "--json"])
+    assert ended.exit_code == 1
+    assert [row["action"] for row in json.loads(ended.stdout)["added"]] == ["s3:PutObject"]
+    assert CliRunner().invoke(app, ["access-diff", "new", "old"]).exit_code == 0
+    (repository / "cloudformation" / "app.json").write_text(json.dumps(template(READ)))
+    assert CliRunner().invoke(app, ["access-diff", "new", "cloudformation"]).exit_code == 0
+    assert CliRunner().invoke(app, ["access-diff", "old", "cloudformation"]).exit_code == 0
+
+
+def test_what_is_neither_a_place_nor_a_revision_is_said(repository: Path) -> None:
+    assert repository.exists()
+    with (
+        pytest.raises(InputError, match="absent: There is no such file or folder, and no revision of git"),
+        templates("absent", "cloudformation"),
+    ):
+        pass
+    with pytest.raises(InputError, match="no revision of git that has others/"), templates("old", "others"):
+        pass

@@ -23,19 +23,19 @@ def told(report: Checklist) -> str:
 def test_a_kept_promise_is_ticked_off_with_its_evidence(report: Checklist) -> None:
     report.promise("accuracy is at least 90 %", held=True, seen="93 %")
     assert "✔ accuracy is at least 90 % (93 %)" in told(report)
-    assert report.kept == 1
+    assert report.promises_kept == 1
 
 
 def test_a_broken_promise_says_what_was_seen_instead(report: Checklist) -> None:
     with pytest.raises(PromiseBrokenError, match=r"^accuracy is at least 90 %: This does not hold \(12 %\)\.$"):
         report.promise("accuracy is at least 90 %", held=False, seen="12 %")
-    assert report.kept == 0
+    assert report.promises_kept == 0
 
 
 def test_an_awaited_promise_is_probed_until_it_holds(report: Checklist) -> None:
     answers = iter([None, "", "mail"])
     assert report.await_promise("a mail comes", lambda: next(answers)) == "mail"
-    assert report.kept == 1
+    assert report.promises_kept == 1
 
 
 def test_an_awaited_promise_that_never_holds_is_broken(report: Checklist) -> None:

@@ -10,7 +10,7 @@ import pytest
 from contract.errors import InputError
 from contract.stacks import StackName
 from groundwork.deploy.plan import Action, Plan, plan
-from groundwork.deploy.protection import refuse_loss
+from groundwork.deploy.protection import refuse_loss, refuse_shrinking
 from groundwork.deploy.settings import taken_over
 from infra.config import Config
 from infra.updates.record import templates
@@ -62,6 +62,14 @@ def test_a_changed_property_replaces_interrupts_or_changes(properties: Json, act
     made = plan("Shop", template(Database=DATABASE), template(Database=changed(DATABASE, **properties)), ())
     [step] = made.steps
     assert (step.action, step.data, step.loses_data) == (action, data, action is Action.REPLACE)
+
+
+def test_storage_does_not_shrink() -> None:
+    grown = template(Database=changed(DATABASE, AllocatedStorage="40"))
+    refusal = refuse_shrinking(plan("Shop", grown, template(Database=DATABASE), ()))
+    assert "The storage of Database cannot shrink from 40 to 20 GiB." in str(refusal)
+    assert refuse_shrinking(plan("Shop", template(Database=DATABASE), grown, ())) is None
+    assert refuse_shrinking(plan("Shop", grown, template(Database=changed(DATABASE, DBName="new")), ())) is None
 
 
 def test_a_plan_begins_with_what_loses_data() -> None:

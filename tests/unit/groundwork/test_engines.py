@@ -57,7 +57,7 @@ def test_without_debians_tools_the_set_up_says_so_and_goes_on(capsys: pytest.Cap
     assert engines.main() == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "influxd: There is no apt-get here. Install influxdb so that it is on PATH."
-    assert len(said) == len(engines.PACKAGES)
+    assert len(said) == len(engines.PACKAGES) - len(engines.DEVELOPMENT)
 
 
 def test_a_download_that_fails_is_said_with_its_reason_and_leaves_nothing(
@@ -68,9 +68,10 @@ def test_a_download_that_fails_is_said_with_its_reason_and_leaves_nothing(
 
     monkeypatch.setattr(shutil, "which", lambda name, **_: name if name not in engines.PACKAGES else None)
     monkeypatch.setattr(subprocess, "run", run)
-    assert engines.main() == 0
+    assert engines.main() == 75
     assert capsys.readouterr().out.startswith(
-        "influxd: The command apt-get failed: E: Unable to locate package influxdb.\n"
+        "influxd: The command apt-get failed: E: Unable to locate package influxdb. Run `make` again, or install "
+        "influxdb so that it is on PATH.\n"
     )
     assert list(engines.FOLDER.parent.iterdir()) == []
 
@@ -88,7 +89,7 @@ def test_lists_of_packages_are_fetched_once_for_all_programs(monkeypatch: pytest
     monkeypatch.setattr(subprocess, "run", run)
     assert engines.main() == 0
     assert asked.count("update") == 1
-    assert asked.count("install") == len(engines.PACKAGES)
+    assert asked.count("install") == len(engines.PACKAGES) - len(engines.DEVELOPMENT)
 
 
 def test_a_package_that_cannot_be_unpacked_keeps_no_other_program_from_being(
@@ -111,8 +112,23 @@ def test_a_package_that_cannot_be_unpacked_keeps_no_other_program_from_being(
     monkeypatch.setattr(
         shutil, "which", lambda name, path=None: which(name, path=path) if path or name in {"apt-get", "dpkg"} else None
     )
-    assert engines.main() == 0
+    assert engines.main(["influxd", "wrk", "shellcheck"]) == 75
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "influxd: The command sh failed: dpkg-deb: error: not a Debian archive."
-    assert f"wrk: {engines.FOLDER}/usr/bin/wrk" in said
-    assert f"shellcheck: {engines.FOLDER}/usr/bin/shellcheck" in said
+    assert said[0].startswith("influxd: The command sh failed: dpkg-deb: error: not a Debian archive. Run `make` again")
+    for name in ("wrk", "shellcheck"):
+        assert any(line.startswith(f"{name}: {engines.FOLDER}/usr/bin/{name} (") for line in said)
+
+
+@pytest.mark.parametrize("name", engines.PACKAGES)
+def test_the_message_about_a_missing_program_has_the_command_that_fetches_it(
+    name: str, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError) as missing:
+        engines.find(name)
+    command = f"-m groundwork.engines{f' {name}' if name in engines.DEVELOPMENT else ''}"
+    fetched = list[str]()
+    monkeypatch.setattr(engines, "fetch", lambda program, _: fetched.append(program))
+    monkeypatch.setattr(engines, "find", lambda program: program)
+    assert command in str(missing.value)
+    engines.main(command.split()[2:])
+    assert name in fetched

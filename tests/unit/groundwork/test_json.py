@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from groundwork.__main__ import app, main
+from groundwork import __main__ as command_line
+from groundwork.__main__ import main
 from tests.documents import document, promised
 
 Ask = Callable[..., dict[str, Any]]
@@ -28,12 +29,39 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, A
         yield from commands(child, (*words, name))
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+COMMANDS = {
+    words: command
+    for name in command_line.COMMANDS
+    for words, command in commands(command_line.imported(name), (name,))
+}
 
 
 def test_every_command_with_a_result_speaks_json() -> None:
     speaking = {name for name, command in COMMANDS.items() if any("--json" in option.opts for option in command.params)}
     assert set(COMMANDS) - speaking == WITHOUT
+
+
+def test_every_listing_takes_csv() -> None:
+    listings = {
+        "jobs",
+        "runs",
+        "left",
+        "access-diff",
+        "local sweep",
+        "local denials",
+        "local access",
+        "storefront cards",
+    }
+    listings |= {"devops-metrics queries"}
+    offering = {name for name, command in COMMANDS.items() if any("--csv" in option.opts for option in command.params)}
+    assert listings <= offering
+
+
+def test_the_version_is_the_packages(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["groundwork", "--version"])
+    assert main() == 0
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert capsys.readouterr().out == f"groundwork {project['version']}\n"
 
 
 def test_the_page_lists_every_document() -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from contract.errors import InputError
 from groundwork.demo import page
-from groundwork.demo.checklist import Checklist
-from groundwork.demo.diagram import arrows, boxes, layers, svg
+from groundwork.demo.checklist import Checklist, Picture
 from groundwork.demo.show import PARTS, chosen
+from localcloud.console.diagram import arrows, boxes, layers, svg
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 
@@ -48,6 +49,26 @@ def test_arrows_follow_references_also_through_roles_and_their_policies(template
     assert {(start.name, end.name) for start, end in arrows(template)} == {("Rule", "Function"), ("Function", "Table")}
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"Ref": "Table"},
+        {"Fn::GetAtt": ["Table", "Arn"]},
+        {"Fn::GetAtt": "Table.Arn"},
+        {"Fn::Sub": "arn of ${Table.Arn}"},
+        {"Fn::Sub": ["${Table}/${Name}", {"Name": "x"}]},
+    ],
+)
+def test_every_form_of_a_reference_is_an_arrow(reference: dict[str, Any]) -> None:
+    template = {
+        "Resources": {
+            "Function": resource("AWS::Lambda::Function", Of=reference),
+            "Table": resource("AWS::DynamoDB::Table"),
+        }
+    }
+    assert {(start.name, end.name) for start, end in arrows(template)} == {("Function", "Table")}
+
+
 def test_arrows_point_right_where_they_can(template: dict[str, Any]) -> None:
     columns = [{box.name for box in column} for column in layers(boxes(template).values(), arrows(template))]
     assert columns == [{"Rule"}, {"Function"}, {"Table", "Alone"}]
@@ -62,6 +83,18 @@ def test_references_in_a_circle_are_drawn_once() -> None:
     }
     assert len(arrows(circle)) == 1
     assert svg(circle, "").count('class="arrow"') == 1
+
+
+def test_a_box_may_be_a_link() -> None:
+    template = {"Resources": {"Jobs": resource("AWS::SQS::Queue"), "Other": resource("AWS::SQS::Queue")}}
+    drawn = svg(template, "Queues", {"Jobs": "/queues/jobs?a=1&b=2"})
+    assert 'role="group"' in drawn
+    assert drawn.count('<a href="/queues/jobs?a=1&amp;b=2">') == drawn.count("<a ") == 1
+    assert 'role="img"' in svg(template, "Queues")
+
+
+def test_a_stack_without_what_is_drawn_has_no_picture() -> None:
+    assert svg({"Resources": {"Role": resource("AWS::IAM::Role")}}, "Nothing") == ""
 
 
 def test_many_resources_of_a_type_are_one_box() -> None:
@@ -81,6 +114,8 @@ def test_the_page_holds_what_was_recorded_and_needs_nothing_else(template: dict[
     report.output("groundwork ask", "the answer & more")
     report.promise("it answers", held=True, seen="42")
     report.picture(tmp_path / "figure.png", "What it drew", "One pixel")
+    report.ran(22.4)
+    report.document("the model", tmp_path / "my model" / "report.html")
     report.finish()
     page.write(tmp_path / "index.html", report, [page.section("Stack", template, {"TableName": "t"}, report.steps)])
 
@@ -92,7 +127,29 @@ def test_the_page_holds_what_was_recorded_and_needs_nothing_else(template: dict[
     assert base64.b64encode(PIXEL).decode() in text
     assert "The &lt;table&gt;." in text
     assert "<script" not in text
-    assert not re.search(r"(src|href)=[\"'](?!data:|#)", text)
+    assert set(re.findall(r"(?:src|href)=[\"'](?!data:|#)([^\"']*)", text)) == {"my%20model/report.html"}
+    assert "the job ran 22 s" in text
+    assert text.index("What was checked") < text.index("What it drew") < text.index("What was deployed")
+    assert "Rule → Function" in text
+
+
+def test_the_page_leads_into_the_console_of_a_cloud_that_keeps_running(
+    template: dict[str, Any], tmp_path: Path
+) -> None:
+    report = Checklist(Console(quiet=True))
+    report.step("Deploy")
+    report.finish()
+    sections = [page.section("Stack", template, {}, report.steps)]
+    page.write(tmp_path / "index.html", report, sections, "http://localhost:1/")
+    assert 'href="http://localhost:1/stacks/Stack"' in (tmp_path / "index.html").read_text()
+    page.write(tmp_path / "index.html", report, sections)
+    assert "localhost" not in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize(("width", "least"), [(2080, 1271), (1040, 636), (390, 300), (200, 200)])
+def test_a_figure_is_never_shown_so_small_that_its_text_cannot_be_read(tmp_path: Path, width: int, least: int) -> None:
+    Image.new("L", (width, 10)).save(tmp_path / "figure.png")
+    assert Picture(tmp_path / "figure.png", "", "").least_width == least
 
 
 def test_a_person_may_choose_stacks_by_name() -> None:

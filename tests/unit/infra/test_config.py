@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from infra import settings
 from infra.config import Config, ConfigError
 
 SECTIONS = {name: field.default for name, field in Config.model_fields.items() if isinstance(field.default, BaseModel)}
@@ -71,7 +75,7 @@ def test_the_cdks_own_keys_are_not_ours(key: str) -> None:
         ({"termination_alarm.threshold": "0"}, "\"termination_alarm.threshold\": '0' is not allowed: .* equal to 1"),
         ({"termination_alarm.threshold": "many"}, "'many' is not allowed: Input should be a valid integer"),
         ({"termination_alarm.email": "me"}, "'me' is not allowed: it must be an e-mail address, or nothing"),
-        ({"termination_alarm.watch": "none"}, "'none' is not allowed: Input should be 'group' or 'all'"),
+        ({"termination_alarm.watch": "none"}, "'none' is not allowed: it must be group, all, groups:NAME,NAME or tag:"),
         ({"termination_alarm.period_seconds": 90}, "90 is not allowed: 90 is not a multiple of 60"),
         ({"termination_alarm.log_retention_days": 4}, "4 is not allowed: Input should be 1, 3, 5"),
         ({"termination_alarm.datapoints_to_alarm": 2}, r"datapoints_to_alarm \(M\) must not exceed"),
@@ -100,8 +104,84 @@ def test_a_wrong_setting_is_named_in_one_line_with_what_is_allowed(context: dict
     assert "\n" not in str(error.value)
 
 
+#: Settings that exclude each other or need another one.
+WRONG_TOGETHER: list[dict[str, Any]] = [
+    {"data_ecosystem.database_snapshot": "snap", "data_ecosystem.database_source": "db-ABC"},
+    {"data_ecosystem.database_restore_time": "2026-11-29T00:00:00Z"},
+    {"data_ecosystem.database_storage_gib": 100, "data_ecosystem.database_maximum_storage_gib": 109},
+    {"data_ecosystem.search_storage_gib": 101},
+    {"termination_alarm.period_seconds": 90},
+    {"termination_alarm.desired_instances": 3},
+    {"termination_alarm.datapoints_to_alarm": 2},
+    {"termination_alarm.period_seconds": 3600, "termination_alarm.evaluation_periods": 169},
+    {"budget.limit_usd": 10},
+    {"web_app.ssh_key_name": "key"},
+    {"web_app.vpc_id": "vpc-0a1b2c3d"},
+    {"training.vpc_id": "vpc-0a1b2c3d", "training.subnet_ids": "a"},
+    {"training.first_zone": "us-east-1a"},
+    {"training.first_zone": "us-east-1a", "training.second_zone": "us-east-1a"},
+    {
+        "training.first_zone": "us-east-1a",
+        "training.second_zone": "us-east-1b",
+        "training.vpc_id": "vpc-0a1b2c3d",
+        "training.subnet_ids": "subnet-0a1b2c3d",
+    },
+    {"web_app.vpc_endpoint": False},
+    {"web_app.backup_window": "01:00-01:10"},
+    {"web_app.maintenance_window": "sun:06:00-sun:06:10"},
+    {"web_app.backup_window": "01:00-02:00", "web_app.maintenance_window": "sun:01:30-sun:02:30"},
+    {"tags": "aws:owner=me"},
+    {"tags": "Owner=<me>"},
+    {"tags": ",".join(f"tag{number}=value" for number in range(51))},
+    {"tag_policy": "nowhere.json"},
+    *(
+        {
+            "web_app.vpc_id": "vpc-0a1b2c3d",
+            "web_app.vpc_cidr": "10.0.0.0/16",
+            "web_app.public_subnet_ids": public,
+            "web_app.isolated_subnet_ids": "subnet-0a1b2c3d,subnet-1a2b3c4d",
+        }
+        for public in ("subnet-2a1b2c3d", "subnet-2a1b2c3d,subnet-0a1b2c3d")
+    ),
+]
+
+
+def wrong_tags(folder: Path) -> list[dict[str, Any]]:
+    """Tags that a policy does not allow, and a policy that is none."""
+    policy, no_policy = folder / "policy.json", folder / "no_policy.json"
+    rule = {"tag_key": {"@@assign": "CostCenter"}, "tag_value": {"@@assign": ["100"]}}
+    policy.write_text(json.dumps({"tags": {"costcenter": rule}}))
+    no_policy.write_text("[]")
+    tags: list[dict[str, Any]] = [{}, {"tags": "costcenter=100"}, {"tags": "CostCenter=200"}]
+    return [*({"tag_policy": str(policy), **more} for more in tags), {"tag_policy": str(no_policy)}]
+
+
+def test_every_combination_that_the_settings_refuse_is_refused_here(tmp_path: Path) -> None:
+    complaints = [complaint(context) for context in [*WRONG_TOGETHER, *wrong_tags(tmp_path)]]
+    assert all(complaints)
+    for file in Path(settings.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Raise):
+                texts = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+                words = max(map(str, texts), key=len).strip(" .:")
+                assert any(words in told for told in complaints), f"{file.name}, line {node.lineno}: {words}"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_value_beyond_what_a_setting_allows_is_refused_by_name(section: str) -> None:
+    for name, schema in type(SECTIONS[section]).model_json_schema()["properties"].items():
+        beyond: dict[str, Any] = {
+            "minimum": schema.get("minimum", 0) - 1,
+            "maximum": schema.get("maximum", 0) + 1,
+            "enum": "something else",
+            "pattern": "\x00",
+        }
+        for limit in beyond.keys() & schema.keys():
+            assert name in complaint({f"{section}.{name}": beyond[limit]}), limit
+
+
 def complaint(context: dict[str, Any]) -> str:
-    """What a person is told; nothing if the context is right."""
+    """What a person reads; nothing if the context is right."""
     try:
         Config.from_context(context)
     except ConfigError as error:

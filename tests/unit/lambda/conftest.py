@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "GROUP": "web",
     "WATCH": "group",
     "COUNT_EXPECTED": "false",
+    "STACK": "Shop",
+    "LOG_GROUP": "/aws/lambda/Shop-Logger",
     "TOPIC": "arn:aws:sns:us-east-1:123456789012:alarms",
     "PERIOD_SECONDS": "60",
     "EVALUATION_PERIODS": "5",

@@ -141,6 +141,14 @@ def test_a_film_of_any_size_is_given_up_and_does_not_block_the_shard(
     assert change.keys() & {"NewImage", "OldImage"} == kept
 
 
+def test_what_a_removed_film_leaves_in_the_library_removes_its_document(indexer: ModuleType) -> None:
+    removed = record(1)
+    removed["eventName"] = "MODIFY"
+    removed["dynamodb"]["NewImage"] |= {"Removed": {"BOOL": True}, "Version": {"N": "3"}}
+    target = {"_index": "movies", "_id": "1", "version": 3, "version_type": "external_gte"}
+    assert indexer.action(removed) == [{"delete": target}]
+
+
 def test_records_that_cannot_be_kept_in_the_time_left_come_again(indexer: ModuleType, letters: Any) -> None:
     OpenSearch.statuses = (400, 400, 400)
     records = [record(1), record(2), record(3)]

@@ -80,6 +80,18 @@ class Account:
         self.activities: list[Json] = []
         self.listed: list[Json] = []
         self.not_found = False
+        self.groups: dict[tuple[str, str], list[str]] = {}
+
+    def get_paginator(self, operation: str) -> Any:
+        """Pages of groups by tag, of which each has one."""
+
+        def paginate(Filters: list[Json]) -> list[Json]:  # noqa: N803 - boto3's name
+            assert operation == "describe_auto_scaling_groups"
+            [tag] = Filters
+            names = self.groups.get((tag["Name"].removeprefix("tag:"), *tag["Values"]), [])
+            return [{"AutoScalingGroups": [{"AutoScalingGroupName": name}]} for name in names]
+
+        return SimpleNamespace(paginate=paginate)
 
     def describe_instances(self, **_: Any) -> Json:
         if self.not_found:
@@ -206,12 +218,41 @@ def test_instances_of_another_group_are_passed_over_though_that_group_tells_why_
 def test_all_instances_are_watched_when_asked_for(
     logger: ModuleType, account: Account, lines: Lines, monkeypatch: pytest.MonkeyPatch, tags: Json
 ) -> None:
-    monkeypatch.setattr(logger, "WATCH_ALL", True)
+    monkeypatch.setattr(logger, "WATCH", "all")
     account.instances = [described("Client.UserInitiatedShutdown", tags=tags)]
     logger.handler(state_change(), run("1"))
     [line] = lines()
     assert (line["class"], line["counted"]) == ("person-or-program", True)
     assert line["group"] == tags.get("aws:autoscaling:groupName", "")
+
+
+@pytest.mark.parametrize("watch", ["groups:api,jobs", "tag:Team=shop"])
+@pytest.mark.parametrize(("group", "counts"), [("api", True), ("jobs", True), ("web", False), ("other", False)])
+def test_existing_groups_are_watched_by_name_or_tag(
+    logger: ModuleType,
+    account: Account,
+    lines: Lines,
+    monkeypatch: pytest.MonkeyPatch,
+    watch: str,
+    group: str,
+    counts: bool,
+) -> None:
+    monkeypatch.setattr(logger, "WATCH", watch)
+    monkeypatch.setattr(logger, "GROUP", "")
+    account.groups = {("Team", "shop"): ["api", "jobs"], ("Team", "bank"): ["other"]}
+    account.instances = [described("Client.UserInitiatedShutdown", tags={"aws:autoscaling:groupName": group})]
+    logger.handler(state_change(), run("1"))
+    assert [line["group"] for line in lines()] == ([group] if counts else [])
+
+
+def test_an_untagged_instance_is_known_by_the_activities_of_a_watched_group(
+    logger: ModuleType, account: Account, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logger, "WATCH", "groups:api")
+    monkeypatch.setattr(logger, "GROUP", "")
+    account.instances, account.activities = [described("Client.UserInitiatedShutdown", tags={})], [SCALE_IN]
+    logger.handler(state_change(), run("1"))
+    assert [(line["class"], line["group"]) for line in lines()] == [("scale-in", "api")]
 
 
 @pytest.mark.parametrize("not_found", [True, False])

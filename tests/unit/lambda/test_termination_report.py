@@ -58,6 +58,8 @@ def recorded(table: Any) -> Callable[..., None]:
             "class": "person-or-program",
             "group": "web",
             "reason": reason,
+            "instanceType": "t3.micro",
+            "zone": "us-east-1b",
             "terminatedAt": at,
         }
         table.put_item(Item={"instanceId": instance_id, "recordedAt": at, "counted": counted, "line": json.dumps(line)})
@@ -77,12 +79,19 @@ def test_the_report_names_the_counted_instances_of_the_alarms_window(
     recorded("i-00000000000000old", minutes_ago=60)
     table.put_item(Item={"instanceId": "i-claimed", "run": "1"})
 
-    assert reporter.handler({}, None) == 2
+    assert reporter.handler({"alarmData": {"alarmName": "Shop/Terminations"}}, None) == 2
 
     sent = mail()
     assert sent["Subject"] == "Terminated: i-0000000000000000a, i-0000000000000000b"
     assert "counted by the alarm: 2" in sent["Message"]
-    assert "i-0000000000000000a  person-or-program\n    group: web\n    AWS says: User initiated" in sent["Message"]
+    assert "Stack:   Shop\nRegion:  us-east-1\nAccount: 123456789012" in sent["Message"]
+    assert (
+        "i-0000000000000000a\n    Type: t3.micro\n    Zone: us-east-1b\n    Group: web\n    Cause: person-or-program "
+        "(somebody called the API, or the machine shut itself down)\n    AWS says: User initiated"
+    ) in sent["Message"]
+    console = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
+    assert f"{console}#alarmsV2:alarm/Shop%2FTerminations\n" in sent["Message"]
+    assert sent["Message"].endswith(f"{console}#logsV2:log-groups/log-group/$252Faws$252Flambda$252FShop-Logger")
     assert "expected" not in sent["Message"]
     assert "old" not in sent["Message"]
 
@@ -96,9 +105,20 @@ def test_a_mass_termination_is_told_in_one_mail_that_sns_takes(
     sent = mail()
     assert len(sent["Subject"]) <= 100
     assert "counted by the alarm: 104" in sent["Message"]
-    assert sent["Message"].endswith("... and 4 more: see the log.")
+    assert "... and 4 more: see the log." in sent["Message"]
+    assert len(sent["Message"].encode()) < 256 * 1024
 
 
 def test_without_a_record_the_mail_points_to_the_log(reporter: ModuleType, table: Any, mail: Mail) -> None:
     assert reporter.handler({}, None) == 0
     assert mail()["Subject"] == "Terminated: see the log"
+
+
+def test_a_termination_recorded_before_lines_had_a_type_is_reported_too(
+    reporter: ModuleType, table: Any, mail: Mail
+) -> None:
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    line = {"instanceId": "i-1", "class": "aws", "group": "", "reason": "", "terminatedAt": at}
+    table.put_item(Item={"instanceId": "i-1", "recordedAt": at, "counted": True, "line": json.dumps(line)})
+    assert reporter.handler({}, None) == 1
+    assert "    Type: not known any more\n    Zone: not known any more\n    Group: none\n" in mail()["Message"]

@@ -68,3 +68,23 @@ def test_what_is_to_run_later_runs_in_the_order_of_its_time_and_takes_no_thread_
     assert done.wait(30)
     assert sorted(ran) == ["at once", "first", "later"]
     assert ran.index("first") < ran.index("later")
+
+
+def test_each_cloud_has_its_own_locks_and_services_that_change_each_other_share_one(tmp_path: Path) -> None:
+    cloud, another = Cloud(tmp_path, "http://localhost"), Cloud(tmp_path, "http://localhost")
+    assert cloud.lock("sqs") is cloud.lock("sqs")
+    assert cloud.lock("sqs") is not cloud.lock("sns")
+    assert cloud.lock("sqs") is not another.lock("sqs")
+    assert cloud.lock("ec2") is cloud.lock("autoscaling")
+
+
+def test_what_a_cloud_keeps_goes_with_it(tmp_path: Path) -> None:
+    cloud, resource = Cloud(tmp_path, "http://localhost"), Resource()
+    kept = weakref.ref(resource)
+    cloud.keep(resource)
+    del resource
+    gc.collect()
+    assert kept() is not None
+    del cloud
+    gc.collect()
+    assert kept() is None

@@ -33,7 +33,7 @@ PATHS = {
 def made(template: str) -> str:
     target = {"Id": "t", "InputTransformer": {"InputTemplate": template, "InputPathsMap": PATHS}}
     inputs.check(target)
-    return inputs.made(target, EVENT, RULE)
+    return inputs.render(target, EVENT, RULE)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_what_is_not_json_any_more_is_not_delivered() -> None:
 
 
 def test_a_target_gets_the_event_a_field_or_a_constant() -> None:
-    assert "ingestion-time" not in json.loads(inputs.made({"Id": "t"}, EVENT, RULE))
-    assert inputs.made({"Id": "t", "InputPath": "$.detail.list"}, EVENT, RULE) == '["x","y"]'
-    assert inputs.made({"Id": "t", "Input": '{"a": 1}'}, EVENT, RULE) == '{"a": 1}'
+    assert "ingestion-time" not in json.loads(inputs.render({"Id": "t"}, EVENT, RULE))
+    assert inputs.render({"Id": "t", "InputPath": "$.detail.list"}, EVENT, RULE) == '["x","y"]'
+    assert inputs.render({"Id": "t", "Input": '{"a": 1}'}, EVENT, RULE) == '{"a": 1}'
 
 
 @pytest.mark.parametrize(

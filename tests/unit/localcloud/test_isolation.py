@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localcloud.cloud.isolation import alone, isolated
+from localcloud.cloud.context import Cloud
+from localcloud.cloud.isolation import isolated
 
 FORM = "application/x-www-form-urlencoded"
+CLOUD = Cloud(Path.cwd(), "http://localhost")
 
 
 def _is_held(service: str) -> bool:
@@ -19,7 +22,7 @@ def _is_held(service: str) -> bool:
     taken = []
 
     def take() -> None:
-        lock: Any = alone(service)
+        lock: Any = CLOUD.lock(service)
         taken.append(lock.acquire(blocking=False))
         if taken[0]:
             lock.release()
@@ -39,7 +42,7 @@ def _held_during(service: str, looked_at: str = "", **request: Any) -> bool:
         return [environ["wsgi.input"].read()]
 
     body = request.pop("body", b"")
-    answer = isolated(lambda _: application)(service)({"wsgi.input": BytesIO(body), **request}, None)
+    answer = isolated(lambda _: application, CLOUD.lock)(service)({"wsgi.input": BytesIO(body), **request}, None)
     assert b"".join(answer) == body
     assert not _is_held(looked_at or service)
     return held[0]
@@ -85,4 +88,4 @@ def test_services_that_change_each_other_share_a_lock() -> None:
 
 def test_what_an_unknown_service_does_is_left_alone() -> None:
     application = object()
-    assert isolated(lambda _: application)("stepfunctions") is application
+    assert isolated(lambda _: application, CLOUD.lock)("kinesis") is application

@@ -38,12 +38,20 @@ def many(count: int, item: dict[str, Any]) -> dict[str, Any]:
         ({"Resources": {}}, "At least one Resources member must be defined"),
         ({"Resources": {"my-topic": TOPIC}}, "Resource name my-topic is non alphanumeric"),
         (
+            {"Resources": {"T": TOPIC}, "Outputs": {"my-topic": {"Value": "v"}}},
+            "Outputs name my-topic is non alphanumeric",
+        ),
+        (
             {"Resources": {"T": named({"Ref": "Gone"})}},
             "Unresolved resource dependencies [Gone] in the Resources block of the template",
         ),
         ({"Resources": {"T": named({"Fn::GetAtt": ["Gone", "Arn"]})}}, "Unresolved resource dependencies [Gone]"),
         ({"Resources": {"T": named({"Fn::GetAtt": "Gone.Arn"})}}, "Unresolved resource dependencies [Gone]"),
         ({"Resources": {"T": named({"Fn::Sub": "${Gone.Arn} and ${T}"})}}, "Unresolved resource dependencies [Gone]"),
+        *(
+            ({"Resources": {"T": named({"Fn::Sub": argument})}}, "Fn::Sub intrinsic functions don't specify expected")
+            for argument in ({"Value": "v"}, ["${T}"], ["${T}", "T"], [1, {}], 1)
+        ),
         ({"Resources": {"T": TOPIC | {"DependsOn": "Gone"}}}, "Unresolved resource dependencies [Gone]"),
         (
             {"Resources": {"T": TOPIC}, "Outputs": {"O": {"Value": {"Ref": "Gone"}}}},
@@ -96,5 +104,17 @@ def test_what_a_template_has_may_be_referred_to() -> None:
                 "B": named({"Fn::If": ["C", {"Ref": "P"}, {"Ref": "AWS::NoValue"}]}) | {"Condition": "D"},
             },
             "Outputs": {"O": {"Condition": "D", "Value": {"Fn::GetAtt": ["A", "TopicArn"]}}},
+        }
+    )
+
+
+def test_an_output_and_a_condition_may_be_called_as_a_function_is() -> None:
+    is_left_out = {"Fn::Equals": [{"Ref": "Ref"}, "none"]}
+    check(
+        {
+            "Parameters": {"Ref": {"Type": "String", "Default": "none"}},
+            "Conditions": {"Ref": is_left_out, "Condition": {"Fn::Not": [{"Condition": "Ref"}]}},
+            "Resources": {"T": TOPIC},
+            "Outputs": {"Ref": {"Value": {"Ref": "T"}, "Condition": "Ref"}},
         }
     )

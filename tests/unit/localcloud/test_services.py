@@ -13,13 +13,14 @@ from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.services import Room, page
 
 FOLDER = Path(services.__path__[0])
+TABLES = ["types.yaml", "inventory.yaml", "rules.yaml", "requests.yaml"]
 PAGE = FOLDER.parents[1] / "docs" / "local-cloud.md"
 #: Account ids and regions, as AWS writes them.
 LITERAL = re.compile(r"\b\d{12}\b|\b[a-z]{2}(-gov)?-(north|south|east|west|central)+-\d\b")
 
 
-def test_every_folder_of_a_service_is_a_room() -> None:
-    assert {path.parent.name for path in FOLDER.glob("*/__init__.py")} == set(services.ROOMS)
+def test_every_package_of_a_service_is_a_room() -> None:
+    assert {path.parent.name for path in FOLDER.glob("*/README.md")} == set(services.ROOMS)
 
 
 def test_every_room_says_what_moto_lacks_what_it_adds_and_what_differs() -> None:
@@ -31,7 +32,7 @@ def test_every_room_says_what_moto_lacks_what_it_adds_and_what_differs() -> None
 
 
 def test_tables_name_neither_account_nor_region() -> None:
-    tables = [path for name in ("types.yaml", "inventory.yaml", "rules.yaml") for path in FOLDER.glob(f"*/{name}")]
+    tables = [path for name in TABLES for path in FOLDER.glob(f"*/{name}")]
     assert tables
     assert [path for path in tables if LITERAL.search(path.read_text())] == []
 
@@ -54,7 +55,7 @@ def test_the_documentation_lists_what_is_there_of_each_service() -> None:
     assert [kind for kind in kinds if f"`{kind}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", ["types.yaml", "inventory.yaml", "rules.yaml"])
+@pytest.mark.parametrize("name", TABLES)
 def test_no_two_rooms_have_a_row_of_one_name(name: str) -> None:
     rows = [row for room in services.rooms() for row in room.table(name)]
     assert len(rows) == len({*rows})

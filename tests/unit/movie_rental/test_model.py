@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from contract.rentals import category_dimension, cents, point_time
 from tests.engines_in_memory import MemoryGraph, MemorySearchIndex
+from workloads.differences import means_something
 from workloads.movie_rental.events import Event, text_of
 from workloads.movie_rental.model import Hit, Movie, Rental
 from workloads.movie_rental.quality import judgements, ndcg, recommendation_quality, search_quality
@@ -175,6 +176,11 @@ class TestQuality:
         assert tasted.graph > 0.9
         assert tasted.popular < 0.5
         assert blind.graph - blind.margin < blind.random + 0.05
+        assert tasted.less_popular["mean"] == pytest.approx(tasted.graph - tasted.popular)
+        assert tasted.less_random["mean"] == pytest.approx(tasted.graph - tasted.random)
+        assert means_something(tasted.less_popular)
+        assert means_something(tasted.less_random)
+        assert not means_something(blind.less_random)
         assert 0.1 < blind.random < 0.2  # 1 - (1 - 3/191)^10, about
 
     def test_judgements_are_made_by_rule_and_the_same_every_time(self) -> None:
@@ -205,5 +211,9 @@ class TestQuality:
         index = MemorySearchIndex()
         index.save(movies)
         found = search_quality(index, Model(), judged)
-        assert found["typo"]["text"] > 0.9
-        assert found["typo"]["meaning"] == 0
+        assert found["typo"].means["text"] > 0.9
+        assert found["typo"].means["meaning"] == 0
+        assert means_something(found["typo"].both_less("meaning"))
+        assert found["all"].both_less("text")["mean"] == pytest.approx(
+            found["all"].means["both"] - found["all"].means["text"]
+        )

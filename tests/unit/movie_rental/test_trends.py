@@ -65,6 +65,11 @@ class TestWeeks:
     def test_are_none_before_one_is_over(self) -> None:
         assert weekly(series((2, "Drama"), (6, "Drama"), (8, "Drama"))).empty
 
+    def test_a_category_may_be_called_all(self) -> None:
+        table = weekly(series((0, "all"), (1, "Drama"), (6, "all")))
+        assert table["all"].tolist() == [3]
+        assert table["category all"].tolist() == [2]
+
     def test_of_nobody_are_none(self) -> None:
         assert weekly(MemorySeries()).empty
 

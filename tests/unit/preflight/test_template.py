@@ -15,7 +15,7 @@ ZONE = {"Fn::Select": [1, {"Fn::GetAZs": ""}]}
 def template(**resources: tuple[str, dict[str, Any]]) -> Template:
     body = {
         "Parameters": {
-            "MachineImage": {"Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", "Default": "/my/image"},
+            "MachineImage": {"Type": "String", "Default": "resolve:ssm:/my/image"},
             "BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/cdk-bootstrap/x/version"},
         },
         "Mappings": {"Sizes": {"small": {"Type": "t3.small"}}},
@@ -43,7 +43,9 @@ def test_an_instance_starts_what_its_launch_template_says() -> None:
         ),
         Shop=("AWS::EC2::Instance", {"LaunchTemplate": USED, "SubnetId": {"Ref": "Front"}}),
     )
-    assert list(stack.launches()) == [Launch("Shop", ("t3.small",), ({"Ref": "Front"},), "/my/image", instances=1)]
+    assert list(stack.launches()) == [
+        Launch("Shop", ("t3.small",), ({"Ref": "Front"},), "resolve:ssm:/my/image", instances=1)
+    ]
 
 
 @pytest.mark.parametrize(("size", "instances"), [({"DesiredCapacity": "3"}, 3), ({"DesiredCapacity": "0"}, 0), ({}, 1)])
@@ -97,7 +99,7 @@ def test_the_bootstrap_needs_the_version_after_the_last_that_is_refused() -> Non
 
 def test_what_is_known_only_during_the_deployment_is_no_text() -> None:
     stack = template()
-    assert [stack.text(value) for value in ("a", 5, {"Ref": "MachineImage"})] == ["a", "5", "/my/image"]
+    assert [stack.text(value) for value in ("a", 5, {"Ref": "MachineImage"})] == ["a", "5", "resolve:ssm:/my/image"]
     assert [stack.text(value) for value in ({"Ref": "Bucket"}, {"Fn::GetAtt": ["Bucket", "Arn"]}, None)] == [""] * 3
 
 

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from contract.errors import InputError
 from workloads.storage import Folder
+from workloads.training.models.player_position import labelled_rows
 from workloads.training.models.player_position.players import (
     CLASSES,
     FACTS_FILE,
+    RECEIVING,
     RECEIVING_FILE,
     RUSHING_FILE,
     examples,
@@ -27,6 +29,7 @@ from workloads.training.models.player_position.players import (
     statistic,
 )
 from workloads.training.models.player_position.sample import sample_nfl
+from workloads.training.models.player_position.settings import Settings
 
 
 @pytest.fixture
@@ -209,6 +212,16 @@ def test_a_season_that_is_there_twice_is_refused(folder: Path) -> None:
     edit(folder / RECEIVING_FILE, lambda row: row | {"Player Id": "one", "Year": "2010", "Team": "T"})
     with pytest.raises(InputError, match=r"line 3: The row for player one, year 2010, team T is in line 2 already"):
         load_players(Folder(folder))
+
+
+def test_rows_of_empty_numbers_are_not_learned_from(tmp_path: Path) -> None:
+    for name, content in sample_nfl(150).items():
+        (tmp_path / name).write_bytes(content)
+    settings = Settings(features="receiving", level="season", rows="all")
+    assert len(labelled_rows(settings, load_players(Folder(tmp_path))).labels)
+    edit(tmp_path / RECEIVING_FILE, lambda row: row | dict.fromkeys(RECEIVING, "--"))
+    with pytest.raises(InputError, match="rows have the same numbers, so nothing tells positions apart"):
+        labelled_rows(settings, load_players(Folder(tmp_path)))
 
 
 def test_a_folder_of_other_files_is_told_what_is_expected(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from typer.testing import Result as Printed
 
 from contract.errors import InputError
-from terminal.results import Result, plain, results
-from terminal.screen import Table
+from terminal.results import Result, listing, plain, results
+from terminal.screen import Table, Text
 
 
 def call(*arguments: str, ends: Exception | None = None) -> Printed:
@@ -56,6 +56,70 @@ def test_programs_get_one_document_and_people_read_standard_error() -> None:
         "films",
         "3 films",
     ]
+
+
+def test_what_a_terminal_would_obey_is_written_out_in_json_too() -> None:
+    kind = "a\x1b[2J\x9b2J\u202e\udcff"
+    printed = call("3", "--kind", kind, "--json")
+    assert json.loads(printed.stdout) == {"count": 3, "kind": kind}
+    assert not {*kind} & {*printed.output} - {*"a[2J"}
+
+
+def listed(*arguments: str, cells: list[list[object]]) -> Printed:
+    app = typer.Typer()
+
+    @app.command()
+    @listing
+    def films() -> Result:
+        """List films."""
+        typer.echo("looking")
+        return Result({"films": cells}, "A note.", Table(["film", "year"], cells), Table(["other"], [["table"]]))
+
+    return CliRunner().invoke(app, arguments)
+
+
+def test_a_listing_is_one_table_as_csv_and_people_read_standard_error() -> None:
+    printed = listed("--csv", cells=[["Alien, the first", 1979], [], [None, Text("x", "bold")]])
+    assert printed.stdout == 'film,year\n"Alien, the first",1979\n,x\n'
+    assert "looking" in printed.stderr
+    assert "A note." in printed.stderr
+
+
+def test_a_program_reads_the_numbers_and_headings_of_csv() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    @listing
+    def films(count: int) -> Result:
+        """List films."""
+        rows = [["a, b", "1,234.5", 0], ["c", None, Text("2,000")]][:count]
+        return Result({}, Table(["film", "usd", "sold"], rows, numbers=["usd", "sold"], empty="There are none."))
+
+    assert CliRunner().invoke(app, ["2", "--csv"]).stdout == 'film,usd,sold\n"a, b",1234.5,0\nc,,2000\n'
+    nothing = CliRunner().invoke(app, ["0", "--csv"])
+    assert (nothing.stdout, nothing.stderr) == ("film,usd,sold\n", "There are none.\n")
+
+
+def test_a_result_without_a_table_says_that_there_is_no_csv() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    @listing
+    def films() -> Result:
+        """List films."""
+        return Result({}, "There is one film.")
+
+    printed = CliRunner().invoke(app, ["--csv"])
+    assert printed.stdout == ""
+    assert "--json prints what was found" in printed.stderr
+
+
+def test_what_a_terminal_would_obey_is_written_out_in_csv_too() -> None:
+    assert "\x1b" not in listed("--csv", cells=[["a\x1b[2J", 1]]).stdout
+
+
+def test_standard_output_holds_either_json_or_csv() -> None:
+    assert isinstance(listed("--csv", "--json", cells=[]).exception, InputError)
 
 
 @pytest.mark.parametrize("option", [[], ["--json"]])

@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console
 
 from contract.errors import InputError
-from terminal.screen import Table, Text, confirm, print_table
+from terminal.screen import Table, Text, confirm, escape, print_table, say
 
 JOB = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 JOBS = Table(
     ["name", "job", "state", "reason"],
-    [["digit-gan-train", JOB, "failed", "CAPACITY: there is no instance of these types to be had just now"]],
+    [["digit-gan-train", JOB, "failed", "CAPACITY: AWS has no instance of these types just now"]],
     keys=["name", "job"],
 )
 
@@ -44,6 +44,51 @@ def test_a_terminal_of_eighty_columns_wraps_what_is_not_a_key() -> None:
     assert max(len(line.rstrip()) for line in lines) <= 80
 
 
+def test_a_row_that_is_too_wide_is_a_block_without_its_empty_cells() -> None:
+    row = [JOB, "digit-classifier-train", "2026-11-29 14:26", "1,234", None, "There is no instance of these types now"]
+    columns = ["job", "name", "created", "seconds", "queue", "reason"]
+    assert printed(Table(columns, [row, [], row], numbers=["seconds"]), 48).splitlines() == [
+        *(
+            block := [
+                f"job      {JOB}",
+                "name     digit-classifier-train",
+                "created  2026-11-29 14:26",
+                "seconds  1,234",
+                "reason   There is no instance of these types now",
+            ]
+        ),
+        "",
+        *block,
+    ]
+    assert printed(Table(columns, [row]), 40).splitlines()[-2:] == [
+        "reason   There is no instance of these",
+        "         types now",
+    ]
+
+
+def test_a_long_name_in_a_sentence_breaks_where_its_parts_meet() -> None:
+    reason = Text("asked for (termination_alarm.desired_instances)")
+    rows = [["TerminationLoggerLostEventsAlarm", reason], ["AutoScalingGroup", Text("bold", "bold")]]
+    assert [line.split() for line in printed(Table(["resource", "why"], rows), 50).splitlines()] == [
+        ["resource", "why"],
+        ["TerminationLoggerLostEventsAlarm", "asked", "for"],
+        ["(termination_"],
+        ["alarm.desired_"],
+        ["instances)"],
+        ["AutoScalingGroup", "bold"],
+    ]
+
+
+@pytest.mark.parametrize("copied", ["training.email=me@example.com", "some-folder/some-file", "s3://some-bucket.name"])
+def test_what_is_copied_out_of_a_sentence_stays_whole(copied: str) -> None:
+    assert copied in printed(Table(["resource", "why"], [["Topic", f"Give {copied} and so on"]]), 25)
+
+
+def test_people_read_a_sentence_where_a_table_is_empty() -> None:
+    assert printed(Table(["job"], [], empty="There are no jobs yet.")) == "There are no jobs yet.\n"
+    assert printed(Table(["job"], [])) == "job\n"
+
+
 def test_in_a_pipe_each_row_is_one_line() -> None:
     lines = printed(JOBS, terminal=False).splitlines()
     assert len(lines) == 2
@@ -52,6 +97,15 @@ def test_in_a_pipe_each_row_is_one_line() -> None:
 
 def test_cells_are_not_markup() -> None:
     assert "[/wrong] [bold]" in printed(Table(["reason"], [["[/wrong] [bold]"]]))
+
+
+def test_cells_and_lines_are_not_obeyed_by_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as one that erases the screen and writes another answer."""
+    text = printed(Table(["a\x1b[2J"], [["\x1b]0;title\x07"], ["\x9b2J"]], title="\x1b[8m"))
+    say("first\x1b[2J\nsecond\r\x7f")
+    assert text.split() == ["\\u001b[8m", "a\\u001b[2J", "\\u001b]0;title\\u0007", "\\u009b2J"]
+    assert capsys.readouterr().out == "first\\u001b[2J\nsecond\\r\\u007f\n"
+    assert escape("[b]\x1b[2J") == "\\[b]\\u001b[2J"
 
 
 def test_cells_may_be_styled_empty_or_of_several_lines() -> None:

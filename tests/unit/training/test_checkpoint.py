@@ -54,6 +54,20 @@ def test_a_damaged_one_is_passed_over_with_a_warning(
     assert warnings == [f"{newest} is damaged; using the checkpoint before it"]
 
 
+def test_a_run_that_starts_anew_because_all_are_damaged_keeps_what_it_saves(
+    checkpoints: Checkpoints, tmp_path: Path
+) -> None:
+    checkpoints.save(2, 0, {})
+    checkpoints.save(3, 0, {})
+    for path in (tmp_path / "checkpoints").iterdir():
+        path.write_bytes(b"")
+    assert checkpoints.load() is None
+    checkpoints.save(1, 0, {})
+    state = checkpoints.load()
+    assert state is not None
+    assert state["epoch"] == 1
+
+
 def test_one_of_other_settings_is_refused_with_the_difference(checkpoints: Checkpoints) -> None:
     checkpoints.save(1, 0, {})
     other = Checkpoints(checkpoints.location, {"seed": 2, "epochs": 9}, print)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import boto3
 import pytest
 
 from contract.errors import InputError, UnavailableError
+from contract.workloads import DATA_SETS, TRAINING, DataSet
 from workloads.commands import app
 from workloads.sample import is_sample
 from workloads.storage import locate
@@ -49,7 +51,7 @@ def test_a_folder_goes_to_s3_and_back(data: Data, folder: Path, tmp_path: Path) 
     assert data("put", folder, "--to", "s3://bucket/mine").count("already there") == 30
     assert data("verify", "s3://bucket/mine").count("good ") == 30
     listed = data("list", "s3://bucket/mine").splitlines()
-    assert [len(line.split()[0]) for line in listed] == [64] * 30
+    assert [len(line.split()[0]) for line in listed[1:]] == [64] * 30
     data("put", "s3://bucket/mine", "--to", tmp_path / "back")
     names = [path.relative_to(folder) for path in folder.rglob("*.png")]
     assert all((tmp_path / "back" / name).read_bytes() == (folder / name).read_bytes() for name in names)
@@ -160,3 +162,13 @@ def test_sample_data_is_known_as_such_wherever_it_goes_until_other_data_replaces
     data("put", folder, "--to", "s3://bucket/delivery")
     assert not is_sample("s3://bucket/delivery")
     assert "missing" not in data("verify", "s3://bucket/delivery")
+
+
+@pytest.mark.parametrize("data_set", DATA_SETS.values(), ids=lambda data_set: data_set.name)
+def test_the_functions_that_the_manifest_names_exist(data_set: DataSet) -> None:
+    assert pkgutil.resolve_name(data_set.sample)()
+    assert data_set.download is None or callable(pkgutil.resolve_name(data_set.download))
+
+
+def test_every_workload_learns_from_a_data_set_of_the_manifest() -> None:
+    assert {workload.data_set for workload in TRAINING.values()} == DATA_SETS.keys()

@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from contract.errors import InputError
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx
 from workloads.training.models import digit_classifier
 from workloads.training.models.digit_classifier.augmentation import moved
 from workloads.training.models.digit_classifier.settings import Settings
+from workloads.training.models.digit_gan.judge import Judge
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
 
@@ -47,8 +49,8 @@ def test_the_test_figures_are_computed_as_predictions_are_whatever_the_precision
 ) -> None:
     generator = np.random.default_rng(0)
     for name in FILES:
-        shape = (40, 28, 28) if "images" in name else (40,)
-        (tmp_path / name).write_bytes(format_idx(generator.integers(0, 10, shape).astype(np.uint8)))
+        shape, values = ((40, 28, 28), 256) if "images" in name else ((40,), 10)
+        (tmp_path / name).write_bytes(format_idx(generator.integers(0, values, shape).astype(np.uint8)))
     seen: list[tuple[bool, Tensor]] = []
     original = digit_classifier.predict_probabilities
 
@@ -67,3 +69,46 @@ def test_the_test_figures_are_computed_as_predictions_are_whatever_the_precision
     assert not tested_in_bfloat16
     digit_classifier.predict(locate(run), locate(str(tmp_path / FILES[2])))
     torch.testing.assert_close(seen[-1][1], tested, rtol=0, atol=1e-6)
+
+
+def test_the_tiny_network_has_at_most_5000_weights() -> None:
+    assert sum(weights.numel() for weights in digit_classifier.build("tiny").parameters()) <= 5_000
+
+
+def test_members_learn_from_parts_of_their_own_and_their_probabilities_are_averaged() -> None:
+    torch.manual_seed(0)
+    members = digit_classifier.build("tiny", members=3)
+    assert isinstance(members, digit_classifier.Members)
+    images = torch.randint(256, (6, 28, 28), dtype=torch.uint8)
+    alone = [member.eval()(images).softmax(1) for member in members]
+    torch.testing.assert_close(members.eval()(images).softmax(1), torch.stack(alone).mean(0))
+    members(images)
+    members.train()(images)[2:4].sum().backward()
+    assert [any(weights.grad.any() for weights in member.parameters()) for member in members] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_run_of_several_networks_predicts_as_it_was_tested_and_judges_no_generator(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for name in FILES:
+        shape, values = ((40, 28, 28), 256) if "images" in name else ((40,), 10)
+        (tmp_path / name).write_bytes(format_idx(generator.integers(0, values, shape).astype(np.uint8)))
+    settings = Settings(epochs=1, batch_size=10, architecture="tiny", members=2, weight_average=0.5)
+    options = RunOptions(device="cpu", precision="float32", figures=False)
+    run = tmp_path / "run"
+    trained = train(
+        digit_classifier.NAME, digit_classifier.WORKLOAD, settings, options=options, data=str(tmp_path), output=str(run)
+    )
+    assert trained.headline["Weights"] == "9,696"
+    predicted = digit_classifier.predict(locate(str(run)), locate(str(tmp_path / FILES[2]))).table["prediction"]
+    truth = read_labels(tmp_path / FILES[3])
+    assert (predicted.to_numpy() == truth).mean() == trained.test["accuracy"]
+    with pytest.raises(InputError, match="consists of 2 networks"):
+        Judge.of_run(locate(str(run)))
+
+
+def read_labels(path: Path) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    return np.frombuffer(path.read_bytes(), np.uint8, offset=8)

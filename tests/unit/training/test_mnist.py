@@ -47,7 +47,9 @@ def test_any_bytes_are_an_array_or_refused(content: bytes) -> None:
 
 def put(folder: Path, **changed: bytes) -> Path:
     """A small valid data set, with some files replaced (dashes as underscores)."""
-    images, labels = np.zeros((12, 28, 28), np.uint8), (np.arange(12) % 10).astype(np.uint8)
+    images = np.zeros((12, 28, 28), np.uint8)
+    images[np.arange(12), 14, np.arange(12)] = 255
+    labels = (np.arange(12) % 10).astype(np.uint8)
     for name in FILES:
         content = format_idx(images if "images" in name else labels)
         path = folder / name
@@ -213,6 +215,37 @@ def test_a_single_training_image_is_too_few(tmp_path: Path) -> None:
     }
     with pytest.raises(InputError, match="1 images are too few to train on: at least 2"):
         load_mnist(locate(str(put(tmp_path, **one))))
+
+
+@pytest.mark.parametrize("file", ["train_images_idx3_ubyte", "t10k_images_idx3_ubyte"])
+@pytest.mark.parametrize(
+    ("shade", "dot", "message"),
+    [
+        (0, 0, "None of the 12 images shows anything"),
+        (255, 240, "None of the 12"),
+        (0, 255, "All 12 images are the same"),
+    ],
+)
+def test_images_from_which_nothing_can_be_learnt_are_refused(
+    tmp_path: Path, file: str, shade: int, dot: int, message: str
+) -> None:
+    images = np.full((12, 28, 28), shade, np.uint8)
+    images[:, 14, 14] = dot
+    with pytest.raises(InputError, match=f"{file.replace('_', '-')}: {message}"):
+        load_mnist(locate(str(put(tmp_path, **{file: format_idx(images)}))))
+
+
+def test_images_that_show_nothing_are_counted(tmp_path: Path, sample: dict[str, bytes]) -> None:
+    for name, content in sample.items():
+        (tmp_path / name).write_bytes(content)
+    digits = load_mnist(locate(str(tmp_path)))
+    assert digits.notes == []
+    digits.train_images[:3] = 7
+    digits.test_images[5] = 255
+    assert [note.partition(":")[0] for note in digits.notes] == [
+        "3 of 1,437 training images show nothing",
+        "1 of 360 test images show nothing",
+    ]
 
 
 def test_images_are_the_same_from_idx_and_npy(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import io
 import itertools
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import boto3
 import pytest
 import torch
 from pydantic import Field
@@ -110,6 +112,35 @@ def test_a_run_folder_tells_what_was_run_and_learned(tmp_path: Path) -> None:
         *("metrics.json", "history.csv", "model.safetensors", "model.json"),
         *("MODEL_CARD.md", "report.html"),
     }
+
+
+@pytest.mark.parametrize(
+    ("output", "next_step"),
+    [
+        ("a run", "`groundwork open 'a run'` shows the report."),
+        (
+            "s3://runs/line",
+            "`groundwork fetch s3://runs/line --output FOLDER` brings the run with its report to this machine.",
+        ),
+    ],
+)
+def test_a_run_says_its_figures_by_name_and_where_its_report_is(
+    aws: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    output: str,
+    next_step: str,
+) -> None:
+    boto3.client("s3").create_bucket(Bucket="runs")
+    monkeypatch.chdir(tmp_path)
+    train("line", line(), Settings(), options=RunOptions(device="cpu"), data=".", output=output)
+    first, *epochs, figures, place, told = capsys.readouterr().out.splitlines()
+    assert first == "training on cpu in float32: 40 rows, 2 weights"
+    assert [text.split("  ")[0] for text in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert all("  training loss " in text and "  validation loss " in text for text in epochs)
+    assert re.fullmatch(r"Slope \d\.\d\d", figures)
+    assert (place, told) == (output, next_step)
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "report.html", "figures/loss.png"])

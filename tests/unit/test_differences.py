@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import ShuffleSplit
 
-from workloads.training.tabular.differences import means_something, paired_difference, shown, sign_test
+from workloads.differences import (
+    independent_difference,
+    means_something,
+    paired_difference,
+    pooled_difference,
+    shown,
+    sign_test,
+)
 
 
 def test_a_difference_has_the_standard_error_of_nadeau_and_bengio() -> None:
@@ -54,3 +63,31 @@ def test_the_sign_test_counts_subjects_and_leaves_ties_out() -> None:
     assert test["p"] == pytest.approx(1.0)
     assert sign_test(np.ones(8), np.zeros(8))["p"] == pytest.approx(2 / 2**8)
     assert sign_test(np.ones(3), np.ones(3))["p"] == 1
+
+
+def test_differences_on_independent_subjects_are_judged_by_the_paired_t_test() -> None:
+    generator = np.random.default_rng(1)
+    first = generator.normal(0.3, 1, 40)
+    second = first - generator.normal(0.2, 0.3, 40)
+    difference = independent_difference((first - second).tolist())
+    judged = stats.ttest_rel(first, second)
+    assert difference["mean"] == pytest.approx((first - second).mean())
+    assert difference["standard_error"] == pytest.approx((first - second).std(ddof=1) / np.sqrt(40))
+    assert difference["p"] == pytest.approx(judged.pvalue)
+    assert not means_something(independent_difference([0.5]))
+
+
+def test_a_score_of_sums_is_judged_by_drawing_subjects_again() -> None:
+    def share(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return counts[..., 0] / counts[..., 1]
+
+    generator = np.random.default_rng(2)
+    trials = np.full(60, 20.0)
+    good, equal, bad = (np.column_stack([generator.binomial(20, p, 60), trials]) for p in (0.6, 0.6, 0.4))
+    difference = pooled_difference(good, bad, share)
+    assert difference["mean"] == pytest.approx(share(good.sum(0)) - share(bad.sum(0)))
+    expected = np.sqrt((good[:, 0] / 20 - bad[:, 0] / 20).var(ddof=1) / 60)
+    assert difference["standard_error"] == pytest.approx(expected, rel=0.05)
+    assert means_something(difference)
+    assert not means_something(pooled_difference(good, equal, share))
+    assert not means_something(pooled_difference(good, good, share))

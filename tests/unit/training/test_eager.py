@@ -1,0 +1,36 @@
+"""A run that compiles nothing does not import PyTorch's compiler, which is there for whoever wants it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import inspect, sys, torch
+from workloads.training.runtime.eager import keep_compiler_out
+from workloads.training.runtime.randomness import make_deterministic
+
+def step():
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.AdamW([weight], lr=0.5)
+    optimiser.zero_grad()
+    weight.sum().backward()
+    optimiser.step()
+    return weight.tolist()
+
+keep_compiler_out()
+make_deterministic(cuda=False)
+assert torch.is_deterministic_algorithms_warn_only_enabled()
+without = step()
+inspect.getmodule(sys._getframe())  # which asks each module for its file
+assert not {"torch._inductor", "torch._dynamo.eval_frame"} & sys.modules.keys()
+double = torch.compile(lambda number: 2 * number, backend="eager")
+assert double(torch.ones(1)).item() == 2
+assert "torch._dynamo.eval_frame" in sys.modules
+assert step() == without
+"""
+
+
+def test_the_compiler_is_imported_only_where_something_is_compiled() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
