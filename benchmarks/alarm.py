@@ -85,7 +85,7 @@ def wait(what: str, look: Callable[[], Any], every: float = 0.01) -> Any:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (result := look()):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"Waited in vain for {what}.")
+            raise RuntimeError(f"Waited too long for {what}.")
         time.sleep(every)
     return result
 

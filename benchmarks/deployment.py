@@ -3,10 +3,10 @@
     python benchmarks/deployment.py synth [--runs 5]
     python benchmarks/deployment.py deploy [--runs 3]
 
-`synth`: `cdk synth` of both apps, in turns. The app builds all its stacks whichever is asked for, so there is one
-figure. `deploy`: `cdk deploy`, synthesis included, of the empty app, of TerminationAlarm and of all stacks, in turns,
-each to a fresh local cloud, without its start. On AWS the resources themselves take minutes more: this is the share
-that the code of the stacks and of the local cloud has. All without the CDK's own check of the templates
+`synth`: `cdk synth` of both apps, in turns: of all stacks as after a change of the code, and unchanged. `deploy`:
+`cdk deploy`, synthesis included as after a change of the code, of the empty app, of TerminationAlarm and of all stacks,
+in turns, each to a fresh local cloud, without its start. On AWS the resources themselves take minutes more: this is the
+share that the code of the stacks and of the local cloud has. All without the CDK's own check of the templates
 (CDK_VALIDATION=false), which takes seconds whatever the app; cfn-lint does more of it in `make check`.
 """
 
@@ -37,6 +37,8 @@ app = App()
 aws_ssm.StringParameter(Stack(app, "Empty"), "Parameter", string_value="nothing")
 app.synth()
 """
+CHANGE = "GROUNDWORK_BENCHMARK"
+"""A variable that stands for a change of the code: with another value nothing that was synthesised before holds."""
 WHAT: dict[str, tuple[str, ...]] = {"empty": (), "TerminationAlarm": ("TerminationAlarm",), "all": ()}
 
 
@@ -64,9 +66,11 @@ def main() -> None:
 
 def synth(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
     """Return the seconds of `cdk synth`, without the first run of each app, which compiles Python."""
-    times: dict[str, list[float]] = {"empty": [], "all": []}
+    times: dict[str, list[float]] = {"empty": [], "all": [], "unchanged": []}
     for turn in range(runs + 1):
-        for name, project in (("empty", empty), ("all", PROJECT)):
+        for name, project in (("empty", empty), ("all", PROJECT), ("unchanged", PROJECT)):
+            if name == "all":
+                os.environ[CHANGE] = f"{folder} {turn}"
             command = ["cdk", "synth", "--quiet", "--ci", "--no-notices", "--output", str(folder / f"{name}.out")]
             quietly = functools.partial(subprocess.run, command, cwd=project, check=True, stdout=subprocess.DEVNULL)
             took = seconds(quietly)
@@ -82,6 +86,7 @@ def deploy(folder: Path, empty: Path, runs: int) -> dict[str, Any]:
     for turn in range(runs):
         for name, stacks in WHAT.items():
             project = empty if name == "empty" else PROJECT
+            os.environ[CHANGE] = f"{folder} {name} {turn}"
             with LocalCloud(folder / f"{name}-{turn}", project=project) as cloud:
                 times[name].append(seconds(functools.partial(cloud.deploy, *stacks)))
                 resources[name] = sum(1 for _ in resource_ids(cloud))

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from measurement import circumstances, record, seconds, spread
+from measurement import circumstances, make_role, record, seconds, spread
 
 from localcloud import LocalCloud
 
@@ -78,7 +78,7 @@ def create_function(cloud: LocalCloud) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("index.py", CODE)
-    role = cloud.client("iam").create_role(RoleName="trivial", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = make_role(cloud, "trivial", "lambda.amazonaws.com", "logs:*")
     function = cloud.client("lambda").create_function(
         FunctionName="trivial",
         Runtime="python3.14",

@@ -7,6 +7,10 @@ because neither peer knows which digit an image shows. Then each peer trains in 
 twice: when it has had as much wall time and processor time as ours, and when it has made as many steps. The peers'
 time is that of training; ours includes the quality measured and the checkpoint written after every epoch.
 
+The classification accuracy score is the share of the real test images that a digit classifier names right which has
+learned from 60,000 images of a generator only. `compact` knows which digit it draws. The images of the others have the
+digits that the judge sees in them, which it has learned from real images: their score is not free of real labels.
+
 The classifier in `benchmarks/judge` judges all of them, in every run of this benchmark, because the same images score
 differently under two classifiers. Its `metrics.json` says how it was trained; `--new-judge` replaces it. `groundwork
 train digit-gan --classifier benchmarks/judge` gives figures that can be compared with these.
@@ -23,6 +27,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -31,9 +36,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from workloads.storage import locate
-from workloads.training.mnist import load_mnist
+from workloads.training.mnist import Digits, load_mnist
 from workloads.training.models import digit_classifier, digit_gan
-from workloads.training.models.digit_gan.judge import Judge
+from workloads.training.models.digit_gan.judge import Judge, accuracy_score
 from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, to_signed
 from workloads.training.models.digit_gan.settings import Settings as GanSettings
 from workloads.training.runtime.device import autocast, choose_precision
@@ -43,6 +48,10 @@ from workloads.training.runtime.train import train
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from workloads.training.runtime.run import Run
+
+SCORE = "classification_accuracy_score"
+SCORE_IMAGES = 60_000
 QUALITY = ("frechet_distance", "precision", "recall")
 CLOCKS = ("seconds", "cpu_seconds")
 OURS = {"ours": True, "ours, unconditional": False}
@@ -178,14 +187,17 @@ def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[s
 
     Each peer is looked at twice: after the time of ours, and after the steps of ours.
     """
+    digits = load_mnist(locate(data))
+    images, labels = torch.from_numpy(digits.train_images), torch.from_numpy(digits.train_labels).long()
+    judge = Judge.of_run(locate(str(JUDGE)))
     rows = {
         name: train_ours(seed, epochs, data, folder / f"{name}-{seed}", conditional=conditional)
         for name, conditional in OURS.items()
     }
     ours = rows["ours"]
-    digits = load_mnist(locate(data))
-    images, labels = torch.from_numpy(digits.train_images), torch.from_numpy(digits.train_labels).long()
-    judge = Judge.of_run(locate(str(JUDGE)))
+    for name, conditional in OURS.items():
+        kept = digit_gan.load_generator(locate(str(folder / f"{name}-{seed}")))
+        rows[name][SCORE] = score(kept, None if conditional else judge, digits, seed)
     test_features, _ = judge.look(torch.from_numpy(digits.test_images))
     for name, networks in PEERS.items():
         torch.manual_seed(seed)
@@ -199,12 +211,29 @@ def compare(seed: int, epochs: int, data: str, folder: Path) -> dict[str, dict[s
                 del due[row]
                 quality = judge.measure(test_features, draw(generator, labels[: len(test_features)], seed=seed))
                 rows[row] = {key: quality[key] for key in QUALITY} | spent | {"images": spent["steps"] * BATCH_SIZE}
+                rows[row][SCORE] = score(generator, judge, digits, seed)
             if not due:
                 break
     for name, measured in rows.items():
         figures = "  ".join(f"{key} {value:.3f}" for key, value in measured.items())
         print(f"seed {seed}  {name:26} {figures}", flush=True)
     return rows
+
+
+def score(generator: Generator, judge: Judge | None, digits: Digits, seed: int) -> float:
+    """Return the classification accuracy score of a generator; a judge labels the images of one without digits."""
+    learnt = torch.from_numpy(digits.train_labels).long()
+    labels = learnt[torch.arange(SCORE_IMAGES) % len(learnt)]
+    images = draw(generator, labels, seed=seed + 1)
+    if judge:
+        _, labels = judge.look(images)
+    torch.manual_seed(seed)
+    precision = choose_precision("auto", CPU)
+    run = SimpleNamespace(
+        autocast=lambda: autocast(CPU, precision), new_scaler=lambda: torch.amp.GradScaler("cpu", enabled=False)
+    )
+    truth = torch.from_numpy(digits.test_labels).long()
+    return accuracy_score(images, labels, torch.from_numpy(digits.test_images), truth, cast("Run", run))
 
 
 def keep_judge(data: str) -> None:

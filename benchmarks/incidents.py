@@ -9,8 +9,9 @@ realAWSCloudwatch is left out: it is kept for checks by people who did not write
 A labelled window is found if an incident overlaps it; an incident outside all windows is a false alarm. Labelled rows
 at most an hour or two rows apart are one window. A method gives each row a score; rows above a threshold and at most an
 hour apart are one incident. Each method is measured three times: with the threshold that people usually set; with the
-one that has the highest F1 on the other families of the same folder; and with this and our probation and budget of
-alarms. stumpy takes part if it is installed (pip install stumpy).
+one that has the highest F1 on the other families of the same folder (of a folder with one family, on the other
+folders); and with this and our probation and budget of alarms. Ours less another method has the standard error of a
+bootstrap over the series. stumpy takes part if it is installed (pip install stumpy).
 """
 
 from __future__ import annotations
@@ -30,14 +31,22 @@ from measurement import circumstances, record
 from sklearn.ensemble import IsolationForest
 
 from workloads.devops_metrics.anomalies import WINDOW, Alarms, find_incidents
+from workloads.differences import pooled_difference, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from workloads.differences import Difference
 
     Series = pd.Series[float]
     Stretch = tuple[pd.Timestamp, pd.Timestamp]
 
 KEPT_BACK = "realAWSCloudwatch"
+OURS = "ours"
+_BUSY_DAYS = 0.25
+FEWEST_SERIES = 10  # that a bootstrap over series can say anything of
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 THRESHOLDS = (2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 12, 15, 20, 30)
 OUR_THRESHOLDS = (1.5, 1.75, 2, 2.25, 2.5, 3)
@@ -58,6 +67,12 @@ class Labelled:
         """Return the length of the series, in days."""
         return float((self.course.index[-1] - self.course.index[0]) / DAY)
 
+    @property
+    def happens_often(self) -> bool:
+        """Tell whether more than one day in four has a window: what our detector calls a busy day, not an incident."""
+        marked = {day for start, end in self.windows for day in pd.date_range(start.floor("D"), end, freq="D")}
+        return len(marked) > _BUSY_DAYS * self.days
+
 
 @dataclass(frozen=True)
 class Count:
@@ -75,10 +90,9 @@ class Count:
     @property
     def f1(self) -> float:
         """Return the harmonic mean of precision and recall by windows."""
-        precision, recall = self.right / max(1, self.incidents), self.hits / max(1, self.windows)
-        return 2 * precision * recall / (precision + recall) if self.hits else 0.0
+        return float(f1(np.array(astuple(self))))
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, Any]:
         """Return the figures to record."""
         return {
             "incidents": self.incidents,
@@ -87,6 +101,44 @@ class Count:
             "f1": round(self.f1, 3),
             "false_alarms_per_day": round((self.incidents - self.right) / self.days, 3),
         }
+
+
+def f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return F1 by windows of the fields of `Count`, [..., 5]."""
+    incidents, right, windows, hits, _ = np.moveaxis(counts, -1, 0)
+    precision, recall = right / np.maximum(1, incidents), hits / np.maximum(1, windows)
+    return 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a method found in the series of a source.
+
+    Attributes:
+        by_series: Of each series, in the same order for all methods.
+        families: The family of each series.
+        thresholds: Those that were set.
+    """
+
+    by_series: list[Count]
+    families: list[str]
+    thresholds: list[float]
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures to record."""
+        by_family = {
+            family: total(count for count, of in zip(self.by_series, self.families, strict=True) if of == family)
+            for family in dict.fromkeys(self.families)
+        }
+        f1_by_family = {family: round(count.f1, 3) for family, count in by_family.items() if count.windows}
+        return total(self.by_series).figures() | {"thresholds": self.thresholds, "f1_by_family": f1_by_family}
+
+    def less(self, other: Score) -> Difference | None:
+        """Return F1 less that of another method; of few series nobody can say how much of it is chance."""
+        if len(self.by_series) < FEWEST_SERIES:
+            return None
+        mine, theirs = (np.array([astuple(count) for count in score.by_series], float) for score in (self, other))
+        return pooled_difference(mine, theirs, f1)
 
 
 def main() -> None:
@@ -100,48 +152,59 @@ def main() -> None:
             "series": sum(labelled.source == source for labelled in series),
             "windows": sum(len(labelled.windows) for labelled in series if labelled.source == source),
             "days": round(sum(labelled.days for labelled in series if labelled.source == source)),
+            **often([labelled for labelled in series if labelled.source == source]),
             "methods": {},
         }
         for source in sources
     }
-    for name, method in methods().items():
-        for source, figures in measured(method, series).items():
-            result[source]["methods"][name] = figures
+    by_method = {name: measured(method, series) for name, method in methods().items()}
+    for name, of_sources in by_method.items():
+        for source, kinds in of_sources.items():
+            ours = by_method[OURS][source]
+            result[source]["methods"][name] = {
+                kind: score.figures() | ({} if name == OURS else {"difference": ours[kind].less(score)})
+                for kind, score in kinds.items()
+            }
     packages = ["numpy", "pandas", "scikit-learn", *(["stumpy"] if util.find_spec("stumpy") else [])]
     record("incidents", {**circumstances(*packages), "sources": result})
+
+
+def often(series: Sequence[Labelled]) -> dict[str, int]:
+    """Return how many series, and how many windows, are of what happens on more than one day in four."""
+    frequent = [labelled for labelled in series if labelled.happens_often]
+    return {"often_series": len(frequent), "often_windows": sum(len(labelled.windows) for labelled in frequent)}
 
 
 # Measuring
 
 
-def measured(method: Method, series: Sequence[Labelled]) -> dict[str, dict[str, Any]]:
-    """Return the figures of a method, by source."""
-    result: dict[str, dict[str, Any]] = defaultdict(dict)
+def measured(method: Method, series: Sequence[Labelled]) -> dict[str, dict[str, Score]]:
+    """Return what a method found, by source and by the way its threshold is set."""
+    result: dict[str, dict[str, Score]] = defaultdict(dict)
+    keys = [(labelled.source, labelled.family) for labelled in series]
     for kind, alarms in (("chosen", None), ("chosen, with our budget", Alarms())):
-        counts: dict[float, dict[tuple[str, str], Count]] = {}
-        for threshold in method.thresholds:
-            counts[threshold] = defaultdict(Count)
-            for labelled in series:
-                incidents = method.incidents(labelled, threshold, alarms)
-                counts[threshold][labelled.source, labelled.family] += count(labelled, incidents)
-        families = list(counts[method.usual])
-        for source in dict.fromkeys(source for source, _ in families):
-            own = [key for key in families if key[0] == source]
+        counts = {
+            threshold: [count(labelled, method.incidents(labelled, threshold, alarms)) for labelled in series]
+            for threshold in method.thresholds
+        }
+        picked = {key: best(counts, keys, key) for key in dict.fromkeys(keys)}
+        for source in dict.fromkeys(source for source, _ in keys):
+            own = [index for index, key in enumerate(keys) if key[0] == source]
+            families = [keys[index][1] for index in own]
             if kind == "chosen":
-                result[source]["usual"] = total(counts[method.usual][key] for key in own).figures()
-            picked = {key: best(counts, [family for family in own if family != key] or families) for key in own}
-            final = {key: counts[threshold][key] for key, threshold in picked.items()}
-            result[source][kind] = {
-                **total(final.values()).figures(),
-                "thresholds": sorted(set(picked.values())),
-                "f1_by_family": {family: round(score.f1, 3) for (_, family), score in final.items() if score.windows},
-            }
+                usual = [counts[method.usual][index] for index in own]
+                result[source]["usual"] = Score(usual, families, [method.usual])
+            chosen = [counts[picked[keys[index]]][index] for index in own]
+            thresholds = sorted({picked[keys[index]] for index in own})
+            result[source][kind] = Score(chosen, families, thresholds)
     return dict(result)
 
 
-def best(counts: dict[float, dict[tuple[str, str], Count]], families: Sequence[tuple[str, str]]) -> float:
-    """Return the threshold with the highest F1 on some families."""
-    return max(counts, key=lambda threshold: total(counts[threshold][key] for key in families).f1)
+def best(counts: Mapping[float, Sequence[Count]], keys: Sequence[tuple[str, str]], left_out: tuple[str, str]) -> float:
+    """Return the threshold with the highest F1 on the other families of a source; else on the other sources."""
+    others = [index for index, key in enumerate(keys) if key != left_out]
+    chosen = [index for index in others if keys[index][0] == left_out[0]] or others or range(len(keys))
+    return max(counts, key=lambda threshold: total(counts[threshold][index] for index in chosen).f1)
 
 
 def total(counts: Iterable[Count]) -> Count:
@@ -244,7 +307,7 @@ class Ours(Method):
 def methods() -> dict[str, Method]:
     """Return all methods, by name."""
     compared = {
-        "ours": Ours(),
+        OURS: Ours(),
         "z-score of the last 24 hours": Method(rolling_z),
         "mean and three sigma": Method(fixed_sigma),
         "median and MAD of the last 24 hours": Method(rolling_mad, 3.5),
@@ -336,12 +399,15 @@ Series in which people have labelled windows of time. A window is found if an in
 all windows is a false alarm; F1 is the harmonic mean of precision and recall. The first four columns are with the
 threshold that people usually set, which for most methods is three standard deviations, and with our defaults. After
 them the threshold is the one that is best on the other families of series; in the last column each method also has our
-probation and our budget of alarms. The structure of our detector was settled while looking at these series, so expect
+probation and our budget of alarms. "Ours less this" is the difference of F1 with its standard error, by a bootstrap
+over the series, which are what is independent; what chance explains at the 5 % level is marked as noise, and of fewer
+than ten series nothing is said. The structure of our detector was settled while looking at these series, so expect
 less on others. `benchmarks/incidents.py` says how all this is measured.
 """
-HEADER = """| method | precision | recall | F1 | false alarms a day | F1, threshold chosen | and with our budget |
-|---|---|---|---|---|---|---|
-"""
+HEADER = (
+    "| method | precision | recall | F1 | ours less this | false alarms a day | F1, threshold chosen | ours less this "
+    "| and with our budget |\n|---|---|---|---|---|---|---|---|---|\n"
+)
 FAMILIES = "| family | F1 of ours | the best other one | which is |\n|---|---|---|---|\n"
 
 
@@ -352,18 +418,21 @@ def section(result: dict[str, Any]) -> str:
         methods = dict(figures["methods"])
         rows = [
             f"| {name} | {method['usual']['precision']:.2f} | {method['usual']['recall']:.2f} "
-            f"| {method['usual']['f1']:.2f} | "
-            f"{method['usual']['false_alarms_per_day']:.2f} | {method['chosen']['f1']:.2f} | "
-            f"{method['chosen, with our budget']['f1']:.2f} |\n"
+            f"| {method['usual']['f1']:.2f} | {less(method['usual'])} "
+            f"| {method['usual']['false_alarms_per_day']:.2f} "
+            f"| {method['chosen']['f1']:.2f} | {less(method['chosen'])} "
+            f"| {method['chosen, with our budget']['f1']:.2f} |\n"
             for name, method in methods.items()
         ]
-        ours = methods.pop("ours")
+        ours = methods.pop(OURS)
         best, highest = best_other(figures)
         mine = ours["usual"]["f1"]
         verdict = "Ours has" if mine >= highest else "Ours is beaten; it has"
         blocks.append(
             f"### {source}\n\n{figures['series']} series, {figures['windows']} windows, {figures['days']:,} days. "
-            f"{verdict} {mine / highest:.2f} times the F1 of the best other one, {best}, which has {highest:.2f}.\n\n"
+            f"{verdict} {mine / highest:.2f} times the F1 of the best other one, {best}, which has {highest:.2f}. "
+            f"In {figures['often_series']} of the series, which have {figures['often_windows']} of the windows, people "
+            "have labelled something on more than one day in four.\n\n"
             f"{HEADER}{''.join(rows)}"
         )
         families = ours["chosen"]["f1_by_family"]
@@ -382,12 +451,18 @@ def section(result: dict[str, Any]) -> str:
     return "\n".join(blocks)
 
 
+def less(figures: dict[str, Any]) -> str:
+    """Return ours less a method, as a cell of a table."""
+    difference = figures.get("difference")
+    return shown(difference, 2) if difference else ""
+
+
 def best_other(figures: dict[str, Any]) -> tuple[str, float]:
     """Return the best method of a source except ours, with its usual or its chosen threshold, and its F1."""
     highest = {
         name: max(float(method[kind]["f1"]) for kind in ("usual", "chosen"))
         for name, method in figures["methods"].items()
-        if name != "ours"
+        if name != OURS
     }
     name = max(highest, key=lambda name: highest[name])
     return name, highest[name]

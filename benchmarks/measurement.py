@@ -19,6 +19,8 @@ from groundwork import local
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from localcloud import LocalCloud
+
 RESULTS = Path(__file__).parent / "results"
 MODEL = "model name"
 
@@ -74,3 +76,18 @@ def _processor() -> str:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith(MODEL))
     return next(names, platform.processor() or platform.machine())
+
+
+def make_role(cloud: LocalCloud, name: str, service: str, *actions: str) -> str:
+    """Make a role that a service assumes and that may do some actions; return its ARN."""
+    iam = cloud.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]["Arn"]
+    if actions:
+        document = _policy({"Effect": "Allow", "Action": actions, "Resource": "*"})
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
+    return str(arn)
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

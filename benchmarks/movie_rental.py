@@ -40,6 +40,7 @@ from localcloud.engines import postgresql
 from localcloud.services.neptune import behaviour as neptune
 from localcloud.services.opensearch import behaviour as opensearch
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
+from workloads.differences import shown
 from workloads.movie_rental import database
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.events import text_of
@@ -50,7 +51,7 @@ from workloads.movie_rental.load import create_database, load
 from workloads.movie_rental.migrate import migrate
 from workloads.movie_rental.model import Movie
 from workloads.movie_rental.outbox import FifoQueue
-from workloads.movie_rental.quality import judgements, recommendation_quality, search_quality
+from workloads.movie_rental.quality import MODES, judgements, recommendation_quality, search_quality
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import TABLES, Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
@@ -111,6 +112,7 @@ def servers() -> Iterator[dict[str, Any]]:
         graph, search, series = (f"http://localhost:{port}" for _, port in running)
         cloud = stack.enter_context(LocalCloud(folder / "cloud"))
         os.environ.update(cloud.environment())
+        boto3.setup_default_session()  # each cloud has a key of its own
         keys = [("MovieID", "HASH"), ("MovieTitle", "RANGE")]
         cloud.client("dynamodb").create_table(
             TableName="movies",
@@ -171,7 +173,7 @@ def measured(scale: float) -> dict[str, Any]:
 def one(where: dict[str, Any]) -> dict[str, Any]:
     """Migrate in this process."""
     stores = engines(where)
-    import sklearn.decomposition  # noqa: F401 - its import is no part of the migration
+    import sklearn.decomposition  # noqa: F401 - its import does not belong to the migration
 
     idle = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
@@ -353,9 +355,15 @@ def quality() -> dict[str, Any]:
                 "random": round(rates.random, 3),
             },
             "margin": round(rates.margin, 3),
+            "less": {"popular": rates.less_popular, "random": rates.less_random},
             "queries": len(judged),
             "ndcg": {
-                kind: {mode: round(value, 3) for mode, value in scores.items()} for kind, scores in quality.items()
+                kind: {mode: round(value, 3) for mode, value in ranked.means.items()}
+                for kind, ranked in quality.items()
+            },
+            "both_less": {
+                kind: {mode: ranked.both_less(mode) for mode in MODES if mode != "both"}
+                for kind, ranked in quality.items()
             },
         }
     return result
@@ -372,32 +380,47 @@ def page(text: str, results: dict[str, Any]) -> str:
     return f"{before}{begin}\n\n{_quality_tables(results['quality'])}\n\n{_migration_tables(results)}\n\n{end}{after}"
 
 
+DIFFERENCES = (
+    "A difference is of the same customers or queries, with its standard error; what chance explains at the 5 % level "
+    "(paired t-test) is marked as noise."
+)
+
+
 def _quality_tables(result: dict[str, Any]) -> str:
     companies = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
     lines = [
         "Recommendations, hit rate@10: the share of customers of whose last three films, left out, one is recommended.",
         "",
-        "| company | customers | people who rented the same | popular | random |",
-        "|---|---|---|---|---|",
+        "| company | customers | people who rented the same | popular | ours less this | random | ours less this |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, figures in companies.items():
         rates = figures["hit_rate"]
         lines.append(
             f"| {name} | {figures['customers']:,} "
             f"| {rates['people who rented the same']:.3f} ± {figures['margin']:.3f} "
-            f"| {rates['popular']:.3f} | {rates['random']:.3f} |"
+            f"| {rates['popular']:.3f} | {shown(figures['less']['popular'])} "
+            f"| {rates['random']:.3f} | {shown(figures['less']['random'])} |"
         )
     lines += [
         "",
         "Search, nDCG@10, by kind of query:",
         "",
-        "| company | kind | words | meaning | both |",
-        "|---|---|---|---|---|",
+        "| company | kind | both | words | both less words | meaning | both less meaning |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, figures in companies.items():
         for kind in sorted(figures["ndcg"], key=lambda kind: kind == "all"):
             modes = figures["ndcg"][kind]
-            lines.append(f"| {name} | {kind} | {modes['text']:.3f} | {modes['meaning']:.3f} | {modes['both']:.3f} |")
+            less = figures["both_less"][kind]
+            lines.append(
+                f"| {name} | {kind} | {modes['both']:.3f} | {modes['text']:.3f} | {shown(less['text'])} "
+                f"| {modes['meaning']:.3f} | {shown(less['meaning'])} |"
+            )
+    lines += [
+        "",
+        f"{DIFFERENCES} The ± of a hit rate is half its 95 % interval.",
+    ]
     return "\n".join(lines)
 
 

@@ -20,7 +20,7 @@ import boto3
 from measurement import circumstances, record
 
 from localcloud import LocalCloud
-from localcloud.cloud.account import IamMode
+from localcloud.cloud.settings import IamMode
 
 MODES: tuple[IamMode, ...] = ("off", "enforce")
 BUCKET, TABLE, ROLE = "measured", "measured", "measured"

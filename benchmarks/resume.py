@@ -18,11 +18,12 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from measurement import circumstances, record, recorded
 
-from workloads.data import DATASETS
+from contract.workloads import DATA_SETS
 from workloads.storage import locate
 from workloads.training.models import load
 from workloads.training.runtime.run import Run
@@ -80,7 +81,7 @@ def measure(workload: str, kills: int, folder: Path, chance: random.Random) -> d
     """One workload: undisturbed, then killed so many times."""
     dataset = TRAININGS[workload][0]
     data, began = str(folder / dataset), time.perf_counter()
-    send(DATASETS[dataset].sample(), locate(data), lambda _: None)
+    send(resolve_name(DATA_SETS[dataset].sample)(), locate(data), lambda _: None)
     load(workload)
     whole = folder / workload / "whole"
     training = attempt(workload, data, whole)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import torch
 import torchvision
-from measurement import circumstances, record, seconds, spread
+from measurement import circumstances, make_role, record, seconds, spread
 from torchvision import datasets as vision
 
 from localcloud import LocalCloud
@@ -142,7 +142,7 @@ def checkpoint(data: str, epochs: int, output: str, repeats: int) -> dict[str, A
 def queue(cloud: LocalCloud) -> dict[str, Any]:
     """Return the seconds from submission to RUNNING of a job that prints a word."""
     batch = cloud.client("batch")
-    role = cloud.client("iam").create_role(RoleName="benchmark", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = make_role(cloud, "benchmark", "batch.amazonaws.com")
     environment = batch.create_compute_environment(
         computeEnvironmentName="benchmark", type="UNMANAGED", state="ENABLED", serviceRole=role
     )

@@ -6,12 +6,15 @@
 Both deploy WebApp to a local cloud, load a company (Pagila where GROUNDWORK_DATA has it) and serve it as its instance
 does: Apache, with the instance's site configuration, in front of gunicorn, with MariaDB behind.
 
-`load`: wrk asks for pages, and for a plain static page of the same Apache; requests a second and latencies. Load, site,
-database and cloud share the machine's cores. `faults`: members rent the same few films and return them all the time,
-while the database is restarted, and then while the bucket is away: what visitors are told, how soon the site is back,
-and whether each rental and each return that was confirmed is stored. A member notes the number of every rental that was
-confirmed, so each is looked up by itself: one that was stored although its member was told "unavailable" cannot make up
-for one that was lost.
+`load`: wrk asks for pages, and for a plain static page of the same Apache; requests a second and latencies. Apache
+keeps pages for a second, so some rows ask for pages that it does not keep: with a cookie, or with an address of its own
+for each request. Then the catalogue grows to 10,000 and to 100,000 films. Load, site, database and cloud share the
+machine's cores.
+
+`faults`: members rent the same few films and return them all the time, while the database is restarted, and then while
+the bucket is away: what visitors see, how soon the site is back, and whether each rental and each return that was
+confirmed is stored. A member notes the number of every rental that was confirmed, so each is looked up by itself: one
+that was stored although its member was told "unavailable" cannot make up for one that was lost.
 """
 
 from __future__ import annotations
@@ -41,12 +44,22 @@ from contract.stacks import WebAppOutput
 from groundwork import engines
 from groundwork.site import STACK, Site, storefront
 from localcloud import LocalCloud
+from localcloud.engines import programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 PROJECT = Path(__file__).parents[1]
 CONNECTIONS = 16
+CATALOGUES = (10_000, 100_000)
+#: For wrk: asks for no address twice.
+EACH = """
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format(nil, wrk.path .. "&visitor=" .. n)
+end
+"""
 MEMBERS = 6
 WANTED = (20, 21)  # few films, so that members want the same copies at the same time
 AWAY_SECONDS = 4
@@ -106,14 +119,49 @@ def load(seconds: int) -> dict[str, Any]:
             "a film": "/films/7",
         }
         wrk(site, "/", 2)  # warm
-        return {"server": site.server} | {name: wrk(site, path, seconds) for name, path in addresses.items()}
+        rows = {name: wrk(site, path, seconds) for name, path in addresses.items()}
+        rows["first page, with a cookie"] = wrk(site, "/", seconds, "-H", "Cookie: a=b")
+        each = Path(temporary) / "each.lua"
+        each.write_text(EACH, encoding="utf-8")
+        rows["search, none like another"] = wrk(site, "/?q=water", seconds, "-s", str(each))
+        for films in CATALOGUES:
+            grow(connected(cloud, cloud.outputs(STACK)), films)
+            rows[f"first page of {films:,} films"] = wrk(site, "/", seconds)
+            rows[f"first page of {films:,} films, with a cookie"] = wrk(site, "/", seconds, "-H", "Cookie: a=b")
+        return {"server": site.server} | rows
 
 
-def wrk(site: Site, path: str, seconds: int) -> dict[str, float]:
+def grow(connection: pymysql.Connection[Any], films: int) -> None:
+    """Repeat the films of the catalogue, with their copies, casts and categories, until there are so many."""
+    with connection, connection.cursor() as cursor:
+
+        def number(question: str) -> int:
+            cursor.execute(question)
+            [value] = cursor.fetchone() or [0]
+            return int(value)
+
+        while (have := number("SELECT max(film_id) FROM film")) < films:
+            copies = number("SELECT max(copy_id) FROM copy")
+            changed = {
+                "film_id": f"film_id + {have}",
+                "copy_id": f"copy_id + {copies}",
+                "title": f"concat(title, ' {have}')",
+            }
+            for table in ("film", "film_category", "film_actor", "copy"):
+                cursor.execute(f"SHOW COLUMNS FROM `{table}`")
+                columns = [row[0] for row in cursor.fetchall()]
+                values = ", ".join(changed.get(column, f"`{column}`") for column in columns)
+                cursor.execute(
+                    f"INSERT INTO `{table}` SELECT {values} FROM `{table}` WHERE film_id <= {films - have}"  # noqa: S608
+                )
+            connection.commit()
+
+
+def wrk(site: Site, path: str, seconds: int, *options: str) -> dict[str, float]:
     """Return requests per second and latency, in milliseconds; the number of responses that report a failure."""
     output = subprocess.run(
-        [engines.find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", f"{site.url}{path}"],
-        env=engines.environment(),
+        [engines.find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *options, f"{site.url}{path}"],
+        env=programs.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -132,7 +180,7 @@ def wrk(site: Site, path: str, seconds: int) -> dict[str, float]:
         "p99_ms": round(latency["99"], 2),
         "failed": int(failed[1]) if failed else 0,
     }
-    print(f"{path}: {figures}")
+    print(f"{path} {' '.join(options)}: {figures}")
     return figures
 
 
@@ -158,7 +206,7 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
         self.pairs.clear()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Forward again."""
         self.cut.clear()
 
@@ -376,12 +424,11 @@ def faults(seconds: int) -> dict[str, Any]:
 
 def members(cloud: LocalCloud, site: Site) -> list[Customer]:
     """Return members who all want the same few films."""
-    lines = groundwork(cloud, "cards", "--limit", str(MEMBERS)).strip().splitlines()
-    cards = [line.partition("  ")[::2] for line in lines]
+    cards = json.loads(groundwork(cloud, "cards", "--limit", str(MEMBERS), "--json"))["cards"]
     authority = str(cloud.certificate_authority)
     return [
-        Customer(site.secure_url, authority, number, card, name.split()[-1], list(WANTED))
-        for number, (card, name) in enumerate(cards)
+        Customer(site.secure_url, authority, number, card["card"], card["last_name"], list(WANTED))
+        for number, card in enumerate(cards)
     ]
 
 
@@ -417,7 +464,7 @@ def cut(wire: Wire, watches: Mapping[str, Watch]) -> dict[str, Any]:
     wire.lose()
     gone = time.monotonic()
     time.sleep(AWAY_SECONDS)
-    wire.mend()
+    wire.repair()
     back = time.monotonic()
     time.sleep(5)
     return {
@@ -432,9 +479,19 @@ def count(
     cloud: LocalCloud, outputs: Mapping[str, str], customers: Sequence[Customer], begun: datetime
 ) -> dict[str, int]:
     """Count what was confirmed to members, and what the database has of the time since."""
+    with connected(cloud, outputs) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rental_id, copy_id, rented_at, returned_at FROM rental WHERE rented_at >= %s ORDER BY rental_id",
+            (begun,),
+        )
+        return compare(customers, [Stored(*row) for row in cursor.fetchall()])
+
+
+def connected(cloud: LocalCloud, outputs: Mapping[str, str]) -> pymysql.Connection[Any]:
+    """Connect to the stack's database."""
     value = cloud.client("secretsmanager").get_secret_value(SecretId=outputs[WebAppOutput.DATABASE_SECRET_ARN])
     secret = json.loads(value["SecretString"])
-    connection = pymysql.connect(
+    return pymysql.connect(
         host=secret["host"],
         port=secret["port"],
         user=secret["username"],
@@ -442,12 +499,6 @@ def count(
         database=secret["dbname"],
         ssl={"ca": str(cloud.certificate_authority)},
     )
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT rental_id, copy_id, rented_at, returned_at FROM rental WHERE rented_at >= %s ORDER BY rental_id",
-            (begun,),
-        )
-        return compare(customers, [Stored(*row) for row in cursor.fetchall()])
 
 
 class Stored(NamedTuple):
