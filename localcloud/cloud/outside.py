@@ -40,9 +40,11 @@ def make(*, public: bool = False) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove one of this process's folders."""
+    """Remove one of this process's folders, unless it is removed already."""
     shutil.rmtree(folder, ignore_errors=True)
-    os.close(_marks.pop(folder))
+    mark = _marks.pop(folder, None)
+    if mark is not None:
+        os.close(mark)
 
 
 def remove_all() -> None:

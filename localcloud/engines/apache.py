@@ -45,7 +45,7 @@ class Apache:
     outside: tuple[Path, ...]
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop it, unless it has stopped."""
         processes.end(self.process)
         for folder in self.outside:
             outside.remove(folder)

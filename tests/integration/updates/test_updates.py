@@ -378,7 +378,11 @@ def test_a_deployment_takes_over_the_settings_of_the_one_before(cloud: LocalClou
     first = ask("deploy", "TerminationAlarm", "--yes", "-c", "termination_alarm.threshold=3")
     assert first["settings_taken_over"] == {}
     assert first["status"] == "UPDATE_COMPLETE"
-    assert [(step["action"], step["resource"]) for step in first["changes"]] == [("change", "TerminationAlarm")]
+    # The permission names the alarm's ARN, which CloudFormation does not know before it has changed the alarm.
+    assert [(step["action"], step["resource"]) for step in first["changes"]] == [
+        ("change", "TerminationAlarm"),
+        ("change", "TerminationReportCalledByAlarm"),
+    ]
     second = ask("deploy", "TerminationAlarm", "--yes", "-c", "termination_alarm.email=a@b.example")
     assert second["settings_taken_over"] == threshold
     [alarm] = cloud.client("cloudwatch").describe_alarms(AlarmNames=[second["outputs"]["AlarmName"]])["MetricAlarms"]
