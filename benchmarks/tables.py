@@ -329,7 +329,7 @@ def deployment(results: dict[str, Any]) -> list[Row]:
         *(
             (
                 "",
-                f"`cdk deploy` of {name}, {deploy['resources'][name]} resources, to the local cloud, against that app",
+                f"`cdk deploy` of {name}, to the local cloud, against that app",
                 against(deploy, name),
                 "",
                 f"deployment.py deploy --runs {deploy['runs']}",

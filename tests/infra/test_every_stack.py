@@ -18,7 +18,7 @@ from infra.console.templates import TEMPLATES
 from infra.stacks import STACKS
 from tests import networks
 
-from .conftest import Json, as_list, of_type, references, statements
+from .conftest import Json, Synthesised, as_list, of_type, references, statements
 
 STATEFUL = {
     "AWS::DynamoDB::Table",
@@ -100,6 +100,12 @@ def unvisited(request: pytest.FixtureRequest, all_templates: dict[str, Json]) ->
 @pytest.fixture(params=ALL)
 def template(request: pytest.FixtureRequest, all_templates: dict[str, Json]) -> Json:
     return all_templates[request.param]
+
+
+def test_the_readme_says_how_many_resources_the_stacks_have(synthesised: Synthesised) -> None:
+    resources = sum(len(template["Resources"]) for template in synthesised.templates.values())
+    said = re.findall(r"(\d+) resources", (PROJECT / "README.md").read_text())
+    assert said == [str(resources)]
 
 
 def test_stateful_resources_say_what_becomes_of_them_and_stay_by_default(template: Json) -> None:
