@@ -6,9 +6,9 @@
 
 `speed`: the default settings beside the recipe that most tutorials share: two convolutions, dropout, Adadelta whose
 rate falls by 0.7 an epoch, batches of 64, 14 epochs, in float32. Both have the data in memory and the same threads.
-Ours counts its whole epoch, validation included, in the precision that `groundwork train` chooses; the peer's training
-alone counts. The peer's 14 epochs are all run, and our runs, with a seed each, are spread over them, so that whatever
-else the machine does slows down both. They are not the same work, so that no ratio of the two times is told.
+Ours counts its whole epoch, validation included, in the precision that `groundwork train` chooses; of the peer's, only
+the training counts. All 14 epochs of the peer are run, and our runs, each with a seed of its own, are spread over them,
+so that other work of the machine slows down both. The two do different work, so no ratio of their times is given.
 
 `quality`: accuracy on MNIST's test set for several seeds.
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "demo": (
         HERE,
         "groundwork.demo.command:demo",
-        "Deploy the stacks to a local cloud, run their workloads, check what comes out, and make a page of it.",
+        "Deploy the stacks to a local cloud, run their workloads, check the results, and write a page about them.",
     ),
     "site": (
         HERE,
@@ -33,12 +33,12 @@ COMMANDS = {
     "access-diff": (
         STACKS,
         "groundwork.access_diff.command:access_diff",
-        "Say what is newly possible: by principal, action, resource and condition. Exit code 1 if anything is.",
+        "List the access that is new, by principal, action, resource and condition. Exit code 1 if there is any.",
     ),
     "preflight": (
         STACKS,
         "groundwork.preflight.command:preflight",
-        "Say whether stacks would deploy in this account and region, and what to do where they would not.",
+        "Say whether stacks would deploy in this account and region, and what to do if they would not.",
     ),
     "deploy": (
         STACKS,
@@ -74,7 +74,7 @@ COMMANDS = {
     "submit": (
         TRAINING,
         "workloads.commands:app",
-        "Train or tune a workload on the stack, follow it, and tell what it costs.",
+        "Train or tune a workload on the stack, follow it, and print what it costs.",
     ),
     "jobs": (
         TRAINING,
@@ -84,9 +84,9 @@ COMMANDS = {
     "logs": (
         TRAINING,
         "workloads.commands:app",
-        "Print what a job, or a one-off instance, has printed; with --follow its states too, until it ends.",
+        "Print the log of a job or a one-off instance; with --follow also its states, until it ends.",
     ),
-    "cancel": (TRAINING, "workloads.commands:app", "End a job: it saves a checkpoint, and is not tried again."),
+    "cancel": (TRAINING, "workloads.commands:app", "End a job: it saves a checkpoint and is not repeated."),
     "runs": (
         TRAINING,
         "workloads.commands:app",
@@ -95,7 +95,7 @@ COMMANDS = {
     "predict": (
         TRAINING,
         "workloads.commands:app",
-        "Predict with a finished run: one line an input row, in order, the prediction first.",
+        "Predict with a finished run: write one line per input row, in order, the prediction first.",
     ),
     "generate": (TRAINING, "workloads.commands:app", "Generate images of digits with a finished run."),
     "open": (TRAINING, "workloads.commands:app", "Show the report of a finished run in the browser."),

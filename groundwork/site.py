@@ -1,6 +1,6 @@
 """The storefront on this machine, served as its instance serves it.
 
-Apache, with the same site configuration, stands before gunicorn; where there is no Apache, gunicorn serves alone.
+Apache, with the same site configuration, stands before gunicorn; where there is no Apache, gunicorn serves without it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def storefront(
     try:
         if not with_apache:
             yield Site(
-                f"http://{listening[1]}", "", "gunicorn alone (Apache is neither installed nor unpacked)", folder
+                f"http://{listening[1]}", "", "gunicorn without Apache (it is neither installed nor unpacked)", folder
             )
             return
         defined = {"APPLICATION": listening[1], **(definitions or {})}

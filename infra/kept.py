@@ -8,7 +8,7 @@ whole: processes that synthesise at the same time write the same.
 
     .groundwork/synthesised/HASH.zip
 
-It imports the standard library alone, because what is kept is to be there sooner than the CDK could be imported.
+It imports only the standard library, because it must answer sooner than the CDK could be imported.
 """
 
 from __future__ import annotations

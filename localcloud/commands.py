@@ -76,9 +76,9 @@ def up(  # noqa: PLR0917 - its options
         Age, typer.Option(help="A new account has AWS's default quotas; an established one, raised ones.")
     ] = DEFAULT_AGE,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
-    iam: Annotated[IamMode, typer.Option(help="What becomes of requests that IAM does not allow.")] = DEFAULT_MODE,
+    iam: Annotated[IamMode, typer.Option(help="What happens to requests that IAM does not allow.")] = DEFAULT_MODE,
 ) -> Result:
-    """Start a cloud, in the background unless told otherwise."""
+    """Start a cloud in the background; with --foreground, until Ctrl-C."""
     cloud = named(name, folder, port, iam)
     cloud.account = account
     if foreground:
@@ -149,7 +149,7 @@ def status(name: Name = DEFAULT, folder: Folder = None) -> Result:
 @app.command()
 @results
 def down(name: Name = DEFAULT, folder: Folder = None) -> Result:
-    """Stop a cloud with everything that it runs; what it held is gone."""
+    """Stop a cloud and everything that it runs, and delete what it holds."""
     cloud = named(name, folder)
     address = None
     try:
@@ -168,10 +168,10 @@ def env(
     name: Name = DEFAULT,
     folder: Folder = None,
     role: Annotated[
-        str | None, typer.Option(help="Name or ARN of a role to be, instead of the administrator.", show_default=False)
+        str | None, typer.Option(help="Name or ARN of a role to use instead of the administrator.", show_default=False)
     ] = None,
 ) -> Result:
-    """Print what a shell needs, for `eval`, which `up` shows."""
+    """Print the variables with which a shell uses the cloud, for `eval`, as `up` shows."""
     cloud = named(name, folder)
     environment = cloud.shell_environment()  # before a line is printed, which a shell would obey
     if role is not None:
@@ -219,7 +219,7 @@ def reclaim(
     folder: Folder = None,
     notice: Annotated[float, typer.Option(help="Seconds from the notice to the end of the host.", min=0)] = 120,
 ) -> Result:
-    """Take the spot instance of a job back, as EC2 does: a notice in its metadata, and then it is gone."""
+    """Take the spot instance of a job back, as EC2 does: with a notice in its metadata, then without the instance."""
     named(name, folder).reclaim(job, notice)
     sentence = f"{job}: its host was told, and goes in {notice:.0f} seconds"
     return Result({"job": job, "notice_seconds": notice}, sentence)
@@ -228,7 +228,7 @@ def reclaim(
 @app.command()
 @listing
 def sweep(name: Name = DEFAULT, folder: Folder = None) -> Result:
-    """List what there is, of every kind, whoever made it: after a removal, what it left behind."""
+    """List all resources of a cloud by type; after a removal, these are what it left behind."""
     cloud = named(name, folder)
     with _asking(cloud):
         resources = {kind: sorted(names) for kind, names in inventory(cloud.client).items()}

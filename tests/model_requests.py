@@ -1,4 +1,4 @@
-"""Requests that botocore's models allow, built from the models alone: the same ones in each run."""
+"""Requests that botocore's models allow, built only from the models: the same ones in each run."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ Output = Annotated[
     str | None,
     typer.Option(help="Folder or s3:// URI of the run (default: runs/<workload>/<time>)", show_default=False),
 ]
-Trials = Annotated[int, typer.Option(min=1, help="How many settings to try, those of earlier calls included.")]
+Trials = Annotated[int, typer.Option(min=1, help="How many settings to try, including those of earlier calls.")]
 Workers = Annotated[int, typer.Option(min=1, help="How many to try at the same time, each in a process.")]
 SamplerName = Annotated[
     Literal["tpe", "random", "grid"], typer.Option(help="What proposes settings; grid: all of a few combinations.")
@@ -55,7 +55,7 @@ TuningData = Annotated[
     str | None, typer.Option(help="Folder or s3:// URI of the data (--on batch: the stack's)", show_default=False)
 ]
 On = Annotated[
-    Literal["here", "batch"], typer.Option(help="This machine, or jobs of the stack Training, one a worker.")
+    Literal["here", "batch"], typer.Option(help="This machine, or jobs of the stack Training, one per worker.")
 ]
 Model = Annotated[str, typer.Option(help="Folder or s3:// URI of a finished run.")]
 
@@ -152,7 +152,7 @@ def predict(
     inputs: Annotated[str, typer.Option("--input", help="File, folder or s3:// URI of what to predict from.")],
     output: Annotated[str, typer.Option(help="CSV file or s3:// URI to write.")],
 ) -> Result:
-    """Predict with a finished run: one line an input row, in order, the prediction first."""
+    """Predict with a finished run: write one line per input row, in order, the prediction first."""
     offered = load(workload)
     if offered.predict is None:
         raise InputError(f"Workload {workload}: It does not predict.")

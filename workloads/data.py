@@ -38,7 +38,9 @@ To = Annotated[
         help="Folder or s3:// URI (default: the data set's folder in the deployed stack's bucket)", show_default=False
     ),
 ]
-Again = Annotated[bool, typer.Option("--again", help="Send what is there already, too: it may be damaged.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Also send files that are there already, because they may be damaged.")
+]
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Files to a folder or S3 and back in order: checked, in parallel, going on where an interrupted transfer ended.
 
 `SHA256SUMS` beside the files says what each must be, in the format of `sha256sum`; it grows while files arrive, so the
-same command later sends the rest alone.
+same command later sends only the rest.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def access_diff(
         str, typer.Option("--templates", help="Folder in which a git revision has its templates.")
     ] = "cloudformation",
 ) -> Result:
-    """Say what is newly possible: by principal, action, resource and condition. Exit code 1 if anything is."""
+    """List the access that is new, by principal, action, resource and condition. Exit code 1 if there is any."""
     from groundwork.access_diff.grants import added_grants
     from groundwork.access_diff.revisions import templates
 

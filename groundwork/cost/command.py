@@ -29,7 +29,7 @@ def cost(
         typer.Option(
             "--compare",
             metavar="OLD NEW",
-            help="What a change costs: two templates, folders, git revisions, or settings (`key=value`; `defaults`).",
+            help="Compare two templates, folders, git revisions, or settings (`key=value`; `defaults`).",
         ),
     ] = None,
     folder: Annotated[

@@ -10,12 +10,12 @@ import typer
 
 def demo(
     results: Annotated[
-        Path, typer.Option(help="Folder for what comes out; an earlier demonstration's is replaced.")
+        Path, typer.Option(help="Folder for the results; that of an earlier demonstration is replaced.")
     ] = Path("demo"),
-    only: Annotated[str, typer.Option(help="Stacks to show, by commas; all by default.")] = "",
+    only: Annotated[str, typer.Option(help="Stacks to show, separated by commas; all by default.")] = "",
     keep: Annotated[bool, typer.Option(help="Leave the local cloud running, to look around in it.")] = False,
 ) -> None:
-    """Deploy the stacks to a local cloud, run their workloads, check what comes out, and make a page of it."""
+    """Deploy the stacks to a local cloud, run their workloads, check the results, and write a page about them."""
     from groundwork.demo.show import chosen, show
 
     show(chosen(only), results.resolve(), keep=keep)

@@ -26,10 +26,10 @@ def preflight(
     context: Context = None,
     *,
     permissions: Annotated[
-        bool, typer.Option("--permissions", help="Print the permissions that this needs, and ask nothing.")
+        bool, typer.Option("--permissions", help="Print the permissions that this needs, without a request to AWS.")
     ] = False,
 ) -> Result:
-    """Say whether stacks would deploy in this account and region, and what to do where they would not."""
+    """Say whether stacks would deploy in this account and region, and what to do if they would not."""
     from groundwork.preflight import subjects
     from groundwork.preflight.checks import Verdict, run
     from groundwork.preflight.checks import permissions as needed

@@ -34,7 +34,7 @@ def mail(stack: Template, account: Questions) -> Iterator[Judgement]:
     ]
     if not addresses:
         yield warning(
-            "Nobody hears of alarms: no e-mail address is set.", f"Set one: -c {stack.section}.email=me@example.com"
+            "No e-mail address is set, so nobody gets the alarms.", f"Set one: -c {stack.section}.email=me@example.com"
         )
         return
     if any(topic.name in account.deployed(stack.stack) for topic in topics):

@@ -160,7 +160,7 @@ class Judgement:
 
     Attributes:
         statement: The statement.
-        used: The actions of requests that it alone allowed.
+        used: The actions of requests that no other statement allowed.
         called: Those of its actions that code calls which the demonstration does not run.
         reasons: Why the others stay, by action.
     """

@@ -114,7 +114,7 @@ class Function(aws_lambda.Function):
         if not failed_events:
             acknowledge(self, {"CKV_AWS_116": "Its caller waits for the result, and hears of a failure."})
         if not network:
-            reason = "It calls the AWS API alone; inside a VPC that would need endpoints, which cost."
+            reason = "It calls only the AWS API; inside a VPC that would need endpoints, which cost money."
             acknowledge(self, {"CKV_AWS_117": reason})
         else:
             self._enter_network(network)

@@ -63,8 +63,9 @@ class Monitoring:
         alarm(
             self._topic,
             "SearchBehindAlarm",
-            what_to_do="Changes of the film library have not reached the search index for a while: is OpenSearch up, "
-            "is the index there (migrate makes it)? The log of the function catalog_indexer says what it waits for.",
+            what_to_do="Changes of the film library have not reached the search index for a while. Check that "
+            "OpenSearch is up and that the index exists, which migrate creates. The log of the function "
+            "catalog_indexer says what it waits for.",
             runbook="an-engine-lags-behind",
             namespace="AWS/Lambda",
             metric="IteratorAge",
@@ -75,8 +76,8 @@ class Monitoring:
         alarm(
             self._topic,
             "RentalsBehindAlarm",
-            what_to_do="Rentals have not reached the graph and the trends for a while: are Neptune and Timestream up? "
-            "The log of the function rental_projector says what it waits for.",
+            what_to_do="Rentals have not reached the graph and the trends for a while. Check that Neptune and "
+            "Timestream are up. The log of the function rental_projector says what it waits for.",
             runbook="an-engine-lags-behind",
             namespace="AWS/SQS",
             metric="ApproximateAgeOfOldestMessage",
@@ -124,7 +125,7 @@ class Monitoring:
             (
                 "SearchFullAlarm",
                 "ClusterIndexWritesBlocked",
-                "OpenSearch takes no writes, mostly for want of storage: give the search index more.",
+                "OpenSearch takes no writes, usually because its storage is full: raise search_storage_gib.",
             ),
         ):
             alarm(

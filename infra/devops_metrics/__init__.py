@@ -203,8 +203,8 @@ class DevOpsMetrics(GroundworkStack):
         silence = alarm(
             self.topic,
             "Silence",
-            what_to_do="No row was written for a while. Is ingestion running, does its source still grow, and can it "
-            "reach the database? It prints what it cannot do.",
+            what_to_do="No row was written for a while. Check that ingestion is running, that its source grows, and "
+            "that it reaches the database. It prints what it cannot do.",
             runbook="monitoring-data-is-missing",
             namespace=Namespace.DEVOPS_METRICS,
             metric=IngestionMetric.ROWS_WRITTEN,

@@ -141,7 +141,7 @@ class WebAppSettings(TieredNetworkSettings):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if bool(self.ssh_key_name) != bool(self.ssh_cidr):
-            raise ValueError("ssh_key_name and ssh_cidr go together: give both, or neither for Session Manager alone")
+            raise ValueError("ssh_key_name and ssh_cidr go together: give both, or neither to use only Session Manager")
         check_room_to_grow(self)
         check_one_origin(self)
         check_windows(self)

@@ -93,7 +93,7 @@ class WebApp(GroundworkStack):
             secret,
             {
                 "SMG4": "Another one would end every visitor's session; change it when it leaked.",
-                "CKV_AWS_149": "Encrypted under AWS's own key, which this account alone can use.",
+                "CKV_AWS_149": "Encrypted under AWS's own key, which only this account can use.",
             },
         )
         return secret

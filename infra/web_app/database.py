@@ -50,7 +50,7 @@ class Database(RelationalDatabase):
         acknowledge(
             self,
             {
-                "CKV_AWS_149": "Encrypted under AWS's own key, which this account alone can use.",
+                "CKV_AWS_149": "Encrypted under AWS's own key, which only this account can use.",
                 "CKV_AWS_157": "A standby doubles the cost; the setting database_two_zones adds it.",
                 "CKV_AWS_118": "RDS's own metrics, one a minute, are what the alarms need.",
                 "CKV_AWS_161": "The application's password is in Secrets Manager; a person reaches it there, too.",

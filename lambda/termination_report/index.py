@@ -1,4 +1,4 @@
-"""Tells by e-mail which instances an alarm is about: CloudWatch's own notification knows their number alone."""
+"""Send an e-mail that names the instances of an alarm: CloudWatch's own notification has only their number."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a status of AWS means to a person: a sign, a word and a tone, so that no state is told by a colour alone."""
+"""What a status of AWS means to a person: a sign, a word and a tone, so that no state is shown only by a colour."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Monitoring data in a time series database: ingest, query, find incidents."
 )
 
-Stack = Annotated[str, typer.Option(help="The deployed stack whose database is meant.")]
+Stack = Annotated[str, typer.Option(help="The deployed stack with the database.")]
 Mapping = Annotated[
     Path | None,
     typer.Option(help="TOML file that says what the columns mean, if not the standard ones.", show_default=False),
@@ -49,7 +49,7 @@ AlarmsPerDay = Annotated[
     float | None,
     typer.Option(
         min=0,
-        help="At most so many incidents a day for each host, as a mean; the furthest out are kept (default: 0.15).",
+        help="Most incidents per day and host, on average; the most extreme ones are kept (default: 0.15).",
         show_default=False,
     ),
 ]
@@ -66,7 +66,7 @@ def _simulate(
     return Result(document, f"{rows:,} rows in {output}, {len(incidents)} incidents in {labels}")
 
 
-app.command("simulate", help="Write a CSV file of a simulated fleet, and one that tells its incidents.")(
+app.command("simulate", help="Write a CSV file of a simulated fleet, and another one with its incidents.")(
     results(add_options(_simulate, FleetSettings))
 )
 
@@ -80,7 +80,9 @@ def ingest(  # noqa: PLR0917 - its options
     dimension: Dimensions = None,
     quarantine: Annotated[
         Path | None,
-        typer.Option(help="Where lines go that cannot be written (default: FILE.quarantine.csv).", show_default=False),
+        typer.Option(
+            help="File for the lines that cannot be written (default: FILE.quarantine.csv).", show_default=False
+        ),
     ] = None,
     watch: Annotated[bool, typer.Option(help="Go on as the file grows, until Ctrl-C.")] = False,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Batches written at the same time.")] = 4,
@@ -153,7 +155,7 @@ def query(  # noqa: PLR0917 - its options
         ),
     ] = None,
     alarms_per_day: AlarmsPerDay = None,
-    explain: Annotated[bool, typer.Option(help="Show the statements that the database gets, and ask nothing.")] = False,
+    explain: Annotated[bool, typer.Option(help="Print the database's statements without running them.")] = False,
     mapping: Mapping = None,
 ) -> Result:
     """Answer a named question: a table, a figure, or both."""
@@ -212,7 +214,9 @@ def query(  # noqa: PLR0917 - its options
 @app.command()
 @results
 def detect(
-    file: Annotated[Path, typer.Argument(help="CSV file: timestamp,value, or a column a signal.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="CSV file: timestamp,value, or one column per signal.", show_default=False)
+    ],
     mapping: Mapping = None,
     dimension: Dimensions = None,
     alarms_per_day: AlarmsPerDay = None,
@@ -284,7 +288,7 @@ def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -
 @app.command()
 @results
 def backup(
-    to: Annotated[str, typer.Option("--to", help="Folder or s3:// URI, for this stack only.", show_default=False)],
+    to: Annotated[str, typer.Option("--to", help="Folder or s3:// URI that only this stack uses.", show_default=False)],
     stack: Stack = StackName.DEVOPS_METRICS,
     everything: Annotated[
         bool, typer.Option("--all", help="Read all days again, also for values that were corrected since.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="A film rental company's data, moved to the engines that fit, and used.")
 
-Stack = Annotated[str, typer.Option(help="The deployed stack whose engines are meant.")]
+Stack = Annotated[str, typer.Option(help="The deployed stack with the engines.")]
 SourceUrl = Annotated[
     str,
     typer.Option(
@@ -99,7 +99,7 @@ def migrate(
     stack: Stack = DEFAULT,
     *,
     embeddings: Annotated[str, typer.Option(help="local, or bedrock: what makes the movies' vectors.")] = "local",
-    restart: Annotated[bool, typer.Option(help="Start from the first row if one was interrupted.")] = False,
+    restart: Annotated[bool, typer.Option(help="Start again from the first row after an interruption.")] = False,
     overwrite: Annotated[
         bool, typer.Option(help="Write the old database's state over what the new system has changed.")
     ] = False,
@@ -161,7 +161,7 @@ def verify(
     ] = None,
     *,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Bring over the rows that are missing or different, and compare again.")
+        bool, typer.Option("--repair", help="Copy the rows that are missing or different, and compare again.")
     ] = False,
 ) -> Result:
     """Compare the old database with every engine: counts and content; exit code 1 if anything differs."""
@@ -223,7 +223,9 @@ def query(
     ] = "postgresql",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many rows at most.")] = 20,
     *,
-    explain: Annotated[bool, typer.Option("--explain", help="Show how the engine goes about it instead.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the engine's query plan instead of the rows.")
+    ] = False,
     stack: Stack = DEFAULT,
 ) -> Result:
     """Ask one engine a question of your own. It may only read; {table} is the table of dynamodb and timestream."""
@@ -245,7 +247,7 @@ def compare(
     value: Annotated[str, typer.Argument(help="The film's MovieID, or the person's name.", show_default=False)] = "",
     limit: Limit = 10,
     *,
-    explain: Annotated[bool, typer.Option("--explain", help="Show how each engine goes about it, too.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also show each engine's query plan.")] = False,
     stack: Stack = DEFAULT,
 ) -> Result:
     """Ask several engines the same question, each in its language: texts, times and answers side by side."""

@@ -47,7 +47,7 @@ class Erased:
 
     Attributes:
         customers: Customers.
-        addresses: Addresses that were theirs alone.
+        addresses: Addresses that nobody else had.
     """
 
     customers: frozenset[int]

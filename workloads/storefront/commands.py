@@ -102,9 +102,9 @@ def serve(
     bind: Annotated[
         str, typer.Option(help="Address to listen on; put a web server with TLS in front.")
     ] = "127.0.0.1:8000",
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, of 8 threads each.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes with 8 threads each.")] = 2,
     hosts: Annotated[
-        str, typer.Option(help="Host names that the site answers to, with commas between them (default: any).")
+        str, typer.Option(help="Host names that the site answers to, separated by commas (default: any).")
     ] = "",
 ) -> None:
     """Serve the site with gunicorn, until Ctrl-C."""

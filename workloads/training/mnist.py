@@ -186,7 +186,7 @@ def parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
     header = 4 + 4 * dimensions
     if len(content) < header:
         raise InputError(
-            f"{name}: The file is truncated: it has {len(content)} bytes, and its header alone has {header}."
+            f"{name}: The file is truncated: it has {len(content)} bytes, and its header should have {header}."
         )
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
     expected = header + math.prod(shape)

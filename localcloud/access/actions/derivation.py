@@ -434,7 +434,7 @@ def _run(call: Call, find: Find) -> Iterator[Need]:
 
 
 def _tagged(call: Call, _: Find) -> Iterator[Need]:
-    """Tags of EC2 name their resources by ids alone."""
+    """Tags of EC2 name their resources only by ids."""
     for text in call.parameters.get("Resources", []):
         prefix = str(text).rpartition("-")[0]
         kind = EC2_PREFIX_TO_RESOURCE.get(prefix)

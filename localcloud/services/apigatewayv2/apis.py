@@ -20,7 +20,7 @@ from localcloud.hooks import add, after, replace, wrap
 from localcloud.services.apigatewayv2 import routes
 
 Json = dict[str, Any]
-#: The function in an integration's URI: its ARN alone, or the path of Lambda's operation with it.
+#: The function in an integration's URI: only its ARN, or the path of Lambda's operation with it.
 FUNCTION = re.compile(
     rf"(?:arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/)?"
     rf"(?P<arn>arn:aws:lambda:{REGION}:{ACCOUNT}:function:[\w-]+(?::[\w$-]+)?)(?:/invocations)?"

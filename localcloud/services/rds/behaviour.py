@@ -36,7 +36,7 @@ from localcloud.services.rds.parameter_groups import is_formula
 
 GIB = 1024**3
 RESOURCE_ID = string.ascii_uppercase + string.digits
-#: The parameter of a new instance, ours alone, that brings the data with which it begins.
+#: The parameter of a new instance, which only the local cloud has, with the data with which the instance begins.
 SAVED = "localcloud_saved"
 LATEST_ONLY = "The local cloud restores to the latest time only: say UseLatestRestorableTime, or take a snapshot."
 

@@ -278,7 +278,7 @@ def _send(
     content: tuple[Any, ...],
     ordered: tuple[str | None, str | None],
 ) -> None:
-    """Send a message to a queue as the subscription has it: alone, or within a notification."""
+    """Send a message to a queue as the subscription asks for it: raw, or within a notification."""
     message, message_id, subject, attributes = content
     raw = _is_raw(subscription)
     notification = subscription.get_post_data(message, message_id, subject, message_attributes=attributes)

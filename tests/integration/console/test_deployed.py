@@ -1,6 +1,6 @@
 """Every stack twice in one cloud, by the CDK and from its console template: both are the same, and both go.
 
-What is removed leaves nothing but what its template retains, by name; data go with both keys alone.
+What is removed leaves nothing but what its template retains, by name; data are deleted only if both settings allow it.
 """
 
 from __future__ import annotations

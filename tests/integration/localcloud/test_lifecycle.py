@@ -27,7 +27,7 @@ from tests.policies import trust
 from tests.processes import command_line, is_at_work
 
 Groundwork = Callable[..., subprocess.CompletedProcess[str]]
-#: The password has letters and digits alone, as Timestream for InfluxDB takes no others.
+#: The password has only letters and digits, as Timestream for InfluxDB takes no others.
 ACCESS = {"MasterUsername": "boss", "MasterUserPassword": "longpassword1"}
 #: Leaves its parents and its session, and hears no request to end.
 DAEMON = "(trap '' TERM HUP; setsid sh -c 'echo $$ > {}; exec sleep 600' &)"

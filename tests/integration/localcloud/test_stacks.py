@@ -303,7 +303,7 @@ def test_an_update_that_rolls_back_leaves_nothing_that_it_created(cloud: LocalCl
 def test_a_protected_database_fails_the_roll_back_of_its_creation_and_keeps_what_it_needs(
     cloud: LocalCloud, name: str
 ) -> None:
-    """As on AWS: RDS refuses to delete it, and CloudFormation leaves what it depends on alone."""
+    """As on AWS: RDS refuses to delete it, and CloudFormation keeps what it depends on."""
     body = json.loads(
         template(
             Vpc={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},

@@ -68,7 +68,7 @@ def test_without_apache_gunicorn_serves_alone_and_says_so(
 
     monkeypatch.setattr(site, "find", missing)
     with site.storefront(cloud, cloud.folder / "alone", workers=1) as running:
-        assert running.server.startswith("gunicorn alone")
+        assert running.server.startswith("gunicorn without Apache")
         assert get(f"{running.url}/healthz").status == 200
 
 

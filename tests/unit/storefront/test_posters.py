@@ -1,4 +1,4 @@
-"""A poster is a picture of its film alone: the same every time, whatever the title, and nothing but a picture."""
+"""A poster depends only on its film: it is the same every time, whatever the title, and nothing but a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A one-off instance, followed until its training has ended, and left alone by who only watched."""
+"""A one-off instance is followed until its training has ended; a command that only watched leaves it running."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_customer ON outbox (customer_id, place);
 
--- Customers who were erased, and the address that went with them, by number alone, so that no later migration brings
+-- Customers who were erased, and the address that went with them, only by number, so that no later migration brings
 -- them back.
 CREATE TABLE erasures (
     customer_id integer PRIMARY KEY,

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.")]
-Follow = Annotated[bool, typer.Option(help="Tell states and log until the job ends; Ctrl-C leaves the job running.")]
+Follow = Annotated[bool, typer.Option(help="Print states and log until the job ends; Ctrl-C leaves the job running.")]
 PerHour = Annotated[
     float | None, typer.Option(help="USD an hour of one instance (default: list prices)", show_default=False)
 ]
@@ -83,7 +83,7 @@ def submit(
     price_per_hour: PerHour = None,
     stack: StackName = DEFAULT,
 ) -> Result:
-    """Train or tune a workload on the stack, follow it, and tell what it costs."""
+    """Train or tune a workload on the stack, follow it, and print what it costs."""
     if workload not in TRAINING:
         raise InputError(f"There is no workload {workload}. Choose from {', '.join(TRAINING)}.")
     if workers > 1 and task != "tune":
@@ -153,7 +153,7 @@ def jobs(
 
 
 def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> Result:
-    """Print what a job, or a one-off instance, has printed; with --follow its states too, until it ends."""
+    """Print the log of a job or a one-off instance; with --follow also its states, until it ends."""
     deployed = TrainingStack.find(stack)
     if follow:
         followed(deployed, job)
@@ -178,9 +178,10 @@ def logs(job: JobId, *, follow: Follow = False, stack: StackName = DEFAULT) -> R
 
 
 def cancel(
-    job: JobId, reason: Annotated[str, typer.Option(help="Why, for whoever looks later.")] = "cancelled by its owner"
+    job: JobId,
+    reason: Annotated[str, typer.Option(help="The reason, which AWS Batch keeps.")] = "cancelled by its owner",
 ) -> Result:
-    """End a job: it saves a checkpoint, and is not tried again."""
+    """End a job: it saves a checkpoint and is not repeated."""
     if job.startswith("i-"):
         if RUN not in {tag["Key"] for tag in describe_instance(job).get("Tags", [])}:
             raise InputError(f"{job}: This is not a one-off instance of the stack. `groundwork jobs` lists them.")
@@ -198,9 +199,7 @@ def runs(
         typer.Argument(help="Folders or s3:// URIs (default: the stack's artifacts)", show_default=False),
     ] = None,
     *,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Show what the runs differ in, beside each other.")
-    ] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="Show side by side in what the runs differ.")] = False,
     figure: Annotated[
         Path | None,
         typer.Option(help="With --compare: a PNG, SVG or PDF for the curves.", show_default=False),

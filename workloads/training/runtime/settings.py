@@ -23,7 +23,7 @@ class TrainingSettings(BaseModel):
     """Named sets of values, chosen by `--preset NAME`; options given beside it win."""
 
     epochs: int = Field(1, ge=1, description="Passes over the training set.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of all random numbers.")
 
 
 class RunOptions(BaseModel):
@@ -36,20 +36,21 @@ class RunOptions(BaseModel):
         "auto", description="auto: bfloat16 where the hardware multiplies in it, float16 on older GPUs, else float32."
     )
     strategy: Literal["single", "data-parallel", "ddp"] = Field(
-        "single", description="One device; all GPUs from one process; or one process a device, started by torchrun."
+        "single",
+        description="single: one device; data-parallel: all GPUs of one process; ddp: torchrun starts one per device.",
     )
     deterministic: bool = Field(
         default=False, description="Bit-equal runs on CUDA as well, at some cost in speed. (On a CPU they always are.)"
     )
     metrics: Literal["local", "cloudwatch"] = Field(
-        "local", description="cloudwatch: every epoch's figures go to the namespace Groundwork/Training as well."
+        "local", description="cloudwatch: also send each epoch's figures to the namespace Groundwork/Training."
     )
     resume: bool = Field(
-        default=True, description="Continue from the checkpoint at the output, where there is one, or start again."
+        default=True, description="Continue from the checkpoint in the output if there is one, or start again."
     )
     figures: bool = Field(default=True, description="Draw the figures of the report.")
     tensorboard: bool = Field(
-        default=False, description="Write each epoch's figures for TensorBoard, too, below tensorboard/ in the output."
+        default=False, description="Also write each epoch's figures for TensorBoard, below tensorboard/ in the output."
     )
 
 

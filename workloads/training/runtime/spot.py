@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 2.0
 class SpotWatch:
     """Asks the instance's metadata, at once and every few seconds, in the background, until stopped or noticed.
 
-    It watches in AWS Batch jobs alone: elsewhere there may be no metadata to ask.
+    It watches only in AWS Batch jobs: elsewhere there may be no metadata to ask.
 
     Args:
         noticed: Called once, with what EC2 is going to do and when, in words.

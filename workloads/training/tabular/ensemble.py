@@ -174,7 +174,7 @@ def fit_ensemble(
         loss: From outputs [batch, members, outputs] and the rows of the batch to losses [batch, members].
         loop: A `Run`, or a `QuietLoop`.
         epochs: Passes over the rows.
-        batch_size: Rows a step.
+        batch_size: Rows per step.
         learning_rate: Peak of the schedule.
         weight_decay: Decoupled weight decay of the hidden layers.
         validate: Figures to record after each epoch; none for a `QuietLoop`.

@@ -133,7 +133,7 @@ def _model_card(
     orders, error, bias = by_time[["Rows", "MAE", "Bias"]].to_numpy(np.float64)[by_time["MAE"].argmax()].tolist()
     later = f"{abs(bias):.1f} min {'later' if bias > 0 else 'earlier'}"
     tuning = (
-        f"Settings were searched for in each split's training rows alone ({settings.nested_trials} trials)."
+        f"Settings were searched for only in each split's training rows ({settings.nested_trials} trials)."
         if settings.nested_trials
         else "The figures are those of the given settings: where these were chosen on the same rows, they flatter."
     )

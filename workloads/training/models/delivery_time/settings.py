@@ -21,14 +21,14 @@ class Settings(TrainingSettings):
         description="linear-path: one hidden layer beside a linear path; reference: three hidden layers, squared loss.",
     )
     hidden: int = Field(32, ge=1, description="Units of the hidden layer of linear-path.")
-    batch_size: int = Field(64, ge=1, description="Rows a step.")
+    batch_size: int = Field(64, ge=1, description="Rows per step.")
     learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(10.0, ge=0, description="Decoupled weight decay of the hidden layers.")
-    folds: int = Field(5, ge=2, description="Each network of the ensemble leaves one of so many parts out.")
-    repeats: int = Field(2, ge=1, description="How often the rows are dealt into parts again.")
+    folds: int = Field(5, ge=2, description="Parts of the rows; each network of the ensemble leaves one of them out.")
+    repeats: int = Field(2, ge=1, description="How often the rows are divided into parts again.")
     splits: int = Field(20, ge=0, description="Random splits of the evaluation; 0: train only.")
     nested_trials: int = Field(
-        0, ge=0, description="Trials of a search for settings, in each split's training rows alone."
+        0, ge=0, description="Trials of a search for settings, only in each split's training rows."
     )
 
 

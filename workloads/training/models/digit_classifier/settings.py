@@ -58,25 +58,25 @@ class Settings(TrainingSettings):
         le=MOST_CLASSES,
         description="How many classes there are, with labels from 0 on; EMNIST has 10 digits, 47 classes, or 62.",
     )
-    batch_size: int = Field(128, ge=1, description="Images a step, over all devices.")
+    batch_size: int = Field(128, ge=1, description="Images per step, over all devices.")
     learning_rate: float = Field(0.02, gt=0, description="Peak of AdamW's learning rate, which rises and falls once.")
     muon_learning_rate: float = Field(0.1, gt=0, description="Peak of Muon's, for the weights of hidden convolutions.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay of AdamW.")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over all classes.")
-    shift: int = Field(1, ge=0, le=8, description="Training images move by up to so many pixels each way.")
-    rotation: float = Field(0, ge=0, le=45, description="Training images turn by up to so many degrees either way.")
-    scale: float = Field(0, ge=0, le=0.5, description="Training images grow or shrink by up to this share.")
-    shear: float = Field(0, ge=0, le=0.5, description="Training images slant by up to so many pixels a row.")
-    bend: float = Field(0, ge=0, le=5, description="Training images bend smoothly, by about so many pixels.")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target that is spread over all classes.")
+    shift: int = Field(1, ge=0, le=8, description="Largest shift of training images, in pixels.")
+    rotation: float = Field(0, ge=0, le=45, description="Largest rotation of training images, in degrees.")
+    scale: float = Field(0, ge=0, le=0.5, description="Largest change of the size of training images, as a share.")
+    shear: float = Field(0, ge=0, le=0.5, description="Largest slant of training images, in pixels per row.")
+    bend: float = Field(0, ge=0, le=5, description="How far training images bend smoothly, in pixels.")
     transforms: Literal["batch", "torchvision"] = Field(
         "batch",
-        description="Change a batch of training images at once, on the device; or each by torchvision's transforms.",
+        description="batch: change a batch of images at once, on the device; torchvision: each by its transforms.",
     )
     weight_average: float = Field(
         0,
         ge=0,
         lt=1,
-        description="Decay a step of the running average of the weights that is the model; 0: no average.",
+        description="Decay per step of the running average of the weights, which becomes the model; 0: no average.",
     )
     test_time_shifts: bool = Field(
         default=True, description="Predict from the image and its copies moved by one pixel, averaged."

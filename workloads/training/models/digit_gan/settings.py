@@ -36,7 +36,7 @@ class Settings(TrainingSettings):
     conditional: bool = Field(
         default=True, description="Learn to draw a chosen digit. (The reference architecture cannot.)"
     )
-    batch_size: int = Field(32, ge=1, description="Real images a step, over all devices; as many are generated.")
+    batch_size: int = Field(32, ge=1, description="Real images per step, over all devices; as many are generated.")
     generator_learning_rate: float = Field(1e-3, gt=0, description="Step size of the generator's Adam.")
     discriminator_learning_rate: float = Field(1e-3, gt=0, description="Step size of the discriminator's Adam.")
     second_moment_decay: float = Field(0.99, ge=0, lt=1, description="Adam's second beta, of both networks.")
@@ -44,7 +44,7 @@ class Settings(TrainingSettings):
         0.995,
         ge=0,
         lt=1,
-        description="The generator that is kept averages the trained one's weights over steps; 0: off.",
+        description="Decay of the average of the generator's weights over steps, which is kept; 0: off.",
     )
     gradient_penalty: float = Field(
         0.5, ge=0, description="Weight of the discriminator's squared gradient at real images (R1); 0: off."

@@ -167,7 +167,7 @@ def _per_class(confusion: NDArray[np.int64]) -> tuple[list[float], list[float], 
 def _model_card(settings: Settings, rows: Rows, people: list[int], measured: str) -> ModelCard:
     counts = ", ".join(f"{name} {count}" for name, count in zip(CLASSES, people, strict=True))
     tuning = (
-        f"Settings were searched for in each split's training rows alone ({settings.nested_trials} trials). "
+        f"Settings were searched for only in each split's training rows ({settings.nested_trials} trials). "
         if settings.nested_trials
         else "The figures are those of the given settings: where these were chosen on the same players, they flatter. "
     )

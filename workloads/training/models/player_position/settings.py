@@ -20,7 +20,7 @@ class Settings(TrainingSettings):
     features: Features = Field(
         "all", description="receiving: catches only; rushing: carries too; all: height and weight too."
     )
-    level: Level = Field("career", description="What a row tells: its season, or all seasons of its player together.")
+    level: Level = Field("career", description="What a row describes: one season, or all seasons of a player together.")
     rows: Literal["all", "with-receptions"] = Field(
         "all", description="Learn from and test on all seasons, or on those with a catch."
     )
@@ -36,17 +36,19 @@ class Settings(TrainingSettings):
     )
     trees: int = Field(200, ge=1, description="Trees of the forest.")
     depth: int = Field(20, ge=1, description="Largest depth of a tree.")
-    min_split: int = Field(5, ge=2, description="Fewest rows that a tree divides further.")
+    min_split: int = Field(5, ge=2, description="Smallest number of rows that a tree divides further.")
     hidden: int = Field(64, ge=1, description="Units of the network's hidden layer; half of them in a second one.")
-    batch_size: int = Field(256, ge=1, description="Rows a step.")
+    batch_size: int = Field(256, ge=1, description="Rows per step.")
     learning_rate: float = Field(0.01, gt=0, description="Peak of the one-cycle schedule.")
     weight_decay: float = Field(1.0, ge=0, description="Decoupled weight decay of the hidden layers.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Share of hidden units dropped in training.")
-    folds: int = Field(5, ge=2, description="Each network of the ensemble leaves one of so many parts of players out.")
-    repeats: int = Field(2, ge=1, description="How often the players are dealt into parts, with networks for each.")
+    folds: int = Field(
+        5, ge=2, description="Parts of the players; each network of the ensemble leaves one of them out."
+    )
+    repeats: int = Field(2, ge=1, description="How often the players are divided into parts, with networks for each.")
     splits: int = Field(10, ge=0, description="Splits of the evaluation, each with a fifth of the players; 0: none.")
     nested_trials: int = Field(
-        0, ge=0, description="Trials of a search for settings, in each split's training rows alone."
+        0, ge=0, description="Trials of a search for settings, only in each split's training rows."
     )
 
 
