@@ -14,6 +14,8 @@ ENVIRONMENT, JOB = "AWS::Batch::ComputeEnvironment", "AWS::Batch::JobDefinition"
 MACHINE_OF_STATES = "AWS::StepFunctions::StateMachine"
 API, ROUTE = "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Route"
 INTEGRATION, STAGE = "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Stage"
+REST_API, METHOD, DEPLOYMENT = (f"AWS::ApiGateway::{kind}" for kind in ("RestApi", "Method", "Deployment"))
+REST_STAGE, API_KEY, PLAN = (f"AWS::ApiGateway::{kind}" for kind in ("Stage", "ApiKey", "UsagePlan"))
 
 SECURE = {
     "AdvancedSecurityOptions": {"Enabled": True},
@@ -40,6 +42,8 @@ FARGATE = {"PlatformCapabilities": ["FARGATE"], "ContainerProperties": {"Executi
 HTTP_API = {"Name": "shop", "ProtocolType": "HTTP"}
 PROXY = {"IntegrationType": "AWS_PROXY", "IntegrationUri": "f", "PayloadFormatVersion": "2.0"}
 DEPLOYED = {"StageName": "$default", "AutoDeploy": True}
+OF_METHOD = {"HttpMethod": "GET", "AuthorizationType": "NONE"}
+OF_STAGE = {"StageName": "prod", "DeploymentId": "d"}
 INLINE = {"Code": {"ZipFile": "pass"}, "Runtime": "python3.13"}
 
 
@@ -1150,6 +1154,90 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         {"Target": "arn:aws:lambda:us-east-1:123456789012:function:f"},
         "BadRequestException",
         "Target is not allowed here",
+    ),
+    (REST_API, {"Name": "shop"}, {"Body": {}}, "BadRequestException", "not of OpenAPI documents"),
+    (REST_API, {"Name": "shop"}, {"Name": {"Ref": "AWS::NoValue"}}, "BadRequestException", "Name"),
+    (
+        REST_API,
+        {"Name": "shop", "EndpointConfiguration": {"Types": ["REGIONAL"]}},
+        {"EndpointConfiguration": {"Types": ["PRIVATE"]}},
+        "BadRequestException",
+        "no private APIs",
+    ),
+    (REST_API, {"Name": "shop"}, {"ApiKeySourceType": "AUTHORIZER"}, "BadRequestException", "no authorizers"),
+    (REST_API, {"Name": "shop"}, {"MinimumCompressionSize": 1}, "BadRequestException", "a plain HTTP server"),
+    (METHOD, OF_METHOD, {"AuthorizationType": "CUSTOM"}, "BadRequestException", "no authorizers"),
+    (METHOD, OF_METHOD, {"RequestValidatorId": "v"}, "BadRequestException", "does not check requests by models"),
+    (METHOD, OF_METHOD, {"HttpMethod": "TRACE"}, "BadRequestException", "of HttpMethod is not one of"),
+    (METHOD, OF_METHOD, {"Integration": {"Type": "HTTP_PROXY"}}, "BadRequestException", "call functions (AWS_PROXY)"),
+    (
+        METHOD,
+        OF_METHOD,
+        {"Integration": {"Type": "MOCK", "RequestParameters": {"integration.request.header.A": "'a'"}}},
+        "BadRequestException",
+        "gives a function its request as it is",
+    ),
+    (METHOD, OF_METHOD, {"Integration": {"TimeoutInMillis": 29_001}}, "BadRequestException", "maximum of 29000"),
+    (
+        METHOD,
+        OF_METHOD,
+        {"Integration": {"Type": "AWS_PROXY", "Uri": "u"}},
+        "BadRequestException",
+        "IntegrationHttpMethod",
+    ),
+    (
+        METHOD,
+        OF_METHOD,
+        {"Integration": {"Credentials": "arn:aws:iam::*:user/*"}},
+        "BadRequestException",
+        "by a role or",
+    ),
+    (
+        METHOD,
+        OF_METHOD,
+        {"Integration": {"RequestTemplates": {"application/json": "$input.body"}}},
+        "BadRequestException",
+        "has no template language",
+    ),
+    (
+        METHOD,
+        OF_METHOD,
+        {
+            "Integration": {
+                "IntegrationResponses": [{"ResponseParameters": {"method.response.header.A": "context.requestId"}}]
+            }
+        },
+        "BadRequestException",
+        "between quotation marks",
+    ),
+    (
+        METHOD,
+        OF_METHOD,
+        {"Integration": {"IntegrationResponses": [{"ResponseTemplates": {"text/plain": "$context.requestId"}}]}},
+        "BadRequestException",
+        "but the template of add_cors_preflight",
+    ),
+    (DEPLOYMENT, {"StageName": "prod"}, {"DeploymentCanarySettings": {}}, "BadRequestException", "neither canary"),
+    (DEPLOYMENT, {"StageName": "prod"}, {"StageDescription": {"CachingEnabled": True}}, "", "no caches, throttling"),
+    (DEPLOYMENT, {"StageName": "prod"}, {"StageName": "pr od"}, "BadRequestException", "StageName"),
+    (REST_STAGE, OF_STAGE, {"StageName": "pr.od"}, "BadRequestException", "StageName"),
+    (REST_STAGE, OF_STAGE, {"MethodSettings": []}, "BadRequestException", "neither throttles, caches nor logs"),
+    (REST_STAGE, OF_STAGE, {"Variables": {"size": "a b"}}, "BadRequestException", "Variables.size"),
+    (API_KEY, {"Value": "a" * 20}, {"Value": "a"}, "BadRequestException", "Value"),
+    (API_KEY, {}, {"GenerateDistinctId": True}, "BadRequestException", "every key has an id of its own"),
+    (
+        PLAN,
+        {"ApiStages": [{"ApiId": "a", "Stage": "prod", "Throttle": {}}]},
+        {"Throttle": {"RateLimit": 1}},
+        "BadRequestException",
+        "neither throttles requests nor counts them",
+    ),
+    (
+        "AWS::ApiGateway::UsagePlanKey",
+        {"KeyType": "API_KEY"},
+        {"KeyType": "KEY"},
+        "BadRequestException",
+        "of KeyType is not one of",
     ),
     (API, HTTP_API, {"ProtocolType": "WEBSOCKET"}, "BadRequestException", "no WebSocket APIs"),
     (INTEGRATION, PROXY, {"IntegrationType": "HTTP_PROXY"}, "BadRequestException", "neither other addresses nor VPC"),

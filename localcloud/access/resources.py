@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from moto.apigateway.models import apigateway_backends
 from moto.autoscaling.models import autoscaling_backends
 from moto.awslambda.models import lambda_backends
 from moto.cloudformation.models import cloudformation_backends
@@ -201,10 +202,21 @@ def _access_policy(name: str) -> Any:
     return opensearch_backends[ACCOUNT][REGION].domains[name.split("/")[1]].access_policies
 
 
+def _api_policy(name: str) -> str:
+    """Return the policy of a REST API, given ``API/STAGE/METHOD/PATH``; it may leave out how the ARNs begin.
+
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-create-attach.html
+    """
+    api = name.partition("/")[0]
+    text = str(apigateway_backends[ACCOUNT][REGION].apis[api].policy or "")
+    return text.replace('"execute-api:/', f'"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/')
+
+
 _POLICIES: dict[str, Callable[[str], Any]] = {
     "ecr": lambda name: ecr_backends[ACCOUNT][REGION].repositories[name.removeprefix("repository/")].policy,
     "es": _access_policy,
     "events": lambda name: events_backends[ACCOUNT][REGION].event_buses[name.removeprefix("event-bus/")].policy,
+    "execute-api": _api_policy,
     "iam": _trust,
     "kms": lambda name: kms_backends[ACCOUNT][REGION].get_key_policy(name.removeprefix("key/")),
     "lambda": _function_policy,

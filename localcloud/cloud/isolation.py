@@ -34,6 +34,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 #: moto's names of the services whose requests follow each other, with the operations that wait and stay outside.
 #: CloudFormation is not one of them: a deployment uses the other services, and is watched meanwhile.
 SERVICES: dict[str, set[str]] = {
+    "apigateway": set(),
     "apigatewayv2": set(),
     "autoscaling": set(),
     "awslambda": {"invocations", "invoke-async"},

@@ -117,7 +117,8 @@ def failed(request: SignedRequest, environ: dict[str, Any], error: Exception) ->
 def model_of(request: SignedRequest) -> str:
     """Return the name, in botocore, of the service that a request is signed for; empty if it is not signed."""
     service = _service(request)
-    return MODELS.get(service, service)
+    is_rest = service == "apigateway" and not request.url.path.startswith("/v2/")
+    return service if is_rest else MODELS.get(service, service)
 
 
 def _service(request: SignedRequest) -> str:

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from moto.core.common_models import CloudFormationModel
 
 from localcloud.cloud.context import Cloud
+from localcloud.cloudformation.patches import patches
 from localcloud.cloudformation.translation import Properties, known, member_names
 from localcloud.hooks import bound
 from localcloud.services import rooms
@@ -39,7 +40,7 @@ UNTAGGING = {
 }
 
 #: Columns of a row that hold lists.
-LISTS = ("update", "ignored", "merged", "mirrored", "unsupported", "when_changed")
+LISTS = ("update", "ignored", "merged", "mirrored", "patched", "unsupported", "when_changed")
 
 #: The error codes that say that a resource does not exist, or that somebody is deleting it already.
 GONE = re.compile("NotFound|NoSuch|DoesNotExist|NonExistent|KMSInvalidState")
@@ -61,6 +62,8 @@ class Row:
         restore: Operations that create it instead, by the parameter that says what it is restored from. What they do
             not take, ``update`` sets afterwards.
         update: Operations that change it in place.
+        patch: Operation that changes it in place by JSON patches of the parameters that ``patched`` names.
+        patched: Parameters of ``create`` that ``patch`` changes.
         delete: Operation that deletes it.
         snapshot: Parameter of ``delete`` that takes the name of a final snapshot, for the policy ``Snapshot``.
         name: Parameter that takes the resource's name, made up where none is given.
@@ -100,6 +103,8 @@ class Row:
     read: str = ""
     restore: dict[str, str] = field(default_factory=dict)
     update: tuple[str, ...] = ()
+    patch: str = ""
+    patched: tuple[str, ...] = ()
     delete: str = ""
     snapshot: str = ""
     name: str = ""
@@ -179,7 +184,7 @@ class Row:
         Raises:
             ValueError: Names the parameter that no operation of the row takes back.
         """
-        for key in before.keys() - {*self.mirrored, *self.undo, *self.resets, self.tags_parameter}:
+        for key in before.keys() - {*self.mirrored, *self.patched, *self.undo, *self.resets, self.tags_parameter}:
             if key in now:
                 called_each = key in self.then and key not in self.unset and isinstance(now[key], list)
                 apart = called_each or key in self.merged
@@ -198,7 +203,9 @@ class Row:
 
     def covers(self, name: str) -> bool:
         """Return whether an update operation takes this parameter."""
-        return any(name.lower() in member_names(self.shape(operation)) for operation in self.update)
+        return name in self.patched or any(
+            name.lower() in member_names(self.shape(operation)) for operation in self.update
+        )
 
     def call(self, operation: str, values: Properties, identifier: str = "") -> Properties:
         """Call an operation with those ``values`` that it takes; ``identifier`` fills its other required members."""
@@ -233,7 +240,8 @@ class Row:
             if name not in names or name not in values:
                 continue
             shape, value = self.shape(operation), values[name]
-            required = {key: values[key] for key in shape.required_members if key in values and key != name}
+            others = known({key: item for key, item in values.items() if key != name}, shape)
+            required = {key: others[key] for key in shape.required_members if key in others}
             if name.lower() in member_names(shape):
                 self.call(operation, {**required, name: value}, identifier)
             else:
@@ -363,6 +371,11 @@ class ApiResource:
         for operation in row.update:
             if {key.lower() for key in changed} & member_names(row.shape(operation)).keys():
                 yield functools.partial(row.call, operation, now, identifier)
+        if patched := changed & {*row.patched}:
+            shape = row.shape(row.create)
+            former, wanted = ({key: item for key, item in side.items() if key in patched} for side in (before, values))
+            operations = patches(known(former, shape), known(wanted, shape))
+            yield functools.partial(row.call, row.patch, {**now, "patchOperations": operations}, identifier)
         yield functools.partial(row.follow, row.then, changed, values, identifier)
 
     def tag(self, before: Any) -> None:

@@ -3,6 +3,8 @@
 moto gaps: Fn::Cidr and Fn::Length are left as they stand; Fn::GetAZs takes no function; Fn::FindInMap takes neither a
 function as the map's name nor a default; Fn::Join writes "None" for AWS::NoValue; an index or a key that is not there
 ends in a traceback.
+
+The URL of an API of API Gateway, which templates write by AWS's own host name, becomes the API's address here.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import ResourceMap
 
+from localcloud.cloud import hosts
 from localcloud.cloud.account import REGION
+from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
 
 Resolve = Callable[[Any], Any]
@@ -73,7 +77,13 @@ FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 @wrap(parsing, "clean_json")
-def _clean_json(original: Any, node: Any, resources: ResourceMap) -> Any:
+def _clean_json(cloud: Cloud, original: Any, node: Any, resources: ResourceMap) -> Any:
+    resolved = _resolved(original, node, resources)
+    is_joined = isinstance(resolved, str) and isinstance(node, dict) and node.keys() & {"Fn::Join", "Fn::Sub"}
+    return hosts.localized(cloud, resolved) if is_joined else resolved
+
+
+def _resolved(original: Any, node: Any, resources: ResourceMap) -> Any:
     if isinstance(node, dict) and len(node) == 1:
         ((name, argument),) = node.items()
         if name == "Fn::GetAtt" and isinstance(argument[1], dict):

@@ -23,6 +23,7 @@ not in the reference.
 This page is written by `python -m localcloud.access.actions.coverage docs/local-cloud-actions.md`."""
 #: The services of the stacks, by botocore's names.
 SERVICES = (
+    "apigateway",
     "apigatewayv2",
     "autoscaling",
     "batch",

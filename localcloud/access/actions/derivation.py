@@ -467,12 +467,13 @@ def _by_path(call: Call, _: Find) -> Iterator[Need]:
 
 def _part(call: Call, place: str) -> str:
     """Return what a request has in a place of its path; an ARN is encoded there."""
-    value = next(iter(values(call, place.replace("-", ""))), "*")
+    value = next(iter(values(call, re.sub(r"[_-]", "", place))), "*")
     return quote(value, safe="") if value.startswith("arn:") else value
 
 
 #: The operations whose needs follow from more than their names; ``*`` stands for all operations of a service.
 SPECIAL: dict[tuple[str, str], Callable[[Call, Find], Iterator[Need]]] = {
+    ("apigateway", "*"): _by_path,
     ("apigatewayv2", "*"): _by_path,
     ("batch", "SubmitJob"): _submitted,
     ("dynamodb", "BatchExecuteStatement"): _stated,

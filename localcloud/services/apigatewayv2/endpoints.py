@@ -11,11 +11,9 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
 from uuid import uuid4
 
 from moto.apigatewayv2.models import Api, ApiGatewayV2Backend, Stage
@@ -24,9 +22,11 @@ from localcloud.access import service_calls
 from localcloud.access.actions.derivation import Need
 from localcloud.access.callers import Caller
 from localcloud.access.signatures import SignatureError, SignedRequest
+from localcloud.cloud import hosts
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import wrap
+from localcloud.services.apigateway import payload
 from localcloud.services.apigatewayv2 import apis, routes
 from localcloud.services.awslambda import http_requests
 from localcloud.services.awslambda.behaviour import FunctionError, TooManyRequestsException, call
@@ -35,20 +35,6 @@ from localcloud.services.cloudwatch.metrics import measure
 
 Json = dict[str, Any]
 SERVICE = "apigateway.amazonaws.com"
-#: What an event of version 1.0 says of a caller that only a REST API knows.
-UNKNOWN = (
-    "accessKey",
-    "accountId",
-    "caller",
-    "cognitoAmr",
-    "cognitoAuthenticationProvider",
-    "cognitoAuthenticationType",
-    "cognitoIdentityId",
-    "cognitoIdentityPoolId",
-    "principalOrgId",
-    "user",
-    "userArn",
-)
 
 
 @dataclass
@@ -64,6 +50,7 @@ def _create(cloud: Cloud, original: Any, self: ApiGatewayV2Backend, **settings: 
     server = http_requests.serve(ApiHandler, f"API {api.api_id}", cloud=cloud, api=api)
     cloud.state(Servers).by_id[api.api_id] = server
     api.api_endpoint = f"http://localhost:{server.server_port}"
+    cloud.state(hosts.Apis).by_id[api.api_id] = api.api_endpoint
     return api
 
 
@@ -71,6 +58,7 @@ def _create(cloud: Cloud, original: Any, self: ApiGatewayV2Backend, **settings: 
 def _delete(cloud: Cloud, original: Any, self: ApiGatewayV2Backend, api_id: str) -> None:
     self.get_api(api_id)
     original(self, api_id)
+    cloud.state(hosts.Apis).by_id.pop(api_id, None)
     http_requests.end(cloud.state(Servers).by_id.pop(api_id, None))
 
 
@@ -178,17 +166,11 @@ def _authorizer(caller: Caller | None, access_key_id: str) -> Json:
     return {"authorizer": {"iam": http_requests.identity(caller, access_key_id)}}
 
 
-def _forwarded(request: SignedRequest) -> dict[str, str]:
-    """Return the headers with which API Gateway says where a request came from."""
-    port = (request.headers.get("Host") or "").rpartition(":")[2]
-    return {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Port": port, "X-Forwarded-Proto": "http"}
-
-
 def _second(routed: Routed, api: Api, authorizer: Json) -> Json:
     """Return a request as a function gets it, in version 2.0 of the format."""
     given = http_requests.event(routed.request)
     about = {"apiId": api.api_id, "domainPrefix": api.api_id, "routeKey": routed.route.key, "stage": routed.stage.name}
-    forwarded = {name.lower(): value for name, value in _forwarded(routed.request).items()}
+    forwarded = {name.lower(): value for name, value in payload.forwarded(routed.request).items()}
     return {
         **given,
         "routeKey": routed.route.key,
@@ -201,47 +183,23 @@ def _second(routed: Routed, api: Api, authorizer: Json) -> Json:
 
 def _first(routed: Routed, api: Api) -> Json:
     """Return a request as a function gets it, in version 1.0 of the format."""
-    request, now = routed.request, datetime.now(UTC)
-    forwarded = _forwarded(request)
-    headers = {name: request.headers.get_all(name, []) for name in request.headers} | {
-        name: [value] for name, value in forwarded.items()
-    }
-    query = parse_qs(request.url.query, keep_blank_values=True)
-    host, path = request.headers.get("Host", ""), request.url.path
     resource = routed.route.key.partition(" ")[2] or routed.route.key
-    agent = request.headers.get("User-Agent", "")
-    return {
-        "version": "1.0",
-        "resource": resource,
-        "path": path,
-        "httpMethod": request.method,
-        "headers": {name: values[-1] for name, values in headers.items()},
-        "multiValueHeaders": headers,
-        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
-        "multiValueQueryStringParameters": query or None,
-        "requestContext": {
-            "accountId": ACCOUNT,
-            "apiId": api.api_id,
-            "authorizer": {"claims": None, "scopes": None},
-            "domainName": host,
-            "domainPrefix": api.api_id,
-            "extendedRequestId": str(uuid4()),
-            "httpMethod": request.method,
-            "identity": {**dict.fromkeys(UNKNOWN), "sourceIp": "127.0.0.1", "userAgent": agent},
-            "path": path,
-            "protocol": "HTTP/1.1",
-            "requestId": str(uuid4()),
-            "requestTime": f"{now:%d/%b/%Y:%H:%M:%S +0000}",
-            "requestTimeEpoch": int(now.timestamp() * 1000),
-            "resourceId": routed.route.key,
-            "resourcePath": resource,
-            "stage": routed.stage.name,
-        },
-        "pathParameters": routed.route.parameters or None,
-        "stageVariables": routed.stage.stage_variables or None,
-        "body": None,
-        **http_requests.body(request, http_requests.TEXTS),
+    about = {
+        "apiId": api.api_id,
+        "authorizer": {"claims": None, "scopes": None},
+        "domainPrefix": api.api_id,
+        "resourceId": routed.route.key,
+        "stage": routed.stage.name,
     }
+    event = payload.event(
+        routed.request,
+        resource=resource,
+        parameters=routed.route.parameters,
+        variables=routed.stage.stage_variables,
+        identity={"cognitoAmr": None},
+        about=about,
+    )
+    return {"version": "1.0", **event, **http_requests.body(routed.request, http_requests.TEXTS)}
 
 
 def _first_response(result: Any) -> Answer:
@@ -252,11 +210,4 @@ def _first_response(result: Any) -> Answer:
     """
     if not isinstance(result, dict) or "statusCode" not in result:
         raise ValueError("a response of version 1.0 of the format has a statusCode")
-    several = result.get("multiValueHeaders") or {}
-    if not isinstance(several, dict) or not all(isinstance(values, list) for values in several.values()):
-        raise ValueError("multiValueHeaders is a map of lists")
-    lower = {str(name).lower(): [str(value) for value in values] for name, values in several.items()}
-    cookies = lower.pop("set-cookie", [])
-    joined = {name: ",".join(values) for name, values in lower.items()}
-    headers = (result.get("headers") or {}) | joined
-    return response({**result, "headers": headers, "cookies": cookies})
+    return response(payload.joined(result))

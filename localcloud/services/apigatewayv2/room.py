@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moto.apigatewayv2 import urls
+from moto.apigateway import urls
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 
 from localcloud import hooks

@@ -1,4 +1,4 @@
-"""Routes of HTTP APIs: which one takes a request, and the parameters in its path.
+"""Routes of HTTP APIs, and methods of REST APIs: which one takes a request, and the parameters in its path.
 
 moto gap: it routes no request.
 
@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -18,7 +18,7 @@ DEFAULT = "$default"
 METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _KEY = re.compile(rf"(?P<method>{'|'.join(METHODS)}) (?P<path>/\S*)")
 #: A part of a path that stands for anything; with a plus sign, for all that follows.
-_PARAMETER = re.compile(r"\{(?P<name>[\w.-]+)(?P<greedy>\+?)\}")
+PARAMETER = re.compile(r"\{(?P<name>[\w.-]+)(?P<greedy>\+?)\}")
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ def check(key: str) -> None:
         )
     segments = match["path"].split("/")[1:]
     for number, segment in enumerate(segments, start=1):
-        parameter = _PARAMETER.fullmatch(segment)
+        parameter = PARAMETER.fullmatch(segment)
         is_whole = parameter or not set("{}") & {*segment}
         if not is_whole or (parameter and parameter["greedy"] and number < len(segments)):
             reason = "a parameter is a whole segment, and one with a plus sign the last"
             raise BadRequestException(f"The route path {match['path']} is not valid: {reason}")
 
 
-def find(keys: Iterable[str], method: str, path: str) -> Match | None:
+def find(keys: Iterable[str], method: str, path: str, decode: Callable[[str], str] = unquote) -> Match | None:
     """Return the route with the most specific key that a request matches; None if there is none.
 
     A path that is written out comes before one with parameters, that before a greedy one, a method of its own before
@@ -67,12 +67,13 @@ def find(keys: Iterable[str], method: str, path: str) -> Match | None:
         keys: The keys of all routes.
         method: Of the request.
         path: Of the request, without the name of a stage.
+        decode: How parameters are given that the path has encoded.
     """
-    found = [match for key in keys if (match := _match(key, method, path))]
+    found = [match for key in keys if (match := _match(key, method, path, decode))]
     return min(found, key=lambda match: _rank(match.key), default=None)
 
 
-def _match(key: str, method: str, path: str) -> Match | None:
+def _match(key: str, method: str, path: str, decode: Callable[[str], str]) -> Match | None:
     if key == DEFAULT:
         return Match(key, {})
     own_method, _, pattern = key.partition(" ")
@@ -81,16 +82,16 @@ def _match(key: str, method: str, path: str) -> Match | None:
     parts, segments = pattern.split("/")[1:], path.split("/")[1:]
     parameters: dict[str, str] = {}
     for number, part in enumerate(parts):
-        parameter = _PARAMETER.fullmatch(part)
+        parameter = PARAMETER.fullmatch(part)
         if parameter and parameter["greedy"]:
-            rest = unquote("/".join(segments[number:]))
+            rest = decode("/".join(segments[number:]))
             return Match(key, {**parameters, parameter["name"]: rest}) if rest else None
         if number >= len(segments) or (parameter is None and part != unquote(segments[number])):
             return None
         if parameter:
             if not segments[number]:
                 return None
-            parameters[parameter["name"]] = unquote(segments[number])
+            parameters[parameter["name"]] = decode(segments[number])
     return Match(key, parameters) if len(parts) == len(segments) else None
 
 
@@ -99,5 +100,5 @@ def _rank(key: str) -> tuple[list[int], bool]:
     if key == DEFAULT:
         return [3], True
     method, _, pattern = key.partition(" ")
-    kinds = [_PARAMETER.fullmatch(part) for part in pattern.split("/")[1:]]
+    kinds = [PARAMETER.fullmatch(part) for part in pattern.split("/")[1:]]
     return [0 if kind is None else 2 if kind["greedy"] else 1 for kind in kinds], method == "ANY"

@@ -1,4 +1,4 @@
-"""HTTP requests that functions handle: what a function URL and an HTTP API of API Gateway have in common.
+"""HTTP requests that functions handle: what a function URL and the APIs of API Gateway have in common.
 
 moto gap: it serves no request with a function.
 
@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from localcloud.access import authentication, authorization, callers, same_origin
 from localcloud.access.actions.derivation import Need
-from localcloud.access.authorization import Mode, Record
+from localcloud.access.authorization import Denial, Mode, Record
 from localcloud.access.callers import Caller
 from localcloud.access.peer import same_user
 from localcloud.access.signatures import SignatureError, SignedRequest, read
@@ -137,11 +137,16 @@ def end(server: ThreadingHTTPServer | None) -> None:
 
 def may(cloud: Cloud, caller: Caller | None, needed: list[Need], request: SignedRequest) -> bool:
     """Decide whether a caller may do what a request needs; None is the account's administrator."""
+    return denial(cloud, caller, needed, request) is None
+
+
+def denial(cloud: Cloud, caller: Caller | None, needed: list[Need], request: SignedRequest) -> Denial | None:
+    """Return why a caller may not do what a request needs; None if they may, as the account's administrator may."""
     mode = cloud.state(Record).mode
     if caller is None or mode is Mode.OFF:
-        return True
-    denial = authorization.judge(cloud, caller, needed, authorization.sent_with(request))
-    return denial is None or mode is Mode.WARN
+        return None
+    denied = authorization.judge(cloud, caller, needed, authorization.sent_with(request))
+    return None if mode is Mode.WARN else denied
 
 
 def event(request: SignedRequest, texts: tuple[str, ...] = TEXTS) -> Json:

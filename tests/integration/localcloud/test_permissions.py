@@ -680,6 +680,7 @@ def test_a_grant_lets_a_role_use_a_key_as_far_as_its_constraints(cloud: LocalClo
 @pytest.mark.parametrize(
     ("service", "operation"),
     [
+        ("apigateway", "get_rest_apis"),
         ("apigatewayv2", "get_apis"),
         ("autoscaling", "describe_auto_scaling_groups"),
         ("batch", "describe_job_queues"),

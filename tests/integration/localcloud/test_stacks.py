@@ -836,6 +836,8 @@ def test_every_type_is_created_and_deleted_without_leftovers(cloud: LocalCloud, 
 
 #: Types whose names are not in what ``Ref`` gives.
 NAMES_BESIDE_REF = {
+    "AWS::ApiGateway::ApiKey",
+    "AWS::ApiGateway::UsagePlan",
     "AWS::EC2::LaunchTemplate",
     "AWS::EC2::SecurityGroup",
     "AWS::Timestream::InfluxDBCluster",

@@ -151,6 +151,12 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str | None]]]] = [
         [("states:StartExecution", f"arn:aws:states:{PLACE}:stateMachine:m")],
     ),
     (
+        "apigateway",
+        "DeleteResource",
+        {"restApiId": "a", "resourceId": "r"},
+        [("apigateway:DELETE", "arn:aws:apigateway:us-east-1::/restapis/a/resources/r")],
+    ),
+    (
         "apigatewayv2",
         "DeleteRoute",
         {"ApiId": "a", "RouteId": "r"},
