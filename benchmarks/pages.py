@@ -81,7 +81,44 @@ def digit_classifier(results: dict[str, Any]) -> str:
         f"images/s is the precision. Ours does {speed['achieved_gflops']:.0f} billion operations a second in\n"
         f"convolutions and matrices, {speed['share_of_peak']:.0%} of the {speed['matrix_peak_gflops']:.0f} that a "
         "bfloat16 product of two 2,048x2,048 matrices reaches on that thread; the epoch's time\nincludes augmentation "
-        "and validation.\n"
+        "and validation.\n" + _goals(results.get("goals")) + _cost(results.get("cost"))
+    )
+
+
+def _goals(goals: dict[str, Any] | None) -> str:
+    """Return the cheapest recipe to each goal."""
+    if goals is None:
+        return ""
+    recipes = goals["recipes"]
+    rows = [
+        (goal, f"{recipes[name]['cpu_seconds']:.0f}", f"`{name}`", f"{recipes[name]['at_least']:.2%}")
+        if name
+        else (goal, "not reached", "", "")
+        for goal, name in goals["reached"].items()
+    ]
+    return (
+        "\nCPU-seconds of a whole run (reading, training, validation, test) on one thread, "
+        f"over {goals['seeds']} seeds:\n\n"
+        + table(("goal", "median CPU-seconds", "settings", "mean test accuracy, at least (95 % confidence)"), rows)
+    )
+
+
+def _cost(cost: dict[str, Any] | None) -> str:
+    """Return what an epoch of each preset costs, beside the peer."""
+    if cost is None:
+        return ""
+    rows = [
+        (
+            "the recipe of most tutorials" if name == "peer" else name if name == "default" else f"`{name}`",
+            f"{epoch['images_per_second']:,}",
+            f"{epoch['cpu_seconds']:.0f}",
+            f"{epoch['peak_mib']:,}",
+        )
+        for name, epoch in cost["epochs"].items()
+    ]
+    return (
+        "\nOne epoch, each in a process of its own, on one thread; CPU-seconds and memory include the imports:\n\n"
+        + table(("settings", "images/s in training", "CPU-seconds", "peak memory, MiB"), rows)
     )
 
 
