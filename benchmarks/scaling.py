@@ -1,6 +1,6 @@
 """Measure what training at scale costs in time: `python benchmarks/scaling.py [--data FOLDER] [--only NAME ...]`.
 
-scaling     DDP on two processes against one, same global batch: images a second over the last epochs
+scaling     DDP on two processes against one, same global batch, and against two that share nothing: images a second
 first-batch from data in S3 (the local cloud's) to the first batch as a tensor: our loader, first and from the
             instance's cache; plain boto3; torchvision's MNIST on files that boto3 has fetched
 checkpoint  share of the training time that checkpoints take, in a folder and in S3
@@ -49,26 +49,40 @@ BATCH = 128
 
 
 def scaling(data: str, epochs: int, repeats: int) -> dict[str, Any]:
-    """Return the images per second of one process and of two, each with one thread."""
+    """Return the images per second of one process, of two, and of two that share nothing; each has one thread.
 
-    def rate(folder: Path, processes: int) -> float:
+    The two that share nothing have half the batch each and never wait for each other: what they reach is the limit that
+    the machine's memory, caches and the smaller batches set for any way of working together.
+    """
+
+    def start(folder: Path, batch: int, processes: int = 1) -> subprocess.Popen[bytes]:
         options = ["--data", data, "--output", str(folder), "--device", "cpu", "--precision", "float32"]
-        options += ["--epochs", str(epochs), "--batch-size", str(BATCH)]
+        options += ["--epochs", str(epochs), "--batch-size", str(batch)]
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
         program = [sys.executable, *(launcher if processes > 1 else ["-m"]), "workloads", "train", "digit-classifier"]
         strategy = ["--strategy", "ddp"] if processes > 1 else []
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        subprocess.run([*program, *strategy, *options], check=True, env=environment, stdout=subprocess.DEVNULL)
+        return subprocess.Popen([*program, *strategy, *options], env=environment, stdout=subprocess.DEVNULL)
+
+    def rate(folder: Path, training: subprocess.Popen[bytes]) -> float:
+        if training.wait():
+            raise SystemExit(f"The training in {folder} failed.")
         rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
         return statistics.median(float(row["samples_per_second"]) for row in rows[1:] or rows)
 
-    with tempfile.TemporaryDirectory() as folder:
-        rates = {n: [rate(Path(folder, f"{n}-{turn}"), n) for turn in range(repeats)] for n in (1, 2)}
-    efficiency = [double / single / 2 for single, double in zip(rates[1], rates[2], strict=True)]
+    rates: dict[str, list[float]] = {"1": [], "2": [], "apart": []}
+    with tempfile.TemporaryDirectory() as parent:
+        for turn in range(repeats):
+            one, two, left, right = (Path(parent, f"{name}-{turn}") for name in ("one", "two", "left", "right"))
+            rates["1"].append(rate(one, start(one, BATCH)))
+            rates["2"].append(rate(two, start(two, BATCH, processes=2)))
+            apart = [(folder, start(folder, BATCH // 2)) for folder in (left, right)]
+            rates["apart"].append(sum(rate(folder, training) for folder, training in apart))
     return {
-        "images_per_second_1": spread(rates[1]),
-        "images_per_second_2": spread(rates[2]),
-        "efficiency": spread(efficiency),
+        **{f"images_per_second_{name}": spread(values) for name, values in rates.items()},
+        "efficiency": spread([two / one / 2 for one, two in zip(rates["1"], rates["2"], strict=True)]),
+        "efficiency_apart": spread([apart / one / 2 for one, apart in zip(rates["1"], rates["apart"], strict=True)]),
+        "share_of_limit": spread([two / apart for two, apart in zip(rates["2"], rates["apart"], strict=True)]),
         "threads_a_process": 1,
     }
 

@@ -137,12 +137,13 @@ def _refuse_nothing(source: Location, images: NDArray[np.uint8]) -> None:
     Raises:
         InputError: They do not.
     """
-    if shows_nothing(images).all():
+    # The first images answer both questions of all files but bad ones.
+    if shows_nothing(images[:1]).all() and shows_nothing(images).all():
         raise InputError(
             f"{source}: None of the {len(images):,} images shows anything, as each is of one shade of grey. Check how "
             "the file was written."
         )
-    if len(images) > 1 and (images == images[0]).all():
+    if len(images) > 1 and (images[1] == images[0]).all() and (images == images[0]).all():
         raise InputError(f"{source}: All {len(images):,} images are the same. Check how the file was written.")
 
 
