@@ -9,7 +9,7 @@
 
 `ingest`: a CSV file read, checked and written as line protocol, to a server that only counts and to InfluxDB, beside
 our reader of single lines, DuckDB's CSV reader, and requests that are ready. `writes`: our writer for LiveAnalytics,
-`awswrangler.timestream.write` and one request a row, on the same rows, to a server that only counts and meters what
+`awswrangler.timestream.write` and one request per row, on the same rows, to a server that only counts and meters what
 comes. `memory`: a large file into InfluxDB, resident memory sampled on the way.
 `databases`: the same rows and questions in PostgreSQL (a plain table, and an indexed one) and InfluxDB. `detection`:
 precision and recall on simulated fleets. `page` writes docs/workloads/devops-metrics-measured.md from the results.

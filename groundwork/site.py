@@ -113,7 +113,9 @@ def _has_apache() -> bool:
 
 def site(
     name: Annotated[str, typer.Option(help="Which local cloud.")] = "default",
-    port: Annotated[int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535)] = 0,
+    port: Annotated[
+        int, typer.Option(help="Loopback port (default: a free one).", min=0, max=65535, show_default=False)
+    ] = 0,
 ) -> None:
     """Serve the storefront of a local cloud as its instance would, until Ctrl-C: Apache in front of gunicorn."""
     cloud = named(name)

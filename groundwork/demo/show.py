@@ -72,7 +72,7 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
         report.finish()
         if not keep:
             cloud.stop()
-    report.console.print(f"\n[bold green]All {report.promises_kept} promises kept.[/] What came out:")
+    report.console.print(f"\n[bold green]All {report.promises_kept} checks passed.[/] Results:")
     report.fact("the page", (results / "index.html").resolve().as_uri())
     for path in sorted(results.glob("*/report.html")):
         report.fact(f"{path.parent.name}: model, figures and report", path)

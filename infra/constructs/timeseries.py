@@ -57,7 +57,7 @@ def report_bucket(scope: Construct, *, policy: RemovalPolicy) -> aws_s3.Bucket:
         scope,
         "Reports",
         policy=policy,
-        why_no_access_log="It holds logs and reports itself; who reads them is in CloudTrail.",
+        why_no_access_log="It holds logs and reports itself; CloudTrail shows who reads them.",
         rules=[rule("OldReports", expiration_in_days=REPORT_DAYS)],
     )
     acknowledge(bucket, {"CKV_AWS_21": "Reports are written once, and expire."})

@@ -88,7 +88,7 @@ class DataEcosystemSettings(TieredNetworkSettings):
     source_secret_arn: SecretArn = setting(
         "",
         "Secret whose text is the old database's URL, postgresql://user:password@host:port/database.",
-        empty="who submits a job gives it the variable MOVIE_RENTAL_SOURCE",
+        empty="whoever submits a job sets its variable MOVIE_RENTAL_SOURCE",
         group="Jobs",
     )
     source_cidr: OptionalCidr = setting(

@@ -151,7 +151,7 @@ def balanced(
             )
         ],
     )
-    reason = "The application logs every request to CloudWatch; who asked, the VPC's flow logs tell."
+    reason = "The application logs every request to CloudWatch, and the VPC's flow logs have the visitors' addresses."
     acknowledge(balancer, {"ELB2": reason, "CKV_AWS_91": reason})
     targets = elb.CfnTargetGroup(
         scope,

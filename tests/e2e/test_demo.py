@@ -44,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
 def test_every_promise_is_kept(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     done, _ = demo
     assert done.returncode == 0, done.stdout
-    assert re.search(r"All \d+ promises kept\.", done.stdout)
+    assert re.search(r"All \d+ checks passed\.", done.stdout)
     assert done.stdout.count("a sample; GROUNDWORK_DATA may name") == len(DATA_SETS)  # it says which data it used
 
 

@@ -25,7 +25,7 @@ class Figure:
     Attributes:
         name: File name without suffix.
         title: What the reader sees above it.
-        alt: What it shows, in words, with the figures that matter: for who cannot see it.
+        alt: What it shows, in words, with the figures that matter, for readers who cannot see it.
         figure: The figure itself (build it with `matplotlib.figure.Figure()`: no pyplot, no global state).
     """
 

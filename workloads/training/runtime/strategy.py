@@ -1,7 +1,7 @@
 """How training spreads over devices: one; several from one process; or one process for each device.
 
 `data-parallel` (`torch.nn.DataParallel`) splits each batch over the GPUs of one process; simple, one machine, slower.
-`ddp` (`torch.nn.parallel.DistributedDataParallel`) runs one process a device, on one machine or several, started by
+`ddp` (`torch.nn.parallel.DistributedDataParallel`) runs one process per device, on one machine or several, started by
 `torchrun`; NCCL between GPUs, gloo between CPUs. Same global batch, same loss curve.
 """
 
