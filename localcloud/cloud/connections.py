@@ -89,8 +89,9 @@ def _influxdb(client: Client) -> Iterator[Database]:
         row = client("timestream-influxdb").get_db_instance(identifier=summary["id"])
         address = row.get("endpoint") or ""
         address = address if ":" in address else f"{address}:{row.get('port', INFLUXDB_PORT)}"
-        secret = client("secretsmanager").get_secret_value(SecretId=row["influxAuthParametersSecretArn"])
-        login = json.loads(secret["SecretString"])
+        login = {"organization": "ORGANIZATION", "username": "USERNAME"}  # to be filled in, if no secret is named
+        if secret := row.get("influxAuthParametersSecretArn"):
+            login = json.loads(client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
         command = (
             f"influx config create --active --config-name {row['name']} --host-url https://{address} "
             f"--org {login['organization']} --username-password {login['username']}"

@@ -207,6 +207,12 @@ class Row:
             name.lower() in member_names(self.shape(operation)) for operation in self.update
         )
 
+    def only_deletes(self, name: str) -> bool:
+        """Return whether only the deletion takes this parameter, so that a change of it has no effect before."""
+        takers = [operation for operation in (self.create, *self.update, self.delete) if operation]
+        taking = [operation for operation in takers if name.lower() in member_names(self.shape(operation))]
+        return taking == [self.delete]
+
     def call(self, operation: str, values: Properties, identifier: str = "") -> Properties:
         """Call an operation with those ``values`` that it takes; ``identifier`` fills its other required members."""
         if not operation:
@@ -342,7 +348,7 @@ class ApiResource:
         values = row.parameters(row.with_resets(original.properties, properties), name)
         changed = _changed(before, values)
         for key in changed - row.then.keys() - {*row.mirrored}:
-            if not row.covers(key) and not (key == row.tags_parameter and row.tag):
+            if not (row.covers(key) or row.only_deletes(key) or (key == row.tags_parameter and row.tag)):
                 raise ValueError(f"the local cloud cannot change {key} in place")
         row.check_removals(before, values)
         state = {**original.state, **values}

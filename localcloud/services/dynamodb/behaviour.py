@@ -57,6 +57,8 @@ DONE: Reason = (None, None, None)
 TOKEN_SECONDS = 600  # how long DynamoDB knows a transaction by its token
 #: Texts, names in quotes, parameters, words for values, and numbers of a statement of PartiQL.
 LITERAL = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\?|(?i:\b(?:true|false|null)\b)|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])""")
+#: Texts, the table of a SELECT with its index, and names in quotes that are not arguments of a function.
+NAMES = re.compile(r"""'(?:[^']|'')*'|(?i:(\bFROM\s+))"([^"]+)"(?:\."([^"]+)")?|(?<!\()"(\w+)\"""")
 #: The statements that a transaction answers.
 READING = {"EXISTS", "SELECT"}
 WORDS: dict[str, Json] = {"true": {"BOOL": True}, "false": {"BOOL": False}, "null": {"NULL": True}}
@@ -317,6 +319,21 @@ def _parameterised(statement: str, given: list[Json]) -> tuple[str, list[Json]]:
     return LITERAL.sub(replaced, statement), parameters
 
 
+def _with_plain_names(statement: str) -> str:
+    """Return a SELECT with its index in the form that moto knows, and with other names without quotes.
+
+    moto gap: it knows `"table.index"` instead of `"table"."index"`, and finds no attribute whose name is in quotes.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        start, table, index, name = match.groups()
+        if start:
+            return f'{start}"{table}.{index}"' if index else match[0]
+        return name or match[0]
+
+    return NAMES.sub(replaced, statement)
+
+
 @wrap(partiql, "get_query_metadata", "query")
 def _read_statement(original: Any, statement: str, *args: Any) -> Any:
     """Refuse a statement that the parser cannot read: it raises any error, or answers None."""
@@ -324,6 +341,8 @@ def _read_statement(original: Any, statement: str, *args: Any) -> Any:
         *tables, given = args or ([],)
         statement, parameters = _parameterised(statement, given or [])
         args = (*tables, parameters) if args else ()
+    elif statement.lstrip()[:6].upper() == "SELECT":
+        statement = _with_plain_names(statement)
     try:
         answer = original(statement, *args)
     except ServiceException:

@@ -398,6 +398,29 @@ def test_a_table_is_described_without_what_it_does_not_have(cloud: LocalCloud) -
         dynamodb.delete_table(TableName=name)
 
 
+def test_a_statement_asks_an_index_and_names_attributes_in_quotes(cloud: LocalCloud) -> None:
+    dynamodb = cloud.client("dynamodb")
+    keys = {"k": "HASH", "genre": "HASH", "title": "RANGE"}
+    schema = [{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()]
+    dynamodb.create_table(
+        TableName="films-indexed",
+        KeySchema=schema[:1],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "By-Genre", "KeySchema": schema[1:], "Projection": {"ProjectionType": "ALL"}}
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number, genre in enumerate(("Drama", "Family")):
+        item = {"k": {"S": str(number)}, "genre": {"S": genre}, "title": {"S": "It's"}, "Year": {"N": "2006"}}
+        dynamodb.put_item(TableName="films-indexed", Item=item)
+    dynamodb.put_item(TableName="films-indexed", Item={"k": {"S": "not in the index"}})
+    of_genre = """SELECT title, "Year" FROM "films-indexed"."By-Genre" WHERE "genre" = 'Drama'"""
+    answer = [{"title": {"S": "It's"}, "Year": {"N": "2006"}}]
+    assert dynamodb.execute_statement(Statement=of_genre)["Items"] == answer
+    assert len(dynamodb.execute_statement(Statement='SELECT * FROM "films-indexed"."By-Genre"')["Items"]) == 2
+
+
 def test_a_statement_finds_an_element_of_a_list_and_of_a_set(table: Table) -> None:
     table.put("contains", list={"L": [{"S": "Zoë"}, {"N": "1"}]}, set={"SS": ["a", "b"]}, text={"S": "carpenter"})
 

@@ -255,7 +255,7 @@ def test_an_event_that_cannot_be_delivered_goes_to_the_targets_dead_letter_queue
 
 @pytest.fixture
 def encrypted(cloud: LocalCloud) -> Callable[[str, dict[str, Any]], tuple[str, str]]:
-    """Makes a topic under a key whose policy lets a service in on a condition: its ARN, and the URL of who listens."""
+    """Makes a topic under a key whose policy lets a service in on a condition: its ARN, and the URL of the listener."""
 
     def make(service: str, condition: dict[str, Any]) -> tuple[str, str]:
         statement = {"Effect": "Allow", "Principal": {"Service": service}, "Condition": condition}
