@@ -10,6 +10,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,8 @@ from groundwork.__main__ import app
 from groundwork.engines import PACKAGES
 from infra import stacks
 from infra.config import Config
+from tests.documented import PAGES, ROOT, TUTORIALS, commands, record
 
-ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 FOLDERS = (
     "benchmarks",
     "cloudformation",
@@ -208,6 +208,20 @@ def test_every_command_in_a_block_can_be_parsed(page: Path) -> None:
         if words[:2] == ["-m", "workloads"]:
             found, rest = command(words[2:])
             found.make_context("workloads", rest)
+
+
+def test_every_command_in_a_block_is_executed_by_a_test_or_has_a_reason() -> None:
+    known = record()
+    pages = {ROOT / page for session in known.sessions.values() for page in session.pages}
+    pages |= {page for page in PAGES if TUTORIALS in page.parents}
+    executed = {command for page in pages for command in commands(page)}
+    shown = {command for page in PAGES for command in commands(page)}
+    assert [command for command in sorted(shown - executed) if not known.leaves_out(command)] == []
+    unused = [pattern for pattern in known.patterns if not any(fnmatchcase(command, pattern) for command in shown)]
+    assert unused == []
+    given = {command for session in known.sessions.values() for command in session.options}
+    assert given <= executed
+    assert [test for test in known.tests if not (ROOT / test).exists()] == []
 
 
 @every_page
