@@ -47,6 +47,7 @@ OF_STAGE = {"StageName": "prod", "DeploymentId": "d"}
 INLINE = {"Code": {"ZipFile": "pass"}, "Runtime": "python3.13"}
 
 
+HOOK, LAUNCHING = "AWS::AutoScaling::LifecycleHook", "autoscaling:EC2_INSTANCE_LAUNCHING"
 GROUP, FIREWALL = "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::SecurityGroup"
 MACHINE, TEMPLATE = "AWS::EC2::Instance", "AWS::EC2::LaunchTemplate"
 LISTENER, BALANCER = "AWS::ElasticLoadBalancingV2::Listener", "AWS::ElasticLoadBalancingV2::LoadBalancer"
@@ -1154,6 +1155,21 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         {"Target": "arn:aws:lambda:us-east-1:123456789012:function:f"},
         "BadRequestException",
         "Target is not allowed here",
+    ),
+    (
+        GROUP,
+        {"LifecycleHookSpecificationList": [{"HeartbeatTimeout": 30, "LifecycleTransition": LAUNCHING}]},
+        {"LifecycleHookSpecificationList": [{"NotificationTargetARN": "t"}]},
+        "ValidationError",
+        "RoleARN",
+    ),
+    (HOOK, {"LifecycleTransition": LAUNCHING}, {"HeartbeatTimeout": 29}, "ValidationError", "below the minimum of 30"),
+    (
+        HOOK,
+        {"LifecycleTransition": LAUNCHING},
+        {"NotificationTargetARN": "arn:aws:lambda:us-east-1:123456789012:function:f", "RoleARN": "r"},
+        "ValidationError",
+        "A hook tells a topic or a queue",
     ),
     (REST_API, {"Name": "shop"}, {"Body": {}}, "BadRequestException", "not of OpenAPI documents"),
     (REST_API, {"Name": "shop"}, {"Name": {"Ref": "AWS::NoValue"}}, "BadRequestException", "Name"),

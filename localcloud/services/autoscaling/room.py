@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.autoscaling import groups, policies
+from localcloud.services.autoscaling import groups, lifecycle_hooks, members, policies
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, groups, policies)
+    hooks.install(cloud, groups, policies, members, lifecycle_hooks)

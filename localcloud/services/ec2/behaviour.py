@@ -1,8 +1,8 @@
 """EC2 instances tell EventBridge about their states, and Auto Scaling groups say why they act.
 
-moto gaps: no state changes on EventBridge; no scaling activities; an unhealthy instance stays; a group forgets an
-instance that it is told to terminate before EC2 does; a new group replaces the one that has its name; no instance
-starts from a later version of a launch template that has user data; a list of launch templates ends at the 15th.
+moto gaps: no state changes on EventBridge; no scaling activities; a new group replaces the one that has its name; no
+instance starts from a later version of a launch template that has user data; a list of launch templates ends at the
+15th.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
-from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, TerminateInstanceActivity
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
@@ -58,7 +58,7 @@ def _run(cloud: Cloud, reservation: Reservation, *_args: Any, **options: Any) ->
     group = (options.get("tags") or {}).get("instance", {}).get(GROUP_TAG)
     for instance in reservation.instances:
         if group:
-            _record(cloud, group, f"Launching a new EC2 instance: {instance.id}")
+            record(cloud, group, f"Launching a new EC2 instance: {instance.id}")
         _changed(cloud, instance, "pending", "running")
 
 
@@ -78,7 +78,7 @@ def _stopped(cloud: Cloud, previous: InstanceState, instance: Instance) -> None:
 def _terminated(cloud: Cloud, previous: InstanceState, instance: Instance) -> None:
     group = getattr(instance, "autoscaling_group", None)
     if group and _cause.get():  # the activity stands before anybody can ask for it
-        _record(cloud, group.name, f"Terminating EC2 instance: {instance.id}")
+        record(cloud, group.name, f"Terminating EC2 instance: {instance.id}")
     if previous.name != "terminated":
         _changed(cloud, instance, "shutting-down", "terminated")
 
@@ -142,11 +142,18 @@ def triggered(reason: str) -> AbstractContextManager[None]:
     return _bound(_trigger, reason)
 
 
-def _because(cause: str) -> AbstractContextManager[None]:
+def because(cause: str) -> AbstractContextManager[None]:
+    """Let the activities in this context have a cause."""
     return _bound(_cause, cause)
 
 
-def _record(cloud: Cloud, group: str, description: str) -> None:
+def current_cause() -> str:
+    """Return the cause of the activities in this context; empty without one."""
+    return _cause.get()
+
+
+def record(cloud: Cloud, group: str, description: str) -> None:
+    """Record an activity of a group, with the cause of this context."""
     now = datetime.now(UTC)
     activity = {
         "ActivityId": str(uuid4()),
@@ -201,7 +208,7 @@ def _create_auto_scaling_group(
 
 @wrap(FakeAutoScalingGroup, "set_desired_capacity")
 def _set_desired_capacity(original: Any, self: FakeAutoScalingGroup, new_capacity: int | None) -> None:
-    now, old = _now(), len(self.active_instances())
+    now, old = timestamp(), len(self.active_instances())
     new = self.min_size if new_capacity is None else new_capacity
     direction = "shrinking" if (new or 0) < old else "increasing"
     verb = "taken out of service" if direction == "shrinking" else "started"
@@ -212,84 +219,10 @@ def _set_desired_capacity(original: Any, self: FakeAutoScalingGroup, new_capacit
         f"At {now} an instance was {verb} in response to a difference between desired and actual capacity, "
         f"{direction} the capacity from {old} to {new}."
     )
-    with _because(cause):
+    with because(cause):
         original(self, new_capacity)
 
 
-@replace(AutoScalingBackend, "terminate_instance")
-def _terminate_instance(
-    cloud: Cloud, self: AutoScalingBackend, instance_id: str, should_decrement: bool
-) -> TerminateInstanceActivity:
-    group, state = _member(self, instance_id)
-    size = group.desired_capacity or 0
-    shrinking = f", shrinking the capacity from {size} to {size - 1}" if should_decrement else ""
-    cause = f"At {_now()} instance {instance_id} was taken out of service in response to a user request{shrinking}."
-    _replace(cloud, self, group, state, cause, launch=not should_decrement)
-    group.desired_capacity = size - should_decrement
-    return TerminateInstanceActivity(state.instance, size)
-
-
-@wrap(AutoScalingBackend, "set_instance_health")
-def _set_instance_health(
-    cloud: Cloud, original: Any, self: AutoScalingBackend, instance_id: str, health_status: str
-) -> None:
-    member = _member(self, instance_id)
-    original(self, instance_id, health_status)
-    if health_status == "Unhealthy":
-        cause = f"At {_now()} an instance was taken out of service in response to a user health-check."
-        cloud.background(_replace, cloud, self, *member, cause)
-
-
-@replace(AutoScalingBackend, "notify_terminate_instances")
-def _notify_terminate_instances(cloud: Cloud, self: AutoScalingBackend, instance_ids: list[str]) -> None:
-    """What EC2 tells the groups when instances were terminated behind their backs."""
-    for instance_id in instance_ids:
-        try:
-            group, state = _member(self, instance_id)
-        except ValidationError:
-            continue
-        cause = (
-            f"At {_now()} an instance was taken out of service in response to an EC2 health check indicating it has "
-            "been terminated or stopped."
-        )
-        _replace(cloud, self, group, state, cause)
-
-
-def _member(backend: AutoScalingBackend, instance_id: str) -> tuple[FakeAutoScalingGroup, Any]:
-    groups = backend.autoscaling_groups.values()
-    for group in groups:
-        for state in group.instance_states:
-            if state.instance.id == instance_id:
-                return group, state
-    raise ValidationError(f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
-
-
-def _replace(
-    cloud: Cloud,
-    backend: AutoScalingBackend,
-    group: FakeAutoScalingGroup,
-    state: Any,
-    cause: str,
-    *,
-    launch: bool = True,
-) -> None:
-    with cloud.lock("autoscaling"):
-        group.instance_states.remove(state)
-        with _because(cause):
-            if state.instance.state == "terminated":
-                _record(cloud, group.name, f"Terminating EC2 instance: {state.instance.id}")
-            else:
-                backend.ec2_backend.terminate_instances([state.instance.id])
-        size = len(group.active_instances())
-        launched = (
-            f"At {_now()} an instance was launched in response to an unhealthy instance needing to be replaced, "
-            f"increasing the capacity from {size} to {size + 1}."
-        )
-        if launch and size < (group.desired_capacity or 0):
-            with _because(launched):
-                group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
-        backend.update_attached_elbs(group.name)
-
-
-def _now() -> str:
+def timestamp() -> str:
+    """Return the time as the causes of activities have it."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
