@@ -4,6 +4,7 @@
     python benchmarks/devops_metrics.py writes [--rows 100000]
     python benchmarks/devops_metrics.py memory [--rows 10000000]
     python benchmarks/devops_metrics.py databases [--rows 2000000]
+    python benchmarks/devops_metrics.py rollups [--rows 1000000]
     python benchmarks/devops_metrics.py detection [--seeds 10]
     python benchmarks/devops_metrics.py page
 
@@ -11,8 +12,9 @@
 our reader of single lines, DuckDB's CSV reader, and requests that are ready. `writes`: our writer for LiveAnalytics,
 `awswrangler.timestream.write` and one request per row, on the same rows, to a server that only counts and meters what
 comes. `memory`: a large file into InfluxDB, resident memory sampled on the way.
-`databases`: the same rows and questions in PostgreSQL (a plain table, and an indexed one) and InfluxDB. `detection`:
-precision and recall on simulated fleets. `page` writes docs/workloads/devops-metrics-measured.md from the results.
+`databases`: the same rows and questions in PostgreSQL (a plain table, and an indexed one) and InfluxDB. `rollups`: the
+named questions about a day and a month, from rollups and from raw rows, and what rollups cost. `detection`: precision
+and recall on simulated fleets. `page` writes docs/workloads/devops-metrics-measured.md from the results.
 
 It needs the packages of the extra `benchmark`, and PostgreSQL's server programs (initdb, postgres) on PATH.
 """
@@ -40,6 +42,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import incidents
+import pandas as pd
+import urllib3
 from measurement import circumstances, record, recorded, spread
 
 from localcloud.cloud import processes
@@ -53,6 +57,7 @@ from workloads.devops_metrics.settings import FleetSettings
 from workloads.devops_metrics.simulate import simulate
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.liveanalytics import US_DOLLARS_PER_KIB, LiveAnalytics
+from workloads.timeseries.rolled_up import RolledUp
 from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import Period, Written
 
@@ -68,7 +73,7 @@ MEASURES = ["CPU_Usage", "Memory_Usage", "Network_Throughput", "HTTP_Status"]
 def main() -> None:
     """Run one benchmark, and keep its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["ingest", "writes", "memory", "databases", "detection", "page"])
+    parser.add_argument("what", choices=["ingest", "writes", "memory", "databases", "rollups", "detection", "page"])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
@@ -84,6 +89,8 @@ def main() -> None:
                 keep("memory", memory(folder, options.rows or 10_000_000))
             case "databases":
                 keep("databases", databases(folder, options.rows or 2_000_000))
+            case "rollups":
+                keep("rollups", rollups(folder, options.rows or 1_000_000))
             case "detection":
                 keep("detection", detection(folder, options.seeds))
             case "page":
@@ -182,7 +189,7 @@ def by_duckdb(file: Path, store: InfluxDB) -> None:
     with duckdb.connect() as connection, ThreadPoolExecutor(4) as pool:
         answer = connection.execute(DUCKDB, {"file": str(file)})
         sending: deque[Future[None]] = deque()
-        measurement = store._measurement  # noqa: SLF001
+        measurement = store.measurement
         while lines := answer.fetchmany(10_000):
             body = "\n".join([line for (line,) in lines]).replace("metrics,", f"{measurement},").encode()
             sending.append(pool.submit(send_one, store, body))
@@ -201,7 +208,7 @@ def ready_made(file: Path) -> Iterator[bytes]:
 
 def send(store: InfluxDB, bodies: Sequence[bytes]) -> None:
     """Send requests that are ready over four connections."""
-    measurement = store._measurement.encode()  # noqa: SLF001
+    measurement = store.measurement.encode()
     renamed = (body.replace(b"metrics,", measurement + b",") for body in bodies)
     with ThreadPoolExecutor(4) as pool:
         for request in [pool.submit(send_one, store, body) for body in renamed]:
@@ -336,13 +343,17 @@ def writes(folder: Path, rows: int) -> dict[str, Any]:
     return result
 
 
-def make_file(path: Path, rows: int, hosts: int = 100) -> Path:
-    """Write rows of a hundred hosts in order of time, ending now, without incidents: quick to make at any size."""
-    first = int(time.time()) - rows // hosts * 10
+def make_file(path: Path, rows: int, hosts: int = 100, days: float | None = None) -> Path:
+    """Write rows of a hundred hosts in order of time, ending now, without incidents: quick to make at any size.
+
+    A host has a row every ten seconds, or as many rows as there are, spread evenly over some days.
+    """
+    step = days * 86400 / (rows / hosts) if days else 10
+    first = time.time() - rows // hosts * step
     with path.open("w") as file:
         file.write(HEADER)
         for start in range(0, rows, hosts):
-            moment = datetime.fromtimestamp(first + start // hosts * 10, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            moment = datetime.fromtimestamp(int(first + start // hosts * step), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             file.writelines(
                 f"host-{host:03d},service-{host % 8},{moment},{(start * 7 + host * 13) % 10007 / 100.07:.2f},"
                 f"{(start + host * 31) % 9001 / 90.01:.2f},{(start * 3 + host) % 100003}.5,"
@@ -572,9 +583,9 @@ def databases(folder: Path, rows: int) -> dict[str, Any]:
             assert len(ask(store, query, period)) == count, query  # noqa: S101
         lines = {}
         for query in SQL:
-            asked_first = QUERIES[query].asked
-            assert asked_first  # noqa: S101
-            lines[query] = sum(text.count("\n") + 1 for text in store.statements(asked_first, period))
+            aggregation = QUERIES[query].aggregation
+            assert aggregation  # noqa: S101
+            lines[query] = sum(text.count("\n") + 1 for text in store.statements(aggregation(period), period))
         size = settled_size(folder / "influxdb")
     result["InfluxDB"] = summary(rows, seconds, size, times, lines)
     return result
@@ -599,6 +610,77 @@ def timed(query: Callable[[], object]) -> float:
         query()
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
+
+
+# Rollups
+
+
+def rollups(folder: Path, rows: int) -> dict[str, Any]:
+    """Compare questions about a day and a month of a fleet, from rollups and from raw rows, and what rollups cost.
+
+    Rows are spread evenly over 31 days, and there is a host for each hundred thousand of them.
+    """
+    hosts = max(1, rows // 100_000)
+    file = make_file(folder / "rows.csv", rows, hosts, days=31)
+    result: dict[str, Any] = {"rows": rows, "hosts": hosts}
+    with influx(folder / "plain") as store:
+        began = time.perf_counter()
+        ours(file, store)
+        plain_seconds = time.perf_counter() - began
+        plain_size = settled_size(folder / "plain")
+    with influx(folder / "influxdb") as plain_store:
+        token = plain_store._http.headers["Authorization"].removeprefix("Token ")  # noqa: SLF001
+        add_bucket(plain_store.url, token, "devops_rollups")
+        store = RolledUp(plain_store.url, "devops", token=token, rollups="devops_rollups")
+        began = time.perf_counter()
+        ours(file, store)
+        seconds = time.perf_counter() - began
+        size = settled_size(folder / "influxdb")
+        end = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        for name, days in (("a day", 1), ("a month", 30)):
+            period = Period(end - timedelta(days=days), end)
+            result[name] = {
+                query: {
+                    "rollups": measured(functools.partial(ask, store, query, period)),
+                    "raw rows": measured(functools.partial(ask, store.raw, query, period)),
+                }
+                for query in ROLLED
+            }
+            for query in ROLLED:
+                answer, raw = ask(store, query, period), ask(store.raw, query, period)
+                tolerance = 0.01 if query == "fleet-cpu" else 1e-6
+                pd.testing.assert_frame_equal(answer, raw, rtol=tolerance)
+    return result | {
+        "rows_per_second": {"with rollups": round(rows / seconds), "without": round(rows / plain_seconds)},
+        "bytes_per_row": {"with rollups": round(size / rows, 1), "without": round(plain_size / rows, 1)},
+    }
+
+
+ROLLED = ("fleet-cpu", "busiest", "error-rate", "deviating-hosts")
+
+
+def measured(query: Callable[[], object]) -> dict[str, float]:
+    """Return the medians of nine runs, after one that warms up, in milliseconds: in all, and of our processor time."""
+    query()
+    wall, processor = [], []
+    for _ in range(9):
+        began, used = time.perf_counter(), time.process_time()
+        query()
+        wall.append(time.perf_counter() - began)
+        processor.append(time.process_time() - used)
+    return {
+        "milliseconds": round(1000 * statistics.median(wall), 1),
+        "our_processor_milliseconds": round(1000 * statistics.median(processor), 1),
+    }
+
+
+def add_bucket(url: str, token: str, name: str) -> None:
+    """Make a bucket that keeps points for ever."""
+    headers = {"Authorization": f"Token {token}"}
+    organization = urllib3.request("GET", f"{url}/api/v2/orgs", headers=headers).json()["orgs"][0]["id"]
+    bucket = {"orgID": organization, "name": name, "retentionRules": []}
+    answer = urllib3.request("POST", f"{url}/api/v2/buckets", headers=headers, json=bucket)
+    assert answer.status == 201, answer.data  # noqa: S101, PLR2004
 
 
 def settled_size(folder: Path) -> int:
@@ -684,6 +766,7 @@ def page(results: dict[str, Any]) -> str:
         "writes": of_writes,
         "memory": of_memory,
         "databases": of_databases,
+        "rollups": of_rollups,
         "detection": of_detection,
         "incidents": incidents.section,
     }
@@ -776,6 +859,30 @@ def of_databases(result: dict[str, Any]) -> str:
         + "\n\n"
         "At this size PostgreSQL is quicker, also without an index; InfluxDB takes less disk, drops old rows by "
         "itself, and fills gaps in a quarter of the lines.\n"
+    )
+
+
+def of_rollups(result: dict[str, Any]) -> str:
+    """Return the section about rollups."""
+    lines = ["| | rollups | of which our processor time | raw rows | times as fast |", "|---|---|---|---|---|"]
+    for name in ("a day", "a month"):
+        for query, figures in result[name].items():
+            rolled, raw = figures["rollups"], figures["raw rows"]
+            times = raw["milliseconds"] / rolled["milliseconds"]
+            lines.append(
+                f"| {query}, {name} | {rolled['milliseconds']:,} ms | {rolled['our_processor_milliseconds']:,} ms | "
+                f"{raw['milliseconds']:,} ms | {times:,.1f} |"
+            )
+    rates, sizes = result["rows_per_second"], result["bytes_per_row"]
+    return (
+        f"## Rollups\n\nQuestions about {result['rows']:,} rows of {result['hosts']:,} hosts, spread evenly over 31 "
+        "days, from [rollups](devops-metrics.md#rollups) and from raw rows. Medians of nine, after one that warms up; "
+        "an answer is a pandas table, and both answers were compared. The rest of the time is that of the local "
+        "cloud's front, of InfluxDB, and of waiting for a core.\n\n"
+        + "\n".join(lines)
+        + f"\n\nWith rollups, the same file is ingested at {rates['with rollups']:,} rows/s instead of "
+        f"{rates['without']:,}, and takes {sizes['with rollups']:,} bytes a row on disk instead of "
+        f"{sizes['without']:,}.\n"
     )
 
 

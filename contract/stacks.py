@@ -89,6 +89,7 @@ class DevOpsMetricsOutput(StrEnum):
     CLIENT_SECURITY_GROUP_ID = "ClientSecurityGroupId"
     BACKUP_LOCATION = "BackupLocation"
     BACKUP_ALARM_NAME = "BackupAlarmName"
+    ROLLUP_BUCKET_NAME = "RollupBucketName"
 
 
 class TimeSeriesOutput(StrEnum):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from aws_cdk import CustomResource, Duration, RemovalPolicy, aws_ec2, aws_iam, aws_secretsmanager
 from constructs import Construct
 
@@ -18,11 +21,11 @@ _TOKEN_LENGTH = 64
 
 
 class InfluxDBToken(Construct):
-    """A secret with a token for one bucket, and the two functions that make and rotate it.
+    """A secret with a token for the buckets of a stack, and the two functions that make and rotate it.
 
         token = InfluxDBToken(
-            self, "Token", endpoint=influxdb.attr_endpoint, organization="groundwork", bucket="devops", admin=secret,
-            server=server, vpc=vpc, subnet_ids=subnets, log_retention_days=90,
+            self, "Token", endpoint=influxdb.attr_endpoint, organization="groundwork", buckets={"devops": 0},
+            admin=secret, server=server, vpc=vpc, subnet_ids=subnets, log_retention_days=90,
             log_policy=self.policy, policy=self.policy,
         )
         token.secret.grant_read(role)
@@ -43,7 +46,7 @@ class InfluxDBToken(Construct):
         *,
         endpoint: str,
         organization: str,
-        bucket: str,
+        buckets: Mapping[str, int],
         admin: aws_secretsmanager.Secret,
         server: aws_ec2.SecurityGroup,
         vpc: aws_ec2.IVpc,
@@ -59,7 +62,8 @@ class InfluxDBToken(Construct):
             name: Its construct's name.
             endpoint: Host name of InfluxDB.
             organization: InfluxDB's organization.
-            bucket: What the token reads and writes.
+            buckets: What the token reads and writes: by name, how many days each keeps points; 0 leaves that as it is.
+                The first is the one that the secret names.
             admin: Holds name and password of InfluxDB's first user.
             server: InfluxDB's security group.
             vpc: InfluxDB's network.
@@ -69,6 +73,7 @@ class InfluxDBToken(Construct):
             policy: What becomes of the secret when the stack goes.
         """
         super().__init__(scope, name)
+        bucket = next(iter(buckets))
         self.secret = aws_secretsmanager.Secret(
             self,
             "Secret",
@@ -93,8 +98,8 @@ class InfluxDBToken(Construct):
             self,
             "Maker",
             folder="influxdb_token",
-            description="Makes a token for one bucket of InfluxDB.",
-            environment={"INFLUXDB_ENDPOINT": endpoint, "ORGANIZATION": organization, "BUCKET": bucket},
+            description="Makes a token for buckets of InfluxDB, and the buckets.",
+            environment={"INFLUXDB_ENDPOINT": endpoint, "ORGANIZATION": organization, "BUCKETS": json.dumps(buckets)},
             log_retention_days=log_retention_days,
             policy=log_policy,
             timeout_seconds=_TOKEN_SECONDS,
@@ -130,7 +135,8 @@ class InfluxDBToken(Construct):
             service_token=keeper.function_arn,
             service_timeout=Duration.seconds(_TOKEN_SECONDS + 2 * _MORE_SECONDS),
             # Where one of these is another one, it needs another token.
-            properties={"Endpoint": endpoint, "Bucket": bucket, "Secret": self.secret.secret_arn},
+            properties={"Endpoint": endpoint, "Bucket": bucket, "Secret": self.secret.secret_arn}
+            | ({"Buckets": json.dumps(buckets)} if len(buckets) > 1 else {}),
         )
         ways = [child for child in self.node.children if child not in {self.token, self.secret}]
         self.token.node.add_dependency(*ways)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import (
@@ -83,7 +83,7 @@ class InfluxDB:
     """A private InfluxDB that listens on one port for the security groups that are let in.
 
         influxdb = InfluxDB(
-            self, engine="influxdb", place=Place(network.vpc, network.subnet_ids), bucket="devops",
+            self, engine="influxdb", place=Place(network.vpc, network.subnet_ids), buckets={"devops": 0},
             size=Size("2", "db.influx.medium", 20), reports=report_bucket(self, policy=policy),
             log_retention_days=90, log_policy=policy, policy=policy,
         )
@@ -93,7 +93,7 @@ class InfluxDB:
         endpoint: Its host name.
         port: Its port.
         engine: What the stack publishes as its engine.
-        secret: Holds a token: of version 2 for its bucket, of version 3 for everything.
+        secret: Holds a token: of version 2 for its buckets, of version 3 for everything.
         server: Its security group.
         ready: What must be there before a program can use the secret.
     """
@@ -104,7 +104,7 @@ class InfluxDB:
         *,
         engine: str,
         place: Place,
-        bucket: str,
+        buckets: Mapping[str, int],
         size: Size,
         reports: aws_s3.Bucket,
         log_retention_days: int,
@@ -131,7 +131,7 @@ class InfluxDB:
         if is_cluster:
             self._cluster(policy)
         else:
-            self._instance(bucket, log_retention_days=log_retention_days, log_policy=log_policy, policy=policy)
+            self._instance(buckets, log_retention_days=log_retention_days, log_policy=log_policy, policy=policy)
 
     def _cluster(self, policy: RemovalPolicy) -> None:
         """Make InfluxDB 3: Timestream makes its token and the secret, and it makes databases when they are written to.
@@ -161,9 +161,9 @@ class InfluxDB:
         )
 
     def _instance(
-        self, bucket: str, *, log_retention_days: int, log_policy: RemovalPolicy, policy: RemovalPolicy
+        self, buckets: Mapping[str, int], *, log_retention_days: int, log_policy: RemovalPolicy, policy: RemovalPolicy
     ) -> None:
-        """Make InfluxDB 2, and a token for one bucket of it."""
+        """Make InfluxDB 2, and a token for its buckets."""
         admin = login(
             self._scope,
             user="groundwork",
@@ -187,7 +187,7 @@ class InfluxDB:
             publicly_accessible=False,
             port=self.port,
             organization=ORGANIZATION,
-            bucket=bucket,
+            bucket=next(iter(buckets)),
             username=admin.secret_value_from_json("username").unsafe_unwrap(),
             password=admin.secret_value_from_json("password").unsafe_unwrap(),
             vpc_subnet_ids=self._place.subnet_ids,
@@ -205,7 +205,7 @@ class InfluxDB:
             "Token",
             endpoint=self.endpoint,
             organization=ORGANIZATION,
-            bucket=bucket,
+            buckets=buckets,
             admin=admin,
             server=self.server,
             vpc=self._place.vpc,

@@ -44,7 +44,7 @@ class Trends(Construct):
                 self,
                 engine=settings.engine,
                 place=Place(network.vpc, network.isolated_subnets),
-                bucket=BUCKET,
+                buckets={BUCKET: 0},
                 size=Size(settings.influxdb_version, settings.influxdb_instance_type, settings.influxdb_storage_gib),
                 reports=self._reports,
                 log_retention_days=settings.log_retention_days,

@@ -22,7 +22,7 @@ from infra.parameters import is_chosen, only_if
 from infra.settings.devops_metrics import DevOpsMetricsSettings
 from infra.stack import GroundworkStack
 
-DATABASE, TABLE = "devops", "metrics"
+DATABASE, TABLE, ROLLUPS = "devops", "metrics", "devops_rollups"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class DevOpsMetrics(GroundworkStack):
             self,
             engine=settings.engine,
             place=Place(network.vpc, network.subnet_ids, network.routes),
-            bucket=DATABASE,
+            buckets={DATABASE: settings.raw_days, ROLLUPS: settings.rollup_days},
             size=Size(settings.influxdb_version, settings.instance_type, settings.storage_gib),
             reports=self.reports,
             log_retention_days=settings.log_retention_days,
@@ -158,6 +158,8 @@ class DevOpsMetrics(GroundworkStack):
             f"Host name of InfluxDB, reached by HTTPS on port {influxdb.port}.",
         )
         self.output(TimeSeriesOutput.SECRET_ARN, secret, "Secret with a token for InfluxDB.")
+        if settings.influxdb_version == "2":  # InfluxDB 3 can neither delete nor keep rollups longer than rows
+            self.output(DevOpsMetricsOutput.ROLLUP_BUCKET_NAME, ROLLUPS, "Name of InfluxDB's bucket of rollups.")
         self.clients = influxdb.clients()
         self.output(
             DevOpsMetricsOutput.CLIENT_SECURITY_GROUP_ID,

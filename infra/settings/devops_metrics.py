@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from infra.settings.network import NetworkSettings, subnets, vpc
 from infra.settings.setting import setting
@@ -49,6 +51,22 @@ class DevOpsMetricsSettings(NetworkSettings):
     storage_gib: int = influxdb_storage(group="Engine")
     memory_retention_hours: int = memory_retention("data", group="Engine")
     magnetic_retention_days: int = magnetic_retention(400, "data", group="Engine")
+    raw_days: int = setting(
+        0,
+        "How long InfluxDB 2 keeps rows, in days; 0 leaves the retention as it is, at first for ever.",
+        group="Engine",
+        console=False,
+        ge=0,
+        le=36500,
+    )
+    rollup_days: int = setting(
+        0,
+        "How long InfluxDB 2 keeps rollups, in days; 0 leaves the retention as it is, at first for ever.",
+        group="Engine",
+        console=False,
+        ge=0,
+        le=36500,
+    )
     backup_schedule_hours: int = setting(
         24,
         "Hours between two backups of InfluxDB into a bucket of the stack; 0 makes none.",
@@ -70,3 +88,10 @@ class DevOpsMetricsSettings(NetworkSettings):
     log_retention_days: RetentionDays = log_retention("the flow logs of the stack's own VPC", console=False)
     kms_key_arn: KmsKeyArn = encryption_key()
     delete_data: bool = data_deletion("its database and logs")
+
+    @model_validator(mode="after")
+    def _rollups_outlive_rows(self) -> Self:
+        if self.rollup_days and not 0 < self.raw_days <= self.rollup_days:
+            message = f"rollup_days is {self.rollup_days}, and raw_days is {self.raw_days or '0, which is for ever'}. "
+            raise ValueError(f"{message}Rollups must be kept for at least as long as rows.")
+        return self

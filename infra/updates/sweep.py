@@ -56,6 +56,7 @@ OTHERS: dict[str, Mapping[str, Any]] = {
         "movies_stream_arn": "arn:aws:dynamodb:us-east-1:123456789012:table/restored/stream/2026-11-29T08:30:00.000"
     },
     "period_seconds": {"period_seconds": 120},
+    "rollup_days": {"rollup_days": 400, "raw_days": 90},
     "search_instance_type": {"search_instance_type": "t3.medium.search"},
     "source_cidr": {"source_cidr": "203.0.113.7/32"},
     "source_secret_arn": {"source_secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:source-a1b2c3"},

@@ -1,7 +1,8 @@
-"""Makes a token of InfluxDB 2 that reads and writes one bucket; the function `influxdb_access` calls it.
+"""Makes a token of InfluxDB 2 that reads and writes the buckets of a stack; the function `influxdb_access` calls it.
 
 It runs in the network of InfluxDB and reaches nothing else: the password comes with the call, and the token goes back
-as its result. The bucket, and the mapping by which `/write` and `/query` find it, are made if they are not there.
+as its result. The buckets, and the mappings by which `/write` and `/query` find them, are made if they are not there.
+A bucket keeps points for as many days as the stack says; where the stack says 0, its retention stays as it is.
 
 Of the tokens that it made before, the newest stays valid, so that whoever is writing with it can finish; older ones
 end. A call ends with a token or with a reason, never with an exception.
@@ -26,6 +27,8 @@ REQUEST_SECONDS = 10
 #: The time that the requests of one attempt take at most, in seconds, with some to spare.
 ATTEMPT_SECONDS = 90
 WAIT_SECONDS = 5
+#: Days of retention up to which InfluxDB itself makes shards of a day.
+LONGEST_OF_DAILY_SHARDS = 182
 
 Json = dict[str, Any]
 
@@ -70,15 +73,19 @@ def handler(event: Json, context: Any) -> Json:
 
 def make(username: str, password: str) -> str:
     """Sign in, make a token, and end those before the last one."""
-    bucket_name = os.environ["BUCKET"]
+    days: dict[str, int] = json.loads(os.environ["BUCKETS"])  # the first is that of the rows
     access = base64.b64encode(f"{username}:{password}".encode()).decode()
     _, headers = ask("POST", "/api/v2/signin", {"Authorization": f"Basic {access}"})
     session = {"Cookie": headers.get("Set-Cookie", "").partition(";")[0]}
     try:
         organization = find_organization(session, os.environ["ORGANIZATION"])
-        bucket = find_bucket(session, organization, bucket_name)
-        map_database(session, organization, bucket, bucket_name)
-        return make_token(session, organization, bucket, f"Reads and writes the bucket {bucket_name}, for Groundwork.")
+        buckets = {name: find_bucket(session, organization, name) for name in days}
+        for name, bucket in buckets.items():
+            map_database(session, organization, bucket, name)
+            if days[name]:
+                keep_points(session, bucket, days[name])
+        description = f"Reads and writes the bucket {next(iter(days))}, for Groundwork."
+        return make_token(session, organization, [*buckets.values()], description)
     finally:
         sign_out(session)
 
@@ -112,13 +119,20 @@ def map_database(session: Json, organization: str, bucket: str, name: str) -> No
         ask("POST", "/api/v2/dbrps", session, {**mapping, "retention_policy": "autogen", "default": True})
 
 
-def make_token(session: Json, organization: str, bucket: str, description: str) -> str:
-    """Make a token for the bucket, and end all but the newest of those before."""
+def keep_points(session: Json, bucket: str, days: int) -> None:
+    """Have a bucket keep points for so many days."""
+    shard_days = 1 if days <= LONGEST_OF_DAILY_SHARDS else 7  # a shard may not be longer than the retention
+    rule = {"type": "expire", "everySeconds": days * 86400, "shardGroupDurationSeconds": shard_days * 86400}
+    ask("PATCH", f"/api/v2/buckets/{bucket}", session, {"retentionRules": [rule]})
+
+
+def make_token(session: Json, organization: str, buckets: list[str], description: str) -> str:
+    """Make a token for the buckets, and end all but the newest of those before."""
     query = urllib.parse.urlencode({"orgID": organization})
     found, _ = ask("GET", f"/api/v2/authorizations?{query}", session)
     before = [token for token in found["authorizations"] if token["description"] == description]
-    resource = {"type": "buckets", "id": bucket, "orgID": organization}
-    permissions = [{"action": action, "resource": resource} for action in ("read", "write")]
+    resources = [{"type": "buckets", "id": bucket, "orgID": organization} for bucket in buckets]
+    permissions = [{"action": action, "resource": resource} for resource in resources for action in ("read", "write")]
     request = {"orgID": organization, "description": description, "permissions": permissions}
     made, _ = ask("POST", "/api/v2/authorizations", session, request)
     for token in sorted(before, key=lambda token: datetime.fromisoformat(token["createdAt"]))[:-1]:

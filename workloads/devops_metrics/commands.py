@@ -93,6 +93,7 @@ def ingest(  # noqa: PLR0917 - its options
     from workloads.devops_metrics.ingest import ingest as run
     from workloads.devops_metrics.reader import Reader
     from workloads.timeseries.connection import connect
+    from workloads.timeseries.marks import run_of
 
     stop = threading.Event()
     if watch:
@@ -100,10 +101,10 @@ def ingest(  # noqa: PLR0917 - its options
             signal.signal(number, lambda *_: stop.set())
     schema = Schema.load(mapping, _fixed(dimension))
     reader = Reader(file, schema, follow=watch, stop=stop.is_set)
-    store = connect(stack, schema)
     bad = quarantine or file.with_name(file.name + ".quarantine.csv")
     heartbeat = Heartbeat(stack, lambda text: say(text, errors=True))
-    with Quarantine(bad) as lines, progress("bytes") as bar:
+    with run_of(file) as run_number, Quarantine(bad) as lines, progress("bytes") as bar:
+        store = connect(stack, schema, run=run_number)
         task = bar.add_task(file.name, total=reader.size)
 
         def show(tally: Tally) -> None:
@@ -155,13 +156,15 @@ def query(  # noqa: PLR0917 - its options
         ),
     ] = None,
     alarms_per_day: AlarmsPerDay = None,
-    explain: Annotated[bool, typer.Option(help="Print the database's statements without running them.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Ask only raw rows, and no rollups.")] = False,
+    explain: Annotated[bool, typer.Option(help="Print the question's statements without running them.")] = False,
     mapping: Mapping = None,
 ) -> Result:
     """Answer a named question: a table, a figure, or both."""
     from workloads.devops_metrics.anomalies import Alarms
     from workloads.devops_metrics.queries import anomalies, find
     from workloads.timeseries.connection import connect
+    from workloads.timeseries.rolled_up import RolledUp
     from workloads.timeseries.store import AskedOnce
 
     chosen = find(name)
@@ -171,22 +174,25 @@ def query(  # noqa: PLR0917 - its options
             raise InputError(f"{option}: The option goes with the question anomalies only.")
     if plot and plot.suffix not in (".png", ".svg", ".pdf"):
         raise InputError(f"--plot {plot}: A figure's name ends in .png, .svg or .pdf.")
-    store = AskedOnce(connect(stack, Schema.load(mapping)))
+    connected = connect(stack, Schema.load(mapping))
+    store = AskedOnce(connected.raw if raw and isinstance(connected, RolledUp) else connected)
     if explain:
         statements = (
-            store.statements(chosen.aggregation, period) if chosen.aggregation else ["(the description of the table)"]
+            store.statements(chosen.aggregation(period), period)
+            if chosen.aggregation
+            else ["(the description of the table)"]
         )
         return Result({"query": name, "statements": statements}, "\n;\n".join(statements))
     table = chosen.run(store, period) if alarms_per_day is None else anomalies(store, period, Alarms(alarms_per_day))
     output: list[str | Table] = []
     document: dict[str, Any] = {"query": name, "from": period.start, "to": period.end}
-    document |= {"rows": table.to_dict("records"), "evaluation": None}
+    document |= {"rows": table.to_dict("records"), "sources": store.sources(), "evaluation": None}
     if table.empty:
         newest = store.describe().newest
         contents = f"the newest row is of {newest:%Y-%m-%d %H:%M}" if newest else "the database is empty"
         output.append(f"nothing between {period.start:%Y-%m-%d %H:%M} and {period.end:%Y-%m-%d %H:%M} UTC; {contents}")
     else:
-        output += _shown(table)
+        output += [*_shown(table), f"rows: {'; '.join(store.sources())}"]
     if incidents:
         from workloads.devops_metrics.anomalies import evaluate
         from workloads.devops_metrics.simulate import load_incidents
@@ -283,6 +289,31 @@ def describe(stack: Stack = StackName.DEVOPS_METRICS, mapping: Mapping = None) -
         lines.append(f"from {description.oldest:%Y-%m-%d %H:%M:%S} to {description.newest:%Y-%m-%d %H:%M:%S} UTC")
     document = {name: getattr(description, name) for name in ("engine", "place", "rows", "oldest", "newest", "notes")}
     return Result(document | {"retention_seconds": description.retention}, *lines, *description.notes)
+
+
+@app.command()
+@results
+def rollup(
+    stack: Stack = StackName.DEVOPS_METRICS,
+    last: Annotated[str, typer.Option(help="How far to look back: 24h, 14d (default: everything).")] = "",
+    until: Annotated[str, typer.Option(help="Where the period ends, as 2026-01-31T12:00 in UTC (default: now).")] = "",
+) -> Result:
+    """Compute the rollups again, after rows were deleted or other programs wrote. Run it while nothing is ingested."""
+    from workloads.timeseries.connection import connect
+    from workloads.timeseries.rolled_up import RolledUp
+
+    store = connect(stack)
+    if not isinstance(store, RolledUp):
+        raise InputError(
+            f"Stack {stack}: The stack has no rollups. They need InfluxDB 2 and a stack that is up to date."
+        )
+    if until and not last:
+        raise InputError(f"--until {until}: The option goes with --last, which says where the period begins.")
+    hours = store.rebuild(_period(last, until, timedelta()) if last else None)
+    document = {"from": hours.start if hours else None, "to": hours.end if hours else None}
+    if not hours:
+        return Result(document, "The database holds no rows of that period.")
+    return Result(document, f"rollups computed from {hours.start:%Y-%m-%d %H:%M} to {hours.end:%Y-%m-%d %H:%M} UTC")
 
 
 @app.command()

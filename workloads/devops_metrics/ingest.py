@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from workloads.devops_metrics.reader import Batch, Reader
     from workloads.timeseries.store import MetricStore, Written
 
+COMPLETE_SECONDS = 300
+"""How often rollups are brought up to date while a file is followed, in seconds."""
+
 _COLUMNS = ("line", "reason", "text")
 
 
@@ -155,15 +158,22 @@ def ingest(
         tally.seconds = time.perf_counter() - began
         progress(tally)
 
+    completed = time.monotonic()
     with ThreadPoolExecutor(writers, thread_name_prefix="writer") as pool:
         try:
             for batch in reader.batches(batch_rows):
                 under_way.append((batch, pool.submit(store.write, batch.rows, version)))
                 idle = not batch.rows and not batch.faults  # at the end of a file that is followed
-                while under_way and (idle or len(under_way) >= 2 * writers or under_way[0][1].done()):
+                due = reader.follow and time.monotonic() - completed > COMPLETE_SECONDS
+                while under_way and (idle or due or len(under_way) >= 2 * writers or under_way[0][1].done()):
                     settle()
+                if due:
+                    store.complete()
+                    completed = time.monotonic()
             while under_way:
                 settle()
+            store.complete()
+            tally.seconds = time.perf_counter() - began
         except BaseException:
             for _, future in under_way:
                 future.cancel()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 FIVE_MINUTES = timedelta(minutes=5)
 WEEK = timedelta(days=7)
+FINE = timedelta(days=2)
+"""The longest period that `fleet-cpu` and `error-rate` answer in steps of five minutes."""
 _APPLICATION = ("Application_ID", "Application_Name")
 #: A host is remarkable this many robust standard deviations from its fleet.
 _FAR = 3.5  # Iglewicz and Hoaglin (1993): How to Detect and Handle Outliers
@@ -35,18 +38,17 @@ class Query:
         summary: What it answers, in a line.
         period: The period that it covers by default.
         run: Asks a store.
-        aggregation: Its first request to the store, for showing the statements; None: it reads the description.
+        aggregation: Its first request to the store for a period, for showing the statements; None: it reads the
+            description.
     """
 
     summary: str
     period: timedelta
     run: Callable[[MetricStore, Period], pd.DataFrame]
-    aggregation: Aggregation | None
+    aggregation: Callable[[Period], Aggregation] | None
 
 
-FLEET = Aggregation(
-    tuple(Column(f"p{percent}", "percentile", "CPU_Usage", percent) for percent in (50, 90, 99)), window=FIVE_MINUTES
-)
+FLEET = Aggregation(tuple(Column(f"p{percent}", "percentile", "CPU_Usage", percent) for percent in (50, 90, 99)))
 LOAD = Aggregation(
     (
         Column("cpu", "mean", "CPU_Usage"),
@@ -65,7 +67,6 @@ STATUS = Aggregation(
             for kind in (2, 3, 4, 5)
         ),
     ),
-    window=FIVE_MINUTES,
 )
 SEEN = Aggregation((Column("cpu", "mean", "CPU_Usage"),), by=_APPLICATION, window=FIVE_MINUTES)
 FILLED = Aggregation(SEEN.columns, by=_APPLICATION, window=FIVE_MINUTES, interpolate=True)
@@ -87,9 +88,15 @@ SIGNALS = Aggregation(
 )
 
 
+def stepwise(question: Aggregation, period: Period) -> Aggregation:
+    """Return a question with windows of five minutes, or of an hour where a figure could not show as many."""
+    hourly = period.end - period.start > FINE
+    return replace(question, window=timedelta(hours=1) if hourly else FIVE_MINUTES)
+
+
 def fleet_cpu(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Return percentiles of CPU usage over all rows, every five minutes."""
-    return store.aggregate(FLEET, period)
+    """Return percentiles of CPU usage over all rows, every five minutes or every hour."""
+    return store.aggregate(stepwise(FLEET, period), period)
 
 
 def busiest(store: MetricStore, period: Period) -> pd.DataFrame:
@@ -107,8 +114,8 @@ def noisiest(store: MetricStore, period: Period) -> pd.DataFrame:
 
 
 def error_rate(store: MetricStore, period: Period) -> pd.DataFrame:
-    """Return the share of responses of each status class, every five minutes."""
-    table = store.aggregate(STATUS, period)
+    """Return the share of responses of each status class, every five minutes or every hour."""
+    table = store.aggregate(stepwise(STATUS, period), period)
     for kind in (2, 3, 4, 5):
         table[f"{kind}xx"] = table.pop(f"s{kind}xx") / table["responses"]
     return table
@@ -188,14 +195,18 @@ def retention(store: MetricStore, _period: Period) -> pd.DataFrame:
 
 _DAY = timedelta(days=1)
 QUERIES: dict[str, Query] = {
-    "fleet-cpu": Query("p50, p90 and p99 of CPU usage over all hosts, every five minutes", _DAY, fleet_cpu, FLEET),
-    "busiest": Query("applications by mean CPU usage", _DAY, busiest, LOAD),
-    "noisiest": Query("applications by how much their CPU usage varies", _DAY, noisiest, LOAD),
-    "error-rate": Query("share of responses by status class, every five minutes", _DAY, error_rate, STATUS),
-    "gaps": Query("windows without data, filled by interpolation", _DAY, gaps, FILLED),
-    "week-over-week": Query("each application's week beside the week before", 2 * WEEK, week_over_week, HOURLY),
-    "deviating-hosts": Query("hosts far from the median of their fleet", _DAY, deviating_hosts, LOAD),
-    "anomalies": Query("incidents: measures that left their usual course", 2 * WEEK, anomalies, SIGNALS),
+    "fleet-cpu": Query(
+        "p50, p90 and p99 of CPU usage over all hosts, in steps", _DAY, fleet_cpu, partial(stepwise, FLEET)
+    ),
+    "busiest": Query("applications by mean CPU usage", _DAY, busiest, lambda _: LOAD),
+    "noisiest": Query("applications by how much their CPU usage varies", _DAY, noisiest, lambda _: LOAD),
+    "error-rate": Query("share of responses by status class, in steps", _DAY, error_rate, partial(stepwise, STATUS)),
+    "gaps": Query("windows without data, filled by interpolation", _DAY, gaps, lambda _: FILLED),
+    "week-over-week": Query(
+        "each application's week beside the week before", 2 * WEEK, week_over_week, lambda _: HOURLY
+    ),
+    "deviating-hosts": Query("hosts far from the median of their fleet", _DAY, deviating_hosts, lambda _: LOAD),
+    "anomalies": Query("incidents: measures that left their usual course", 2 * WEEK, anomalies, lambda _: SIGNALS),
     "retention": Query("what is kept, and for how long", _DAY, retention, None),
 }
 

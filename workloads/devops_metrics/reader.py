@@ -94,7 +94,7 @@ class Reader:
     ) -> None:
         self._path = path
         self._schema = schema
-        self._follow = follow
+        self.follow = follow
         self._stop = stop
         self._times = Timestamps(schema.timezone, schema.time_format)
         self._microseconds = lru_cache(maxsize=4096)(self._times.microseconds)  # the rows of a moment stand together
@@ -123,7 +123,7 @@ class Reader:
             with Repeats() as repeats:
                 while True:
                     yield from self._to_the_end(file, size, repeats)
-                    if not self._follow:
+                    if not self.follow:
                         return
                     tail = _tail(file)
                     if self._stop():
@@ -187,18 +187,18 @@ class Reader:
 
     def _to_the_end(self, file: BinaryIO, size: int, repeats: Repeats, *, complete: bool = False) -> Iterator[Batch]:
         """Yield what there is of a file by now; all of it, once nothing more will be `complete`d."""
-        complete = complete or not self._follow
+        complete = complete or not self.follow
         begins = file.tell() == 0
         if begins and not self._skip_header(file, complete=complete):
             yield Batch(Columns.holding([], self._schema), [], 0, 0)
             return
-        if self._follow and begins:
+        if self.follow and begins:
             self._learn_again(file)
-        elif self._follow and not (self._knows_numbers or self._was_cut or self._is_replaced(file)):
+        elif self.follow and not (self._knows_numbers or self._was_cut or self._is_replaced(file)):
             self._learn()
         while lines := self._lines(file, size, complete=complete):
             yield self._batch(lines, repeats, file.tell() - len(self._left))
-        if self._follow:
+        if self.follow:
             yield Batch(Columns.holding([], self._schema), [], 0, file.tell())
 
     def _to_the_last_line(self, file: BinaryIO, size: int, repeats: Repeats) -> Iterator[Batch]:
@@ -236,7 +236,7 @@ class Reader:
         while (line := self._line(file, complete=complete)) is not None:
             if line.strip() and not re.fullmatch(rb"(\xef\xbb\xbf)?\s*sep=.\s*", line, re.IGNORECASE):
                 return True
-        if self._follow:
+        if self.follow:
             file.seek(0)
         return False
 

@@ -206,6 +206,7 @@ def restore(store: InfluxDB, place: Location, *, tell: Callable[[str], None] = l
             count = len(written.rejected)
             result.problems.append(f"{place / saved.file}: InfluxDB refuses {count:,} rows. The reason is: {reason}.")
         tell(f"{place / saved.file}  {written.rows:,} rows")
+    store.complete()
     for measurement, days in itertools.groupby(listed, key=lambda saved: saved.measurement):
         fields = _fields(store, measurement)
         there = _values_by_day(store, measurement, fields)

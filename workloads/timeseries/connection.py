@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError, phrase
-from contract.stacks import StackName, TimeSeriesOutput
+from contract.stacks import DevOpsMetricsOutput, StackName, TimeSeriesOutput
 from contract.timeseries import address, token_in
 from workloads.secrets import CURRENT, read_secret
 from workloads.stack_outputs import stack_outputs
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.liveanalytics import LiveAnalytics
+from workloads.timeseries.rolled_up import RolledUp
 from workloads.timeseries.schema import Schema
 
 if TYPE_CHECKING:
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 STACK = StackName.DEVOPS_METRICS
 
 
-def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
+def connect(stack: str = STACK, schema: Schema | None = None, *, run: int | None = None) -> MetricStore:
     """Return the store of a deployed stack, whichever engine it has.
+
+    Args:
+        stack: Name of the stack.
+        schema: Names of dimensions and measures.
+        run: The number of a run that writes, as `marks.run_of` gives it.
 
     Raises:
         InputError: There is no such stack, or it is not one of these.
@@ -32,11 +38,11 @@ def connect(stack: str = STACK, schema: Schema | None = None) -> MetricStore:
     outputs = stack_outputs(stack)
     if "Engine" not in outputs:
         raise InputError(f"Stack {stack}: The stack has no output Engine. Name a stack that is a {STACK}.")
-    return store_of(outputs, schema or Schema())
+    return store_of(outputs, schema or Schema(), run=run)
 
 
-def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
-    """Return the store that a stack's outputs name, whichever engine it has.
+def store_of(outputs: Mapping[str, str], schema: Schema, *, run: int | None = None) -> MetricStore:
+    """Return the store that a stack's outputs name, whichever engine it has, with rollups where the stack has them.
 
     Raises:
         InputError: Its secret cannot be read.
@@ -44,13 +50,15 @@ def store_of(outputs: Mapping[str, str], schema: Schema) -> MetricStore:
     """
     if outputs[TimeSeriesOutput.ENGINE] == "liveanalytics":
         return LiveAnalytics(outputs[TimeSeriesOutput.DATABASE_NAME], outputs[TimeSeriesOutput.TABLE_NAME], schema)
-    return InfluxDB(
+    place = (
         address(outputs[TimeSeriesOutput.ENDPOINT], outputs[TimeSeriesOutput.ENGINE]),
         outputs[TimeSeriesOutput.DATABASE_NAME],
         outputs[TimeSeriesOutput.TABLE_NAME],
-        token=_token(outputs[TimeSeriesOutput.SECRET_ARN]),
-        schema=schema,
     )
+    token = _token(outputs[TimeSeriesOutput.SECRET_ARN])
+    if rollups := outputs.get(DevOpsMetricsOutput.ROLLUP_BUCKET_NAME):
+        return RolledUp(*place, rollups=rollups, token=token, schema=schema, run=run)
+    return InfluxDB(*place, token=token, schema=schema)
 
 
 def _token(secret: str) -> str:

@@ -280,8 +280,8 @@ def _expression(column: Column) -> str:
     match column.function:
         case "mean":
             value = f"avg({measure})"
-        case "sum":
-            value = f"sum({measure})"
+        case "sum" | "min" | "max":
+            value = f"{column.function}({measure})"
         case "deviation":
             value = f"stddev({measure})"
         case "percentile":  # approx_percentile would be cheaper, and approximate

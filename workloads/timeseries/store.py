@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workloads.timeseries.row import Row
     from workloads.timeseries.schema import Schema
 
-Function = Literal["mean", "sum", "count", "deviation", "percentile"]
+Function = Literal["mean", "sum", "count", "min", "max", "deviation", "percentile"]
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,18 @@ class MetricStore(ABC):
     def describe(self) -> Description:
         """Return what the store holds."""
 
+    def complete(self) -> None:  # noqa: B027 - most stores derive nothing
+        """Bring up to date what the store derives from rows. No other thread may write meanwhile.
+
+        Raises:
+            InputError: As `write`.
+            UnavailableError: As `write`.
+        """
+
+    def sources(self) -> list[str]:
+        """Return which rows have answered so far, for a person."""
+        return ["raw rows"]
+
 
 class AskedOnce(MetricStore):
     """A store that sends each question once: a result and its figure share the data, and AWS bills each query."""
@@ -183,8 +195,16 @@ class AskedOnce(MetricStore):
         """As the store."""
         return self._store.describe()
 
+    def complete(self) -> None:
+        """As the store."""
+        self._store.complete()
 
-def tidy(rows: Sequence[dict[str, object]], question: Aggregation) -> pd.DataFrame:
+    def sources(self) -> list[str]:
+        """As the store."""
+        return self._store.sources()
+
+
+def tidy(rows: Sequence[dict[str, object]] | pd.DataFrame, question: Aggregation) -> pd.DataFrame:
     """Return rows as a table that is the same for each store: keys first, sorted, without empty rows.
 
     Args:
@@ -192,7 +212,7 @@ def tidy(rows: Sequence[dict[str, object]], question: Aggregation) -> pd.DataFra
         question: What was asked.
     """
     names = [*question.keys, *(column.name for column in question.columns)]
-    table = pd.DataFrame(list(rows), columns=names)
+    table = pd.DataFrame(rows, columns=names)
     for column in question.columns:
         values = table[column.name].astype("float64")
         table[column.name] = values.fillna(0).astype("int64") if column.function == "count" else values

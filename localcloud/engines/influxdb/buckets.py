@@ -72,8 +72,9 @@ def change_bucket(request: Request, identity: str) -> Response:
             raise RefusalError("conflict", "bucket name is not unique")
         bucket |= {"name": name, "description": document.get("description", bucket["description"])}
         bucket |= {"retentionRules": retention_rules(seconds), "updatedAt": moments()["updatedAt"]}
-        duration = f"{seconds}s" if seconds else "INF"
-        request.influxd.run(f'ALTER RETENTION POLICY "autogen" ON "{identity}" DURATION {duration}')
+        duration, shard = f"{seconds}s" if seconds else "INF", _shard_duration(seconds)
+        policy = f'"autogen" ON "{identity}" DURATION {duration} SHARD DURATION {shard}'
+        request.influxd.run(f"ALTER RETENTION POLICY {policy}")
     return HTTPStatus.OK, bucket
 
 
@@ -89,6 +90,15 @@ def delete_bucket(request: Request, identity: str) -> Response:
         }
         request.influxd.run(f'DROP DATABASE "{identity}"')
     return HTTPStatus.NO_CONTENT, None
+
+
+def _shard_duration(seconds: int) -> str:
+    """Return what a shard spans where points are kept for so many seconds; 0 is for ever.
+
+    Source: InfluxDB's documentation, "InfluxDB shards and shard groups".
+    """
+    days = seconds / 86400
+    return "1h" if 0 < days < 2 else "1d" if 0 < days <= 182 else "7d"  # noqa: PLR2004 - InfluxDB's own bounds
 
 
 def _seconds(document: Json) -> int:

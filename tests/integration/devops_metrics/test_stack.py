@@ -99,6 +99,29 @@ def test_a_fleet_is_ingested_asked_drawn_and_watched(
     assert eventually(ringing)
 
 
+def test_questions_are_answered_by_rollups_where_the_database_is_influxdb(
+    cloud: LocalCloud, stack: str, run: Any, tmp_path: Path
+) -> None:
+    fleet = tmp_path / "fleet.csv"
+    assert run("simulate", "--output", fleet, "--services", "1", "--hosts", "3", "--interval", "300")[0] == 0
+    assert run("ingest", fleet, "--stack", stack)[0] == 0
+    question = ("query", "busiest", "--stack", stack, "--last", "3d")
+    answer = document(run(*question, "--json")[1], "devops-metrics query")
+    raw = document(run(*question, "--raw", "--json")[1], "devops-metrics query")
+    assert raw["sources"] == ["raw rows"]
+    assert [row["cpu"] for row in answer["rows"]] == pytest.approx([row["cpu"] for row in raw["rows"]])
+    code, out, errors = run("rollup", "--stack", stack, "--last", "3d", "--json")
+    if stack.endswith("liveanalytics"):
+        assert "RollupBucketName" not in cloud.outputs(stack)
+        assert (code, "The stack has no rollups" in errors) == (2, True)
+        assert answer["sources"] == ["raw rows"]
+        return
+    assert "hourly rollups" in answer["sources"]
+    assert "rows: hourly rollups" in run(*question)[1]
+    assert document(out, "devops-metrics rollup")["from"]
+    assert document(run(*question, "--json")[1], "devops-metrics query")["sources"] == answer["sources"]
+
+
 def test_the_database_is_backed_up_where_it_is_influxdb(stack: str, run: Any, tmp_path: Path) -> None:
     code, out, errors = run("backup", "--stack", stack, "--to", tmp_path, "--json")
     if stack.endswith("liveanalytics"):

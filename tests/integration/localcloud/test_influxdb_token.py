@@ -42,7 +42,7 @@ def instance(tmp_path: Any) -> Iterator[Instance]:
 @pytest.fixture
 def maker(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Any:
     values = {"INFLUXDB_ENDPOINT": instance.url.removeprefix("http://"), "ORGANIZATION": "local"}
-    for name, value in (values | {"BUCKET": "devops"}).items():
+    for name, value in (values | {"BUCKETS": '{"devops": 0, "devops_rollups": 0}'}).items():
         monkeypatch.setenv(name, value)
     module = load("influxdb_token")
     monkeypatch.setattr(module, "WAIT_SECONDS", 0)
@@ -70,6 +70,16 @@ class TestMaker:
         assert instance.writes(make(maker)["token"], "devops") == 204
         found = call(instance.url, "GET", f"/api/v2/buckets/{bucket['id']}", instance.token)[1]
         assert found["retentionRules"][0]["everySeconds"] == 86400
+
+    def test_all_buckets_of_a_stack_keep_points_for_as_long_as_it_says(
+        self, maker: Any, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BUCKETS", '{"devops": 90, "devops_rollups": 400}')
+        token = make(maker)["token"]
+        for name, days in (("devops", 90), ("devops_rollups", 400)):
+            assert instance.writes(token, name) == 204
+            [bucket] = call(instance.url, "GET", f"/api/v2/buckets?name={name}", instance.token)[1]["buckets"]
+            assert bucket["retentionRules"][0]["everySeconds"] == days * 86400
 
     def test_a_bucket_of_another_name_in_the_api_of_influxdb_1_is_found_by_its_own(
         self, maker: Any, instance: Instance

@@ -147,6 +147,8 @@ def test_reading_waits_for_a_slow_store(file: Path, tmp_path: Path) -> None:
     read = []
 
     class Counting:
+        follow = False
+
         def batches(self, size: int) -> object:
             for batch in reader.batches(size):
                 read.append(batch)

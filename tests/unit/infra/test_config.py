@@ -126,6 +126,8 @@ WRONG_TOGETHER: list[dict[str, Any]] = [
         "training.vpc_id": "vpc-0a1b2c3d",
         "training.subnet_ids": "subnet-0a1b2c3d",
     },
+    {"devops_metrics.rollup_days": 30},
+    {"devops_metrics.raw_days": 30, "devops_metrics.rollup_days": 29},
     {"web_app.vpc_endpoint": False},
     {"web_app.backup_window": "01:00-01:10"},
     {"web_app.maintenance_window": "sun:06:00-sun:06:10"},
