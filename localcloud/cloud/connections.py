@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from localcloud.cloud.certificates import TRUSTED
 
 POSTGRESQL = ("postgres", "aurora-postgresql")
@@ -45,7 +47,7 @@ def all_databases(client: Client, folder: Path) -> list[Database]:
         client: Makes a boto3 client of a service of the cloud.
         folder: The cloud's, which has the certificates to trust.
     """
-    found = [*_rds(client, folder), *_neptune(client), *_opensearch(client), *_influxdb(client)]
+    found = [*_rds(client, folder), *_neptune(client), *_opensearch(client), *_influxdb(client), *_timestream(client)]
     return sorted(found, key=lambda database: (database.engine, database.name))
 
 
@@ -93,10 +95,20 @@ def _influxdb(client: Client) -> Iterator[Database]:
         if secret := row.get("influxAuthParametersSecretArn"):
             login = json.loads(client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
         command = (
-            f"influx config create --active --config-name {row['name']} --host-url https://{address} "
+            f"influx config create --active --config-name {row['name']} --host-url http://{address} "
             f"--org {login['organization']} --username-password {login['username']}"
         )
         yield _database(row["name"], {"Engine": "influxdb"}, row["status"], address, command)
+
+
+def _timestream(client: Client) -> Iterator[Database]:
+    try:
+        names = [row["DatabaseName"] for row in client("timestream-write").list_databases()["Databases"]]
+    except ClientError:
+        return  # the service is closed to new accounts
+    for name in names:
+        command = f"aws timestream-query query --query-string 'SHOW TABLES FROM \"{name}\"'"
+        yield _database(name, {"Engine": "timestream"}, "available", "", command)
 
 
 def _listed(asked: Any, operation: str, key: str) -> list[Any]:

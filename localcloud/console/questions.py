@@ -24,14 +24,19 @@ from localcloud.console import reading
 from localcloud.engines.database_server import LONGEST_SECONDS, Rows
 from localcloud.errors import LocalCloudError
 from localcloud.services.rds.behaviour import Servers
+from localcloud.services.timestreaminfluxdb.behaviour import Servers as InfluxServers
 
 SHOWN = 100
-DYNAMODB = "dynamodb"
+DYNAMODB, INFLUXDB, OPENSEARCH, TIMESTREAM = "dynamodb", "influxdb", "opensearch", "timestream"
 LANGUAGES = dict.fromkeys([*POSTGRESQL, *MYSQL], "SQL") | {
     "neptune": "openCypher",
-    "opensearch": "a query string, or the JSON of a search",
+    OPENSEARCH: "a query string, or the JSON of a search",
     DYNAMODB: "PartiQL",
+    INFLUXDB: "InfluxQL",
+    TIMESTREAM: "SQL",
 }
+#: What a question is put to within a database, where there is a choice.
+PLACES = {OPENSEARCH: "Index", INFLUXDB: "Bucket"}
 #: Where a person begins: what is there.
 EXAMPLES = (
     dict.fromkeys(
@@ -42,19 +47,21 @@ EXAMPLES = (
     | dict.fromkeys(MYSQL, "SHOW TABLES")
     | {
         "neptune": "MATCH (n) RETURN labels(n) AS kind, count(*) AS number",
-        "opensearch": "*",
+        OPENSEARCH: "*",
         DYNAMODB: 'SELECT * FROM "{name}"',
+        INFLUXDB: "SHOW MEASUREMENTS",
+        TIMESTREAM: 'SHOW TABLES FROM "{name}"',
     }
 )
 
 
-def ask(database: Database, text: str, index: str = "") -> Rows:
+def ask(database: Database, text: str, place: str = "") -> Rows:
     """Ask a database a question.
 
     Args:
         database: The database.
         text: The question, in the database's language.
-        index: The index of OpenSearch; all indices if it is empty.
+        place: The index of OpenSearch, or all if it is empty; the bucket of InfluxDB, or the first.
 
     Raises:
         LocalCloudError: The question may write, or the engine refuses it; the message says why.
@@ -65,19 +72,31 @@ def ask(database: Database, text: str, index: str = "") -> Rows:
             answer = _send(f"https://{database.address}/openCypher", "neptune-db", urlencode({"query": text}).encode())
             return table(answer["results"])
         case "opensearch":
-            return _search(database.address, text, index)
+            return _search(database.address, text, place)
         case "dynamodb":
             _check(DYNAMODB, text)
             return _items(text)
+        case "influxdb":
+            _check(TIMESTREAM, text)
+            return _influxql(database, text, place or next(iter(places(database)), ""))
+        case "timestream":
+            _check(TIMESTREAM, text)
+            return _timestream(text)
         case engine:
             _check("postgresql" if engine in POSTGRESQL else "mysql", text)
             return _sql(database.name, text)
 
 
-def indices(database: Database) -> list[str]:
-    """Return the names of the indices of OpenSearch, without those that it keeps for itself."""
-    rows = _send(f"https://{database.address}/_cat/indices?format=json", "es")
-    return sorted(row["index"] for row in rows if not row["index"].startswith("."))
+def places(database: Database) -> list[str]:
+    """Return the indices of OpenSearch, without those that it keeps for itself, or the buckets of InfluxDB."""
+    match database.engine:
+        case "opensearch":
+            rows = _send(f"https://{database.address}/_cat/indices?format=json", "es")
+            return sorted(row["index"] for row in rows if not row["index"].startswith("."))
+        case "influxdb":
+            return [str(row[-1]) for row in _influxql(database, "SHOW DATABASES", "").rows]
+        case _:
+            return []
 
 
 def table(rows: Iterable[Mapping[str, object]]) -> Rows:
@@ -140,13 +159,55 @@ def _items(text: str) -> Rows:
     return table({name: read(value) for name, value in item.items()} for item in items)
 
 
+def _influxql(database: Database, text: str, bucket: str) -> Rows:
+    """Return the rows of all series that InfluxDB answers with, by the token that its set-up made."""
+    listed = reading.client("timestream-influxdb").list_db_instances()["items"]
+    identity = next(row["id"] for row in listed if row["name"] == database.name)
+    server = reading.cloud().state(InfluxServers).running[identity]
+    url = f"http://{database.address}/query?{urlencode({'q': text, 'db': bucket})}"
+    [result] = _answer(url, {"Authorization": f"Token {server.token}"})["results"]
+    if "error" in result:
+        raise LocalCloudError(f"InfluxDB says: {result['error']}")
+    return table(
+        {
+            "series": series.get("name", ""),
+            **series.get("tags", {}),
+            **dict(zip(series["columns"], row, strict=True)),
+        }
+        for series in result.get("series", [])
+        for row in series.get("values", [])
+    )
+
+
+def _timestream(text: str) -> Rows:
+    try:
+        answer = reading.client("timestream-query").query(QueryString=text, MaxRows=SHOWN)
+    except ClientError as error:
+        raise LocalCloudError(f"Timestream says: {error.response['Error']['Message']}") from error
+    columns = [column.get("Name", "") for column in answer["ColumnInfo"]]
+    cells = [
+        [None if "NullValue" in datum else datum.get("ScalarValue", datum) for datum in row["Data"]]
+        for row in answer["Rows"]
+    ]
+    return Rows(columns, cells[:SHOWN], more=len(cells) > SHOWN or "NextToken" in answer)
+
+
 def _send(url: str, service: str, body: bytes | None = None, kind: str = "application/x-www-form-urlencoded") -> Any:
     """Return what an engine answers to a request that the cloud's key has signed."""
     cloud = reading.cloud()
     signed = AWSRequest("POST" if body else "GET", url, data=body, headers={"Content-Type": kind} if body else {})
     SigV4Auth(Credentials(ACCESS_KEY_ID, cloud.secret_access_key), service, REGION).add_auth(signed)
-    request = urllib.request.Request(url, body, dict(signed.headers))  # noqa: S310 - an address of this cloud
-    trusted = ssl.create_default_context(cafile=str(cloud.folder / TRUSTED))
+    return _answer(url, dict(signed.headers), body)
+
+
+def _answer(url: str, headers: Mapping[str, str], body: bytes | None = None) -> Any:
+    """Return the JSON document that an engine answers with.
+
+    Raises:
+        LocalCloudError: The engine refuses the request, or does not answer.
+    """
+    request = urllib.request.Request(url, body, dict(headers))  # noqa: S310 - an address of this cloud
+    trusted = ssl.create_default_context(cafile=str(reading.cloud().folder / TRUSTED))
     try:
         with urllib.request.urlopen(request, timeout=LONGEST_SECONDS, context=trusted) as response:  # noqa: S310
             return json.loads(response.read())
@@ -162,5 +223,5 @@ def _reason(answer: bytes) -> str:
         document = json.loads(answer)
     except ValueError:
         return answer.decode(errors="replace")[:500]
-    found = document.get("detailedMessage") or document.get("error") or document
+    found = document.get("detailedMessage") or document.get("error") or document.get("message") or document
     return str(found.get("reason", found) if isinstance(found, dict) else found)

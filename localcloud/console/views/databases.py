@@ -36,7 +36,7 @@ def ask(engine: str, name: str) -> str:
     database, text = _named(engine, name), request.form.get("question", "").strip()
     begin = time.perf_counter()
     try:
-        rows = questions.ask(database, text, request.form.get("index", ""))
+        rows = questions.ask(database, text, request.form.get("place", ""))
     except LocalCloudError as error:
         return _page(database, text, problem=str(error))
     cells = [[_said(cell) for cell in row] for row in rows.rows]
@@ -58,8 +58,9 @@ def _page(database: Database, question: str, **answer: Any) -> str:
         database=database,
         question=question,
         language=questions.LANGUAGES[database.engine],
-        indices=questions.indices(database) if database.engine == "opensearch" else [],
-        index=request.form.get("index", ""),
+        choice=questions.PLACES.get(database.engine, ""),
+        places=questions.places(database),
+        place=request.form.get("place", ""),
         token=forms.token(),
         answer=answer,
     )

@@ -42,13 +42,6 @@ CHANGEABLE = {
 }
 
 
-@dataclass
-class Servers:
-    """The processes behind instances, by their ids."""
-
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-
 class Server(NamedTuple):
     """A running InfluxDB.
 
@@ -61,6 +54,13 @@ class Server(NamedTuple):
     process: subprocess.Popen[bytes]
     port: int
     token: str
+
+
+@dataclass
+class Servers:
+    """What runs behind instances and clusters, by their ids."""
+
+    running: dict[str, Server] = field(default_factory=dict)
 
 
 #: What the service makes of a cluster itself, by the API's names; a cluster keeps what its request said beside these.
@@ -174,10 +174,11 @@ def _create_db_instance(
     access = {"username": instance.username or "admin", "password": instance.password}
     place = {"bucket": instance.bucket or "default", "organization": instance.organization or "default"}
     try:
-        cloud.state(Servers).running[instance.id], instance.port, _ = start(folder, **access, **place)
+        server = cloud.state(Servers).running[instance.id] = start(folder, **access, **place)
     except LocalCloudError as error:
         del self.db_instances[instance.id]
         raise ValidationException(str(error)) from error
+    instance.port = server.port
     instance.endpoint, instance.status = f"localhost:{instance.port}", InstanceStatus.AVAILABLE
     return instance
 
@@ -186,8 +187,8 @@ def _create_db_instance(
 def _delete_db_instance(cloud: Cloud, original: Any, self: TimestreamInfluxDBBackend, id: str) -> DBInstance:  # noqa: A002 - moto's
     with cloud.lock("timestreaminfluxdb"):
         instance: DBInstance = original(self, id)
-    if process := cloud.state(Servers).running.pop(instance.id, None):
-        processes.end(process)
+    if server := cloud.state(Servers).running.pop(instance.id, None):
+        processes.end(server.process)
     return instance
 
 
@@ -225,7 +226,7 @@ def _create_db_cluster(cloud: Cloud, self: TimestreamInfluxDBResponse) -> str:
         server = start3(cloud.new_folder("influxdb"))
     except LocalCloudError as error:
         raise ValidationException(str(error)) from error
-    cloud.state(Servers).running[identifier] = server.process
+    cloud.state(Servers).running[identifier] = server
     secret = cloud.client("secretsmanager").create_secret(
         Name=f"READONLY-InfluxDB-auth-parameters-{identifier}", SecretString=json.dumps({"token": server.token})
     )
@@ -281,8 +282,8 @@ def _delete_db_cluster(cloud: Cloud, self: TimestreamInfluxDBResponse) -> str:
     """Delete a cluster with its data and its secret."""
     cluster = _cluster(cloud, self)
     del cloud.state(Clusters).described[cluster["id"]]
-    if process := cloud.state(Servers).running.pop(cluster["id"], None):
-        processes.end(process)
+    if server := cloud.state(Servers).running.pop(cluster["id"], None):
+        processes.end(server.process)
     secret = cluster["influxAuthParametersSecretArn"]
     cloud.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     return json.dumps({"dbClusterStatus": "DELETING"})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import urllib3
 from botocore.exceptions import ClientError
 from opensearchpy import OpenSearch, Urllib3AWSV4SignerAuth
 
@@ -57,6 +58,7 @@ def inhabit(cloud: LocalCloud) -> dict[str, str]:
         MasterUserPassword="not-shown-at-all",
     )
     fill_graph_and_index(cloud)
+    fill_time_series(cloud)
     until(lambda: any(cloud.mailbox.glob("*.eml")))
     until(lambda: {job["status"] for job in _described(cloud, jobs)} <= {"SUCCEEDED", "FAILED", "RUNNABLE"})
     until(lambda: formation.describe_stacks(StackName="Broken")["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE")
@@ -100,6 +102,35 @@ def fill_graph_and_index(cloud: LocalCloud) -> None:
         ca_certs=trusted,
     )
     index.index(index="articles", id="lamp", body={"name": "lamp", "light": [0.5, 0.25]}, params={"refresh": "true"})
+
+
+def fill_time_series(cloud: LocalCloud) -> None:
+    """Make a database of InfluxDB and one of Timestream for LiveAnalytics, each with a point or a record."""
+    ec2 = cloud.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    group = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])["SecurityGroups"][0]
+    login = {"username": "clerk", "password": "notshownatall"}
+    instance = cloud.client("timestream-influxdb").create_db_instance(
+        name="shop-clicks",
+        **login,
+        organization="shop",
+        bucket="clicks",
+        vpcSubnetIds=[subnet["SubnetId"]],
+        vpcSecurityGroupIds=[group["GroupId"]],
+        allocatedStorage=20,
+        dbInstanceType="db.influx.medium",
+    )
+    address, basic = f"http://{instance['endpoint']}/api/v2", urllib3.make_headers(basic_auth=":".join(login.values()))
+    session = urllib3.request("POST", f"{address}/signin", headers=basic)
+    cookie = {"Cookie": session.headers["Set-Cookie"].partition(";")[0]}
+    points = b"clicks,page=lamp count=7i"
+    assert urllib3.request("POST", f"{address}/write?org=shop&bucket=clicks", headers=cookie, body=points).status == 204
+    write = cloud.client("timestream-write")
+    write.create_database(DatabaseName="shop-visits")
+    write.create_table(DatabaseName="shop-visits", TableName="visits")
+    record = {"MeasureName": "seconds", "MeasureValue": "12", "MeasureValueType": "BIGINT"}
+    record |= {"Time": str(time.time_ns() // 10**6), "Dimensions": [{"Name": "page", "Value": "lamp"}]}
+    write.write_records(DatabaseName="shop-visits", TableName="visits", Records=[record])
 
 
 def submit_jobs(cloud: LocalCloud) -> dict[str, str]:

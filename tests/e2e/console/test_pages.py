@@ -52,6 +52,8 @@ VIEWS = {
     "databases/neptune/shop-graph": "openCypher",
     "databases/opensearch/shop-search": "articles",
     "databases/dynamodb/shop-articles": "PartiQL",
+    "databases/influxdb/shop-clicks": "--host-url http://localhost",
+    "databases/timestream/shop-visits": "SHOW TABLES FROM",
     "denials": "s3:GetObject",
 }
 
@@ -247,6 +249,8 @@ def test_a_mail_is_a_file_that_mail_programs_open(page: Page, cloud: LocalCloud,
         ("opensearch/shop-search", "name:lamp", "_index _score name articles"),
         ("opensearch/shop-search", '{"query": {"match": {"name": "lamp"}}}', "articles"),
         ("dynamodb/shop-articles", """SELECT price FROM "shop-articles" WHERE article = 'lamp'""", "price 12.5"),
+        ("influxdb/shop-clicks", "SELECT sum(count) FROM clicks GROUP BY page", "clicks lamp 1970-01-01T00:00:00Z 7"),
+        ("timestream/shop-visits", 'SELECT page, measure_value::bigint FROM "shop-visits".visits', "lamp 12"),
     ],
 )
 def test_a_question_is_answered_with_rows(
@@ -270,6 +274,9 @@ def test_a_question_is_answered_with_rows(
         ("opensearch/shop-search", '{"query": {"unknown": {}}}', "unknown"),
         ("opensearch/shop-search", "{not JSON", "This begins as JSON"),
         ("dynamodb/shop-articles", "SELECT * FROM nowhere", "DynamoDB says"),
+        ("influxdb/shop-clicks", "DROP MEASUREMENT clicks", "Only questions that read are asked."),
+        ("influxdb/shop-clicks", "SELECT * FROM", "failed to parse query"),
+        ("timestream/shop-visits", "SELECT * FROM nowhere", "Timestream says"),
     ],
 )
 def test_a_question_that_writes_or_is_wrong_is_refused_in_words(
