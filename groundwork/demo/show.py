@@ -27,6 +27,9 @@ from terminal.screen import escape
 MARK = ".groundwork-demo"
 EXPLANATION = "`groundwork demo` has made this folder, and replaces it with all that is in it when it runs again."
 
+#: The settings with which the stacks are deployed.
+SETTINGS = {"termination_alarm.email": EMAIL}
+
 #: What is shown of each stack once it is deployed, in this order; what one returns is called when all have begun.
 PARTS: dict[str, Callable[[LocalCloud, Checklist, Path], Callable[[], None] | None]] = {
     StackName.TRAINING: train,
@@ -57,12 +60,10 @@ def show(stacks: list[str], results: Path, *, keep: bool) -> None:
     disposable.make(results, MARK, explanation=EXPLANATION)
     try:
         deploy(cloud, report, stacks, detached=keep)
+        templates = {stack: page.template_of(cloud.folder / "cdk.out", stack) for stack in stacks}
+        outputs = {stack: cloud.outputs(stack) for stack in stacks}  # parts of the demonstration deploy some again
         run(cloud, report, stacks, results)
-        templates = cloud.folder / "cdk.out"
-        sections = [
-            page.section(stack, page.template_of(templates, stack), cloud.outputs(stack), report.steps)
-            for stack in stacks
-        ]
+        sections = [page.section(stack, templates[stack], outputs[stack], report.steps) for stack in stacks]
         page.write(results / "index.html", report, sections, cloud.console if keep else "")
     except (GroundworkError, CalledProcessError) as error:
         report.finish()
@@ -117,7 +118,7 @@ def deploy(cloud: LocalCloud, report: Checklist, stacks: Iterable[str], *, detac
     report.fact("endpoint", cloud.endpoint)
 
     report.step(f"cdk deploy {' '.join(stacks)}")
-    cloud.deploy(*stacks, context={"termination_alarm.email": EMAIL})
+    cloud.deploy(*stacks, context=SETTINGS)
     formation = cloud.client("cloudformation")
     for stack in stacks:
         resources = formation.describe_stack_resources(StackName=stack)["StackResources"]
