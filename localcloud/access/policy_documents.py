@@ -37,7 +37,7 @@ from localcloud.access.policies import documents
 from localcloud.access.policies.validation import Fault, Kind, Wrong, fault
 from localcloud.access.sessions import PARTITION
 from localcloud.cloud.account import ACCOUNT
-from localcloud.hooks import wrap
+from localcloud.hooks import replace, wrap
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,11 @@ def _check_managed(document: str) -> None:
 def _check_identity(document: str) -> None:
     IAMPolicyDocumentValidator(document).validate()  # moto's, which knows IAM's words for many a fault
     IDENTITY.check(document)
+
+
+@replace(IAMTrustPolicyDocumentValidator, "_validate_version")
+def _validate_version(self: IAMTrustPolicyDocumentValidator) -> None:
+    """Take any version, and none; moto gap: a role of the CDK's bootstrap, whose trust policy has none, is refused."""
 
 
 @wrap(IAMBackend, "create_role", "update_assume_role_policy")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.cloudformation.models import Stack
+from moto.s3.models import s3_backends
 
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation import schemas, templates
@@ -99,6 +100,17 @@ def changes(cloud: Cloud, stack: Stack, template: dict[str, Any], parameters: di
         about = {"PolicyAction": policy, **_id(resource)}
         described.append(_change("Remove", resource, about, before=_properties(resource)))
     return sorted(described, key=lambda change: str(change.without_values["ResourceChange"]["LogicalResourceId"]))
+
+
+def existing_buckets(described: Sequence[Change]) -> list[str]:
+    """Return the names of buckets that exist and that a change set would create; what else exists, its service says."""
+    added = [change.with_values["ResourceChange"] for change in described if change.with_values]
+    names = [
+        json.loads(change["AfterContext"]).get("Properties", {}).get("BucketName")
+        for change in added
+        if (change["Action"], change["ResourceType"]) == ("Add", "AWS::S3::Bucket")
+    ]
+    return [name for name in names if name in s3_backends.bucket_accounts]
 
 
 def _causes(properties: dict[str, Any], replaced: Mapping[str, bool]) -> dict[str, list[Cause]]:

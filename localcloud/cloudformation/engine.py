@@ -270,8 +270,6 @@ def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResu
             message="1 validation error detected: Value '' at 'stackName' failed to satisfy constraint: "
             "Member must have length greater than or equal to 1"
         )
-    if request("ImportExistingResources"):
-        raise ValidationError(message=NO_IMPORT)
     stack = _stack_to_change(backend, request("StackName"), name, kind)
     url = request("TemplateURL")
     template = request("TemplateBody") or (self._get_stack_from_s3_url(url) if url else str(stack.template))
@@ -283,7 +281,10 @@ def _create_change_set(cloud: Cloud, self: CloudFormationResponse) -> ActionResu
     _parameters(body, parameters)
     change_set = _new_change_set(self, stack, template, parameters, stack.tags if tags is None else tags)
     cloud.state(descriptions.ChangeSetState, change_set).capabilities = acknowledgements
-    cloud.state(descriptions.ChangeSetState, change_set).changes = changes.changes(cloud, stack, body, parameters)
+    described = changes.changes(cloud, stack, body, parameters)
+    if request("ImportExistingResources") and changes.existing_buckets(described):
+        raise ValidationError(message=NO_IMPORT)
+    cloud.state(descriptions.ChangeSetState, change_set).changes = described
     if kind == "UPDATE" and is_unchanged(stack, body, parameters, tags):
         change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", NO_CHANGES
     else:
