@@ -49,25 +49,32 @@ from groundwork_constructs.infra.config import Config
 from groundwork_constructs.infra.constructs.alerts import AlertTopic, alarm
 from groundwork_constructs.infra.constructs.jobs import job_queue
 from groundwork_constructs.infra.constructs.relational_database import RelationalDatabase
-from groundwork_constructs.infra.constructs.timeseries import InfluxDB
+from groundwork_constructs.infra.constructs.timeseries import InfluxDB, Place, Size, report_bucket
 from groundwork_constructs.infra.data_ecosystem import DataEcosystem
+from groundwork_constructs.infra.data_ecosystem.engines import POSTGRESQL
 from groundwork_constructs.infra.devops_metrics import DevOpsMetrics
 from groundwork_constructs.infra.termination_alarm import TerminationAlarm
 from groundwork_constructs.infra.training import Training
 from groundwork_constructs.infra.web_app import WebApp
+from groundwork_constructs.infra.web_app.database import MYSQL
 
 __all__ = [
+    "MYSQL",
+    "POSTGRESQL",
     "AlertTopic",
     "Config",
     "DataEcosystem",
     "DevOpsMetrics",
     "InfluxDB",
+    "Place",
     "RelationalDatabase",
+    "Size",
     "TerminationAlarm",
     "Training",
     "WebApp",
     "alarm",
     "job_queue",
+    "report_bucket",
 ]
 '''
 

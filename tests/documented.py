@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "cloudformation" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 #: Tutorials are executed as a whole, and what they show is compared (`tests/e2e/test_tutorials.py`).
 TUTORIALS = ROOT / "docs" / "tutorials"
+#: So is this page (`tests/integration/environments/test_company.py`), but for what only a git host can run.
+COMPANY = ROOT / "docs" / "company.md"
 
 
 @dataclass(frozen=True)

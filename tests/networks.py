@@ -19,10 +19,15 @@ def template() -> str:
 
 
 def make(
-    cloud: LocalCloud, first: str = "us-east-1a", second: str = "us-east-1b", name: str = "Network"
+    cloud: LocalCloud,
+    first: str = "us-east-1a",
+    second: str = "us-east-1b",
+    name: str = "Network",
+    *,
+    secrets_endpoint: bool = False,
 ) -> dict[str, str]:
     """Deploy the template, and return its outputs."""
-    parameters = {"FirstZone": first, "SecondZone": second}
+    parameters = {"FirstZone": first, "SecondZone": second, "SecretsEndpoint": str(secrets_endpoint).lower()}
     cloud.client("cloudformation").create_stack(
         StackName=name,
         TemplateBody=template(),

@@ -133,14 +133,24 @@ def _lets_publish(service: str, statements: list[dict[str, Any]]) -> bool:
 
 @check("buckets", "s3:ListBucket")
 def buckets(stack: Template, account: Questions) -> Iterator[Judgement]:
-    """The bucket that the settings name exists."""
-    name = stack.setting("artifact_bucket")
-    if not name:
-        return
-    if account.find("s3:ListBucket", Bucket=name, MaxKeys=1) is None:
-        yield refused(f"There is no bucket {name}.", f"Create it: aws s3 mb s3://{name}")
-    else:
-        yield ok(f"{name} exists.")
+    """Buckets that the settings name, for artifacts and logs, exist."""
+    for name in sorted({stack.setting("artifact_bucket"), *_log_buckets(stack)} - {""}):
+        if account.find("s3:ListBucket", Bucket=name, MaxKeys=1) is None:
+            policy = ", with the policy of docs/company.md if it is for logs"
+            yield refused(f"There is no bucket {name}.", f"Create it: aws s3 mb s3://{name}{policy}")
+        else:
+            yield ok(f"{name} exists.")
+
+
+def _log_buckets(stack: Template) -> Iterator[str]:
+    """Yield the buckets that exist before the stack, and take its logs."""
+    for bucket in stack.resources("AWS::S3::Bucket"):
+        yield stack.text(bucket.properties.get("LoggingConfiguration", {}).get("DestinationBucketName"))
+    for balancer in stack.resources("AWS::ElasticLoadBalancingV2::LoadBalancer"):
+        attributes = balancer.properties.get("LoadBalancerAttributes", ())
+        yield from (row["Value"] for row in attributes if row["Key"] == "access_logs.s3.bucket")
+    for log in stack.resources("AWS::EC2::FlowLog"):
+        yield stack.text(log.properties.get("LogDestination")).rpartition(":::")[2].partition("/")[0]
 
 
 @check("certificate", "acm:DescribeCertificate")

@@ -151,6 +151,11 @@ def _cluster(cluster: aws_neptune.CfnDBCluster, key: str) -> None:
         cluster.kms_key_id = key
 
 
+def _rotation(schedule: aws_secretsmanager.CfnRotationSchedule, key: str) -> None:
+    """Let the function that AWS adds use the key of the secret that it changes."""
+    schedule.add_property_override("HostedRotationLambda.KmsKeyArn", key)
+
+
 _ENCRYPT: dict[type, Callable[[Any, str], None]] = {
     aws_dynamodb.CfnTable: _table,
     aws_logs.CfnLogGroup: _by_id,
@@ -158,6 +163,7 @@ _ENCRYPT: dict[type, Callable[[Any, str], None]] = {
     aws_opensearchservice.CfnDomain: _domain,
     aws_rds.CfnDBInstance: _instance,
     aws_s3.CfnBucket: _bucket,
+    aws_secretsmanager.CfnRotationSchedule: _rotation,
     aws_secretsmanager.CfnSecret: _by_id,
     aws_sqs.CfnQueue: _queue,
     aws_timestream.CfnDatabase: _by_id,

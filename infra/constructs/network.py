@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from aws_cdk import CfnRule, CfnRuleAssertion, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2
+from aws_cdk import CfnRule, CfnRuleAssertion, Fn, RemovalPolicy, Stack, Tags, Token, aws_ec2, aws_s3
 from constructs import Construct, IConstruct, IDependable
 
 from infra.constructs.logs import log_group
@@ -13,6 +13,8 @@ from infra.constructs.security_groups import HTTPS, let_in, security_group
 from infra.parameters import value_or
 from infra.settings.network import NetworkSettings, TieredNetworkSettings
 
+#: The key of a stack's context with the ARN of the bucket for its flow logs.
+FLOW_LOG_BUCKET = "groundwork:flow-log-bucket"
 #: What the CDK writes on subnets for its look-ups, which nothing here does.
 _LOOK_UP_TAGS = ("aws-cdk:subnet-name", "aws-cdk:subnet-type")
 
@@ -39,7 +41,6 @@ def own_vpc(
         log_retention_days: How long the flow logs are kept.
         policy: What becomes of the flow logs when the stack goes.
     """
-    flow_logs = aws_ec2.FlowLogDestination.to_cloud_watch_logs(log_group(scope, "FlowLogs", log_retention_days, policy))
     return aws_ec2.Vpc(
         scope,
         "Vpc",
@@ -48,8 +49,19 @@ def own_vpc(
         subnet_configuration=list(subnets),
         restrict_default_security_group=False,  # needs a custom resource; nothing uses that group
         gateway_endpoints=dict(gateways),
-        flow_logs={"Traffic": aws_ec2.FlowLogOptions(destination=flow_logs)},
+        flow_logs={
+            "Traffic": aws_ec2.FlowLogOptions(destination=_flow_log_destination(scope, log_retention_days, policy))
+        },
     )
+
+
+def _flow_log_destination(scope: Construct, retention_days: int, policy: RemovalPolicy) -> aws_ec2.FlowLogDestination:
+    """Return the bucket that the account has for flow logs, or a log group made as `FlowLogs` of the scope."""
+    if arn := scope.node.try_get_context(FLOW_LOG_BUCKET):
+        bucket_arn, _, prefix = str(arn).partition("/")
+        bucket = aws_s3.Bucket.from_bucket_arn(scope, "FlowLogBucket", bucket_arn)
+        return aws_ec2.FlowLogDestination.to_s3(bucket, prefix or None)
+    return aws_ec2.FlowLogDestination.to_cloud_watch_logs(log_group(scope, "FlowLogs", retention_days, policy))
 
 
 def _zones(scope: Construct, settings: NetworkSettings | TieredNetworkSettings) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aws_cdk import Aws, RemovalPolicy, Token, aws_rds, aws_secretsmanager
-from constructs import Construct
+from aws_cdk import Aws, RemovalPolicy, Token, aws_ec2, aws_rds, aws_secretsmanager
+from constructs import Construct, IDependable
 
 from infra.constructs.secrets import login
 from infra.guardrails import acknowledge
@@ -26,6 +26,7 @@ class Engine:
         family: The family of its parameter group.
         parameters: Parameters of the server, which require TLS and log slow statements.
         port: The TCP port on which it listens.
+        rotation: Which function of AWS's changes a password of it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Engine:
     family: str
     parameters: Mapping[str, str]
     port: int
+    rotation: str
 
 
 class DatabaseSettings(Protocol):
@@ -111,6 +113,7 @@ class RelationalDatabase(Construct):
             properties: More of `aws_rds.CfnDBInstance`.
         """
         super().__init__(scope, name)
+        self._engine = engine
         self.secret = login(self, user=user, description=secret_description, policy=policy)
         self.subnets = aws_rds.CfnDBSubnetGroup(
             self,
@@ -159,6 +162,34 @@ class RelationalDatabase(Construct):
             target_id=self.instance.ref,
             target_type="AWS::RDS::DBInstance",
         )
+
+    def rotate_password(
+        self, days: int, *, group: aws_ec2.ISecurityGroup, subnets: Sequence[str], after: IDependable | None = None
+    ) -> None:
+        """Let AWS's own function change the password, for which the template needs a transform of AWS's.
+
+            database.rotate_password(30, group=rotation, subnets=network.isolated_subnets, after=endpoint)
+
+        Args:
+            days: How often.
+            group: The function's security group, which must reach the database and Secrets Manager.
+            subnets: Ids of the subnets in which the function runs.
+            after: What must stand before the first rotation, which begins at once.
+        """
+        self.instance.stack.add_transform("AWS::SecretsManager-2024-09-16")  # it adds the function and its role
+        schedule = aws_secretsmanager.CfnRotationSchedule(
+            self,
+            "RotationSchedule",
+            secret_id=self.attachment.ref,
+            rotation_rules=aws_secretsmanager.CfnRotationSchedule.RotationRulesProperty(automatically_after_days=days),
+            hosted_rotation_lambda=aws_secretsmanager.CfnRotationSchedule.HostedRotationLambdaProperty(
+                rotation_type=self._engine.rotation,
+                vpc_security_group_ids=group.security_group_id,
+                vpc_subnet_ids=",".join(subnets),
+            ),
+        )
+        if after:
+            schedule.node.add_dependency(after)
 
     def _origin(self, settings: DatabaseSettings, database: str) -> dict[str, Any]:
         """Return the properties that say with which data the instance begins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, aws_iam
+from aws_cdk import Aws, aws_ec2, aws_iam
 from constructs import Construct
 
 from contract.stacks import DataEcosystemOutput
@@ -138,10 +138,17 @@ class DataEcosystem(GroundworkStack):
             ("Indexer", indexer, "Search", self.search.group, HTTPS),
             ("Projector", projector, "Graph", self.graph.group, GRAPH_PORT),
         ]
+        rotation: aws_ec2.SecurityGroup | None = None
+        if days := self.settings.password_rotation_days:
+            rotation = self.network.client("RotationGroup", "The function that changes the password: no way in.")
+            ways += [("Rotation", rotation, "Database", self.database.group, DATABASE_PORT)]
         for client, source, name, target, port in ways:
             way = Construct(self, f"{client}To{name}")
             let_reach(way, name, source=source, target=target, port=port, service=name, client=client)
-        self.trends.let_in(Job=job, Projector=projector)
+        endpoint = self.trends.let_in(rotation, Job=job, Projector=projector)
+        if rotation:
+            subnets = self.network.isolated_subnets
+            self.database.rotate_password(days, group=rotation, subnets=subnets, after=endpoint)
         if self.settings.source_cidr:
             only_if_set(self.jobs.let_read_source(), self.settings.source_cidr)
 

@@ -33,6 +33,7 @@ POSTGRESQL = Engine(
     family="postgres18",
     parameters={"rds.force_ssl": "1", "log_min_duration_statement": "1000"},
     port=DATABASE_PORT,
+    rotation="PostgreSQLSingleUser",
 )
 OWN_KEY = "Encrypted under AWS's own key; a key of the account would cost more than it adds."
 
@@ -123,14 +124,9 @@ class Database(RelationalDatabase):
             deletion_protection=False,
         )
         self.instance.apply_removal_policy(_snapshot(policy))
-        acknowledge(
-            self.secret,
-            {
-                "CKV_AWS_149": OWN_KEY,
-                "SMG4": "Rotation takes a function of its own in the network; the stack's page says how to change "
-                "the password.",
-            },
-        )
+        acknowledge(self.secret, {"CKV_AWS_149": OWN_KEY})
+        if not settings.password_rotation_days:
+            acknowledge(self.secret, {"SMG4": "Rotation takes a function in the network: password_rotation_days."})
         acknowledge(
             self.instance,
             {

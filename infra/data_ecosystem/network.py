@@ -77,16 +77,18 @@ class EcosystemNetwork(Construct):
         """Make a group for an engine: only what `let_reach` allows enters or leaves."""
         return security_group(self, name, self.vpc, description)
 
-    def endpoint(self, name: str, service: str, **clients: aws_ec2.SecurityGroup) -> None:
+    def endpoint(
+        self, name: str, service: str, **clients: aws_ec2.SecurityGroup
+    ) -> aws_ec2.InterfaceVpcEndpoint | None:
         """Make an interface endpoint in the first zone only, since it bills by the hour and zone.
 
         The name of the service leads to it from the whole network, so its clients must include every caller of the
         service, even those that could do without it. In an existing VPC, everything in it may be such a caller.
         """
         if not self._settings.vpc_endpoint:
-            return
+            return None
         group = self.server(f"{name}Group", f"Endpoint of {service}, for its clients alone.")
-        aws_ec2.InterfaceVpcEndpoint(
+        endpoint = aws_ec2.InterfaceVpcEndpoint(
             self,
             name,
             vpc=self.vpc,
@@ -106,3 +108,4 @@ class EcosystemNetwork(Construct):
                 service=service,
                 client=client,
             )
+        return endpoint

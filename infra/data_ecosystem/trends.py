@@ -88,15 +88,29 @@ class Trends(Construct):
             *((name, *output) for name, output in outputs.items()),
         ]
 
-    def let_in(self, **clients: aws_ec2.SecurityGroup) -> None:
-        """Let clients reach the engine, and the service that a function without a way out needs beside it."""
+    def let_in(
+        self, rotation: aws_ec2.SecurityGroup | None, **clients: aws_ec2.SecurityGroup
+    ) -> aws_ec2.InterfaceVpcEndpoint | None:
+        """Let clients reach the engine, and the services that functions without a way out need beside it.
+
+        Args:
+            rotation: The group of a function that changes a password, which calls Secrets Manager, too.
+            clients: The groups of those who write and ask.
+
+        Returns:
+            The endpoint of Secrets Manager, if the stack makes one.
+        """
         for client, group in clients.items():
             if self._influxdb:
                 way = Construct(self, f"From{client}")
                 server, port = self._influxdb.server, self._influxdb.port
                 let_reach(way, "InfluxDB", source=group, target=server, port=port, service="InfluxDB", client=client)
-        service = "secretsmanager" if self._influxdb else f"timestream.{self._cell}"
-        self._network.endpoint("Secrets" if self._influxdb else "Timestream", service, **clients)
+        if not self._influxdb:
+            self._network.endpoint("Timestream", f"timestream.{self._cell}", **clients)
+        if not (self._influxdb or rotation):
+            return None
+        callers = clients | ({"Rotation": rotation} if rotation else {})
+        return self._network.endpoint("Secrets", "secretsmanager", **callers)
 
     def permit(self, *, job: aws_iam.Role, projector: aws_iam.Role) -> None:
         """Let jobs write and query, and the projector write."""

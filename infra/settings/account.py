@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from infra.settings.setting import Settings, setting
-from infra.settings.types import Boundary, EnvironmentName, RolePath, Tags
+from infra.settings.types import Boundary, BucketName, EnvironmentName, LogBucketArn, RolePath, Tags
 
 _ASSIGN = "@@assign"
 
@@ -53,6 +53,20 @@ class AccountSettings(Settings):
         console=False,
     )
     role_path: RolePath = setting("/", "Path of each role and instance profile.", group="All stacks", console=False)
+    access_log_bucket: BucketName = setting(
+        "",
+        "Existing bucket for the access logs of the stacks' buckets and load balancers, below the stack's name.",
+        empty="no access logs are kept",
+        group="All stacks",
+        console=False,
+    )
+    flow_log_bucket_arn: LogBucketArn = setting(
+        "",
+        "ARN of an existing bucket for the flow logs of the VPCs that the stacks make.",
+        empty="each goes to a log group of its stack",
+        group="All stacks",
+        console=False,
+    )
 
     @model_validator(mode="after")
     def _tags_follow_the_policy(self) -> Self:

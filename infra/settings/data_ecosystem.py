@@ -26,6 +26,7 @@ from infra.settings.shared import (
     magnetic_retention,
     maintenance_window,
     memory_retention,
+    password_rotation,
     restore_source,
     restore_time,
     snapshot,
@@ -75,6 +76,7 @@ class DataEcosystemSettings(TieredNetworkSettings):
     )
     backup_window: str = backup_window("PostgreSQL and Neptune", group="PostgreSQL")
     maintenance_window: str = maintenance_window("PostgreSQL and Neptune", group="PostgreSQL")
+    password_rotation_days: int = password_rotation("PostgreSQL", group="PostgreSQL")
     database_snapshot: Snapshot = snapshot("PostgreSQL", group="PostgreSQL")
     database_source: DatabaseResource = restore_source(group="PostgreSQL")
     database_restore_time: Instant = restore_time(group="PostgreSQL")

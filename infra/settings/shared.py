@@ -55,6 +55,19 @@ def encryption_key() -> Any:
     )
 
 
+def password_rotation(database: str, *, group: str) -> Any:
+    """Describe the setting of how often a database's password changes."""
+    return setting(
+        0,
+        f"How often Secrets Manager changes the password of {database}, in days; 0 never. It needs an endpoint of "
+        "Secrets Manager, billed by the hour.",
+        group=group,
+        ge=0,
+        le=365,
+        console=False,
+    )
+
+
 def data_deletion(what: str) -> Any:
     """Describe the setting of a stack's key to its data: what may go when the stack goes, if both keys agree."""
     return setting(

@@ -121,6 +121,13 @@ KmsKeyArn = Annotated[
     str, text(arn("kms", r"key/[\w-]+"), "the ARN of a symmetric key in this region and account, or nothing")
 ]
 
+LogBucketArn = Annotated[
+    str,
+    text(
+        r"(arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/=-]*)?)?",
+        "the ARN of a bucket, with a prefix or without: arn:aws:s3:::flow-logs/shop",
+    ),
+]
 BucketName = Annotated[
     str, text(r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?", "the name of a bucket in this region, or nothing")
 ]

@@ -22,6 +22,7 @@ from infra.settings.shared import (
     log_retention,
     machine_image,
     maintenance_window,
+    password_rotation,
     restore_source,
     restore_time,
     snapshot,
@@ -114,15 +115,7 @@ class WebAppSettings(TieredNetworkSettings):
     backup_days: int = setting(7, "How long automated backups are kept, in days.", group="Database", ge=1, le=35)
     backup_window: str = backup_window("the database", group="Database")
     maintenance_window: str = maintenance_window("the database", group="Database")
-    password_rotation_days: int = setting(
-        0,
-        "How often Secrets Manager changes the database's password, in days; 0 never. Adds an endpoint, billed by the "
-        "hour.",
-        group="Database",
-        ge=0,
-        le=365,
-        console=False,
-    )
+    password_rotation_days: int = password_rotation("the database", group="Database")
     database_snapshot: Snapshot = snapshot("the database", group="Database")
     database_source: DatabaseResource = restore_source(group="Database")
     database_restore_time: Instant = restore_time(group="Database")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy, aws_ec2, aws_secretsmanager
+from aws_cdk import RemovalPolicy, aws_ec2
 from constructs import Construct
 
 from infra.constructs.network import let_in_vpc
@@ -19,6 +19,7 @@ MYSQL = Engine(
     family="mysql8.4",
     parameters={"require_secure_transport": "1", "slow_query_log": "1", "long_query_time": "1"},
     port=DATABASE_PORT,
+    rotation="MySQLSingleUser",
 )
 
 
@@ -86,20 +87,6 @@ class Database(RelationalDatabase):
             )
         else:
             let_out(self, "RotationToVpc", function, settings.vpc_cidr, port=HTTPS, description="HTTPS to an endpoint")
-        # The transform is AWS's: CloudFormation replaces the property by the function and its role.
-        self.instance.stack.add_transform("AWS::SecretsManager-2024-09-16")
-        schedule = aws_secretsmanager.CfnRotationSchedule(
-            self,
-            "RotationSchedule",
-            secret_id=self.attachment.ref,
-            rotation_rules=aws_secretsmanager.CfnRotationSchedule.RotationRulesProperty(
-                automatically_after_days=settings.password_rotation_days
-            ),
-            hosted_rotation_lambda=aws_secretsmanager.CfnRotationSchedule.HostedRotationLambdaProperty(
-                rotation_type="MySQLSingleUser",
-                vpc_security_group_ids=function.security_group_id,
-                vpc_subnet_ids=",".join(network.isolated_subnets),
-            ),
+        self.rotate_password(
+            settings.password_rotation_days, group=function, subnets=network.isolated_subnets, after=endpoint
         )
-        if endpoint:
-            schedule.node.add_dependency(endpoint)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+
+from tests.shell_pages import follow, steps
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
@@ -32,27 +32,10 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
 
 
-def steps(page: Path) -> list[tuple[str, list[str]]]:
-    """The commands of a page, each block with the lines that it is said to print."""
-    pattern = r"^```sh\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?"
-    blocks = re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
-    return [(commands, shown.splitlines()) for commands, shown in blocks]
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_works_as_it_is_written(page: Path, folder: Path) -> None:
-    mark = "the next block of commands"
-    script = "\n".join([f"set -euo pipefail\necho '{mark}'\n{commands}" for commands, _ in steps(page)])
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment(), text=True, check=False, **pipes)
-    assert done.returncode == 0, done.stdout
-    printed = done.stdout.split(f"{mark}\n")[1:]
-    for (commands, shown), output in zip(steps(page), printed, strict=True):
-        for line in shown:
-            pattern = f"*{line.replace('...', '*')}*"
-            prints = any(fnmatchcase(row, pattern) for row in output.splitlines())
-            assert prints, f"{commands}does not print {line!r}, but\n{output}"
+    follow(steps(page), folder, environment())
 
 
 def test_every_kind_of_reader_has_a_tutorial() -> None:

@@ -241,6 +241,39 @@ def test_the_old_database_is_reached_where_it_is_and_its_password_comes_from_a_s
     assert reads == [{"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": arn}]
 
 
+@pytest.mark.parametrize("engine", ["influxdb", "liveanalytics"])
+def test_rotation_is_aws_own_function_with_a_way_to_the_database_and_to_the_secret(
+    synthesise: Callable[..., Json], engine: str
+) -> None:
+    settings = {"data_ecosystem.password_rotation_days": 30, "data_ecosystem.engine": engine}
+    template = synthesise(FILE, settings)
+    schedule = only(template, "AWS::SecretsManager::RotationSchedule")
+    assert schedule["HostedRotationLambda"]["RotationType"] == "PostgreSQLSingleUser"
+    assert schedule["RotationRules"] == {"AutomaticallyAfterDays": 30}
+    assert as_list(template["Transform"]) == ["AWS::SecretsManager-2024-09-16"]
+    group = schedule["HostedRotationLambda"]["VpcSecurityGroupIds"]
+    ways = {
+        (*named([rule["GroupId"]]), rule["FromPort"])
+        for _, body in of_type(template, "AWS::EC2::SecurityGroupIngress")
+        for rule in [body["Properties"]]
+        if rule.get("SourceSecurityGroupId") == group
+    }
+    assert ways == {("NetworkDatabaseGroup", 5432), ("NetworkSecretsGroup", 443)}
+    services = [
+        str(body["Properties"]["ServiceName"])
+        for _, body in of_type(template, "AWS::EC2::VPCEndpoint")
+        if body["Properties"]["VpcEndpointType"] == "Interface"
+    ]
+    assert len([service for service in services if "secretsmanager" in service]) == 1
+    assert "NetworkSecrets" in template["Resources"]["LedgerRotationSchedule"]["DependsOn"]
+
+
+def test_the_function_that_rotates_may_use_a_key_of_the_accounts(synthesise: Callable[..., Json]) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    template = synthesise(FILE, {"data_ecosystem.password_rotation_days": 30, "data_ecosystem.kms_key_arn": key})
+    assert only(template, "AWS::SecretsManager::RotationSchedule")["HostedRotationLambda"]["KmsKeyArn"] == key
+
+
 def test_the_service_linked_role_is_made_when_asked_for(synthesise: Callable[..., Json]) -> None:
     template = synthesise(FILE, {"data_ecosystem.search_service_role": "true"})
     assert only(template, "AWS::IAM::ServiceLinkedRole")["AWSServiceName"] == "opensearchservice.amazonaws.com"

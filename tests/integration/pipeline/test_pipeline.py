@@ -187,3 +187,34 @@ def test_the_plan_closes_its_gate_for_new_access_and_for_what_preflight_refuses(
     assert code("access-diff", reviewed="yes") == 0
     assert code("preflight", reviewed="yes") == 1
     assert code("diff") == 0  # cdk diff ends with 1 where something changes
+
+
+@pytest.mark.parametrize(("status", "code"), [("IN_SYNC", 0), ("DRIFTED", 1)])
+def test_the_watch_ends_with_1_where_a_stack_has_drifted(tmp_path: Path, status: str, code: int) -> None:
+    """The AWS command line is a stand-in, because the local cloud has no drift detection."""
+    program = tmp_path / "aws"
+    program.write_text(f"""#!/bin/sh
+case "$2" in
+  detect-stack-drift) echo detection ;;
+  describe-stack-drift-detection-status)
+    printf 'DETECTION_COMPLETE\\t{status}\\n' ;;
+  describe-stack-resource-drifts) echo "Topic MODIFIED" ;;
+  get-caller-identity) echo 123456789012 ;;
+esac
+""")
+    program.chmod(0o755)
+    command = ["bash", str(ROOT / "docs/pipeline/watch.sh"), "WebApp-prod"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert ("Topic MODIFIED" in done.stdout) == bool(code)
+
+
+def test_the_watch_ends_with_1_where_a_budget_is_passed(tmp_path: Path) -> None:
+    program = tmp_path / "aws"
+    program.write_text("#!/bin/sh\n[ \"$1\" = budgets ] && printf 'month\\t100\\t20\\t120\\n'\nexit 0\n")
+    program.chmod(0o755)
+    command = ["bash", str(ROOT / "docs/pipeline/watch.sh")]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "month: limit 100, spent 20, forecast 120\n")

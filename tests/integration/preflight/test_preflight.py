@@ -260,6 +260,10 @@ def silent_topic(body: Body, cloud: LocalCloud) -> Undo:
     return lambda: sns.delete_topic(TopicArn=TOPIC)
 
 
+no_access_logs = put("DataBucket", "LoggingConfiguration", value={"DestinationBucketName": "nobody-has-this-bucket"})
+no_flow_logs = add("AWS::EC2::FlowLog", LogDestination="arn:aws:s3:::nobody-has-this-bucket/shop")
+
+
 def no_artifacts(body: Body, _: LocalCloud) -> None:
     body.setdefault("Metadata", {})[SETTINGS] = {"training.artifact_bucket": "nobody-has-this-bucket"}
 
@@ -269,6 +273,8 @@ REFUSED: list[tuple[str, str, Plant, str, str]] = [
     ("no topic", TERMINATION, alarms_to(TOPIC), "topics", f"no topic {TOPIC}"),
     ("topic elsewhere", WEB, alarms_to(TOPIC.replace("us-east-1", "eu-west-1")), "topics", "is in eu-west-1"),
     ("no bucket", TRAINING, no_artifacts, "buckets", "no bucket nobody-has-this-bucket"),
+    ("no bucket of access logs", TRAINING, no_access_logs, "buckets", "no bucket nobody-has-this-bucket"),
+    ("no bucket of flow logs", TRAINING, no_flow_logs, "buckets", "no bucket nobody-has-this-bucket"),
     ("no bootstrap", TRAINING, no_bootstrap, "bootstrap", "not bootstrapped"),
     ("old bootstrap", TRAINING, old_bootstrap, "bootstrap", "has version 5, and the stack needs 6"),
     ("no bucket of the bootstrap", TRAINING, no_assets, "bootstrap", f"bucket {ASSETS} does not exist"),
