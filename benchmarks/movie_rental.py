@@ -5,7 +5,8 @@
     python benchmarks/movie_rental.py quality
     python benchmarks/movie_rental.py page
 
-`migrate`: whole companies into the local engines; scale 1 is Pagila where GROUNDWORK_DATA has it. `bulk`: the same rows
+`migrate`: whole companies into the local engines, one after the other and side by side, and `verify` of what is there;
+scale 1 is Pagila where GROUNDWORK_DATA has it. `bulk`: the same rows
 by each engine's own tool. `quality`: recommendations and search, on Pagila and on a generated company. `page` writes
 the figures into docs/workloads/movie-rental.md.
 
@@ -19,7 +20,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import psutil
 from measurement import circumstances, record, recorded
+from movie_rental_process import engines
 
 from contract import timeseries as line_protocol
 from contract.rentals import category_dimension, cents, point_time
@@ -42,27 +43,21 @@ from localcloud.services.opensearch import behaviour as opensearch
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.differences import shown
 from workloads.movie_rental import database
-from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.events import text_of
-from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
-from workloads.movie_rental.library import DynamoLibrary
 from workloads.movie_rental.load import create_database, load
 from workloads.movie_rental.migrate import migrate
 from workloads.movie_rental.model import Movie
-from workloads.movie_rental.outbox import FifoQueue
 from workloads.movie_rental.quality import MODES, judgements, recommendation_quality, search_quality
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import TABLES, Source
-from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
-from workloads.movie_rental.verify import verify
 from workloads.rental_company import open_company
 from workloads.rental_company.generated import GeneratedCompany
-from workloads.timeseries.influxdb import InfluxDB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from workloads.movie_rental.engines import Engines
     from workloads.rental_company import RentalCompany
 
 PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "movie-rental.md"
@@ -72,9 +67,8 @@ ACCESS = {"username": "admin", "password": "benchmark"}
 def main() -> None:
     """Run one benchmark, and keep its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["migrate", "bulk", "quality", "page", "one"])
+    parser.add_argument("what", choices=["migrate", "bulk", "quality", "page"])
     parser.add_argument("--scales", type=float, nargs="+", default=[1, 10])
-    parser.add_argument("--where", help=argparse.SUPPRESS)
     options = parser.parse_args()
     match options.what:
         case "migrate":
@@ -85,8 +79,6 @@ def main() -> None:
             keep("quality", quality())
         case "page":
             PAGE.write_text(page(PAGE.read_text(), recorded("movie_rental")), encoding="utf-8")
-        case "one":
-            print(json.dumps(one(json.loads(options.where))))
 
 
 def keep(name: str, result: dict[str, Any]) -> None:
@@ -124,18 +116,6 @@ def servers() -> Iterator[dict[str, Any]]:
         yield {"new": new, "graph": graph, "search": search, "series": series, "token": token, "table": "movies"}
 
 
-def engines(where: dict[str, Any]) -> Engines:
-    """Return the engines behind their ports."""
-    return Engines(
-        PostgresLedger(where["new"]),
-        DynamoLibrary(where["table"]),
-        OpenSearchIndex(where["search"]),
-        NeptuneGraph(where["graph"]),
-        TimestreamSeries(InfluxDB(where["series"], "rental", token=where["token"], schema=SCHEMA)),
-        FifoQueue(""),
-    )
-
-
 def company_of(scale: float) -> RentalCompany:
     """Return Pagila where there is one, at scale 1, or a generated company."""
     return open_company(scale)
@@ -145,50 +125,53 @@ def company_of(scale: float) -> RentalCompany:
 
 
 def measured(scale: float) -> dict[str, Any]:
-    """Migrate in a separate process; return seconds, processor seconds, memory, and whether all is equal."""
+    """Migrate side by side, and one engine after the other; return the figures of the first, with those of the second.
+
+    Then verify, and verify once more when one cell of the new database is another.
+    """
+    in_turn, _ = filled(scale, in_turn=True)
+    result, verified = filled(scale)
+    return {
+        **result,
+        "in_turn": {name: in_turn[name] for name in ("seconds", "processor_seconds")},
+        "verify": {name: verified[name] for name in ("seconds", "processor_seconds", "peak_mib")},
+        "verify_share": round(verified["processor_seconds"] / result["processor_seconds"], 3),
+        "equal": verified["equal"],
+        "changed_cell_found": verified["found"],
+    }
+
+
+def filled(scale: float, *, in_turn: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Migrate into empty engines, and verify, each in a process of its own; return the figures of both."""
     with servers() as where:
-        where["old"] = create_database(where["new"], "old")
+        where |= {"old": create_database(where["new"], "old"), "in_turn": in_turn}
         company = company_of(scale)
         rows = load(company, where["old"])
-        before = _processor_seconds()
-        command = [sys.executable, __file__, "one", "--where", json.dumps(where)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        result: dict[str, Any] = json.loads(done.stdout)
-        result["processor_seconds"] = round(_processor_seconds() - before + result.pop("own_processor_seconds"), 1)
-        stores = engines(where)
-        began = time.perf_counter()
-        with Source(where["old"]) as source:
-            equal = all(comparison.equal for comparison in verify(source, stores))
-        stores.ledger.close()
         counted = {f"{table}s": rows[table] for table in ("film", "customer", "rental", "payment")}
-        return {
-            "company": company.origin.partition(" (/")[0],
-            **counted,
-            **result,
-            "verify_seconds": round(time.perf_counter() - began, 1),
-            "equal": equal,
-        }
+        migrated = {"company": company.origin.partition(" (/")[0], **counted, **_task("migrate", where)}
+        verified = {} if in_turn else _task("verify", where)
+        if verified:
+            with database.connect(where["new"]) as new:
+                last = "SELECT max(payment_id) FROM payments"
+                [(payment,)] = new.execute(
+                    f"UPDATE payments SET amount = amount + 0.01 WHERE payment_id = ({last}) RETURNING payment_id"  # noqa: S608
+                )
+            verified["found"] = _task("verify", where)["different"] == {"payments": [payment]}
+        return migrated, verified
 
 
-def one(where: dict[str, Any]) -> dict[str, Any]:
-    """Migrate in this process."""
-    stores = engines(where)
-    import sklearn.decomposition  # noqa: F401 - its import does not belong to the migration
-
-    idle = resource.getrusage(resource.RUSAGE_SELF)
-    began = time.perf_counter()
-    with Source(where["old"]) as source:
-        moved = migrate(source, stores)
-    seconds = time.perf_counter() - began
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    stores.ledger.close()
-    return {
-        "rows": sum(moved.values()),
-        "seconds": round(seconds, 1),
-        "own_processor_seconds": used.ru_utime + used.ru_stime - idle.ru_utime - idle.ru_stime,
-        "peak_mib_before": idle.ru_maxrss >> 10,
-        "peak_mib": used.ru_maxrss >> 10,
-    }
+def _task(task: str, where: dict[str, Any]) -> dict[str, Any]:
+    """Run a task in a process of its own; return its figures, with the processor seconds of the engines."""
+    before = _processor_seconds()
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("movie_rental_process.py")),
+        json.dumps(where | {"task": task}),
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    result["processor_seconds"] = round(_processor_seconds() - before + result["processor_seconds"], 1)
+    return result
 
 
 def _processor_seconds() -> float:
@@ -426,18 +409,34 @@ def _quality_tables(result: dict[str, Any]) -> str:
 
 def _migration_tables(results: dict[str, Any]) -> str:
     migrated = {name: figures for name, figures in results["migrate"].items() if isinstance(figures, dict)}
+    intro = (
+        f"Migration on {results['migrate']['machine']}, on {results['migrate']['date']}, load average "
+        f"{results['migrate']['load_average']}. Processor seconds are those of the command and of all engines."
+    )
     lines = [
-        f"Migration on {results['migrate']['machine']} (load average {results['migrate']['load_average']}):",
+        intro,
         "",
-        "| company | rows | seconds | processor seconds, engines and all | memory before, MiB | peak, MiB | equal |",
+        "| company | rows | seconds | one engine after another | processor seconds | MiB before | MiB, peak |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, figures in migrated.items():
         lines.append(
             f"| {name}: {figures['films']:,} films, {figures['rentals']:,} rentals | {figures['rows']:,} "
-            f"| {figures['seconds']} | {figures['processor_seconds']} "
-            f"| {figures['peak_mib_before']} | {figures['peak_mib']} "
-            f"| {'yes' if figures['equal'] else 'no'} |"
+            f"| {figures['seconds']} | {figures['in_turn']['seconds']} | {figures['processor_seconds']} "
+            f"| {figures['peak_mib_before']} | {figures['peak_mib']} |"
+        )
+    lines += [
+        "",
+        "`verify` of these, and whether it finds one cell of `payments` that was changed:",
+        "",
+        "| company | seconds | processor seconds | share of the migration's | equal | one changed cell |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, figures in migrated.items():
+        lines.append(
+            f"| {name} | {figures['verify']['seconds']} | {figures['verify']['processor_seconds']} "
+            f"| {figures['verify_share']:.0%} | {'yes' if figures['equal'] else 'no'} "
+            f"| {'found' if figures['changed_cell_found'] else 'not found'} |"
         )
     if {"x1", "x10"} <= migrated.keys():
         small, large = migrated["x1"], migrated["x10"]

@@ -177,7 +177,9 @@ def movie_rental(results: dict[str, Any]) -> list[Row]:
     """Return the rows of the film rental company."""
     migrate = results["migrate"]
     smallest = migrate["x1"]
-    text = f"{smallest['seconds']:.0f} s ({smallest['rows']:,} rows), and {smallest['verify_seconds']:.0f} s to verify"
+    text = (
+        f"{smallest['seconds']:.0f} s ({smallest['rows']:,} rows), and {smallest['verify']['seconds']:.0f} s to verify"
+    )
     rows = [("movie-rental", f"{smallest['company']} into every engine", text, "", MIGRATE)]
     for name, factor in {"x10": "ten", "x100": "a hundred"}.items():
         if larger := migrate.get(name):

@@ -40,14 +40,14 @@ def _numbers(embedding: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str) or not isinstance(value, Decimal | list | tuple | set | frozenset | dict | SupportsBytes):
+        return value  # texts are first: items have most of them, and to ask for a protocol takes long
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, SupportsBytes):  # bytes, and what boto3 has for them
-        return base64.b64encode(bytes(value)).decode()
     if isinstance(value, list | tuple):
         return [_plain(content) for content in value]
     if isinstance(value, set | frozenset):
         return sorted(_plain(content) for content in value)
     if isinstance(value, dict):
         return {key: _plain(content) for key, content in value.items()}
-    return value
+    return base64.b64encode(bytes(value)).decode()  # bytes, and what boto3 has for them

@@ -284,6 +284,12 @@ class MemoryGraph:
         self._erased.add(str(customer_id))
         self._rentals.pop(str(customer_id), None)
 
+    def movies(self) -> Iterator[tuple[str, str, list[str], list[str]]]:
+        """Id, title, genres and cast of each movie, in no order."""
+        for movie, known in self._movies.items():
+            genres, cast = (known.genres, known.cast) if known else ((), ())
+            yield movie, self._titles[movie], [*dict.fromkeys(genres)], [*dict.fromkeys(cast)]
+
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
         """All that the graph holds of a kind, in no order."""
         whole = [movie for movie in self._movies.values() if movie]

@@ -83,7 +83,7 @@ def upgrade(connection: Connection) -> list[str]:
 
 @contextmanager
 def sharing_lock(connection: Connection) -> Iterator[None]:
-    """Share the lock of `lock` over several transactions: nothing inside happens during a batch of a migration."""
+    """Share the lock of `lock` over several transactions: nothing inside happens during a round of a migration."""
     connection.execute("SELECT pg_advisory_lock_shared(%s)", [_WRITERS])
     try:
         yield
@@ -95,7 +95,7 @@ def sharing_lock(connection: Connection) -> Iterator[None]:
 def lock(connection: Connection, *, exclusive: bool = False) -> None:
     """Take the lock that every writer takes, until the transaction ends.
 
-    Those who rent, return, add and change share it, and so does each batch of a rebuild. An erasure and each batch of a
+    Those who rent, return, add and change share it, and so does each batch of a rebuild. An erasure and each round of a
     migration take it exclusively, so that neither works with what it read before the other.
 
     Args:

@@ -131,31 +131,51 @@ class NeptuneGraph:
         """Remove a customer and what they rented."""
         self.run("erase_customer.cypher", customer=str(customer_id))
 
+    def movies(self) -> Iterator[tuple[str, str, list[str], list[str]]]:
+        """Yield id, title, genres and cast of each movie, page by page, in no order."""
+        for page in self._pages("all_movies.cypher"):
+            yield from ((row["key"], row["title"], row["genres"], row["cast"]) for row in page)
+
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
         """Yield all facts of a kind that the graph holds, page by page, in no order.
 
         Customers: id. Movies: id, title. Genres, cast: id of the movie, name. Rentals: customer, movie, number, time.
         """
-        pages = "all_customers.cypher" if fact in {"customers", "rentals"} else "all_movies.cypher"
+        match fact:
+            case "movies":
+                yield from ((movie, title) for movie, title, _, _ in self.movies())
+            case "genres":
+                yield from ((movie, name) for movie, _, genres, _ in self.movies() for name in genres)
+            case "cast":
+                yield from ((movie, name) for movie, _, _, cast in self.movies() for name in cast)
+            case "customers":
+                yield from ((row["key"],) for page in self._pages("all_customers.cypher") for row in page)
+            case "rentals":
+                for first, last in self._customers():
+                    rows = self.run("all_rentals.cypher", after=first, to=last)
+                    yield from (tuple(row.values()) for row in rows)
+
+    def _pages(self, query: str) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows of a query that goes by `key`, page by page."""
         after = ""
-        while rows := self.run(pages, after=after, limit=_PAGE):
-            last = rows[-1]["key"]
-            if fact in {"genres", "cast", "rentals"}:
-                rows = self.run(f"all_{fact}.cypher", after=after, to=last)
-            yield from (tuple(row.values()) for row in rows)
-            after = last
+        while rows := self.run(query, after=after, limit=_PAGE):
+            yield rows
+            after = rows[-1]["key"]
+
+    def _customers(self) -> Iterator[tuple[str, str]]:
+        """Yield the ids behind which a page of customers begins, and with which it ends."""
+        after = ""
+        for page in self._pages("all_customers.cypher"):
+            yield after, (after := page[-1]["key"])
 
     def rental_digests(self) -> Iterator[tuple[str, int, int]]:
         """Yield each customer who rented, how many rentals that were, and the sum of their digests, page by page.
 
         The digest of a rental is a number below 2^31 - 1, to which its number, customer, movie and time contribute.
         """
-        after = ""
-        while rows := self.run("all_customers.cypher", after=after, limit=_PAGE):
-            last = rows[-1]["key"]
-            for row in self.run("rental_digests.cypher", after=after, to=last):
+        for first, last in self._customers():
+            for row in self.run("rental_digests.cypher", after=first, to=last):
                 yield row["key"], int(row["rentals"]), int(row["digest"] or 0)
-            after = last
 
     def rentals_of(self, customers: Sequence[str]) -> Iterator[tuple[str, str, int, str]]:
         """Yield customer, movie, number and time of what some customers rented."""

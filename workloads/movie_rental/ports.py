@@ -115,6 +115,9 @@ class Graph(Protocol):
     def erase_customer(self, customer_id: int) -> None:
         """Remove a customer and what they rented."""
 
+    def movies(self) -> Iterator[tuple[str, str, list[str], list[str]]]:
+        """Return id, title, genres and cast of each movie, in no order."""
+
     def facts(self, fact: Fact) -> Iterator[tuple[Any, ...]]:
         """Return all that the graph holds of a kind, in no order."""
 

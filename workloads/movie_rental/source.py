@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Self
 
 from psycopg import sql
@@ -123,6 +123,7 @@ class Source:
         self.url = url
         self._connection = database.connect(url)
         self._left_out: dict[str, set[int]] = {table: set() for table in _NEEDED}
+        self._cursors = count()
 
     def __enter__(self) -> Self:
         try:
@@ -307,8 +308,9 @@ class Source:
             return self._connection.execute(queries.load(query).text.encode(), {**without, **values}).fetchall()
 
     def _batches(self, name: str, statement: str, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """Through a cursor on the server, so that memory does not grow with the answer."""
-        with database.asking(self.url), self._connection.cursor(f"read_{name}") as cursor:
+        """Through a cursor on the server, so that memory does not grow with the answer. Several may be open at once."""
+        name = f"read_{name}_{next(self._cursors)}"
+        with database.asking(self.url), self._connection.cursor(name) as cursor:
             cursor.itersize = _FETCHED
             without = {f"without_{table}": [*rows] for table, rows in self._left_out.items()}
             cursor.execute(statement.encode(), {"after": after, **without})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 import zlib
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -19,21 +20,21 @@ from typing import TYPE_CHECKING, Any
 from contract.rentals import category_dimension, cents
 from workloads.movie_rental import database
 from workloads.movie_rental.events import text_of
-from workloads.movie_rental.migrate import IN_GRAPH, MOVIES, RENTED, Erased
 from workloads.movie_rental.source import TABLES
+from workloads.movie_rental.streams import IN_GRAPH, MOVIES, MOVIES_IN_GRAPH, RENTED, Erased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from workloads.movie_rental.engines import Engines
     from workloads.movie_rental.model import Item, Movie, Rental
-    from workloads.movie_rental.ports import Fact
     from workloads.movie_rental.source import Source, Table
 
     Contents = dict[Any, "Content"]  # by a key: of a row, or of a range of them
     Key = Callable[[str], int | str | None]
 
 _RANGE = 1 << 64
+_encode = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False).encode
 _KEYS = 4096  # keys of a range of a table
 _RANGES = 4096  # of movies, and of customers
 
@@ -55,8 +56,7 @@ class Content:
         """Return the content of rows that JSON can hold; `Decimal` counts exactly."""
         count = total = 0
         for row in rows:
-            text = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
-            total += int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+            total += int.from_bytes(hashlib.blake2b(_encode(row).encode(), digest_size=8).digest())
             count += 1
         return cls(count, total % _RANGE)
 
@@ -206,15 +206,14 @@ class _AtOnce:
         if ranges := set[int]().union(*differing.values()):
             rows = {name: _numbers(_differing(*both)) for name, both in self._movies(_within(ranges)).items()}
         for (engine, kind), (source, target) in contents.items():
-            stream = IN_GRAPH if kind == "customers" else MOVIES
+            stream = MOVIES if engine != "Neptune" else IN_GRAPH if kind == "customers" else MOVIES_IN_GRAPH
             numbers = rows.get((engine, kind), frozenset())
             yield Comparison(engine, kind, _total(source), _total(target), stream, numbers)
 
     def _movies(self, key: Key) -> dict[tuple[str, str], tuple[Contents, Contents]]:
         """Read films, items, documents and nodes once each; return what both sides hold, by engine and kind."""
-        facts: tuple[Fact, ...] = ("customers", "movies", "genres", "cast")
         library, index = self.threads.submit(self._library, key), self.threads.submit(self._index, key)
-        graph = {fact: self.threads.submit(self._facts, fact, key) for fact in facts}
+        graph, people = self.threads.submit(self._graph, key), self.threads.submit(self._people, key)
         films = self._films(key)
         customers = (
             (str(number), Content.of([(str(number),)]))
@@ -225,14 +224,15 @@ class _AtOnce:
         films["customers"] = _gathered(customers, key)
         items, vectors = library.result()
         documents, indexed_vectors = index.result()
+        nodes = graph.result()
         return {
             ("DynamoDB", "movies"): (films["items"], items),
             ("OpenSearch", "movies"): (films["documents"], documents),
             ("OpenSearch", "vectors and versions (of DynamoDB)"): (vectors, indexed_vectors),
-            ("Neptune", "customers"): (films["customers"], graph["customers"].result()),
-            ("Neptune", "movies"): (films["movies"], graph["movies"].result()),
-            ("Neptune", "in genre"): (films["genres"], graph["genres"].result()),
-            ("Neptune", "acted in"): (films["cast"], graph["cast"].result()),
+            ("Neptune", "customers"): (films["customers"], people.result()),
+            ("Neptune", "movies"): (films["movies"], nodes["movies"]),
+            ("Neptune", "in genre"): (films["genres"], nodes["genres"]),
+            ("Neptune", "acted in"): (films["cast"], nodes["cast"]),
         }
 
     def _films(self, key: Key) -> dict[str, Contents]:
@@ -241,9 +241,7 @@ class _AtOnce:
         for movie in (movie for batch in self.source.films() for movie in batch):
             if (place := key(movie.id)) is None:
                 continue
-            for name, rows in _expected(movie).items():
-                if rows:
-                    contents[name][place] = contents[name].get(place, _NOTHING) + Content.of(rows)
+            _add(contents, place, _expected(movie))
         return contents
 
     def _library(self, key: Key) -> tuple[Contents, Contents]:
@@ -253,7 +251,7 @@ class _AtOnce:
         for movie in self.engines.library.all():
             if (place := key(movie.id)) is not None:
                 movies[place] = movies.get(place, _NOTHING) + Content.of([movie.content()])
-                vector = Content.of([(movie.id, movie.version, movie.vector.tolist())])
+                vector = Content.of([(movie.id, movie.version, movie.vector.astype("<f8").tobytes().hex())])
                 vectors[place] = vectors.get(place, _NOTHING) + vector
         return movies, vectors
 
@@ -264,12 +262,19 @@ class _AtOnce:
             number = document["MovieID"]
             if (place := key(number)) is not None:
                 documents[place] = documents.get(place, _NOTHING) + Content.of([_without_additions(document)])
-                vector = Content.of([(number, document["Version"], document.get("Embedding", []))])
+                vector = Content.of([(number, document["Version"], _packed(document.get("Embedding", [])))])
                 vectors[place] = vectors.get(place, _NOTHING) + vector
         return documents, vectors
 
-    def _facts(self, fact: Fact, key: Key) -> Contents:
-        return _gathered(((row[0], Content.of([row])) for row in self.engines.graph.facts(fact)), key)
+    def _graph(self, key: Key) -> dict[str, Contents]:
+        contents: dict[str, Contents] = defaultdict(dict)
+        for movie, title, genres, cast in self.engines.graph.movies():
+            if (place := key(movie)) is not None:
+                _add(contents, place, _nodes(movie, title, genres, cast))
+        return contents
+
+    def _people(self, key: Key) -> Contents:
+        return _gathered(((row[0], Content.of([row])) for row in self.engines.graph.facts("customers")), key)
 
     # Rentals
 
@@ -364,14 +369,33 @@ def _expected(movie: Movie) -> dict[str, list[Any]]:
     return {
         "items": [movie.content()],
         "documents": [_without_additions(movie.document())],
-        "movies": [(movie.id, movie.title)],
-        "genres": [(movie.id, name) for name in dict.fromkeys(movie.genres)],
-        "cast": [(movie.id, name) for name in dict.fromkeys(movie.cast)],
+        **_nodes(movie.id, movie.title, dict.fromkeys(movie.genres), dict.fromkeys(movie.cast)),
     }
+
+
+def _nodes(movie: str, title: str, genres: Iterable[str], cast: Iterable[str]) -> dict[str, list[Any]]:
+    """Return what the graph holds of a movie: rows, by what they are."""
+    return {
+        "movies": [(movie, title)],
+        "genres": [(movie, name) for name in genres],
+        "cast": [(movie, name) for name in cast],
+    }
+
+
+def _add(contents: dict[str, Contents], place: int | str, rows_by_kind: dict[str, list[Any]]) -> None:
+    """Add the content of rows, by what they are, at a place."""
+    for kind, rows in rows_by_kind.items():
+        if rows:
+            contents[kind][place] = contents[kind].get(place, _NOTHING) + Content.of(rows)
 
 
 def _without_additions(document: Item) -> Item:
     return {name: value for name, value in document.items() if name not in {"Embedding", "Version"}}
+
+
+def _packed(vector: Sequence[float]) -> str:
+    """Return a vector's numbers as they are in memory: to write them out in decimals takes ten times as long."""
+    return struct.pack(f"<{len(vector)}d", *vector).hex()
 
 
 def _sum(rental: Rental) -> tuple[str, str, str]:

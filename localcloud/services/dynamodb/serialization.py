@@ -18,5 +18,12 @@ def _serialize_type_structure(original: Any, self: BaseJSONSerializer, *argument
             serialized[key] = {"S": text}
         case {"N": number} if shape.name == "AttributeValue":
             serialized[key] = {"N": str(number)}
+        case {"B": content} if shape.name == "AttributeValue":
+            serialized[key] = {"B": self._base64(content)}
+        case {"L": [*values]} if shape.name == "AttributeValue":
+            members: list[dict[str, Any]] = [{} for _ in values]
+            for member, content in zip(members, values, strict=True):
+                self._serialize_type_structure(member, content, shape, key)
+            serialized[key] = {"L": [member[key] for member in members]}
         case _:
             original(self, *arguments)

@@ -1,7 +1,8 @@
-"""Migrates, and is killed at a random moment, again and again: run by `test_migration.py` in a process of its own.
+"""Migrates, and is killed again and again: run by `test_migration.py` in a process of its own.
 
-Each attempt is a child of this process, so that it need not import everything again, and ends by SIGKILL. The clients
-are made once too: they connect when they are first asked.
+It is killed before and after a call of each engine while others are being filled, and at random moments. Each attempt
+is a child of this process, so that it need not import everything again, and ends by SIGKILL. The clients are made once
+too: they connect when they are first asked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from workloads.movie_rental.embeddings import LatentSemanticModel
@@ -27,14 +27,49 @@ from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.timeseries.influxdb import InfluxDB
 
+CALLS = (
+    *(("library", "save"), ("index", "save")),
+    *(("graph", name) for name in ("save_movies", "save_customers", "save_rentals")),
+    ("series", "save"),
+)
 
-def attempt(where: dict[str, Any], clients: Sequence[Any]) -> int:
+
+class Fatal:
+    """An engine that kills this process before or after one of its calls."""
+
+    def __init__(self, engine: Any, call: str, *, after: bool) -> None:
+        self._engine, self._call, self._after = engine, call, after
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._engine, name)
+        if name != self._call:
+            return method
+
+        def call(*arguments: Any) -> Any:
+            answer = method(*arguments) if self._after else None
+            os.kill(os.getpid(), signal.SIGKILL)
+            return answer
+
+        return call
+
+
+def killed_at_calls(where: dict[str, Any], clients: dict[str, Any]) -> int:
+    """Let each attempt end at a call of an engine, before and after it; how many did."""
+    killed = 0
+    for engine, call in CALLS:
+        for after in (False, True):
+            child = attempt(where, clients | {engine: Fatal(clients[engine], call, after=after)})
+            killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    return killed
+
+
+def attempt(where: dict[str, Any], clients: dict[str, Any]) -> int:
     """Start a migration in a child, and give its process id."""
     child = os.fork()
     if child:
         return child
     with Source(where["source"]) as source:
-        migrate(source, Engines(PostgresLedger(where["ledger"]), *clients))
+        migrate(source, Engines(PostgresLedger(where["ledger"]), **clients))
     os._exit(0)
 
 
@@ -42,25 +77,33 @@ def main() -> None:
     where = json.loads(sys.stdin.read())
     chance = random.Random(where["seed"])  # noqa: S311 - nothing secret
     LatentSemanticModel.fit(["imports scikit-learn once", "for every child"])
-    clients = (
-        DynamoLibrary(where["library"]),
-        OpenSearchIndex(where["search"], index=where["index"]),
-        NeptuneGraph(where["graph"]),
-        TimestreamSeries(InfluxDB(*where["series"], token=where["token"], schema=SCHEMA)),
-        FifoQueue(""),
-    )
+    clients = {
+        "library": DynamoLibrary(where["library"]),
+        "index": OpenSearchIndex(where["search"], index=where["index"]),
+        "graph": NeptuneGraph(where["graph"]),
+        "series": TimestreamSeries(InfluxDB(*where["series"], token=where["token"], schema=SCHEMA)),
+        "queue": FifoQueue(""),
+    }
+    at_calls = killed_at_calls(where, clients)
+    os.waitpid(attempt(where, clients), 0)  # completes what these have begun
     began = time.monotonic()
     _, status = os.waitpid(attempt(where, clients), 0)  # a whole run shows how long one takes
     longest = time.monotonic() - began
     killed = 0
     while killed < where["kills"] and not status:
-        child = attempt(where, clients)
-        time.sleep(chance.uniform(0, longest))
-        os.kill(child, signal.SIGKILL)
-        _, ended = os.waitpid(child, 0)
-        killed += os.WIFSIGNALED(ended)
-        status = 0 if os.WIFSIGNALED(ended) else ended
-    sys.stdout.write(json.dumps({"killed": killed, "status": status}))
+        began, child = time.monotonic(), attempt(where, clients)
+        ends, ended = began + chance.uniform(0, longest), (0, 0)
+        while time.monotonic() < ends and ended == (0, 0):
+            time.sleep(0.01)
+            ended = os.waitpid(child, os.WNOHANG)
+        if ended == (0, 0):
+            os.kill(child, signal.SIGKILL)
+            ended = os.waitpid(child, 0)
+        else:
+            longest = time.monotonic() - began  # it ended by itself: the next ones are killed sooner
+        killed += os.WIFSIGNALED(ended[1])
+        status = 0 if os.WIFSIGNALED(ended[1]) else ended[1]
+    sys.stdout.write(json.dumps({"at_calls": at_calls, "killed": killed, "status": status}))
 
 
 if __name__ == "__main__":

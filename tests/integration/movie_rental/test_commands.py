@@ -43,9 +43,13 @@ def test_what_is_migrated_is_verified_and_what_differs_is_said(migrated: Run, se
     graph.ask("MATCH (m:Movie {id: $movie}) SET m.title = 'Another'", {"movie": "9"})
     code, out, _ = migrated("verify", "--source", "postgresql:///legacy")
     assert code == 1
-    assert "Neptune: movies, rows that are missing or different (movies): 1, such as 9" in out
+    assert "Neptune: movies, rows that are missing or different (movies in the graph): 1, such as 9" in out
     code, out, _ = migrated("verify", "--source", "postgresql:///legacy", "--repair")
-    assert (code, "movies, rows brought over: 1" in out, "everything is equal" in out) == (0, True, True), out
+    assert (code, "movies in the graph, rows brought over: 1" in out, "everything is equal" in out) == (
+        0,
+        True,
+        True,
+    ), out
     graph.erase_customer(3)
     code, out, _ = migrated("verify", "--source", "postgresql:///legacy")
     assert code == 1

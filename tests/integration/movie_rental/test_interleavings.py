@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,7 +31,7 @@ from hypothesis.stateful import (
 from contract.errors import InputError
 from contract.rentals import NO_CATEGORY
 from tests.engines_in_memory import MemoryGraph, MemoryLibrary, MemorySearchIndex, MemorySeries
-from workloads.movie_rental import customer, database
+from workloads.movie_rental import customer, database, rounds
 from workloads.movie_rental.embeddings import LatentSemanticModel
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.events import Event
@@ -96,6 +97,28 @@ class AtLeastOnceQueue:
         """Keep events."""
         self.messages += events
         return []
+
+
+class InTurn:
+    """Runs the lanes of a migration one after the other, so that the same choices lead to the same steps."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
+        """Do it now."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*arguments, **named))
+        except CrashError as crash:
+            done.set_exception(crash)
+        return done
 
 
 class World:
@@ -407,6 +430,7 @@ def world(servers: Servers) -> Iterator[World]:
         projector = function("rental_projector", patch, **variables, GRAPH_ENDPOINT="http://localhost:9")
         model = LatentSemanticModel.fit(["a robot in space", "a dog at sea"])
         patch.setattr(LatentSemanticModel, "fit", lambda *_: model)  # which is slow, and not what is tested
+        patch.setattr(rounds, "ThreadPoolExecutor", InTurn)
         made = World(servers, projector)
         yield made
         made.close()

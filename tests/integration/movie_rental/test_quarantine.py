@@ -21,6 +21,8 @@ from .conftest import Servers
 
 FAULTS = """
     UPDATE rental SET return_date = now() WHERE return_date IS NULL;
+    DELETE FROM payment WHERE customer_id IN (4, 5) AND rental_id > 100;
+    DELETE FROM rental WHERE customer_id IN (4, 5) AND rental_id > 100;
     UPDATE film SET title = '' WHERE film_id = 7;
     UPDATE film SET description = repeat('long story ', 60000) WHERE film_id = 8;
     UPDATE category SET name = repeat('x', 3000) WHERE category_id = 2;

@@ -1,0 +1,266 @@
+"""Rounds of a migration, in which several engines are filled at the same time.
+
+In a round each lane writes at least one batch of its stream, and those that are faster go on until the slowest has
+written its first. A round is one transaction of the new database, which keeps everybody else from writing, and whose
+end records how far the streams are. So it is in as a whole, or it is written again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
+
+from contract.errors import GroundworkError, TemporaryError
+from workloads.errors import RefusedRowError
+from workloads.movie_rental import database
+from workloads.movie_rental.streams import Erased, Stream, streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from workloads.movie_rental.engines import Engines
+    from workloads.movie_rental.ports import Embedder
+    from workloads.movie_rental.quarantine import Quarantine
+    from workloads.movie_rental.source import Source
+
+
+@dataclass
+class _Lane:
+    """A stream on its way, and what the round under way has done of it.
+
+    Attributes:
+        stream: Which.
+        position: Key of the last row that is in.
+        total: Rows that there were above the first position.
+        batches: The rows above the position.
+        moved: Rows that are in.
+        ended: Whether there are no more.
+        taken: Keys of the rows that the round has written.
+        refused: Keys of the rows that an engine has refused in the round.
+    """
+
+    stream: Stream
+    position: int
+    total: int
+    batches: Iterator[Sequence[Any]]
+    moved: int = 0
+    ended: bool = False
+    taken: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+
+
+class _Round:
+    """When the lanes of a round stop: once each has written a batch, or one has failed.
+
+    Args:
+        lanes: How many.
+    """
+
+    def __init__(self, lanes: int) -> None:
+        self._lock = threading.Lock()
+        self._first = lanes  # lanes that have not written a batch
+        self._failed = False
+
+    def passed(self) -> None:
+        """Say that a lane has written its first batch, or has none."""
+        with self._lock:
+            self._first -= 1
+
+    def failed(self) -> None:
+        """Let all lanes stop after the batch that they write."""
+        self._failed = True
+
+    @property
+    def over(self) -> bool:
+        """Whether a lane stops before its next batch."""
+        return self._failed or self._first <= 0
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What all batches of a migration share.
+
+    Attributes:
+        source: The old database.
+        engines: The new ones.
+        embedder: Makes the movies' vectors.
+        overwrite: Whether it may write over what the new system has changed.
+        quarantine: Where rows go that an engine refuses; None: the first one ends it.
+        progress: Told a stream, how many of its rows are in, and how many there are to do.
+        began: Who had been erased when it began.
+        refuse_if_in_use: Raises `InputError` if the new system has changed something.
+    """
+
+    source: Source
+    engines: Engines
+    embedder: Embedder
+    overwrite: bool
+    quarantine: Quarantine | None
+    progress: Callable[[str, int, int], None]
+    began: Erased
+    refuse_if_in_use: Callable[[], None]
+
+    def run(self, positions: Mapping[str, int]) -> dict[str, int]:
+        """Move every stream on from where it is; rows moved, by stream.
+
+        A stream that had come to its end goes on too: the old database may have got rows since, and other streams may
+        refer to them.
+        """
+        waiting = [*streams(self.source, self.engines, self.embedder)]
+        moved = {stream.name: 0 for stream in waiting}
+        lanes: dict[str, _Lane] = {}
+        with ThreadPoolExecutor(thread_name_prefix="migration") as threads:
+            while waiting or lanes:
+                behind = {stream.name for stream in waiting} | {lane.stream.name for lane in lanes.values()}
+                for stream in [*waiting]:
+                    if stream.lane not in lanes and stream.behind not in behind:
+                        lanes[stream.lane] = self._begun(stream, positions.get(stream.name, 0))
+                        waiting.remove(stream)
+                self._round([*lanes.values()], threads, resumed=bool(positions))
+                for name, lane in [*lanes.items()]:
+                    moved[lane.stream.name] = lane.moved
+                    self.progress(lane.stream.name, lane.moved, lane.total)
+                    if lane.ended:
+                        del lanes[name]
+        return moved
+
+    def _begun(self, stream: Stream, position: int) -> _Lane:
+        total = self.source.count(*stream.counted, position)
+        self.progress(stream.name, 0, total)
+        return _Lane(stream, position, total, stream.batches(position))
+
+    def _round(self, lanes: Sequence[_Lane], threads: ThreadPoolExecutor, *, resumed: bool) -> None:
+        """Write at least one batch of each lane, and record how far they are."""
+        connection = self.engines.ledger.connection
+        at = lanes[0].stream.name
+        try:
+            with database.asking("The new database"), connection.transaction():
+                erased = self._begin()
+                this = _Round(len(lanes))
+                writing = [threads.submit(self._advance, lane, this, erased, resumed=resumed) for lane in lanes]
+                try:
+                    wait(writing)
+                finally:  # if somebody interrupts it, too: no lane may use the connection behind the transaction
+                    this.failed()
+                    wait(writing)
+                for lane, written in zip(lanes, writing, strict=True):
+                    at = lane.stream.name
+                    written.result()
+                for lane in lanes:
+                    at = lane.stream.name
+                    self._settle(lane)
+                if self.quarantine:
+                    self.quarantine.save()
+        except GroundworkError as error:
+            _advise(error, at)
+            raise
+
+    def _advance(self, lane: _Lane, this: _Round, erased: Erased, *, resumed: bool) -> None:
+        """Write batches of a lane until the round is over."""
+        lane.taken, lane.refused, first = [], [], True
+        try:
+            while first or not this.over:
+                batch = next(lane.batches, None)
+                if batch is None:
+                    lane.ended = True
+                    return
+                rows = lane.stream.prepare(batch)
+                refused = self._write(lane.stream, rows, erased, resumed=resumed)
+                keys = [lane.stream.key(row) for row in batch]
+                lane.refused += refused
+                lane.taken += [key for key in keys if key not in refused]
+                lane.moved += len(batch) - len(refused)
+                lane.position = keys[-1]
+                if first:
+                    first = False
+                    this.passed()
+        except BaseException:
+            this.failed()
+            raise
+        finally:
+            if first:
+                this.passed()
+
+    def _settle(self, lane: _Lane) -> None:
+        """Do what a lane has to do while nobody else writes, and record how far it is."""
+        lane.stream.settle(lane.taken, lane.refused)
+        if lane.ended:
+            lane.stream.finish()
+        self.engines.ledger.connection.execute(
+            "INSERT INTO checkpoints (stream, source, position) VALUES (%s, %s, %s) "
+            "ON CONFLICT (stream) DO UPDATE SET position = excluded.position",
+            [lane.stream.name, self.source.identity, lane.position],
+        )
+
+    def bring(self, stream: Stream, keys: Collection[int]) -> int:
+        """Write the rows of some keys; return how many the old database has. What a migration has recorded stays."""
+        connection = self.engines.ledger.connection
+        brought = 0
+        for batch in stream.batches(min(keys) - 1):
+            chosen = [row for row in batch if stream.key(row) in keys]
+            if chosen:
+                with database.asking("The new database"), connection.transaction():
+                    refused = self._write(stream, stream.prepare(chosen), self._begin(), resumed=False)
+                    brought += len(chosen) - len(refused)
+                    stream.settle({stream.key(row) for row in chosen}.difference(refused), refused)
+                    if self.quarantine:
+                        self.quarantine.save()
+                self.progress(stream.name, brought, len(keys))
+            if stream.key(batch[-1]) >= max(keys):
+                break
+        return brought
+
+    def _begin(self) -> Erased:
+        """Let nobody else write until the end of the transaction, and nobody have changed what it writes over."""
+        connection = self.engines.ledger.connection
+        database.lock(connection, exclusive=True)
+        connection.execute("SELECT set_config('movie_rental.migrating', 'on', true)")
+        if not self.overwrite:
+            self.refuse_if_in_use()
+        return Erased.read(connection, self.source)
+
+    def _write(self, stream: Stream, rows: Sequence[Any], erased: Erased, *, resumed: bool) -> list[int]:
+        """Write rows; if an engine refuses them, halve them until the refused rows are known. Return their keys.
+
+        Raises:
+            RefusedRowError: An engine refuses a row, and there is no quarantine.
+        """
+        try:
+            stream.write(rows, erased)
+        except RefusedRowError as error:
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                halves = (rows[:middle], rows[middle:])
+                return [key for half in halves for key in self._write(stream, half, erased, resumed=resumed)]
+            outdated = resumed or erased != self.began
+            if not self.quarantine or (outdated and of_another_snapshot(error)):
+                error.advice = (
+                    "What was written before stays. Correct the row in the old database and migrate again, or leave "
+                    "rows like it out with --quarantine FILE."
+                )
+                raise
+            table, _ = stream.counted
+            key = stream.key(rows[0])
+            self.quarantine.add(table, key, str(error))
+            self.source.leave_out(table, key)
+            return [key]
+        return []
+
+
+def _advise(error: GroundworkError, stream: str) -> None:
+    """Say how to go on."""
+    if isinstance(error, TemporaryError):
+        error.advice = f"What was moved stays. The same command goes on with this stream: {stream}."
+    else:
+        error.advice = error.advice or (
+            f"What was moved stays. Once this is corrected, the same command goes on with this stream: {stream}."
+        )
+
+
+def of_another_snapshot(error: RefusedRowError) -> bool:
+    """Whether a row does not fit those that came from an earlier snapshot, or lacks what an erasure has removed."""
+    return isinstance(error.__cause__, (ForeignKeyViolation, UniqueViolation))
