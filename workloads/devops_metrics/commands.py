@@ -86,6 +86,9 @@ def ingest(  # noqa: PLR0917 - its options
     ] = None,
     watch: Annotated[bool, typer.Option(help="Go on as the file grows, until Ctrl-C.")] = False,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Batches written at the same time.")] = 4,
+    rollups: Annotated[
+        bool, typer.Option(help="Bring the rollups of InfluxDB up to date; `rollup` does so later.")
+    ] = True,
 ) -> Result:
     """Write a CSV file into the database. Running it again changes nothing."""
     from workloads.devops_metrics.heartbeat import Heartbeat
@@ -111,7 +114,7 @@ def ingest(  # noqa: PLR0917 - its options
             heartbeat.beat(tally)
             bar.update(task, completed=tally.position, description=f"{tally.lines:,} lines, {tally.rate:,.0f}/s")
 
-        tally = run(reader, store, lines, writers=writers, progress=show)
+        tally = run(reader, store, lines, writers=writers, rollups=rollups, progress=show)
         heartbeat.send(tally)
     document = {name: getattr(tally, name) for name in _TOTALS}
     return Result(document | {"quarantine": bad if tally.quarantined else None}, _summary(tally, bad))

@@ -115,6 +115,7 @@ def ingest(
     writers: int = 4,
     batch_rows: int = BATCH_ROWS,
     version: int | None = None,
+    rollups: bool = True,
     progress: Callable[[Tally], None] = lambda _tally: None,
 ) -> Tally:
     """Write a whole file.
@@ -129,6 +130,7 @@ def ingest(
         writers: Batches written at the same time.
         batch_rows: Lines of a batch.
         version: Of all rows; by default the time of the start in milliseconds, so that the latest run counts.
+        rollups: Bring the store's rollups up to date. Without, raw rows answer for the windows that were written to.
         progress: Called after every batch.
 
     Returns:
@@ -164,7 +166,7 @@ def ingest(
             for batch in reader.batches(batch_rows):
                 under_way.append((batch, pool.submit(store.write, batch.rows, version)))
                 idle = not batch.rows and not batch.faults  # at the end of a file that is followed
-                due = reader.follow and time.monotonic() - completed > COMPLETE_SECONDS
+                due = rollups and reader.follow and time.monotonic() - completed > COMPLETE_SECONDS
                 while under_way and (idle or due or len(under_way) >= 2 * writers or under_way[0][1].done()):
                     settle()
                 if due:
@@ -172,7 +174,8 @@ def ingest(
                     completed = time.monotonic()
             while under_way:
                 settle()
-            store.complete()
+            if rollups:
+                store.complete()
             tally.seconds = time.perf_counter() - began
         except BaseException:
             for _, future in under_way:

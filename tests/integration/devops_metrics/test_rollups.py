@@ -278,6 +278,23 @@ def test_a_killed_ingestion_that_is_repeated_leaves_rollups_equal_to_raw_rows(
     assert_equal_answers(store)
 
 
+def test_a_file_ingested_without_rollups_is_answered_by_raw_rows_until_they_are_rebuilt(
+    new: New, tmp_path: Path
+) -> None:
+    store = new()
+    file = tmp_path / "fleet.csv"
+    lines = [f"a-1,shop,{row(60 * number, 1.0).time},{number % 50},2,,200" for number in range(240)]
+    header = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status"
+    file.write_text("\n".join([header, *lines]) + "\n")
+    with run_of(file) as run, Quarantine(tmp_path / "quarantine.csv") as quarantine:
+        ingest(Reader(file, Schema()), fresh(store, run=run), quarantine, rollups=False)
+    assert hours_of(store) == ["raw rows"]
+    assert_equal_answers(store)
+    fresh(store).rebuild()
+    assert hours_of(store) == ["hourly rollups"]
+    assert_equal_answers(store)
+
+
 #: Ingests a file, and kills itself after three batches.
 KILLED = """
 import itertools, os, signal, sys
