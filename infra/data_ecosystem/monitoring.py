@@ -125,7 +125,7 @@ class Monitoring:
             (
                 "SearchFullAlarm",
                 "ClusterIndexWritesBlocked",
-                "OpenSearch takes no writes, usually because its storage is full: raise search_storage_gib.",
+                "OpenSearch takes no writes, usually because its storage is full: give the domain more storage.",
             ),
         ):
             alarm(

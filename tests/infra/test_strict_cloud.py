@@ -59,6 +59,7 @@ CHOICES: list[list[Json]] = [
         {"search_instance_type": "t3.small.search", "search_storage_gib": 100},
         {"search_instance_type": "r6g.4xlarge.search", "search_storage_gib": 3584},
     ],
+    [{}, {"raw_days": 1}, {"raw_days": 1, "rollup_days": 1}, {"raw_days": 36500, "rollup_days": 36500}],
 ]
 #: What a person chooses for a parameter that has no default, by its type.
 NETWORK = {"AWS::EC2::VPC::Id": "vpc-0a1b2c3d", "List<AWS::EC2::Subnet::Id>": ["subnet-0a1b2c3d", "subnet-1a2b3c4d"]}

@@ -134,7 +134,7 @@ def test_a_run_says_its_figures_by_name_and_where_its_report_is(
 ) -> None:
     boto3.client("s3").create_bucket(Bucket="runs")
     monkeypatch.chdir(tmp_path)
-    train("line", line(), Settings(), options=RunOptions(device="cpu"), data=".", output=output)
+    train("line", line(), Settings(), options=RunOptions(device="cpu", precision="float32"), data=".", output=output)
     first, *epochs, figures, place, told = capsys.readouterr().out.splitlines()
     assert first == "training on cpu in float32: 40 rows, 2 weights"
     assert [text.split("  ")[0] for text in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
