@@ -360,7 +360,7 @@ WARNED: list[tuple[str, str, Plant, str, str]] = [
     ("no spot role", TRAINING, no_role(ROLES[1], SPOT), "service-linked roles", f"no role {SPOT}"),
     ("no route", TRAINING, subnet_without_route, "way to AWS", "no route to the internet"),
     ("no addresses", TRAINING, subnet_without_addresses, "way to AWS", "no public address"),
-    ("no e-mail", TRAINING, lambda *_: None, "e-mail", "no e-mail address is set"),
+    ("no e-mail", TRAINING, lambda *_: None, "e-mail", "No e-mail address is set"),
 ]
 
 
