@@ -42,3 +42,10 @@ def hasty_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud
         patch.syspath_prepend(folder)
         with LocalCloud(tmp_path_factory.mktemp("hasty-cloud")) as running:
             yield running
+
+
+@pytest.fixture(scope="module")
+def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A cloud of the module's own that enforces permissions."""
+    with LocalCloud(tmp_path_factory.mktemp("enforcing"), iam="enforce") as running:
+        yield running

@@ -7,7 +7,6 @@ import io
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
@@ -97,12 +96,6 @@ class Function:
 @pytest.fixture(scope="module")
 def public(cloud: LocalCloud) -> Function:
     return Function(cloud, "NONE", ("MayUseUrl", "MayInvoke"))
-
-
-@pytest.fixture(scope="module")
-def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("enforcing"), iam="enforce") as running:
-        yield running
 
 
 def test_a_function_gets_the_request_in_version_two_of_the_format(public: Function) -> None:

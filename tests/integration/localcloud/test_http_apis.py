@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
@@ -135,12 +134,6 @@ def shop(cloud: LocalCloud) -> Api:
 @pytest.fixture(scope="module")
 def plain(cloud: LocalCloud) -> Api:
     return Api(cloud).deploy()
-
-
-@pytest.fixture(scope="module")
-def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("enforcing"), iam="enforce") as running:
-        yield running
 
 
 @pytest.mark.parametrize(

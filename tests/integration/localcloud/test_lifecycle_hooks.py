@@ -207,12 +207,6 @@ def test_what_waits_for_a_deleted_hook_goes_on(make: Callable[..., Group]) -> No
     assert group.client.describe_lifecycle_hooks(AutoScalingGroupName=group.name)["LifecycleHooks"] == []
 
 
-@pytest.fixture(scope="module")
-def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("enforcing"), iam="enforce") as running:
-        yield running
-
-
 def test_a_queue_is_told_as_the_role_of_the_hook(enforcing: LocalCloud) -> None:
     group, iam = Group(enforcing), enforcing.client("iam")
     role = iam.create_role(RoleName=group.name, AssumeRolePolicyDocument=trust("autoscaling"))["Role"]["Arn"]

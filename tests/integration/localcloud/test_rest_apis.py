@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
@@ -176,12 +175,6 @@ def plain(cloud: LocalCloud) -> Api:
 @pytest.fixture(scope="module")
 def shop(cloud: LocalCloud) -> Api:
     return Api(cloud, "GET /pets", "GET /pets/dog", "GET /pets/{id}", "ANY /{proxy+}", "POST /pets/{id}").deploy()
-
-
-@pytest.fixture(scope="module")
-def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("enforcing"), iam="enforce") as running:
-        yield running
 
 
 @pytest.mark.parametrize(

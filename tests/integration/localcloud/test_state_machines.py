@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,12 +71,6 @@ def executions(cloud: LocalCloud, eventually: Any) -> Executions:
 @pytest.fixture(scope="module")
 def doubling(cloud: LocalCloud) -> str:
     return function(cloud, CODE)
-
-
-@pytest.fixture(scope="module")
-def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path_factory.mktemp("enforcing"), iam="enforce") as running:
-        yield running
 
 
 def invoke(name: str, **more: Any) -> dict[str, Any]:
