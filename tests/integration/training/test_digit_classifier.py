@@ -188,7 +188,7 @@ def test_data_model_and_metrics_travel_through_aws(
         (("train", "digit-classifier", "--data", "gs://bucket"), "This is not a place for files"),
         (("train", "digit-classifier", "--data", "{digits}", "--epochs", "0"), "--epochs 0: Input should be greater"),
         (("train", "digit-classifier", "--data", "{digits}", "--strategy", "ddp"), "torchrun --nproc-per-node"),
-        (("train", "digit-classifier", "--data", "{digits}", "--preset", "worst"), "Choose from best"),
+        (("train", "digit-classifier", "--data", "{digits}", "--preset", "worst"), "Choose from fast, best"),
         (
             ("predict", "digit-knitter", "--model", "a", "--input", "b", "--output", "c"),
             "There is no workload digit-knitter",

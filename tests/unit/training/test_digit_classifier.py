@@ -11,13 +11,21 @@ from torch import Tensor, nn
 
 from contract.errors import InputError
 from workloads.storage import locate
-from workloads.training.mnist import FILES, format_idx
+from workloads.training.mnist import FILES, format_idx, read_images
 from workloads.training.models import digit_classifier
 from workloads.training.models.digit_classifier.augmentation import moved
 from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.models.digit_gan.judge import Judge
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
+
+
+def write_noise(folder: Path) -> None:
+    """Write 40 images of random pixels to learn from, and 40 to test on, with random labels."""
+    generator = np.random.default_rng(0)
+    for name in FILES:
+        shape, values = ((40, 28, 28), 256) if "images" in name else ((40,), 10)
+        (folder / name).write_bytes(format_idx(generator.integers(0, values, shape).astype(np.uint8)))
 
 
 @pytest.mark.parametrize("move", [(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (2, -3)])
@@ -47,10 +55,7 @@ def test_a_stroke_at_the_edge_does_not_come_in_at_the_other_side() -> None:
 def test_the_test_figures_are_computed_as_predictions_are_whatever_the_precision_of_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generator = np.random.default_rng(0)
-    for name in FILES:
-        shape, values = ((40, 28, 28), 256) if "images" in name else ((40,), 10)
-        (tmp_path / name).write_bytes(format_idx(generator.integers(0, values, shape).astype(np.uint8)))
+    write_noise(tmp_path)
     seen: list[tuple[bool, Tensor]] = []
     original = digit_classifier.predict_probabilities
 
@@ -92,10 +97,7 @@ def test_members_learn_from_parts_of_their_own_and_their_probabilities_are_avera
 
 
 def test_a_run_of_several_networks_predicts_as_it_was_tested_and_judges_no_generator(tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    for name in FILES:
-        shape, values = ((40, 28, 28), 256) if "images" in name else ((40,), 10)
-        (tmp_path / name).write_bytes(format_idx(generator.integers(0, values, shape).astype(np.uint8)))
+    write_noise(tmp_path)
     settings = Settings(epochs=1, batch_size=10, architecture="tiny", members=2, weight_average=0.5)
     options = RunOptions(device="cpu", precision="float32", figures=False)
     run = tmp_path / "run"
@@ -112,3 +114,24 @@ def test_a_run_of_several_networks_predicts_as_it_was_tested_and_judges_no_gener
 
 def read_labels(path: Path) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     return np.frombuffer(path.read_bytes(), np.uint8, offset=8)
+
+
+def test_a_run_of_fewer_images_learns_from_the_first_ones_only(tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    for folder in (whole, part):
+        folder.mkdir()
+        write_noise(folder)
+    (part / FILES[0]).write_bytes(format_idx(read_images(locate(str(part / FILES[0])))[:30]))
+    (part / FILES[1]).write_bytes(format_idx(read_labels(part / FILES[1])[:30]))
+    settings = {"epochs": 1, "batch_size": 10, "architecture": "tiny"}
+    options = RunOptions(device="cpu", precision="float32", figures=False)
+    runs = [
+        train(digit_classifier.NAME, digit_classifier.WORKLOAD, chosen, options=options, data=str(data), output=output)
+        for chosen, data, output in (
+            (Settings(**settings, training_images=30), whole, str(tmp_path / "run-of-whole")),
+            (Settings(**settings), part, str(tmp_path / "run-of-part")),
+        )
+    ]
+    assert [run.data["training_images"] for run in runs] == [30, 30]
+    for name, weights in runs[0].model.items():
+        assert torch.equal(weights, runs[1].model[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 
 NAME = "digit-classifier"
 
+#: Of each architecture but the reference: the channels of its convolutions, and which one is pooled besides the first.
+_CONVOLUTIONS = {
+    "compact": ((24, 48, 64, 64), 1),
+    "narrow": ((8, 32, 64, 64), 1),
+    "deep": ((32, 64, 64, 128, 128), 2),
+    "tiny": ((8, 14, 14, 13), 2),
+}
+
 
 def build(architecture: str, classes: int = CLASSES, members: int = 1) -> nn.Module:
     """Return a network, or several that decide together, from images uint8 [n, 28, 28] to the logits [n, classes]."""
@@ -51,35 +60,18 @@ def build_network(architecture: str, classes: int = CLASSES) -> nn.Sequential:
             nn.ReLU(),
             nn.Linear(128, classes),
         )
-    if architecture == "deep":
-        convolutions = [
-            *_convolution(1, 32, 5, nn.MaxPool2d(2)),  # pooled before the slower normalisation
-            *_convolution(32, 64, 3),
-            *_convolution(64, 64, 3, nn.MaxPool2d(2)),
-            *_convolution(64, 128, 3),
-            *_convolution(128, 128, 3),
-        ]
-    elif architecture == "tiny":
-        convolutions = [
-            *_convolution(1, 8, 5, nn.MaxPool2d(2)),
-            *_convolution(8, 14, 3),
-            *_convolution(14, 14, 3, nn.MaxPool2d(2)),
-            *_convolution(14, 13, 3),
-        ]
-    elif architecture == "compact":
-        convolutions = [
-            *_convolution(1, 24, 5, nn.MaxPool2d(2)),
-            *_convolution(24, 48, 3, nn.MaxPool2d(2)),
-            *_convolution(48, 64, 3),
-            *_convolution(64, 64, 3),
-        ]
-    else:
+    if architecture not in _CONVOLUTIONS:
         raise ValueError(f"There is no architecture {architecture}")
-    features = {"deep": 128, "tiny": 13}.get(architecture, 64)
-    head = [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(features, classes)]
-    return nn.Sequential(Normalise(), *convolutions, *head).to(
-        memory_format=torch.channels_last
-    )  # twice as fast on CPUs
+    channels, pooled = _CONVOLUTIONS[architecture]
+    layers: list[nn.Module] = [Normalise()]
+    for index, (inputs, outputs) in enumerate(pairwise((1, *channels))):
+        size = 3 if index else 5
+        layers.append(nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False))
+        if index in {0, pooled}:
+            layers.append(nn.MaxPool2d(2))  # pooled before the slower normalisation
+        layers += [nn.BatchNorm2d(outputs), nn.ReLU()]
+    head = [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels[-1], classes)]
+    return nn.Sequential(*layers, *head).to(memory_format=torch.channels_last)  # twice as fast on CPUs
 
 
 class Members(nn.ModuleList):
@@ -104,14 +96,11 @@ class Normalise(nn.Module):
         return images.unsqueeze(1).float().sub(33.3).div(78.6).contiguous(memory_format=torch.channels_last)
 
 
-def _convolution(inputs: int, outputs: int, size: int, *pooling: nn.Module) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
-    return [convolution, *pooling, nn.BatchNorm2d(outputs), nn.ReLU()]
-
-
 def fit(settings: Settings, data: Location, run: Run) -> Results:
     """Train on the digits at a location; validate each epoch on a part of the training set; test once, at the end."""
     digits = load_mnist(data, settings.classes)
+    if settings.training_images:
+        digits = digits.first(settings.training_images)
     learnt = np.unique(digits.train_labels)
     if len(learnt) == 1:
         raise InputError(f"{data}: All training images are of the class {learnt[0]}. At least two classes are needed.")
