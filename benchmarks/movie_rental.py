@@ -1,14 +1,15 @@
 """Measure the time and memory of the migration of a film rental company, beside each engine's own bulk tool.
 
     python benchmarks/movie_rental.py migrate [--scales 1 10]
+    python benchmarks/movie_rental.py partitions [--scales 1 10] [--turns 2]
     python benchmarks/movie_rental.py bulk
     python benchmarks/movie_rental.py quality
     python benchmarks/movie_rental.py page
 
 `migrate`: whole companies into the local engines, one after the other and side by side, and `verify` of what is there;
-scale 1 is Pagila where GROUNDWORK_DATA has it. `bulk`: the same rows
-by each engine's own tool. `quality`: recommendations and search, on Pagila and on a generated company. `page` writes
-the figures into docs/workloads/movie-rental.md.
+scale 1 is Pagila where GROUNDWORK_DATA has it. `partitions`: the same data by one process and by two, in turns.
+`bulk`: the same rows by each engine's own tool. `quality`: recommendations and search, on Pagila and on a generated
+company. `page` writes the figures into docs/workloads/movie-rental.md.
 
 Processor seconds are those of the migration and of all engines; on idle cores the time is not above them, and a
 machine that does other things besides makes the time longer but not them.
@@ -26,6 +27,7 @@ import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -67,12 +69,15 @@ ACCESS = {"username": "admin", "password": "benchmark"}
 def main() -> None:
     """Run one benchmark, and keep its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["migrate", "bulk", "quality", "page"])
+    parser.add_argument("what", choices=["migrate", "partitions", "bulk", "quality", "page"])
     parser.add_argument("--scales", type=float, nargs="+", default=[1, 10])
+    parser.add_argument("--turns", type=int, default=2)
     options = parser.parse_args()
     match options.what:
         case "migrate":
             keep("migrate", {f"x{scale:g}": measured(scale) for scale in options.scales})
+        case "partitions":
+            keep("partitions", {f"x{scale:g}": in_partitions(scale, options.turns) for scale in options.scales})
         case "bulk":
             keep("bulk", bulk())
         case "quality":
@@ -160,28 +165,86 @@ def filled(scale: float, *, in_turn: bool = False) -> tuple[dict[str, Any], dict
         return migrated, verified
 
 
+def in_partitions(scale: float, turns: int) -> dict[str, Any]:
+    """Migrate by one process and by two, in turns, each time into empty engines; return the figures of all turns.
+
+    The time is that from the moment when all processes have imported what they need to the end of the last one.
+    """
+    measured: dict[str, list[dict[str, Any]]] = {"1": [], "2": []}
+    company = company_of(scale)
+    for _ in range(turns):
+        for number_of_processes, figures in measured.items():
+            with servers() as where:
+                where |= {"old": create_database(where["new"], "old")}
+                load(company, where["old"])
+                count = int(number_of_processes)
+                shares = [{"share": [count, number, "measured"]} for number in range(count)]
+                done = _tasks("migrate", [where | share for share in shares])
+                done["equal"] = _task("verify", where)["equal"]
+                figures.append(done)
+    seconds = {count: median(one["seconds"] for one in figures) for count, figures in measured.items()}
+    return {"turns": measured, "times": round(seconds["1"] / seconds["2"], 2)}
+
+
 def _task(task: str, where: dict[str, Any]) -> dict[str, Any]:
     """Run a task in a process of its own; return its figures, with the processor seconds of the engines."""
-    before = _processor_seconds()
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("movie_rental_process.py")),
-        json.dumps(where | {"task": task}),
+    done = _tasks(task, [where])
+    [result] = done["processes"]
+    return {**result, "processor_seconds": done["processor_seconds"]}
+
+
+def _tasks(task: str, places: list[dict[str, Any]]) -> dict[str, Any]:
+    """Run a task in processes that begin at the same time; return their figures, with those of the engines."""
+    command = [sys.executable, str(Path(__file__).with_name("movie_rental_process.py"))]
+    started = [
+        subprocess.Popen(
+            [*command, json.dumps(where | {"task": task})], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for where in places
     ]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout)
-    result["processor_seconds"] = round(_processor_seconds() - before + result["processor_seconds"], 1)
-    return result
+    for process in started:
+        assert process.stdout  # noqa: S101
+        process.stdout.readline()  # it is ready
+    before, began, load_average = _processor_seconds(), time.perf_counter(), os.getloadavg()[0]
+    for process in started:
+        assert process.stdin  # noqa: S101
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results: list[dict[str, Any]] = [json.loads(process.stdout.readline()) for process in started if process.stdout]
+    seconds = time.perf_counter() - began
+    engines = {name: used - before.get(name, 0) for name, used in _processor_seconds().items()}
+    for process in started:
+        process.communicate()
+    ours = sum(result["processor_seconds"] for result in results)
+    return {
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(ours + sum(engines.values()), 1),
+        "ours": round(ours, 1),
+        "engines": {name: round(used, 1) for name, used in engines.items()},
+        "load_average": round(load_average, 1),
+        "processes": results,
+    }
 
 
-def _processor_seconds() -> float:
-    """Return the processor seconds of every engine so far."""
-    total = 0.0
+ENGINES = {
+    "postgres": "PostgreSQL",
+    "neptune_server": "Neptune",
+    "opensearch_server": "OpenSearch",
+    "influx": "InfluxDB",
+}
+
+
+def _processor_seconds() -> dict[str, float]:
+    """Return the processor seconds of every engine so far, those of processes that have ended included."""
+    used: dict[str, float] = {}
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
+            command = " ".join(process.cmdline())
+            if "movie_rental_process" in command:
+                continue
+            name = next((engine for word, engine in ENGINES.items() if word in command), "DynamoDB")
+            used[name] = used.get(name, 0) + sum(process.cpu_times()[:4])
+    return used
 
 
 # Each engine's own bulk tool

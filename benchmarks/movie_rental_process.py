@@ -23,6 +23,7 @@ from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.library import DynamoLibrary
 from workloads.movie_rental.migrate import migrate
 from workloads.movie_rental.outbox import FifoQueue
+from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
@@ -47,12 +48,12 @@ def engines(where: dict[str, Any]) -> Engines:
     )
 
 
-def migrated(source: Source, stores: Engines) -> dict[str, Any]:
-    """Migrate, and return the number of rows."""
-    return {"rows": sum(migrate(source, stores).values())}
+def migrated(source: Source, stores: Engines, share: Share | None) -> dict[str, Any]:
+    """Migrate, or move a share of a migration, and return the number of rows."""
+    return {"rows": sum(migrate(source, stores, share=share).values())}
 
 
-def verified(source: Source, stores: Engines) -> dict[str, Any]:
+def verified(source: Source, stores: Engines, _: object) -> dict[str, Any]:
     """Verify, and return whether all is equal, and which rows differ, by stream."""
     compared = [*verify(source, stores)]
     rows = {stream: sorted(keys) for stream, keys in differing(compared).items()}
@@ -65,20 +66,23 @@ def peak_mib() -> int:
     return int(line.split()[1]) >> 10
 
 
-TASKS: dict[str, Callable[[Source, Engines], dict[str, Any]]] = {"migrate": migrated, "verify": verified}
+TASKS: dict[str, Callable[[Source, Engines, Share | None], dict[str, Any]]] = {"migrate": migrated, "verify": verified}
 
 
 def main() -> None:
-    """Do one task, and print what it returned, how long it took, and how much memory."""
+    """Do one task once a line comes in, and print what it returned, how long it took, and how much memory."""
     where = json.loads(sys.argv[1])
     if where.get("in_turn"):
         rounds.ThreadPoolExecutor = partial(ThreadPoolExecutor, max_workers=1)  # type: ignore[misc,assignment]
     stores = engines(where)
+    share = Share(*where["share"]) if "share" in where else None
+    print("ready", flush=True)
+    sys.stdin.readline()
     before = peak_mib()
     idle = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
     with Source(where["old"]) as source:
-        result = TASKS[where["task"]](source, stores)
+        result = TASKS[where["task"]](source, stores, share)
     seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     stores.ledger.close()

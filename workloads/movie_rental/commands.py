@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,24 +100,47 @@ def migrate(
     stack: Stack = DEFAULT,
     *,
     embeddings: Annotated[str, typer.Option(help="local, or bedrock: what makes the movies' vectors.")] = "local",
-    restart: Annotated[bool, typer.Option(help="Start again from the first row after an interruption.")] = False,
+    restart: Annotated[
+        bool,
+        typer.Option(envvar="MOVIE_RENTAL_RESTART", help="Start again from the first row after an interruption."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option(help="Write the old database's state over what the new system has changed.")
     ] = False,
     quarantine: Annotated[
         Path | None,
         typer.Option(
+            envvar="MOVIE_RENTAL_QUARANTINE",
             help="Leave out rows that can never be migrated, and write them into this file with the reason.",
+            show_default=False,
+        ),
+    ] = None,
+    partitions: Annotated[
+        int,
+        typer.Option(
+            envvar="AWS_BATCH_JOB_ARRAY_SIZE",
+            help="How many ranges of films it is split into, 1 to 16. The command starts a process of this machine for "
+            "each. In an array job of AWS Batch each job moves one, and their number is the array's size.",
+        ),
+    ] = 1,
+    partition: Annotated[
+        int | None,
+        typer.Option(
+            envvar="AWS_BATCH_JOB_ARRAY_INDEX",
+            help="Move only this partition, from 0: other machines move the others.",
             show_default=False,
         ),
     ] = None,
 ) -> Result:
     """Bring an old database into every engine. Running it again changes nothing; interrupted, it goes on."""
+    from workloads.movie_rental import processes, views
     from workloads.movie_rental.migrate import migrate as run
+    from workloads.movie_rental.partitions import Share, moved
     from workloads.movie_rental.quarantine import Quarantine
 
     if embeddings not in {"local", "bedrock"}:
         raise InputError(f"--embeddings {embeddings}: Choose local or bedrock.")
+    share = Share.of_process(partitions, partition)
     left_out = Quarantine(quarantine) if quarantine else None
     with _stack(stack) as engines, _open_source(source, engines) as database, progress_bar() as bar:
         began = datetime.now(UTC)
@@ -127,7 +151,7 @@ def migrate(
                 tasks[stream] = bar.add_task(stream, total=total)
             bar.update(tasks[stream], completed=done)
 
-        moved = run(
+        rows = (processes.migrate if share.partition is None and share.partitions > 1 else run)(
             database,
             engines,
             embeddings="bedrock" if embeddings == "bedrock" else "local",
@@ -135,19 +159,11 @@ def migrate(
             overwrite=overwrite,
             quarantine=left_out,
             progress=progress,
+            share=share,
         )
         engines.index.let_write(engines.search_writer)
         seconds = (datetime.now(UTC) - began).total_seconds()
-    counts = ", ".join(f"{count:,} {stream}" for stream, count in moved.items())
-    refused = len(left_out.rows) if left_out else 0
-    document = {
-        "rows": moved,
-        "seconds": seconds,
-        "quarantined": refused,
-        "quarantine": quarantine if refused else None,
-    }
-    notes = [f"{refused:,} rows could not be migrated: see {quarantine}"] if refused else []
-    return Result(document, f"{sum(moved.values()):,} rows in {seconds:.1f} s: {counts}", *notes)
+        return views.migrated(rows, moved(engines.ledger.connection), share, seconds, left_out)
 
 
 @app.command()
@@ -157,7 +173,12 @@ def verify(
     stack: Stack = DEFAULT,
     quarantine: Annotated[
         Path | None,
-        typer.Option(help="Leave the rows of this file out, which a migration wrote.", show_default=False),
+        typer.Option(
+            envvar="MOVIE_RENTAL_QUARANTINE",
+            help="Leave the rows of this file out, which a migration wrote; without the file, those that the last "
+            "migration has left out.",
+            show_default=False,
+        ),
     ] = None,
     *,
     repair: Annotated[
@@ -166,14 +187,14 @@ def verify(
 ) -> Result:
     """Compare the old database with every engine: counts and content; exit code 1 if anything differs."""
     from workloads.movie_rental.migrate import bring
-    from workloads.movie_rental.quarantine import read
+    from workloads.movie_rental.quarantine import kept, read
     from workloads.movie_rental.verify import differing
     from workloads.movie_rental.verify import verify as run
     from workloads.movie_rental.views import comparisons
 
     with _stack(stack) as engines, _open_source(source, engines) as database, progress_bar("wait") as bar:
         task = bar.add_task("comparing", total=None)
-        for table, row in read(quarantine) if quarantine else ():
+        for table, row in (read(quarantine) or kept(engines.ledger.connection)) if quarantine else ():
             database.leave_out(table, row)
 
         def compare() -> list[Comparison]:
@@ -469,6 +490,7 @@ def _own_database(url: str) -> str | None:
 
 def _open_source(url: str, stack: Any) -> Source:
     from workloads.movie_rental.load import on_server
+    from workloads.movie_rental.processes import SNAPSHOT
     from workloads.movie_rental.source import Source
 
     if url.startswith(("mysql", "mariadb")):
@@ -484,4 +506,4 @@ def _open_source(url: str, stack: Any) -> Source:
             "with `groundwork movie-rental load-source --from mysql://... --into postgresql:///sakila`."
         )
     name = _own_database(url)
-    return Source(url if name is None else on_server(stack.database_url, name))
+    return Source(url if name is None else on_server(stack.database_url, name), os.environ.get(SNAPSHOT, ""))

@@ -16,6 +16,7 @@ from workloads.movie_rental.queries import LANGUAGES
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)\n\);", re.DOTALL)
 _COLUMN = re.compile(r"^    (\w+) (\w+)(.*?),?$", re.MULTILINE)
 _REFERENCE = re.compile(r"REFERENCES (\w+)")
+_DROPPED = re.compile(r"^DROP TABLE (\w+);", re.MULTILINE)
 _MADE_OPTIONAL = re.compile(r"ALTER TABLE (\w+) ALTER COLUMN (\w+) DROP NOT NULL")
 
 
@@ -25,18 +26,22 @@ def entity_relationships() -> str:
     entities: list[str] = []
     versions = [path.read_text(encoding="utf-8") for path in sorted(SCHEMA.glob("*.sql"))]
     optional = {column for version in versions for column in _MADE_OPTIONAL.findall(version)}
+    tables: dict[str, str] = {}
     for version in versions:
-        for table, body in _TABLE.findall(version):
-            entities.append(f"    {table} {{")
-            for column, kind, constraints in _COLUMN.findall(body):
-                marks = [mark for mark, sign in (("PK", "PRIMARY KEY"), ("FK", "REFERENCES")) if sign in constraints]
-                entities.append(f"        {kind} {column} {', '.join(marks)}".rstrip())
-                if reference := _REFERENCE.search(constraints):
-                    child = "|o" if "PRIMARY KEY" in constraints else "}o"
-                    needed = "NOT NULL" in constraints and (table, column) not in optional
-                    parent = "||" if needed or "PRIMARY KEY" in constraints else "o|"
-                    edges.append(f"    {table} {child}--{parent} {reference[1]} : {column}")
-            entities.append("    }")
+        for table in _DROPPED.findall(version):
+            del tables[table]
+        tables.update(_TABLE.findall(version))
+    for table, body in tables.items():
+        entities.append(f"    {table} {{")
+        for column, kind, constraints in _COLUMN.findall(body):
+            marks = [mark for mark, sign in (("PK", "PRIMARY KEY"), ("FK", "REFERENCES")) if sign in constraints]
+            entities.append(f"        {kind} {column} {', '.join(marks)}".rstrip())
+            if reference := _REFERENCE.search(constraints):
+                child = "|o" if "PRIMARY KEY" in constraints else "}o"
+                needed = "NOT NULL" in constraints and (table, column) not in optional
+                parent = "||" if needed or "PRIMARY KEY" in constraints else "o|"
+                edges.append(f"    {table} {child}--{parent} {reference[1]} : {column}")
+        entities.append("    }")
     return "\n".join(["erDiagram", *edges, *entities])
 
 

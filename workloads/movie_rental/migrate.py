@@ -3,18 +3,21 @@
 Each stream of rows (`streams.py`) goes to its engines in order of a key, and several do so at the same time, in rounds
 (`rounds.py`). Once a round is in, the key of each stream's last row is recorded in the new database; a migration that
 starts again goes on behind it. A batch that was written but not recorded is written again, which changes nothing:
-every write replaces what has the same identity.
+every write replaces what has the same identity. Several processes may share a migration (`partitions.py`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from contract.errors import InputError
 from workloads.errors import RefusedRowError
-from workloads.movie_rental import database
+from workloads.movie_rental import database, partitions
 from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder, restored
+from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.rounds import Migration, of_another_snapshot
 from workloads.movie_rental.source import TABLES
 from workloads.movie_rental.streams import Erased, streams
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from workloads.movie_rental.engines import Engines
+    from workloads.movie_rental.partitions import Partition
     from workloads.movie_rental.ports import Embedder
     from workloads.movie_rental.quarantine import Quarantine
     from workloads.movie_rental.source import Source
@@ -40,6 +44,7 @@ def migrate(
     overwrite: bool = False,
     quarantine: Quarantine | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    share: Share | None = None,
 ) -> dict[str, int]:
     """Bring everything into its engines; go on where an interrupted migration of this source stopped.
 
@@ -51,16 +56,46 @@ def migrate(
         overwrite: Write the old database's state over what the new system has changed.
         quarantine: Where rows go that can never be migrated; without it, the first one ends the migration.
         progress: Told a stream, how many of its rows are in, and how many there are to do.
+        share: What this process moves of it; None: everything.
 
     Returns:
-        Rows moved, by stream.
+        Rows that this process moved, by stream.
 
     Raises:
         RefusedRowError: A row cannot be migrated. The old database is checked before anything is written; a row that an
             engine refuses all the same ends the migration, and what was written before stays.
-        InputError: The new system is in use, or an engine refuses.
+        InputError: The new system is in use, an engine refuses, or an unfinished migration has other partitions.
         UnavailableError: An engine cannot be reached. What is in stays, and the same command goes on from there.
+        TemporaryError: Another process moves the same partition.
     """
+    share = share or Share()
+    begin(source, engines, share, restart=restart, overwrite=overwrite, quarantine=quarantine)
+    try:
+        moving = _Moving(source, engines, embeddings, overwrite, quarantine, progress)
+        with database.asking(engines.ledger.url):
+            return moving.run(share)
+    finally:
+        if quarantine:
+            quarantine.write()
+
+
+def begin(
+    source: Source,
+    engines: Engines,
+    share: Share,
+    *,
+    restart: bool = False,
+    overwrite: bool = False,
+    quarantine: Quarantine | None = None,
+) -> None:
+    """Check that a migration is possible, and begin it, or join the unfinished one; nothing is moved.
+
+    Raises:
+        RefusedRowError: There are rows that cannot be migrated, and no quarantine.
+        InputError: The new system is in use, or an unfinished migration has other partitions.
+        TemporaryError: A new one has to begin, and other processes are at work on the former.
+    """
+    share.check()
     connection = engines.ledger.connection
     with database.asking(engines.ledger.url):
         if overwrite:
@@ -69,40 +104,89 @@ def migrate(
             _refuse_if_in_use(source, engines)
     source.check(quarantine)
     with database.asking(engines.ledger.url):
-        if restart:
-            connection.execute("DELETE FROM checkpoints")
-        connection.execute("DELETE FROM checkpoints WHERE source <> %s", [source.identity])
-        positions: dict[str, int] = dict(connection.execute("SELECT stream, position FROM checkpoints").fetchall())
-        embedder = _model(source, connection, embeddings, resuming=bool(positions))
-    if quarantine and positions:
-        for table, row in quarantine.resume():
-            source.leave_out(table, row)
-    engines.index.create(embedder.dimension)
-    moved = None
-    while moved is None:
-        began = Erased.read(connection, source)
-        migration = Migration(
-            source,
-            engines,
-            embedder,
-            overwrite,
-            quarantine,
-            progress,
-            began,
-            lambda: _refuse_if_in_use(source, engines),
-        )
-        try:
-            moved = migration.run(positions)
-        except RefusedRowError as error:
-            if not (of_another_snapshot(error) and (positions or Erased.read(connection, source) != began)):
-                raise
-            with database.asking(engines.ledger.url):
-                connection.execute("DELETE FROM checkpoints")
-            positions = {}
-    with database.asking(engines.ledger.url):
-        connection.execute("DELETE FROM checkpoints")
-    engines.index.refresh()
-    return moved
+        partitions.opened(connection, source, share, restart=restart)
+        _leave_out(source, connection, quarantine)
+        if quarantine:
+            quarantine.save(connection)
+
+
+@dataclass
+class _Moving:
+    """A process on its way through the partitions of a migration.
+
+    Attributes:
+        source: The old database.
+        engines: The new ones.
+        embeddings: What makes the movies' vectors.
+        overwrite: Whether it may write over what the new system has changed.
+        quarantine: Where rows go that can never be migrated.
+        progress: Told a stream, how many of its rows are in, and how many there are to do.
+        fresh: Whether this process has moved the shared rows, all of them, as it sees the old database.
+    """
+
+    source: Source
+    engines: Engines
+    embeddings: Embeddings
+    overwrite: bool
+    quarantine: Quarantine | None
+    progress: Callable[[str, int, int], None]
+    fresh: bool = False
+
+    def run(self, share: Share) -> dict[str, int]:
+        """Move the shared rows, if no other process has, and the process's partitions; rows moved, by stream."""
+        connection = self.engines.ledger.connection
+        shared, *others = partitions.current(connection)
+        with partitions.held(connection, shared.number):
+            if partitions.is_done(connection, shared.number):
+                moved: Counter[str] = Counter()
+                embedder = self.engines.embedder()
+            else:
+                resuming = bool(partitions.positions(connection, shared.number))
+                embedder = _model(self.source, connection, self.embeddings, resuming=resuming)
+                self.engines.index.create(embedder.dimension)
+                moved = self._moved(shared, embedder)
+                partitions.complete(connection, shared.number)
+        _leave_out(self.source, connection, self.quarantine)
+        for partition in others if share.partition is None else [others[share.partition]]:
+            with partitions.held(connection, partition.number):
+                if not partitions.is_done(connection, partition.number):
+                    moved += self._moved(partition, embedder, shared)
+                    partitions.complete(connection, partition.number)
+        _leave_out(self.source, connection, self.quarantine)
+        self.engines.index.refresh()
+        return {stream.name: moved[stream.name] for stream in streams(self.source, self.engines, embedder)}
+
+    def _moved(self, partition: Partition, embedder: Embedder, shared: Partition | None = None) -> Counter[str]:
+        """Move a partition; start over, with the shared rows, if it refers to what an earlier attempt did not see."""
+        connection = self.engines.ledger.connection
+        again: Counter[str] = Counter()
+        while True:
+            positions = partitions.positions(connection, partition.number)
+            resumed = bool(positions) or not (self.fresh or shared is None)
+            began = Erased.read(connection, self.source)
+            migration = Migration(
+                self.source, self.engines, embedder, self.quarantine, self.progress, began, self._refuse_if_in_use
+            )
+            try:
+                moved = Counter(migration.run(partition, positions, resumed=resumed))
+            except RefusedRowError as error:
+                erased = Erased.read(connection, self.source) != began
+                if not (of_another_snapshot(error) and (resumed or erased)):
+                    raise
+                partitions.forget(connection, partition.number)
+                if shared is not None:
+                    with partitions.held(connection, shared.number):
+                        partitions.forget(connection, shared.number)
+                        again = self._moved(shared, embedder)
+                        partitions.complete(connection, shared.number)
+            else:
+                if shared is None:
+                    self.fresh = not positions
+                return moved + again
+
+    def _refuse_if_in_use(self) -> None:
+        if not self.overwrite:
+            _refuse_if_in_use(self.source, self.engines)
 
 
 def bring(
@@ -137,19 +221,18 @@ def bring(
         embedder = engines.embedder()
     engines.index.create(embedder.dimension)
     migration = Migration(
-        source,
-        engines,
-        embedder,
-        overwrite=False,
-        quarantine=quarantine,
-        progress=progress,
-        began=began,
-        refuse_if_in_use=lambda: _refuse_if_in_use(source, engines),
+        source, engines, embedder, quarantine, progress, began, lambda: _refuse_if_in_use(source, engines)
     )
     chosen = [stream for stream in streams(source, engines, embedder) if rows.get(stream.name)]
     brought = {stream.name: migration.bring(stream, frozenset(rows[stream.name])) for stream in chosen}
     engines.index.refresh()
     return brought
+
+
+def _leave_out(source: Source, connection: database.Connection, quarantine: Quarantine | None) -> None:
+    """Read no more what the migration has left out so far, also by other processes."""
+    for table, row in quarantine.resume(connection) if quarantine else ():
+        source.leave_out(table, row)
 
 
 def _refuse_if_in_use(source: Source, engines: Engines) -> None:

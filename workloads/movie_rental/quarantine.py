@@ -1,4 +1,4 @@
-"""Rows of the old database that can never be migrated, in a CSV file: table, row, and reason."""
+"""Rows of the old database that can never be migrated: in the new database, and in a CSV file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from workloads.replaceable import check_table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from workloads.movie_rental.database import Connection
+
 COLUMNS = ("table", "row", "reason")
 
 
 class Quarantine:
-    """The file of rows that are left out. It is replaced as a whole, so that it is always complete.
+    """The rows that are left out. All processes of a migration keep theirs in the new database.
 
     Args:
         path: Where it goes.
@@ -31,30 +33,33 @@ class Quarantine:
         check_table(path, COLUMNS)
         self.path = path
         self.rows: dict[tuple[str, int], str] = {}
-        self._saved: int | None = None  # rows that the file has
+        self._saved: set[tuple[str, int]] = set()  # rows that the new database has
 
     def add(self, table: str, row: int, reason: str) -> None:
         """Leave out a row of a table of the old database, by its key."""
         self.rows[table, row] = reason
 
-    def resume(self) -> list[tuple[str, int]]:
-        """Go on with what an interrupted migration left out, and return those rows, by table and key.
-
-        Raises:
-            InputError: The file cannot be read.
-        """
-        before = read(self.path)
+    def resume(self, connection: Connection) -> list[tuple[str, int]]:
+        """Go on with what the migration has left out so far, also by other processes, and return those rows."""
+        before = kept(connection)
         self.rows = before | self.rows
+        self._saved |= before.keys()
         return [*before]
 
-    def save(self) -> None:
-        """Write the file, unless it has these rows already. Without rows there is none.
+    def save(self, connection: Connection) -> None:
+        """Keep the rows in the new database."""
+        new = [(*place, reason) for place, reason in self.rows.items() if place not in self._saved]
+        if new:
+            with connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO quarantined VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", new)
+            self._saved |= {(table, key) for table, key, _ in new}
+
+    def write(self) -> None:
+        """Replace the file. Without rows there is none.
 
         Raises:
             InputError: The file cannot be written.
         """
-        if self._saved == len(self.rows):
-            return
         if self.rows:
             text = io.StringIO(newline="")
             table = csv.writer(text)
@@ -63,7 +68,12 @@ class Quarantine:
             files.write(self.path, text.getvalue().encode())
         else:
             self.path.unlink(missing_ok=True)
-        self._saved = len(self.rows)
+
+
+def kept(connection: Connection) -> dict[tuple[str, int], str]:
+    """Return the rows that the last migration has left out, with their reasons, whichever process has met them."""
+    rows = connection.execute("SELECT old_table, key, reason FROM quarantined ORDER BY 1, 2").fetchall()
+    return {(table, key): reason for table, key, reason in rows}
 
 
 def read(path: Path) -> dict[tuple[str, int], str]:

@@ -1,8 +1,9 @@
 """Rounds of a migration, in which several engines are filled at the same time.
 
 In a round each lane writes at least one batch of its stream, and those that are faster go on until the slowest has
-written its first. A round is one transaction of the new database, which keeps everybody else from writing, and whose
-end records how far the streams are. So it is in as a whole, or it is written again, which changes nothing.
+written its first. A round is one transaction of the new database, which keeps everybody else from writing, except the
+rounds of other partitions, and whose end records how far the streams are. So it is in as a whole, or it is written
+again, which changes nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from contract.errors import GroundworkError, TemporaryError
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import database
+from workloads.movie_rental.database import SHARED
 from workloads.movie_rental.streams import Erased, Stream, streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from workloads.movie_rental.engines import Engines
+    from workloads.movie_rental.partitions import Partition
     from workloads.movie_rental.ports import Embedder
     from workloads.movie_rental.quarantine import Quarantine
     from workloads.movie_rental.source import Source
@@ -34,6 +37,7 @@ class _Lane:
 
     Attributes:
         stream: Which.
+        partition: Of which partition its rows are.
         position: Key of the last row that is in.
         total: Rows that there were above the first position.
         batches: The rows above the position.
@@ -44,6 +48,7 @@ class _Lane:
     """
 
     stream: Stream
+    partition: int
     position: int
     total: int
     batches: Iterator[Sequence[Any]]
@@ -88,29 +93,33 @@ class Migration:
         source: The old database.
         engines: The new ones.
         embedder: Makes the movies' vectors.
-        overwrite: Whether it may write over what the new system has changed.
         quarantine: Where rows go that an engine refuses; None: the first one ends it.
         progress: Told a stream, how many of its rows are in, and how many there are to do.
         began: Who had been erased when it began.
-        refuse_if_in_use: Raises `InputError` if the new system has changed something.
+        refuse_if_in_use: Raises `InputError` if the new system has changed something that must not be written over.
     """
 
     source: Source
     engines: Engines
     embedder: Embedder
-    overwrite: bool
     quarantine: Quarantine | None
     progress: Callable[[str, int, int], None]
     began: Erased
     refuse_if_in_use: Callable[[], None]
 
-    def run(self, positions: Mapping[str, int]) -> dict[str, int]:
-        """Move every stream on from where it is; rows moved, by stream.
+    def run(self, partition: Partition, positions: Mapping[str, int], *, resumed: bool) -> dict[str, int]:
+        """Move every stream of the partition on from where it is; rows moved, by stream.
 
         A stream that had come to its end goes on too: the old database may have got rows since, and other streams may
         refer to them.
+
+        Args:
+            partition: What is moved.
+            positions: The keys behind which the streams go on.
+            resumed: Whether rows that these refer to may come from another state of the old database.
         """
-        waiting = [*streams(self.source, self.engines, self.embedder)]
+        every = streams(self.source, self.engines, self.embedder, partition.films)
+        waiting = [stream for stream in every if stream.shared == (partition.number == SHARED)]
         moved = {stream.name: 0 for stream in waiting}
         lanes: dict[str, _Lane] = {}
         with ThreadPoolExecutor(thread_name_prefix="migration") as threads:
@@ -118,9 +127,9 @@ class Migration:
                 behind = {stream.name for stream in waiting} | {lane.stream.name for lane in lanes.values()}
                 for stream in [*waiting]:
                     if stream.lane not in lanes and stream.behind not in behind:
-                        lanes[stream.lane] = self._begun(stream, positions.get(stream.name, 0))
+                        lanes[stream.lane] = self._begun(stream, partition, positions.get(stream.name, 0))
                         waiting.remove(stream)
-                self._round([*lanes.values()], threads, resumed=bool(positions))
+                self._round([*lanes.values()], threads, resumed=resumed)
                 for name, lane in [*lanes.items()]:
                     moved[lane.stream.name] = lane.moved
                     self.progress(lane.stream.name, lane.moved, lane.total)
@@ -128,10 +137,10 @@ class Migration:
                         del lanes[name]
         return moved
 
-    def _begun(self, stream: Stream, position: int) -> _Lane:
-        total = self.source.count(*stream.counted, position)
+    def _begun(self, stream: Stream, partition: Partition, position: int) -> _Lane:
+        total = self.source.count(*stream.counted, position, partition.films)
         self.progress(stream.name, 0, total)
-        return _Lane(stream, position, total, stream.batches(position))
+        return _Lane(stream, partition.number, position, total, stream.batches(position))
 
     def _round(self, lanes: Sequence[_Lane], threads: ThreadPoolExecutor, *, resumed: bool) -> None:
         """Write at least one batch of each lane, and record how far they are."""
@@ -139,7 +148,7 @@ class Migration:
         at = lanes[0].stream.name
         try:
             with database.asking("The new database"), connection.transaction():
-                erased = self._begin()
+                erased = self._begin(lanes[0].partition)
                 this = _Round(len(lanes))
                 writing = [threads.submit(self._advance, lane, this, erased, resumed=resumed) for lane in lanes]
                 try:
@@ -154,7 +163,7 @@ class Migration:
                     at = lane.stream.name
                     self._settle(lane)
                 if self.quarantine:
-                    self.quarantine.save()
+                    self.quarantine.save(connection)
         except GroundworkError as error:
             _advise(error, at)
             raise
@@ -188,12 +197,11 @@ class Migration:
     def _settle(self, lane: _Lane) -> None:
         """Do what a lane has to do while nobody else writes, and record how far it is."""
         lane.stream.settle(lane.taken, lane.refused)
-        if lane.ended:
-            lane.stream.finish()
         self.engines.ledger.connection.execute(
-            "INSERT INTO checkpoints (stream, source, position) VALUES (%s, %s, %s) "
-            "ON CONFLICT (stream) DO UPDATE SET position = excluded.position",
-            [lane.stream.name, self.source.identity, lane.position],
+            "INSERT INTO checkpoints (stream, partition, position, rows) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (stream, partition) "
+            "DO UPDATE SET position = excluded.position, rows = checkpoints.rows + excluded.rows",
+            [lane.stream.name, lane.partition, lane.position, len(lane.taken)],
         )
 
     def bring(self, stream: Stream, keys: Collection[int]) -> int:
@@ -208,19 +216,25 @@ class Migration:
                     brought += len(chosen) - len(refused)
                     stream.settle({stream.key(row) for row in chosen}.difference(refused), refused)
                     if self.quarantine:
-                        self.quarantine.save()
+                        self.quarantine.save(connection)
                 self.progress(stream.name, brought, len(keys))
             if stream.key(batch[-1]) >= max(keys):
                 break
         return brought
 
-    def _begin(self) -> Erased:
-        """Let nobody else write until the end of the transaction, and nobody have changed what it writes over."""
+    def _begin(self, partition: int | None = None) -> Erased:
+        """Let nobody else write until the end of the transaction, and nobody have changed what it writes over.
+
+        Args:
+            partition: Only of this one; the others may be written by other processes.
+        """
         connection = self.engines.ledger.connection
-        database.lock(connection, exclusive=True)
+        if partition is None:
+            database.lock(connection, exclusive=True)
+        else:
+            database.lock_partition(connection, partition)
         connection.execute("SELECT set_config('movie_rental.migrating', 'on', true)")
-        if not self.overwrite:
-            self.refuse_if_in_use()
+        self.refuse_if_in_use()
         return Erased.read(connection, self.source)
 
     def _write(self, stream: Stream, rows: Sequence[Any], erased: Erased, *, resumed: bool) -> list[int]:

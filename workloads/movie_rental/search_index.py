@@ -193,7 +193,10 @@ class OpenSearchIndex:
     def all(self) -> Iterator[dict[str, Any]]:
         """Yield every document, in no order."""
         with self._asking():
-            for hit in helpers.scan(self._client, index=self._index, query={"query": {"match_all": {}}}, size=500):
+            every: dict[str, Any] = {"query": {"match_all": {}}}
+            # OpenSearch forgets a scroll that nobody continues after a minute; jobs may not delete anything.
+            scroll: Any = {"size": 500, "scroll": "1m", "clear_scroll": False}
+            for hit in helpers.scan(self._client, index=self._index, query=every, **scroll):
                 yield hit["_source"]
 
     @contextmanager

@@ -25,11 +25,24 @@ if TYPE_CHECKING:
 
     from workloads.movie_rental.quarantine import Quarantine
 
+Films = tuple[int, int]  # a range of their numbers, both ends included
+EVERY_FILM: Films = (-(2**63), 2**63 - 1)
+
 _NEEDED = [*COMPANY]
 _FETCHED = 2000  # rows a request to the server
 _FAULTS_SHOWN = 10
 _TIMES = {"customer": ("create_date",), "rental": ("rental_date", "return_date"), "payment": ("payment_date",)}
 _KNOWS_VALID_INPUT = 160000  # the version of PostgreSQL that has pg_input_is_valid
+_FILM_OF = {
+    "film": "film",
+    "inventory": "inventory",
+    "rental": "rental LEFT JOIN inventory USING (inventory_id)",
+    "payment": "payment LEFT JOIN rental USING (rental_id) LEFT JOIN inventory USING (inventory_id)",
+}  # old tables whose rows belong to a film, each with what leads to it; rows without one are those of film 0
+_DIVIDED = """
+    SELECT percentile_disc(%s::float[]) WITHIN GROUP (ORDER BY film_id)
+    FROM (SELECT film_id FROM film UNION ALL SELECT film_id FROM rental JOIN inventory USING (inventory_id)) rows
+"""
 _TYPE = """
     SELECT format_type(atttypid, NULL) FROM pg_attribute
     WHERE attrelid = %s::regclass AND attname = %s AND NOT attisdropped
@@ -62,6 +75,11 @@ class Table:
     def key(self) -> str:
         """The key's column."""
         return self.columns[0]
+
+    @property
+    def shared(self) -> bool:
+        """Whether its rows belong to no film."""
+        return self.old not in _FILM_OF
 
 
 def _table(name: str, source: str, *columns: str) -> Table:
@@ -113,14 +131,16 @@ class Source:
 
     Args:
         url: `postgresql://user:password@host:port/database`.
+        snapshot: What another process that reads it at the moment calls the state that it sees; empty: as it is now.
 
     Raises:
         InputError: It lacks a table.
         UnavailableError: It cannot be reached.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, snapshot: str = "") -> None:
         self.url = url
+        self._snapshot = snapshot
         self._connection = database.connect(url)
         self._left_out: dict[str, set[int]] = {table: set() for table in _NEEDED}
         self._cursors = count()
@@ -137,6 +157,8 @@ class Source:
         """Begin the transaction in which everything is read, and check that the tables are there."""
         with database.asking(self.url):
             self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if self._snapshot:
+                self._connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._snapshot)))
             missing = self._missing()
             if missing and len(schemas := self._connection.execute(_SCHEMAS, [_NEEDED, len(_NEEDED)]).fetchall()) == 1:
                 self._connection.execute("SELECT set_config('search_path', quote_ident(%s), true)", schemas[0])
@@ -175,7 +197,6 @@ class Source:
             for table, number, reason, _ in faults:
                 quarantine.add(table, number, f"{table.capitalize()} {number}: {reason}")
                 self.leave_out(table, number)
-            quarantine.save()
         elif faults:
             count = faults[0][3]
             listed = "; ".join(f"{table} {number}: {reason}" for table, number, reason, _ in faults)
@@ -229,12 +250,27 @@ class Source:
         """Return the rows of one of the old tables that are not read, by key."""
         return self._left_out[table]
 
-    def count(self, table: str, key: str, after: int = 0) -> int:
-        """Return how many rows one of its tables has above a key."""
-        counted = sql.SQL("SELECT count(*) FROM {} WHERE {} > %s").format(sql.Identifier(table), sql.Identifier(key))
+    def count(self, table: str, key: str, after: int = 0, films: Films = EVERY_FILM) -> int:
+        """Return how many rows one of its tables has above a key, of some films."""
+        counted = f"SELECT count(*) FROM {table} WHERE {key} > %(after)s" + _restricted(table, key, key, films)  # noqa: S608
         with database.asking(self.url):
-            [(rows,)] = self._connection.execute(counted, [after])
+            [(rows,)] = self._connection.execute(counted.encode(), {"after": after})
         return int(rows)
+
+    def snapshot(self) -> str:
+        """Return what other processes call the state that this one sees, as long as it reads."""
+        with database.asking(self.url):
+            [(name,)] = self._connection.execute("SELECT pg_export_snapshot()")
+        return str(name)
+
+    def divided(self, parts: int) -> list[Films]:
+        """Return ranges of films that have about as many films and rentals each, in order; together all numbers."""
+        with database.asking(self.url):
+            [(last,)] = self._connection.execute(_DIVIDED, [[part / parts for part in range(1, parts)]])
+        lowest, highest = EVERY_FILM
+        cuts = [*((last or []) if parts > 1 else []), highest]
+        cuts += [highest] * (parts - len(cuts))  # a company without films
+        return [*zip([lowest, *(cut + 1 if cut < highest else cut for cut in cuts[:-1])], cuts, strict=True)]
 
     def among(self, table: str, key: str, keys: Sequence[int]) -> int:
         """Return how many of some keys one of its tables has."""
@@ -273,20 +309,21 @@ class Source:
         """The connection, with which `verify` compares."""
         return self._connection
 
-    def table(self, table: Table, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield the rows of a table with a key above one, by key, in batches."""
+    def table(self, table: Table, after: int, size: int, films: Films = EVERY_FILM) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a table with a key above one, of some films, by key, in batches."""
         restriction = f"WHERE {table.key} > %(after)s AND {table.key} <> ALL(%(without_{table.old})s)"
+        restriction += _restricted(table.old, table.key, table.old_key, films)
         statement = table.select.format(where=restriction) + f" ORDER BY {table.key}"
         yield from self._batches(table.name, statement, after, size)
 
-    def films(self, after: int = 0, size: int = 500) -> Iterator[list[Movie]]:
-        """Films with a number above one, by number, in batches."""
-        for batch in self._batches("films", queries.load("source_films.sql").text, after, size):
+    def films(self, after: int = 0, size: int = 500, films: Films = EVERY_FILM) -> Iterator[list[Movie]]:
+        """Films of a range with a number above one, by number, in batches."""
+        for batch in self._batches("films", queries.load("source_films.sql").text, after, size, films):
             yield [_movie(row) for row in batch]
 
-    def rentals(self, after: int = 0, size: int = 2000) -> Iterator[list[Rental]]:
-        """Rentals with a number above one, by number, in batches."""
-        for batch in self._batches("rentals", queries.load("source_rentals.sql").text, after, size):
+    def rentals(self, after: int = 0, size: int = 2000, films: Films = EVERY_FILM) -> Iterator[list[Rental]]:
+        """Rentals of some films with a number above one, by number, in batches."""
+        for batch in self._batches("rentals", queries.load("source_rentals.sql").text, after, size, films):
             yield [
                 Rental(number, at, customer, str(film), title, store, category, amount)
                 for number, at, customer, film, title, store, category, amount in batch
@@ -307,15 +344,26 @@ class Source:
         with database.asking(self.url):
             return self._connection.execute(queries.load(query).text.encode(), {**without, **values}).fetchall()
 
-    def _batches(self, name: str, statement: str, after: int, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _batches(
+        self, name: str, statement: str, after: int, size: int, films: Films = EVERY_FILM
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """Through a cursor on the server, so that memory does not grow with the answer. Several may be open at once."""
         name = f"read_{name}_{next(self._cursors)}"
         with database.asking(self.url), self._connection.cursor(name) as cursor:
             cursor.itersize = _FETCHED
             without = {f"without_{table}": [*rows] for table, rows in self._left_out.items()}
-            cursor.execute(statement.encode(), {"after": after, **without})
+            within = {"lowest": films[0], "highest": films[1]}
+            cursor.execute(statement.encode(), {"after": after, **within, **without})
             while batch := list(islice(cursor, size)):
                 yield batch
+
+
+def _restricted(table: str, key: str, old_key: str, films: Films) -> str:
+    """Return the condition that the rows of an old table belong to some films; empty for all of them."""
+    if films == EVERY_FILM:
+        return ""
+    within = f"coalesce(film_id, 0) BETWEEN {films[0]:d} AND {films[1]:d}"
+    return f" AND {key} IN (SELECT {table}.{old_key} FROM {_FILM_OF[table]} WHERE {within})"  # noqa: S608 - ours
 
 
 def _movie(row: tuple[Any, ...]) -> Movie:

@@ -11,7 +11,7 @@ from psycopg import sql
 from contract.errors import phrase
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import database
-from workloads.movie_rental.source import TABLES
+from workloads.movie_rental.source import EVERY_FILM, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workloads.movie_rental.engines import Engines
     from workloads.movie_rental.model import Movie, Rental
     from workloads.movie_rental.ports import Embedder
-    from workloads.movie_rental.source import Source, Table
+    from workloads.movie_rental.source import Films, Source, Table
 
 MOVIES, MOVIES_IN_GRAPH = "movies", "movies in the graph"
 IN_GRAPH, RENTED = "people in the graph", "who rented what, and when"
@@ -80,29 +80,31 @@ class Stream:
             different lanes may be written at the same time.
         behind: The stream of another lane that has to be in before this one begins; empty if there is none.
         counted: The old table and its key that tell how many are left.
+        shared: Whether its rows belong to no film.
         batches: The rows above a key.
         key: Of a row.
         write: Brings a batch into its engines, without those who were erased. It does not use the ledger's connection,
             unless the stream is one of tables.
         prepare: Adds what a batch needs before it is written, which may then be done more than once and in parts.
         settle: Called after batches, when no lane writes, with the keys of the rows that are in and of those refused.
-        finish: Called behind the last batch, when no lane writes.
     """
 
     name: str
     lane: Literal["tables", "library", "graph"]
     behind: str
     counted: tuple[str, str]
+    shared: bool
     batches: Callable[[int], Iterator[Sequence[Any]]]
     key: Callable[[Any], int]
     write: Callable[[Sequence[Any], Erased], None]
     prepare: Callable[[Sequence[Any]], Sequence[Any]] = lambda rows: rows
     settle: Callable[[Collection[int], Collection[int]], None] = lambda *_: None
-    finish: Callable[[], None] = lambda: None
 
 
-def streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[Stream]:
+def streams(source: Source, engines: Engines, embedder: Embedder, films: Films = EVERY_FILM) -> Iterator[Stream]:
     """Yield all streams: those of the tables, of the library with its index, and of the graph with the time series.
+
+    Those that are not shared have only rows of some films.
 
     The old database's references are checked by PostgreSQL, and its films by DynamoDB. So who rented what begins once
     the tables are in, and a film that DynamoDB refuses is taken out of the graph, where it may be already. All but the
@@ -117,10 +119,10 @@ def streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[St
             lane="tables",
             behind="",
             counted=(table.old, table.old_key),
-            batches=lambda after: source.table(table, after, _TABLE_ROWS),
+            shared=table.shared,
+            batches=lambda after: source.table(table, after, _TABLE_ROWS, EVERY_FILM if table.shared else films),
             key=lambda row: int(row[0]),
             write=lambda rows, erased: _write_rows(connection, table, erased.spared(table, rows)),
-            finish=lambda: _continue_numbers(connection, table),
         )
 
     def embedded(movies: Sequence[Movie]) -> list[Movie]:
@@ -156,7 +158,8 @@ def streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[St
         lane="library",
         behind="customers",
         counted=("film", "film_id"),
-        batches=lambda after: source.films(after, _FILMS),
+        shared=False,
+        batches=lambda after: source.films(after, _FILMS, films),
         key=lambda movie: int(movie.id),
         prepare=embedded,
         write=write_films,
@@ -167,7 +170,8 @@ def streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[St
         lane="graph",
         behind="customers",
         counted=("film", "film_id"),
-        batches=lambda after: source.films(after, _FILMS_IN_GRAPH),
+        shared=False,
+        batches=lambda after: source.films(after, _FILMS_IN_GRAPH, films),
         key=lambda movie: int(movie.id),
         write=write_films_in_graph,
     )
@@ -176,6 +180,7 @@ def streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[St
         lane="graph",
         behind="customers",
         counted=("customer", "customer_id"),
+        shared=True,
         batches=lambda after: source.customers(after, _RENTALS),
         key=int,
         write=write_customers,
@@ -185,7 +190,8 @@ def streams(source: Source, engines: Engines, embedder: Embedder) -> Iterator[St
         lane="graph",
         behind=TABLES[-1].name,
         counted=("rental", "rental_id"),
-        batches=lambda after: source.rentals(after, _RENTALS),
+        shared=False,
+        batches=lambda after: source.rentals(after, _RENTALS, films),
         key=lambda rental: int(rental.id),
         write=write_rentals,
     )
@@ -233,7 +239,7 @@ def _upsert(connection: database.Connection, table: Table, rows: Sequence[tuple[
     )
 
 
-def _continue_numbers(connection: database.Connection, table: Table) -> None:
+def continue_numbers(connection: database.Connection, table: Table) -> None:
     """Let new rows get numbers that were never used: in the old database, in the new one, or before an erasure."""
     [(sequence,)] = connection.execute("SELECT pg_get_serial_sequence(%s, %s)", [table.name, table.key])
     if sequence:

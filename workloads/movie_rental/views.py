@@ -13,7 +13,9 @@ import typer
 from terminal.results import Result, plain
 from terminal.screen import Table, Text
 from workloads.differences import shown
+from workloads.movie_rental.database import SHARED
 from workloads.movie_rental.quality import MODES
+from workloads.movie_rental.source import EVERY_FILM
 from workloads.movie_rental.trends import AVERAGE_WEEKS, Forecast, anomalies, forecast, moving_average
 
 if TYPE_CHECKING:
@@ -24,14 +26,76 @@ if TYPE_CHECKING:
 
     from workloads.movie_rental.customer import Known, Trace
     from workloads.movie_rental.model import Recommendation, SearchResults
+    from workloads.movie_rental.partitions import Moved, Share
     from workloads.movie_rental.quality import HitRates, Judged, SearchQuality
+    from workloads.movie_rental.quarantine import Quarantine
     from workloads.movie_rental.questions import Answer, Rows
+    from workloads.movie_rental.source import Films
     from workloads.movie_rental.verify import Comparison
 
 _ROWS = 10
 _WEEKS_SHOWN = 8
 _CATEGORIES_SHOWN = 8
 _FIRST = 5  # keys of rows that differ
+
+
+def migrated(
+    rows: Mapping[str, int], partitions: Sequence[Moved], share: Share, seconds: float, quarantine: Quarantine | None
+) -> Result:
+    """Return the result of `migrate`.
+
+    Args:
+        rows: What was moved, by stream.
+        partitions: What is in of each partition, over all attempts.
+        share: What the process has moved.
+        seconds: How long it took.
+        quarantine: What was left out.
+    """
+    refused = len(quarantine.rows) if quarantine else 0
+    file = quarantine.path if quarantine and refused else None
+    films = [one for one in partitions if one.partition.number != SHARED]
+    document = {
+        "rows": rows,
+        "seconds": seconds,
+        "quarantined": refused,
+        "quarantine": file,
+        "partitions": [
+            {
+                "partition": None if one.partition.number == SHARED else one.partition.number,
+                "films": None if one.partition.number == SHARED else _ends(one.partition.films),
+                "rows": one.rows,
+                "done": one.partition.done,
+            }
+            for one in partitions
+        ],
+    }
+    counts = ", ".join(f"{count:,} {stream}" for stream, count in rows.items())
+    lines: list[str | Table] = [f"{sum(rows.values()):,} rows in {seconds:.1f} s: {counts}"]
+    lines += [f"{refused:,} rows could not be migrated: see {file}"] if refused else []
+    if left := sum(not one.partition.done for one in films):
+        lines.append(f"partitions that are not in yet: {left} of {len(films)}")
+    elif share.partitions > 1:
+        lines.append(_partitions(partitions))
+    return Result(document, *lines)
+
+
+def _partitions(partitions: Sequence[Moved]) -> Table:
+    """Return how many rows are in of each partition; they add up to the last line."""
+    totals = [sum(one.rows.values()) for one in partitions]
+    names = ["shared" if one.partition.number == SHARED else str(one.partition.number) for one in partitions]
+    ranges = [
+        ""
+        if one.partition.number == SHARED
+        else " to ".join(str(end or "") for end in _ends(one.partition.films)).strip()
+        for one in partitions
+    ]
+    cells = [*zip(names, ranges, (f"{total:,}" for total in totals), strict=True)]
+    return Table(("partition", "films", "rows"), [*cells, ("all", "", f"{sum(totals):,}")], numbers=("rows",))
+
+
+def _ends(films: Films) -> list[int | None]:
+    """Return both ends of a range of films, included in it; None where there is none."""
+    return [None if end in EVERY_FILM else end for end in films]
 
 
 def comparisons(compared: Sequence[Comparison], brought: Mapping[str, int] | None = None) -> Result:

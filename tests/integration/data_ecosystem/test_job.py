@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,44 +27,67 @@ def bundle(stack: Stack, code_bundle: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def job(stack: Stack, bundle: None, eventually: Any) -> Callable[[str], tuple[str, str]]:
-    """Runs a task to its end: its status, and what it printed."""
+def job(stack: Stack, bundle: None, eventually: Any) -> Callable[..., tuple[str, str]]:
+    """Runs a task to its end, as one job or as an array: its status, and what was printed."""
 
-    def run(task: str) -> tuple[str, str]:
+    def run(task: str, jobs: int = 1) -> tuple[str, str]:
         batch, logs = stack.cloud.client("batch"), stack.cloud.client("logs")
+        array: Any = {"arrayProperties": {"size": jobs}} if jobs > 1 else {}
         identity = batch.submit_job(
             jobName=task,
             jobQueue=stack.outputs["JobQueueArn"],
             jobDefinition=stack.outputs["JobDefinitionArn"],
             parameters={"task": task},
             containerOverrides={"environment": [{"name": "MOVIE_RENTAL_SOURCE", "value": SOURCE}]},
+            **array,
         )["jobId"]
 
         def ended() -> Any:
             [found] = batch.describe_jobs(jobs=[identity])["jobs"]
             return found["status"] in {"SUCCEEDED", "FAILED"} and found
 
-        done = eventually(ended, 120)
+        done = eventually(ended, 120 * jobs)
+        described = [done]
+        if jobs > 1:
+            described = batch.describe_jobs(jobs=[f"{identity}:{index}" for index in range(jobs)])["jobs"]
         events = logs.filter_log_events(
-            logGroupName=stack.outputs["LogGroupName"], logStreamNames=[done["container"]["logStreamName"]]
+            logGroupName=stack.outputs["LogGroupName"],
+            logStreamNames=[one["container"]["logStreamName"] for one in described],
         )["events"]
         return done["status"], "\n".join(event["message"] for event in events)
 
     return run
 
 
-def test_a_job_moves_the_old_database(
-    stack: Stack, job: Callable[[str], tuple[str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in stack.cloud.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("GROUNDWORK_DATA", raising=False)
-    monkeypatch.setattr(
-        "sys.argv", ["workloads", "movie-rental", "load-source", "--into", SOURCE, "--stack", STACK, "--scale", "0.02"]
-    )
-    with pytest.raises(SystemExit) as end:
-        main()
+@pytest.fixture(scope="module")
+def legacy(stack: Stack) -> None:
+    """The old database."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stack.cloud.environment().items():
+            patch.setenv(name, value)
+        patch.delenv("GROUNDWORK_DATA", raising=False)
+        words = ["load-source", "--into", SOURCE, "--stack", STACK, "--scale", "0.02"]
+        patch.setattr("sys.argv", ["workloads", "movie-rental", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
     assert end.value.code in {0, None}
+
+
+@pytest.mark.usefixtures("legacy")
+def test_a_job_moves_the_old_database(stack: Stack, job: Callable[..., tuple[str, str]]) -> None:
     status, said = job("migrate")
     assert status == "SUCCEEDED", said
     assert stack.graph("MATCH (:Customer)-[r:RENTED]->(:Movie) RETURN count(r) > 100 AS many") == [{"many": True}]
+
+
+@pytest.mark.usefixtures("legacy")
+def test_each_job_of_an_array_moves_a_partition_and_the_last_one_reports(job: Callable[..., tuple[str, str]]) -> None:
+    status, said = job("migrate", jobs=2)
+    assert status == "SUCCEEDED", said
+    assert "partitions that are not in yet: 1 of 2" in said
+    rows = dict(re.findall(r"^(shared|0|1|all) .*?([\d,]+)$", said, re.MULTILINE))
+    shared, first, second, every = (int(rows[name].replace(",", "")) for name in ("shared", "0", "1", "all"))
+    assert shared + first + second == every
+    assert min(first, second) > 100
+    status, said = job("verify")
+    assert (status, "everything is equal" in said) == ("SUCCEEDED", True), said

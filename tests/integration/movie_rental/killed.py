@@ -1,6 +1,7 @@
 """Migrates, and is killed again and again: run by `test_migration.py` in a process of its own.
 
-It is killed before and after a call of each engine while others are being filled, and at random moments. Each attempt
+It is killed before and after a call of each engine while others are being filled, and at random moments: alone, or one
+of the processes that share a migration in partitions. Each attempt
 is a child of this process, so that it need not import everything again, and ends by SIGKILL. The clients are made once
 too: they connect when they are first asked.
 """
@@ -15,6 +16,7 @@ import sys
 import time
 from typing import Any
 
+from workloads.movie_rental import database
 from workloads.movie_rental.embeddings import LatentSemanticModel
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -22,14 +24,16 @@ from workloads.movie_rental.ledger import PostgresLedger
 from workloads.movie_rental.library import DynamoLibrary
 from workloads.movie_rental.migrate import migrate
 from workloads.movie_rental.outbox import FifoQueue
+from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.timeseries.influxdb import InfluxDB
 
-CALLS = (
+CALLS = (  # in the order in which each is first made: an attempt that goes on makes no call for what is in
+    ("graph", "save_customers"),
     *(("library", "save"), ("index", "save")),
-    *(("graph", name) for name in ("save_movies", "save_customers", "save_rentals")),
+    *(("graph", name) for name in ("save_movies", "save_rentals")),
     ("series", "save"),
 )
 
@@ -63,14 +67,48 @@ def killed_at_calls(where: dict[str, Any], clients: dict[str, Any]) -> int:
     return killed
 
 
-def attempt(where: dict[str, Any], clients: dict[str, Any]) -> int:
+def attempt(where: dict[str, Any], clients: dict[str, Any], share: Share | None = None, **options: Any) -> int:
     """Start a migration in a child, and give its process id."""
     child = os.fork()
     if child:
         return child
     with Source(where["source"]) as source:
-        migrate(source, Engines(PostgresLedger(where["ledger"]), **clients))
+        migrate(source, Engines(PostgresLedger(where["ledger"]), **clients), share=share, **options)
     os._exit(0)
+
+
+def in_partitions(where: dict[str, Any], clients: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """Let processes share migrations, and kill one of them, at a call or at a moment; another completes what is left.
+
+    Returns:
+        How many were killed, how many failed otherwise, and what was recorded as moved after each migration.
+    """
+    parts = where["partitions"]
+    killed = failed = 0
+    totals: list[dict[str, int]] = []
+    longest = 1.0
+    moments: list[tuple[str, str, bool] | None] = [(*call, after) for call in CALLS for after in (False, True)]
+    for number, moment in enumerate([*moments, *[None] * where["kills"]]):
+        run, victim = f"run {number}", number % parts
+        began, children = time.monotonic(), []
+        for part in range(parts):
+            fatal = dict[str, Any]()
+            if moment and (part == victim or moment[1] == "save_customers"):  # whichever writes the shared rows
+                engine, call, after = moment
+                fatal[engine] = Fatal(clients[engine], call, after=after)
+            children.append(attempt(where, clients | fatal, Share(parts, part, run), restart=True))
+        if not moment:
+            time.sleep(chance.uniform(0, longest))
+            os.kill(children[victim], signal.SIGKILL)
+        ended = [os.waitpid(child, 0)[1] for child in children]
+        completed = os.waitpid(attempt(where, clients, Share(parts, None, run)), 0)[1]
+        longest = time.monotonic() - began
+        killed += sum(map(os.WIFSIGNALED, ended))
+        failed += sum(not os.WIFSIGNALED(status) and status != 0 for status in [*ended, completed])
+        with database.connect(where["ledger"]) as connection:
+            rows = connection.execute("SELECT stream, sum(rows)::integer FROM checkpoints GROUP BY stream")
+            totals.append(dict(rows.fetchall()))
+    return {"killed": killed, "failed": failed, "totals": totals}
 
 
 def main() -> None:
@@ -84,6 +122,9 @@ def main() -> None:
         "series": TimestreamSeries(InfluxDB(*where["series"], token=where["token"], schema=SCHEMA)),
         "queue": FifoQueue(""),
     }
+    if "partitions" in where:
+        sys.stdout.write(json.dumps(in_partitions(where, clients, chance)))
+        return
     at_calls = killed_at_calls(where, clients)
     os.waitpid(attempt(where, clients), 0)  # completes what these have begun
     began = time.monotonic()

@@ -439,25 +439,21 @@ def test_another_company_at_the_same_address_is_not_taken_for_the_rest_of_the_fi
     }  # those of the first that are too many
 
 
-@pytest.mark.timeout(480)  # it starts 34 processes, one after the other
-def test_killed_at_calls_and_at_twenty_random_points_and_started_again_nothing_is_lost_or_doubled(
-    servers: Servers, old: str
-) -> None:
-    made = servers.new()
-    assert isinstance(made.library, DynamoLibrary)
-    assert isinstance(made.index, OpenSearchIndex)
-    assert isinstance(made.series, TimestreamSeries)
+def killed(servers: Servers, url: str, engines: Engines, **options: int) -> dict[str, Any]:
+    """Let `killed.py` migrate into some engines, and return what it tells."""
+    assert isinstance(engines.library, DynamoLibrary)
+    assert isinstance(engines.index, OpenSearchIndex)
+    assert isinstance(engines.series, TimestreamSeries)
     where = {
-        "source": old,
-        "ledger": made.ledger.url,
-        "library": made.library._table,
+        "source": url,
+        "ledger": engines.ledger.url,
+        "library": engines.library._table,
         "search": servers.search_url,
-        "index": made.index._index,
+        "index": engines.index._index,
         "graph": servers.graph_url,
-        "series": [servers.influxdb_url, made.series.store._database],  # type: ignore[attr-defined]
+        "series": [servers.influxdb_url, engines.series.store._database],  # type: ignore[attr-defined]
         "token": servers.token,
-        "kills": KILLS,
-        "seed": 6,
+        **options,
     }
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("killed.py"))],
@@ -466,7 +462,17 @@ def test_killed_at_calls_and_at_twenty_random_points_and_started_again_nothing_i
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == {"at_calls": 2 * len(CALLS), "killed": KILLS, "status": 0}
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.timeout(480)  # it starts 34 processes, one after the other
+def test_killed_at_calls_and_at_twenty_random_points_and_started_again_nothing_is_lost_or_doubled(
+    servers: Servers, old: str
+) -> None:
+    made = servers.new()
+    told = killed(servers, old, made, kills=KILLS, seed=6)
+    assert told == {"at_calls": 2 * len(CALLS), "killed": KILLS, "status": 0}
     run(old, made)
     assert different(old, made) == []
     assert {movie.version for movie in made.library.all()} == {1}

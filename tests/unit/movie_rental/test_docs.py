@@ -24,6 +24,8 @@ def test_the_diagram_has_every_table_and_every_reference() -> None:
     statements = "".join(path.read_text() for path in sorted(SCHEMA.glob("*.sql")))
     diagram = entity_relationships()
     tables = re.findall(r"CREATE TABLE (\w+)", statements)
+    for dropped in re.findall(r"DROP TABLE (\w+)", statements):
+        tables.remove(dropped)  # the one that was created first
     assert re.findall(r"^    (\w+) \{", diagram, re.MULTILINE) == tables
     assert len(re.findall("--", diagram)) == len(re.findall("REFERENCES", statements))
     assert "rentals }o--o| customers : customer_id" in diagram

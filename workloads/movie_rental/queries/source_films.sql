@@ -16,5 +16,5 @@ LEFT JOIN (
     FROM film_actor fa JOIN actor a ON a.actor_id = fa.actor_id
     GROUP BY fa.film_id
 ) a ON a.film_id = f.film_id
-WHERE f.film_id > %(after)s AND f.film_id <> ALL(%(without_film)s)
+WHERE f.film_id > %(after)s AND f.film_id BETWEEN %(lowest)s AND %(highest)s AND f.film_id <> ALL(%(without_film)s)
 ORDER BY f.film_id

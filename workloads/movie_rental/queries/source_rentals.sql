@@ -13,5 +13,5 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT rental_id, sum(amount::numeric) AS amount FROM payment WHERE payment_id <> ALL(%(without_payment)s) GROUP BY rental_id
 ) p ON p.rental_id = r.rental_id
-WHERE r.rental_id > %(after)s AND r.rental_id <> ALL(%(without_rental)s)
+WHERE r.rental_id > %(after)s AND i.film_id BETWEEN %(lowest)s AND %(highest)s AND r.rental_id <> ALL(%(without_rental)s)
 ORDER BY r.rental_id
