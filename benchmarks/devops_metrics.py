@@ -16,7 +16,7 @@ comes. `memory`: a large file into InfluxDB, resident memory sampled on the way.
 named questions about a day and a month, from rollups and from raw rows, and what rollups cost. `detection`: precision
 and recall on simulated fleets. `page` writes docs/workloads/devops-metrics-measured.md from the results.
 
-It needs the packages of the extra `benchmark`, and PostgreSQL's server programs (initdb, postgres) on PATH.
+It needs the packages of the group `benchmark`, and PostgreSQL's server programs (initdb, postgres) on PATH.
 """
 
 from __future__ import annotations

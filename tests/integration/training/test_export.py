@@ -127,7 +127,7 @@ def test_packages_that_are_not_installed_are_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert command("export", "--model", classifier, "--output", tmp_path / "model.onnx") == 2
-    assert "pip install 'groundwork[onnx]'" in capsys.readouterr().err
+    assert "pip install --group onnx" in capsys.readouterr().err
 
 
 def one_operator(operator: str) -> bytes:

@@ -119,4 +119,4 @@ def test_a_command_whose_packages_are_not_installed_says_so_in_one_line(
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert main() == 2
     told = capsys.readouterr()
-    assert told.err == "Error: The Python package yaml is not installed here. `make setup` installs all.\n"
+    assert told.err.startswith("Error: The Python package yaml is not installed here. `make setup` installs all, ")

@@ -25,7 +25,7 @@ def to_onnx(model: Exportable, facts: Mapping[str, str]) -> bytes:
         facts: What the file says of itself, in its metadata.
 
     Raises:
-        InputError: The packages of the extra `onnx` are not installed, or the answers cannot be compared or differ.
+        InputError: The packages of the group `onnx` are not installed, or the answers cannot be compared or differ.
     """
     try:
         import onnxruntime  # noqa: F401, PLC0415 - an optional part
@@ -33,7 +33,7 @@ def to_onnx(model: Exportable, facts: Mapping[str, str]) -> bytes:
     except ImportError as error:
         raise InputError(
             f"The package {error.name} is not installed. "
-            "`pip install 'groundwork[onnx]'` installs what the export needs."
+            "`pip install --group onnx --constraint requirements.txt` installs what the export needs."
         ) from error
     program = torch.onnx.export(
         model.network.eval(),
