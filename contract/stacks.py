@@ -90,6 +90,9 @@ class DevOpsMetricsOutput(StrEnum):
     BACKUP_LOCATION = "BackupLocation"
     BACKUP_ALARM_NAME = "BackupAlarmName"
     ROLLUP_BUCKET_NAME = "RollupBucketName"
+    FILES_BUCKET_NAME = "FilesBucketName"
+    INGESTION_QUEUE_ARN = "IngestionQueueArn"
+    INGESTION_JOB_DEFINITION_ARN = "IngestionJobDefinitionArn"
 
 
 class TimeSeriesOutput(StrEnum):

@@ -14,14 +14,13 @@ import re
 import zlib
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol
 
 from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
     from _csv import Reader
     from collections.abc import Collection, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from _typeshed import WriteableBuffer
 
@@ -110,7 +109,14 @@ def unpack(content: bytes, name: str) -> bytes:
         raise InputError(f"{name}: The gzip data is damaged: {phrase(error)}.") from error
 
 
-def open_lines(path: Path) -> BinaryIO:
+class Openable(Protocol):
+    """What can be read as a file: a path, or an object of S3. Its text is what a message calls it."""
+
+    def open(self, _mode: Literal["rb"], /) -> io.BufferedReader:
+        """Open it for reading."""
+
+
+def open_lines(path: Openable) -> BinaryIO:
     """Open a file as lines of UTF-8, also one in UTF-16 with a byte order mark, or compressed by gzip.
 
     Only a file that needs neither recoding nor unpacking is seekable.
@@ -297,7 +303,7 @@ class Sample(NamedTuple):
     rows: list[tuple[int, list[str]]]
 
 
-def read_sample(path: Path, known_columns: Collection[str] = ()) -> Sample:
+def read_sample(path: Openable, known_columns: Collection[str] = ()) -> Sample:
     """Read the header and the next thousand lines of a file.
 
     Args:

@@ -14,7 +14,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -184,6 +185,20 @@ class Folder(Location):
             self.path.parent.rmdir()
 
 
+class Object(NamedTuple):
+    """An object as a list of keys tells it.
+
+    Attributes:
+        key: Its whole key.
+        etag: Changes with its content.
+        size: Bytes.
+    """
+
+    key: str
+    etag: str
+    size: int
+
+
 @dataclass(frozen=True)
 class Bucket(Location):
     """A key, or a prefix of keys, in an S3 bucket."""
@@ -204,14 +219,23 @@ class Bucket(Location):
 
         A role that may read what is below a prefix may not ask for an object of the prefix's own name.
         """
+        return self.object() is not None
+
+    def object(self) -> Object | None:
+        """Return the object with exactly this key, or None if there is none."""
         with self.asking():
-            return next(self._keys(self.key), None) == self.key
+            first = next(self._list(self.key), None)
+        return first if first and first.key == self.key else None
 
     def names(self) -> list[str]:
         """Keys below this prefix, relative to it, sorted."""
         prefix = f"{self.key}/" if self.key else ""
+        return [listed.key.removeprefix(prefix) for listed in self.objects()]
+
+    def objects(self) -> list[Object]:
+        """Return the objects below this prefix, sorted by key."""
         with self.asking():
-            return sorted(key.removeprefix(prefix) for key in self._keys(prefix))
+            return sorted(self._list(f"{self.key}/" if self.key else ""))
 
     def read(self) -> bytes:
         """Return the content of the object."""
@@ -228,16 +252,20 @@ class Bucket(Location):
         with self.asking():
             s3().delete_object(Bucket=self.bucket, Key=self.key)
 
-    def _keys(self, prefix: str) -> Iterator[str]:
+    def _list(self, prefix: str) -> Iterator[Object]:
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             for item in page.get("Contents", []):
-                yield item["Key"]
+                yield Object(item["Key"], item["ETag"].strip('"'), item["Size"])
 
     @contextlib.contextmanager
-    def asking(self) -> Iterator[None]:
-        """Turn the errors of the requests inside into ours; once the credentials expire, look for renewed ones."""
+    def asking(self, reasons: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+        """Turn the errors of the requests inside into ours; once the credentials expire, look for renewed ones.
+
+        Args:
+            reasons: What codes of S3 mean here, in sentences, beside those that always mean the same.
+        """
         try:
-            with asking_aws(self, service="S3", reasons=self._reasons()):
+            with asking_aws(self, service="S3", reasons={**self._reasons(), **reasons}):
                 yield
         except ExpiredError:
             s3.cache_clear()  # the next request finds those that were renewed

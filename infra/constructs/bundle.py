@@ -80,8 +80,9 @@ class CodeBundle(Construct):
     @cached_property
     def loader(self) -> str:
         """The Python program that a container runs first; the template holds it once for all containers."""
-        mapping = {"Python": {"Loader": LOADER}}
-        texts = CfnMapping(Stack.of(self), "Container", mapping=mapping, lazy=False)
+        stack, mapping = Stack.of(self), {"Python": {"Loader": LOADER}}
+        texts = stack.node.try_find_child("Container") or CfnMapping(stack, "Container", mapping=mapping, lazy=False)
+        assert isinstance(texts, CfnMapping)  # noqa: S101 - for the type checker
         return texts.find_in_map("Python", "Loader")
 
     def command(self, *arguments: str) -> list[str]:

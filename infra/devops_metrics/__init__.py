@@ -17,6 +17,7 @@ from infra.constructs.network import Network
 from infra.constructs.permissions import put_metrics
 from infra.constructs.timeseries import InfluxDB, LiveAnalytics, Place, Size, report_bucket
 from infra.devops_metrics.backups import Backups
+from infra.devops_metrics.ingestion import REASONS, Ingestion, files_bucket, reading
 from infra.guardrails import acknowledge, keep_what_it_needs
 from infra.parameters import is_chosen, only_if
 from infra.settings.devops_metrics import DevOpsMetricsSettings
@@ -53,6 +54,8 @@ class DevOpsMetrics(GroundworkStack):
         """Make the engine that is chosen, its alarms and its dashboard."""
         self.heading("Records that LiveAnalytics rejects late, and InfluxDB's own logs.")
         self.reports = report_bucket(self, policy=self.policy)
+        self.heading("Files that are to be ingested.")
+        self.files = files_bucket(self, policy=self.policy)
         influxdb, liveanalytics = is_chosen(self, self.settings.engine, "influxdb")
         engines = [self._engine(influxdb, self._influxdb), self._engine(liveanalytics, self._liveanalytics)]
         database, table, policy = (_of_chosen(engines, attribute) for attribute in ("database", "table", "policy"))
@@ -73,8 +76,9 @@ class DevOpsMetrics(GroundworkStack):
         self.output(
             DevOpsMetricsOutput.REPORT_BUCKET_NAME,
             self.reports.bucket_name,
-            "Holds rejected records and InfluxDB's logs.",
+            "Holds rejected records, InfluxDB's logs and the reports on files that were ingested.",
         )
+        self.output(DevOpsMetricsOutput.FILES_BUCKET_NAME, self.files.bucket_name, "Holds files to ingest.")
         self.output_topic()
         self.output(DevOpsMetricsOutput.REJECTED_ALARM_NAME, rejected.ref, "The alarm on rejected rows.")
         self.output(DevOpsMetricsOutput.SILENCE_ALARM_NAME, silence.ref, "The alarm on silence.")
@@ -116,12 +120,19 @@ class DevOpsMetrics(GroundworkStack):
         self._only_if(chosen, before)
         return replace(engine, condition=chosen) if isinstance(chosen, CfnCondition) else engine
 
-    def _ingestion(self, name: str, permissions: dict[str, list[str]], **reasons: str) -> str:
+    def _ingestion(
+        self,
+        name: str,
+        permissions: dict[str, list[str]],
+        *statements: aws_iam.PolicyStatement,
+        **reasons: str,
+    ) -> str:
         """Make a policy for whoever runs `groundwork devops-metrics`, from actions by resource, and return its ARN.
 
         Args:
             name: Its construct's name.
             permissions: The actions by resource.
+            statements: Further permissions.
             reasons: Why it names resources by a pattern, by finding.
         """
         policy = aws_iam.ManagedPolicy(self, name, description="Writes monitoring data, and asks for it.")
@@ -129,8 +140,11 @@ class DevOpsMetrics(GroundworkStack):
             aws_iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=[Aws.STACK_ID]),
             put_metrics(Namespace.DEVOPS_METRICS),
             *(aws_iam.PolicyStatement(actions=actions, resources=[arn]) for arn, actions in permissions.items()),
+            *reading(self.files, self.reports),
+            *statements,
         )
-        acknowledge(policy, {"IAM5[Resource::*]": "Metrics and Timestream's endpoints know no resource.", **reasons})
+        reason = "Metrics, Timestream's endpoints and descriptions of jobs know no resource."
+        acknowledge(policy, {"IAM5[Resource::*]": reason, **REASONS, **reasons})
         return policy.managed_policy_arn
 
     def _influxdb(self) -> Engine:
@@ -166,7 +180,20 @@ class DevOpsMetrics(GroundworkStack):
             self.clients.security_group_id,
             "Members reach InfluxDB.",
         )
-        policy = self._ingestion("InfluxDBIngestion", {secret: ["secretsmanager:GetSecretValue"]})
+        jobs = Ingestion(
+            self,
+            "Ingestion",
+            settings,
+            secret=secret,
+            clients=self.clients,
+            network=network,
+            files=self.files,
+            reports=self.reports,
+            policy=self.policy,
+        )
+        self.output(DevOpsMetricsOutput.INGESTION_QUEUE_ARN, jobs.queue.attr_job_queue_arn, "Queue of `ingest --jobs`.")
+        self.output(DevOpsMetricsOutput.INGESTION_JOB_DEFINITION_ARN, jobs.job.ref, "Job of `ingest --jobs`.")
+        policy = self._ingestion("InfluxDBIngestion", {secret: ["secretsmanager:GetSecretValue"]}, *jobs.submitting())
         return Engine(DATABASE, TABLE, policy)
 
     def _liveanalytics(self) -> Engine:

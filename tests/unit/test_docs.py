@@ -55,6 +55,7 @@ PLACEHOLDERS = {
 }
 AWS_OF_THE_SHELL = {
     "s3 cp",
+    "s3 rm",
     "s3 sync",
     "logs tail",
     "cloudformation deploy",

@@ -45,6 +45,13 @@ Dimensions = Annotated[
         show_default=False,
     ),
 ]
+PartOption = Annotated[
+    str,
+    typer.Option(
+        help="The part of the files of S3 that this process takes, as 2/4. A child of a Batch array takes its own.",
+        show_default=False,
+    ),
+]
 AlarmsPerDay = Annotated[
     float | None,
     typer.Option(
@@ -74,7 +81,12 @@ app.command("simulate", help="Write a CSV file of a simulated fleet, and another
 @app.command()
 @results
 def ingest(  # noqa: PLR0917 - its options
-    file: Annotated[Path, typer.Argument(help="CSV file.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="CSV file, or the s3:// URI of a prefix with such files.", metavar="FILE", show_default=False
+        ),
+    ],
     stack: Stack = StackName.DEVOPS_METRICS,
     mapping: Mapping = None,
     dimension: Dimensions = None,
@@ -84,13 +96,47 @@ def ingest(  # noqa: PLR0917 - its options
             help="File for the lines that cannot be written (default: FILE.quarantine.csv).", show_default=False
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=0, max=10_000, help="Jobs of AWS Batch that share the files of S3; 0: none, this process reads them."
+        ),
+    ] = 0,
+    part: PartOption = "",
     watch: Annotated[bool, typer.Option(help="Go on as the file grows, until Ctrl-C.")] = False,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Batches written at the same time.")] = 4,
     rollups: Annotated[
         bool, typer.Option(help="Bring the rollups of InfluxDB up to date; `rollup` does so later.")
     ] = True,
 ) -> Result:
-    """Write a CSV file into the database. Running it again changes nothing."""
+    """Write a CSV file, or all of a prefix in S3, into the database. Running it again changes nothing."""
+    schema = Schema.load(mapping, _fixed(dimension))
+    if source.startswith("s3://"):
+        from workloads.devops_metrics.ingest_prefix import Options, ingest_prefix
+        from workloads.devops_metrics.parts import Part
+
+        if watch:
+            raise InputError(f"--watch: Objects of S3 do not grow. Run the command again for what is new in {source}.")
+        if jobs and part:
+            raise InputError("--jobs and --part: The jobs share the files out among themselves. Leave one out.")
+        chosen = Part.parse(part) if part else None
+        options = Options(writers, rollups)
+        return ingest_prefix(source, schema, options, stack=stack, part=chosen, jobs=jobs, quarantine=quarantine)
+    if jobs or part:
+        raise InputError(f"{source}: --jobs and --part share out the files of S3. Write s3://BUCKET/PREFIX/.")
+    return _ingest_file(Path(source), schema, stack, quarantine, watch=watch, writers=writers, rollups=rollups)
+
+
+def _ingest_file(
+    file: Path,
+    schema: Schema,
+    stack: str,
+    quarantine: Path | None,
+    *,
+    watch: bool,
+    writers: int,
+    rollups: bool,
+) -> Result:
     from workloads.devops_metrics.heartbeat import Heartbeat
     from workloads.devops_metrics.ingest import Quarantine
     from workloads.devops_metrics.ingest import ingest as run
@@ -102,7 +148,6 @@ def ingest(  # noqa: PLR0917 - its options
     if watch:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-    schema = Schema.load(mapping, _fixed(dimension))
     reader = Reader(file, schema, follow=watch, stop=stop.is_set)
     bad = quarantine or file.with_name(file.name + ".quarantine.csv")
     heartbeat = Heartbeat(stack, lambda text: say(text, errors=True))
@@ -116,11 +161,23 @@ def ingest(  # noqa: PLR0917 - its options
 
         tally = run(reader, store, lines, writers=writers, rollups=rollups, progress=show)
         heartbeat.send(tally)
-    document = {name: getattr(tally, name) for name in _TOTALS}
-    return Result(document | {"quarantine": bad if tally.quarantined else None}, _summary(tally, bad))
+    return Result(tally.totals() | {"quarantine": bad if tally.quarantined else None}, _summary(tally, bad))
 
 
-_TOTALS = ("lines", "written", "quarantined", "repeated", "requests", "metered_kib", "seconds")
+@app.command()
+@results
+def ingest_part(
+    plan: Annotated[str, typer.Argument(help="The s3:// URI of a plan that `ingest --jobs` wrote.")],
+    stack: Stack = StackName.DEVOPS_METRICS,
+    part: PartOption = "",
+) -> Result:
+    """Write one part of a plan into the database; each job of `ingest --jobs` runs this."""
+    import os
+
+    from workloads.devops_metrics.ingest_prefix import ingest_part as run
+    from workloads.devops_metrics.parts import Part
+
+    return run(plan, stack=stack, part=Part.parse(part) if part else Part.of_job(os.environ))
 
 
 def _summary(tally: Tally, quarantine: Path) -> str:

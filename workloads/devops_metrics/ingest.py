@@ -8,7 +8,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 from contract.errors import InputError
@@ -17,7 +17,7 @@ from workloads.devops_metrics.reader import BATCH_ROWS, Fault
 from workloads.replaceable import check_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 COMPLETE_SECONDS = 300
 """How often rollups are brought up to date while a file is followed, in seconds."""
 
-_COLUMNS = ("line", "reason", "text")
+COLUMNS = ("line", "reason", "text")
+"""Of a quarantine."""
 
 
 @dataclass
@@ -61,6 +62,13 @@ class Tally:
         """Lines per second."""
         return self.lines / self.seconds if self.seconds else 0.0
 
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(**{name: count + getattr(other, name) for name, count in asdict(self).items()})
+
+    def totals(self) -> dict[str, float]:
+        """Return the counts by their names, without the position."""
+        return {name: count for name, count in asdict(self).items() if name != "position"}
+
 
 class Quarantine:
     """A CSV file of the lines that could not be written: line number, reason, and the line itself.
@@ -69,14 +77,15 @@ class Quarantine:
 
     Args:
         path: Where it goes.
+        columns: Its columns; further ones come first.
 
     Raises:
         InputError: Another file is there.
     """
 
-    def __init__(self, path: Path) -> None:
-        check_table(path, _COLUMNS)
-        self._path = path
+    def __init__(self, path: Path, columns: tuple[str, ...] = COLUMNS) -> None:
+        check_table(path, columns)
+        self._path, self._columns = path, columns
         self._file: io.TextIOWrapper | None = None
         self._writing = ExitStack()
 
@@ -92,15 +101,15 @@ class Quarantine:
         elif kind is None:
             self._path.unlink(missing_ok=True)
 
-    def add(self, faults: list[Fault]) -> None:
-        """Write faults down."""
+    def add(self, faults: Sequence[Fault | Sequence[str]]) -> None:
+        """Write faults down, or lines of another quarantine."""
         if not faults:
             return
         try:
             if self._file is None:
                 binary = self._writing.enter_context(files.replacing(self._path))
                 self._file = io.TextIOWrapper(binary, encoding="utf-8", newline="", write_through=True)
-                csv.writer(self._file).writerow(_COLUMNS)
+                csv.writer(self._file).writerow(self._columns)
             csv.writer(self._file).writerows(faults)
             self._file.flush()
         except OSError as error:

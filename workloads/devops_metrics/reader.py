@@ -8,6 +8,7 @@ import os
 import re
 import time
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -33,8 +34,8 @@ from workloads.timeseries.row import Dimensions, Row, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
+    from workloads.objects import ObjectFile
     from workloads.timeseries.schema import MeasureType, Schema
 
 BATCH_ROWS = 5_000
@@ -76,9 +77,9 @@ class Reader:
     """Reads one file. One row is one line: a quotation mark that its line does not close makes a fault of that line.
 
     Args:
-        path: The file, as `workloads.delimited` reads it: UTF-8 or UTF-16, compressed by gzip or not, with any of the
-            usual separators, with decimal points, or with decimal commas where the schema or the first thousand lines
-            say so.
+        path: The file, or an object of S3, as `workloads.delimited` reads it: UTF-8 or UTF-16, compressed by gzip or
+            not, with any of the usual separators, with decimal points, or with decimal commas where the schema or the
+            first thousand lines say so.
         schema: What its columns mean.
         follow: Wait for more at the end of the file, as `tail -F` does, until `stop` says so. A file that was replaced
             is read on until a while passes in which nobody writes to it. Of a file that was copied and cut, the rest of
@@ -90,8 +91,10 @@ class Reader:
     """
 
     def __init__(
-        self, path: Path, schema: Schema, *, follow: bool = False, stop: Callable[[], bool] = lambda: False
+        self, path: Path | ObjectFile, schema: Schema, *, follow: bool = False, stop: Callable[[], bool] = lambda: False
     ) -> None:
+        if follow and not isinstance(path, Path):
+            raise InputError(f"{path}: An object of S3 cannot be followed. Leave --watch out.")
         self._path = path
         self._schema = schema
         self.follow = follow
@@ -103,7 +106,8 @@ class Reader:
             seekable = file.seekable()
         if follow and not seekable:
             raise InputError(f"{path}: A file that is compressed or in UTF-16 cannot be followed. Leave --watch out.")
-        self.size = path.stat().st_size if seekable and not follow else None
+        size = path.stat().st_size if isinstance(path, Path) else path.size
+        self.size = size if seekable and not follow else None
         """Bytes that are to be read, where that is known."""
         self._was_cut = False
         self._left = b""  # whole lines that were read, and belong to the next batch
@@ -212,6 +216,7 @@ class Reader:
 
     def _rest_of_copy(self, position: int, tail: bytes, size: int, repeats: Repeats) -> Iterator[Batch]:
         """Yield what was written to a file before it was copied and cut, and had not been read."""
+        assert isinstance(self._path, Path)  # noqa: S101 - it is followed
         siblings = self._path.parent.glob(f"{glob.escape(self._path.stem)}*")
         copies = [path for path in siblings if path.is_file() and os.access(path, os.R_OK)]
         for path in sorted(copies, key=lambda path: path.stat().st_mtime_ns, reverse=True):  # earlier ones begin alike
@@ -315,6 +320,7 @@ class Reader:
 
     def _is_replaced(self, file: BinaryIO) -> bool:
         """Return whether the path names another file by now."""
+        assert isinstance(self._path, Path)  # noqa: S101 - it is followed
         try:
             now = self._path.stat()
         except FileNotFoundError:

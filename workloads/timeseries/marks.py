@@ -50,8 +50,12 @@ def run_of(file: Path) -> Iterator[int]:
         except OSError:  # another run has it, or the file system has no locks
             yield secrets.randbelow(_RUNS)
             return
-        name = f"{socket.gethostname()} {file.resolve()}"
-        yield int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % _RUNS
+        yield run_named(f"{socket.gethostname()} {file.resolve()}")
+
+
+def run_named(name: str) -> int:
+    """Return the number of all runs of a name, of which no two may run at the same time."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % _RUNS
 
 
 class MarkKeeper:
