@@ -404,6 +404,23 @@ def _selected(call: Call, find: Find) -> Iterator[Need]:
         yield Need("timestream:SelectValues", "*")
 
 
+def _loaded(call: Call, find: Find) -> Iterator[Need]:
+    """Yield what a batch load task needs: its table, the files, and the place of its report.
+
+    Source: https://docs.aws.amazon.com/timestream/latest/developerguide/batch-load-prerequisites.html
+    """
+    names = {"DatabaseName": call.parameters["TargetDatabaseName"], "TableName": call.parameters["TargetTableName"]}
+    yield from needed(Call(call.service, call.operation, names, call.account, call.region), call.operation, find)
+    source = call.parameters["DataSourceConfiguration"]["DataSourceS3Configuration"]
+    prefix = source.get("ObjectKeyPrefix", "")
+    yield Need("s3:ListBucket", f"arn:aws:s3:::{source['BucketName']}", {"s3:prefix": prefix})
+    yield Need("s3:GetBucketAcl", f"arn:aws:s3:::{source['BucketName']}")
+    yield Need("s3:GetObject", f"arn:aws:s3:::{source['BucketName']}/{prefix}")
+    if report := call.parameters["ReportConfiguration"].get("ReportS3Configuration"):
+        yield Need("s3:GetBucketAcl", f"arn:aws:s3:::{report['BucketName']}")
+        yield Need("s3:PutObject", f"arn:aws:s3:::{report['BucketName']}/{report.get('ObjectKeyPrefix', '')}/")
+
+
 def _scheduled(call: Call, _: Find) -> Iterator[Need]:
     """A schedule that names no group is in the default one."""
     group = call.parameters.get("GroupName") or "default"
@@ -508,4 +525,5 @@ SPECIAL: dict[tuple[str, str], Callable[[Call, Find], Iterator[Need]]] = {
     ("scheduler", "UpdateSchedule"): _scheduled,
     ("sts", "AssumeRole"): _assumed,
     ("timestream-query", "Query"): _selected,
+    ("timestream-write", "CreateBatchLoadTask"): _loaded,
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.timestream import behaviour, closed
+from localcloud.services.timestream import batch_load, behaviour, closed
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour, closed)
+    hooks.install(cloud, batch_load, behaviour, closed)

@@ -218,6 +218,24 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str | None]]]] = [
         {"QueryString": 'SELECT * FROM "d"."t"'},
         [("timestream:Select", f"arn:aws:timestream:{PLACE}:database/d/table/t")],
     ),
+    (
+        "timestream-write",
+        "CreateBatchLoadTask",
+        {
+            "TargetDatabaseName": "d",
+            "TargetTableName": "t",
+            "DataSourceConfiguration": {"DataSourceS3Configuration": {"BucketName": "b", "ObjectKeyPrefix": "in/"}},
+            "ReportConfiguration": {"ReportS3Configuration": {"BucketName": "r", "ObjectKeyPrefix": "out"}},
+        },
+        [
+            ("timestream:CreateBatchLoadTask", f"arn:aws:timestream:{PLACE}:database/d/table/t"),
+            ("s3:ListBucket", "arn:aws:s3:::b"),
+            ("s3:GetBucketAcl", "arn:aws:s3:::b"),
+            ("s3:GetObject", "arn:aws:s3:::b/in/"),
+            ("s3:GetBucketAcl", "arn:aws:s3:::r"),
+            ("s3:PutObject", "arn:aws:s3:::r/out/"),
+        ],
+    ),
     ("timestream-write", "DescribeEndpoints", {}, [("timestream:DescribeEndpoints", "*")]),
     ("ecr", "BatchGetImage", {"repositoryName": "r"}, [("ecr:BatchGetImage", f"arn:aws:ecr:{PLACE}:repository/r")]),
 ]
