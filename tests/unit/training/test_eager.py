@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import inspect, sys, torch
-from workloads.training.runtime.eager import keep_compiler_out
+from workloads.training.runtime.eager import _Utilities, keep_compiler_out
 from workloads.training.runtime.randomness import make_deterministic
 
 def step():
@@ -18,16 +18,22 @@ def step():
     optimiser.step()
     return weight.tolist()
 
+torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
 keep_compiler_out()
 make_deterministic(cuda=False)
 assert torch.is_deterministic_algorithms_warn_only_enabled()
 without = step()
+module = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 1))
+module(torch.ones(1, 2)).sum().backward()
 inspect.getmodule(sys._getframe())  # which asks each module for its file
 assert not {"torch._inductor", "torch._dynamo.eval_frame"} & sys.modules.keys()
+torch.distributed.destroy_process_group()
 double = torch.compile(lambda number: 2 * number, backend="eager")
 assert double(torch.ones(1)).item() == 2
 assert "torch._dynamo.eval_frame" in sys.modules
 assert step() == without
+assert _Utilities().get_optimize_ddp_mode() == torch._dynamo.utils.get_optimize_ddp_mode()
+assert _Utilities().is_compile_supported("cpu")
 """
 
 

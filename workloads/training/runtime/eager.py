@@ -13,12 +13,27 @@ import torch
 COMPILER = "torch._dynamo"
 
 
-class _NothingCompiled(ModuleType):
-    """Stands for the compiler until somebody wants more of it than optimisers do in each step.
+class _Utilities:
+    """Stands for the compiler's `utils`."""
 
-    Optimisers tell the compiler not to look into their functions, and where to interrupt what it compiles. Where it
-    compiles nothing, both mean nothing. Whatever else is asked of it imports it, so that `torch.compile` works.
+    @staticmethod
+    def get_optimize_ddp_mode() -> str:
+        """Return the compiler's default."""
+        return "ddp_optimizer"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(f"{COMPILER}.utils"), name)
+
+
+class _NothingCompiled(ModuleType):
+    """Stands for the compiler until somebody wants more of it than optimisers and DDP do in each step.
+
+    They tell the compiler not to look into their functions, and where to interrupt what it compiles. Where it compiles
+    nothing, both mean nothing. DDP also asks how it would be compiled, and does not do it itself unless the answer is
+    `python_reducer`. Whatever else is asked of it imports it, so that `torch.compile` works.
     """
+
+    utils = _Utilities()
 
     @staticmethod
     def disable(function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
