@@ -190,7 +190,7 @@ def _model_card(settings: Settings, rows: Rows, people: list[int], measured: str
         ),
         limits=(
             f"{measured} Those whose position is known were active when the data was collected: players of earlier "
-            "decades, who were lighter and ran and caught otherwise, are outside of what it learned from. Who has "
-            f"played little has few numbers to be told by. {tuning}"
+            "decades, who were lighter and ran and caught otherwise, are outside of what it learned from. A "
+            f"player who has played little has few numbers to be recognised by. {tuning}"
         ),
     )
