@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +135,21 @@ def refusals(template: Json, wanted: Callable[[Json], bool] = lambda _: True) ->
     for name, body in template["Resources"].items():
         if body["Type"] in CDK_ONLY or not wanted(body):
             continue
-        try:
-            schemas.check(body["Type"], body.get("Properties", {}))
-            rules.check(body["Type"], body.get("Properties", {}))
-        except schemas.PropertyError as error:
-            problems.append(f"{name} ({body['Type']}): {error}")
+        if problem := refusal(body["Type"], json.dumps(body.get("Properties", {}), sort_keys=True)):
+            problems.append(f"{name} ({body['Type']}): {problem}")
     return problems
+
+
+@cache
+def refusal(kind: str, properties: str) -> str:
+    """Why the local cloud refuses a resource; most are the same in many templates, and are checked once."""
+    given = json.loads(properties)
+    try:
+        schemas.check(kind, given)
+        rules.check(kind, given)
+    except schemas.PropertyError as error:
+        return str(error)
+    return ""
 
 
 class Chosen:
