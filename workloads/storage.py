@@ -13,6 +13,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -226,6 +227,11 @@ class Bucket(Location):
         with self.asking():
             first = next(self._list(self.key), None)
         return first if first and first.key == self.key else None
+
+    def begins_another(self) -> bool:
+        """Return whether the key of another object begins with this one."""
+        with self.asking():
+            return any(listed.key != self.key for listed in islice(self._list(self.key), 2))
 
     def names(self) -> list[str]:
         """Keys below this prefix, relative to it, sorted."""

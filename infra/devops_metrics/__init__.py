@@ -208,9 +208,17 @@ class DevOpsMetrics(GroundworkStack):
             policy=self.policy,
         )
         permissions = {
-            liveanalytics.table_arn: ["timestream:WriteRecords", "timestream:Select", "timestream:DescribeTable"],
+            liveanalytics.table_arn: [
+                *("timestream:WriteRecords", "timestream:Select", "timestream:DescribeTable"),
+                "timestream:CreateBatchLoadTask",
+            ],
             self.reports.arn_for_objects("rejected/*"): ["s3:PutObject"],  # Timestream reports in the writer's name
-            "*": ["timestream:DescribeEndpoints"],
+            self.files.bucket_arn: ["s3:GetBucketAcl"],  # a batch load task asks in the name of who makes it
+            self.reports.bucket_arn: ["s3:GetBucketAcl"],
+            "*": [
+                *("timestream:DescribeEndpoints", "timestream:DescribeBatchLoadTask"),
+                "timestream:ResumeBatchLoadTask",
+            ],
         }
         reports = {"IAM5[Resource::<Reports.Arn>/rejected/*]": "Timestream names the reports of late rejections."}
         policy = self._ingestion("LiveAnalyticsIngestion", permissions, **reports)

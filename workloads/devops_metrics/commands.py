@@ -103,6 +103,9 @@ def ingest(  # noqa: PLR0917 - its options
         ),
     ] = 0,
     part: PartOption = "",
+    batch_load: Annotated[
+        int, typer.Option(min=0, help="LiveAnalytics loads plain files of S3 from so many MiB on itself; 0: none.")
+    ] = 100,
     watch: Annotated[bool, typer.Option(help="Go on as the file grows, until Ctrl-C.")] = False,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Batches written at the same time.")] = 4,
     rollups: Annotated[
@@ -120,7 +123,7 @@ def ingest(  # noqa: PLR0917 - its options
         if jobs and part:
             raise InputError("--jobs and --part: The jobs share the files out among themselves. Leave one out.")
         chosen = Part.parse(part) if part else None
-        options = Options(writers, rollups)
+        options = Options(writers, rollups, batch_load)
         return ingest_prefix(source, schema, options, stack=stack, part=chosen, jobs=jobs, quarantine=quarantine)
     if jobs or part:
         raise InputError(f"{source}: --jobs and --part share out the files of S3. Write s3://BUCKET/PREFIX/.")

@@ -9,6 +9,7 @@ from contract.errors import GroundworkError, InputError, UnavailableError
 from terminal.results import Result
 from terminal.screen import progress, say
 from workloads.devops_metrics import jobs as batch
+from workloads.devops_metrics.batch_load import BatchLoad
 from workloads.devops_metrics.heartbeat import Heartbeat
 from workloads.devops_metrics.ingest import COLUMNS, Quarantine, Tally
 from workloads.devops_metrics.ledger import Ledger
@@ -18,6 +19,7 @@ from workloads.objects import object_files
 from workloads.stack_outputs import stack_outputs
 from workloads.storage import locate
 from workloads.timeseries.connection import store_of
+from workloads.timeseries.liveanalytics import LiveAnalytics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +31,17 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """How files are ingested: `writers` batches at the same time, with or without `rollups`."""
+    """How files are ingested.
+
+    Attributes:
+        writers: Batches written at the same time.
+        rollups: Whether rollups are brought up to date.
+        batch_load_mib: LiveAnalytics loads files of at least that size itself; 0: none.
+    """
 
     writers: int
     rollups: bool
+    batch_load_mib: int = 0
 
 
 def ingest_prefix(
@@ -72,7 +81,7 @@ def ingest_prefix(
     job, failed = None, []
     if left and jobs:
         jobs = min(jobs, len(left))
-        job = batch.submit(stack, outputs, Plan(left, schema, *options).save(ledger), jobs)
+        job = batch.submit(stack, outputs, Plan(left, schema, options.writers, options.rollups).save(ledger), jobs)
         say(f"job {job}: {len(left):,} files in {jobs:,} parts. It goes on if this command is interrupted.")
         failed = batch.wait(job, jobs, say)
     elif left:
@@ -107,6 +116,9 @@ def _left(files: Sequence[ObjectFile], ledger: Ledger) -> list[ObjectFile]:
 def _read(files: Sequence[ObjectFile], ledger: Ledger, options: Options, stack: str) -> None:
     heartbeat = Heartbeat(stack, lambda text: say(text, errors=True))
     store = store_of(ledger.outputs, ledger.schema, run=run_number())
+    batch_load = None
+    if isinstance(store, LiveAnalytics) and options.batch_load_mib:
+        batch_load = BatchLoad(store, ledger, options.batch_load_mib << 20)
     total = Tally()
     with progress("count") as bar:
         task = bar.add_task("ingest", total=len(files))
@@ -117,7 +129,15 @@ def _read(files: Sequence[ObjectFile], ledger: Ledger, options: Options, stack: 
             heartbeat.beat(tally)
             bar.update(task, completed=number, description=f"{tally.lines:,} lines")
 
-        ingest_files(files, ledger, store, writers=options.writers, rollups=options.rollups, progress=show)
+        ingest_files(
+            files,
+            ledger,
+            store,
+            writers=options.writers,
+            rollups=options.rollups,
+            batch_load=batch_load,
+            progress=show,
+        )
     heartbeat.send(total)
 
 

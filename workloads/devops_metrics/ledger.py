@@ -103,6 +103,10 @@ class Ledger:
             send(quarantine, self._entry(file, "csv"))
         self._entry(file, "json").write(json.dumps(asdict(report), indent=2).encode())
 
+    def task(self, file: ObjectFile) -> Bucket:
+        """Return where the id of the batch load task of a file is kept."""
+        return self._entry(file, "task")
+
     def collect(self, files: Iterable[ObjectFile], reports: Mapping[str, FileReport], target: Quarantine) -> None:
         """Write the quarantines of files into one whose first column is the file."""
         for file in files:

@@ -21,6 +21,7 @@ from workloads.timeseries.marks import run_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from workloads.devops_metrics.batch_load import BatchLoad
     from workloads.devops_metrics.ledger import Ledger
     from workloads.objects import ObjectFile
     from workloads.timeseries.store import MetricStore
@@ -78,6 +79,7 @@ def ingest_files(
     *,
     writers: int = 4,
     rollups: bool = True,
+    batch_load: BatchLoad | None = None,
     progress: Callable[[int, Tally], None] = lambda _number, _tally: None,
 ) -> None:
     """Write files one after the other, and a report on each into the ledger.
@@ -90,6 +92,7 @@ def ingest_files(
         store: Where the rows go.
         writers: Batches written at the same time.
         rollups: Bring the store's rollups up to date after each file.
+        batch_load: Loads files that are large and plain enough.
         progress: Called after every batch with the number of files that are done, and the counts until then.
 
     Raises:
@@ -108,8 +111,13 @@ def ingest_files(
                 progress(number, before + now)
 
             try:
+                model = batch_load.model(file) if batch_load else None
                 with Quarantine(bad) as lines:
-                    ingest(Reader(file, ledger.schema), store, lines, writers=writers, rollups=rollups, progress=show)
+                    if batch_load and model:
+                        show(batch_load.load(file, model, lines))
+                    else:
+                        reader = Reader(file, ledger.schema)
+                        ingest(reader, store, lines, writers=writers, rollups=rollups, progress=show)
             except InputError as error:
                 problem = str(error)
             ledger.keep(file, FileReport(str(file), tally, problem), bad)

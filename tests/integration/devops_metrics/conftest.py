@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
 from localcloud import LocalCloud
@@ -17,6 +19,7 @@ from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.settings import FleetSettings
 from workloads.devops_metrics.simulate import simulate
+from workloads.storage import s3
 from workloads.timeseries.influxdb import InfluxDB
 from workloads.timeseries.liveanalytics import LiveAnalytics
 from workloads.timeseries.schema import Schema
@@ -67,6 +70,37 @@ def environment(cloud: LocalCloud) -> Iterator[None]:
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
         yield
+
+
+@contextmanager
+def as_writer(cloud: LocalCloud, stack: str) -> Iterator[None]:
+    """In the environment of a role that has the stack's policy for whoever ingests, and no other."""
+    iam = cloud.client("iam")
+    account = cloud.client("sts").get_caller_identity()["Account"]
+    principal = {"AWS": f"arn:aws:iam::{account}:root"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName=f"{stack}-writer", AssumeRolePolicyDocument=trust)["Role"]
+    policy = cloud.outputs(stack)["IngestionPolicyArn"]
+    try:
+        iam.attach_role_policy(RoleName=role["RoleName"], PolicyArn=policy)
+        session = cloud.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="writer")["Credentials"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
+            patch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
+            patch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
+            _forget_credentials()
+            yield
+    finally:
+        _forget_credentials()
+        iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy)
+        iam.delete_role(RoleName=role["RoleName"])
+
+
+def _forget_credentials() -> None:
+    """Clients find those of the environment: a session keeps the first that it finds."""
+    boto3.DEFAULT_SESSION = None
+    s3.cache_clear()
 
 
 @pytest.fixture(scope="module")

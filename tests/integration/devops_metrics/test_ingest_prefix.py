@@ -21,7 +21,7 @@ from tests.processes import command_line, started_by
 from workloads.__main__ import main
 from workloads.timeseries.connection import connect
 
-from .conftest import environment
+from .conftest import as_writer, environment
 
 TEMPLATE = Path(__file__).parents[3] / "cloudformation" / "devops-metrics.yaml"
 STACK = "Metrics"
@@ -144,7 +144,8 @@ def test_parts_share_the_files_and_the_report_is_of_all(cloud: LocalCloud, run: 
 def test_jobs_share_the_files(cloud: LocalCloud, run: Run, prefix: str, jobs: int) -> None:
     for number in range(4):
         put(cloud, prefix, f"{number}.csv", rows(f"jobs{jobs}-{number}", 20) + "broken\n")
-    code, out, errors = run("ingest", prefix, "--jobs", str(jobs), "--dimension", "Region=eu", "--json")
+    with as_writer(cloud, STACK):
+        code, out, errors = run("ingest", prefix, "--jobs", str(jobs), "--dimension", "Region=eu", "--json")
     assert code == 0, errors
     printed = totals(out)
     assert (printed["files"], printed["lines"], printed["written"], printed["quarantined"]) == (4, 84, 80, 4)
