@@ -77,6 +77,7 @@ bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SE
 	python benchmarks/incidents.py $(LABELLED_SERIES)
 	python benchmarks/devops_metrics.py page
 	python benchmarks/movie_rental.py migrate --scales 1 10 100
+	python benchmarks/movie_rental.py partitions
 	python benchmarks/movie_rental.py bulk
 	python benchmarks/movie_rental.py quality
 	python benchmarks/movie_rental.py page

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import psutil
 from measurement import circumstances, record, recorded
+from movie_rental_page import page
 from movie_rental_process import engines
 
 from contract import timeseries as line_protocol
@@ -43,7 +44,6 @@ from localcloud.engines import postgresql
 from localcloud.services.neptune import behaviour as neptune
 from localcloud.services.opensearch import behaviour as opensearch
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
-from workloads.differences import shown
 from workloads.movie_rental import database
 from workloads.movie_rental.events import text_of
 from workloads.movie_rental.ledger import PostgresLedger
@@ -77,7 +77,9 @@ def main() -> None:
         case "migrate":
             keep("migrate", {f"x{scale:g}": measured(scale) for scale in options.scales})
         case "partitions":
-            keep("partitions", {f"x{scale:g}": in_partitions(scale, options.turns) for scale in options.scales})
+            measured_before = recorded("movie_rental").get("partitions", {})
+            scales = {f"x{scale:g}": in_partitions(scale, options.turns) for scale in options.scales}
+            keep("partitions", measured_before | scales | circumstances())
         case "bulk":
             keep("bulk", bulk())
         case "quality":
@@ -230,6 +232,7 @@ ENGINES = {
     "postgres": "PostgreSQL",
     "neptune_server": "Neptune",
     "opensearch_server": "OpenSearch",
+    "osmem": "OpenSearch",
     "influx": "InfluxDB",
 }
 
@@ -413,114 +416,6 @@ def quality() -> dict[str, Any]:
             },
         }
     return result
-
-
-# The page
-
-
-def page(text: str, results: dict[str, Any]) -> str:
-    """Return the page with the figures in it."""
-    begin, end = "<!-- quality -->", "<!-- end of quality -->"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n\n{_quality_tables(results['quality'])}\n\n{_migration_tables(results)}\n\n{end}{after}"
-
-
-DIFFERENCES = (
-    "A difference is of the same customers or queries, with its standard error; what chance explains at the 5 % level "
-    "(paired t-test) is marked as noise."
-)
-
-
-def _quality_tables(result: dict[str, Any]) -> str:
-    companies = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
-    lines = [
-        "Recommendations, hit rate@10: the share of customers of whose last three films, left out, one is recommended.",
-        "",
-        "| company | customers | people who rented the same | popular | ours less this | random | ours less this |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, figures in companies.items():
-        rates = figures["hit_rate"]
-        lines.append(
-            f"| {name} | {figures['customers']:,} "
-            f"| {rates['people who rented the same']:.3f} ± {figures['margin']:.3f} "
-            f"| {rates['popular']:.3f} | {shown(figures['less']['popular'])} "
-            f"| {rates['random']:.3f} | {shown(figures['less']['random'])} |"
-        )
-    lines += [
-        "",
-        "Search, nDCG@10, by kind of query:",
-        "",
-        "| company | kind | both | words | both less words | meaning | both less meaning |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, figures in companies.items():
-        for kind in sorted(figures["ndcg"], key=lambda kind: kind == "all"):
-            modes = figures["ndcg"][kind]
-            less = figures["both_less"][kind]
-            lines.append(
-                f"| {name} | {kind} | {modes['both']:.3f} | {modes['text']:.3f} | {shown(less['text'])} "
-                f"| {modes['meaning']:.3f} | {shown(less['meaning'])} |"
-            )
-    lines += [
-        "",
-        f"{DIFFERENCES} The ± of a hit rate is half its 95 % interval.",
-    ]
-    return "\n".join(lines)
-
-
-def _migration_tables(results: dict[str, Any]) -> str:
-    migrated = {name: figures for name, figures in results["migrate"].items() if isinstance(figures, dict)}
-    intro = (
-        f"Migration on {results['migrate']['machine']}, on {results['migrate']['date']}, load average "
-        f"{results['migrate']['load_average']}. Processor seconds are those of the command and of all engines."
-    )
-    lines = [
-        intro,
-        "",
-        "| company | rows | seconds | one engine after another | processor seconds | MiB before | MiB, peak |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, figures in migrated.items():
-        lines.append(
-            f"| {name}: {figures['films']:,} films, {figures['rentals']:,} rentals | {figures['rows']:,} "
-            f"| {figures['seconds']} | {figures['in_turn']['seconds']} | {figures['processor_seconds']} "
-            f"| {figures['peak_mib_before']} | {figures['peak_mib']} |"
-        )
-    lines += [
-        "",
-        "`verify` of these, and whether it finds one cell of `payments` that was changed:",
-        "",
-        "| company | seconds | processor seconds | share of the migration's | equal | one changed cell |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, figures in migrated.items():
-        lines.append(
-            f"| {name} | {figures['verify']['seconds']} | {figures['verify']['processor_seconds']} "
-            f"| {figures['verify_share']:.0%} | {'yes' if figures['equal'] else 'no'} "
-            f"| {'found' if figures['changed_cell_found'] else 'not found'} |"
-        )
-    if {"x1", "x10"} <= migrated.keys():
-        small, large = migrated["x1"], migrated["x10"]
-        work = large["processor_seconds"] / small["processor_seconds"]
-        wait = large["seconds"] / small["seconds"]
-        lines += [
-            "",
-            f"From x1 to x10 the work (processor seconds) grew {work:.1f} times, the time {wait:.1f} times.",
-        ]
-    if "bulk" in results:
-        lines += [
-            "",
-            "The same rows by each engine's own tool, which neither looks what is there nor can be resumed:",
-            "",
-        ]
-        lines += ["| engine | ours, s | its own, s | |", "|---|---|---|---|"]
-        for name, figures in results["bulk"].items():
-            if isinstance(figures, dict):
-                own = next(key for key in figures if key != "ours")
-                lines.append(f"| {name} | {figures['ours']} | {figures[own]} | {own} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def _run(count: int, options: Sequence[str], environment: Mapping[str, str], loo
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process, if this one is interrupted, and let it finish the batch that it writes."""
+    """End a process, if this one is interrupted; the round that it is at is written again."""
     if process.poll() is None:
         process.terminate()
     process.wait()

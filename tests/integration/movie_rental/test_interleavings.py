@@ -40,6 +40,7 @@ from workloads.movie_rental.load import create_database, load
 from workloads.movie_rental.migrate import migrate
 from workloads.movie_rental.model import Customer, Rental
 from workloads.movie_rental.outbox import relay
+from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.rebuild import rebuild
 from workloads.movie_rental.source import Source
 from workloads.movie_rental.verify import verify
@@ -52,6 +53,7 @@ from .test_projections import function
 #: A longer search, such as 250 examples, is asked for by this variable.
 EXAMPLES = int(os.environ.get("INTERLEAVINGS", "12"))
 STEPS = 40
+PARTITIONS = 2  # of a migration
 PERSON = Customer(0, 1, "New", "Customer", "new@example.org", 1, active=True, created=date(2026, 1, 2))
 #: A company of a few customers and rentals, so that what happens concerns the same ones again and again.
 SMALL = """
@@ -268,7 +270,7 @@ class Company(RuleBasedStateMachine):
     def somebody_migrates(self, crash: tuple[int, str] | None) -> None:
         def work(engines: Engines) -> None:
             with Source(self.world.source) as source:
-                migrate(source, engines)
+                migrate(source, engines, share=Share(PARTITIONS))
 
         if self.world.ledger.ask("changes.sql"):
             with pytest.raises(InputError, match="The new system is in use"):
@@ -286,7 +288,7 @@ class Company(RuleBasedStateMachine):
         erase = self.erasing(who, at)
         if work == "migrate" and not self.world.ledger.ask("changes.sql"):
             with Source(self.world.source) as source:
-                migrate(source, self.engines, progress=erase)
+                migrate(source, self.engines, progress=erase, share=Share(PARTITIONS))
             self.migrated = self.caught_up = True
         elif self.migrated:
             rebuild(self.engines, erase)
@@ -400,7 +402,7 @@ class Company(RuleBasedStateMachine):
         """When everything has come to rest, the projections are what the ledger says."""
         if not self.migrated and not self.in_use:
             with Source(self.world.source) as source:
-                migrate(source, self.engines)
+                migrate(source, self.engines, share=Share(PARTITIONS))
             self.caught_up = True
         while self.world.ledger.waiting():
             relay(self.world.ledger, self.queue)  # type: ignore[arg-type]

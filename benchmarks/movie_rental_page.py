@@ -1,0 +1,142 @@
+"""Write the figures of `movie_rental.py` into docs/workloads/movie-rental.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workloads.differences import shown
+
+
+def page(text: str, results: dict[str, Any]) -> str:
+    """Return the page with the figures in it."""
+    begin, end = "<!-- quality -->", "<!-- end of quality -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return (
+        f"{before}{begin}\n\n{_quality_tables(results['quality'])}\n\n"
+        f"{_migration_tables(results)}\n\n"
+        f"{_partitions_table(results['partitions'])}\n\n{end}{after}"
+    )
+
+
+DIFFERENCES = (
+    "A difference is of the same customers or queries, with its standard error; what chance explains at the 5 % level "
+    "(paired t-test) is marked as noise."
+)
+
+
+def _quality_tables(result: dict[str, Any]) -> str:
+    companies = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
+    lines = [
+        "Recommendations, hit rate@10: the share of customers of whose last three films, left out, one is recommended.",
+        "",
+        "| company | customers | people who rented the same | popular | ours less this | random | ours less this |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, figures in companies.items():
+        rates = figures["hit_rate"]
+        lines.append(
+            f"| {name} | {figures['customers']:,} "
+            f"| {rates['people who rented the same']:.3f} ± {figures['margin']:.3f} "
+            f"| {rates['popular']:.3f} | {shown(figures['less']['popular'])} "
+            f"| {rates['random']:.3f} | {shown(figures['less']['random'])} |"
+        )
+    lines += [
+        "",
+        "Search, nDCG@10, by kind of query:",
+        "",
+        "| company | kind | both | words | both less words | meaning | both less meaning |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, figures in companies.items():
+        for kind in sorted(figures["ndcg"], key=lambda kind: kind == "all"):
+            modes = figures["ndcg"][kind]
+            less = figures["both_less"][kind]
+            lines.append(
+                f"| {name} | {kind} | {modes['both']:.3f} | {modes['text']:.3f} | {shown(less['text'])} "
+                f"| {modes['meaning']:.3f} | {shown(less['meaning'])} |"
+            )
+    lines += [
+        "",
+        f"{DIFFERENCES} The ± of a hit rate is half its 95 % interval.",
+    ]
+    return "\n".join(lines)
+
+
+def _migration_tables(results: dict[str, Any]) -> str:
+    migrated = {name: figures for name, figures in results["migrate"].items() if isinstance(figures, dict)}
+    intro = (
+        f"Migration on {results['migrate']['machine']}, on {results['migrate']['date']}, load average "
+        f"{results['migrate']['load_average']}. Processor seconds are those of the command and of all engines."
+    )
+    lines = [
+        intro,
+        "",
+        "| company | rows | seconds | one engine after another | processor seconds | MiB before | MiB, peak |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, figures in migrated.items():
+        lines.append(
+            f"| {name}: {figures['films']:,} films, {figures['rentals']:,} rentals | {figures['rows']:,} "
+            f"| {figures['seconds']} | {figures['in_turn']['seconds']} | {figures['processor_seconds']} "
+            f"| {figures['peak_mib_before']} | {figures['peak_mib']} |"
+        )
+    lines += [
+        "",
+        "`verify` of these, and whether it finds one cell of `payments` that was changed:",
+        "",
+        "| company | seconds | processor seconds | share of the migration's | equal | one changed cell |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, figures in migrated.items():
+        lines.append(
+            f"| {name} | {figures['verify']['seconds']} | {figures['verify']['processor_seconds']} "
+            f"| {figures['verify_share']:.0%} | {'yes' if figures['equal'] else 'no'} "
+            f"| {'found' if figures['changed_cell_found'] else 'not found'} |"
+        )
+    if {"x1", "x10"} <= migrated.keys():
+        small, large = migrated["x1"], migrated["x10"]
+        work = large["processor_seconds"] / small["processor_seconds"]
+        wait = large["seconds"] / small["seconds"]
+        lines += [
+            "",
+            f"From x1 to x10 the work (processor seconds) grew {work:.1f} times, the time {wait:.1f} times.",
+        ]
+    if "bulk" in results:
+        lines += [
+            "",
+            "The same rows by each engine's own tool, which neither looks what is there nor can be resumed:",
+            "",
+        ]
+        lines += ["| engine | ours, s | its own, s | |", "|---|---|---|---|"]
+        for name, figures in results["bulk"].items():
+            if isinstance(figures, dict):
+                own = next(key for key in figures if key != "ours")
+                lines.append(f"| {name} | {figures['ours']} | {figures[own]} | {own} |")
+    return "\n".join(lines)
+
+
+def _partitions_table(result: dict[str, Any]) -> str:
+    """Return the table of migrations by one process and by two, a row for each."""
+    intro = (
+        f"One process and two (`--partitions 2`) on the same data, in turns, on {result['machine']}, on "
+        f"{result['date']}. The time is that from the moment when all processes have imported what they need to the "
+        "end of the last one. Other programs kept the machine busy meanwhile, as the load average tells:"
+    )
+    lines = [
+        intro,
+        "",
+        "| company | processes | seconds | processor seconds | the processes' own | Neptune's | load average |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    scales = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
+    for name, figures in scales.items():
+        for count, turns in figures["turns"].items():
+            lines += [
+                f"| {name} | {count} | {turn['seconds']} | {turn['processor_seconds']} | {turn['ours']} "
+                f"| {turn['engines']['Neptune']} | {turn['load_average']} |"
+                for turn in turns
+            ]
+    faster = ", ".join(f"{figures['times']} times ({name})" for name, figures in scales.items())
+    lines += ["", f"Two processes were {faster} as fast as one."]
+    return "\n".join(lines)
