@@ -105,8 +105,8 @@ def main(names: Sequence[str] = ()) -> int:
         names: Which; by default all that people run.
 
     Returns:
-        75 if a download failed, so that the same command may succeed later. 0 where there is no apt-get, too: whatever
-        does not need the missing programs runs without them.
+        2 if there is no apt-get, so that somebody has to install a program; else 75 if a download failed, so that the
+        same command may succeed later; 0 if all programs are there.
     """
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     code = 0
@@ -116,10 +116,8 @@ def main(names: Sequence[str] = ()) -> int:
             try:
                 fetch(program, Path(apt))
                 line = f"{program}: {find(program)} ({time.monotonic() - begin:.0f} s)"
-            except InputError as error:
-                line = str(error)
-            except UnavailableError as error:
-                line, code = str(error), error.exit_code
+            except (InputError, UnavailableError) as error:
+                line, code = str(error), min(code or error.exit_code, error.exit_code)
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
     return code

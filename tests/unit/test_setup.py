@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from groundwork import prerequisites
+
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 OLD_NODE = "Object.defineProperty(process, 'version', {value: 'v20.20.2'});"
@@ -80,3 +82,35 @@ def test_a_section_of_the_readme_can_be_pasted_into_a_new_shell(section: str, ot
     done = run("bash", "-c", script, environment=others_first)
     places = {Path(path).name: Path(path).parent.resolve() for path in done.stdout.split()}
     assert places == dict.fromkeys(used, Path(sys.prefix).resolve() / "bin"), done.stderr
+
+
+def test_the_container_of_editors_has_what_the_set_up_needs_and_the_readme_names() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    dockerfile = (ROOT / ".devcontainer" / container["build"]["dockerfile"]).read_text()
+    [image] = re.findall(r"^FROM (.+)", dockerfile, re.MULTILINE)
+    python, system = re.fullmatch(r"python:([\d.]+)-(\w+)", image).groups()  # type: ignore[union-attr]
+    assert (system, tuple(map(int, python.split("."))) >= prerequisites.PYTHON) == ("bookworm", True)  # Debian 12
+    assert "Debian 12" in (ROOT / "README.md").read_text()
+    assert int(container["hostRequirements"]["storage"].removesuffix("gb")) > prerequisites.DISK_GB
+    assert container["postCreateCommand"] == "make setup"
+    places = container["remoteEnv"]["PATH"].split(":")
+    assert places[:2] == ["${containerWorkspaceFolder}/.venv/bin", "${containerWorkspaceFolder}/node_modules/.bin"]
+
+
+def test_the_readme_says_which_disk_systems_and_processors_the_set_up_asks_for() -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    words = (f"{prerequisites.DISK_GB} GB of disk space", "Debian 12", "Ubuntu 22.04", "macOS 14", "x86-64", "arm64")
+    assert [word for word in words if word not in readme] == []
+
+
+def test_a_set_up_without_a_program_fails_and_is_not_taken_for_done(tmp_path: Path) -> None:
+    """With the recipe of the Makefile, and a Python that finds no program."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\nexit 2\n")
+    python.chmod(0o755)
+    makefile = ROOT / "Makefile"
+    done = run("make", "--file", makefile, "programs", environment={"PATH": os.defpath}, folder=tmp_path)
+    assert done.returncode != 0
+    assert "installed in" not in done.stdout
+    assert not (tmp_path / ".venv" / ".installed").exists()

