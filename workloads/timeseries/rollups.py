@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from contract.timeseries import field_key, line, series
-from workloads.timeseries.sketch import sketch
+from contract.timeseries import field_key, series
+from workloads.timeseries.sketch import sketches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,8 +31,6 @@ WINDOWS = {FIVE_MINUTES: "5m", HOUR: "1h"}
 CLASSES = {"HTTP_Status": ((200, 300), (300, 400), (400, 500), (500, 600))}
 #: Measures of which the fleet's rollups have sketches.
 SKETCHED = ("CPU_Usage",)
-
-Part = tuple[str, float | str]
 
 
 @dataclass(frozen=True)
@@ -113,16 +111,16 @@ def lines(samples: Samples, measurement: str) -> Iterator[str]:
             place = Place(seconds, fleet).of(measurement)
             starts = [series(place, {} if fleet else dict(key)) for key in (tags[:1] if fleet else tags)]
             cells = windows * len(starts) + (0 if fleet else of_series)
-            for cell, parts in _parts(samples, cells, with_sketches=fleet):
+            for cell, fields in _fields(samples, cells, with_sketches=fleet).items():
                 window, number = divmod(cell, len(starts))
-                yield line(starts[number], parts, window * seconds * 10**9)
+                yield f"{starts[number]} {','.join(fields)} {window * seconds * 10**9}"
 
 
-def _parts(samples: Samples, cells: Integers, *, with_sketches: bool) -> Iterator[tuple[int, list[Part]]]:
-    """Yield the parts of the aggregates of each cell that has any."""
+def _fields(samples: Samples, cells: Integers, *, with_sketches: bool) -> dict[int, list[str]]:
+    """Return the parts of the aggregates of each cell that has any, as fields of a line: `name=value`."""
     order = np.argsort(cells, kind="stable")
     numbers = cells[order]
-    parts: dict[int, list[Part]] = {}
+    fields: dict[int, list[str]] = {}
     for name, unordered in samples.measures.items():
         values = unordered[order]
         present = ~np.isnan(values)
@@ -142,11 +140,20 @@ def _parts(samples: Samples, cells: Integers, *, with_sketches: bool) -> Iterato
             within = (values >= between[0]) & (values < between[1])
             columns[class_of(between)] = np.add.reduceat(within.astype(np.int64), starts).tolist()
         if with_sketches and name in SKETCHED:
-            columns["sketch"] = [sketch(values[start:end]) for start, end in zip(starts, ends, strict=True)]
-        fields = [field_key(part_of(name, part)) for part in columns]
-        for cell, *cell_values in zip(of_values[starts].tolist(), *columns.values(), strict=True):
-            parts.setdefault(cell, []).extend(zip(fields, cell_values, strict=True))
-    yield from parts.items()
+            columns["sketch"] = sketches(values, starts)
+        texts = [_texts(field_key(part_of(name, part)), column) for part, column in columns.items()]
+        for cell, *cell_texts in zip(of_values[starts].tolist(), *texts, strict=True):
+            fields.setdefault(cell, []).extend(cell_texts)
+    return fields
+
+
+def _texts(name: str, values: Sequence[int] | Sequence[float] | Sequence[str]) -> list[str]:
+    """Return a field of many lines; its values are of one type, and the texts are sketches."""
+    if isinstance(values[0], int):
+        return [f"{name}={value}i" for value in values]
+    if isinstance(values[0], float):
+        return [f"{name}={value!r}" for value in values]
+    return [f'{name}="{value}"' for value in values]
 
 
 def part_of(measure: str, part: str) -> str:

@@ -29,13 +29,24 @@ _FIRST = math.floor(math.log(_LEAST) / math.log(_GAMMA))  # below the exponent o
 _SPAN = 1 << 17  # more than the buckets that numbers of 64 bits fall into
 
 
-def sketch(values: NDArray[np.float64]) -> str:
-    """Return the sketch of finite values, shape (n,): `bucket count bucket count ...`, in the order of the values."""
+def sketches(values: NDArray[np.float64], starts: Integers) -> list[str]:
+    """Return the sketches of runs of finite values: `bucket count bucket count ...`, in the order of the values.
+
+    Args:
+        values: Shape (n,).
+        starts: Where each run begins, shape (m,); the first begins at 0, and none is empty.
+    """
     size = np.abs(values)
     exponents = np.ceil(np.log(np.maximum(size, _LEAST)) / math.log(_GAMMA)) - _FIRST
     buckets = np.where(size < _LEAST, 0, np.copysign(exponents, values)).astype(np.int64)
-    numbers, counts = np.unique(buckets, return_counts=True)
-    return " ".join(map(str, np.stack([numbers, counts], axis=1).ravel().tolist()))
+    runs = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(values)))
+    cells, counts = np.unique(runs * _SPAN + buckets + _SPAN // 2, return_counts=True)
+    pairs = [
+        f"{bucket} {count}"
+        for bucket, count in zip((cells % _SPAN - _SPAN // 2).tolist(), counts.tolist(), strict=True)
+    ]
+    ends = np.searchsorted(cells, np.arange(1, len(starts) + 1) * _SPAN).tolist()
+    return [" ".join(pairs[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def percentiles(sketches: Sequence[str], groups: Integers, percents: Sequence[int]) -> NDArray[np.float64]:
