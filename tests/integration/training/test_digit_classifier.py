@@ -15,7 +15,6 @@ import boto3
 import numpy as np
 import pytest
 import torch
-import torchvision
 from moto import mock_aws
 from PIL import Image
 
@@ -232,6 +231,8 @@ def test_shifts_move_every_image_by_itself_and_lose_nothing_inside() -> None:
 
 
 def test_torchvisions_data_set_and_transforms_are_an_input_too(digits: Path, tmp_path: Path) -> None:
+    import torchvision  # here, because every worker that collects the tests would take 2 CPU-seconds for it
+
     raw = tmp_path / "MNIST" / "raw"  # as torchvision unpacks a download
     raw.mkdir(parents=True)
     for path in digits.iterdir():
