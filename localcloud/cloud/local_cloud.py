@@ -253,8 +253,11 @@ class LocalCloud:
     def destroy(
         self, *stacks: str, context: Mapping[str, str] | None = None, echo: Callable[[str], None] | None = None
     ) -> None:
-        """Delete stacks (all of the app's when none is named); arguments and errors as in `deploy`."""
-        self._cdk("destroy", stacks, context, ["--force"], echo)
+        """Delete stacks (all of the app's when none is named); arguments and errors as in `deploy`.
+
+        Nothing is synthesised where the CDK's last output has all the stacks that are named.
+        """
+        self._cdk("destroy", stacks, context, ["--force", *self._last_output(stacks)], echo)
 
     def reclaim(self, job: str, notice_seconds: float = 120) -> None:
         """Take the host of a running Batch job back, as EC2 takes spot instances: a notice first, then the end.
@@ -375,6 +378,15 @@ class LocalCloud:
         except cloudformation.exceptions.ClientError as error:
             raise LocalCloudError(f"Stack {stack} is not deployed: run `{self.command(f'deploy {stack}')}`.") from error
         return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
+
+    def _last_output(self, stacks: tuple[str, ...]) -> list[str]:
+        """Return the option with which the CDK takes stacks from its last output; nothing unless it has all of them."""
+        output = self.folder / "cdk.out"
+        try:
+            artifacts: dict[str, Any] = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+        except (OSError, ValueError, KeyError):
+            return []
+        return ["--app", str(output)] if stacks and artifacts.keys() >= {*stacks} else []
 
     def _cdk(
         self,

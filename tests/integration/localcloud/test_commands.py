@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,6 +146,23 @@ def test_the_cdk_deploys_updates_fails_and_destroys(running: LocalCloud, project
     with pytest.raises(LocalCloudError, match="not deployed"):
         running.outputs("Shop")
     assert bucket not in [found["Name"] for found in running.client("s3").list_buckets()["Buckets"]]
+
+
+def test_a_removal_runs_no_app_whose_output_has_the_stack(running: LocalCloud, project: Path) -> None:
+    run("deploy", "Shop")
+    settings, output = project / "cdk.json", running.folder / "cdk.out"
+    before = settings.read_text()
+    settings.write_text('{"app": "false"}')
+    try:
+        with pytest.raises(LocalCloudError, match="cdk destroy failed"):
+            running.destroy("Shop")
+        shutil.copytree(project / "assembly", output, dirs_exist_ok=True)  # as a program leaves it
+        running.destroy("Shop")
+    finally:
+        settings.write_text(before)
+        shutil.rmtree(output, ignore_errors=True)
+    with pytest.raises(LocalCloudError, match="not deployed"):
+        running.outputs("Shop")
 
 
 def test_without_node_the_error_says_what_is_missing(
