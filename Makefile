@@ -18,7 +18,7 @@ CHECKERS := .groundwork/checks/.installed
 SITE := .groundwork/docs/.installed
 
 # The heavy imports of both demonstration and tests, each of which some of their hundred processes repeat.
-IMPORTS := groundwork.__main__, groundwork.site, infra.check.__main__, infra.commands, localcloud.cloud.server, moto.server, \
+IMPORTS := groundwork.__main__, groundwork.site, infra.commands, infra.stacks, localcloud.cloud.server, moto.server, \
 	torch._dynamo, torchvision, workloads.commands, workloads.devops_metrics.plots, workloads.movie_rental.commands, \
 	workloads.movie_rental.engines, workloads.storefront.application, workloads.training.models.delivery_time, workloads.training.models.digit_gan
 
