@@ -255,9 +255,11 @@ class LocalCloud:
     ) -> None:
         """Delete stacks (all of the app's when none is named); arguments and errors as in `deploy`.
 
-        Nothing is synthesised where the CDK's last output has all the stacks that are named.
+        Nothing is synthesised where the CDK's last output has all the stacks that are named, under these names. A
+        context may change a stack's name, so with one the app is synthesised.
         """
-        self._cdk("destroy", stacks, context, ["--force", *self._last_output(stacks)], echo)
+        last = [] if context else self._last_output(stacks)
+        self._cdk("destroy", stacks, context, ["--force", *last], echo)
 
     def reclaim(self, job: str, notice_seconds: float = 120) -> None:
         """Take the host of a running Batch job back, as EC2 takes spot instances: a notice first, then the end.
@@ -380,13 +382,14 @@ class LocalCloud:
         return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
     def _last_output(self, stacks: tuple[str, ...]) -> list[str]:
-        """Return the option with which the CDK takes stacks from its last output; nothing unless it has all of them."""
+        """Return the option with which the CDK takes stacks from its last output, if that has all of them."""
         output = self.folder / "cdk.out"
         try:
             artifacts: dict[str, Any] = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
         except (OSError, ValueError, KeyError):
             return []
-        return ["--app", str(output)] if stacks and artifacts.keys() >= {*stacks} else []
+        names = {name: artifact.get("properties", {}).get("stackName", name) for name, artifact in artifacts.items()}
+        return ["--app", str(output)] if stacks and all(names.get(stack) == stack for stack in stacks) else []
 
     def _cdk(
         self,

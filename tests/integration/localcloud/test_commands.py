@@ -157,6 +157,15 @@ def test_a_removal_runs_no_app_whose_output_has_the_stack(running: LocalCloud, p
         with pytest.raises(LocalCloudError, match="cdk destroy failed"):
             running.destroy("Shop")
         shutil.copytree(project / "assembly", output, dirs_exist_ok=True)  # as a program leaves it
+        manifest = (output / "manifest.json").read_text()
+        (output / "manifest.json").write_text(
+            manifest.replace('"properties": {', '"properties": {"stackName": "Other", ')
+        )
+        with pytest.raises(LocalCloudError, match="cdk destroy failed"):
+            running.destroy("Shop")
+        (output / "manifest.json").write_text(manifest)
+        with pytest.raises(LocalCloudError, match="cdk destroy failed"):
+            running.destroy("Shop", context={"stage": "production"})
         running.destroy("Shop")
     finally:
         settings.write_text(before)

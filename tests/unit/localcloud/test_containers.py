@@ -12,6 +12,6 @@ def test_waiting_threads_of_a_job_leave_the_processors_to_others(monkeypatch: py
     assert base_environment()["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
-def test_who_starts_the_cloud_decides_how_threads_of_jobs_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_starts_the_cloud_decides_how_threads_of_jobs_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     assert base_environment()["OMP_WAIT_POLICY"] == "ACTIVE"
