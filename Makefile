@@ -20,7 +20,7 @@ SITE := .groundwork/docs/.installed
 # The heavy imports of both demonstration and tests, each of which some of their hundred processes repeat.
 IMPORTS := groundwork.__main__, groundwork.site, infra.commands, infra.stacks, localcloud.cloud.server, moto.server, \
 	torch._dynamo, torchvision, workloads.commands, workloads.devops_metrics.plots, workloads.movie_rental.commands, \
-	workloads.movie_rental.engines, workloads.storefront.application, workloads.training.models.delivery_time, workloads.training.models.digit_gan
+	workloads.movie_rental.engines, workloads.storefront.application, workloads.training.models.delivery_time.model, workloads.training.models.digit_gan.model
 
 # What docs/style-patterns.txt is looked for in; the guide itself and the history of changes quote it.
 PROSE := '*.md' '*.py' '*.html' ':!docs/style.md' ':!CHANGELOG.md'

@@ -46,7 +46,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from workloads.storage import locate
 from workloads.training.mnist import load_mnist
-from workloads.training.models.digit_classifier import NAME, WORKLOAD, build
+from workloads.training.models.digit_classifier.model import NAME, WORKLOAD, build
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train
 

@@ -37,7 +37,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from workloads.storage import locate
 from workloads.training.mnist import Digits, load_mnist
-from workloads.training.models import digit_classifier, digit_gan
+from workloads.training.models.digit_classifier import model as digit_classifier
+from workloads.training.models.digit_gan import model as digit_gan
 from workloads.training.models.digit_gan.judge import Judge, accuracy_score
 from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, to_signed
 from workloads.training.models.digit_gan.settings import Settings as GanSettings

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from measurement import recorded
 
 from workloads.differences import independent_difference, means_something, paired_difference, shown
-from workloads.training.models.delivery_time import TEST_SHARE
+from workloads.training.models.delivery_time.model import TEST_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -35,7 +35,7 @@ from workloads import storage
 from workloads.cache import through_cache
 from workloads.storage import locate
 from workloads.training.mnist import FILES, load_mnist, sample_mnist
-from workloads.training.models.digit_classifier import WORKLOAD
+from workloads.training.models.digit_classifier.model import WORKLOAD
 from workloads.training.runtime.checkpoint import Checkpoints
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train

@@ -24,9 +24,10 @@ from sklearn.model_selection import ShuffleSplit, train_test_split
 
 from workloads.differences import paired_difference
 from workloads.storage import locate
-from workloads.training.models import delivery_time, player_position
+from workloads.training.models.delivery_time import model as delivery_time
 from workloads.training.models.delivery_time.orders import FEATURES, TARGET, load_deliveries
 from workloads.training.models.delivery_time.settings import Settings as DeliverySettings
+from workloads.training.models.player_position import model as player_position
 from workloads.training.models.player_position.players import load_players
 from workloads.training.models.player_position.settings import Settings as PositionSettings
 from workloads.training.tabular.ensemble import QuietLoop

@@ -31,7 +31,8 @@ ROLES: dict[str, dict[str, Json]] = yaml.safe_load(Path(__file__).with_name("pri
 """By stack and role: the modules behind it; what it may do besides; what its code does that it may not."""
 TRAINING_JOB = ROLES["anchors"]["training job"]
 ROLES[StackName.TRAINING] |= {
-    workload.job_role: TRAINING_JOB | {"code": [*TRAINING_JOB["code"], f"workloads.training.models.{workload.module}"]}
+    workload.job_role: TRAINING_JOB
+    | {"code": [*TRAINING_JOB["code"], f"workloads.training.models.{workload.module}.model"]}
     for workload in TRAINING.values()
 }
 #: Prefixes of actions where they are not the service's name in boto3.

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from contract import metrics, stacks, tags
-from contract.workloads import MACHINES, TRAINING
+from contract.workloads import DATA_SETS, MACHINES, TRAINING
 from localcloud.engines import programs
 
 ROOT = Path(__file__).parents[2]
@@ -421,3 +421,9 @@ def test_the_command_line_starts_a_command_without_what_only_others_import() -> 
             [sys.executable, "-c", code.format(name)], cwd=ROOT, capture_output=True, text=True, check=True
         )
         assert others & {*run.stdout.split()} == set()
+
+
+def test_samples_of_data_are_written_without_pytorch() -> None:
+    for data_set in DATA_SETS.values():
+        module = data_set.sample.partition(":")[0]
+        assert "torch" not in reached(re.escape(module), late=False), module

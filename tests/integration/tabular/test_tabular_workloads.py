@@ -25,7 +25,8 @@ from optuna.storages.journal import JournalFileBackend
 from workloads import storage
 from workloads.__main__ import main
 from workloads.storage import locate
-from workloads.training.models import delivery_time, load
+from workloads.training.models import load
+from workloads.training.models.delivery_time import model as delivery_time
 from workloads.training.models.delivery_time.orders import FILE
 from workloads.training.models.delivery_time.settings import Settings
 from workloads.training.models.player_position.players import CLASSES, FACTS_FILE, RECEIVING_FILE, RUSHING_FILE

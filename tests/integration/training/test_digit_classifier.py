@@ -22,8 +22,8 @@ from contract.errors import InputError
 from workloads import storage
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
-from workloads.training.models.digit_classifier import WORKLOAD
 from workloads.training.models.digit_classifier.augmentation import augmented, shifted
+from workloads.training.models.digit_classifier.model import WORKLOAD
 from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.train import train

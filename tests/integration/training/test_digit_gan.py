@@ -26,9 +26,11 @@ from workloads.errors import Interrupted
 from workloads.sample import MARK
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, load_mnist
-from workloads.training.models import digit_classifier, digit_gan
-from workloads.training.models.digit_gan import Film, judge, report
+from workloads.training.models.digit_classifier import model as digit_classifier
+from workloads.training.models.digit_gan import judge, report
+from workloads.training.models.digit_gan import model as digit_gan
 from workloads.training.models.digit_gan.judge import Judge
+from workloads.training.models.digit_gan.model import Film
 from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw
 from workloads.training.models.digit_gan.settings import Settings
 from workloads.training.runtime import device as devices

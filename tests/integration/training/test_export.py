@@ -20,7 +20,8 @@ from torch import nn
 from contract.errors import InputError
 from workloads.storage import locate
 from workloads.training.mnist import FILES, read_images
-from workloads.training.models import digit_classifier, digit_gan
+from workloads.training.models.digit_classifier import model as digit_classifier
+from workloads.training.models.digit_gan import model as digit_gan
 from workloads.training.runtime.onnx import check_answers
 from workloads.training.runtime.run_folder import load_model
 from workloads.training.runtime.settings import RunOptions

@@ -14,7 +14,7 @@ import pytest
 import safetensors.torch
 
 from workloads.training.mnist import FILES
-from workloads.training.models.digit_classifier import build_network
+from workloads.training.models.digit_classifier.model import build_network
 
 Command = Callable[..., int]
 OTHER_VERSION = "The model was written by another version of Groundwork"

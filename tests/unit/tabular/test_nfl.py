@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from contract.errors import InputError
 from workloads.storage import Folder
-from workloads.training.models.player_position import labelled_rows
+from workloads.training.models.player_position.model import labelled_rows
 from workloads.training.models.player_position.players import (
     CLASSES,
     FACTS_FILE,

@@ -9,8 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workloads.training.models import player_position
-from workloads.training.models.player_position import evaluate, fit_network
+from workloads.training.models.player_position import model as player_position
 from workloads.training.models.player_position.combination import (
     Rows,
     forest_of,
@@ -19,6 +18,7 @@ from workloads.training.models.player_position.combination import (
     player_splits,
     with_forest,
 )
+from workloads.training.models.player_position.model import evaluate, fit_network
 from workloads.training.models.player_position.settings import Settings
 from workloads.training.tabular.ensemble import QuietLoop, leave_out
 

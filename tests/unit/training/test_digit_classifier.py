@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from contract.errors import InputError
 from workloads.storage import locate
 from workloads.training.mnist import FILES, format_idx, read_images
-from workloads.training.models import digit_classifier
+from workloads.training.models.digit_classifier import model as digit_classifier
 from workloads.training.models.digit_classifier.augmentation import moved
 from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.models.digit_gan.judge import Judge

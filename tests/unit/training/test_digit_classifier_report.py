@@ -11,9 +11,9 @@ from sklearn import metrics
 from workloads.storage import locate
 from workloads.training import mnist
 from workloads.training.mnist import CLASSES, Digits, load_mnist, sample_mnist
-from workloads.training.models import digit_gan
 from workloads.training.models.digit_classifier.report import _model_card, confusion, per_class
 from workloads.training.models.digit_classifier.settings import Settings as ClassifierSettings
+from workloads.training.models.digit_gan import model as digit_gan
 from workloads.training.models.digit_gan.settings import Settings as GanSettings
 
 

@@ -17,8 +17,9 @@ from torch import nn
 from contract.errors import InputError
 from workloads.options import validated
 from workloads.storage import locate
-from workloads.training.models.digit_gan import FILM_FRAMES, Film, judge, report, squared_gradient
+from workloads.training.models.digit_gan import judge, report
 from workloads.training.models.digit_gan.images import tiled
+from workloads.training.models.digit_gan.model import FILM_FRAMES, Film, squared_gradient
 from workloads.training.models.digit_gan.networks import Discriminator, Generator, draw, follow, to_bytes, to_signed
 from workloads.training.models.digit_gan.settings import Settings
 from workloads.training.runtime import device as devices

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workloads.training.models import delivery_time, digit_classifier
+from workloads.training.models.delivery_time import model as delivery_time
+from workloads.training.models.digit_classifier import model as digit_classifier
 from workloads.training.runtime.settings import RunOptions
 from workloads.training.runtime.tune import Search, as_good, verdict
 

@@ -1,4 +1,4 @@
-"""The models: a folder each, whose ``__init__`` is plain PyTorch from top to bottom and offers one ``WORKLOAD``."""
+"""The models: a folder each, whose ``model.py`` is plain PyTorch from top to bottom and offers one ``WORKLOAD``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def load(name: str) -> Workload[Any]:
     """
     if name not in TRAINING:
         raise InputError(f"There is no workload {name}. Choose one of: {', '.join(TRAINING)}.")
-    workload = import_module(f"{__name__}.{TRAINING[name].module}").WORKLOAD
+    workload = import_module(f"{__name__}.{TRAINING[name].module}.model").WORKLOAD
     if not isinstance(workload, Workload):
         raise TypeError(f"{name}: WORKLOAD must be a Workload")
     return workload

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from contract.errors import InputError
 from workloads.training.mnist import CLASSES
-from workloads.training.models import digit_classifier
+from workloads.training.models.digit_classifier import model as digit_classifier
 from workloads.training.models.digit_classifier.augmentation import augmented
 from workloads.training.models.digit_classifier.settings import Settings
 from workloads.training.models.digit_gan import quality as generative_quality
