@@ -84,7 +84,6 @@ def test_a_job_moves_the_old_database(stack: Stack, job: Callable[..., tuple[str
 def test_each_job_of_an_array_moves_a_partition_and_the_last_one_reports(job: Callable[..., tuple[str, str]]) -> None:
     status, said = job("migrate", jobs=2)
     assert status == "SUCCEEDED", said
-    assert "partitions that are not in yet: 1 of 2" in said
     rows = dict(re.findall(r"^(shared|0|1|all) .*?([\d,]+)$", said, re.MULTILINE))
     shared, first, second, every = (int(rows[name].replace(",", "")) for name in ("shared", "0", "1", "all"))
     assert shared + first + second == every

@@ -69,7 +69,9 @@ def environment(cloud: LocalCloud) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
+        _forget_clients()
         yield
+    _forget_clients()
 
 
 @contextmanager
@@ -89,16 +91,16 @@ def as_writer(cloud: LocalCloud, stack: str) -> Iterator[None]:
             patch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
             patch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
             patch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
-            _forget_credentials()
+            _forget_clients()
             yield
     finally:
-        _forget_credentials()
+        _forget_clients()
         iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy)
         iam.delete_role(RoleName=role["RoleName"])
 
 
-def _forget_credentials() -> None:
-    """Clients find those of the environment: a session keeps the first that it finds."""
+def _forget_clients() -> None:
+    """Clients find those of the environment, and its cloud: they keep the first that they find."""
     boto3.DEFAULT_SESSION = None
     s3.cache_clear()
 
