@@ -20,6 +20,7 @@ Json = dict[str, Any]
 Zone = int | str
 """A zone as a template names it: its place in the region's list of zones, or its name, such as us-east-1a."""
 
+_OPTIONAL = "IngestionJobs"  # which only `devops-metrics ingest --jobs` submits
 _SUBNET = re.compile(r"subnet-[0-9a-f]+")
 
 
@@ -196,11 +197,15 @@ class Template:
         return value
 
     def starting_subnets(self) -> dict[str, bool]:
-        """Return the existing subnets in which instances and jobs start, and whether all get a public address there."""
+        """Return the existing subnets in which instances and jobs start, and whether all get a public address there.
+
+        Jobs without which the stack does what it is for are left out.
+        """
         starts = [(subnet, False) for launch in self.launches() for subnet in launch.subnets]
         for resource in self.resources("AWS::Batch::ComputeEnvironment"):
             compute = resource.properties["ComputeResources"]
-            if compute["Type"] in {"FARGATE", "FARGATE_SPOT"}:  # whose jobs ask for an address themselves
+            on_fargate = compute["Type"] in {"FARGATE", "FARGATE_SPOT"}  # whose jobs ask for an address themselves
+            if on_fargate and not resource.name.startswith(_OPTIONAL):
                 starts += [(subnet, True) for subnet in compute["Subnets"]]
         addresses: dict[str, bool] = {}
         for value, has_address in starts:
