@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -35,7 +35,7 @@ Request = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def write(cloud: LocalCloud) -> Any:
+def write(cloud: LocalCloud) -> Iterator[Any]:
     client = cloud.client("timestream-write")
     client.create_database(DatabaseName="loads")
     for name in ("files", "models"):
@@ -47,7 +47,10 @@ def write(cloud: LocalCloud) -> Any:
         )
     for bucket in ("load-files", "load-reports"):
         cloud.client("s3").create_bucket(Bucket=bucket)
-    return client
+    yield client
+    for name in ("files", "models"):
+        client.delete_table(DatabaseName="loads", TableName=name)
+    client.delete_database(DatabaseName="loads")
 
 
 @pytest.fixture
