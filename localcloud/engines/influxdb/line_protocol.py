@@ -14,13 +14,14 @@ NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 
 _LARGEST_TIME = 9 * 10**18  # below 2^63 nanoseconds, and below InfluxDB's own limit
 _LONGEST_KEY = 65_535
+# Without possessive quantifiers: in Python 3.11.2, which Debian 12 has, those of groups match too much.
 _NAME = rb'(?:[^,= \\\s"#]|\\[,= ])+'
-_STRING = rb'"(?:[^"\\]|\\.)*+"'
+_STRING = rb'"(?:[^"\\]|\\.)*"'
 _NUMBER = rb"-?\d{1,18}(?:i|(?:\.\d{1,30})?(?:[eE][+-]?\d\d?)?)"
 _BOOLEAN = rb"[tT]|true|True|TRUE|[fF]|false|False|FALSE"
 _FIELD = rb"%b=(?:%b|%b|%b)(?=[, \n]|\Z)" % (_NAME, _STRING, _NUMBER, _BOOLEAN)
 _PLAIN = re.compile(
-    rb"(%b(?:,%b=%b)*+) %b(?:,%b)*+(?: (-?\d{1,19}))?(?:\n|\Z)" % (_NAME, _NAME, _NAME, _FIELD, _FIELD), re.DOTALL
+    rb"(%b(?:,%b=%b)*) %b(?:,%b)*(?: (-?\d{1,19}))?(?:\n|\Z)" % (_NAME, _NAME, _NAME, _FIELD, _FIELD), re.DOTALL
 )
 _ANY = re.compile(rb'(?:[^"\n]|%b|")*(?:\n|\Z)' % _STRING, re.DOTALL)
 _COMMA = re.compile(rb"(?<!\\),")
