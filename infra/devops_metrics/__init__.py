@@ -213,7 +213,7 @@ class DevOpsMetrics(GroundworkStack):
                 "timestream:CreateBatchLoadTask",
             ],
             self.reports.arn_for_objects("rejected/*"): ["s3:PutObject"],  # Timestream reports in the writer's name
-            self.files.bucket_arn: ["s3:GetBucketAcl"],  # a batch load task asks in the name of who makes it
+            self.files.bucket_arn: ["s3:GetBucketAcl"],  # whoever creates a batch load task needs this permission
             self.reports.bucket_arn: ["s3:GetBucketAcl"],
             "*": [
                 *("timestream:DescribeEndpoints", "timestream:DescribeBatchLoadTask"),
