@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,7 +20,7 @@ from workloads.errors import RefusedRowError
 from workloads.movie_rental.model import Movie, Removal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from workloads.movie_rental.model import Item
@@ -64,26 +65,31 @@ class DynamoLibrary:
         stored = self._read([_key(movie) for movie in movies])
         saved, changed = [], []
         for movie in movies:
-            before = stored.get((movie.id, movie.title))
-            if before and replace(movie, version=before.version) == before:
+            version, before = stored.get((movie.id, movie.title), (0, None))
+            if before and replace(movie, version=version) == before:
                 saved.append(before)
             else:
-                changed.append(replace(movie, version=before.version + 1 if before else 1))
+                changed.append(replace(movie, version=version + 1))
                 saved.append(changed[-1])
         for start in range(0, len(changed), _WRITTEN_AT_ONCE):
             self._write(changed[start : start + _WRITTEN_AT_ONCE])
         return saved
 
-    def _read(self, keys: Sequence[Item]) -> dict[tuple[str, str], Movie]:
-        movies: dict[tuple[str, str], Movie] = {}
+    def _read(self, keys: Sequence[Item]) -> dict[tuple[str, str], tuple[int, Movie | None]]:
+        """Return version and movie by id and title; None where the item is not a movie."""
+        movies: dict[tuple[str, str], tuple[int, Movie | None]] = {}
         unread = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
 
         def attempt() -> Any:
             nonlocal unread
             response = self._client.batch_get_item(RequestItems=unread)
-            for item in response["Responses"].get(self._table, []):
-                movie = Movie.of(_unpacked(item))
-                movies[movie.id, movie.title] = movie
+            for item in map(_unpacked, response["Responses"].get(self._table, [])):
+                version = item.get("Version")
+                try:
+                    movie = Movie.of(item)
+                except InputError:
+                    movie = None
+                movies[item["MovieID"], item["MovieTitle"]] = int(version) if isinstance(version, Decimal) else 0, movie
             unread = response.get("UnprocessedKeys") or {}
             return unread
 
@@ -220,19 +226,35 @@ class DynamoLibrary:
                     return
                 asked["NextToken"] = page["NextToken"]
 
-    def all(self) -> Iterator[Movie]:
-        """Yield every movie, in no order."""
-        return self._scan(f"attribute_not_exists({REMOVED})")
+    def all(self, unreadable: Callable[[Item], object] | None = None) -> Iterator[Movie]:
+        """Yield every movie, in no order.
+
+        Args:
+            unreadable: Called with each item that is not a movie.
+
+        Raises:
+            InputError: An item is not a movie, and `unreadable` is missing; or DynamoDB refuses.
+            UnavailableError: DynamoDB cannot be reached.
+        """
+        return self._scan(f"attribute_not_exists({REMOVED})", unreadable)
 
     def removals(self) -> Iterator[Removal]:
         """Yield every movie that was removed and not created again, in no order."""
         return (Removal(movie.id, movie.version) for movie in self._scan(f"attribute_exists({REMOVED})"))
 
-    def _scan(self, condition: str) -> Iterator[Movie]:
+    def _scan(self, condition: str, unreadable: Callable[[Item], object] | None = None) -> Iterator[Movie]:
         query = {"TableName": self._table, "ConsistentRead": True, "FilterExpression": condition}
         with self._asking():
             for page in self._client.get_paginator("scan").paginate(**query):
-                yield from (Movie.of(_unpacked(item)) for item in page["Items"])
+                for item in map(_unpacked, page["Items"]):
+                    try:
+                        movie = Movie.of(item)
+                    except InputError:
+                        if not unreadable:
+                            raise
+                        unreadable(item)
+                    else:
+                        yield movie
 
     def _asking(self) -> AbstractContextManager[None]:
         return asking_aws(f"Table {self._table}", service="DynamoDB")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from contract.documents import document
+from contract.errors import InputError, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,17 +111,28 @@ class Movie:
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Self:
-        """Return the movie that an item holds."""
+        """Return the movie that an item holds.
+
+        Raises:
+            InputError: An attribute has a value from which its field cannot be read. Anyone who may write to the table
+                can put such an item there.
+        """
         values: dict[str, Any] = {}
         for attribute, name in _ATTRIBUTES.items():
             if (value := item.get(attribute)) is None:
                 continue
-            if name in _NUMBERS:
-                value = int(value)
-            elif name in _LISTS:
-                value = tuple(value)
-            elif name == "embedding":
-                value = bytes(value)
+            try:
+                if name in _NUMBERS:
+                    value = int(value)
+                elif name in _LISTS:
+                    value = tuple(value)
+                elif name == "embedding":
+                    value = bytes(value)
+                    np.frombuffer(value, dtype="<f4")
+            except (TypeError, ValueError, ArithmeticError) as error:
+                movie = f"Movie {item['MovieID']} ({item['MovieTitle']})"
+                kind = "a whole number" if name in _NUMBERS else "a list" if name in _LISTS else "a vector"
+                raise InputError(f"{movie}: Its attribute {attribute} is not {kind}: {phrase(value)}.") from error
             values[name] = value
         fixed = {*_ATTRIBUTES, "Genre"}
         return cls(**values, more={key: value for key, value in item.items() if key not in fixed})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workloads.movie_rental.database import Connection
     from workloads.movie_rental.events import Event
-    from workloads.movie_rental.model import Customer, Movie, Recommendation, Removal, Rental, SearchResults
+    from workloads.movie_rental.model import Customer, Item, Movie, Recommendation, Removal, Rental, SearchResults
 
 #: What the graph holds, by what a row of `Graph.facts` tells.
 Fact = Literal["customers", "movies", "genres", "cast", "rentals"]
@@ -52,8 +52,15 @@ class Library(Protocol):
     def by_year(self, year: int) -> Iterator[tuple[str, str]]:
         """MovieID and title of a year's movies, by title."""
 
-    def all(self) -> Iterator[Movie]:
-        """Return every movie, in no order."""
+    def all(self, unreadable: Callable[[Item], object] | None = None) -> Iterator[Movie]:
+        """Return every movie, in no order.
+
+        Args:
+            unreadable: Called with each item that is not a movie.
+
+        Raises:
+            InputError: An item is not a movie, and `unreadable` is missing.
+        """
 
 
 class SearchIndex(Protocol):

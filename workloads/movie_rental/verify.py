@@ -79,6 +79,7 @@ class Comparison:
         target: What is there.
         stream: The stream of a migration that brings it.
         rows: The rows of that stream, by key, that are not there or not the same.
+        foreign: Ids of what differs and cannot come from the old database, whose ids are numbers.
     """
 
     engine: str
@@ -87,6 +88,7 @@ class Comparison:
     target: Content
     stream: str = ""
     rows: frozenset[int] = frozenset()
+    foreign: frozenset[str] = frozenset()
 
     @property
     def equal(self) -> bool:
@@ -158,11 +160,6 @@ def _gathered(pairs: Iterable[tuple[str, Content]], key: Key) -> Contents:
     return contents
 
 
-def _numbers(keys: Iterable[object]) -> frozenset[int]:
-    """Return the numbers among the ids: what the old database has is told by a number."""
-    return frozenset(int(key) for key in map(str, keys) if key.isdecimal())
-
-
 @dataclass(frozen=True)
 class _AtOnce:
     """Comparisons whose two sides are read at the same time, each by a thread."""
@@ -202,13 +199,15 @@ class _AtOnce:
         """Compare library, index and graph by ranges of movies and customers, and what is in the ranges that differ."""
         contents = self._movies(_range)
         differing = {name: set(_differing(*both)) for name, both in contents.items()}
-        rows: dict[tuple[str, str], frozenset[int]] = {}
+        ids: dict[tuple[str, str], list[str]] = {}
         if ranges := set[int]().union(*differing.values()):
-            rows = {name: _numbers(_differing(*both)) for name, both in self._movies(_within(ranges)).items()}
+            ids = {name: _differing(*both) for name, both in self._movies(_within(ranges)).items()}
         for (engine, kind), (source, target) in contents.items():
             stream = MOVIES if engine != "Neptune" else IN_GRAPH if kind == "customers" else MOVIES_IN_GRAPH
-            numbers = rows.get((engine, kind), frozenset())
-            yield Comparison(engine, kind, _total(source), _total(target), stream, numbers)
+            different = ids.get((engine, kind), [])
+            rows = frozenset(int(number) for number in different if number.isdecimal())
+            foreign = frozenset(identity for identity in different if not identity.isdecimal())
+            yield Comparison(engine, kind, _total(source), _total(target), stream, rows, foreign)
 
     def _movies(self, key: Key) -> dict[tuple[str, str], tuple[Contents, Contents]]:
         """Read films, items, documents and nodes once each; return what both sides hold, by engine and kind."""
@@ -248,33 +247,37 @@ class _AtOnce:
         """Return the library's movies, and their vectors and versions, in one scan: the most expensive read."""
         movies: Contents = {}
         vectors: Contents = {}
-        for movie in self.engines.library.all():
+        unreadable: list[Item] = []
+        for movie in self.engines.library.all(unreadable.append):
             if (place := key(movie.id)) is not None:
                 movies[place] = movies.get(place, _NOTHING) + Content.of([movie.content()])
                 vector = Content.of([(movie.id, movie.version, movie.vector.astype("<f8").tobytes().hex())])
                 vectors[place] = vectors.get(place, _NOTHING) + vector
+        for item in unreadable:
+            if (place := key(item["MovieID"])) is not None:
+                movies[place] = movies.get(place, _NOTHING) + Content.of([item])
         return movies, vectors
 
     def _index(self, key: Key) -> tuple[Contents, Contents]:
         documents: Contents = {}
         vectors: Contents = {}
         for document in self.engines.index.all():
-            number = document["MovieID"]
+            number = str(document.get("MovieID", "a document without MovieID"))
             if (place := key(number)) is not None:
                 documents[place] = documents.get(place, _NOTHING) + Content.of([_without_additions(document)])
-                vector = Content.of([(number, document["Version"], _packed(document.get("Embedding", [])))])
+                vector = Content.of([(number, document.get("Version"), _packed(document.get("Embedding", [])))])
                 vectors[place] = vectors.get(place, _NOTHING) + vector
         return documents, vectors
 
     def _graph(self, key: Key) -> dict[str, Contents]:
         contents: dict[str, Contents] = defaultdict(dict)
         for movie, title, genres, cast in self.engines.graph.movies():
-            if (place := key(movie)) is not None:
+            if (place := key(str(movie))) is not None:
                 _add(contents, place, _nodes(movie, title, genres, cast))
         return contents
 
     def _people(self, key: Key) -> Contents:
-        return _gathered(((row[0], Content.of([row])) for row in self.engines.graph.facts("customers")), key)
+        return _gathered(((str(row[0]), Content.of([row])) for row in self.engines.graph.facts("customers")), key)
 
     # Rentals
 
@@ -361,7 +364,7 @@ def _hashed(  # noqa: PLR0917 - the parts of one query
 
 
 def _counted(rows: Iterable[tuple[str, int, int]]) -> Iterator[tuple[str, Content]]:
-    return ((customer, Content(count, int(digest))) for customer, count, digest in rows)
+    return ((str(customer), Content(count, int(digest))) for customer, count, digest in rows)
 
 
 def _expected(movie: Movie) -> dict[str, list[Any]]:

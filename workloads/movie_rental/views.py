@@ -129,6 +129,7 @@ def comparisons(compared: Sequence[Comparison], brought: Mapping[str, int] | Non
             "stream": comparison.stream,
             "differing": len(comparison.rows),
             "first": sorted(comparison.rows)[:_FIRST],
+            "foreign": sorted(comparison.foreign)[:_FIRST],
         }
         for comparison in compared
     ]
@@ -139,6 +140,11 @@ def comparisons(compared: Sequence[Comparison], brought: Mapping[str, int] | Non
         f"{', '.join(map(str, sorted(one.rows)[:_FIRST]))}"
         for one in compared
         if one.rows
+    ]
+    notes += [
+        f"{one.engine}: {one.kind}, not from the old database: {', '.join(sorted(one.foreign)[:_FIRST])}"
+        for one in compared
+        if one.foreign
     ]
     return Result(
         {"equal": not different, "brought": dict(brought or {}), "comparisons": documents},

@@ -6,11 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from boto3.dynamodb.conditions import Key
 
 from tests.documents import document
+from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
+from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.search_index import OpenSearchIndex
 
 from .conftest import Run, Servers
 
@@ -18,9 +23,15 @@ STACK = "Company"
 
 
 @pytest.fixture(scope="module")
-def stack(servers: Servers) -> str:
-    """A stack whose engines are empty."""
-    servers.deploy(STACK, servers.new())
+def engines(servers: Servers) -> Engines:
+    """Engines that are empty at first."""
+    return servers.new()
+
+
+@pytest.fixture(scope="module")
+def stack(servers: Servers, engines: Engines) -> str:
+    """A stack of those engines."""
+    servers.deploy(STACK, engines)
     return STACK
 
 
@@ -34,6 +45,39 @@ def migrated(stack: str, run: Run) -> Run:
     assert done[0] == 0, done
     assert "20 movies" in done[1]
     return run
+
+
+def test_verify_names_what_does_not_come_from_the_old_database(
+    migrated: Run, servers: Servers, engines: Engines
+) -> None:
+    """Whoever may write to an engine can put something there that is not a film."""
+    assert isinstance(engines.library, DynamoLibrary)
+    assert isinstance(engines.index, OpenSearchIndex)
+    films = boto3.resource("dynamodb").Table(engines.library._table)
+    documents = engines.index._client
+    verify = "verify", "--source", "postgresql:///legacy"
+    title = films.query(KeyConditionExpression=Key("MovieID").eq("9"))["Items"][0]["MovieTitle"]
+    films.put_item(Item={"MovieID": "9", "MovieTitle": title, "Version": "first"})
+    films.put_item(Item={"MovieID": "stray", "MovieTitle": "A", "Year": "soon"})
+    documents.index(index="movies", id="stray", body={"MovieTitle": "A"}, refresh=True)
+    graph = NeptuneGraph(servers.graph_url)
+    graph.ask("CREATE (:Customer {id: 1.5}), (:Movie {id: true})", {})
+    code, out, errors = migrated(*verify)
+    assert code == 1, errors
+    assert "DynamoDB: movies, rows that are missing or different (movies): 1, such as 9" in out
+    assert "DynamoDB: movies, not from the old database: stray" in out
+    assert "OpenSearch: movies, not from the old database: a document without MovieID" in out
+    assert "Neptune: customers, not from the old database: 1.5" in out
+    code, out, errors = migrated("movie", "stray")
+    assert (code, out) == (2, "")
+    assert "Movie stray (A): Its attribute Year is not a whole number: soon." in errors
+    code, out, errors = migrated(*verify, "--repair")
+    assert (code, "missing or different" in out, "not from the old database: stray" in out) == (1, False, True), out
+    films.delete_item(Key={"MovieID": "stray", "MovieTitle": "A"})
+    documents.delete(index="movies", id="stray", refresh=True)
+    graph.ask("MATCH (n) WHERE n.id IN [1.5, true] DELETE n", {})
+    code, out, errors = migrated(*verify)
+    assert (code, "everything is equal" in out) == (0, True), out
 
 
 def test_what_is_migrated_is_verified_and_what_differs_is_said(migrated: Run, servers: Servers) -> None:
