@@ -78,10 +78,13 @@ def synthesised(folder: Path, about: Mapping[str, Any], synthesise: Callable[[],
 
 def _key(about: Mapping[str, Any]) -> str:
     here, home = Path.cwd(), {name: _contents(PROJECT / name) for name in SOURCES}
+    output = os.environ.get("CDK_OUTDIR")  # in which the CDK names files of its own
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name not in _ELSEWHERE and not name.startswith(_ELSEWHERE_PREFIXES)
+        if name not in _ELSEWHERE
+        and not name.startswith(_ELSEWHERE_PREFIXES)
+        and not (output and value.startswith(_within(output)))
     }
     packages = [
         sorted(path.name for path in Path(place).iterdir() if path.suffix in {".dist-info", ".egg-info", ".pth"})

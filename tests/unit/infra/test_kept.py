@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import kept
+from infra import PROJECT, kept
 from localcloud.cloud.account import environment, make_secret_access_key
 
 
@@ -121,6 +121,17 @@ def test_any_change_of_what_a_template_depends_on_gives_a_new_one(
     assert project.synthesised()["Stack.template.json"] == b"another template"
     assert project.synthesised()["Stack.template.json"] == b"another template"
     assert project.made == 2
+
+
+def test_a_synthesis_into_another_folder_uses_the_one_that_is_kept(tmp_path: Path) -> None:
+    """The CDK itself runs an app, which notes by what its synthesis would be known."""
+    app, noted = tmp_path / "app.py", tmp_path / "keys"
+    app.write_text(f"from infra import kept; print(kept._key({{}}), file=open({str(noted)!r}, 'a'))")
+    for name in ("one", "two"):
+        options = ["--app", f"{sys.executable} {app}", "--output", tmp_path / name, "--no-notices", "--ci"]
+        subprocess.run(["cdk", "synth", *options], cwd=PROJECT, capture_output=True, check=False)
+    first, second = noted.read_text().splitlines()
+    assert first == second
 
 
 def test_what_changes_no_template_asks_for_no_synthesis(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
