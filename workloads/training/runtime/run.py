@@ -93,6 +93,7 @@ class Run:
         self.events: EventFile | None = None
         self._display = Display(quiet=not self.is_main)
         self._components: dict[str, Any] = {}
+        self._modules: list[nn.Module] = []  # that are trained
         self._weights = 0
         self._introduced = False
         self._scaler = self.new_scaler()
@@ -162,6 +163,7 @@ class Run:
         Keep, evaluate and save the original module: its weights are the same.
         """
         self._weights += sum(weights.numel() for weights in module.parameters())
+        self._modules.append(module)
         return self._strategy.distribute(module)
 
     def use_threads(self, count: int) -> None:
@@ -277,6 +279,8 @@ class Run:
             self._display.batch_finished()
             self._end_if_requested(self._agreement.after_batch(self._stop()))
         self._skip = 0
+        for module in self._modules:  # all processes validate the same
+            self._strategy.share_buffers(module)
 
     def _introduce(self, rows: int) -> None:
         """Say once what trains on what."""
