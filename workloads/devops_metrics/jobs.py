@@ -81,13 +81,13 @@ def wait(job: str, jobs: int, tell: Callable[[str], None]) -> list[FailedPart]:
         InputError: AWS refuses, or has forgotten the job.
         UnavailableError: AWS is not available. The jobs go on.
     """
-    told = ""
+    last_text = ""
     while True:
         [parent] = _describe([job])
         states = parent.get("arrayProperties", {}).get("statusSummary", {}) if jobs > 1 else {parent["status"]: 1}
         text = ", ".join(f"{count:,} {state.lower()}" for state, count in states.items() if count)
-        if text and text != told:
-            told = text
+        if text and text != last_text:
+            last_text = text
             tell(f"job {job}: {text}")
         if parent["status"] in _ENDED:
             break

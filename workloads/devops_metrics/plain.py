@@ -228,9 +228,9 @@ class _Batch:
             starts, ends = (starts + whole)[right], (ends - whole)[right]
         return plain, [Cells(starts[:, at], ends[:, at] - starts[:, at]) for at in range(width)]
 
-    def _any(self, found: Truths) -> Truths:
-        """Return which lines have a byte that was found."""
-        places = np.flatnonzero(found)
+    def _any(self, mask: Truths) -> Truths:
+        """Return which lines have a byte that a mask of all bytes marks."""
+        places = np.flatnonzero(mask)
         return np.asarray(np.searchsorted(places, self._end) > np.searchsorted(places, self._start))
 
     def _trimmed(self, cells: Cells) -> tuple[Integers, Integers]:

@@ -208,8 +208,8 @@ def _of_opensearch(stack: Stack, text: str, values: Mapping[str, object], limit:
     if body.get("size") == 0:
         buckets = [
             {"aggregation": name, **bucket}
-            for name, found in answer.get("aggregations", {}).items()
-            for bucket in found.get("buckets", [found])
+            for name, aggregation in answer.get("aggregations", {}).items()
+            for bucket in aggregation.get("buckets", [aggregation])
         ]
         return _table(buckets, limit)
     hits = answer["hits"]["hits"]
@@ -221,13 +221,13 @@ def _plan_of_opensearch(stack: Stack, text: str, values: Mapping[str, object]) -
     """Return the queries that OpenSearch made of it, each indented below the one that it belongs to."""
     answer = stack.index.ask({**_body(text, values), "profile": True})
 
-    def lines(parts: Sequence[Mapping[str, Any]], depth: int) -> list[str]:
+    def lines(queries: Sequence[Mapping[str, Any]], depth: int) -> list[str]:
         return [
             line
-            for part in parts
+            for query in queries
             for line in [
-                f"{'  ' * depth}{part['type']}: {part['description']} ({part['time_in_nanos'] / 1e6:.2f} ms)",
-                *lines(part.get("children", []), depth + 1),
+                f"{'  ' * depth}{query['type']}: {query['description']} ({query['time_in_nanos'] / 1e6:.2f} ms)",
+                *lines(query.get("children", []), depth + 1),
             ]
         ]
 

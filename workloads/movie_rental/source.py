@@ -266,7 +266,7 @@ class Source:
     def divided(self, parts: int) -> list[Films]:
         """Return ranges of films that have about as many films and rentals each, in order; together all numbers."""
         with database.asking(self.url):
-            [(last,)] = self._connection.execute(_DIVIDED, [[part / parts for part in range(1, parts)]])
+            [(last,)] = self._connection.execute(_DIVIDED, [[number / parts for number in range(1, parts)]])
         lowest, highest = EVERY_FILM
         cuts = [*((last or []) if parts > 1 else []), highest]
         cuts += [highest] * (parts - len(cuts))  # a company without films

@@ -63,7 +63,7 @@ class _Points(NamedTuple):
     body: bytes
     ends: Integers
 
-    def part(self, start: int, stop: int) -> _Points:
+    def between(self, start: int, stop: int) -> _Points:
         """Return some of the points."""
         begin = int(self.ends[start - 1]) if start else 0
         end = int(self.ends[stop - 1])
@@ -209,8 +209,8 @@ class InfluxDB(MetricStore):
         """Write points in requests of a few megabytes."""
         while len(points.rows):
             count = max(1, int(np.searchsorted(points.ends, _REQUEST_BYTES, "right")))
-            self._write_request(points.part(0, count), result)
-            points = points.part(count, len(points.rows))
+            self._write_request(points.between(0, count), result)
+            points = points.between(count, len(points.rows))
 
     def _write_request(self, points: _Points, result: Written) -> None:
         status, body = self._request("/write", {"db": self._database, "precision": "ns"}, points.body)
@@ -227,8 +227,8 @@ class InfluxDB(MetricStore):
             result.rejected += [(row, dropped["reason"] if dropped else reason) for row in points.rows]
             return
         half = count // 2
-        self._write_request(points.part(0, half), result)
-        self._write_request(points.part(half, count), result)
+        self._write_request(points.between(0, half), result)
+        self._write_request(points.between(half, count), result)
 
     def aggregate(self, question: Aggregation, period: Period) -> pd.DataFrame:
         """Ask in InfluxQL; if a question needs several statements, join their results."""

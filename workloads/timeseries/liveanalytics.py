@@ -149,20 +149,20 @@ class LiveAnalytics(MetricStore):
         bodies, sizes = self._measures(rows)
         names = [name.encode() for name in self.schema.dimensions]
         for start in range(0, len(rows), RECORDS_PER_REQUEST):
-            part = rows[start : start + RECORDS_PER_REQUEST]
-            series = part.series.tolist()
+            request_rows = rows[start : start + RECORDS_PER_REQUEST]
+            series = request_rows.series.tolist()
             values = [*zip(*(rows.dimensions[index] for index in dict.fromkeys(series)), strict=True)]
             shared = {at: value[0] for at, value in enumerate(values) if len({*value}) == 1}
             varying = {index: self._varying(rows.dimensions[index], shared) for index in {*series}}
             records = [varying[index] + body for index, body in zip(series, bodies[start:], strict=False)]
-            size = len(MEASURE_NAME) + int(sizes[start : start + len(part)].sum())
+            size = len(MEASURE_NAME) + int(sizes[start : start + len(request_rows)].sum())
             size += sum(len(names[at]) + len(value.encode()) for at, value in shared.items())
             for index, count in Counter(series).items():
                 pairs = zip(names, rows.dimensions[index], strict=True)
                 bytes_of_pairs = [len(name) + len(value.encode()) for name, value in pairs]
                 size += count * sum(number for at, number in enumerate(bytes_of_pairs) if at not in shared)
             common = {self.schema.dimensions[at]: value for at, value in shared.items()}
-            yield _Records(part, b"[" + b",".join(records) + b"]", common, size)
+            yield _Records(request_rows, b"[" + b",".join(records) + b"]", common, size)
 
     def _varying(self, dimensions: Dimensions, shared: Collection[int]) -> bytes:
         """Return the beginning of a record: its dimensions that not all records of the request have."""

@@ -23,8 +23,8 @@ from workloads.timeseries.rollups import (
     Place,
     Samples,
     class_of,
+    field_of,
     lines,
-    part_of,
 )
 from workloads.timeseries.sketch import RELATIVE_ERROR, percentiles
 from workloads.timeseries.store import Aggregation, Column, Period, tidy
@@ -243,7 +243,7 @@ class RolledUp(InfluxDB):
         for piece in pieces:
             if piece.source == RAW:
                 period = Period(_moment(piece.start), _moment(piece.end))
-                parts = tuple(dict.fromkeys(part for column in question.columns for part in _parts_of_raw(column)))
+                parts = tuple(dict.fromkeys(column for asked in question.columns for column in _parts_of_raw(asked)))
                 statements += self.raw.statements(Aggregation(parts, question.by, question.window), period)
             else:
                 statements += self._of_rollups(question, piece)
@@ -256,14 +256,15 @@ class RolledUp(InfluxDB):
         if question.window:
             groups.insert(0, f"time({question.window // timedelta(seconds=1)}s)")
         group = f"\nGROUP BY {', '.join(groups)}{' fill(none)' if question.window else ''}" if groups else ""
-        parts = dict.fromkeys(part for column in question.columns for part in _parts(column))
+        statistics = dict.fromkeys(pair for column in question.columns for pair in _parts(column))
         selected = [
-            f'{_TOGETHER.get(part, "sum")}("{part_of(name, part)}") AS "{part_of(name, part)}"' for name, part in parts
+            f'{_TOGETHER.get(statistic, "sum")}("{field_of(name, statistic)}") AS "{field_of(name, statistic)}"'
+            for name, statistic in statistics
         ]
         if selected:
             yield f"SELECT {', '.join(selected)}\n{source}{group}"
         for name in dict.fromkeys(column.measure for column in question.columns if column.function == "percentile"):
-            yield f'SELECT "{part_of(name, "sketch")}"\n{source}'
+            yield f'SELECT "{field_of(name, "sketch")}"\n{source}'
 
     def _combined(self, question: Aggregation, groups: Iterable[dict[str, Any]]) -> pd.DataFrame:
         """Return an answer from the parts of aggregates that several statements gave."""
@@ -278,8 +279,8 @@ class RolledUp(InfluxDB):
             for moment, *values in group["values"]:
                 key = (moment, *tags) if question.window else tags
                 _add(parts.setdefault(key, {}), _with_squares(dict(zip(names, values, strict=True))))
-        for part, texts in sketches.items():
-            for moment, values in _from_sketches(question, part, texts):
+        for field, texts in sketches.items():
+            for moment, values in _from_sketches(question, field, texts):
                 _add(parts.setdefault((moment,), {}), values)
         return tidy(
             [
@@ -298,33 +299,33 @@ def _places() -> Iterator[Place]:
 
 
 def _parts(column: Column) -> list[tuple[str, str]]:
-    """Return the parts that a column is computed from: measure and part."""
+    """Return the parts that a column is computed from: measure and statistic."""
     if column.function == "percentile":
         return []
     if column.between:
         return [(column.measure, class_of(column.between))]
-    return [(column.measure, part) for part in _PARTS[column.function]]
+    return [(column.measure, statistic) for statistic in _PARTS[column.function]]
 
 
 def _parts_of_raw(column: Column) -> Iterator[Column]:
     """Yield the columns that give the parts of an aggregate of raw rows; `deviation` takes the place of `squares`."""
     if column.function == "percentile":
         yield column
-    for name, part in _parts(column):
+    for name, statistic in _parts(column):
         if column.between:
-            yield Column(part_of(name, part), "count", name, between=column.between)
+            yield Column(field_of(name, statistic), "count", name, between=column.between)
         else:
-            function = "deviation" if part == "squares" else part
-            yield Column(part_of(name, function), function, name)  # type: ignore[arg-type]
+            function = "deviation" if statistic == "squares" else statistic
+            yield Column(field_of(name, function), function, name)  # type: ignore[arg-type]
 
 
 def _with_squares(parts: dict[str, Any]) -> dict[str, Any]:
     """Return parts of raw rows with sums of squares in place of deviations, of which a single value has none."""
     for name in [name for name in parts if name.endswith(".deviation")]:
         deviation, measure = parts.pop(name) or 0.0, name.removesuffix(".deviation")
-        if count := parts[part_of(measure, "count")]:
-            total = parts[part_of(measure, "sum")]
-            parts[part_of(measure, "squares")] = deviation * deviation * (count - 1) + total * total / count
+        if count := parts[field_of(measure, "count")]:
+            total = parts[field_of(measure, "sum")]
+            parts[field_of(measure, "squares")] = deviation * deviation * (count - 1) + total * total / count
     return parts
 
 
@@ -342,14 +343,14 @@ def _add(total: dict[str, Any], parts: dict[str, Any]) -> None:
 
 
 def _from_sketches(
-    question: Aggregation, part: str, texts: Sequence[tuple[int, str]]
+    question: Aggregation, sketch_field: str, texts: Sequence[tuple[int, str]]
 ) -> Iterator[tuple[int, dict[str, float]]]:
     """Yield the percentiles of each window."""
     assert question.window  # noqa: S101 - the plan sees to it
     step = question.window // timedelta(microseconds=1)
     moments = np.array([moment for moment, _ in texts], np.int64) // step * step
     windows, places = np.unique(moments, return_inverse=True)
-    columns = [column for column in question.columns if part_of(column.measure, "sketch") == part]
+    columns = [column for column in question.columns if field_of(column.measure, "sketch") == sketch_field]
     values = percentiles([text for _, text in texts], places, [column.percent for column in columns])
     for window, row in zip(windows.tolist(), values.tolist(), strict=True):
         yield window, dict(zip([column.name for column in columns], row, strict=True))
@@ -358,7 +359,7 @@ def _from_sketches(
 def _finished(column: Column, parts: dict[str, Any]) -> float | None:
     """Return a value of an answer from its parts; None where there is none."""
     value: float | None
-    values: list[Any] = [parts.get(part_of(name, part)) for name, part in _parts(column)]
+    values: list[Any] = [parts.get(field_of(name, statistic)) for name, statistic in _parts(column)]
     match column.function, values:
         case "mean", [count, total] if count:
             value = total / count

@@ -141,7 +141,7 @@ def _fields(samples: Samples, cells: Integers, *, with_sketches: bool) -> dict[i
             columns[class_of(between)] = np.add.reduceat(within.astype(np.int64), starts).tolist()
         if with_sketches and name in SKETCHED:
             columns["sketch"] = sketches(values, starts)
-        texts = [_texts(field_key(part_of(name, part)), column) for part, column in columns.items()]
+        texts = [_texts(field_key(field_of(name, statistic)), column) for statistic, column in columns.items()]
         for cell, *cell_texts in zip(of_values[starts].tolist(), *texts, strict=True):
             fields.setdefault(cell, []).extend(cell_texts)
     return fields
@@ -156,9 +156,9 @@ def _texts(name: str, values: Sequence[int] | Sequence[float] | Sequence[str]) -
     return [f'{name}="{value}"' for value in values]
 
 
-def part_of(measure: str, part: str) -> str:
+def field_of(measure: str, statistic: str) -> str:
     """Return the name of a rollup's field."""
-    return f"{measure}.{part}"
+    return f"{measure}.{statistic}"
 
 
 def class_of(between: tuple[int, int]) -> str:

@@ -40,7 +40,7 @@ def films() -> str:
         results = catalogue.find_films(database, search, page)
         if page > results.pages:
             abort(404)
-        return render_template("films.html", search=search, found=results, categories=categories, chosen=chosen)
+        return render_template("films.html", search=search, results=results, categories=categories, chosen=chosen)
 
 
 @pages.get("/films/<number:film_id>")

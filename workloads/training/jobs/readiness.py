@@ -101,11 +101,11 @@ class Needs:
 
     Attributes:
         nodes: How many instances.
-        each: What it asks for on each of them, by type: VCPU, MEMORY in MiB, GPU.
+        per_node: What it asks for on each of them, by type: VCPU, MEMORY in MiB, GPU.
     """
 
     nodes: int
-    each: Mapping[str, float]
+    per_node: Mapping[str, float]
 
 
 def _needs_of(container: Mapping[str, Any], nodes: int) -> Needs:
@@ -182,7 +182,7 @@ def _environment_problem(environment: Json, needs: Needs, account: Account) -> s
         return ""
     if needs.nodes > 1 and compute["type"] == "SPOT":
         return f"Compute environment {name} has spot instances, on which no job runs over several nodes."
-    vcpus = needs.each.get("VCPU", 1) * needs.nodes
+    vcpus = needs.per_node.get("VCPU", 1) * needs.nodes
     if vcpus > compute["maxvCpus"]:
         return (
             f"The job needs {vcpus:g} vCPUs, and compute environment {name} may have {compute['maxvCpus']}. Deploy "
@@ -195,9 +195,9 @@ def _type_problem(name: str, compute: Json, needs: Needs, account: Account) -> s
     """Return why no instance type of a compute environment could run a job, or why the account may not run any."""
     if set(compute["instanceTypes"]) & set(_CHOSEN_BY_BATCH):
         return ""
-    fitting = [kind for kind in _types(compute["instanceTypes"], account) if not _lack(kind, needs.each)]
+    fitting = [kind for kind in _types(compute["instanceTypes"], account) if not _lack(kind, needs.per_node)]
     if not fitting:
-        in_words = ", ".join(f"{value:.0f} {_UNITS[kind]}" for kind, value in needs.each.items() if kind in _UNITS)
+        in_words = ", ".join(f"{value:.0f} {_UNITS[kind]}" for kind, value in needs.per_node.items() if kind in _UNITS)
         return (
             f"The job needs {in_words}, and no instance type of compute environment {name} has that "
             f"({', '.join(compute['instanceTypes'])}). Deploy the stack with smaller jobs or larger instance types."

@@ -83,8 +83,8 @@ class Members(nn.ModuleList):
         In training each member sees its own equal part of the images, and the logits are those of these members.
         """
         if self.training:
-            parts = zip(self, images.chunk(len(self)), strict=False)  # a device may get fewer images than members
-            return torch.cat([member(part) for member, part in parts])
+            pairs = zip(self, images.chunk(len(self)), strict=False)  # a device may get fewer images than members
+            return torch.cat([member(chunk) for member, chunk in pairs])
         return torch.stack([member(images).float().softmax(1) for member in self]).mean(0).clamp_min(1e-12).log()
 
 
