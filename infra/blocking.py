@@ -189,5 +189,5 @@ def _interfaces(own: Mapping[str, tuple[str, str]]) -> Iterator[str]:
 def _places(own: Mapping[str, tuple[str, str]], *, subnets: str, groups: str) -> Iterator[Json]:
     """Filters for what is in the stack's subnets, or uses its security groups."""
     for kind, filtered in {"AWS::EC2::Subnet": subnets, "AWS::EC2::SecurityGroup": groups}.items():
-        if identifiers := sorted(identifier for found, identifier in own.values() if found == kind):
+        if identifiers := sorted(identifier for own_kind, identifier in own.values() if own_kind == kind):
             yield {"Name": filtered, "Values": identifiers}

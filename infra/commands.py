@@ -47,14 +47,14 @@ class Chosen:
         name: The name under which it is deployed, such as `WebApp-dev`.
         section: The name of its settings.
         config: The settings that `cdk deploy` would take here.
-        given: The settings that cdk.json, the environment's file and the command line give, as a CDK context.
+        cdk_context: The settings that cdk.json, the environment's file and the command line give, as a CDK context.
         overrides: Those of the command line, and the environment.
     """
 
     name: str
     section: str
     config: Config
-    given: dict[str, Any]
+    cdk_context: dict[str, Any]
     overrides: dict[str, str]
 
 
@@ -66,8 +66,8 @@ def chosen(name: str, context: list[str] | None) -> Chosen:
     """
     stack, environment = environments.split(name)
     section_name, overrides = section(name), pairs(context)
-    given = environments.usual() | overrides
-    of_context = environments.names(given)
+    cdk_context = environments.usual() | overrides
+    of_context = environments.names(cdk_context)
     if not environment and len(of_context) > 1:
         options = ", ".join(environments.deployed_name(stack, choice) for choice in of_context)
         raise InputError(f"{name}: There are several environments. Say which one is meant: {options}.")
@@ -77,10 +77,10 @@ def chosen(name: str, context: list[str] | None) -> Chosen:
             "Leave one of them out."
         )
     environment = environment or of_context[0]
-    given = environments.context_of(environment, given)
+    cdk_context = environments.context_of(environment, cdk_context)
     overrides |= {environments.KEY: environment} if environment else {}
     deployed = environments.deployed_name(stack, environment)
-    return Chosen(deployed, section_name, Config.from_context(given), given, overrides)
+    return Chosen(deployed, section_name, Config.from_context(cdk_context), cdk_context, overrides)
 
 
 def configurations(names: Sequence[str], context: list[str] | None) -> Iterator[tuple[Config, list[str]]]:
@@ -90,8 +90,8 @@ def configurations(names: Sequence[str], context: list[str] | None) -> Iterator[
         InputError: There is no such stack, or a setting is wrong.
     """
     if not names:
-        given = environments.usual() | pairs(context)
-        yield from ((config, []) for _, config in environments.configurations(given))
+        cdk_context = environments.usual() | pairs(context)
+        yield from ((config, []) for _, config in environments.configurations(cdk_context))
     for name in names:
         yield chosen(name, context).config, [environments.split(name)[0]]
 

@@ -67,15 +67,15 @@ def estimates(name: str, folder: str, context: list[str], stacks: Iterable[str])
         return [estimate(split(deployed)[0], body) for deployed, body in bodies]
     if context:
         raise InputError("--context: Settings are compared with settings. Leave it out where templates are compared.")
-    with _read(name, folder) as found:
-        return [estimate(stack, resolved(body)) for stack, body in found.items() if not chosen or stack in chosen]
+    with _read(name, folder) as templates:
+        return [estimate(stack, resolved(body)) for stack, body in templates.items() if not chosen or stack in chosen]
 
 
 @contextmanager
 def _read(name: str, folder: str) -> Iterator[dict[str, Json]]:
     with revision(name, folder) as place:
         paths = sorted(path for path in place.iterdir() if path.suffix in _SUFFIXES) if place.is_dir() else [place]
-        found: dict[str, Json] = {}
+        templates: dict[str, Json] = {}
         for path in paths:
             try:
                 body = parse(path.read_text(encoding="utf-8"))
@@ -83,8 +83,8 @@ def _read(name: str, folder: str) -> Iterator[dict[str, Json]]:
                 if place.is_dir() and path.suffix == ".json":
                     continue  # the CDK's folder has other documents beside its templates
                 raise InputError(f"{path}: This is not a template: {phrase(error)}.") from error
-            found[_stack_name(path)] = body
-        yield found
+            templates[_stack_name(path)] = body
+        yield templates
 
 
 def _stack_name(path: Path) -> str:
@@ -157,9 +157,9 @@ class _Defaults:
 
 
 def _default(name: str, parameter: Json) -> Any:
-    given = parameter.get("Default", name)
+    default = parameter.get("Default", name)
     is_list = parameter.get("Type", "").startswith(("List<", "CommaDelimitedList"))
-    return str(given).split(",") if is_list else given
+    return str(default).split(",") if is_list else default
 
 
 def _text(value: Any) -> str:

@@ -64,11 +64,11 @@ def refreshed(known: Mapping[str, Price], region: str, date: str, client: Any) -
     read, unread = dict(known), {}
     with asking_aws("AWS's price list", service="Price List"):
         for name, price in known.items():
-            found = _in_list(name, price, region, client)
-            if isinstance(found, float):
-                read[name] = replace(price, usd=found, date="")
+            usd_or_reason = _in_list(name, price, region, client)
+            if isinstance(usd_or_reason, float):
+                read[name] = replace(price, usd=usd_or_reason, date="")
             else:
-                unread[name] = found
+                unread[name] = usd_or_reason
                 read[name] = replace(price, date=price.date or date)
     return Refreshed(read, unread)
 

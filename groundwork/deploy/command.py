@@ -45,9 +45,9 @@ def deploy(
     from infra.left import left
 
     deployed = Stack(stack)
-    given = chosen_stack.given
-    remembered = taken_over(deployed.template, given, accept_default or (), stack)
-    Config.from_context(given | remembered)
+    cdk_context = chosen_stack.cdk_context
+    remembered = taken_over(deployed.template, cdk_context, accept_default or (), stack)
+    Config.from_context(cdk_context | remembered)
     for key, value in remembered.items():
         say(f"Setting {key} stays {value}, as {stack} is deployed.")
     with tempfile.TemporaryDirectory(prefix="groundwork-") as folder:

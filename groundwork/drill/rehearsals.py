@@ -141,8 +141,8 @@ class RentalCompany(Rehearsal):
             ("rds", "describe_db_snapshots", "DBSnapshot", "database_snapshot"),
             ("neptune", "describe_db_cluster_snapshots", "DBClusterSnapshot", "graph_snapshot"),
         ):
-            found = getattr(self.cloud.client(kind), operation)(SnapshotType="manual")
-            [snapshot] = found[f"{name}s"]
+            answer = getattr(self.cloud.client(kind), operation)(SnapshotType="manual")
+            [snapshot] = answer[f"{name}s"]
             self.report.fact("final snapshot", snapshot[f"{name}Identifier"])
             settings[f"data_ecosystem.{setting}"] = snapshot[f"{name}Identifier"]
         return settings

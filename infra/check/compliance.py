@@ -117,14 +117,14 @@ class Reasons:
         return next(filter(None, [*by_file, *by_constructs]), "")
 
 
-def faults(judged: Iterable[Judged]) -> Iterator[str]:
+def faults(judged_stacks: Iterable[Judged]) -> Iterator[str]:
     """Yield findings of the standard that nobody explains, and what is explained for nothing, as lines for people."""
     needed = set()
-    for each in judged:
-        reason_for = Reasons(each.stack)
-        for finding in foundational(f"{each.name}.template.json", each.template):
+    for judged in judged_stacks:
+        reason_for = Reasons(judged.stack)
+        for finding in foundational(f"{judged.name}.template.json", judged.template):
             if not finding.is_passed:
-                needed.add((finding.rule, f"{each.name}/{finding.resource}"))
+                needed.add((finding.rule, f"{judged.name}/{finding.resource}"))
                 if not reason_for(finding):
                     yield str(finding)
     for rule, patterns in yaml.safe_load(EXPLAINED.read_text("utf-8")).items():
@@ -161,10 +161,10 @@ def stale(stacks: Mapping[str, Stack], findings: Iterable[Finding], by_cdk: Iter
             yield f"{construct} acknowledges {rule} for nothing: no tool finds it, so remove the acknowledgement"
 
 
-def pages(judged: Iterable[Judged]) -> dict[Path, str]:
+def pages(judged_stacks: Iterable[Judged]) -> dict[Path, str]:
     """Return what the pages should say."""
     by_tool = {"cdk-nag": of_cdk_nag(), "checkov": of_checkov(), "AWS Foundational Security Best Practices": STANDARD}
-    return {FOLDER / f"{_file(each.name)}.md": _page(each, by_tool) for each in judged}
+    return {FOLDER / f"{_file(judged.name)}.md": _page(judged, by_tool) for judged in judged_stacks}
 
 
 def _file(stack: str) -> str:
@@ -199,7 +199,7 @@ def _page(judged: Judged, by_tool: Mapping[str, list[Rule]]) -> str:
 
 
 def _in_order(rule: Rule) -> list[str | int]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", rule.name)]
+    return [int(token) if token.isdigit() else token for token in re.split(r"(\d+)", rule.name)]
 
 
 def _text(text: str) -> str:

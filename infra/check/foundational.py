@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,16 +90,18 @@ def _allows(properties: Json) -> Iterator[Json]:
 
 
 def _no_administrator(properties: Json, _: Json) -> bool:
-    return not any("*" in each["Action"] and "*" in each["Resource"] for each in _allows(properties))
+    return not any("*" in statement["Action"] and "*" in statement["Resource"] for statement in _allows(properties))
 
 
 def _no_wildcard_of_a_service(properties: Json, _: Json) -> bool:
-    return not any(action.endswith(":*") for each in _allows(properties) for action in each["Action"])
+    return not any(action.endswith(":*") for statement in _allows(properties) for action in statement["Action"])
 
 
 def _decrypts_under_some_keys(properties: Json, _: Json) -> bool:
     decrypting = {"kms:Decrypt", "kms:ReEncryptFrom", "kms:*", "*"}
-    return not any(decrypting & {*each["Action"]} and "*" in each["Resource"] for each in _allows(properties))
+    return not any(
+        decrypting & {*statement["Action"]} and "*" in statement["Resource"] for statement in _allows(properties)
+    )
 
 
 def _not_for_everybody(document: str) -> Question:
@@ -107,8 +109,10 @@ def _not_for_everybody(document: str) -> Question:
 
     def holds(properties: Json, _: Json) -> bool:
         return not any(
-            each["Effect"] == "Allow" and each.get("Principal") in ("*", {"AWS": "*"}) and "Condition" not in each
-            for each in _statements(properties.get(document))
+            statement["Effect"] == "Allow"
+            and statement.get("Principal") in ("*", {"AWS": "*"})
+            and "Condition" not in statement
+            for statement in _statements(properties.get(document))
         )
 
     return holds
@@ -149,24 +153,19 @@ def _parameter(name: str) -> Question:
 
 def _is(*path: str, value: Any = True) -> Question:
     """A property has a value, at the path of its name."""
-
-    def holds(properties: Json, _: Json) -> bool:
-        found: Any = properties
-        for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        return bool(found == value)
-
-    return holds
+    return lambda properties, _: bool(_value(properties, path) == value)
 
 
 def _has(*path: str) -> Question:
-    def holds(properties: Json, _: Json) -> bool:
-        found: Any = properties
-        for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        return bool(found)
+    return lambda properties, _: bool(_value(properties, path))
 
-    return holds
+
+def _value(properties: Json, path: Sequence[str]) -> Any:
+    """Return the value at a path; None where it ends early."""
+    value: Any = properties
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _addresses(properties: Json) -> list[Json]:
@@ -498,7 +497,8 @@ CONTROLS = [
         "Policies of buckets allow other accounts nothing.",
         ("AWS::S3::BucketPolicy",),
         lambda policy, _: all(
-            each["Effect"] == "Deny" or "AWS" not in each["Principal"] for each in _statements(policy["PolicyDocument"])
+            statement["Effect"] == "Deny" or "AWS" not in statement["Principal"]
+            for statement in _statements(policy["PolicyDocument"])
         ),
     ),
     Control(

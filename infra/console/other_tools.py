@@ -209,8 +209,8 @@ def _text(value: Any) -> str:
     match value:
         case str():
             return value
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(_text(part) for part in parts)
+        case {"Fn::Join": [separator, pieces]}:
+            return str(separator).join(_text(piece) for piece in pieces)
         case {"Ref": name}:
             return _VARIABLES.get(name, "")
         case _:
