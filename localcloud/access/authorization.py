@@ -164,7 +164,7 @@ def _of_administrator(call: Call) -> list[Need]:
     """
     if call.operation == "AssumeRole" and not callers.is_bootstrapped(str(call.parameters.get("RoleArn", ""))):
         return needs(call, resources.find)
-    return [*keys.given(call)]
+    return [*keys.named(call)]
 
 
 def sent_with(request: SignedRequest) -> Context:
@@ -251,7 +251,7 @@ def _all_needs(call: Call) -> Iterator[Need]:
         if need.action == "s3:GetObject" and not resources.has_object(need.resource):
             yield Need("s3:ListBucket", need.resource.partition("/")[0])
         yield from keys.used(call, need)
-    yield from keys.given(call)
+    yield from keys.named(call)
 
 
 def _denial(principal: Principal, need: Need, decision: Decision) -> Denial:

@@ -36,8 +36,8 @@ _USED = {
 #: Operations of S3 that decrypt the parts of an object, to put them together.
 _IN_PARTS = {"CompleteMultipartUpload", "CreateMultipartUpload", "UploadPart", "UploadPartCopy"}
 _GRANTED = ("DescribeKey", "CreateGrant")
-#: Requests that give a service a key: the parameter, the service's name in `kms:ViaService`, and what the caller needs.
-_GIVEN: dict[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
+#: Requests that name a key for a service: the parameter, the service in `kms:ViaService`, and what the caller needs.
+_NAMING: dict[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
     ("dynamodb", "CreateTable"): ("SSESpecification.KMSMasterKeyId", "dynamodb", (*_GRANTED, "Decrypt")),
     ("dynamodb", "UpdateTable"): ("SSESpecification.KMSMasterKeyId", "dynamodb", (*_GRANTED, "Decrypt")),
     ("ec2", "CreateVolume"): ("KmsKeyId", "ec2", (*_GRANTED, "GenerateDataKeyWithoutPlaintext")),
@@ -72,13 +72,13 @@ def _of_object(call: Call, need: Need) -> str | None:
         return resources.key_of_object(str(need.resource))
     if call.parameters.get("ServerSideEncryption") == "AES256":
         return None
-    named = str(call.parameters.get("SSEKMSKeyId", ""))
-    return resources.customer_key(named) if named else resources.key(str(need.resource))
+    name = str(call.parameters.get("SSEKMSKeyId", ""))
+    return resources.customer_key(name) if name else resources.key(str(need.resource))
 
 
-def given(call: Call) -> Iterator[Need]:
-    """Yield what a request needs of the key that it gives a service; nothing for one of AWS's keys, or for none."""
-    if place := _GIVEN.get((call.service, call.operation)):
+def named(call: Call) -> Iterator[Need]:
+    """Yield what a request needs of the key that it names for a service; nothing for one of AWS's keys, or for none."""
+    if place := _NAMING.get((call.service, call.operation)):
         path, service, actions = place
         value: Any = call.parameters
         for name in path.split("."):

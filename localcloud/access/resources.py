@@ -250,9 +250,9 @@ def key_of_object(arn: str) -> str | None:
 
 def customer_key(name: str) -> str | None:
     """Return the ARN of a key, by its id, ARN or alias; None if it is one of AWS's, or not there."""
-    found = None if _OF_AWS in name else find("kms/key", name)
-    aliases = kms_backends[ACCOUNT][REGION].keys[found.rpartition("/")[2]].aliases if found else ()
-    return None if any(alias.startswith(_OF_AWS) for alias in aliases) else found
+    arn = None if _OF_AWS in name else find("kms/key", name)
+    aliases = kms_backends[ACCOUNT][REGION].keys[arn.rpartition("/")[2]].aliases if arn else ()
+    return None if any(alias.startswith(_OF_AWS) for alias in aliases) else arn
 
 
 def _bucket_key(name: str) -> Any:

@@ -47,8 +47,14 @@ def all_databases(client: Client, folder: Path) -> list[Database]:
         client: Makes a boto3 client of a service of the cloud.
         folder: The cloud's, which has the certificates to trust.
     """
-    found = [*_rds(client, folder), *_neptune(client), *_opensearch(client), *_influxdb(client), *_timestream(client)]
-    return sorted(found, key=lambda database: (database.engine, database.name))
+    databases = [
+        *_rds(client, folder),
+        *_neptune(client),
+        *_opensearch(client),
+        *_influxdb(client),
+        *_timestream(client),
+    ]
+    return sorted(databases, key=lambda database: (database.engine, database.name))
 
 
 def _rds(client: Client, folder: Path) -> Iterator[Database]:

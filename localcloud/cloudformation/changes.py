@@ -120,8 +120,8 @@ def _causes(properties: dict[str, Any], replaced: Mapping[str, bool]) -> dict[st
         properties: As the template has them.
         replaced: The resources that change, and whether they are replaced.
     """
-    causes = {name: list(dict.fromkeys(_references(value, replaced))) for name, value in properties.items()}
-    return {name: found for name, found in causes.items() if found}
+    causes_of = {name: list(dict.fromkeys(_references(value, replaced))) for name, value in properties.items()}
+    return {name: causes for name, causes in causes_of.items() if causes}
 
 
 def _references(node: Any, replaced: Mapping[str, bool]) -> Iterator[Cause]:

@@ -53,13 +53,13 @@ class Known:
             return self._values.get(str(argument), node)
         if name != "Fn::FindInMap" or not isinstance(argument, list):
             return node
-        found: Any = self._mappings
+        entry: Any = self._mappings
         for key in argument[:3]:
             step = self.value(key)
-            if not isinstance(found, dict) or not isinstance(step, str) or step not in found:
+            if not isinstance(entry, dict) or not isinstance(step, str) or step not in entry:
                 return node
-            found = found[step]
-        return found
+            entry = entry[step]
+        return entry
 
 
 def _expanded(node: Any, known: Known) -> Any:

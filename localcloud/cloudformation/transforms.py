@@ -131,19 +131,19 @@ def _text(cloud: Cloud, self: CloudFormationResponse, stack: Stack | None) -> st
 def _values(self: CloudFormationResponse, template: dict[str, Any], stack: Stack | None) -> dict[str, Any]:
     """Return the values of a template's parameters, with those that it had and its defaults."""
     values: dict[str, Any] = {}
-    for given in self._get_param("Parameters") or []:
-        name = given["ParameterKey"]
-        if not given.get("UsePreviousValue"):
-            values[name] = given.get("ParameterValue")
+    for parameter in self._get_param("Parameters") or []:
+        name = parameter["ParameterKey"]
+        if not parameter.get("UsePreviousValue"):
+            values[name] = parameter.get("ParameterValue")
         elif stack and name in stack.parameters:
             values[name] = stack.parameters[name]
     return typed(template, values)
 
 
-def typed(template: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def typed(template: dict[str, Any], parameter_values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a template's parameters as macros get them: with its defaults, and lists as lists."""
     declared = template.get("Parameters") or {}
-    values = {name: body["Default"] for name, body in declared.items() if "Default" in body} | given
+    values = {name: body["Default"] for name, body in declared.items() if "Default" in body} | parameter_values
     kinds = {name: str(body.get("Type", "String")) for name, body in declared.items()}
     return {
         name: templates.text(value).split(",") if "List" in kinds.get(name, "") else templates.text(value)

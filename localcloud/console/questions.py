@@ -133,8 +133,8 @@ def _search(address: str, text: str, index: str) -> Rows:
     if body.get("size") == 0:
         return table(
             {"aggregation": name, **bucket}
-            for name, found in answer.get("aggregations", {}).items()
-            for bucket in found.get("buckets", [found])
+            for name, aggregation in answer.get("aggregations", {}).items()
+            for bucket in aggregation.get("buckets", [aggregation])
         )
     hits = answer["hits"]["hits"]
     rows = table({"_index": hit["_index"], "_score": hit.get("_score"), **_short(hit["_source"])} for hit in hits)
@@ -223,5 +223,5 @@ def _reason(answer: bytes) -> str:
         document = json.loads(answer)
     except ValueError:
         return answer.decode(errors="replace")[:500]
-    found = document.get("detailedMessage") or document.get("error") or document.get("message") or document
-    return str(found.get("reason", found) if isinstance(found, dict) else found)
+    error = document.get("detailedMessage") or document.get("error") or document.get("message") or document
+    return str(error.get("reason", error) if isinstance(error, dict) else error)

@@ -48,8 +48,8 @@ def _named(engine: str, name: str) -> Database:
         table = reading.client(engine).describe_table(TableName=name)["Table"]
         return Database(name, engine, "", table["TableStatus"], "", "")
     databases = all_databases(reading.client, reading.cloud().folder)
-    found = (row for row in databases if (row.engine, row.name) == (engine, name) and engine in questions.LANGUAGES)
-    return reading.existing(next(found, None), f"There is no database {name} of {engine} that can be asked here.")
+    matching = (row for row in databases if (row.engine, row.name) == (engine, name) and engine in questions.LANGUAGES)
+    return reading.existing(next(matching, None), f"There is no database {name} of {engine} that can be asked here.")
 
 
 def _page(database: Database, question: str, **answer: Any) -> str:

@@ -137,8 +137,8 @@ def costs(jobs: Sequence[Job]) -> dict[str, Cost]:
         ]
         for queue in queues()
     }
-    found = {job.id: cost(job, of_queue.get(job.queue, [])) for job in jobs}
-    return {job: known for job, known in found.items() if known}
+    costs = {job.id: cost(job, of_queue.get(job.queue, [])) for job in jobs}
+    return {job: cost_so_far for job, cost_so_far in costs.items() if cost_so_far}
 
 
 def cost(job: Job, environments: Sequence[Mapping[str, Any]]) -> Cost | None:

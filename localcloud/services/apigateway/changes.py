@@ -99,7 +99,7 @@ def apply(target: Any, operations: Patches) -> None:
     members = MEMBERS[type(target)]
     for operation in operations:
         kind, path, value = operation.get("op", ""), operation.get("path", ""), operation.get("value", "")
-        name, *rest = [part.replace("~1", "/").replace("~0", "~") for part in path.removeprefix("/").split("/")]
+        name, *rest = [segment.replace("~1", "/").replace("~0", "~") for segment in path.removeprefix("/").split("/")]
         if name not in members or kind not in {"add", "remove", "replace"} or len(rest) > 1:
             known = ", ".join(f"/{member}" for member in sorted(members))
             raise BadRequestException(

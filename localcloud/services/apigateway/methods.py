@@ -93,8 +93,8 @@ def _put_integration_response(  # noqa: PLR0917 - moto's parameters
         raise BadRequestException(
             f"Invalid mapping expression specified: Validation Result: warnings : [], errors : [{names}]"
         )
-    given = (selection_pattern, response_templates, response_parameters, *args)
-    response: IntegrationResponse = original(self, function_id, resource_id, method_type, status_code, *given)
+    arguments = (selection_pattern, response_templates, response_parameters, *args)
+    response: IntegrationResponse = original(self, function_id, resource_id, method_type, status_code, *arguments)
     return response
 
 
@@ -111,5 +111,5 @@ def _put_method_response(  # noqa: PLR0917 - moto's parameters
 ) -> Any:
     if response_code in self.get_method(function_id, resource_id, method_type).method_responses:
         raise ConflictException("Response already exists for this resource")
-    given = (response_models or {}, response_parameters or {})
-    return original(self, function_id, resource_id, method_type, response_code, *given)
+    arguments = (response_models or {}, response_parameters or {})
+    return original(self, function_id, resource_id, method_type, response_code, *arguments)

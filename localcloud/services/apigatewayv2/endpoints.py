@@ -136,11 +136,11 @@ class ApiHandler(FunctionHandler):
         """Call the function of a route's integration."""
         integration = self.api.integrations[target.removeprefix("integrations/")]
         arn, is_first = apis.function(integration), integration.payload_format_version == "1.0"
-        given = _first(routed, self.api) if is_first else _second(routed, self.api, authorizer)
+        event = _first(routed, self.api) if is_first else _second(routed, self.api, authorizer)
         started = time.monotonic()
         try:
             service_calls.check(self.cloud, SERVICE, arn, self._arn(routed))
-            result = call(self.cloud, arn, given)
+            result = call(self.cloud, arn, event)
             answer = _first_response(result) if is_first else response(result)
         except PermissionError as error:
             log.warning("API %s may not call its function: %s", self.api.name, error)
@@ -168,14 +168,14 @@ def _authorizer(caller: Caller | None, access_key_id: str) -> Json:
 
 def _second(routed: Routed, api: Api, authorizer: Json) -> Json:
     """Return a request as a function gets it, in version 2.0 of the format."""
-    given = http_requests.event(routed.request)
+    event = http_requests.event(routed.request)
     about = {"apiId": api.api_id, "domainPrefix": api.api_id, "routeKey": routed.route.key, "stage": routed.stage.name}
     forwarded = {name.lower(): value for name, value in payload.forwarded(routed.request).items()}
     return {
-        **given,
+        **event,
         "routeKey": routed.route.key,
-        "headers": given["headers"] | forwarded,
-        "requestContext": given["requestContext"] | about | authorizer,
+        "headers": event["headers"] | forwarded,
+        "requestContext": event["requestContext"] | about | authorizer,
         **({"pathParameters": routed.route.parameters} if routed.route.parameters else {}),
         **({"stageVariables": routed.stage.stage_variables} if routed.stage.stage_variables else {}),
     }

@@ -69,8 +69,8 @@ def find(keys: Iterable[str], method: str, path: str, decode: Callable[[str], st
         path: Of the request, without the name of a stage.
         decode: How parameters are given that the path has encoded.
     """
-    found = [match for key in keys if (match := _match(key, method, path, decode))]
-    return min(found, key=lambda match: _rank(match.key), default=None)
+    matches = [match for key in keys if (match := _match(key, method, path, decode))]
+    return min(matches, key=lambda match: _rank(match.key), default=None)
 
 
 def _match(key: str, method: str, path: str, decode: Callable[[str], str]) -> Match | None:
@@ -79,20 +79,20 @@ def _match(key: str, method: str, path: str, decode: Callable[[str], str]) -> Ma
     own_method, _, pattern = key.partition(" ")
     if own_method not in {"ANY", method}:
         return None
-    parts, segments = pattern.split("/")[1:], path.split("/")[1:]
+    expected_segments, segments = pattern.split("/")[1:], path.split("/")[1:]
     parameters: dict[str, str] = {}
-    for number, part in enumerate(parts):
-        parameter = PARAMETER.fullmatch(part)
+    for number, expected in enumerate(expected_segments):
+        parameter = PARAMETER.fullmatch(expected)
         if parameter and parameter["greedy"]:
             rest = decode("/".join(segments[number:]))
             return Match(key, {**parameters, parameter["name"]: rest}) if rest else None
-        if number >= len(segments) or (parameter is None and part != unquote(segments[number])):
+        if number >= len(segments) or (parameter is None and expected != unquote(segments[number])):
             return None
         if parameter:
             if not segments[number]:
                 return None
             parameters[parameter["name"]] = decode(segments[number])
-    return Match(key, parameters) if len(parts) == len(segments) else None
+    return Match(key, parameters) if len(expected_segments) == len(segments) else None
 
 
 def _rank(key: str) -> tuple[list[int], bool]:
@@ -100,5 +100,5 @@ def _rank(key: str) -> tuple[list[int], bool]:
     if key == DEFAULT:
         return [3], True
     method, _, pattern = key.partition(" ")
-    kinds = [PARAMETER.fullmatch(part) for part in pattern.split("/")[1:]]
+    kinds = [PARAMETER.fullmatch(segment) for segment in pattern.split("/")[1:]]
     return [0 if kind is None else 2 if kind["greedy"] else 1 for kind in kinds], method == "ANY"

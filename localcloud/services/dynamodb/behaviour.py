@@ -297,23 +297,23 @@ def _once(cloud: Cloud, original: Callable[[DynamoHandler], ActionResult], self:
 # PartiQL
 
 
-def _parameterised(statement: str, given: list[Json]) -> tuple[str, list[Json]]:
+def _parameterised(statement: str, values: list[Json]) -> tuple[str, list[Json]]:
     """Return a statement whose numbers, booleans and nulls are parameters, and all parameters in their order.
 
     moto gap: its parser reads no update with them.
     """
-    parameters, remaining = list[Json](), iter(given)
+    parameters, remaining = list[Json](), iter(values)
 
     def replaced(match: re.Match[str]) -> str:
-        part = match[0]
-        if part[0] in "'\"":
-            return part
-        if part == "?":
+        literal = match[0]
+        if literal[0] in "'\"":
+            return literal
+        if literal == "?":
             parameters.extend(itertools.islice(remaining, 1))
-        elif part.lower() in WORDS:
-            parameters.append(WORDS[part.lower()])
+        elif literal.lower() in WORDS:
+            parameters.append(WORDS[literal.lower()])
         else:
-            parameters.append({"N": part})
+            parameters.append({"N": literal})
         return "?"
 
     return LITERAL.sub(replaced, statement), parameters
@@ -338,8 +338,8 @@ def _with_plain_names(statement: str) -> str:
 def _read_statement(original: Any, statement: str, *args: Any) -> Any:
     """Refuse a statement that the parser cannot read: it raises any error, or answers None."""
     if statement.lstrip()[:6].upper() == "UPDATE":
-        *tables, given = args or ([],)
-        statement, parameters = _parameterised(statement, given or [])
+        *tables, values = args or ([],)
+        statement, parameters = _parameterised(statement, values or [])
         args = (*tables, parameters) if args else ()
     elif statement.lstrip()[:6].upper() == "SELECT":
         statement = _with_plain_names(statement)

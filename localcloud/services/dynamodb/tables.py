@@ -64,11 +64,11 @@ def _begin(original: Any, self: DynamoHandler) -> ActionResult:
     result: ActionResult = original(self)
     description: Any = result.result
     body = description["TableDescription"]
-    for part in (body, *body.get("GlobalSecondaryIndexes", [])):
+    for table_or_index in (body, *body.get("GlobalSecondaryIndexes", [])):
         if "WarmThroughput" not in self.body:
-            part.pop("WarmThroughput", None)
+            table_or_index.pop("WarmThroughput", None)
         else:
-            part["WarmThroughput"] = {**part["WarmThroughput"], "Status": "UPDATING"}
+            table_or_index["WarmThroughput"] = {**table_or_index["WarmThroughput"], "Status": "UPDATING"}
     return result
 
 

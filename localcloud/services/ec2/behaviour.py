@@ -99,13 +99,13 @@ def _create_version(
 def _describe_launch_templates(self: LaunchTemplates) -> ActionResult:
     """Return a page of launch templates; its token is the id of its last one."""
     self.error_on_dryrun()
-    found: list[LaunchTemplate] = self.ec2_backend.describe_launch_templates(
+    templates: list[LaunchTemplate] = self.ec2_backend.describe_launch_templates(
         template_names=self._get_param("LaunchTemplateNames", []),
         template_ids=self._get_param("LaunchTemplateIds", []),
         filters=self._filters_from_querystring(),
     )
     token, size = self._get_param("NextToken"), int(self._get_param("MaxResults", LARGEST_PAGE_OF_TEMPLATES))
-    identifiers = [template.id for template in found]
+    identifiers = [template.id for template in templates]
     if token and token not in identifiers:
         raise EC2ClientError("InvalidNextToken", "The token is not valid.")
     start = identifiers.index(token) + 1 if token else 0
@@ -119,9 +119,9 @@ def _describe_launch_templates(self: LaunchTemplates) -> ActionResult:
             "LaunchTemplateName": template.name,
             "Tags": template.tags,
         }
-        for template in found[start : start + size]
+        for template in templates[start : start + size]
     ]
-    more = {"NextToken": page[-1]["LaunchTemplateId"]} if len(found) > start + size else {}
+    more = {"NextToken": page[-1]["LaunchTemplateId"]} if len(templates) > start + size else {}
     return ActionResult({"LaunchTemplates": page, **more})
 
 

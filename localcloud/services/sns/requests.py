@@ -245,8 +245,8 @@ def _wrong_name(name: str) -> str:
         return f"Length of message attribute name must be less than {LONGEST_NAME} bytes."
     if wrong := re.search(r"[^A-Za-z0-9_.-]", name):
         allowed = "Can only include alphanumeric characters, hyphens, underscores, or dots."
-        found = f"'#x{ord(wrong[0]):X}' was found in the message attribute name."
-        return f"Invalid non-alphanumeric character {found} {allowed}"
+        problem = f"'#x{ord(wrong[0]):X}' was found in the message attribute name."
+        return f"Invalid non-alphanumeric character {problem} {allowed}"
     for place, is_wrong in (("starting", name.startswith(".")), ("ending", name.endswith("."))):
         if is_wrong:
             return f"Invalid message attribute name {place} with character '.' was found."

@@ -317,7 +317,7 @@ def _columns(model: Json) -> Iterable[str]:
         yield mapping["SourceColumn"]
     for mapping in model.get("MixedMeasureMappings") or []:
         inner = mapping.get("MultiMeasureAttributeMappings", [])
-        yield from (each["SourceColumn"] for each in inner)
+        yield from (attribute["SourceColumn"] for attribute in inner)
         if not inner and "SourceColumn" in mapping:
             yield mapping["SourceColumn"]
 
