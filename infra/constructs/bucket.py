@@ -20,6 +20,7 @@ def private_bucket(
     *,
     policy: RemovalPolicy,
     why_no_access_log: str,
+    why_not_versioned: str = "",
     rules: Sequence[aws_s3.CfnBucket.RuleProperty],
     **options: Any,
 ) -> aws_s3.Bucket:
@@ -35,6 +36,7 @@ def private_bucket(
         name: Its construct's name.
         policy: What becomes of it when its stack goes.
         why_no_access_log: Why it keeps no log of who read what, which another bucket would have to hold.
+        why_not_versioned: Why it keeps no replaced objects; leave it out of a bucket that does (`versioned`).
         rules: What becomes of its objects with time. They are set on the resource itself, because the CDK's own
             options take no parameter of a console template.
         options: More of `aws_s3.Bucket`, such as `versioned`.
@@ -51,7 +53,8 @@ def private_bucket(
     resource = bucket.node.default_child
     assert isinstance(resource, aws_s3.CfnBucket)  # noqa: S101 - for the type checker
     resource.lifecycle_configuration = aws_s3.CfnBucket.LifecycleConfigurationProperty(rules=list(rules))
-    acknowledge(bucket, {"S1": why_no_access_log, "CKV_AWS_18": why_no_access_log})
+    reasons = {"S1": why_no_access_log, "CKV_AWS_18": why_no_access_log, "CKV_AWS_21": why_not_versioned}
+    acknowledge(bucket, {rule: reason for rule, reason in reasons.items() if reason})
     return bucket
 
 

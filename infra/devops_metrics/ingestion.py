@@ -28,15 +28,14 @@ def files_bucket(scope: Construct, *, policy: RemovalPolicy) -> aws_s3.Bucket:
         scope: Where it stands.
         policy: What becomes of the bucket when its stack goes.
     """
-    bucket = private_bucket(
+    return private_bucket(
         scope,
         "Files",
         policy=policy,
         why_no_access_log="The stack's jobs read it; CloudTrail's data events can tell who else does.",
+        why_not_versioned="Its files are copies, whose rows are in the database once they are ingested.",
         rules=[abandoned_uploads()],
     )
-    acknowledge(bucket, {"CKV_AWS_21": "Its files are copies, whose rows are in the database once they are ingested."})
-    return bucket
 
 
 def reading(files: aws_s3.Bucket, reports: aws_s3.Bucket) -> list[aws_iam.PolicyStatement]:

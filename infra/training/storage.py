@@ -9,7 +9,6 @@ from constructs import Construct
 
 from infra.constructs.bucket import abandoned_uploads, private_bucket, replaced_versions, rule
 from infra.constructs.bundle import CodeBundle
-from infra.guardrails import acknowledge
 
 #: How long replaced versions of artifacts are kept.
 REPLACED_ARTIFACT_DAYS = 90
@@ -38,15 +37,14 @@ def data_bucket(scope: Construct, *, infrequent_access_days: int, policy: Remova
     cheaper = aws_s3.CfnBucket.TransitionProperty(
         storage_class="STANDARD_IA", transition_in_days=infrequent_access_days
     )
-    bucket = private_bucket(
+    return private_bucket(
         scope,
         "DataBucket",
         policy=policy,
         why_no_access_log=NO_ACCESS_LOG,
+        why_not_versioned="Data sets can be had again from their origin, and are checked by their sums.",
         rules=[rule("CheaperStorage", transitions=[cheaper]), abandoned_uploads()],
     )
-    acknowledge(bucket, {"CKV_AWS_21": "Data sets can be had again from their origin, and are checked by their sums."})
-    return bucket
 
 
 def artifact_bucket(scope: Construct, existing: str, *, policy: RemovalPolicy) -> aws_s3.IBucket:
