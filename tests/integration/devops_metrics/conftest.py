@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from localcloud import LocalCloud
 from localcloud.cloud import processes
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
+from tests.documents import document
 from tests.influxdb import create_bucket
+from workloads.__main__ import main
 from workloads.devops_metrics.ingest import Quarantine, Tally, ingest
 from workloads.devops_metrics.reader import Reader
 from workloads.devops_metrics.settings import FleetSettings
@@ -25,8 +28,11 @@ from workloads.timeseries.liveanalytics import LiveAnalytics
 from workloads.timeseries.schema import Schema
 from workloads.timeseries.store import MetricStore
 
+TEMPLATE = Path(__file__).parents[3] / "cloudformation" / "devops-metrics.yaml"
+CODE = "s3://code/code.zip"
 ENGINES = ("influxdb", "liveanalytics")
 ACCESS = {"username": "admin", "password": "it's \\ secret"}
+Run = Callable[..., tuple[int, str, str]]
 
 
 class Engines:
@@ -62,6 +68,24 @@ class Engines:
             MagneticStoreWriteProperties={"EnableMagneticStoreWrites": late},
         )
         return LiveAnalytics(name, "metrics", schema)
+
+
+def new_network(cloud: LocalCloud) -> dict[str, str]:
+    """Make a network, and return the parameters that put the stack into it."""
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    return {"VpcId": vpc, "SubnetIds": subnet}
+
+
+def create_stack(cloud: LocalCloud, name: str, **parameters: str) -> None:
+    """Create the stack from its console template."""
+    cloud.client("cloudformation").create_stack(
+        StackName=name,
+        TemplateURL=cloud.template_url(TEMPLATE.read_text()),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
 
 
 @contextmanager
@@ -103,6 +127,51 @@ def _forget_clients() -> None:
     """Clients find those of the environment, and its cloud: they keep the first that they find."""
     boto3.DEFAULT_SESSION = None
     s3.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def code(cloud: LocalCloud, code_bundle: Path) -> str:
+    """Puts the code into a bucket, and gives its address."""
+    s3_client = cloud.client("s3")
+    s3_client.create_bucket(Bucket="code")
+    s3_client.upload_file(str(code_bundle), "code", "code.zip")
+    return CODE
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process; exit code, output and errors."""
+
+    def command(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["workloads", "devops-metrics", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
+
+    return command
+
+
+@pytest.fixture
+def run(call: Run, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs a command on the stack of the module, in an empty folder; exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: call(*arguments, "--stack", request.module.STACK)
+
+
+@pytest.fixture
+def prefix(cloud: LocalCloud, request: pytest.FixtureRequest) -> str:
+    """A prefix of the bucket of the module's stack that only this test uses."""
+    return f"s3://{cloud.outputs(request.module.STACK)['FilesBucketName']}/{request.node.name}"
+
+
+def put(cloud: LocalCloud, prefix: str, name: str, content: str | bytes) -> None:
+    bucket, _, key = f"{prefix}/{name}".removeprefix("s3://").partition("/")
+    cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def totals(printed: str) -> dict[str, Any]:
+    return document(printed, "devops-metrics ingest s3://BUCKET/PREFIX/")
 
 
 @pytest.fixture(scope="module")

@@ -4,70 +4,29 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from contract.errors import UnavailableError
 from localcloud import LocalCloud
-from tests.documents import document
-from workloads.__main__ import main
 from workloads.devops_metrics.batch_load import BatchLoad
 from workloads.timeseries.connection import connect
 
-from .conftest import as_writer, environment
+from .conftest import CODE, Run, as_writer, create_stack, environment, new_network, put, totals
 
-TEMPLATE = Path(__file__).parents[3] / "cloudformation" / "devops-metrics.yaml"
 STACK = "Loaded"
 HEADER = "Time_Stamp,Application_ID,Application_Name,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status\n"
 ROWS = 30_000
 NOW = int(time.time())
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def stack(cloud: LocalCloud) -> Iterator[None]:
-    ec2 = cloud.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-    values = {"Engine": "liveanalytics", "VpcId": vpc, "SubnetIds": subnet, "Code": "s3://code/code.zip"}
-    cloud.client("cloudformation").create_stack(
-        StackName=STACK,
-        TemplateURL=cloud.template_url(TEMPLATE.read_text()),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
-        Capabilities=["CAPABILITY_IAM"],
-    )
+    create_stack(cloud, STACK, **new_network(cloud), Engine="liveanalytics", Code=CODE)
     with environment(cloud):
         yield
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Ingests in an empty folder; exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(source: str, *options: str) -> tuple[int, str, str]:
-        words = ["workloads", "devops-metrics", "ingest", source, "--stack", STACK, "--json", *options]
-        monkeypatch.setattr("sys.argv", words)
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
-
-    return command
-
-
-@pytest.fixture
-def prefix(cloud: LocalCloud, request: pytest.FixtureRequest) -> str:
-    """A prefix of the stack's bucket that only this test uses."""
-    return f"s3://{cloud.outputs(STACK)['FilesBucketName']}/{request.node.name}"
-
-
-def put(cloud: LocalCloud, prefix: str, name: str, content: str) -> None:
-    bucket, _, key = f"{prefix}/{name}".removeprefix("s3://").partition("/")
-    cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=content.encode())
 
 
 def rows(host: str, *more: str) -> str:
@@ -80,10 +39,6 @@ def tasks(cloud: LocalCloud) -> int:
     return len(cloud.client("timestream-write").list_batch_load_tasks()["BatchLoadTasks"])
 
 
-def totals(printed: str) -> dict[str, Any]:
-    return document(printed, "devops-metrics ingest s3://BUCKET/PREFIX/")
-
-
 def test_a_large_plain_file_is_loaded_and_what_aws_refuses_is_quarantined(
     cloud: LocalCloud, run: Run, prefix: str, tmp_path: Path
 ) -> None:
@@ -91,7 +46,7 @@ def test_a_large_plain_file_is_loaded_and_what_aws_refuses_is_quarantined(
     put(cloud, prefix, "large.csv", rows("loaded", *bad))
     put(cloud, prefix, "small.csv", f"{HEADER}{NOW},read,web,1,2,3,200\n")
     with as_writer(cloud, STACK):
-        code, out, errors = run(f"{prefix}/", "--batch-load", "1")
+        code, out, errors = run("ingest", f"{prefix}/", "--batch-load", "1", "--json")
     assert (code, tasks(cloud)) == (0, 1), errors
     printed = totals(out)
     assert (printed["files"], printed["lines"], printed["written"]) == (2, ROWS + 4, ROWS + 1)
@@ -103,7 +58,7 @@ def test_a_large_plain_file_is_loaded_and_what_aws_refuses_is_quarantined(
         (f"{prefix}/large.csv", str(number), text) for number, text in enumerate(bad, first)
     ]
     assert "outside the time range" in quarantine[0]["reason"]
-    again = totals(run(prefix, "--batch-load", "1")[1])
+    again = totals(run("ingest", prefix, "--batch-load", "1", "--json")[1])
     assert (again["earlier"], again["written"], tasks(cloud)) == (2, ROWS + 1, 1)
 
 
@@ -123,7 +78,7 @@ def test_any_other_file_is_read_by_this_process(
 ) -> None:
     before = tasks(cloud)
     put(cloud, prefix, "0.csv", content)
-    code, out, errors = run(prefix, *options)
+    code, out, errors = run("ingest", prefix, *options, "--json")
     assert (code in {0, 2}, totals(out)["files"], tasks(cloud) - before) == (True, 1, 0), errors
 
 
@@ -133,7 +88,7 @@ def test_a_file_whose_key_begins_another_is_not_loaded_together_with_it(
     before = tasks(cloud)
     put(cloud, prefix, "0.csv", rows("begins"))
     put(cloud, prefix, "0.csv.old", f"{HEADER}{NOW},other,web,1,2,3,200\n")
-    code, out, errors = run(prefix, "--batch-load", "1")
+    code, out, errors = run("ingest", prefix, "--batch-load", "1", "--json")
     assert (code, totals(out)["written"], tasks(cloud) - before) == (0, ROWS + 1, 0), errors
 
 
@@ -147,6 +102,6 @@ def test_a_run_that_ended_while_aws_loaded_is_continued_and_not_repeated(
     put(cloud, prefix, "0.csv", rows("continued"))
     with monkeypatch.context() as patch:
         patch.setattr(BatchLoad, "_wait", ended)
-        assert run(prefix, "--batch-load", "1")[0] == 75
-    code, out, errors = run(prefix, "--batch-load", "1")
+        assert run("ingest", prefix, "--batch-load", "1", "--json")[0] == 75
+    code, out, errors = run("ingest", prefix, "--batch-load", "1", "--json")
     assert (code, totals(out)["written"], tasks(cloud) - before) == (0, ROWS, 1), errors

@@ -16,66 +16,22 @@ import psutil
 import pytest
 
 from localcloud import LocalCloud
-from tests.documents import document
 from tests.processes import command_line, started_by
-from workloads.__main__ import main
 from workloads.timeseries.connection import connect
 
-from .conftest import as_writer, environment
+from .conftest import Run, as_writer, create_stack, environment, new_network, put, totals
 
-TEMPLATE = Path(__file__).parents[3] / "cloudformation" / "devops-metrics.yaml"
 STACK = "Metrics"
 HEADER = "Application_ID,Application_Name,Time_Stamp,CPU_Usage,Memory_Usage,Network_Throughput,HTTP_Status\n"
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
-Run = Callable[..., tuple[int, str, str]]
 Eventually = Callable[..., Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stack(cloud: LocalCloud, code_bundle: Path) -> Iterator[None]:
-    ec2, s3 = cloud.client("ec2"), cloud.client("s3")
-    s3.create_bucket(Bucket="code")
-    s3.upload_file(str(code_bundle), "code", "code.zip")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-    values = {"Engine": "influxdb", "VpcId": vpc, "SubnetIds": subnet, "Code": "s3://code/code.zip"}
-    cloud.client("cloudformation").create_stack(
-        StackName=STACK,
-        TemplateURL=cloud.template_url(TEMPLATE.read_text()),
-        Parameters=[
-            {"ParameterKey": key, "ParameterValue": value}
-            for key, value in (values | {"Email": "me@example.com"}).items()
-        ],
-        Capabilities=["CAPABILITY_IAM"],
-    )
+def stack(cloud: LocalCloud, code: str) -> Iterator[None]:
+    create_stack(cloud, STACK, **new_network(cloud), Engine="influxdb", Email="me@example.com", Code=code)
     with environment(cloud):
         yield
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Runs a command in an empty folder; exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["workloads", "devops-metrics", *map(str, arguments), "--stack", STACK])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
-
-    return command
-
-
-@pytest.fixture
-def prefix(cloud: LocalCloud, request: pytest.FixtureRequest) -> str:
-    """A prefix of the stack's bucket that only this test uses."""
-    return f"s3://{cloud.outputs(STACK)['FilesBucketName']}/{request.node.name}"
-
-
-def put(cloud: LocalCloud, prefix: str, name: str, content: str | bytes) -> None:
-    bucket, _, key = f"{prefix}/{name}".removeprefix("s3://").partition("/")
-    cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
 
 
 def rows(host: str, count: int, seconds: int = 60) -> str:
@@ -97,10 +53,6 @@ def reports(cloud: LocalCloud, name: str) -> dict[str, Any]:
     bucket = cloud.outputs(STACK)["ReportBucketName"]
     listed = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="ingestion/files/").get("Contents", [])
     return {item["Key"]: item["LastModified"] for item in listed if f"/{name}/" in item["Key"]}
-
-
-def totals(printed: str) -> dict[str, Any]:
-    return document(printed, "devops-metrics ingest s3://BUCKET/PREFIX/")
 
 
 def test_a_prefix_is_ingested_once_with_every_line_accounted_for(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,37 +14,20 @@ from workloads.timeseries.backup import MANIFEST, restore
 from workloads.timeseries.connection import connect
 from workloads.timeseries.influxdb import InfluxDB
 
-from .conftest import environment
+from .conftest import create_stack, environment, new_network
 
-TEMPLATE = Path(__file__).parents[3] / "cloudformation" / "devops-metrics.yaml"
 STACK = "Metrics"
 LINES = [f"metrics,host=web-{host} load={number} {number * 86_400 * 10**9}" for host in range(2) for number in range(3)]
 Eventually = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def deploy(cloud: LocalCloud, code_bundle: Path) -> Iterator[Callable[[], None]]:
+def deploy(cloud: LocalCloud, code: str) -> Iterator[Callable[[], None]]:
     """Creates the stack from its console template."""
-    ec2, s3 = cloud.client("ec2"), cloud.client("s3")
-    s3.create_bucket(Bucket="code")
-    s3.upload_file(str(code_bundle), "code", "code.zip")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-    values = {
-        "Engine": "influxdb",
-        "VpcId": vpc,
-        "SubnetIds": subnet,
-        "Email": "me@example.com",
-        "Code": "s3://code/code.zip",
-    }
+    parameters = new_network(cloud) | {"Engine": "influxdb", "Email": "me@example.com", "Code": code}
 
     def create() -> None:
-        cloud.client("cloudformation").create_stack(
-            StackName=STACK,
-            TemplateURL=cloud.template_url(TEMPLATE.read_text()),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
-            Capabilities=["CAPABILITY_IAM"],
-        )
+        create_stack(cloud, STACK, **parameters)
         events = cloud.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
         reasons = [event["ResourceStatusReason"] for event in events if event["ResourceStatus"].endswith("_FAILED")]
         assert reasons == []

@@ -11,52 +11,31 @@ import pytest
 
 from localcloud import LocalCloud
 from tests.documents import document
-from workloads.__main__ import main
 
-from .conftest import ENGINES, environment
-
-TEMPLATE = Path(__file__).parents[3] / "cloudformation" / "devops-metrics.yaml"
+from .conftest import CODE, ENGINES, Run, create_stack, environment, new_network
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def stack(request: pytest.FixtureRequest, cloud: LocalCloud) -> str:
-    ec2 = cloud.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-    values = {
-        "Engine": request.param,
-        "VpcId": vpc,
-        "SubnetIds": subnet,
-        "SilenceMinutes": "1",
-        "Email": "me@example.com",
-        "Code": "s3://code/code.zip",
-    }
-    cloud.client("cloudformation").create_stack(
-        StackName=f"Metrics-{request.param}",
-        TemplateURL=cloud.template_url(TEMPLATE.read_text()),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    return f"Metrics-{request.param}"
+    name = f"Metrics-{request.param}"
+    parameters = new_network(cloud) | {"Engine": request.param, "SilenceMinutes": "1", "Email": "me@example.com"}
+    create_stack(cloud, name, **parameters, Code=CODE)
+    return name
 
 
 @pytest.fixture
-def run(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def run(cloud: LocalCloud, call: Run) -> Run:
     """Runs a command in this process; exit code, output and errors."""
 
     def command(*arguments: str | Path) -> tuple[int, str, str]:
         with environment(cloud):
-            monkeypatch.setattr("sys.argv", ["workloads", "devops-metrics", *map(str, arguments)])
-            with pytest.raises(SystemExit) as end:
-                main()
-        printed = capsys.readouterr()
-        return end.value.code, printed.out, printed.err  # type: ignore[return-value]
+            return call(*arguments)
 
     return command
 
 
 def test_a_fleet_is_ingested_asked_drawn_and_watched(
-    cloud: LocalCloud, stack: str, run: Any, tmp_path: Path, eventually: Any
+    cloud: LocalCloud, stack: str, run: Run, tmp_path: Path, eventually: Any
 ) -> None:
     outputs = cloud.outputs(stack)
     assert outputs["Engine"] == stack.removeprefix("Metrics-")
@@ -100,7 +79,7 @@ def test_a_fleet_is_ingested_asked_drawn_and_watched(
 
 
 def test_questions_are_answered_by_rollups_where_the_database_is_influxdb(
-    cloud: LocalCloud, stack: str, run: Any, tmp_path: Path
+    cloud: LocalCloud, stack: str, run: Run, tmp_path: Path
 ) -> None:
     fleet = tmp_path / "fleet.csv"
     assert run("simulate", "--output", fleet, "--services", "1", "--hosts", "3", "--interval", "300")[0] == 0
@@ -122,7 +101,7 @@ def test_questions_are_answered_by_rollups_where_the_database_is_influxdb(
     assert document(run(*question, "--json")[1], "devops-metrics query")["sources"] == answer["sources"]
 
 
-def test_the_database_is_backed_up_where_it_is_influxdb(stack: str, run: Any, tmp_path: Path) -> None:
+def test_the_database_is_backed_up_where_it_is_influxdb(stack: str, run: Run, tmp_path: Path) -> None:
     code, out, errors = run("backup", "--stack", stack, "--to", tmp_path, "--json")
     if stack.endswith("liveanalytics"):
         assert (code, "For LiveAnalytics, use AWS Backup" in errors) == (2, True)
@@ -135,7 +114,7 @@ def test_the_database_is_backed_up_where_it_is_influxdb(stack: str, run: Any, tm
     assert (code, "This is not the manifest of a backup" in errors) == (2, True)
 
 
-def test_the_token_of_influxdb_is_rotated_by_a_call(cloud: LocalCloud, stack: str, run: Any) -> None:
+def test_the_token_of_influxdb_is_rotated_by_a_call(cloud: LocalCloud, stack: str, run: Run) -> None:
     outputs, secrets = cloud.outputs(stack), cloud.client("secretsmanager")
     if outputs["Engine"] == "liveanalytics":
         assert "SecretArn" not in outputs
@@ -166,7 +145,7 @@ def test_the_token_of_influxdb_is_rotated_by_a_call(cloud: LocalCloud, stack: st
         (["simulate", "--output", "x.csv", "--hosts", "0"], "--hosts 0: Input should be greater than or equal to 1"),
     ],
 )
-def test_bad_input_ends_with_one_line_and_exit_code_2(run: Any, arguments: list[str], message: str) -> None:
+def test_bad_input_ends_with_one_line_and_exit_code_2(run: Run, arguments: list[str], message: str) -> None:
     code, _, errors = run(*arguments)
     assert code == 2
     assert message in errors
