@@ -7,8 +7,10 @@ deletion policy retains stays. A resource that cannot be deleted fails the roll-
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import parsing
@@ -124,8 +126,19 @@ def _check(kind: str, properties: dict[str, Any]) -> None:
     Raises:
         PropertyError: Names the property, its value, and what is allowed.
     """
-    schemas.check(kind, properties)
-    rules.check(kind, properties)
+    if problem := _problem(kind, json.dumps(properties, sort_keys=True, default=str)):
+        raise schemas.PropertyError(problem)
+
+
+@lru_cache(maxsize=4096)
+def _problem(kind: str, properties: str) -> str:
+    """Return what is wrong with the properties of a resource, as JSON: an update has most of them unchanged."""
+    try:
+        schemas.check(kind, json.loads(properties))
+        rules.check(kind, json.loads(properties))
+    except schemas.PropertyError as error:
+        return str(error)
+    return ""
 
 
 class Deployment:
