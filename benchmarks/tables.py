@@ -270,6 +270,7 @@ def scaling(results: dict[str, Any]) -> list[Row]:
     """Return the rows of training in several processes."""
     figures = {name: measurement["figures"] for name, measurement in results.items()}
     text = "{median:.2f} ({least:.2f} to {most:.2f})".format(**figures["scaling"]["efficiency"])
+    text += f"; two that share nothing: {figures['scaling']['efficiency_apart']['median']:.2f}"
     shares = [figures["checkpoint"][place]["percent_of_training"]["median"] for place in ("folder", "s3")]
     ours, torchvision, boto3 = (
         figures["first-batch"][f"{name}_seconds"]["median"] for name in ("ours", "torchvision", "plain_boto3")
