@@ -129,7 +129,8 @@ def rollups_section(result: dict[str, Any]) -> str:
     rates, sizes = result["rows_per_second"], result["bytes_per_row"]
     return (
         f"## Rollups\n\nQuestions about {result['rows']:,} rows of {result['hosts']:,} hosts, spread evenly over 31 "
-        "days, from [rollups](devops-metrics.md#rollups) and from raw rows. Medians of nine, after one that warms up; "
+        "days, from [rollups](devops-metrics.md#rollups) and from raw rows. Medians of nine answers, or of three that "
+        "take long, after one that warms up; "
         "an answer is a pandas table, and both answers were compared. The rest of the time is that of the local "
         "cloud's front, of InfluxDB, and of waiting for a core.\n\n"
         + "\n".join(lines)

@@ -329,6 +329,13 @@ def deployment(results: dict[str, Any]) -> list[Row]:
             "",
             f"deployment.py synth --runs {synth['runs']}",
         ),
+        (
+            "",
+            "the same, when nothing has changed since the last time",
+            against(synth, "unchanged"),
+            "",
+            f"deployment.py synth --runs {synth['runs']}",
+        ),
         *(
             (
                 "",
