@@ -41,7 +41,7 @@ from moto.core.utils import get_service_model
 from localcloud.cloud.account import REGION
 from localcloud.cloudformation import json_schema, schemas
 from localcloud.hooks import wrap
-from localcloud.services import rooms
+from localcloud.services import constraints, rooms
 from localcloud.services.ec2 import instance_types
 
 #: Of how many allowed values a message lists all; of more, it lists those that are most like the refused one.
@@ -161,18 +161,32 @@ def check(kind: str, properties: Mapping[str, Any]) -> None:
 
 @wrap(BaseResponse, "call_action")
 def _call_action(original: Any, self: BaseResponse) -> Any:
-    """Refuse a request whose parameters a rule forbids, with the service's code."""
+    """Refuse a request whose parameters a rule or the API's own description forbids, with the service's code."""
     operation = BaseResponse._get_action(self)  # noqa: SLF001 - Batch's responses have a name of their own for it
-    name = f"{self.boto3_service_name}.{operation}"
     try:
-        if name in _kinds():
-            parameters = _parameters(self, operation)
-            for kind in _kinds()[name]:
-                check_request(kind, name, parameters)
+        _check_response(self, operation)
     except RuleError as error:
         status, headers, body = self.serialized(ActionResult(error))
         return status, {**headers, "status": status}, body
     return original(self)
+
+
+def _check_response(response: BaseResponse, operation: str) -> None:
+    """Refuse the request that moto is about to answer.
+
+    Raises:
+        RuleError: A rule or a constraint of the API's description forbids it.
+    """
+    service = response.boto3_service_name
+    name = f"{service}.{operation}"
+    is_described = service in constraints.CODES and operation not in constraints.OF_DATA
+    if not is_described and name not in _kinds():
+        return
+    shape, parameters = _parameters(response, operation)
+    for kind in _kinds().get(name, ()):
+        check_request(kind, name, _capitalized(parameters, shape))
+    if is_described and (problem := constraints.problem(shape, parameters)):
+        raise RuleError(constraints.CODES[service], problem)
 
 
 def check_request(kind: str, operation: str, parameters: Mapping[str, Any]) -> None:
@@ -193,12 +207,12 @@ def check_request(kind: str, operation: str, parameters: Mapping[str, Any]) -> N
             raise RuleError(rule.code, problem)
 
 
-def _parameters(response: BaseResponse, operation: str) -> dict[str, Any]:
-    """Return the parameters of a request, as botocore's model of the operation names them, with capitals."""
+def _parameters(response: BaseResponse, operation: str) -> tuple[Any, dict[str, Any]]:
+    """Return botocore's model of an operation's input, and the parameters of a request, as it names them."""
     service, request = get_service_model(response.boto3_service_name), response.normalized_request
     model = service.operation_model(operation)
     parser = PROTOCOL_PARSERS[determine_request_protocol(service, request.content_type)](model, map_type=dict)
-    parsed = parser.parse(
+    parameters: dict[str, Any] = parser.parse(
         {
             "method": request.method,
             "values": request.values,
@@ -208,8 +222,7 @@ def _parameters(response: BaseResponse, operation: str) -> dict[str, Any]:
             "url_params": response.uri_match,
         }
     )
-    capitalized: dict[str, Any] = _capitalized(parsed, model.input_shape)
-    return capitalized
+    return model.input_shape, parameters
 
 
 def _capitalized(value: Any, shape: Any) -> Any:
