@@ -135,6 +135,8 @@ def _less_default(runs: Sequence[dict[str, Any]], default: Sequence[dict[str, An
     if runs == default:
         return ""
     differences = [100 * (ours["accuracy"] - theirs["accuracy"]) for ours, theirs in zip(runs, default, strict=False)]
+    if len(differences) == 1:
+        return f"{differences[0]:+.2f}, one seed"
     return shown(independent_difference(differences), 2)
 
 

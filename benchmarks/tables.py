@@ -39,8 +39,10 @@ def digits(results: dict[str, Any]) -> list[Row]:
         seeds = len(quality["runs"])
         what = f"digit-classifier, {options}"
         command = "digits.py quality" + ("" if preset == "default" else f" --preset {preset}")
-        rows.append((what, f"test accuracy, mean of {seeds} seeds", f"{quality['mean']:.2%}", "97 %", command))
-        worst = f"{quality['worst_class_mean']:.2%} ({quality['worst_class']:.2%} in the worst seed)"
+        of_seeds = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
+        rows.append((what, f"test accuracy, {of_seeds}", f"{quality['mean']:.2%}", "97 %", command))
+        in_worst = f" ({quality['worst_class']:.2%} in the worst seed)" if seeds > 1 else ""
+        worst = f"{quality['worst_class_mean']:.2%}{in_worst}"
         rows.append(("", "its worst digit", worst, "95.8 %", command))
     if speed := results.get("speed"):
         peer, ours = speed["peer"], speed["ours"]

@@ -8,6 +8,7 @@ import io
 import math
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +115,9 @@ def load_mnist(data: Location, classes: int = CLASSES) -> Digits:
             there is nothing to learn, as no image shows anything, or all are the same.
     """
     train_images, train_labels, test_images, test_labels = _files(data)
-    digits = Digits(*_read_pair(train_images, train_labels, classes), *_read_pair(test_images, test_labels, classes))
+    with ThreadPoolExecutor(max_workers=1) as thread:  # zlib lets another core unpack at the same time
+        test = thread.submit(_read_pair, test_images, test_labels, classes)
+        digits = Digits(*_read_pair(train_images, train_labels, classes), *test.result())
     if classes == CLASSES and _lies_on_its_side(digits):
         raise InputError(
             f"{train_images}: The digits of all classes are wider than they are tall, as in the files of EMNIST, which "
