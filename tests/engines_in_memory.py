@@ -25,11 +25,11 @@ from workloads.movie_rental.model import Customer, Hit, Recommendation, Removal,
 from workloads.movie_rental.tastes import Tastes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from workloads.movie_rental.model import Movie, Rental
+    from workloads.movie_rental.model import Item, Movie, Rental
     from workloads.movie_rental.ports import Fact
 
 
@@ -90,8 +90,8 @@ class MemoryLibrary:
         chosen = [movie for movie in self._movies.values() if condition(movie)]
         return ((movie.id, movie.title) for movie in sorted(chosen, key=lambda movie: movie.title.encode()))
 
-    def all(self) -> Iterator[Movie]:
-        """Every movie, in no order."""
+    def all(self, unreadable: Callable[[Item], object] | None = None) -> Iterator[Movie]:  # noqa: ARG002
+        """Every movie, in no order; all items are movies."""
         return iter([*self._movies.values()])
 
 

@@ -190,6 +190,8 @@ class Services:
         engine: Which Timestream the stacks have.
         contents: What services answer, where a test says it.
         ports: Where they listen.
+        running: The servers of those that answer.
+        closed: What keeps the ports of those that do not.
     """
 
     folder: Path
@@ -198,26 +200,36 @@ class Services:
     contents: dict[str, object] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     running: list[Any] = field(default_factory=list)
+    closed: list[socket.socket] = field(default_factory=list)
 
     def start(self) -> None:
         for name in ANSWERS:
             weather = self.weathers.get(name, "fine")
+            if weather == "closed":
+                self.ports[name] = self._unanswered()
+                continue
             service: Any = (
                 DatabaseService(name, weather)
                 if name in {"postgresql", "mysql"}
                 else HttpService(name, weather, self._content(name))
             )
             self.ports[name] = service.server_port
-            if weather == "closed":
-                service.server_close()
-                continue
             threading.Thread(target=service.serve_forever, args=(0.01,), daemon=True).start()
             self.running.append(service)
+
+    def _unanswered(self) -> int:
+        """Keep a port at which nobody listens, so that no other program gets it meanwhile."""
+        port = socket.socket()
+        port.bind(("127.0.0.1", 0))
+        self.closed.append(port)
+        return int(port.getsockname()[1])
 
     def stop(self) -> None:
         for service in self.running:
             service.shutdown()
             service.server_close()
+        for port in self.closed:
+            port.close()
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
