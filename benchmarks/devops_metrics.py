@@ -3,7 +3,7 @@
     python benchmarks/devops_metrics.py ingest [--rows 1000000]
     python benchmarks/devops_metrics.py writes [--rows 100000]
     python benchmarks/devops_metrics.py memory [--rows 10000000]
-    python benchmarks/devops_metrics.py databases [--rows 2000000]
+    python benchmarks/devops_metrics.py databases [--rows 1000000]
     python benchmarks/devops_metrics.py rollups [--rows 1000000]
     python benchmarks/devops_metrics.py detection [--seeds 10]
     python benchmarks/devops_metrics.py page
@@ -37,6 +37,9 @@ from devops_metrics_rollups import rollups
 from devops_metrics_writes import writes
 from measurement import circumstances, record, recorded
 
+LARGE = 10_000_000
+"""From so many rows on, databases are compared in a table of their own."""
+
 PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "devops-metrics-measured.md"
 
 
@@ -58,7 +61,8 @@ def main() -> None:
             case "memory":
                 keep("memory", memory(folder, options.rows or 10_000_000))
             case "databases":
-                keep("databases", databases(folder, options.rows or 2_000_000))
+                rows = options.rows or 1_000_000
+                keep("databases" if rows < LARGE else "databases_large", databases(folder, rows))
             case "rollups":
                 keep("rollups", rollups(folder, options.rows or 1_000_000))
             case "detection":
