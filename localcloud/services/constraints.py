@@ -45,7 +45,7 @@ OF_DATA = {
     *("TransactGetItems", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"),
     *("PutLogEvents", "PutMetricData", "Invoke", "PutEvents"),
 }
-#: Classes of characters that Python's patterns lack, and those that come closest; a pattern with others is left alone.
+#: Java's classes of Unicode characters, and the nearest that Python has. A pattern with another class is not checked.
 _CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{M}": r"\w", r"\p{Z}": r"\s", r"\p{Zs}": r"\s"}
 
 
@@ -109,10 +109,11 @@ def _constraints(shape: Shape, value: Any) -> Iterator[str]:
 
 @cache
 def _pattern(written: str) -> re.Pattern[str] | None:
-    """Return a pattern as Python has it; None if Python cannot."""
+    """Return a pattern as Java reads it, whose letters and digits are those of ASCII; None if Python cannot read it."""
+    translated = written
     for java, python in _CLASSES.items():
-        written = written.replace(java, python)
+        translated = translated.replace(java, python)
     try:
-        return re.compile(written)
+        return re.compile(translated, re.ASCII if translated == written else re.UNICODE)
     except re.error:
         return None

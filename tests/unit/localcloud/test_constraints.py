@@ -19,6 +19,7 @@ SHAPES: dict[str, Any] = {
             "Tags": {"shape": "Tags"},
             "Variables": {"shape": "Variables"},
             "Odd": {"shape": "Odd"},
+            "Word": {"shape": "Word"},
         },
     },
     "Name": {"type": "string", "pattern": "[a-z]+", "max": 3},
@@ -29,6 +30,7 @@ SHAPES: dict[str, Any] = {
     "Key": {"type": "string", "pattern": r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"},
     "Kind": {"type": "string", "enum": ["A", "B"]},
     "Variables": {"type": "map", "key": {"shape": "Name"}, "value": {"shape": "Count"}},
+    "Word": {"type": "string", "pattern": r"\w+"},
     "Odd": {"type": "string", "pattern": r"[\p{Sc}]+"},
 }
 CHOICES = "satisfy enum value set: [A, B]"
@@ -43,6 +45,8 @@ INPUT = ShapeResolver(SHAPES).get_shape_by_name("Input")
         ({"Name": "abc", "Count": 2, "Secret": "ab", "Tags": [{"Key": "Größe 1", "Kind": "A"}]}, ""),
         ({"Odd": "a pattern that Python does not have"}, ""),
         ({"Name": None}, ""),
+        ({"Word": "groesse"}, ""),
+        ({"Word": "größe"}, r"1 Value 'größe' at 'word': satisfy regular expression pattern: \w+"),
         ({"Name": "A"}, "1 Value 'A' at 'name': satisfy regular expression pattern: [a-z]+"),
         ({"Name": "abcd"}, "1 Value 'abcd' at 'name': have length less than or equal to 3"),
         ({"Count": 0}, "1 Value '0' at 'count': have value greater than or equal to 1"),
