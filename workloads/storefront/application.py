@@ -14,11 +14,13 @@ from sqlalchemy.orm import sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
-from workloads.storefront import assets, errors, exchange
+from workloads.storefront import assets, catalogue, errors, exchange
 from workloads.storefront.cookies import Sessions
 from workloads.storefront.database import connect
 from workloads.storefront.gunicorn_settings import threads
-from workloads.storefront.pages import catalogue, files, health, membership
+from workloads.storefront.kept import Kept
+from workloads.storefront.pages import catalogue as catalogue_pages
+from workloads.storefront.pages import files, health, membership
 from workloads.storefront.pages.parameters import Number
 from workloads.storefront.posters import poster_name
 from workloads.storefront.rentals import titled
@@ -65,14 +67,20 @@ def create_app(settings: Settings) -> Flask:
     sessions = sessionmaker(engine, expire_on_commit=False)
     bucket = assets.Assets(settings.bucket)
     app.extensions["storefront"] = Site(
-        settings, engine, sessions, bucket, Telemetry(settings.log_group, settings.stack)
+        settings,
+        engine,
+        sessions,
+        bucket,
+        Telemetry(settings.log_group, settings.stack),
+        Kept(catalogue.categories),
+        Kept(catalogue.count_films),
     )
     exchange.handle(app)
     CSRFProtect(app)
     errors.handle(app)
     app.url_map.converters["number"] = Number
     app.url_map.merge_slashes = False  # it would redirect; pages have one address
-    for pages in (catalogue.pages, membership.pages, files.pages, health.pages):
+    for pages in (catalogue_pages.pages, membership.pages, files.pages, health.pages):
         app.register_blueprint(pages)
     _limit_writes(app, settings)
     app.jinja_env.filters.update(titled=titled, money=_money, day=_day)

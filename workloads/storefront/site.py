@@ -10,23 +10,28 @@ from flask import current_app, session
 from workloads.storefront.schema import Member
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from collections.abc import Sequence
+
+    from sqlalchemy import Engine, Row
     from sqlalchemy.orm import Session, sessionmaker
 
     from workloads.storefront.assets import Assets
+    from workloads.storefront.kept import Kept
     from workloads.storefront.settings import Settings
     from workloads.storefront.telemetry import Telemetry
 
 
 @dataclass(frozen=True)
 class Site:
-    """A storefront's settings and connections."""
+    """A storefront's settings and connections, and what it keeps of the catalogue."""
 
     settings: Settings
     engine: Engine
     sessions: sessionmaker[Session]
     assets: Assets
     telemetry: Telemetry
+    categories: Kept[Sequence[Row[int, str]]]
+    film_count: Kept[int]
 
 
 def site() -> Site:

@@ -33,11 +33,11 @@ def films() -> str:
     search = Search(words, category_id, available=text(request.args, "available") == "yes")
     page = number(request.args, "page") if "page" in request.args else 1
     with site().sessions() as database:
-        categories = catalogue.categories(database)
+        categories = site().categories(database)
         chosen = next((category for category in categories if category.category_id == category_id), None)
         if category_id is not None and not chosen:
             abort(404)
-        results = catalogue.find_films(database, search, page)
+        results = catalogue.find_films(database, search, page, site().film_count)
         if page > results.pages:
             abort(404)
         return render_template("films.html", search=search, results=results, categories=categories, chosen=chosen)
