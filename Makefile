@@ -76,6 +76,7 @@ bench: setup $(PEERS) ## measure what the README says; needs GROUNDWORK_DATA, LA
 	python benchmarks/devops_metrics.py memory
 	python benchmarks/devops_metrics.py databases
 	python benchmarks/devops_metrics.py databases --rows 10000000
+	python benchmarks/devops_metrics.py databases --rows 100000000
 	python benchmarks/devops_metrics.py rollups --rows 10000000
 	python benchmarks/devops_metrics.py detection
 	python benchmarks/incidents.py $(LABELLED_SERIES)

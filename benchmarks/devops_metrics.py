@@ -12,9 +12,11 @@
 our reader of single lines, DuckDB's CSV reader, and requests that are ready. `writes`: our writer for LiveAnalytics,
 `awswrangler.timestream.write` and one request per row, on the same rows, to a server that only counts and meters what
 comes. `memory`: a large file into InfluxDB, resident memory sampled on the way.
-`databases`: the same rows and questions in PostgreSQL (a plain table, and an indexed one) and InfluxDB. `rollups`: the
-named questions about a day and a month, from rollups and from raw rows, and what rollups cost. `detection`: precision
-and recall on simulated fleets. `page` writes docs/workloads/devops-metrics-measured.md from the results.
+`databases`: the same rows and questions in PostgreSQL (a plain table, an indexed one, and one with a partition a day
+and BRIN) and InfluxDB; the figures of a million, ten million and a hundred million rows are kept beside each other,
+those of each database as soon as it is measured. `rollups`: the named questions about a day and a month, from rollups
+and from raw rows, and what rollups cost. `detection`: precision and recall on simulated fleets. `page` writes
+docs/workloads/devops-metrics-measured.md from the results.
 
 It needs the packages of the group `benchmark`, and PostgreSQL's server programs (initdb, postgres) on PATH.
 Each measurement is in the module of its name, such as devops_metrics_writes.py; devops_metrics_fleet.py holds what
@@ -28,7 +30,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from devops_metrics_databases import databases
+from devops_metrics_databases import SIZES, databases
 from devops_metrics_detection import detection
 from devops_metrics_ingest import ingestion
 from devops_metrics_memory import memory
@@ -36,9 +38,6 @@ from devops_metrics_page import page
 from devops_metrics_rollups import rollups
 from devops_metrics_writes import writes
 from measurement import circumstances, record, recorded
-
-LARGE = 10_000_000
-"""From so many rows on, databases are compared in a table of their own."""
 
 PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "devops-metrics-measured.md"
 
@@ -50,8 +49,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int)
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         folder.chmod(0o755)
         match options.what:
             case "ingest":
@@ -62,7 +61,9 @@ def main() -> None:
                 keep("memory", memory(folder, options.rows or 10_000_000))
             case "databases":
                 rows = options.rows or 1_000_000
-                keep("databases" if rows < LARGE else "databases_large", databases(folder, rows))
+                name = next(size for size, least in SIZES.items() if rows >= least)
+                for figures in databases(folder, rows):
+                    keep(name, figures)
             case "rollups":
                 keep("rollups", rollups(folder, options.rows or 1_000_000))
             case "detection":

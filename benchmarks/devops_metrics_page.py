@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import incidents
+from devops_metrics_databases import SIZES
+from devops_metrics_databases_page import databases_section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def page(results: dict[str, Any]) -> str:
@@ -15,23 +17,30 @@ def page(results: dict[str, Any]) -> str:
     blocks = [
         "# DevOps metrics, measured\n\nWritten by `python benchmarks/devops_metrics.py page`; edit that, not this.\n"
     ]
-    sections = {
+    sections: dict[str, Callable[..., str]] = {
         "ingest": ingest_section,
         "writes": writes_section,
         "memory": memory_section,
-        "databases": lambda result: (
-            f"## A relational database beside the time series database\n\n{databases_table(result)}"
-        ),
-        "databases_large": databases_table,
+        "databases": databases_section,
         "rollups": rollups_section,
         "detection": detection_section,
         "incidents": incidents.section,
     }
     for name, section in sections.items():
-        if result := results.get(name):
-            load = f", whose load average was {result['load_average']} then" if "load_average" in result else ""
-            blocks += [section(result), f"Measured {result['date']} on {result['machine']}{load}.\n"]
+        kept_as = reversed(SIZES) if name == "databases" else (name,)
+        if measured := [results[key] for key in kept_as if key in results]:
+            blocks += [section(*measured), when(measured)]
     return "\n".join(blocks)
+
+
+def when(results: Sequence[dict[str, Any]]) -> str:
+    """Return when and where a section's figures were measured, at each size if there are several."""
+    sentences = []
+    for result in results:
+        load = f", whose load average was {result['load_average']} then" if "load_average" in result else ""
+        measured = f"{result['rows']:,} rows were measured" if len(results) > 1 else "Measured"
+        sentences.append(f"{measured} {result['date']} on {result['machine']}{load}.")
+    return "\n".join(sentences) + "\n"
 
 
 def ingest_section(result: dict[str, Any]) -> str:
@@ -94,39 +103,6 @@ def memory_section(result: dict[str, Any]) -> str:
         f"## Memory\n\nA file of {result['rows']:,} rows ({result['file_mib']:,} MiB) into InfluxDB, at "
         f"{result['rows_per_second']:,} rows/s. Resident memory of the process at each tenth, in MiB: {sizes}{most}.\n"
     )
-
-
-def databases_table(result: dict[str, Any]) -> str:
-    """Return the comparison of databases at one size, and what follows from it."""
-    databases = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
-    lines = ["| | " + " | ".join(databases) + " |", "|---" * (len(databases) + 1) + "|"]
-    for title, key in (("rows/s written", "rows_per_second"), ("bytes a row on disk", "bytes_per_row")):
-        lines.append(f"| {title} | " + " | ".join(f"{figures[key]:,}" for figures in databases.values()) + " |")
-    queries = next(iter(databases.values()))["milliseconds"]
-    for query in queries:
-        cells = (
-            f"{figures['milliseconds'][query]:,} ms, {figures['lines'][query]} lines" for figures in databases.values()
-        )
-        lines.append(f"| {query} | " + " | ".join(cells) + " |")
-    indexed, influxdb = databases["PostgreSQL, indexed"]["milliseconds"], databases["InfluxDB"]["milliseconds"]
-    quicker = [query for query in queries if indexed[query] < influxdb[query]]
-    slower = [query for query in queries if query not in quicker]
-    return (
-        f"{result['rows']:,} rows of 100 hosts, written in "
-        "order of time (PostgreSQL by `COPY`, with its indexes in place), and questions about the last "
-        f"{result['hours_asked_about']} hours; median of five. Lines are those of the statements that the database "
-        "gets. InfluxDB's figures are those of `groundwork devops-metrics`: ingestion reads and checks every line of "
-        "the CSV file, which `COPY` leaves to the server, and an answer is a pandas table.\n\n"
-        + "\n".join(lines)
-        + "\n\n"
-        f"At this size an indexed table answers {_listed(quicker)} sooner than InfluxDB"
-        + (f", and InfluxDB {_listed(slower)} sooner than the table" if slower else "")
-        + ". InfluxDB takes less disk, drops old rows by itself, and fills gaps in a quarter of the lines.\n"
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def rollups_section(result: dict[str, Any]) -> str:
