@@ -222,9 +222,9 @@ def _distance(one: str, other: str) -> int:
 def rental_digest(customer: str, movie: str, number: int, at: str) -> int:
     """Mix what is known of a rental in a prime field."""
     prime = 2**31 - 1
-    day, time = (int("".join(filter(str.isdecimal, part))) for part in at.split("T"))
-    mixed = number * 1103515245 + int(customer) * 1220703125 + int(movie) * 1566083941 + day * 1812433253
-    mixed = (mixed + time * 1664525) % prime
+    moment = int("".join(filter(str.isdecimal, at)))
+    mixed = number * 1103515245 + int(customer) * 1220703125 + int(movie) * 1566083941 + moment * 1812433253
+    mixed %= prime
     return mixed * mixed % prime
 
 

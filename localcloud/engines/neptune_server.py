@@ -71,8 +71,8 @@ class Graph:
             self._index(query)
             try:
                 with self._database.transaction():
-                    rows = self._database.command("opencypher", text, parameters)
-                    return [{name: self._plain(row.get(name)) for name in row.property_names} for row in rows]
+                    rows = self._database.command("opencypher", text, parameters).to_list()
+                    return [{name: self._plain(value) for name, value in row.items()} for row in rows]
             except Exception as error:  # Java's and the bindings' alike
                 raise _explained(str(error)) from error
 

@@ -21,6 +21,7 @@ from workloads.rental_company.tables import TABLES as COMPANY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from datetime import date
     from types import TracebackType
 
     from workloads.movie_rental.quarantine import Quarantine
@@ -337,6 +338,14 @@ class Source:
         )
         for batch in self._batches("customers", statement, after, size):
             yield [number for (number,) in batch]
+
+    def rentals_by_day(self) -> list[tuple[date, int]]:
+        """Return each day on which somebody rented, in UTC, with the number of rentals, in order."""
+        return self.ask("source_rentals_by_day.sql")
+
+    def days(self, size: int = 2000) -> Iterator[list[tuple[Any, ...]]]:
+        """Day, category, store, rentals and what was paid for them, by day, in batches."""
+        yield from self._batches("days", queries.load("source_rental_days.sql").text, 0, size)
 
     def ask(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query of `queries/`, which is told by `without_TABLE` what to leave out."""

@@ -14,7 +14,9 @@ import zlib
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from contract.rentals import category_dimension, cents
@@ -32,11 +34,15 @@ if TYPE_CHECKING:
 
     Contents = dict[Any, "Content"]  # by a key: of a row, or of a range of them
     Key = Callable[[str], int | str | None]
+    Place = tuple[str, str]  # category and store
+    Sums = dict[Place, tuple[int, int]]  # rentals and cents
 
 _RANGE = 1 << 64
 _encode = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False).encode
 _KEYS = 4096  # keys of a range of a table
 _RANGES = 4096  # of movies, and of customers
+_RENTALS = 10_000  # of the time series a request, at most as many sums
+_ALL_TIME = (datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC))  # in nanoseconds, of 64 bits
 
 
 @dataclass(frozen=True)
@@ -304,33 +310,41 @@ class _AtOnce:
     def _every_rental(self) -> Iterator[Rental]:
         return (rental for batch in self.source.rentals() for rental in batch)
 
+    # Time series
+
     def series(self) -> Comparison:
-        """Compare the sums for each day, category and store; both databases compute their own."""
-        sums: dict[tuple[str, str, str], list[int]] = {}
-        for day, category, store, rentals, paid in self.source.ask("source_rental_days.sql"):
-            both = sums.setdefault((f"{day:%Y-%m-%d}", category_dimension(category), str(store)), [0, 0])
-            both[0] += rentals
-            both[1] += cents(paid)
-        source: Contents = {key: Content.of([(*key, *both)]) for key, both in sums.items()}
-        there: dict[tuple[str, str, str], list[int]] = {}
-        if sums:
-            first, last = (datetime.fromisoformat(f(key[0] for key in sums)).replace(tzinfo=UTC) for f in (min, max))
-            table = self.engines.series.daily(first, last + timedelta(days=1))
-            for row in table.itertuples(index=False):
-                key = (f"{row.day:%Y-%m-%d}", str(row.category), str(row.store))
-                there[key] = [int(str(row.rentals)), int(str(row.cents))]
-        target: Contents = {key: Content.of([(*key, *both)]) for key, both in there.items()}
+        """Compare the days, and the sums for each category and store of those that differ."""
+        spans = _spans(self.source.rentals_by_day())
+        recorded = self.threads.submit(lambda: _by_day(self._recorded(spans)))
+        source, target = _by_day(self._sold()), recorded.result()
         rows: frozenset[int] = frozenset()
-        if differing := set(_differing(source, target)):
-            rows = frozenset(rental.id for rental in self._every_rental() if _sum(rental) in differing)
-        return Comparison(
-            "Timestream",
-            "rentals (by day, category and store)",
-            Content(sum(both[0] for both in sums.values()), _total(source).hash),
-            Content(sum(both[0] for both in there.values()), _total(target).hash),
-            RENTED,
-            rows,
+        if days := {*_differing(source, target)}:
+            sold = {(day, place): sums for day, places in self._sold() if day in days for place, sums in places.items()}
+            midnights = (datetime.combine(day, time(tzinfo=UTC)) for day in sorted(days))
+            spans = ((midnight, midnight + timedelta(days=1)) for midnight in midnights)
+            recorded_sums = {
+                (day, place): sums for day, places in self._recorded(spans) for place, sums in places.items()
+            }
+            places = {place for place in sold if sold[place] != recorded_sums.get(place)}
+            rows = frozenset(rental.id for rental in self._every_rental() if _place(rental) in places)
+        name = "rentals (by day, category and store)"
+        return Comparison("Timestream", name, _total(source), _total(target), RENTED, rows)
+
+    def _sold(self) -> Iterator[tuple[date, Sums]]:
+        """Yield each day on which the old company rented, with its sums."""
+        rows = (row for batch in self.source.days() for row in batch)
+        return _summed(
+            (day, (category_dimension(category), str(store)), rentals, cents(paid))
+            for day, category, store, rentals, paid in rows
         )
+
+    def _recorded(self, spans: Iterable[tuple[datetime, datetime]]) -> Iterator[tuple[date, Sums]]:
+        """Yield each day of some spans for which the time series has rentals, with its sums."""
+        for start, end in spans:
+            table = self.engines.series.daily(start, end)
+            places = zip(table["category"], table["store"], strict=True)
+            sums = (table["rentals"].tolist(), table["cents"].tolist())
+            yield from _summed(zip(table["day"].dt.date, places, *sums, strict=True))
 
 
 def _between(table: Table, span: tuple[int, int]) -> str:
@@ -401,6 +415,37 @@ def _packed(vector: Sequence[float]) -> str:
     return struct.pack(f"<{len(vector)}d", *vector).hex()
 
 
-def _sum(rental: Rental) -> tuple[str, str, str]:
-    """Return which sum of the time series a rental belongs to."""
-    return f"{rental.at.astimezone(UTC):%Y-%m-%d}", category_dimension(rental.category), str(rental.store_id)
+def _summed(rows: Iterable[tuple[date, Place, int, int]]) -> Iterator[tuple[date, Sums]]:
+    """Yield each day with its sums, from rows by day: day, category and store, rentals, cents."""
+    for day, rows_of_day in groupby(rows, key=itemgetter(0)):
+        sums: Sums = {}
+        for _, place, rentals, income in rows_of_day:
+            others, other_income = sums.get(place, (0, 0))
+            sums[place] = (others + rentals, other_income + income)
+        yield day, sums
+
+
+def _by_day(days: Iterable[tuple[date, Sums]]) -> Contents:
+    """Return the content of each day: its rentals, and the hash of its sums."""
+    return {
+        day: Content(sum(rentals for rentals, _ in sums.values()), Content.of([sorted(sums.items())]).hash)
+        for day, sums in days
+    }
+
+
+def _place(rental: Rental) -> tuple[date, Place]:
+    """Return the day of a rental, and its category and store."""
+    return rental.at.astimezone(UTC).date(), (category_dimension(rental.category), str(rental.store_id))
+
+
+def _spans(rentals_by_day: Iterable[tuple[date, int]]) -> Iterator[tuple[datetime, datetime]]:
+    """Yield spans that cover all time, and end between days; they are of many rentals, or of one day."""
+    start, end = _ALL_TIME
+    rentals = 0
+    for day, count in rentals_by_day:
+        if rentals and rentals + count > _RENTALS:
+            midnight = datetime.combine(day, time(tzinfo=UTC))
+            yield start, midnight
+            start, rentals = midnight, 0
+        rentals += count
+    yield start, end

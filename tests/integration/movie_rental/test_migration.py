@@ -190,6 +190,15 @@ class TestWhatDiffers:
         after = {movie.id: movie.version for movie in made.library.all()}
         assert {number for number in after if after[number] != before[number]} == {"9"}
 
+    def test_a_rental_of_the_time_series_that_was_before_the_first_one_is_told(self, servers: Servers) -> None:
+        url, made = servers.source("earlier"), servers.new()
+        run(url, made)
+        with Source(url) as source:
+            rental = next(rental for batch in source.rentals() for rental in batch)
+        made.series.save([replace(rental, at=rental.at - timedelta(days=20_000))])
+        [one] = different(url, made)
+        assert (one.engine, one.target.rows - one.source.rows, one.rows) == ("Timestream", 1, frozenset())
+
     def test_nothing_is_written_over_what_the_new_system_has_changed(self, servers: Servers) -> None:
         url, made = servers.source("used"), servers.new()
         run(url, made)

@@ -6,8 +6,7 @@ FROM (
         r.rental_id::bigint %% 2147483647 * 1103515245 %% 2147483647
         + r.customer_id::bigint %% 2147483647 * 1220703125 %% 2147483647
         + i.film_id::bigint %% 2147483647 * 1566083941 %% 2147483647
-        + to_char(t.at, 'YYYYMMDD')::bigint * 1812433253 %% 2147483647
-        + to_char(t.at, 'HH24MISSMS')::bigint %% 2147483647 * 1664525 %% 2147483647
+        + to_char(t.at, 'YYYYMMDDHH24MISSMS')::bigint %% 2147483647 * 1812433253 %% 2147483647
     ) %% 2147483647 AS value
     FROM rental r
     CROSS JOIN LATERAL (SELECT date_trunc('milliseconds', r.rental_date::timestamptz) AS at) t
