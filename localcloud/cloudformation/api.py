@@ -58,7 +58,7 @@ class Row:
         service: boto3's name of the service.
         ref: What ``Ref`` gives, a JMESPath expression over the parameters and the answer of ``create``.
         create: Operation that creates it; a type that only adds to others has none.
-        read: Operation that describes it, for attributes that the response of ``create`` lacks.
+        read: Operation that describes it, for attributes that the response of ``create`` lacks or an update changes.
         restore: Operations that create it instead, by the parameter that says what it is restored from. What they do
             not take, ``update`` sets afterwards.
         update: Operations that change it in place.
@@ -361,6 +361,7 @@ class ApiResource:
                 with contextlib.suppress(Exception):  # the reason of the failure matters, not what it left undone
                     step()
             raise
+        state |= row.call(row.read, {}, original.physical_resource_id)
         updated = cls(properties, row.parameters(properties, name) if row.resets else values, state)
         if row.tags_parameter in changed:
             updated.tag(before.get(row.tags_parameter) or [])

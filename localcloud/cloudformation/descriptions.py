@@ -25,11 +25,14 @@ NO_STACK_POLICIES = "stack policies are not supported by the local cloud"
 IDENTITIES = {
     "AWS::IAM::AccessKey": "",
     "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::GroupPolicy": "",
     "AWS::IAM::InstanceProfile": "",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::IAM::Policy": "",
     "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::RolePolicy": "",
     "AWS::IAM::User": "UserName",
+    "AWS::IAM::UserPolicy": "",
     "AWS::IAM::UserToGroupAddition": "",
 }
 

@@ -10,7 +10,33 @@ def role(values: Properties) -> Properties:
     return {**values, "PolicyDocument": values["AssumeRolePolicyDocument"]}
 
 
+def movable(values: Properties) -> Properties:
+    """Add the path of a user or a group under the name that its update operation uses."""
+    return {**values, "NewPath": values["Path"]} if "Path" in values else values
+
+
+#: Whom a policy can belong to, and what the API calls one of them.
+HOLDERS = {"Groups": "GroupName", "Roles": "RoleName", "Users": "UserName"}
+
+
 def inline_policy(values: Properties) -> Properties:
-    """Put the one document on each role, under the policy's name, which may change."""
+    """Put the one document on each group, role and user, under the policy's name, which may change.
+
+    Raises:
+        ValueError: It belongs to nobody.
+    """
     policy = {"PolicyName": values["PolicyName"], "PolicyDocument": values.pop("PolicyDocument")}
-    return {**values, "Roles": [{"RoleName": name, **policy} for name in values.get("Roles", [])]}
+    if not any(values.get(holders) for holders in HOLDERS):
+        raise ValueError("At least one of [Groups,Roles,Users] must be non-empty.")
+    calls = {
+        holders: [{holder: name, **policy} for name in values[holders]]
+        for holders, holder in HOLDERS.items()
+        if holders in values
+    }
+    return {**values, **calls}
+
+
+def membership(values: Properties) -> Properties:
+    """Put each user into the one group, which may change."""
+    users = [{"GroupName": values["GroupName"], "UserName": name} for name in values["Users"]]
+    return {"Name": values["Name"], "Users": users}
