@@ -40,6 +40,10 @@ SERVERLESS = {"ServerlessScalingConfiguration": {"MinCapacity": 1, "MaxCapacity"
 NODES = {"Type": "multinode", "NodeProperties": {"NumNodes": 2, "MainNode": 0, "NodeRangeProperties": []}}
 FARGATE = {"PlatformCapabilities": ["FARGATE"], "ContainerProperties": {"ExecutionRoleArn": "r"}}
 HTTP_API = {"Name": "shop", "ProtocolType": "HTTP"}
+DESCRIBED = {"Body": {"openapi": "3.0.1"}}
+FORWARDED = {"x-amazon-apigateway-integration": {"type": "http_proxy", "uri": "https://example.com"}}
+SHARED = {"x-amazon-apigateway-integrations": {"partner": {"connectionType": "VPC_LINK"}}}
+AUTHORIZED = {"securitySchemes": {"partners": {"x-amazon-apigateway-authorizer": {"type": "jwt"}}}}
 PROXY = {"IntegrationType": "AWS_PROXY", "IntegrationUri": "f", "PayloadFormatVersion": "2.0"}
 DEPLOYED = {"StageName": "$default", "AutoDeploy": True}
 OF_METHOD = {"HttpMethod": "GET", "AuthorizationType": "NONE"}
@@ -1256,6 +1260,13 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "of KeyType is not one of",
     ),
     (API, HTTP_API, {"ProtocolType": "WEBSOCKET"}, "BadRequestException", "no WebSocket APIs"),
+    (API, DESCRIBED, {"Name": "shop"}, "BadRequestException", "Redundant fields [...] provided when either Body or"),
+    (API, DESCRIBED, {"BodyS3Location": {"Bucket": "b", "Key": "k"}}, "BadRequestException", "BodyS3Location"),
+    (API, HTTP_API, {"FailOnWarnings": True}, "BadRequestException", "It is about an OpenAPI document"),
+    (API, DESCRIBED, {"BasePath": "keep"}, "BadRequestException", "is not one of ignore, prepend, split"),
+    (API, DESCRIBED, {"Body": {"paths": {"/": {"get": FORWARDED}}}}, "BadRequestException", "neither other addresses"),
+    (API, DESCRIBED, {"Body": {"components": SHARED}}, "BadRequestException", "neither other addresses"),
+    (API, DESCRIBED, {"Body": {"components": AUTHORIZED}}, "BadRequestException", "has no authorizers"),
     (INTEGRATION, PROXY, {"IntegrationType": "HTTP_PROXY"}, "BadRequestException", "neither other addresses nor VPC"),
     (INTEGRATION, PROXY, {"CredentialsArn": "r"}, "BadRequestException", "CredentialsArn is not allowed here"),
     (INTEGRATION, PROXY, {"TimeoutInMillis": 30_001}, "BadRequestException", "above the maximum of 30000"),

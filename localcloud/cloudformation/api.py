@@ -232,11 +232,11 @@ class Row:
         restored = [operation for name, operation in self.restore.items() if values.get(name)]
         if not restored:
             return self.call(self.create, values)
-        identifier = str(values[self.name])
+        identifier = str(values.get(self.name, ""))
         response = self.call(restored[0], values, identifier)
         taken = member_names(self.shape(restored[0]))
         rest = {name: value for name, value in values.items() if name.lower() not in taken}
-        for operation in self.update:
+        for operation in self.update if rest else ():
             response |= self.call(operation, rest, identifier)
         return response
 

@@ -274,7 +274,7 @@ def test_an_api_ends_with_its_stack(cloud: LocalCloud) -> None:
     ("resource", "properties", "words"),
     [
         ("Api", {"ProtocolType": "WEBSOCKET"}, "no WebSocket APIs"),
-        ("Api", {"Body": {"openapi": "3.0.1"}}, "not of OpenAPI documents"),
+        ("Api", {"Target": "arn:aws:lambda:us-east-1:123456789012:function:shop"}, "not of a Target"),
         ("Integration", {"IntegrationType": "HTTP_PROXY"}, "neither other addresses nor VPC links"),
         ("Integration", {"ConnectionType": "VPC_LINK"}, "neither other addresses nor VPC links"),
         ("Route0", {"AuthorizationType": "JWT"}, "no authorizers"),
