@@ -1,7 +1,7 @@
 """What API Gateway refuses of REST APIs, their resources, keys and usage plans.
 
-moto gaps: it drops the binary media types of an API, takes resources of any form and twice, deletes a resource and
-leaves those below it, and imports parts of OpenAPI documents.
+moto gaps: it drops the binary media types of an API, takes resources of any form and twice, and deletes a resource and
+leaves those below it.
 """
 
 from __future__ import annotations
@@ -25,17 +25,6 @@ from localcloud.services.apigatewayv2 import routes
 
 Json = dict[str, Any]
 SERVICE = "apigateway.amazonaws.com"
-NO_DOCUMENTS = "the local cloud has REST APIs of resources and methods, not of OpenAPI documents"
-
-
-@replace(APIGatewayResponse, "import_rest_api")
-def _import_rest_api(self: APIGatewayResponse) -> Any:
-    raise NotImplementedError(NO_DOCUMENTS)
-
-
-@replace(APIGatewayResponse, "put_rest_api")
-def _put_rest_api(self: APIGatewayResponse) -> Any:
-    raise NotImplementedError(NO_DOCUMENTS)
 
 
 @replace(APIGatewayResponse, "create_rest_api")
