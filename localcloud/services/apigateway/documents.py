@@ -15,12 +15,22 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from moto.apigatewayv2.exceptions import BadRequestException
 
 from localcloud.services.apigateway.methods import HEADER
-from localcloud.services.apigatewayv2.documents import BESIDE_METHODS, EXTENSION, METHODS, VARIABLES, parsed
+from localcloud.services.apigatewayv2.documents import (
+    BESIDE_METHODS,
+    EXTENSION,
+    METHODS,
+    VARIABLES,
+    invalid,
+    member,
+    members,
+    parsed,
+    prefix,
+    server_path,
+)
 
 Json = dict[str, Any]
 AUTHORIZER, INTEGRATION = f"{EXTENSION}authorizer", f"{EXTENSION}integration"
@@ -37,10 +47,6 @@ _OF_INTEGRATIONS = {
 #: Where a parameter of a request is, in API Gateway's words.
 _PLACES = {"header": "header", "path": "path", "query": "querystring"}
 _MODEL = re.compile(r"#/(?:definitions|components/schemas)/(?P<name>[^/]+)")
-
-
-class DocumentError(ValueError):
-    """API Gateway does not take a document; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -77,52 +83,28 @@ def read(body: str | bytes) -> Json:
     """Read a document in JSON or YAML.
 
     Raises:
-        DocumentError: It is neither, or no document of Swagger 2.0 or OpenAPI 3.0.
+        BadRequestException: It is neither, or no document of Swagger 2.0 or OpenAPI 3.0.
     """
     try:
         text = body.decode() if isinstance(body, bytes) else body
-        for variable, value in VARIABLES.items():
-            text = text.replace(variable, value)
-        document = parsed(text)
-    except (UnicodeDecodeError, BadRequestException) as error:
-        raise DocumentError("Invalid OpenAPI input. The document is neither JSON nor YAML.") from error
+    except UnicodeDecodeError as error:
+        raise invalid("It is neither JSON nor YAML") from error
+    for variable, value in VARIABLES.items():
+        text = text.replace(variable, value)
+    document = parsed(text)
     if not isinstance(document, dict):
-        raise DocumentError("Invalid OpenAPI input. The document is not an object.")
+        raise invalid("It is not an object")
     swagger, openapi = document.get("swagger"), document.get("openapi")
     if swagger is None and openapi is None:
-        raise DocumentError("Invalid OpenAPI input. The document has neither swagger nor openapi for its version.")
-    if str(swagger) != "2.0" and not str(openapi).startswith("3.0"):
+        raise invalid("It has neither swagger nor openapi for its version")
+    if str(swagger) != "2.0" and not re.fullmatch(r"3\.0(\.\d+)?", str(openapi)):
         version = swagger if openapi is None else openapi
-        raise DocumentError(f"Invalid OpenAPI input. Its version is {version}; API Gateway reads 2.0 and 3.0.")
+        raise invalid(f"Its version is {version}; API Gateway reads 2.0 and 3.0")
     if "info" not in document:
-        raise DocumentError("Invalid OpenAPI input. The document has no info.")
+        raise invalid("It has no info")
     for name in ("info", "paths", "components", "definitions", "securityDefinitions"):
-        _map(document, name)
+        member(document, name)
     return document
-
-
-def _map(node: Json, name: str) -> Json:
-    """Return a member that is an object; an empty one where it is absent.
-
-    Raises:
-        DocumentError: It is not an object.
-    """
-    value = node.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise DocumentError(f"Invalid OpenAPI input. The value of {name} is not an object.")
-    return value or {}
-
-
-def _objects(node: Json, name: str) -> list[Json]:
-    """Return a member that is a list of objects; an empty one where it is absent.
-
-    Raises:
-        DocumentError: It is not such a list.
-    """
-    values = node.get(name) or []
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise DocumentError(f"Invalid OpenAPI input. The value of {name} is not a list of objects.")
-    return values
 
 
 def with_settings(document: Json, settings: Mapping[str, Any]) -> Json:
@@ -153,27 +135,28 @@ def definition(document: Json, base_path: str = "ignore") -> Definition:
         base_path: What becomes of the document's base path: ``ignore``, ``prepend`` or ``split``.
 
     Raises:
-        DocumentError: API Gateway does not take the document.
+        BadRequestException: API Gateway does not take the document.
     """
-    base = _base_path(document, base_path)
+    own = server_path(document) if "openapi" in document else str(document.get("basePath") or "")
+    base = prefix(own, base_path)
     paths: list[str] = []
     operations: list[Operation] = []
-    declared = _map(document, "paths")
+    declared = member(document, "paths")
     for path in declared:
         if str(path).startswith("x-"):
             continue
         if not str(path).startswith("/"):
-            raise DocumentError(f"Invalid OpenAPI input. The path {path} does not begin with a slash.")
+            raise invalid(f"The path {path} does not begin with a slash")
         whole = f"{base}{path}".rstrip("/") or "/"
         paths.append(whole)
-        operations += _operations(document, whole, _map(declared, path))
+        operations += _operations(document, whole, member(declared, path))
     return Definition(_settings(document), paths, operations, list(dict.fromkeys(_missing_models(document))))
 
 
 def _settings(document: Json) -> Json:
     info, endpoint, policy = document["info"], _endpoint(document), document.get(POLICY)
     if not info.get("title"):
-        raise DocumentError("Invalid OpenAPI input. The document's info has no title, which names the API.")
+        raise invalid("The API has no name, which is the title in its info")
     said = {
         "description": info.get("description"),
         "apiKeySource": document.get(KEY_SOURCE),
@@ -187,43 +170,20 @@ def _settings(document: Json) -> Json:
 
 def _endpoint(document: Json) -> Json:
     """Return the configuration of the endpoint, which OpenAPI 3.0 has among the servers."""
-    places = (document, *_objects(document, "servers"))
-    return next((_map(place, ENDPOINT) for place in places if ENDPOINT in place), {})
-
-
-def _base_path(document: Json, treatment: str) -> str:
-    """Return what stands before every path."""
-    if treatment == "ignore":
-        return ""
-    segments = [segment for segment in _own_base_path(document).split("/") if segment]
-    return "".join(f"/{segment}" for segment in (segments[1:] if treatment == "split" else segments))
-
-
-def _own_base_path(document: Json) -> str:
-    if "openapi" not in document:
-        return str(document.get("basePath") or "")
-    servers = [(str(server.get("url", "")), _map(server, "variables")) for server in _objects(document, "servers")]
-    for _, variables in servers:
-        if "basePath" in variables:
-            return _default(variables, "basePath")
-    url, variables = servers[0] if servers else ("", {})
-    return re.sub(r"\{(\w+)\}", lambda name: _default(variables, name[1]), urlsplit(url).path)
-
-
-def _default(variables: Json, name: str) -> str:
-    return str(_map(variables, name).get("default", ""))
+    places = (document, *members(document, "servers"))
+    return next((member(place, ENDPOINT) for place in places if ENDPOINT in place), {})
 
 
 def _operations(document: Json, path: str, item: Json) -> Iterator[Operation]:
     """Yield the methods of a path."""
     if "$ref" in item:
-        raise DocumentError(f"The local cloud takes no reference in the place of the path {path}.")
+        raise invalid(f"The local cloud takes no reference in the place of the path {path}")
     for name in item:
         if name not in METHODS.keys() | BESIDE_METHODS and not str(name).startswith("x-"):
-            raise DocumentError(f"Invalid OpenAPI input. The path {path} has {name}, which is not a method.")
+            raise invalid(f"The path {path} has {name}, which is not a method")
     for name, verb in METHODS.items():  # the rules of methods refuse TRACE
         if name in item:
-            shared, operation = _objects(item, "parameters"), _map(item, name)
+            shared, operation = members(item, "parameters"), member(item, name)
             yield Operation(path, {"HttpMethod": verb, **_method(document, path, operation, shared)})
 
 
@@ -232,7 +192,7 @@ def _method(document: Json, path: str, operation: Json, shared: list[Json]) -> J
     properties = _security(document, operation)
     if operation.get("operationId"):
         properties["OperationName"] = str(operation["operationId"])
-    parameters = [_resolved(document, parameter) for parameter in (*shared, *_objects(operation, "parameters"))]
+    parameters = [_resolved(document, parameter) for parameter in (*shared, *members(operation, "parameters"))]
     asked = {
         f"method.request.{_PLACES[parameter['in']]}.{parameter.get('name')}": bool(parameter.get("required"))
         for parameter in parameters
@@ -243,9 +203,11 @@ def _method(document: Json, path: str, operation: Json, shared: list[Json]) -> J
     properties["MethodResponses"] = [
         {
             "StatusCode": str(status),
-            "ResponseParameters": {f"{HEADER}{name}": False for name in _map(_resolved(document, response), "headers")},
+            "ResponseParameters": {
+                f"{HEADER}{name}": False for name in member(_resolved(document, response), "headers")
+            },
         }
-        for status, response in _map(operation, "responses").items()
+        for status, response in member(operation, "responses").items()
         if re.fullmatch(r"\d{3}", str(status))
     ]
     if INTEGRATION in operation:
@@ -255,13 +217,13 @@ def _method(document: Json, path: str, operation: Json, shared: list[Json]) -> J
 
 def _security(document: Json, operation: Json) -> Json:
     """Return who may call a method. API Gateway passes over what a document asks of all its methods at once."""
-    schemes = _map(document, "securityDefinitions") | _map(_map(document, "components"), "securitySchemes")
-    names = [name for requirement in _objects(operation, "security") for name in requirement]
+    schemes = member(document, "securityDefinitions") | member(member(document, "components"), "securitySchemes")
+    names = [name for requirement in members(operation, "security") for name in requirement]
     kinds = [_resolved(document, schemes[name]) for name in names if name in schemes]
     if any(AUTHORIZER in kind for kind in kinds):
-        raise DocumentError("The local cloud has no authorizers.")
+        raise invalid("The local cloud has no authorizers")
     is_signed = any(kind.get(f"{EXTENSION}authtype") == "awsSigv4" for kind in kinds)
-    is_signed = is_signed or _map(operation, f"{EXTENSION}auth").get("type") == "AWS_IAM"
+    is_signed = is_signed or member(operation, f"{EXTENSION}auth").get("type") == "AWS_IAM"
     needs_key = any(
         kind.get("type") == "apiKey" and kind.get("in") == "header" and str(kind.get("name")).lower() == "x-api-key"
         for kind in kinds
@@ -273,9 +235,11 @@ def _integration(integration: Any, path: str) -> Json:
     """Return the properties of a method's integration.
 
     Raises:
-        DocumentError: It has none of the types that there are, or members of another form.
+        BadRequestException: It has none of the types that there are, or members of another form.
     """
-    malformed = DocumentError(f"Unable to parse API definition because of a malformed integration at path {path}.")
+    malformed = BadRequestException(
+        f"Unable to parse API definition because of a malformed integration at path {path}."
+    )
     if not isinstance(integration, dict) or str(integration.get("type")).upper() not in TYPES:
         raise malformed
     properties: Json = {
@@ -324,7 +288,7 @@ def _resolved(document: Json, node: Any) -> Json:
 
 def _missing_models(document: Json) -> Iterator[str]:
     """Yield a warning for each model that a method refers to and the document does not have."""
-    models = {*_map(document, "definitions"), *_map(_map(document, "components"), "schemas")}
+    models = {*member(document, "definitions"), *member(member(document, "components"), "schemas")}
     for reference in _references(document.get("paths"), set()):
         match = _MODEL.fullmatch(reference)
         if match and match["name"] not in models:

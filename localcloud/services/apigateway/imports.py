@@ -23,7 +23,7 @@ from localcloud.cloudformation.schemas import PropertyError
 from localcloud.hooks import replace
 from localcloud.services import rules
 from localcloud.services.apigateway import documents
-from localcloud.services.apigateway.documents import Definition, DocumentError, Operation
+from localcloud.services.apigateway.documents import Definition, Operation
 
 Json = dict[str, Any]
 API, METHOD = "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method"
@@ -98,7 +98,7 @@ def _read(request: APIGatewayResponse) -> Import:
         rules.check(API, {"Name": "", "ApiKeySourceType": source, "EndpointConfiguration": endpoint})
         for operation in definition.operations:
             _check(operation)
-    except (DocumentError, PropertyError) as error:
+    except PropertyError as error:
         raise BadRequestException(str(error)) from error
     if fails and definition.warnings:
         raise BadRequestException(_listed("Warnings", definition.warnings))

@@ -118,7 +118,7 @@ def parsed(text: str) -> Any:
     try:
         return yaml.load(text, yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise _invalid("It is neither JSON nor YAML") from None
+        raise invalid("It is neither JSON nor YAML") from None
 
 
 def read(text: str, base_path: str = BASE_PATHS[0]) -> Document:
@@ -138,13 +138,13 @@ def read(text: str, base_path: str = BASE_PATHS[0]) -> Document:
         text = text.replace(variable, value)
     document = parsed(text)
     if not isinstance(document, dict):
-        raise _invalid("It is not an object")
+        raise invalid("It is not an object")
     if not re.fullmatch(r"3\.0(\.\d+)?", str(document.get("openapi", ""))):
         named = [f"{name}: {document[name]}" for name in ("openapi", "swagger") if name in document]
-        raise _invalid(f"HTTP APIs take documents of OpenAPI 3.0, and this one has {(named or ['no version'])[0]}")
+        raise invalid(f"HTTP APIs take documents of OpenAPI 3.0, and this one has {(named or ['no version'])[0]}")
     version = document.get(f"{EXTENSION}importexport-version", "1.0")
     if str(version) != "1.0":
-        raise _invalid(f"The only {EXTENSION}importexport-version is 1.0, and this one is {version}")
+        raise invalid(f"The only {EXTENSION}importexport-version is 1.0, and this one is {version}")
     return _Reader(document, base_path).read()
 
 
@@ -157,9 +157,9 @@ class _Reader:
     warnings: list[str] = field(default_factory=list)
 
     def read(self) -> Document:
-        info = _object(self.document, "info")
+        info = member(self.document, "info")
         if not info.get("title"):
-            raise _invalid("The API has no name, which is the title in its info")
+            raise invalid("The API has no name, which is the title in its info")
         if info.get("version") is None:
             self.warn("attribute info.version is missing")
         described = [*self.routes()]
@@ -181,8 +181,8 @@ class _Reader:
         """Yield the routes, and note what cannot be one."""
         if self.document.get("paths") is None:
             self.warn("attribute paths is missing")
-        before = self.prefix()
-        for path, item in _object(self.document, "paths").items():
+        before = prefix(server_path(self.document), self.base_path)
+        for path, item in member(self.document, "paths").items():
             if str(path).startswith("x-"):
                 continue
             if not str(path).startswith("/"):
@@ -196,7 +196,7 @@ class _Reader:
     def operations(self, path: str, item: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield the operations of a path by their methods, and note what is neither one nor belongs beside them."""
         if "$ref" in item:
-            raise _invalid(f"The local cloud takes no reference in the place of the path {path}")
+            raise invalid(f"The local cloud takes no reference in the place of the path {path}")
         for method, operation in item.items():
             if method in METHODS and isinstance(operation, Mapping):
                 yield method, operation
@@ -233,30 +233,30 @@ class _Reader:
         if described is None:
             return None
         if not isinstance(described, Mapping):
-            raise _invalid(f"The {INTEGRATION} of {place} is not an object")
+            raise invalid(f"The {INTEGRATION} of {place} is not an object")
         values = {name: described[key] for key, name in PARAMETERS.items() if described.get(key) is not None}
         # As texts, since the rules leave alone what looks like an intrinsic function, and nothing is unknown here.
         texts: Json = {name: str(value) for name, value in values.items() if name != "TimeoutInMillis"}
         kind = texts.get("IntegrationType", "").upper()
         parameters: Json = {"IntegrationMethod": "POST", **values, **texts, "IntegrationType": kind}
         if not str(values.get("TimeoutInMillis", 0)).isdigit():
-            raise _invalid(f"The timeoutInMillis of {place} is not a whole number")
+            raise invalid(f"The timeoutInMillis of {place} is not a whole number")
         _check("AWS::ApiGatewayV2::Integration", "apigatewayv2.CreateIntegration", parameters, place)
         return parameters
 
     def referred(self, reference: str) -> Any:
         """Return the integration that a reference is about."""
         start, _, name = reference.rpartition("/")
-        shared = _object(_object(self.document, "components"), f"{EXTENSION}integrations")
+        shared = member(member(self.document, "components"), f"{EXTENSION}integrations")
         if start != f"#/components/{EXTENSION}integrations" or name not in shared:
-            raise _invalid(f"There is no integration {reference}")
+            raise invalid(f"There is no integration {reference}")
         return shared[name]
 
     def authorization(self, operation: Mapping[str, Any], place: str) -> str:
         """Return who may call an operation; never less than the document asks for."""
         kinds = [*self.required(operation, place)]
         if operation.get(AUTH) is not None:
-            kinds.append(str(_object(operation, AUTH).get("type", "NONE")).upper())
+            kinds.append(str(member(operation, AUTH).get("type", "NONE")).upper())
         for kind in kinds:
             _check("AWS::ApiGatewayV2::Route", "apigatewayv2.CreateRoute", {"AuthorizationType": kind}, place)
         return "NONE" if {*kinds} <= {"NONE"} else "AWS_IAM"
@@ -266,72 +266,55 @@ class _Reader:
         of_document, own = self.document.get("security") or [], operation.get("security")
         requirements = of_document if own is None else own
         if not isinstance(requirements, list) or not all(isinstance(item, Mapping) for item in requirements):
-            raise _invalid(f"The security of {place} is not a list of objects")
+            raise invalid(f"The security of {place} is not a list of objects")
         names = [str(name) for requirement in requirements for name in requirement]
         if len(names) > 1:
-            raise _invalid(f"The operation {place} has several security requirements, and may have one")
+            raise invalid(f"The operation {place} has several security requirements, and may have one")
         yield from (self.scheme(name, place) for name in names)
 
     def scheme(self, name: str, place: str) -> str:
         """Return what a security scheme asks of callers."""
-        schemes = _object(_object(self.document, "components"), "securitySchemes")
+        schemes = member(member(self.document, "components"), "securitySchemes")
         if name == "NONE" and name not in schemes:
             return name
-        scheme = _object(schemes, name)
+        scheme = member(schemes, name)
         if str(scheme.get(f"{EXTENSION}authtype", "")).lower() == "awssigv4":
             return "AWS_IAM"
         if f"{EXTENSION}authorizer" in scheme:
-            kind = _object(scheme, f"{EXTENSION}authorizer").get("type")
+            kind = member(scheme, f"{EXTENSION}authorizer").get("type")
             return "JWT" if kind == "jwt" else "CUSTOM"
-        raise _invalid(f"The local cloud does not know who may call {place}: its security scheme {name} names nobody")
+        raise invalid(f"The local cloud does not know who may call {place}: its security scheme {name} names nobody")
 
     def cors(self) -> Json | None:
         """Return the settings for pages of other origins."""
-        settings = _object(self.document, f"{EXTENSION}cors")
+        settings = member(self.document, f"{EXTENSION}cors")
         for name, value in settings.items():
             kind = CORS.get(name)
             if kind is None:
-                raise _invalid(f"{EXTENSION}cors has no {name}")
+                raise invalid(f"{EXTENSION}cors has no {name}")
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-                raise _invalid(f"The {name} of {EXTENSION}cors is not {_NAMES[kind]}")
+                raise invalid(f"The {name} of {EXTENSION}cors is not {_NAMES[kind]}")
             if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-                raise _invalid(f"The {name} of {EXTENSION}cors are not texts")
+                raise invalid(f"The {name} of {EXTENSION}cors are not texts")
         return settings or None
 
     def tags(self) -> dict[str, str]:
         """Return the API's tags: those of OpenAPI that have a value."""
         described = self.document.get("tags") or []
         if not isinstance(described, list):
-            raise _invalid("Its tags are not a list")
+            raise invalid("Its tags are not a list")
         return {
             str(tag["name"]): str(tag[TAG]) for tag in described if isinstance(tag, Mapping) and {"name", TAG} <= {*tag}
         }
 
-    def servers(self) -> list[Json]:
-        described = self.document.get("servers") or []
-        if not isinstance(described, list) or not all(isinstance(server, dict) for server in described):
-            raise _invalid("Its servers are not a list of objects")
-        return described
-
     def is_disabled(self) -> bool:
         """Return whether the API does not answer at its endpoint."""
-        settings = [_object(server, f"{EXTENSION}endpoint-configuration") for server in self.servers()]
+        settings = [
+            member(server, f"{EXTENSION}endpoint-configuration") for server in members(self.document, "servers")
+        ]
         if any(item.get("ipAddressType", "ipv4") != "ipv4" for item in settings):
-            raise _invalid("The local cloud has no IPv6, and takes an ipAddressType of ipv4")
+            raise invalid("The local cloud has no IPv6, and takes an ipAddressType of ipv4")
         return any(item.get("disableExecuteApiEndpoint") in (True, "true") for item in settings)
-
-    def prefix(self) -> str:
-        """Return what comes before every path."""
-        variables = [_object(_object(server, "variables"), "basePath") for server in self.servers()]
-        named = [str(variable.get("default", "")) for variable in variables if variable]
-        urls = [str(server.get("url") or "") for server in self.servers()]
-        try:
-            path = named[0] if named else urlsplit(urls[0]).path if urls else ""
-        except ValueError:
-            raise _invalid(f"The server {urls[0]} does not have a valid URL") from None
-        parts = [part for part in path.split("/") if part]
-        kept = {"ignore": [], "prepend": parts, "split": parts[1:]}[self.base_path]
-        return "".join(f"/{part}" for part in kept)
 
 
 _NAMES = {bool: "true or false", int: "a number", list: "a list"}
@@ -349,7 +332,37 @@ def _check(kind: str, operation: str, parameters: Json, place: str) -> None:
         raise rules.RuleError(error.code, f"{place}: {error.message}") from None
 
 
-def _object(parent: Mapping[str, Any], name: str) -> Json:
+def server_path(document: Json) -> str:
+    """Return the path of a document's servers: that of a variable ``basePath``, or else that of the first URL.
+
+    Raises:
+        BadRequestException: The URL is not one.
+    """
+    servers = members(document, "servers")
+    variables = [member(member(server, "variables"), "basePath") for server in servers]
+    for variable in variables:
+        if variable:
+            return str(variable.get("default", ""))
+    url = str(servers[0].get("url") or "") if servers else ""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        raise invalid(f"The server {url} does not have a valid URL") from None
+
+
+def prefix(base_path: str, treatment: str) -> str:
+    """Return what comes before every path.
+
+    Args:
+        base_path: The document's.
+        treatment: What it means: one of `BASE_PATHS`.
+    """
+    parts = [part for part in base_path.split("/") if part]
+    kept = {"ignore": [], "prepend": parts, "split": parts[1:]}[treatment]
+    return "".join(f"/{part}" for part in kept)
+
+
+def member(parent: Mapping[str, Any], name: str) -> Json:
     """Return an object within another; empty if it is not there.
 
     Raises:
@@ -359,13 +372,26 @@ def _object(parent: Mapping[str, Any], name: str) -> Json:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _invalid(f"Its {name} is not an object")
+        raise invalid(f"Its {name} is not an object")
     return value
+
+
+def members(parent: Mapping[str, Any], name: str) -> list[Json]:
+    """Return the objects of a list within an object; none if it is not there.
+
+    Raises:
+        BadRequestException: Something else is there.
+    """
+    values = parent.get(name) or []
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise invalid(f"The value of {name} is not a list of objects")
+    return values
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _invalid(reason: str) -> BadRequestException:
+def invalid(reason: str) -> BadRequestException:
+    """Return the error of a document that is not one."""
     return BadRequestException(f"Invalid OpenAPI input. {reason}.")

@@ -319,3 +319,14 @@ def test_a_private_api_and_unknown_modes_are_refused(client: Any) -> None:
         client.import_rest_api(body=body, parameters={"basepath": "drop"})
     with pytest.raises(client.exceptions.NotFoundException, match="Invalid Rest API Id specified"):
         client.put_rest_api(restApiId="none", body=body)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [({"swagger": "1.2", "info": {}}, "Its version is 1.2"), ({"openapi": "3.0.1", "info": {}}, "The API has no name")],
+)
+def test_a_template_with_a_wrong_document_says_what_is_wrong(
+    cloud: LocalCloud, body: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(AssertionError, match=rf"Api \(AWS::ApiGateway::RestApi\).*: Invalid OpenAPI input\. {words}"):
+        Stack(cloud, Body=body).deploy()

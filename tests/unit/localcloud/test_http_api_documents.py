@@ -192,7 +192,7 @@ def test_a_path_of_sam_without_a_slash_is_the_default_route() -> None:
         (json.dumps({**document(), "x-amazon-apigateway-cors": {"allowOrigins": "*"}}), "is not a list"),
         (json.dumps({**document(), "x-amazon-apigateway-cors": {"maxAge": True}}), "is not a number"),
         (json.dumps({**document(), "x-amazon-apigateway-cors": {"allowOrigins": [1]}}), "are not texts"),
-        (json.dumps(document(servers={"url": "/a"})), "servers are not a list of objects"),
+        (json.dumps(document(servers={"url": "/a"})), "servers is not a list of objects"),
         (json.dumps(document(servers=[{"url": "https://[a"}])), "does not have a valid URL"),
         (json.dumps(document(paths={"/films": {"$ref": "films.yaml"}})), "no reference in the place of the path"),
         (json.dumps(document(paths=operation(**{INTEGRATION: "films"}))), "is not an object"),

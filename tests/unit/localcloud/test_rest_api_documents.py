@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from moto.apigatewayv2.exceptions import BadRequestException
 
 from localcloud.services.apigateway import documents
-from localcloud.services.apigateway.documents import Definition, DocumentError
+from localcloud.services.apigateway.documents import Definition
 
 INTEGRATION = "x-amazon-apigateway-integration"
 URI = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:1:function:f/invocations"
@@ -48,7 +49,7 @@ def test_documents_in_json_and_yaml_are_read(text: str | bytes) -> None:
     ],
 )
 def test_what_is_no_document_is_refused(text: str | bytes, words: str) -> None:
-    with pytest.raises(DocumentError, match=rf"Invalid OpenAPI input\. .*{words}"):
+    with pytest.raises(BadRequestException, match=rf"Invalid OpenAPI input\. .*{words}"):
         documents.read(text)
 
 
@@ -58,7 +59,7 @@ def test_what_is_no_document_is_refused(text: str | bytes, words: str) -> None:
         ({"a": {}}, "The path a does not begin with a slash"),
         ({"/a": {"fetch": {}}}, "The path /a has fetch, which is not a method"),
         ({"/a": {"$ref": "#/b"}}, "no reference in the place of the path /a"),
-        ({"/a": {"get": "b"}}, "The value of get is not an object"),
+        ({"/a": {"get": "b"}}, "Its get is not an object"),
         ({"/a": {"get": {"parameters": {}, "security": "x"}}}, "security is not a list of objects"),
         ({"/a": {"get": {INTEGRATION: {"type": "lambda"}}}}, "malformed integration at path /a"),
         ({"/a": {"get": {INTEGRATION: {"uri": URI}}}}, "malformed integration at path /a"),
@@ -68,12 +69,12 @@ def test_what_is_no_document_is_refused(text: str | bytes, words: str) -> None:
     ],
 )
 def test_methods_of_another_form_are_refused(paths: dict[str, Any], words: str) -> None:
-    with pytest.raises(DocumentError, match=words):
+    with pytest.raises(BadRequestException, match=words):
         defined(paths)
 
 
 def test_an_api_needs_a_title() -> None:
-    with pytest.raises(DocumentError, match="no title"):
+    with pytest.raises(BadRequestException, match="no name"):
         defined({}, info={"version": "1"})
 
 
@@ -188,7 +189,7 @@ def test_each_method_says_who_may_call_it(operation: dict[str, Any], expected: t
         {"basePath": "/a/b/c"},
         {
             "openapi": "3.0.1",
-            "servers": [{"url": "https://{host}/{stage}/b/c", "variables": {"stage": {"default": "a"}}}],
+            "servers": [{"url": "https://host/a/b/c"}],
         },
         {"openapi": "3.0.1", "servers": [{"url": "/x"}, {"variables": {"basePath": {"default": "a/b/c"}}}]},
     ],
@@ -220,5 +221,5 @@ def test_variables_of_aws_are_replaced() -> None:
 def test_a_method_with_an_authorizer_is_refused_wherever_that_is_described() -> None:
     schemes = {"own": {"$ref": "#/x-own"}}
     own = {"type": "apiKey", "x-amazon-apigateway-authorizer": {"type": "token"}}
-    with pytest.raises(DocumentError, match="no authorizers"):
+    with pytest.raises(BadRequestException, match="no authorizers"):
         method({"security": [{"own": []}]}, securityDefinitions=schemes, **{"x-own": own})
