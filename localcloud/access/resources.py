@@ -26,6 +26,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from werkzeug.exceptions import HTTPException
 
+from localcloud.access import function_names
 from localcloud.access.policies import documents
 from localcloud.access.policies.documents import Policy, PolicyError
 from localcloud.access.sessions import PARTITION
@@ -180,8 +181,11 @@ def _granted(grant: Any) -> dict[str, Any]:
 
 
 def _function_policy(name: str) -> Any:
-    function = lambda_backends[ACCOUNT][REGION].get_function(name.removeprefix("function:").split(":")[0])
-    return {"Statement": function.policy.statements} if function.policy else None
+    """Return the policy of a function, a version or an alias, each of which has its own."""
+    if not name.startswith("function:"):
+        return None
+    named = function_names.read(name)
+    return json.loads(lambda_backends[ACCOUNT][REGION].get_policy(named.name, named.qualifier or None))["Policy"]
 
 
 def _log_policies(_: str) -> Any:

@@ -14,6 +14,7 @@ import yaml
 from moto.core.utils import get_service_model
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 
+from localcloud.access import function_names
 from localcloud.access.actions import reference
 from localcloud.access.actions.conditions import request_keys
 from localcloud.access.actions.reference import ResourceType
@@ -234,12 +235,6 @@ def _given(call: Call) -> Iterator[str]:
                 yield text
 
 
-def _function(text: str) -> str:
-    """Return a function's name, of which Lambda also takes the ARN, its end, and a version or alias behind a colon."""
-    match = re.search(r"function:([\w-]+)", text)
-    return match[1] if match else text.partition(":")[0]
-
-
 def _subscribed(text: str) -> str:
     """Return the topic of a subscription."""
     return text.rpartition(":")[0] if text.count(":") > 5 else text  # noqa: PLR2004 - the colons of a topic's ARN
@@ -254,7 +249,7 @@ _FORMS: dict[tuple[str, str], Callable[[str], str]] = {
     ("events", "EventBusName"): lambda text: text.rpartition("/")[2],
     ("events", "Entries.EventBusName"): lambda text: text.rpartition("/")[2],
     ("kms", "AliasName"): lambda text: text.removeprefix("alias/"),
-    ("lambda", "FunctionName"): _function,
+    ("lambda", "FunctionName"): lambda text: function_names.read(text).name,
     ("logs", "logGroupIdentifier"): _group,
     ("logs", "logGroupName"): _group,
     ("sns", "SubscriptionArn"): _subscribed,
@@ -345,6 +340,17 @@ def _deleted(call: Call, find: Find) -> Iterator[Need]:
             call.service, "DeleteObject", {"Bucket": call.parameters["Bucket"], **item}, call.account, call.region
         )
         yield from _versioned(deletion, find)
+
+
+def _invoked(call: Call, find: Find) -> Iterator[Need]:  # noqa: ARG001 - the form of all of them
+    """A call of a version or an alias acts on that, and not on the function.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html
+    """
+    named = function_names.read(str(call.parameters["FunctionName"]))
+    qualifier = call.parameters.get("Qualifier") or named.qualifier
+    end = f"{named.name}:{qualifier}" if qualifier else named.name
+    yield Need("lambda:InvokeFunction", f"arn:aws:lambda:{call.region}:{call.account}:function:{end}")
 
 
 def _on_tables(call: Call, find: Find) -> Iterator[Need]:
@@ -508,6 +514,8 @@ SPECIAL: dict[tuple[str, str], Callable[[Call, Find], Iterator[Need]]] = {
     ("events", "DescribeEventBus"): _on_bus,
     ("events", "PutEvents"): _put,
     ("events", "UpdateEventBus"): _on_bus,
+    ("lambda", "Invoke"): _invoked,
+    ("lambda", "InvokeWithResponseStream"): _invoked,
     ("s3", "CopyObject"): _copied,
     ("s3", "DeleteObject"): _versioned,
     ("s3", "DeleteObjectTagging"): _versioned,

@@ -7,6 +7,7 @@ and the key that encrypts the environment.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -24,6 +25,7 @@ from uuid import uuid4
 
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction, LambdaStorage
+from moto.awslambda.policy import Policy
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 
@@ -33,7 +35,7 @@ from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
-from localcloud.services.awslambda import destinations, execution_roles, log_format
+from localcloud.services.awslambda import destinations, execution_roles, log_format, qualifiers
 from localcloud.services.awslambda.execution_environments import (
     ExecutionEnvironment,
     ExecutionEnvironments,
@@ -163,6 +165,7 @@ def _published(cloud: Cloud, version: LambdaFunction, storage: LambdaStorage, na
     if cloud.state(FunctionState, version).logging:  # nothing has changed since the last version, which this is
         return
     latest.versions += 1
+    version.policy = Policy(version)  # what permits calls of the function does not permit those of a version
     storage._arns.pop(version.function_arn)  # noqa: SLF001 - where moto finds versions
     version.set_version(latest.versions)
     storage._arns[version.function_arn] = version  # noqa: SLF001
@@ -171,7 +174,13 @@ def _published(cloud: Cloud, version: LambdaFunction, storage: LambdaStorage, na
 
 @replace(LambdaFunction, "_invoke_lambda")
 def _invoke_lambda(cloud: Cloud, self: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
-    return _run(cloud, self, event, str(uuid4()))
+    return _run(cloud, self, event, str(uuid4()), str(self.function_arn))
+
+
+def _named(function_name: str, qualifier: str | None = None) -> tuple[LambdaFunction, str]:
+    """Return the version that a name stands for now, and the ARN of what is named, such as an alias."""
+    target = qualifiers.named(function_name, qualifier)
+    return get_backend(ACCOUNT, REGION).get_function(target.name, target.qualifier or None), target.arn
 
 
 class FunctionError(Exception):
@@ -179,13 +188,14 @@ class FunctionError(Exception):
 
 
 def call(cloud: Cloud, name: str, event: Any) -> Any:
-    """Run a function once, by name, and return what it returns.
+    """Run a function once, by name or ARN, and return what it returns.
 
     Raises:
         FunctionError: It failed.
         TooManyRequestsException: As many requests are being handled as the function or the account may handle.
     """
-    result, failed, _ = _run(cloud, get_backend(ACCOUNT, REGION).get_function(name), event, str(uuid4()))
+    fn, arn = _named(name)
+    result, failed, _ = _run(cloud, fn, event, str(uuid4()), arn)
     if failed:
         raise FunctionError(result)
     return json.loads(result or "null")
@@ -193,15 +203,23 @@ def call(cloud: Cloud, name: str, event: Any) -> Any:
 
 def invoke(cloud: Cloud, name: str, event: Any) -> tuple[Any, bool]:
     """Run a function once, by name or ARN: its answer, and whether it failed. It also fails if it is throttled."""
+    fn, arn = _named(name)
     try:
-        result, failed, _ = _run(cloud, get_backend(ACCOUNT, REGION).get_function(name), event, str(uuid4()))
+        result, failed, _ = _run(cloud, fn, event, str(uuid4()), arn)
     except TooManyRequestsException as error:
         return {"errorType": error.error_type, "errorMessage": error.message}, True
     return json.loads(result or "null"), failed
 
 
-def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[str, bool, str]:
+def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str, arn: str) -> tuple[str, bool, str]:
     """Let an execution environment handle an event: the answer, whether it failed, and what was logged.
+
+    Args:
+        cloud: The function's cloud.
+        fn: The function, or a version of it.
+        event: The event.
+        request: The id of the request.
+        arn: What the caller has called: the function, a version or an alias.
 
     Raises:
         TooManyRequestsException: As many requests are being handled as the function or the account may handle.
@@ -217,7 +235,7 @@ def _run(cloud: Cloud, fn: LambdaFunction, event: Any, request: str) -> tuple[st
             if attempts and attempts[-1].status != "success":
                 outcome = dataclasses.replace(attempts[-1], output="")
             else:
-                outcome = environment.invoke(event, request, fn.function_arn, int(fn.timeout))
+                outcome = environment.invoke(event, request, arn, int(fn.timeout))
             lines = _lines_of(cloud, fn, attempts, outcome, request)
             _write_log(cloud, fn, environment.log_stream, lines)  # before the environment's next event does
     except ThrottledError as error:
@@ -370,7 +388,8 @@ def _invoke_function(  # noqa: PLR0917 - moto's parameters
     except TooManyRequestsException:
         if request_headers:
             raise
-        cloud.later(cloud.settings.retry_seconds, _handle, cloud, AsynchronousEvent(self, json.loads(body)))
+        event = AsynchronousEvent(self, str(self.function_arn), json.loads(body))
+        cloud.later(cloud.settings.retry_seconds, _handle, cloud, event)
         return ""
 
 
@@ -403,26 +422,30 @@ def _read_qualifier(original: Any, self: LambdaResponse) -> Any:
     return original(self)
 
 
-@wrap(LambdaBackend, "invoke")
+@replace(LambdaBackend, "invoke")
 def _invoke(  # noqa: PLR0917 - moto's parameters, which it gives by name, too
     cloud: Cloud,
-    original: Any,
-    self: LambdaBackend,
+    self: LambdaBackend,  # noqa: ARG001
     function_name: str,
     qualifier: str | None,
     body: Any,
     headers: Any,
-    response_headers: Any,
-) -> Any:
+    response_headers: dict[str, str],
+) -> bytes:
     kind = {key.lower(): value for key, value in dict(headers).items()}.get("x-amz-invocation-type")
-    if kind == "Event":
-        event = AsynchronousEvent(self.get_function(function_name, qualifier), json.loads(body or "{}"))
-        cloud.background(_handle, cloud, event)
+    fn, arn = _named(function_name, qualifier)
+    event = json.loads(body or "{}")
+    if kind == "Event" or not headers:  # what another service of moto's sends has none
+        cloud.background(_handle, cloud, AsynchronousEvent(fn, arn, event))
         return b""
-    payload = original(self, function_name, qualifier, body or "{}", headers, response_headers)
-    if ERROR in response_headers:  # whatever the handler raised; "Handled" was a word of the first runtimes
+    if kind == "DryRun":
+        return b""
+    result, failed, lines = _run(cloud, fn, event, str(uuid4()), arn)
+    payload = result.encode()
+    response_headers |= {"x-amz-executed-version": str(fn.version), "Content-Length": str(len(payload))}
+    response_headers["x-amz-log-result"] = base64.b64encode(lines.encode()).decode()
+    if failed:  # whatever the handler raised; "Handled" was a word of the first runtimes
         response_headers[ERROR] = "Unhandled"
-    response_headers["x-amz-executed-version"] = str(self.get_function(function_name, qualifier).version)
     return payload
 
 
@@ -431,13 +454,15 @@ class AsynchronousEvent:
     """An event that a function handles when it can.
 
     Attributes:
-        function: The function.
+        function: The function, or a version of it.
+        arn: What has been called: the function, a version or an alias.
         payload: The event.
         request: The id of the request, the same in each attempt.
         attempts: How often the function has failed to handle it.
     """
 
     function: LambdaFunction
+    arn: str
     payload: Any
     request: str = field(default_factory=lambda: str(uuid4()))
     attempts: int = 0
@@ -450,7 +475,7 @@ def _handle(cloud: Cloud, event: AsynchronousEvent) -> None:
     """
     fn = event.function
     try:
-        result, failed, _ = _run(cloud, fn, event.payload, event.request)
+        result, failed, _ = _run(cloud, fn, event.payload, event.request, event.arn)
     except TooManyRequestsException:
         cloud.later(cloud.settings.retry_seconds, _handle, cloud, event)
         return

@@ -24,6 +24,7 @@ from localcloud.access.actions.derivation import Need
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import after, wrap
+from localcloud.services.awslambda import qualifiers
 from localcloud.services.events.patterns import PatternError, compile_pattern
 
 Json = dict[str, Any]
@@ -105,7 +106,7 @@ def _create(cloud: Cloud, original: Any, self: LambdaBackend, spec: Json) -> Eve
         _check_role(cloud, str(function.role), function.function_name, kind, arn)
         _check_existence(arn)
         for other in self._event_source_mappings.values():
-            if (other.event_source_arn, other.function_arn) == (arn, function.function_arn):
+            if (other.event_source_arn, other.function_arn) == (arn, qualifiers.named(spec["FunctionName"]).arn):
                 raise ResourceConflictException(_conflict(other, kind, function.function_name))
     mapping: EventSourceMapping = original(self, spec)
     return mapping
@@ -121,6 +122,8 @@ def _update(original: Any, self: LambdaBackend, uuid: str, spec: Json) -> EventS
         window = spec.get("MaximumBatchingWindowInSeconds", mapping.max_batch_window)
         _check_batch(mapping.event_source_arn, int(size), int(window or 0))
     updated: EventSourceMapping | None = original(self, uuid, spec)
+    if updated and "FunctionName" in spec:
+        updated.function_arn = qualifiers.named(spec["FunctionName"]).arn
     return updated
 
 
@@ -168,8 +171,12 @@ def _conflict(other: EventSourceMapping, kind: str, function: str) -> str:
 
 
 @after(LambdaBackend, "create_event_source_mapping")
-def _created(cloud: Cloud, mapping: EventSourceMapping, *_args: Any) -> None:
-    """Take the source over from moto, with the settings that Lambda gives a mapping by default."""
+def _created(cloud: Cloud, mapping: EventSourceMapping, _: LambdaBackend, spec: Json) -> None:
+    """Take the source over from moto, with the settings that Lambda gives a mapping by default.
+
+    moto names the version that an alias stands for now; the alias is what is called.
+    """
+    mapping.function_arn = qualifiers.named(spec["FunctionName"]).arn
     defaults = DEFAULTS | OF_STREAMS if mapping.starting_position else DEFAULTS
     for name, default in defaults.items():
         if getattr(mapping, name) in (None, {}):

@@ -1,7 +1,7 @@
-"""Function URLs: each a server on a loopback port of its own, which calls the function with what it is sent.
+"""Function URLs: each a server on a loopback port of its own, which calls a function or an alias with what it is sent.
 
-moto gaps: nothing answers at the URL, an update cannot take CORS away, and permissions forget which kind of URL they
-are for.
+moto gaps: nothing answers at the URL, aliases have none, an update cannot take CORS away, nothing lists URLs, and
+permissions forget which kind of URL they are for.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 """
@@ -14,25 +14,28 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
-from moto.awslambda.exceptions import LambdaClientError
-from moto.awslambda.models import FunctionUrlConfig, LambdaBackend, LambdaFunction
+from moto.awslambda.exceptions import GenericResourcNotFound, LambdaClientError
+from moto.awslambda.models import LambdaBackend
 from moto.awslambda.policy import Policy
 from moto.awslambda.responses import LambdaResponse
-from moto.awslambda.utils import get_backend
 
 from localcloud.access.actions.derivation import Need
 from localcloud.access.callers import Caller
 from localcloud.access.data_requests import ANONYMOUS
+from localcloud.access.function_names import FunctionName
 from localcloud.access.signatures import SignatureError, SignedRequest
-from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.hooks import after, replace, wrap
-from localcloud.services.awslambda import http_requests
+from localcloud.hooks import add, after, replace, wrap
+from localcloud.services.awslambda import http_requests, qualifiers
 from localcloud.services.awslambda.behaviour import FunctionError, TooManyRequestsException, call
 from localcloud.services.awslambda.http_requests import Answer, FunctionHandler, response
 
 Json = dict[str, Any]
+Response = tuple[int, Json, str]
+#: How many URLs are on a page of a list.
+PAGE = 50
 #: The condition keys of a permission, by the parameters of AddPermission that moto leaves beside the statement.
 CONDITIONS = {
     "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
@@ -42,7 +45,7 @@ CONDITIONS = {
 
 
 class UrlExistsError(LambdaClientError):
-    """A function has one URL."""
+    """A function has one URL, and so has each of its aliases."""
 
     code = 409
 
@@ -52,58 +55,123 @@ class UrlExistsError(LambdaClientError):
         super().__init__("ResourceConflictException", message)
 
 
+class NoFunctionError(LambdaClientError):
+    """A URL is for a function or an alias that is not there."""
+
+    code = 404
+
+    def __init__(self) -> None:
+        super().__init__("ResourceNotFoundException", "Function does not exist")
+
+
 @dataclass
-class Servers:
-    """The servers of function URLs, by the ARNs of their functions."""
+class FunctionUrl:
+    """The URL of a function or of an alias.
 
-    by_arn: dict[str, ThreadingHTTPServer] = field(default_factory=dict)
+    Attributes:
+        target: The function or the alias.
+        settings: As the API has them.
+        server: What answers at the URL.
+        created: When it was created, in ISO 8601.
+        modified: When its settings were changed the last time.
+    """
 
+    target: FunctionName
+    settings: Json
+    server: ThreadingHTTPServer
+    created: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000+0000}")
+    modified: str = ""
 
-@wrap(LambdaFunction, "create_url_config")
-def _create(cloud: Cloud, original: Any, self: LambdaFunction, config: Json) -> FunctionUrlConfig:
-    if self.url_config:
-        raise UrlExistsError(str(self.function_arn))
-    created: FunctionUrlConfig = original(self, _checked(config))
-    name = self.function_name
-    server = http_requests.serve(UrlHandler, f"url of {name}", cloud=cloud, function_name=name)
-    cloud.state(Servers).by_arn[str(self.function_arn)] = server
-    created.url = f"http://localhost:{server.server_port}/"
-    return created
-
-
-@wrap(LambdaResponse, *(f"{verb}_function_url_config" for verb in ("create", "get", "update", "delete")))
-def _refuse_alias(original: Any, self: LambdaResponse) -> Any:
-    """Refuse the URL of an alias, which moto would take for that of the function."""
-    if "Qualifier" in self.querystring:
-        raise NotImplementedError("a function URL here is of the function itself and not of an alias")
-    return original(self)
-
-
-@replace(FunctionUrlConfig, "update")
-def _update(self: FunctionUrlConfig, new_config: Json) -> None:
-    self.config = {**self.config, **_checked(new_config)}
-    self.last_modified = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000+0000}"
-
-
-@after(FunctionUrlConfig, "to_dict")
-def _described(description: Json, self: FunctionUrlConfig, *_args: Any) -> None:
-    description["InvokeMode"] = self.config.get("InvokeMode") or "BUFFERED"
-    if not description["Cors"]:
-        del description["Cors"]
+    def described(self) -> Json:
+        """Return what the API says of it."""
+        cors = self.settings.get("Cors")
+        return {
+            "FunctionUrl": f"http://localhost:{self.server.server_port}/",
+            "FunctionArn": self.target.arn,
+            "AuthType": self.settings["AuthType"],
+            **({"Cors": cors} if cors else {}),
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified or self.created,
+            "InvokeMode": self.settings.get("InvokeMode") or "BUFFERED",
+        }
 
 
-@after(LambdaFunction, "delete_url_config")
-def _deleted(cloud: Cloud, _: Any, fn: LambdaFunction) -> None:
-    _end(cloud, str(fn.function_arn))
+@dataclass
+class FunctionUrls:
+    """The function URLs of a cloud, by the ARNs of their functions and aliases."""
+
+    by_arn: dict[str, FunctionUrl] = field(default_factory=dict)
+
+    def of(self, function: str) -> list[FunctionUrl]:
+        """Return the URLs of a function, by its name, and of its aliases."""
+        urls = [url for url in self.by_arn.values() if url.target.name == function]
+        return sorted(urls, key=lambda url: url.target.qualifier)
+
+    def end(self, arn: str) -> None:
+        """Stop the server of a function's or an alias's URL, if it has one."""
+        if url := self.by_arn.pop(arn, None):
+            http_requests.end(url.server)
+
+
+@replace(LambdaResponse, "create_function_url_config")
+def _create(cloud: Cloud, self: LambdaResponse) -> Response:
+    urls, target = cloud.state(FunctionUrls).by_arn, _target(self)
+    _check_exists(self.backend, target)
+    if target.arn in urls:
+        raise UrlExistsError(target.arn)
+    settings = _checked(self.json_body)
+    server = http_requests.serve(UrlHandler, f"url of {target}", cloud=cloud, target=target)
+    urls[target.arn] = FunctionUrl(target, settings, server)
+    return HTTPStatus.CREATED, {"status": HTTPStatus.CREATED}, json.dumps(urls[target.arn].described())
+
+
+@replace(LambdaResponse, "get_function_url_config")
+def _get(cloud: Cloud, self: LambdaResponse) -> str:
+    return json.dumps(_existing(cloud, _target(self)).described())
+
+
+@replace(LambdaResponse, "update_function_url_config")
+def _update(cloud: Cloud, self: LambdaResponse) -> str:
+    target = _target(self)
+    _check_exists(self.backend, target)
+    url = _existing(cloud, target)
+    url.settings = {**url.settings, **_checked(self.json_body)}
+    url.modified = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000+0000}"
+    return json.dumps(url.described())
+
+
+@replace(LambdaResponse, "delete_function_url_config")
+def _delete(cloud: Cloud, self: LambdaResponse) -> Response:
+    target = _target(self)
+    _existing(cloud, target)
+    cloud.state(FunctionUrls).end(target.arn)
+    return HTTPStatus.NO_CONTENT, {"status": HTTPStatus.NO_CONTENT}, ""
+
+
+@add(LambdaResponse, "list_function_url_configs")
+def _list(cloud: Cloud, self: LambdaResponse) -> str:
+    target = _target(self)
+    _check_exists(self.backend, FunctionName(target.name))
+    described = [url.described() for url in cloud.state(FunctionUrls).of(target.name)]
+    start, size = int(self._get_param("Marker") or 0), int(self._get_param("MaxItems") or PAGE)
+    more = {"NextMarker": str(start + size)} if len(described) > start + size else {}
+    return json.dumps({"FunctionUrlConfigs": described[start : start + size], **more})
 
 
 @wrap(LambdaBackend, "delete_function")
 def _function_deleted(
     cloud: Cloud, original: Any, self: LambdaBackend, function_name: str, qualifier: str | None = None
 ) -> None:
-    if not qualifier:
-        _end(cloud, str(self.get_function(function_name).function_arn))
+    target = qualifiers.named(function_name, qualifier)
     original(self, function_name, qualifier)
+    if not target.qualifier:
+        for url in cloud.state(FunctionUrls).of(target.name):
+            cloud.state(FunctionUrls).end(url.target.arn)
+
+
+@after(LambdaBackend, "delete_alias")
+def _alias_deleted(cloud: Cloud, _: None, __: LambdaBackend, name: str, function_name: str) -> None:
+    cloud.state(FunctionUrls).end(qualifiers.named(function_name, name).arn)
 
 
 @after(Policy, "decode_policy")
@@ -128,25 +196,49 @@ def _checked(config: Json) -> Json:
     return {**config, **({"Cors": cors} if "Cors" in config else {})}
 
 
-def _end(cloud: Cloud, arn: str) -> None:
-    """Stop the server of a function's URL, if it has one."""
-    http_requests.end(cloud.state(Servers).by_arn.pop(arn, None))
+def _target(request: LambdaResponse) -> FunctionName:
+    """Return the function or the alias that a request is about."""
+    return qualifiers.named(unquote(request.path).rsplit("/", 2)[-2], request._get_param("Qualifier"))  # noqa: SLF001
+
+
+def _check_exists(backend: LambdaBackend, target: FunctionName) -> None:
+    """Refuse a function or an alias that is not there.
+
+    Raises:
+        NoFunctionError: It is not.
+    """
+    try:
+        qualifiers.find(backend, target)
+    except LambdaClientError as error:
+        raise NoFunctionError from error
+
+
+def _existing(cloud: Cloud, target: FunctionName) -> FunctionUrl:
+    """Return the URL of a function or an alias.
+
+    Raises:
+        GenericResourcNotFound: It has none.
+    """
+    url = cloud.state(FunctionUrls).by_arn.get(target.arn)
+    if url is None:
+        raise GenericResourcNotFound
+    return url
 
 
 class UrlHandler(FunctionHandler):
     """Answers requests to one function URL."""
 
-    function_name: str
+    target: FunctionName
 
     def respond(self, request: SignedRequest) -> Answer:
         """Call the function for a caller who may."""
-        config = self._config()
+        url = self._url()
         cors = http_requests.cors_headers(self.cors(), self.headers)
-        if config is None:
+        if url is None:
             return self.refused(HTTPStatus.FORBIDDEN, "Forbidden")
         if cors and self.is_preflight():
             return HTTPStatus.OK, cors, [], b""
-        status, headers, cookies, content = self._invoked(request, config)
+        status, headers, cookies, content = self._invoked(request, str(url.settings["AuthType"]))
         return status, headers | cors, cookies, content
 
     def refused(self, status: HTTPStatus, reason: str) -> Answer:
@@ -155,23 +247,21 @@ class UrlHandler(FunctionHandler):
 
     def cors(self) -> Json:
         """Return the URL's settings for pages of other origins."""
-        config = self._config()
-        return config.config.get("Cors") or {} if config else {}
+        url = self._url()
+        return url.settings.get("Cors") or {} if url else {}
 
-    def _config(self) -> FunctionUrlConfig | None:
-        config: FunctionUrlConfig | None = get_backend(ACCOUNT, REGION).get_function(self.function_name).url_config
-        return config
+    def _url(self) -> FunctionUrl | None:
+        return self.cloud.state(FunctionUrls).by_arn.get(self.target.arn)
 
-    def _invoked(self, request: SignedRequest, config: FunctionUrlConfig) -> Answer:
-        auth_type = str(config.config["AuthType"])
+    def _invoked(self, request: SignedRequest, auth_type: str) -> Answer:
         try:
             caller, access_key_id = self.caller(request, "lambda") if auth_type == "AWS_IAM" else (ANONYMOUS, "")
         except SignatureError:
             return self.refused(HTTPStatus.FORBIDDEN, "Forbidden")
-        if not http_requests.may(self.cloud, caller, _needed(str(config.function.function_arn), auth_type), request):
+        if not http_requests.may(self.cloud, caller, _needed(self.target.arn, auth_type), request):
             return self.refused(HTTPStatus.FORBIDDEN, "Forbidden")
         try:
-            return response(call(self.cloud, self.function_name, event(request, caller, access_key_id)))
+            return response(call(self.cloud, self.target.arn, event(request, caller, access_key_id)))
         except TooManyRequestsException:
             return HTTPStatus.TOO_MANY_REQUESTS, {}, [], b'{"Reason":"ConcurrentInvocationLimitExceeded"}'
         except (FunctionError, ValueError):

@@ -1,6 +1,7 @@
 """What Lambda refuses of a permission for a function.
 
-moto gap: it takes any action, principal and source, and the same statement twice.
+moto gaps: it takes any action, principal and source, and the same statement twice. A permission for an alias goes into
+the policy of a version, and can be taken back only from the function.
 
 The words are those that Lambda has answered to the public tests that others have validated on AWS.
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from moto.awslambda.exceptions import (
     InvalidParameterValueException,
@@ -17,11 +20,14 @@ from moto.awslambda.exceptions import (
     ValidationException,
 )
 from moto.awslambda.models import LambdaBackend
+from moto.awslambda.policy import Policy
+from moto.awslambda.responses import LambdaResponse
 from moto.core.utils import get_service_model
 
 from localcloud.access import resources
 from localcloud.cloud.account import ACCOUNT
-from localcloud.hooks import wrap
+from localcloud.hooks import replace
+from localcloud.services.awslambda import qualifiers
 
 _IN_BODY = ("StatementId", "Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "PrincipalOrgID")
 _SERVICE = re.compile(r"[\w-]+(?:\.[\w-]+)*\.(?:amazonaws|amazon)\.(?:com|com\.cn)")
@@ -42,8 +48,8 @@ class StatementExistsError(LambdaClientError):
         )
 
 
-@wrap(LambdaBackend, "add_permission")
-def _add_permission(original: Any, self: LambdaBackend, function_name: str, qualifier: str | None, raw: str) -> Any:
+@replace(LambdaBackend, "add_permission")
+def _add_permission(self: LambdaBackend, function_name: str, qualifier: str | None, raw: str) -> Any:
     permission: dict[str, Any] = json.loads(raw)
     _check_patterns(permission)
     if not _is_principal(str(permission.get("Principal", ""))):
@@ -52,10 +58,27 @@ def _add_permission(original: Any, self: LambdaBackend, function_name: str, qual
         )
     if "FunctionUrlAuthType" in permission and permission.get("Action") != URL_ACTION:
         raise InvalidParameterValueException(f"FunctionUrlAuthType is only supported for {URL_ACTION} action")
-    statements = self.get_function(function_name, qualifier).policy.statements
-    if any(statement.get("Sid") == permission.get("StatementId") for statement in statements):
+    target = qualifiers.named(function_name, qualifier)
+    if target.qualifier == qualifiers.LATEST:
+        raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
+    policy: Policy = qualifiers.find(self, target).policy
+    if any(statement.get("Sid") == permission.get("StatementId") for statement in policy.statements):
         raise StatementExistsError(str(permission["StatementId"]))
-    return original(self, function_name, qualifier, raw)
+    return policy.add_statement(raw)[0]
+
+
+@replace(LambdaBackend, "get_policy")
+def _get_policy(self: LambdaBackend, function_name: str, qualifier: str | None = None) -> str:
+    policy: Policy = qualifiers.find(self, qualifiers.named(function_name, qualifier)).policy
+    return policy.wire_format()
+
+
+@replace(LambdaResponse, "remove_permission")
+def _remove_permission(self: LambdaResponse) -> tuple[int, dict[str, Any], str]:
+    name, _, statement = unquote(self.path).rsplit("/", 3)[-3:]
+    target = qualifiers.named(name, self._get_param("Qualifier"))
+    qualifiers.find(self.backend, target).policy.del_statement(statement, self._get_param("RevisionId") or "")
+    return HTTPStatus.NO_CONTENT, {"status": HTTPStatus.NO_CONTENT}, ""
 
 
 def _check_patterns(permission: dict[str, Any]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from moto.awslambda import urls
+from moto.awslambda.responses import LambdaResponse
+
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
 from localcloud.services.awslambda import (
@@ -11,11 +14,14 @@ from localcloud.services.awslambda import (
     event_sources,
     function_urls,
     permissions,
+    qualifiers,
 )
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks, and start what runs beside requests."""
-    hooks.install(cloud, behaviour, destinations, event_source_mappings, function_urls, permissions)
+    path = "{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/urls/?$"  # where URLs are listed
+    urls.url_paths[path] = LambdaResponse.dispatch
+    hooks.install(cloud, behaviour, destinations, event_source_mappings, function_urls, permissions, qualifiers)
     cloud.every(0.2, event_sources.poll, cloud)
     cloud.every(0.5, behaviour.end_unused_environments, cloud)

@@ -219,11 +219,3 @@ def test_a_permission_for_a_layer_is_in_its_policy(cloud: LocalCloud) -> None:
 def test_a_url_that_would_stream_is_refused_by_name(cloud: LocalCloud, public: Function) -> None:
     with pytest.raises(ClientError, match="does not stream its responses"):
         cloud.client("lambda").update_function_url_config(FunctionName=public.name, InvokeMode="RESPONSE_STREAM")
-
-
-@pytest.mark.parametrize("operation", ["create", "get", "update", "delete"])
-def test_the_url_of_an_alias_is_refused_by_name(cloud: LocalCloud, public: Function, operation: str) -> None:
-    request = getattr(cloud.client("lambda"), f"{operation}_function_url_config")
-    kind = {"AuthType": "NONE"} if operation == "create" else {}
-    with pytest.raises(ClientError, match="of the function itself and not of an alias"):
-        request(FunctionName=public.name, Qualifier="live", **kind)

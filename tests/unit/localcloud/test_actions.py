@@ -57,6 +57,24 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str | None]]]] = [
     (
         "lambda",
         "Invoke",
+        {"FunctionName": "f", "Qualifier": "live"},
+        [("lambda:InvokeFunction", f"arn:aws:lambda:{PLACE}:function:f:live")],
+    ),
+    (
+        "lambda",
+        "Invoke",
+        {"FunctionName": "123456789012:function:f:live"},
+        [("lambda:InvokeFunction", f"arn:aws:lambda:{PLACE}:function:f:live")],
+    ),
+    (
+        "lambda",
+        "GetFunction",
+        {"FunctionName": "my-function:live"},
+        [("lambda:GetFunction", f"arn:aws:lambda:{PLACE}:function:my-function")],
+    ),
+    (
+        "lambda",
+        "Invoke",
         {"FunctionName": f"arn:aws:lambda:{PLACE}:function:f"},
         [("lambda:InvokeFunction", f"arn:aws:lambda:{PLACE}:function:f")],
     ),
