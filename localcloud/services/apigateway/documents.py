@@ -247,6 +247,10 @@ def _integration(integration: Any, path: str) -> Json:
         for name, value in integration.items()
         if name in _OF_INTEGRATIONS and value not in (None, "", [], {})
     }
+    if "TimeoutInMillis" in properties:
+        if not str(properties["TimeoutInMillis"]).isdecimal():
+            raise malformed
+        properties["TimeoutInMillis"] = int(properties["TimeoutInMillis"])
     for name in {"ConnectionType", "PassthroughBehavior", "Type"} & properties.keys():
         properties[name] = str(properties[name]).upper()
     responses = integration.get("responses") or {}

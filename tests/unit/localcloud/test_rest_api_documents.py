@@ -64,6 +64,7 @@ def test_what_is_no_document_is_refused(text: str | bytes, words: str) -> None:
         ({"/a": {"get": {INTEGRATION: {"type": "lambda"}}}}, "malformed integration at path /a"),
         ({"/a": {"get": {INTEGRATION: {"uri": URI}}}}, "malformed integration at path /a"),
         ({"/a": {"get": {INTEGRATION: {"type": "aws_proxy", "uri": {"Fn::Sub": URI}}}}}, "malformed integration"),
+        ({"/a": {"get": {INTEGRATION: {"type": "mock", "timeoutInMillis": "long"}}}}, "malformed integration"),
         ({"/a": {"get": {INTEGRATION: {"type": "mock", "responses": {"default": {}}}}}}, "malformed integration"),
         ({"/a": {"get": {INTEGRATION: {"type": "mock", "requestTemplates": {"a/b": {"c": 1}}}}}}, "malformed"),
     ],
@@ -114,7 +115,7 @@ def test_an_integration_has_the_properties_of_a_template() -> None:
         "uri": URI,
         "passthroughBehavior": "when_no_match",
     }
-    integration |= {"timeoutInMillis": 50, "payloadFormatVersion": "2.0", "cacheKeyParameters": []}
+    integration |= {"timeoutInMillis": "50", "payloadFormatVersion": "2.0", "cacheKeyParameters": []}
     answers = {"default": {"statusCode": 200}, "4\\d{2}": {"statusCode": "400", "responseTemplates": {"a/b": "c"}}}
     assert method({INTEGRATION: {**integration, "responses": answers}})["Integration"] == {
         "Type": "AWS_PROXY",
