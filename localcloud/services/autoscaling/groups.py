@@ -1,6 +1,7 @@
 """Auto Scaling groups: which launch templates they take, and what an update changes.
 
-moto gaps: an update ignores the cooldown, the termination policies and the rebalancing of capacity. Neither creation
+moto gaps: an update ignores the cooldown, the termination policies, the rebalancing of capacity and the placement
+group, in which no instance is launched. Neither creation
 nor update keeps the longest life of an instance and the warm-up time. A group takes a launch template that launches
 nothing. Warm pools and metrics of a group that does not exist end with an error of Python's.
 """
@@ -18,13 +19,14 @@ from moto.ec2.exceptions import EC2ClientError
 
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
-from localcloud.services.ec2 import instance_types
+from localcloud.services.ec2 import instance_types, placement_groups
 
 #: Settings that moto's groups have under other names.
 KEPT = {
     "DefaultCooldown": "default_cooldown",
     "TerminationPolicies": "termination_policies",
     "CapacityRebalance": "capacity_rebalance",
+    "PlacementGroup": "placement_group",
 }
 #: Settings that they lack, all of them whole numbers of seconds.
 LACKING = ("MaxInstanceLifetime", "DefaultInstanceWarmup")
@@ -41,6 +43,8 @@ class GroupState:
 def _change(cloud: Cloud, original: Any, self: AutoScalingResponse) -> ActionResult:
     if template := self._get_param("LaunchTemplate"):
         _check_instance_type(self.autoscaling_backend, template)
+    if placement := self._get_param("PlacementGroup"):
+        placement_groups.check(cloud, placement)
     result: ActionResult = original(self)
     group: FakeAutoScalingGroup = self.autoscaling_backend.autoscaling_groups[self._get_param("AutoScalingGroupName")]
     for setting, attribute in KEPT.items():
@@ -49,6 +53,15 @@ def _change(cloud: Cloud, original: Any, self: AutoScalingResponse) -> ActionRes
     state = cloud.state(GroupState, group)
     state.settings |= {name: int(self._get_param(name)) for name in LACKING if self._get_param(name) is not None}
     return result
+
+
+@wrap(FakeAutoScalingGroup, "replace_autoscaling_group_instances")
+def _launch(original: Any, self: FakeAutoScalingGroup, *args: Any, **kwargs: Any) -> None:
+    before = {state.instance.id for state in self.instance_states}
+    original(self, *args, **kwargs)
+    for state in self.instance_states:
+        if state.instance.id not in before:
+            state.instance.placement.group_name = self.placement_group or ""
 
 
 def _check_instance_type(backend: AutoScalingBackend, template: dict[str, Any]) -> None:

@@ -36,5 +36,34 @@ def _permission(rule: Properties) -> Properties:
 
 def address(values: Properties) -> Properties:
     """Tag an address when it is allocated, since tags need its allocation id and templates refer to its IP address."""
-    tags = values.get("Tags")
-    return values | without_empty(TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}] if tags else None)
+    return values | _tagging("elastic-ip", values.get("Tags"))
+
+
+def key_pair(values: Properties) -> Properties:
+    """Tag a key pair when it is imported, since tags need its id and templates refer to its name.
+
+    Raises:
+        ValueError: CloudFormation would make the private key, and keep it in a parameter.
+    """
+    if "PublicKeyMaterial" not in values:
+        raise ValueError("a key pair without the property PublicKeyMaterial is not supported by the local cloud")
+    return values | _tagging("key-pair", values.pop("Tags", None))
+
+
+def placement_group(values: Properties) -> Properties:
+    """Tag a placement group when it is created, since tags need its id and templates refer to its name."""
+    return values | _tagging("placement-group", values.pop("Tags", None))
+
+
+def _tagging(kind: str, tags: list[Properties] | None) -> Properties:
+    return without_empty(TagSpecifications=[{"ResourceType": kind, "Tags": tags}] if tags else None)
+
+
+#: What the API calls the properties of an instance that say where it is.
+PLACEMENT = {"AvailabilityZone": "AvailabilityZone", "PlacementGroupName": "GroupName", "Tenancy": "Tenancy"}
+
+
+def instance(values: Properties) -> Properties:
+    """Put together where an instance is, which the API wants to know as one."""
+    placement = {name: values.pop(key) for key, name in PLACEMENT.items() if key in values}
+    return values | without_empty(Placement=placement)

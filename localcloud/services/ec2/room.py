@@ -15,6 +15,7 @@ from localcloud.services.ec2 import (
     one_off,
     placement_groups,
     quotas,
+    volumes,
 )
 
 
@@ -32,4 +33,5 @@ def install(cloud: Cloud) -> None:
         one_off,
         placement_groups,
         quotas,
+        volumes,
     )

@@ -11,62 +11,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
+from tests.stacks import Stack, attribute, ref, resource
 
 Json = dict[str, Any]
 
 
 def document(*actions: str) -> Json:
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [*actions], "Resource": "*"}]}
-
-
-class Stack:
-    """A stack of IAM resources in a cloud, whose resources can be replaced by others."""
-
-    def __init__(self, cloud: LocalCloud, **resources: Json) -> None:
-        self.name, self.cloudformation = f"people-{uuid.uuid4().hex[:10]}", cloud.client("cloudformation")
-        self.cloudformation.create_stack(**self._request(resources))
-        assert self.status() == "CREATE_COMPLETE", self.reason()
-
-    def update(self, **resources: Json) -> str:
-        self.cloudformation.update_stack(**self._request(resources))
-        return self.status()
-
-    def delete(self) -> None:
-        self.cloudformation.delete_stack(StackName=self.name)
-
-    def status(self) -> str:
-        return str(self._described()["StackStatus"])
-
-    def reason(self) -> str:
-        return str(self._described().get("StackStatusReason"))
-
-    def physical(self, name: str) -> str:
-        resource = self.cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=name)
-        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
-
-    def output(self, name: str) -> str:
-        return {item["OutputKey"]: str(item["OutputValue"]) for item in self._described()["Outputs"]}[name]
-
-    def _request(self, resources: Json) -> Json:
-        outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Group", "Arn"]}}} if "Group" in resources else {}
-        body = {"Resources": resources} | ({"Outputs": outputs} if outputs else {})
-        return {
-            "StackName": self.name,
-            "TemplateBody": json.dumps(body),
-            "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        }
-
-    def _described(self) -> Json:
-        stack: Json = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
-        return stack
-
-
-def resource(kind: str, **properties: Any) -> Json:
-    return {"Type": f"AWS::IAM::{kind}", "Properties": properties}
-
-
-def ref(name: str) -> Json:
-    return {"Ref": name}
 
 
 def may_list_queues(cloud: LocalCloud, user: str) -> bool:
@@ -91,33 +42,36 @@ MAY_NOT = document("sns:ListTopics")
 @pytest.mark.parametrize(
     "holders",
     [
-        {"Group": resource("Group", Policies=[{"PolicyName": "own", "PolicyDocument": MAY}])},
+        {"Group": resource("IAM::Group", Policies=[{"PolicyName": "own", "PolicyDocument": MAY}])},
         {
-            "Managed": resource("ManagedPolicy", PolicyDocument=MAY),
-            "Group": resource("Group", ManagedPolicyArns=[ref("Managed")]),
-        },
-        {"Group": resource("Group"), "Managed": resource("ManagedPolicy", PolicyDocument=MAY, Groups=[ref("Group")])},
-        {
-            "Group": resource("Group"),
-            "Inline": resource("Policy", PolicyName="own", PolicyDocument=MAY, Groups=[ref("Group")]),
+            "Managed": resource("IAM::ManagedPolicy", PolicyDocument=MAY),
+            "Group": resource("IAM::Group", ManagedPolicyArns=[ref("Managed")]),
         },
         {
-            "Group": resource("Group"),
-            "Inline": resource("GroupPolicy", PolicyName="own", PolicyDocument=MAY, GroupName=ref("Group")),
+            "Group": resource("IAM::Group"),
+            "Managed": resource("IAM::ManagedPolicy", PolicyDocument=MAY, Groups=[ref("Group")]),
+        },
+        {
+            "Group": resource("IAM::Group"),
+            "Inline": resource("IAM::Policy", PolicyName="own", PolicyDocument=MAY, Groups=[ref("Group")]),
+        },
+        {
+            "Group": resource("IAM::Group"),
+            "Inline": resource("IAM::GroupPolicy", PolicyName="own", PolicyDocument=MAY, GroupName=ref("Group")),
         },
     ],
     ids=["inline", "managed", "attached", "policy", "group policy"],
 )
 def test_a_group_allows_its_users_what_its_policies_allow(enforcing: LocalCloud, holders: Json) -> None:
-    stack = Stack(enforcing, **holders, User=resource("User", Groups=[ref("Group")]))
+    stack = Stack(enforcing, **holders, User=resource("IAM::User", Groups=[ref("Group")]))
     user = stack.physical("User")
     assert may_list_queues(enforcing, user)
-    assert stack.update(**holders, User=resource("User")) == "UPDATE_COMPLETE"
+    assert stack.update(**holders, User=resource("IAM::User")) == "UPDATE_COMPLETE"
     assert not may_list_queues(enforcing, user)
-    addition = resource("UserToGroupAddition", GroupName=ref("Group"), Users=[ref("User")])
-    assert stack.update(**holders, User=resource("User"), Addition=addition) == "UPDATE_COMPLETE"
+    addition = resource("IAM::UserToGroupAddition", GroupName=ref("Group"), Users=[ref("User")])
+    assert stack.update(**holders, User=resource("IAM::User"), Addition=addition) == "UPDATE_COMPLETE"
     assert may_list_queues(enforcing, user)
-    assert stack.update(**holders, User=resource("User")) == "UPDATE_COMPLETE"
+    assert stack.update(**holders, User=resource("IAM::User")) == "UPDATE_COMPLETE"
     assert not may_list_queues(enforcing, user)
     stack.delete()
 
@@ -126,16 +80,16 @@ def test_a_group_allows_its_users_what_its_policies_allow(enforcing: LocalCloud,
     ("before", "after"),
     [
         (
-            resource("ManagedPolicy", PolicyDocument=MAY, Users=[ref("User")]),
-            resource("ManagedPolicy", PolicyDocument=MAY),
+            resource("IAM::ManagedPolicy", PolicyDocument=MAY, Users=[ref("User")]),
+            resource("IAM::ManagedPolicy", PolicyDocument=MAY),
         ),
         (
-            resource("Policy", PolicyName="own", PolicyDocument=MAY, Users=[ref("User")], Groups=[ref("Group")]),
-            resource("Policy", PolicyName="own", PolicyDocument=MAY, Groups=[ref("Group")]),
+            resource("IAM::Policy", PolicyName="own", PolicyDocument=MAY, Users=[ref("User")], Groups=[ref("Group")]),
+            resource("IAM::Policy", PolicyName="own", PolicyDocument=MAY, Groups=[ref("Group")]),
         ),
         (
-            resource("UserPolicy", PolicyName="own", PolicyDocument=MAY, UserName=ref("User")),
-            resource("UserPolicy", PolicyName="own", PolicyDocument=MAY_NOT, UserName=ref("User")),
+            resource("IAM::UserPolicy", PolicyName="own", PolicyDocument=MAY, UserName=ref("User")),
+            resource("IAM::UserPolicy", PolicyName="own", PolicyDocument=MAY_NOT, UserName=ref("User")),
         ),
     ],
     ids=["managed", "policy", "user policy"],
@@ -143,7 +97,7 @@ def test_a_group_allows_its_users_what_its_policies_allow(enforcing: LocalCloud,
 def test_a_user_may_what_a_policy_says_for_as_long_as_it_says_so(
     enforcing: LocalCloud, before: Json, after: Json
 ) -> None:
-    people = {"User": resource("User"), "Group": resource("Group")}
+    people = {"User": resource("IAM::User"), "Group": resource("IAM::Group")}
     stack = Stack(enforcing, **people, Policy=before)
     user = stack.physical("User")
     assert may_list_queues(enforcing, user)
@@ -160,9 +114,10 @@ def test_a_policy_of_a_role_changes_and_goes(cloud: LocalCloud) -> None:
     trust = {
         "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}]
     }
-    role = resource("Role", AssumeRolePolicyDocument=trust)
+    role = resource("IAM::Role", AssumeRolePolicyDocument=trust)
     policies = [
-        resource("RolePolicy", PolicyName="own", RoleName=ref("Role"), PolicyDocument=own) for own in (MAY, MAY_NOT)
+        resource("IAM::RolePolicy", PolicyName="own", RoleName=ref("Role"), PolicyDocument=own)
+        for own in (MAY, MAY_NOT)
     ]
     stack, iam = Stack(cloud, Role=role, Own=policies[0]), cloud.client("iam")
     name = stack.physical("Role")
@@ -176,12 +131,12 @@ def test_a_policy_of_a_role_changes_and_goes(cloud: LocalCloud) -> None:
 
 
 def test_a_group_moves_to_another_path_and_back(cloud: LocalCloud) -> None:
-    stack = Stack(cloud, Group=resource("Group"))
+    stack = Stack(cloud, {"Arn": attribute("Group", "Arn")}, Group=resource("IAM::Group"))
     name = stack.physical("Group")
-    assert stack.update(Group=resource("Group", Path="/staff/")) == "UPDATE_COMPLETE"
+    assert stack.update(Group=resource("IAM::Group", Path="/staff/")) == "UPDATE_COMPLETE"
     assert stack.physical("Group") == name
     assert stack.output("Arn") == f"arn:aws:iam::123456789012:group/staff/{name}"
-    assert stack.update(Group=resource("Group")) == "UPDATE_COMPLETE"
+    assert stack.update(Group=resource("IAM::Group")) == "UPDATE_COMPLETE"
     assert stack.output("Arn") == f"arn:aws:iam::123456789012:group/{name}"
     stack.delete()
     assert name not in [group["GroupName"] for group in cloud.client("iam").list_groups()["Groups"]]
@@ -189,24 +144,24 @@ def test_a_group_moves_to_another_path_and_back(cloud: LocalCloud) -> None:
 
 def test_a_user_has_a_password_for_as_long_as_the_template_says_so(cloud: LocalCloud) -> None:
     def user(**profile: Any) -> Json:
-        return resource("User", LoginProfile={"Password": "Abcdefg-12345", **profile})
+        return resource("IAM::User", LoginProfile={"Password": "Abcdefg-12345", **profile})
 
     stack, iam = Stack(cloud, User=user(PasswordResetRequired=True)), cloud.client("iam")
     name = stack.physical("User")
     assert iam.get_login_profile(UserName=name)["LoginProfile"]["PasswordResetRequired"]
     assert stack.update(User=user()) == "UPDATE_COMPLETE"
     assert not iam.get_login_profile(UserName=name)["LoginProfile"]["PasswordResetRequired"]
-    assert stack.update(User=resource("User")) == "UPDATE_COMPLETE"
+    assert stack.update(User=resource("IAM::User")) == "UPDATE_COMPLETE"
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_login_profile(UserName=name)
     stack.delete()
 
 
 def test_an_update_that_fails_leaves_users_in_their_group(cloud: LocalCloud) -> None:
-    people = {"Group": resource("Group"), "User": resource("User")}
-    addition = resource("UserToGroupAddition", GroupName=ref("Group"), Users=[ref("User")])
+    people = {"Group": resource("IAM::Group"), "User": resource("IAM::User")}
+    addition = resource("IAM::UserToGroupAddition", GroupName=ref("Group"), Users=[ref("User")])
     stack, iam = Stack(cloud, **people, Addition=addition), cloud.client("iam")
-    wrong = resource("UserToGroupAddition", GroupName=ref("Group"), Users=["nobody"])
+    wrong = resource("IAM::UserToGroupAddition", GroupName=ref("Group"), Users=["nobody"])
     assert stack.update(**people, Addition=wrong) == "UPDATE_ROLLBACK_COMPLETE"
     users = iam.get_group(GroupName=stack.physical("Group"))["Users"]
     assert [user["UserName"] for user in users] == [stack.physical("User")]
@@ -214,7 +169,7 @@ def test_an_update_that_fails_leaves_users_in_their_group(cloud: LocalCloud) -> 
 
 
 def test_a_policy_belongs_to_somebody(cloud: LocalCloud) -> None:
-    body = {"Resources": {"Nobody": resource("Policy", PolicyName="own", PolicyDocument=MAY, Users=[])}}
+    body = {"Resources": {"Nobody": resource("IAM::Policy", PolicyName="own", PolicyDocument=MAY, Users=[])}}
     cloudformation, name = cloud.client("cloudformation"), f"people-{uuid.uuid4().hex[:10]}"
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body), Capabilities=["CAPABILITY_IAM"])
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
@@ -240,12 +195,12 @@ def test_a_group_with_a_user_or_a_policy_is_not_deleted(cloud: LocalCloud) -> No
 @pytest.mark.parametrize(
     ("body", "capability"),
     [
-        (resource("Group"), "CAPABILITY_IAM"),
-        (resource("Group", GroupName="people"), "CAPABILITY_NAMED_IAM"),
-        (resource("UserToGroupAddition", GroupName="g", Users=["u"]), "CAPABILITY_IAM"),
-        (resource("GroupPolicy", GroupName="g", PolicyName="p", PolicyDocument=MAY), "CAPABILITY_IAM"),
-        (resource("RolePolicy", RoleName="r", PolicyName="p", PolicyDocument=MAY), "CAPABILITY_IAM"),
-        (resource("UserPolicy", UserName="u", PolicyName="p", PolicyDocument=MAY), "CAPABILITY_IAM"),
+        (resource("IAM::Group"), "CAPABILITY_IAM"),
+        (resource("IAM::Group", GroupName="people"), "CAPABILITY_NAMED_IAM"),
+        (resource("IAM::UserToGroupAddition", GroupName="g", Users=["u"]), "CAPABILITY_IAM"),
+        (resource("IAM::GroupPolicy", GroupName="g", PolicyName="p", PolicyDocument=MAY), "CAPABILITY_IAM"),
+        (resource("IAM::RolePolicy", RoleName="r", PolicyName="p", PolicyDocument=MAY), "CAPABILITY_IAM"),
+        (resource("IAM::UserPolicy", UserName="u", PolicyName="p", PolicyDocument=MAY), "CAPABILITY_IAM"),
     ],
     ids=lambda value: value["Type"] if isinstance(value, dict) else value,
 )
