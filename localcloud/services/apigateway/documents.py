@@ -20,6 +20,7 @@ from moto.apigatewayv2.exceptions import BadRequestException
 
 from localcloud.services.apigateway.methods import HEADER
 from localcloud.services.apigatewayv2.documents import (
+    AUTH,
     BESIDE_METHODS,
     EXTENSION,
     METHODS,
@@ -223,12 +224,12 @@ def _security(document: Json, operation: Json) -> Json:
     if any(AUTHORIZER in kind for kind in kinds):
         raise invalid("The local cloud has no authorizers")
     is_signed = any(kind.get(f"{EXTENSION}authtype") == "awsSigv4" for kind in kinds)
-    is_signed = is_signed or member(operation, f"{EXTENSION}auth").get("type") == "AWS_IAM"
+    own = str(member(operation, AUTH).get("type", "NONE")).upper()
     needs_key = any(
         kind.get("type") == "apiKey" and kind.get("in") == "header" and str(kind.get("name")).lower() == "x-api-key"
         for kind in kinds
     )
-    return {"AuthorizationType": "AWS_IAM" if is_signed else "NONE", "ApiKeyRequired": needs_key}
+    return {"AuthorizationType": "AWS_IAM" if is_signed and own == "NONE" else own, "ApiKeyRequired": needs_key}
 
 
 def _integration(integration: Any, path: str) -> Json:

@@ -281,6 +281,7 @@ def test_a_document_in_yaml_is_imported_below_its_base_path(cloud: LocalCloud, c
         ),
         ({"/a": {"options": {**PREFLIGHT, "responses": {}}}}, "Unable to put integration response on 'OPTIONS'"),
         ({"/a": {"trace": {}}}, "TRACE /a: .*HttpMethod"),
+        ({"/a": {"get": {"x-amazon-apigateway-auth": {"type": "CUSTOM"}}}}, "GET /a: .*no authorizers"),
         ({"/a": {"get": {"x-amazon-apigateway-integration": {"type": "http_proxy", "uri": "u"}}}}, "call functions"),
     ],
 )

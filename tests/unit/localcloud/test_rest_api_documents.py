@@ -167,6 +167,8 @@ SIGNED = {"type": "apiKey", "in": "header", "name": "Authorization", "x-amazon-a
         ({"security": [{"iam": []}]}, ("AWS_IAM", False)),
         ({"security": [{"NONE": []}]}, ("NONE", False)),
         ({"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}, ("AWS_IAM", False)),
+        ({"x-amazon-apigateway-auth": {"type": "NONE"}, "security": [{"iam": []}]}, ("AWS_IAM", False)),
+        ({"x-amazon-apigateway-auth": {"type": "CUSTOM"}}, ("CUSTOM", False)),
     ],
 )
 @pytest.mark.parametrize("version", ["swagger", "openapi"])
