@@ -19,7 +19,11 @@ from moto.ecr.exceptions import InvalidParameterException as InvalidRepositoryPo
 from moto.ecr.models import ECRBackend
 from moto.iam.exceptions import LimitExceededException, MalformedPolicyDocument
 from moto.iam.models import IAMBackend, iam_backends
-from moto.iam.policy_validation import IAMPolicyDocumentValidator, IAMTrustPolicyDocumentValidator
+from moto.iam.policy_validation import (
+    BaseIAMPolicyValidator,
+    IAMPolicyDocumentValidator,
+    IAMTrustPolicyDocumentValidator,
+)
 from moto.kms.models import KmsBackend
 from moto.kms.responses import KmsResponse
 from moto.logs.exceptions import InvalidParameterException as InvalidLogsPolicy
@@ -188,6 +192,8 @@ def _create_policy_version(original: Any, self: IAMBackend, arn: str, document: 
 
 def _check_managed(document: str) -> None:
     _check_identity(document)
+    if json.loads(document).get("Version") != documents.WITH_POLICY_VARIABLES:
+        raise MalformedPolicyDocument("Policy document must be version 2012-10-17 or greater.")
     if _size(document) > MANAGED:
         raise LimitExceededException(f"Cannot exceed quota for PolicySize: {MANAGED}")
 
@@ -197,9 +203,12 @@ def _check_identity(document: str) -> None:
     IDENTITY.check(document)
 
 
-@replace(IAMTrustPolicyDocumentValidator, "_validate_version")
-def _validate_version(self: IAMTrustPolicyDocumentValidator) -> None:
-    """Take any version, and none; moto gap: a role of the CDK's bootstrap, whose trust policy has none, is refused."""
+@replace(BaseIAMPolicyValidator, "_validate_version")
+def _validate_version(self: BaseIAMPolicyValidator) -> None:
+    """Take any version, and none, which only managed policies must have.
+
+    moto gap: it refuses the trust policy of the CDK's bootstrap, and the inline policies of SAM's policy templates.
+    """
 
 
 @wrap(IAMBackend, "create_role", "update_assume_role_policy")

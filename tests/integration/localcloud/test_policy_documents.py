@@ -68,6 +68,17 @@ def test_a_policy_of_good_grammar_is_taken(given: dict[str, Give], kind: str) ->
     given[kind](document(**BASE.get(kind, OWNED)))
 
 
+@pytest.mark.parametrize("version", ["2008-10-17", None])
+def test_only_a_managed_policy_must_be_of_the_later_version(given: dict[str, Give], version: str | None) -> None:
+    text = json.loads(document())
+    del text["Version"]
+    if version:
+        text["Version"] = version
+    given["inline"](json.dumps(text))
+    with pytest.raises(ClientError, match="Policy document must be version 2012-10-17 or greater"):
+        given["managed"](json.dumps(text))
+
+
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
