@@ -1,4 +1,4 @@
-"""Macros: functions that change a template before it is deployed, and AWS::Include, which puts a file of S3 into it.
+"""Macros: functions that change a template before it is deployed, and AWS's own, such as AWS::Include.
 
 moto gap: it has none, and deploys a template with a macro as it is.
 
@@ -22,7 +22,7 @@ from moto.core.common_models import CloudFormationModel
 
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
-from localcloud.cloudformation import language_extensions, templates
+from localcloud.cloudformation import language_extensions, serverless, templates
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +141,8 @@ def _transformed(cloud: Cloud, macro: Any, fragment: Any, values: Mapping[str, A
     name, parameters = macro["Name"], _resolved(macro.get("Parameters") or {}, {**here, **values})
     if name == INCLUDE:
         return _included(cloud, fragment, parameters.get("Location"))
+    if name == serverless.TRANSFORM:
+        return _translated(fragment, values)
     if name.startswith("AWS::"):
         raise ValidationError(message=f"The transform {name} is not supported by the local cloud")
     identity = f"{ACCOUNT}::{name.removeprefix(f'{ACCOUNT}::')}"
@@ -166,6 +168,14 @@ def _transformed(cloud: Cloud, macro: Any, fragment: Any, values: Mapping[str, A
         reason = payload.get("errorMessage")
         raise TransformError(message=f"{start} with: {reason}" if reason else f"{start} without an error message.")
     return payload.get("fragment")
+
+
+def _translated(template: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what SAM makes of a template."""
+    try:
+        return serverless.translated(template, values)
+    except ValueError as error:
+        raise TransformError(message=f"Transform {serverless.TRANSFORM} failed with: {error}") from error
 
 
 def _included(cloud: Cloud, fragment: Any, location: Any) -> Any:

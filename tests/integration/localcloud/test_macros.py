@@ -188,9 +188,9 @@ def test_transforms_that_are_not_there_are_named(cloudformation: Any) -> None:
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     reason = "No transform named 123456789012::Nobody found.. Rollback requested by user."
     assert reason in [event.get("ResourceStatusReason") for event in events]
-    text = json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": topic})
+    text = json.dumps({"Transform": "AWS::CodeDeployBlueGreen", "Resources": topic})
     request = {"StackName": new("none"), "TemplateBody": text, "Capabilities": EXPAND}
-    assert "AWS::Serverless-2016-10-31" in refusal(cloudformation.create_stack, **request)[1]
+    assert "AWS::CodeDeployBlueGreen" in refusal(cloudformation.create_stack, **request)[1]
 
 
 def test_a_file_of_s3_becomes_a_part_of_the_template(cloud: LocalCloud, cloudformation: Any) -> None:
