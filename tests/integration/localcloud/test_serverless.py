@@ -10,6 +10,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
@@ -211,3 +212,32 @@ def test_a_nested_application_in_s3_is_deployed(cloud: LocalCloud, cloudformatio
     _, outputs = created(cloudformation, json.dumps(outer))
     [table] = cloudformation.describe_stack_resources(StackName=outputs["Inner"])["StackResources"]
     assert table["ResourceType"] == "AWS::DynamoDB::Table"
+
+
+HTTP_API = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Shop:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      StageName: prod
+      CorsConfiguration: {AllowOrigins: ["https://example.com"], AllowMethods: [GET]}
+  Items:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: "def handler(event, context): return event['pathParameters']"
+      Events:
+        One: {Type: HttpApi, Properties: {ApiId: !Ref Shop, Path: "/items/{id}", Method: get}}
+Outputs:
+  Url: {Value: !Sub "https://${Shop}.execute-api.${AWS::Region}.amazonaws.com/prod"}
+"""
+
+
+def test_an_http_api_calls_its_function(cloudformation: Any) -> None:
+    _, outputs = created(cloudformation, HTTP_API)
+    answer = urllib3.request("GET", f"{outputs['Url']}/items/7", headers={"Origin": "https://example.com"})
+    assert (answer.status, answer.json()) == (200, {"id": "7"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://example.com"
+    assert urllib3.request("POST", f"{outputs['Url']}/items/7").status == 404
