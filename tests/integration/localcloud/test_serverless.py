@@ -241,3 +241,48 @@ def test_an_http_api_calls_its_function(cloudformation: Any) -> None:
     assert (answer.status, answer.json()) == (200, {"id": "7"})
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.com"
     assert urllib3.request("POST", f"{outputs['Url']}/items/7").status == 404
+
+
+REST_API = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Shop:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: prod
+      Cors: "'https://example.com'"
+      Auth:
+        ApiKeyRequired: true
+        AddApiKeyRequiredToCorsPreflight: false
+        UsagePlan: {CreateUsagePlan: PER_API}
+  Items:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      AutoPublishAlias: live
+      FunctionUrlConfig: {AuthType: NONE}
+      InlineCode: |
+        def handler(event, context):
+            return {"statusCode": 200, "body": context.invoked_function_arn}
+      Events:
+        One: {Type: Api, Properties: {RestApiId: !Ref Shop, Path: "/items/{id}", Method: get}}
+Outputs:
+  Url: {Value: !Sub "https://${Shop}.execute-api.${AWS::Region}.amazonaws.com/prod"}
+  Own: {Value: !GetAtt ItemsUrl.FunctionUrl}
+  Key: {Value: !Ref ShopApiKey}
+"""
+
+
+def test_a_rest_api_and_a_url_call_the_alias_of_their_function(cloud: LocalCloud, cloudformation: Any) -> None:
+    _, outputs = created(cloudformation, REST_API)
+    item = f"{outputs['Url']}/items/7"
+    assert urllib3.request("GET", item).status == 403
+    key = cloud.client("apigateway").get_api_key(apiKey=outputs["Key"], includeValue=True)["value"]
+    answer = urllib3.request("GET", item, headers={"x-api-key": key})
+    assert (answer.status, answer.data.decode().rpartition(":")[2]) == (200, "live")
+    assert urllib3.request("GET", outputs["Own"]).data == answer.data
+    asked = {"Origin": "https://example.com", "Access-Control-Request-Method": "GET"}
+    preflight = urllib3.request("OPTIONS", item, headers=asked)
+    assert preflight.headers["Access-Control-Allow-Origin"] == "https://example.com"
+    assert preflight.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS"
