@@ -39,6 +39,9 @@ UNTAGGING = {
     "tag_user": "untag_user",
 }
 
+#: Columns of a row that name functions of the room's ``adapters``.
+FUNCTIONS = {"adapt", "release"}
+
 #: Columns of a row that hold lists.
 LISTS = ("update", "ignored", "merged", "mirrored", "patched", "unsupported", "when_changed")
 
@@ -75,6 +78,9 @@ class Row:
         then: Operations by the parameter that each carries, after ``create``; once an item where the parameter
             is a list of calls.
         undo: Operations that take back what ``then`` did.
+        release: Frees the resource of what would keep it from being deleted, where that depends on what there is now; a
+            function of the room's ``adapters``, which is given the parameters, the physical id and, as ``adapt`` is, the
+            cloud.
         unset: Operations that an update calls for parameters of ``then`` that the template no longer has.
         resets: The service's defaults by property, for updates that no longer have the property: a map is laid over
             what it was; null where nothing has to be said.
@@ -129,6 +135,7 @@ class Row:
     tagged: str = ""
     always_replaced: bool = False
     adapt: Callable[[Properties], Properties] = dict
+    release: Callable[[Properties, str], None] = lambda _values, _identifier: None
 
     @property
     def tags_parameter(self) -> str:
@@ -413,6 +420,7 @@ class ApiResource:
         """Undo what followed the creation, where that is still there."""
         with _gone_is_fine():
             self.row.follow(self.row.undo, self.parameters, self.parameters, self.physical_resource_id)
+            self.row.release(self.parameters, self.physical_resource_id)
 
     def remove(self, snapshot: str = "") -> None:
         """Delete the resource by its key, if it has one; a resource that is already gone is not an error."""
@@ -469,7 +477,8 @@ def install(cloud: Cloud) -> None:
         adapters = room.module("adapters")
         for kind, columns in room.table("types.yaml").items():
             lists = {name: tuple(columns[name]) for name in LISTS if name in columns}
-            functions = {"adapt": bound(getattr(adapters, columns["adapt"]), cloud)} if "adapt" in columns else {}
+            names = columns.keys() & FUNCTIONS
+            functions = {name: bound(getattr(adapters, columns[name]), cloud) for name in names}
             row = Row(cloud, **{**columns, **lists, **functions})
             namespace = {
                 "__module__": __name__,

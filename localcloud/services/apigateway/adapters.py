@@ -54,6 +54,15 @@ def deployment(values: Properties) -> Properties:
     return {**values, **{renamed.get(name, name): value for name, value in stage.items()}}
 
 
+def release_stage(cloud: Cloud, values: Properties, identifier: str) -> None:
+    """Delete the stage that a deployment has made, unless it serves another one by now."""
+    if values.get("StageName"):
+        api = cloud.client("apigateway")
+        place = {"restApiId": values["RestApiId"], "stageName": values["StageName"]}
+        if api.get_stage(**place)["deploymentId"] == identifier:
+            api.delete_stage(**place)
+
+
 def method(values: Properties) -> Properties:
     """Put the responses of the integration beside it, because the API takes each by a call of its own."""
     integration = dict(values.get("Integration") or {})

@@ -273,6 +273,20 @@ def test_a_method_is_served_when_it_is_deployed(cloud: LocalCloud) -> None:
     assert api.request("/toys")[0] == 200
 
 
+def test_a_stage_that_a_deployment_has_made_stays_until_none_serves_it(cloud: LocalCloud) -> None:
+    api = Api(cloud, "GET /pets").deploy()
+    for path in ("cats", "dogs"):
+        api.add(f"GET /{path}")
+        api.deployed()
+        api.resources[f"Deployment{api.deployments}"]["Properties"]["StageName"] = "beta"
+        api.deploy("update_stack")
+        assert request(api.url.replace("/prod", f"/beta/{path}"))[0] == 200
+    del api.resources[f"Deployment{api.deployments}"]["Properties"]["StageName"]
+    api.deployed().deploy("update_stack")
+    stages = cloud.client("apigateway").get_stages(restApiId=api.id)["item"]
+    assert [stage["stageName"] for stage in stages] == ["prod"]
+
+
 def test_an_api_without_a_permission_does_not_reach_its_function(cloud: LocalCloud) -> None:
     api = Api(cloud, "GET /pets", "GET /toys")
     source = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/prod/GET/toys"

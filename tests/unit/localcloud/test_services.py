@@ -10,6 +10,7 @@ import pytest
 
 from localcloud import services
 from localcloud.cloud.account import ACCOUNT, REGION
+from localcloud.cloudformation import api
 from localcloud.services import Room, page
 
 FOLDER = Path(services.__path__[0])
@@ -69,4 +70,5 @@ def test_every_function_of_adapters_is_named_by_a_row() -> None:
             for name, function in functions
             if function.__module__.startswith(room.package) and not name.startswith("_")
         }
-        assert defined == {row["adapt"] for row in room.table("types.yaml").values() if "adapt" in row}, room
+        rows = room.table("types.yaml").values()
+        assert defined == {row[column] for row in rows for column in api.FUNCTIONS & row.keys()}, room
