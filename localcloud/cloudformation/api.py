@@ -78,9 +78,9 @@ class Row:
         then: Operations by the parameter that each carries, after ``create``; once an item where the parameter
             is a list of calls.
         undo: Operations that take back what ``then`` did.
-        release: Frees the resource of what would keep it from being deleted, where that depends on what there is now; a
-            function of the room's ``adapters``, which is given the parameters, the physical id and, as ``adapt`` is, the
-            cloud.
+        release: Frees the resource of what would keep it from being deleted, where that depends on what there is now: a
+            function of the room's ``adapters``, which is given the parameters, the physical id and, if its first
+            parameter is named ``cloud``, the cloud.
         unset: Operations that an update calls for parameters of ``then`` that the template no longer has.
         resets: The service's defaults by property, for updates that no longer have the property: a map is laid over
             what it was; null where nothing has to be said.
