@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties, without_empty
 
 
@@ -67,3 +68,22 @@ def instance(values: Properties) -> Properties:
     """Put together where an instance is, which the API wants to know as one."""
     placement = {name: values.pop(key) for key, name in PLACEMENT.items() if key in values}
     return values | without_empty(Placement=placement)
+
+
+def network_acl_association(cloud: Cloud, values: Properties) -> Properties:
+    """Say which association of the subnet is replaced, and which list it has without this one: that of its network."""
+    subnet, ec2 = values["SubnetId"], cloud.client("ec2")
+    found = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["NetworkAcls"][0]
+    present = next(item["NetworkAclAssociationId"] for item in found["Associations"] if item["SubnetId"] == subnet)
+    its_network = {"Name": "vpc-id", "Values": [found["VpcId"]]}
+    defaults = ec2.describe_network_acls(Filters=[its_network, {"Name": "default", "Values": ["true"]}])["NetworkAcls"]
+    return {
+        "AssociationId": present,
+        "NetworkAclId": values["NetworkAclId"],
+        "Default": defaults[0]["NetworkAclId"],
+    }
+
+
+def peering(values: Properties) -> Properties:
+    """Accept the connection, as CloudFormation does between networks of one account."""
+    return {**values, "Acceptance": [{}]}

@@ -6,6 +6,7 @@ from localcloud import hooks
 from localcloud.cloud.context import Cloud
 from localcloud.services.ec2 import (
     absent,
+    attachments,
     behaviour,
     default_vpc,
     dependencies,
@@ -15,7 +16,6 @@ from localcloud.services.ec2 import (
     one_off,
     placement_groups,
     quotas,
-    volumes,
 )
 
 
@@ -33,5 +33,5 @@ def install(cloud: Cloud) -> None:
         one_off,
         placement_groups,
         quotas,
-        volumes,
+        attachments,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localcloud.cloud.account import REGION
+from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloudformation.translation import Properties, as_text, without_empty
 
 
@@ -34,6 +34,47 @@ def subscription(values: Properties) -> Properties:
 
 
 def topic_policy(values: Properties) -> Properties:
-    """Set the one document on each topic."""
-    policy = {"AttributeName": "Policy", "AttributeValue": as_text(values["PolicyDocument"])}
-    return {"Name": values["Name"], "Topics": [{"TopicArn": arn, **policy} for arn in values["Topics"]]}
+    """Set the one document on each topic, and say which one each has without it."""
+    return {"Name": values["Name"], **_policy(values["Topics"], values["PolicyDocument"])}
+
+
+def topic_inline_policy(values: Properties) -> Properties:
+    """Set the document on its topic, and say which one it has without it."""
+    return {"TopicArn": values["TopicArn"], **_policy([values["TopicArn"]], values["PolicyDocument"])}
+
+
+#: What the policy allows that SNS gives to a topic.
+OWN = [
+    f"SNS:{action}"
+    for action in (
+        "GetTopicAttributes",
+        "SetTopicAttributes",
+        "AddPermission",
+        "RemovePermission",
+        "DeleteTopic",
+        "Subscribe",
+        "ListSubscriptionsByTopic",
+        "Publish",
+    )
+]
+
+
+def _policy(topics: list[str], document: Properties) -> Properties:
+    given = {"AttributeName": "Policy", "AttributeValue": as_text(document)}
+    return {
+        "Topics": [{"TopicArn": arn, **given} for arn in topics],
+        "Without": [{**given, "TopicArn": arn, "AttributeValue": as_text(_own_policy(arn))} for arn in topics],
+    }
+
+
+def _own_policy(arn: str) -> Properties:
+    """Return the policy that SNS gives to a topic: whoever belongs to its account may use it."""
+    statement = {
+        "Effect": "Allow",
+        "Sid": "__default_statement_ID",
+        "Principal": {"AWS": "*"},
+        "Action": OWN,
+        "Resource": arn,
+        "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT}},
+    }
+    return {"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]}

@@ -16,9 +16,16 @@ def queue(values: Properties) -> Properties:
 
 def queue_policy(values: Properties) -> Properties:
     """Set the one document on each queue, and say how each is without it."""
-    policy = {"Policy": as_text(values["PolicyDocument"])}
-    queues, bare = (
-        [{"QueueUrl": url, "Attributes": attributes} for url in values["Queues"]]
-        for attributes in (policy, {"Policy": ""})
+    return {"Name": values["Name"], **_policy(values["Queues"], values["PolicyDocument"])}
+
+
+def queue_inline_policy(values: Properties) -> Properties:
+    """Set the document on its queue, and say how it is without it."""
+    return _policy([values["Queue"]], values["PolicyDocument"])
+
+
+def _policy(queues: list[str], document: Properties) -> Properties:
+    given, without = (
+        [{"QueueUrl": url, "Attributes": {"Policy": policy}} for url in queues] for policy in (as_text(document), "")
     )
-    return {"Name": values["Name"], "Queues": queues, "Without": bare}
+    return {"Queues": given, "Without": without}
