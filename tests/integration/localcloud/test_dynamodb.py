@@ -432,3 +432,38 @@ def test_a_statement_finds_an_element_of_a_list_and_of_a_set(table: Table) -> No
     assert [count(*asked) for asked in found] == [1, 1, 1, 1]
     missing = [("list", {"S": "Zo"}), ("set", {"S": "c"}), ("text", {"S": "x"}), ("nothing", {"S": "a"})]
     assert [count(*asked) for asked in missing] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["S", "N", "B"])
+def test_pages_hold_each_item_once_though_the_last_of_a_page_goes(cloud: LocalCloud, kind: str) -> None:
+    dynamodb, name = cloud.client("dynamodb"), f"pages-{kind}"
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}, {"AttributeName": "r", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key in "kr"],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    values = [{kind: str(number).encode() if kind == "B" else str(number)} for number in (2, 10, 1, -3, 22)]
+    values = values[:3] if kind == "B" else values
+    keys = [{"k": first, "r": second} for first in values for second in values]
+    for key in keys:
+        dynamodb.put_item(TableName=name, Item=key)
+
+    def pages(ask: Any, **parameters: Any) -> list[Item]:
+        items: list[Item] = []
+        while True:
+            page = ask(TableName=name, Limit=2, **parameters)
+            items += page["Items"]
+            if not (last := page.get("LastEvaluatedKey")):
+                return items
+            dynamodb.delete_item(TableName=name, Key=last)
+            parameters["ExclusiveStartKey"] = last
+
+    condition = {"KeyConditionExpression": "k = :k", "ExpressionAttributeValues": {":k": values[0]}}
+    ranges = [item["r"] for item in pages(dynamodb.query, **condition, ScanIndexForward=False)]
+    assert ranges == sorted(values, key=lambda value: float(value["N"]) if kind == "N" else value[kind], reverse=True)
+    scanned = pages(dynamodb.scan)
+    assert len(scanned) == len(keys) - len(values) // 2
+    assert all(keys.count(item) == 1 and scanned.count(item) == 1 for item in scanned)
+    condition["ExpressionAttributeValues"] = {":k": {kind: b"9" if kind == "B" else "9"}}
+    assert dynamodb.query(TableName=name, **condition)["Items"] == []
