@@ -23,11 +23,18 @@ def bucket(values: Properties) -> Properties:
         target = {"TargetBucket": logging.get("DestinationBucketName", values["Bucket"])}
         prefix = {"TargetPrefix": logging.get("LogFilePrefix", "")}
         values["BucketLoggingStatus"] = {"LoggingEnabled": target | prefix}
+    if cors := values.pop("CorsConfiguration", None):
+        rules = [{CORS.get(name, name): item for name, item in rule.items()} for rule in cors["CorsRules"]]
+        values["CORSConfiguration"] = {"CORSRules": rules}
+    if accelerate := values.pop("AccelerateConfiguration", None):
+        values["AccelerateConfiguration"] = {"Status": accelerate["AccelerationStatus"]}
     if "NotificationConfiguration" in values:
         values["NotificationConfiguration"] = _notifications(values["NotificationConfiguration"])
     return values
 
 
+#: What the API calls the members of a rule for other origins, where it differs.
+CORS = {"ExposedHeaders": "ExposeHeaders", "Id": "ID", "MaxAge": "MaxAgeSeconds"}
 #: The members of a notification configuration, and what each of them calls its destination, as the API names them.
 DESTINATIONS = {
     "LambdaConfigurations": ("LambdaFunctionConfigurations", "Function", "LambdaFunctionArn"),

@@ -1,6 +1,7 @@
 """Amazon S3: buckets are in the cloud's region, as everything else is, and have names that S3 takes.
 
-moto gap: it creates buckets in any region, and under most names; it answers a versioning without a state with an empty
+moto gap: it creates buckets in any region, and under most names. It locks the objects of new buckets only, and takes a
+retention without a time. It answers a versioning without a state with an empty
 404, a question for the retention of an object not at all, and fails at a query that its S3 Select does not understand.
 """
 
@@ -10,12 +11,18 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from moto.s3.exceptions import IncompatibleLocationConstraintException, MissingKey, S3ClientError
+from moto.s3.exceptions import (
+    IncompatibleLocationConstraintException,
+    InvalidBucketState,
+    MalformedXML,
+    MissingKey,
+    S3ClientError,
+)
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 
 from localcloud.cloud.account import REGION
-from localcloud.hooks import wrap
+from localcloud.hooks import replace, wrap
 from localcloud.services import rules
 
 
@@ -45,6 +52,33 @@ def _bucket_response_put(
         message = "The versioning configuration specified in the request is invalid"
         raise S3ClientError("IllegalVersioningConfigurationException", message)
     return original(self, request, bucket_name, querystring)
+
+
+@replace(S3Backend, "put_object_lock_configuration")
+def _put_object_lock_configuration(  # noqa: PLR0917 - moto's parameters
+    self: S3Backend,
+    bucket_name: str,
+    lock_enabled: bool,
+    mode: str | None = None,
+    days: int | None = None,
+    years: int | None = None,
+) -> None:
+    """Say how long new objects of a bucket are kept, or no longer say it."""
+    bucket = self.get_bucket(bucket_name)
+    if not bucket.is_versioned:
+        message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
+        raise InvalidBucketState(message)
+    if not lock_enabled or bool(mode) != bool(days or years):
+        raise MalformedXML
+    bucket.object_lock_enabled = True
+    bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = mode, days or 0, years or 0
+
+
+@wrap(S3Backend, "get_object_lock_configuration")
+def _get_object_lock_configuration(original: Any, self: S3Backend, bucket_name: str) -> tuple[Any, ...]:
+    """Describe the time in the unit that it was given in."""
+    enabled, mode, days, years = original(self, bucket_name)
+    return enabled, mode, days or None, years or None
 
 
 @wrap(S3Backend, "delete_object_tagging")
