@@ -75,11 +75,11 @@ def main() -> None:
     options = parser.parse_args()
     match options.what:
         case "migrate":
-            keep("migrate", {f"x{scale:g}": measured(scale) for scale in options.scales})
+            for scale in options.scales:
+                keep_scale("migrate", scale, measured(scale))
         case "partitions":
-            measured_before = recorded("movie_rental").get("partitions", {})
-            scales = {f"x{scale:g}": in_partitions(scale, options.turns) for scale in options.scales}
-            keep("partitions", measured_before | scales | circumstances())
+            for scale in options.scales:
+                keep_scale("partitions", scale, in_partitions(scale, options.turns))
         case "bulk":
             keep("bulk", bulk())
         case "quality":
@@ -91,6 +91,11 @@ def main() -> None:
 def keep(name: str, result: dict[str, Any]) -> None:
     """Print a result, and add it to those kept."""
     record("movie_rental", {name: {**circumstances(), **result}})
+
+
+def keep_scale(name: str, scale: float, result: dict[str, Any]) -> None:
+    """Print the result for a company of a scale, and add it to those of other scales."""
+    keep(name, recorded("movie_rental").get(name, {}) | circumstances() | {f"x{scale:g}": result})
 
 
 @contextlib.contextmanager
@@ -155,7 +160,8 @@ def filled(scale: float, *, in_turn: bool = False) -> tuple[dict[str, Any], dict
         company = company_of(scale)
         rows = load(company, where["old"])
         counted = {f"{table}s": rows[table] for table in ("film", "customer", "rental", "payment")}
-        migrated = {"company": company.origin.partition(" (/")[0], **counted, **_task("migrate", where)}
+        busy = {"load_average": round(os.getloadavg()[0], 1)}
+        migrated = {"company": company.origin.partition(" (/")[0], **counted, **busy, **_task("migrate", where)}
         verified = {} if in_turn else _task("verify", where)
         if verified:
             with database.connect(where["new"]) as new:
