@@ -94,8 +94,10 @@ def keep(name: str, result: dict[str, Any]) -> None:
 
 
 def keep_scale(name: str, scale: float, result: dict[str, Any]) -> None:
-    """Print the result for a company of a scale, and add it to those of other scales."""
-    keep(name, recorded("movie_rental").get(name, {}) | circumstances() | {f"x{scale:g}": result})
+    """Print the result for a company of a scale, with the load afterwards, and add it to those of other scales."""
+    now = circumstances()
+    result |= {"load_average": now["load_average"]}
+    keep(name, recorded("movie_rental").get(name, {}) | now | {f"x{scale:g}": result})
 
 
 @contextlib.contextmanager
@@ -160,8 +162,7 @@ def filled(scale: float, *, in_turn: bool = False) -> tuple[dict[str, Any], dict
         company = company_of(scale)
         rows = load(company, where["old"])
         counted = {f"{table}s": rows[table] for table in ("film", "customer", "rental", "payment")}
-        busy = {"load_average": round(os.getloadavg()[0], 1)}
-        migrated = {"company": company.origin.partition(" (/")[0], **counted, **busy, **_task("migrate", where)}
+        migrated = {"company": company.origin.partition(" (/")[0], **counted, **_task("migrate", where)}
         verified = {} if in_turn else _task("verify", where)
         if verified:
             with database.connect(where["new"]) as new:
