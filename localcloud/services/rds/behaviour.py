@@ -1,8 +1,9 @@
 """RDS: a real database server for every instance that is created; the instance's endpoint is its address.
 
 moto gaps: an instance is a record without a database behind it, and without metrics; all instances have the same
-resource id; a new subnet group replaces the one that has its name, and one that is modified is gone; a subnet that does
-not exist is refused with EC2's code, and option groups cannot be listed without a name.
+resource id, and forget Performance Insights; a new subnet group replaces the one that has its name, and one that is
+modified is gone; a subnet that does not exist is refused with EC2's code, and option groups cannot be listed without a
+name.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ GIB = 1024**3
 RESOURCE_ID = string.ascii_uppercase + string.digits
 #: The parameter of a new instance, which only the local cloud has, with the data with which the instance begins.
 SAVED = "localcloud_saved"
+#: What a request calls the setting, and what the description of an instance calls it.
+INSIGHTS, INSIGHTS_DESCRIBED = "enable_performance_insights", "performance_insights_enabled"
 LATEST_ONLY = "The local cloud restores to the latest time only: say UseLatestRestorableTime, or take a snapshot."
 
 #: The module of the server behind each engine of RDS, whose `start` makes a new one, and `restore` one with saved data.
@@ -58,6 +61,7 @@ def _create_db_instance(cloud: Cloud, original: Any, self: RDSBackend, db_kwargs
         db_kwargs["engine_version"] = db_kwargs.get("engine_version") or newest[0]
     with cloud.lock("rds"):
         instance: DBInstance = original(self, db_kwargs)
+    vars(instance)[INSIGHTS_DESCRIBED] = bool(db_kwargs.get(INSIGHTS))
     instance.dbi_resource_id = "db-" + "".join(secrets.choice(RESOURCE_ID) for _ in range(26))
     if instance.engine not in ENGINES or instance.db_cluster_identifier:
         return instance
@@ -94,6 +98,8 @@ def _modify_db_instance(
         raise RDSClientError("InvalidParameterCombination", message)
     with cloud.lock("rds"):
         modified: DBInstance = original(self, db_instance_identifier, db_kwargs)
+    if INSIGHTS in db_kwargs:
+        vars(modified)[INSIGHTS_DESCRIBED] = bool(db_kwargs[INSIGHTS])
     server, password = cloud.state(Servers).by_arn.get(modified.db_instance_arn), db_kwargs.get("master_user_password")
     if server and password:
         server.change_password(password)

@@ -45,7 +45,7 @@ COMMON = {
 #: The form of EC2's errors that name a resource. Its model has no errors at all, its documentation lists them:
 #: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html.
 OF_EC2 = re.compile(
-    r"Invalid[A-Z]\w+\.(NotFound|NotFoundException|Malformed|AlreadyExistsException|Conflict|Duplicate|Format)"
+    r"Invalid[A-Z]\w+\.(NotFound|NotFoundException|Malformed|AlreadyExistsException|Conflict|Duplicate|Format|Unknown)"
 )
 #: Other errors of services whose models lack them.
 NOT_IN_MODELS = {
