@@ -54,6 +54,8 @@ PLACEHOLDERS = {
     "...": "",
 }
 AWS_OF_THE_SHELL = {
+    "s3 mb",
+    "cloudformation package",
     "s3 cp",
     "s3 rm",
     "s3 sync",
