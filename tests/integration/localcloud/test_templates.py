@@ -415,9 +415,9 @@ def test_parameters_hide_secrets_and_show_where_values_are_from(cloud: LocalClou
 
 
 def test_a_transform_that_is_not_there_is_refused(cloud: LocalCloud, name: str) -> None:
-    body = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Topic": TOPIC}}
+    body = {"Transform": "AWS::CodeDeployBlueGreen", "Resources": {"Topic": TOPIC}}
     message = refused(cloud, name, body, Capabilities=["CAPABILITY_AUTO_EXPAND"])["Message"]
-    assert "The transform AWS::Serverless-2016-10-31 is not supported" in message
+    assert "The transform AWS::CodeDeployBlueGreen is not supported" in message
 
 
 def test_a_condition_can_look_into_a_map(cloud: LocalCloud, name: str) -> None:
