@@ -20,7 +20,9 @@ def network(cloud: LocalCloud) -> dict[str, str]:
     groups = [
         ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in ("web", "data")
     ]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24")["Subnet"].get("SubnetId", "")
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24", AvailabilityZone="us-east-1a")["Subnet"].get(
+        "SubnetId", ""
+    )
     return {"vpc": vpc, "subnet": subnet, "web": groups[0], "data": groups[1]}
 
 
