@@ -204,10 +204,12 @@ def test_only_types_of_rooms_and_of_cloudformation_itself_are_known() -> None:
 
 
 def test_a_property_that_a_type_does_not_carry_fails_the_deployment_by_name(cloud: LocalCloud, name: str) -> None:
-    stack = create(cloud, name, template(Data=bucket(AccelerateConfiguration={"AccelerationStatus": "Enabled"})))
+    stack = create(
+        cloud, name, template(Data=bucket(AnalyticsConfigurations=[{"Id": "all", "StorageClassAnalysis": {}}]))
+    )
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "Data (AWS::S3::Bucket)" in stack["StackStatusReason"]
-    assert "AccelerateConfiguration" in stack["StackStatusReason"]
+    assert "AnalyticsConfigurations" in stack["StackStatusReason"]
 
 
 def test_a_failed_creation_leaves_nothing_behind(cloud: LocalCloud, name: str) -> None:
