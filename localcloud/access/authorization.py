@@ -143,7 +143,7 @@ def refusal(cloud: Cloud, request: SignedRequest, environ: dict[str, Any], signa
     call = calls.read(request, environ, signature.service)
     if call is None:
         return None
-    needed = [*_all_needs(call)] if caller else _of_administrator(call)
+    needed = [*all_needs(call)] if caller else _of_administrator(call)
     denial = judge(cloud, caller or callers.administrator(), needed, sent_with(request))
     if denial is None or mode is Mode.WARN:
         return None
@@ -239,7 +239,7 @@ def _question(caller: Caller, need: Need, context: Context) -> tuple[Request, Po
     return Request(caller.principal, need.action, need.resource, account, Keys(context_keys, need)), policies
 
 
-def _all_needs(call: Call) -> Iterator[Need]:
+def all_needs(call: Call) -> Iterator[Need]:
     """Yield what a request needs, with what it needs of keys, and a look for what is not there.
 
     Source for missing objects: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html.

@@ -7,13 +7,14 @@ delivered, and no error is reported.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from localcloud.access import authorization, callers, resources
-from localcloud.access.actions.derivation import Need
+from localcloud.access.actions.derivation import Call, Need
 from localcloud.access.authorization import Mode, Record
 from localcloud.access.callers import Caller
 from localcloud.access.policies.patterns import Context
@@ -121,6 +122,27 @@ def check_role(cloud: Cloud, role: str, session: str, *needed: Need) -> None:
     model = resources.find("iam/role", role.rpartition("/")[2])
     if model:
         _judge(cloud, callers.of_role(role, session), list(needed))
+
+
+def check_session(cloud: Cloud, caller: Caller | None, service: str, *calls: Call) -> None:
+    """Refuse what a service does in the name of whoever sent it a request, in a forward access session.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html
+
+    Args:
+        cloud: The cloud.
+        caller: Who sent the request; None for the account's administrator, who may do everything.
+        service: The service's principal, such as ``dynamodb.amazonaws.com``.
+        calls: What the service asks other services for.
+
+    Raises:
+        PermissionError: The caller may not do it, and the cloud enforces policies.
+    """
+    via: Context = {"aws:viaawsservice": "true", "aws:calledvia": (service,)}
+    via = {**via, "aws:calledviafirst": service, "aws:calledvialast": service}
+    if caller:
+        needed = [need for call in calls for need in authorization.all_needs(call)]
+        _judge(cloud, caller, [replace(need, context={**via, **need.context}) for need in needed])
 
 
 def check_trust(cloud: Cloud, service: str, role: str, context: Context | None = None) -> None:

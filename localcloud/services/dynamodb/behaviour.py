@@ -6,7 +6,7 @@ and one that a request leaves as it is enters it, too;
 PartiQL overwrites where it inserts, updates nothing without an error, and its transactions stop half way; a statement
 that it cannot read ends with an error of Python's, and `contains` finds nothing in lists and sets.
 
-Requests follow each other (`isolation`), so no lock is taken here but for the threads that import tables.
+Requests follow each other (`isolation`), so a lock is taken here only for threads that write without a request.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Requests:
 
 
 @contextmanager
-def _whole(cloud: Cloud) -> Iterator[Changes]:
+def whole(cloud: Cloud) -> Iterator[Changes]:
     """Take all changes back when one fails, and tell the streams of them when none did."""
     with cloud.lock("dynamodb"):
         changes, opened = Changes(), cloud.state(Requests).open
@@ -159,7 +159,7 @@ def _remember(cloud: Cloud, table: Table, key: Key | None) -> Item | None:
 
 @wrap(Table, "put_item")
 def _put_item(cloud: Cloud, original: Any, self: Table, attributes: Json, *args: Any, **kwargs: Any) -> Item:
-    with _whole(cloud):
+    with whole(cloud):
         _remember(cloud, self, _key(self, attributes))
         item: Item = original(self, attributes, *args, **kwargs)
         return item
@@ -169,7 +169,7 @@ def _put_item(cloud: Cloud, original: Any, self: Table, attributes: Json, *args:
 def _delete_item(
     cloud: Cloud, original: Any, self: Table, hash_key: DynamoType, range_key: DynamoType | None
 ) -> Item | None:
-    with _whole(cloud):
+    with whole(cloud):
         _remember(cloud, self, (hash_key, range_key))
         item: Item | None = original(self, hash_key, range_key)
         return item
@@ -182,7 +182,7 @@ def _update_item(
     """Update a copy, so that the item before is still there; an item that is new enters the stream once."""
     table = self.get_table(table_name)
     place = _key(table, key)
-    with _whole(cloud) as changes:
+    with whole(cloud) as changes:
         before = _remember(cloud, table, place)
         if place and before is not None:
             _set(table, place, copy.deepcopy(before))
@@ -204,7 +204,7 @@ def _add(cloud: Cloud, self: StreamShard, old: Item | None, new: Item | None) ->
 
 @wrap(DynamoHandler, *WRITES)
 def _request(cloud: Cloud, original: Callable[[DynamoHandler], ActionResult], self: DynamoHandler) -> ActionResult:
-    with _whole(cloud):
+    with whole(cloud):
         return original(self)
 
 
@@ -222,7 +222,7 @@ def _transact_write_items(cloud: Cloud, self: DynamoDBBackend, transact_items: l
     keys = [(table, _key(table, _named(step))) for table, (_, step) in zip(tables, steps, strict=True)]
     if len({*keys}) < len(keys):
         raise MultipleTransactionsException
-    with _whole(cloud):
+    with whole(cloud):
         _cancel_unless_done([_attempt(self, kind, step) for kind, step in steps])
 
 
@@ -371,7 +371,7 @@ def _contains(original: Any, self: WhereClause, find_value: Any, row: Any) -> bo
 def _execute_statement(
     cloud: Cloud, _original: Any, self: DynamoDBBackend, statement: str, parameters: list[Json]
 ) -> list[Json]:
-    with _whole(cloud) as changes:
+    with whole(cloud) as changes:
         items: list[Json] = _original(self, statement, parameters)
         match statement.split(maxsplit=1)[0].upper():
             case "INSERT" if any(changes.before.values()):
@@ -385,7 +385,7 @@ def _execute_statement(
 def _execute_transaction(cloud: Cloud, self: DynamoDBBackend, statements: list[Json]) -> list[Json]:
     responses: list[Json] = []
     reasons: list[Reason] = []
-    with _whole(cloud):
+    with whole(cloud):
         for statement in statements:
             try:
                 items = self.execute_statement(statement["Statement"], statement.get("Parameters", []))
