@@ -35,7 +35,8 @@ from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
-from localcloud.services.awslambda import destinations, execution_roles, log_format, qualifiers
+from localcloud.services.awslambda import destinations, event_invoke_configs, execution_roles, log_format, qualifiers
+from localcloud.services.awslambda.destinations import AsynchronousEvent
 from localcloud.services.awslambda.execution_environments import (
     ExecutionEnvironment,
     ExecutionEnvironments,
@@ -449,25 +450,6 @@ def _invoke(  # noqa: PLR0917 - moto's parameters, which it gives by name, too
     return payload
 
 
-@dataclass
-class AsynchronousEvent:
-    """An event that a function handles when it can.
-
-    Attributes:
-        function: The function, or a version of it.
-        arn: What has been called: the function, a version or an alias.
-        payload: The event.
-        request: The id of the request, the same in each attempt.
-        attempts: How often the function has failed to handle it.
-    """
-
-    function: LambdaFunction
-    arn: str
-    payload: Any
-    request: str = field(default_factory=lambda: str(uuid4()))
-    attempts: int = 0
-
-
 def _handle(cloud: Cloud, event: AsynchronousEvent) -> None:
     """Let a function handle an event: again if it fails, as Lambda does, only sooner; then it goes where failures go.
 
@@ -480,13 +462,14 @@ def _handle(cloud: Cloud, event: AsynchronousEvent) -> None:
         cloud.later(cloud.settings.retry_seconds, _handle, cloud, event)
         return
     event.attempts += 1
-    condition = destinations.outcome(fn, event.attempts) if failed else destinations.SUCCESS
+    settings = event_invoke_configs.settings(cloud, event.arn)
+    condition = destinations.outcome(settings, event.attempts) if failed else destinations.SUCCESS
     if not condition:
         cloud.later(cloud.settings.retry_seconds * event.attempts, _handle, cloud, event)
         return
     try:
-        destinations.send(cloud, fn, event.request, event.payload, result, condition=condition, attempts=event.attempts)
+        destinations.send(cloud, event, settings, result, condition)
     finally:
         dead_letter = cloud.state(FunctionState, fn).dead_letter
         if failed and dead_letter:
-            destinations.send_dead_letter(cloud, fn, dead_letter, event.request, event.payload, result)
+            destinations.send_dead_letter(cloud, event, dead_letter, result)

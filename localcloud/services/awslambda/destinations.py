@@ -1,6 +1,6 @@
-"""Event invoke configurations: how often an asynchronous event is tried, and where its result goes.
+"""Where the results of asynchronous events go, and what is left of events that a function has not handled.
 
-moto gaps: it keeps them, the first one for ever, and does nothing with them.
+moto gap: it tries no event again, and sends no result.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
@@ -8,16 +8,16 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-rec
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
-from moto.awslambda.exceptions import ValidationException
-from moto.awslambda.models import EventInvokeConfig, LambdaBackend, LambdaFunction
+from moto.awslambda.models import LambdaFunction
 
 from localcloud.access import service_calls
 from localcloud.access.actions.derivation import Need
 from localcloud.cloud.context import Cloud
-from localcloud.hooks import after, replace, wrap
 from localcloud.services.events.behaviour import deliver
 
 Json = dict[str, Any]
@@ -30,44 +30,54 @@ SUCCESS = "Success"
 PAUSE_SECONDS = 60
 #: The seconds for which an event is kept, unless a configuration says otherwise.
 AGE_SECONDS = 21600
-SERVICES = {"events", "lambda", "s3", "sns", "sqs"}
 
 
-def configuration(fn: LambdaFunction) -> Json:
-    """Return the event invoke configuration of a function; empty where it has none."""
-    return dict(fn.event_invoke_config[-1].config) if fn.event_invoke_config else {}
+@dataclass
+class AsynchronousEvent:
+    """An event that a function handles when it can.
+
+    Attributes:
+        function: The function, or a version of it.
+        arn: What has been called: the function, a version or an alias.
+        payload: The event.
+        request: The id of the request, the same in each attempt.
+        attempts: How often the function has failed to handle it.
+    """
+
+    function: LambdaFunction
+    arn: str
+    payload: Any
+    request: str = field(default_factory=lambda: str(uuid4()))
+    attempts: int = 0
 
 
-def outcome(fn: LambdaFunction, attempts: int) -> str:
+def outcome(settings: Json, attempts: int) -> str:
     """Return why a failed event is not tried again, in Lambda's words; empty if it is.
 
     Args:
-        fn: The function.
+        settings: The settings for asynchronous calls of what was called.
         attempts: How often it has failed to handle the event.
     """
-    if attempts > int(configuration(fn).get("MaximumRetryAttempts", RETRIES)):
+    if attempts > int(settings.get("MaximumRetryAttempts", RETRIES)):
         return "RetriesExhausted"
     age = PAUSE_SECONDS * attempts * (attempts + 1) // 2  # on AWS, at the next attempt
-    return "EventAgeExceeded" if age >= int(configuration(fn).get("MaximumEventAgeInSeconds") or AGE_SECONDS) else ""
+    return "EventAgeExceeded" if age >= int(settings.get("MaximumEventAgeInSeconds") or AGE_SECONDS) else ""
 
 
-def send(
-    cloud: Cloud, fn: LambdaFunction, request: str, event: Any, result: str, *, condition: str, attempts: int
-) -> None:
-    """Send the result of an asynchronous event to the function's destination, if it has one.
+def send(cloud: Cloud, event: AsynchronousEvent, settings: Json, result: str, condition: str) -> None:
+    """Send the result of an asynchronous event to its destination, if there is one.
 
     Args:
         cloud: The function's cloud.
-        fn: The function.
-        request: The id of the request.
-        event: What it was called with.
-        result: Its response, as JSON.
+        event: The event.
+        settings: The settings for asynchronous calls of what was called.
+        result: The function's response, as JSON.
         condition: ``Success``, or why it is not tried again, in Lambda's words.
-        attempts: How often it ran.
     """
+    fn, request = event.function, event.request
     failed = condition != SUCCESS
     kind = "OnFailure" if failed else "OnSuccess"
-    destination = (configuration(fn).get("DestinationConfig") or {}).get(kind, {}).get("Destination")
+    destination = ((settings.get("DestinationConfig") or {}).get(kind) or {}).get("Destination")
     if not destination:
         return
     now, function = datetime.now(UTC), f"{fn.function_arn.removesuffix(f':{fn.version}')}:{fn.version}"
@@ -78,9 +88,9 @@ def send(
             "requestId": request,
             "functionArn": function,
             "condition": condition,
-            "approximateInvokeCount": attempts,
+            "approximateInvokeCount": event.attempts,
         },
-        "requestPayload": event,
+        "requestPayload": event.payload,
         "responseContext": {
             "statusCode": 200,
             "executedVersion": str(fn.version),
@@ -95,25 +105,25 @@ def send(
     )
 
 
-def send_dead_letter(  # noqa: PLR0917 - what there is to say
-    cloud: Cloud, fn: LambdaFunction, destination: str, request: str, event: Any, result: str
-) -> None:
+def send_dead_letter(cloud: Cloud, event: AsynchronousEvent, destination: str, result: str) -> None:
     """Send an event that a function has not handled to its dead-letter queue or topic, with what went wrong.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
     """
     message = str((json.loads(result or "null") or {}).get("errorMessage", ""))
     attributes = {
-        "RequestID": {"DataType": "String", "StringValue": request},
+        "RequestID": {"DataType": "String", "StringValue": event.request},
         "ErrorCode": {"DataType": "Number", "StringValue": "200"},
         "ErrorMessage": {"DataType": "String", "StringValue": message[:1024] or "null"},
     }
-    _check_role(cloud, fn, destination, "")
+    _check_role(cloud, event.function, destination, "")
     if ":sns:" in destination:
-        cloud.client("sns").publish(TopicArn=destination, Message=json.dumps(event), MessageAttributes=attributes)
+        cloud.client("sns").publish(
+            TopicArn=destination, Message=json.dumps(event.payload), MessageAttributes=attributes
+        )
         return
     url = cloud.client("sqs").get_queue_url(QueueName=destination.rpartition(":")[2])["QueueUrl"]
-    cloud.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(event), MessageAttributes=attributes)
+    cloud.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(event.payload), MessageAttributes=attributes)
 
 
 def hand_over(
@@ -152,29 +162,3 @@ def _check_role(cloud: Cloud, fn: LambdaFunction, destination: str, key: str) ->
     else:
         needed = [Need(action, destination) for action in service_calls.ACTIONS.get(service, ())]
     service_calls.check_role(cloud, str(fn.role), fn.function_name, *needed)
-
-
-@wrap(LambdaBackend, "put_function_event_invoke_config")
-def _put(original: Any, self: LambdaBackend, function_name: str, config: Json) -> Any:
-    for kind, place in (config.get("DestinationConfig") or {}).items():
-        _check(kind, place.get("Destination") or "")
-    self.get_function(function_name).event_invoke_config.clear()
-    return original(self, function_name, config)
-
-
-@after(EventInvokeConfig, "__init__")
-def _qualified(_: None, config: EventInvokeConfig, *_args: Any, **_kwargs: Any) -> None:
-    """Name the version that a configuration is for: here always the latest one."""
-    config.arn = f"{config.arn}:$LATEST"
-
-
-@replace(LambdaBackend, "update_function_event_invoke_config")
-def _update(self: LambdaBackend, function_name: str, config: Json) -> Any:
-    before = configuration(self.get_function(function_name))
-    return self.put_function_event_invoke_config(function_name, {**before, **config})
-
-
-def _check(kind: str, destination: str) -> None:
-    if destination and destination.removeprefix("arn:aws:").partition(":")[0] not in SERVICES:
-        reason = "The local cloud sends results to functions, topics, queues, buckets and event buses"
-        raise ValidationException(destination, f"destinationConfig.{kind[0].lower()}{kind[1:]}.destination", reason)

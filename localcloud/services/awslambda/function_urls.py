@@ -28,14 +28,12 @@ from localcloud.access.function_names import FunctionName
 from localcloud.access.signatures import SignatureError, SignedRequest
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import add, after, replace, wrap
-from localcloud.services.awslambda import http_requests, qualifiers
+from localcloud.services.awslambda import http_requests, pages, qualifiers
 from localcloud.services.awslambda.behaviour import FunctionError, TooManyRequestsException, call
 from localcloud.services.awslambda.http_requests import Answer, FunctionHandler, response
 
 Json = dict[str, Any]
 Response = tuple[int, Json, str]
-#: How many URLs are on a page of a list.
-PAGE = 50
 #: The condition keys of a permission, by the parameters of AddPermission that moto leaves beside the statement.
 CONDITIONS = {
     "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
@@ -153,9 +151,7 @@ def _list(cloud: Cloud, self: LambdaResponse) -> str:
     target = _target(self)
     _check_exists(self.backend, FunctionName(target.name))
     described = [url.described() for url in cloud.state(FunctionUrls).of(target.name)]
-    start, size = int(self._get_param("Marker") or 0), int(self._get_param("MaxItems") or PAGE)
-    more = {"NextMarker": str(start + size)} if len(described) > start + size else {}
-    return json.dumps({"FunctionUrlConfigs": described[start : start + size], **more})
+    return pages.page(self, "FunctionUrlConfigs", described)
 
 
 @wrap(LambdaBackend, "delete_function")
