@@ -39,6 +39,11 @@ _GRANTED = ("DescribeKey", "CreateGrant")
 #: Requests that name a key for a service: the parameter, the service in `kms:ViaService`, and what the caller needs.
 _NAMING: dict[tuple[str, str], tuple[str, str, tuple[str, ...]]] = {
     ("dynamodb", "CreateTable"): ("SSESpecification.KMSMasterKeyId", "dynamodb", (*_GRANTED, "Decrypt")),
+    ("dynamodb", "ImportTable"): (
+        "TableCreationParameters.SSESpecification.KMSMasterKeyId",
+        "dynamodb",
+        (*_GRANTED, "Decrypt"),
+    ),
     ("dynamodb", "UpdateTable"): ("SSESpecification.KMSMasterKeyId", "dynamodb", (*_GRANTED, "Decrypt")),
     ("ec2", "CreateVolume"): ("KmsKeyId", "ec2", (*_GRANTED, "GenerateDataKeyWithoutPlaintext")),
     ("lambda", "CreateFunction"): ("KMSKeyArn", "lambda", ("CreateGrant", "Encrypt")),

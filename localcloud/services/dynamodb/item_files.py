@@ -115,7 +115,7 @@ def refuse_unreadable(form: str, compression: str) -> None:
     Raises:
         MockValidationException: The form or the compression is one of them.
     """
-    for value, readable in ((form, "DYNAMODB_JSON"), (compression, "NONE or GZIP")):
+    for value, readable in ((form, "another InputFormat"), (compression, "NONE or GZIP")):
         if value in {"ION", "ZSTD"}:
             raise MockValidationException(f"The local cloud does not read {value}: use {readable}.")
 
