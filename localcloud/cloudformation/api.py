@@ -40,7 +40,7 @@ UNTAGGING = {
 }
 
 #: Columns of a row that name functions of the room's ``adapters``.
-FUNCTIONS = {"adapt", "release"}
+FUNCTIONS = {"adapt", "release", "settle"}
 
 #: Columns of a row that hold lists.
 LISTS = ("update", "ignored", "merged", "mirrored", "patched", "unsupported", "when_changed")
@@ -64,6 +64,8 @@ class Row:
         read: Operation that describes it, for attributes that the response of ``create`` lacks or an update changes.
         restore: Operations that create it instead, by the parameter that says what it is restored from. What they do
             not take, ``update`` sets afterwards.
+        settle: Waits until what such an operation has begun is done, and does what ``update`` cannot: a function of the
+            room's ``adapters``, which is given the parameters, and first the cloud if a parameter is named ``cloud``.
         update: Operations that change it in place.
         patch: Operation that changes it in place by JSON patches of the parameters that ``patched`` names.
         patched: Parameters of ``create`` that ``patch`` changes.
@@ -136,6 +138,7 @@ class Row:
     always_replaced: bool = False
     adapt: Callable[[Properties], Properties] = dict
     release: Callable[[Properties, str], None] = lambda _values, _identifier: None
+    settle: Callable[[Properties], None] = lambda _values: None
 
     @property
     def tags_parameter(self) -> str:
@@ -241,6 +244,7 @@ class Row:
             return self.call(self.create, values)
         identifier = str(values.get(self.name, ""))
         response = self.call(restored[0], values, identifier)
+        self.settle(values)
         taken = member_names(self.shape(restored[0]))
         rest = {name: value for name, value in values.items() if name.lower() not in taken}
         for operation in self.update if rest else ():

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from localcloud.cloud.account import REGION
+import contextlib
+import time
+
+from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloudformation.translation import Properties, without_empty
 
+#: Properties of a table that an import gives it; an update sets the others afterwards.
+OF_IMPORTS = (
+    *("TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "SSESpecification"),
+    "GlobalSecondaryIndexes",
+)
+POLL_SECONDS = 0.1
+
 
 def table(cloud: Cloud, values: Properties) -> Properties:
-    """Enable a stream and an encryption that are specified, and turn a changed list of indexes into one change."""
+    """Enable a stream and an encryption that are specified, and turn a changed list of indexes into one change.
+
+    Raises:
+        ValueError: The table is to be imported, and has what no import takes.
+    """
     values = {"BillingMode": "PROVISIONED", **values}
     if "StreamSpecification" in values:
         values["StreamSpecification"] = {"StreamEnabled": True, **values["StreamSpecification"]}
     if "SSESpecification" in values:
         encryption = dict(values["SSESpecification"])
         values["SSESpecification"] = {"Enabled": encryption.pop("SSEEnabled", False), **encryption}
+    if source := values.pop("ImportSourceSpecification", None):
+        if "LocalSecondaryIndexes" in values:
+            raise ValueError("property ImportSourceSpecification: AWS imports no table with LocalSecondaryIndexes")
+        values |= {**source, "TableCreationParameters": {name: values[name] for name in OF_IMPORTS if name in values}}
     return values | without_empty(GlobalSecondaryIndexUpdates=_index_updates(cloud, values))
+
+
+def imported(cloud: Cloud, values: Properties) -> None:
+    """Wait until a table has been imported, and tag it.
+
+    Raises:
+        ValueError: The import has failed; a table that it has left is deleted.
+    """
+    client, arn = cloud.client("dynamodb"), f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{values['TableName']}"
+    while "EndTime" not in (newest := client.list_imports(TableArn=arn)["ImportSummaryList"][0]):
+        time.sleep(POLL_SECONDS)
+    if newest["ImportStatus"] != "COMPLETED":
+        description = client.describe_import(ImportArn=newest["ImportArn"])["ImportTableDescription"]
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_table(TableName=values["TableName"])
+        raise ValueError(f"The import failed with {description['FailureCode']}: {description['FailureMessage']}")
+    if values.get("Tags"):
+        client.tag_resource(ResourceArn=arn, Tags=values["Tags"])
 
 
 def global_table(cloud: Cloud, values: Properties) -> Properties:

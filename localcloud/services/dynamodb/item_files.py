@@ -32,7 +32,7 @@ from localcloud.cloud.context import Cloud
 from localcloud.services.dynamodb.items import ItemError, Measured, Schema
 
 Json = dict[str, Any]
-PIECE = 1024 * 1024
+PIECE = 64 * 1024
 #: How many records are read between two moments at which other requests may change the table.
 BATCH = 250
 #: The largest record: an item of 400 KB, all of whose characters JSON may write as six.

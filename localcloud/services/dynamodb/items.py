@@ -1,7 +1,7 @@
 """Items as DynamoDB takes them: attribute values are checked and measured, and become items of moto's in one pass.
 
 moto gap: it checks the types of index keys for null only, takes numbers of any length, and measures an item once more
-for each of its attributes.
+for each of its attributes. It also keeps every item, every copy of one and every record of a stream for ever.
 
 Sources: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html for
 types, https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html for limits and
@@ -21,9 +21,10 @@ from typing import Any, cast
 
 from moto.dynamodb.limits import HASH_KEY_MAX_LENGTH, RANGE_KEY_MAX_LENGTH
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
-from moto.dynamodb.models.table import SecondaryIndex, Table
+from moto.dynamodb.models.table import SecondaryIndex, StreamRecord, Table
 
 from localcloud.cloud.context import Cloud
+from localcloud.hooks import replace
 from localcloud.services.dynamodb import behaviour
 
 LARGEST_ITEM = 400 * 1024
@@ -104,7 +105,7 @@ class Schema:
         total = sum(sizes.values())
         if total > LARGEST_ITEM:
             raise ItemError("Item size has exceeded the maximum allowed size")
-        item = cast("Item", Item.__new__(Item))
+        item: Item = object.__new__(Item)
         item.hash_key = values[self._hash_key]
         item.range_key = values[self._range_key] if self._range_key else None
         item.attrs = values
@@ -141,6 +142,16 @@ class Schema:
             for index in self._indexes
             if index.keys.keys() <= sizes.keys()
         }
+
+
+@replace(Item, "__new__")
+def _new_item(kind: type[Item], *_args: Any, **_kwargs: Any) -> Item:
+    return object.__new__(kind)
+
+
+@replace(StreamRecord, "__new__")
+def _new_record(kind: type[StreamRecord], *_args: Any, **_kwargs: Any) -> StreamRecord:
+    return object.__new__(kind)
 
 
 def store(cloud: Cloud, table: Table, items: Iterable[Measured]) -> None:

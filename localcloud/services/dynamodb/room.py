@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.dynamodb import behaviour, bulk_put, imports, reading, serialization, tables
+from localcloud.services.dynamodb import behaviour, bulk_put, imports, items, reading, serialization, tables
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour, bulk_put, imports, reading, serialization, tables)
+    hooks.install(cloud, behaviour, bulk_put, imports, items, reading, serialization, tables)

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
+from tests.stacks import Stack, attribute, resource
 
 Json = dict[str, Any]
 Eventually = Callable[..., Any]
@@ -296,7 +297,7 @@ def unchecked(cloud: LocalCloud) -> Any:
         ({"creation": {"TableName": "no name!"}}, "tableName"),
         (
             {"creation": {"AttributeDefinitions": [{"AttributeName": "x", "AttributeType": "S"}]}},
-            "AttributeDefinitions",
+            "Invalid KeySchema",
         ),
         (
             {
@@ -378,3 +379,56 @@ def test_the_caller_needs_what_the_import_does(enforcing: LocalCloud, eventually
         assert not importer.exists()
     assert importer.ended(importer.start(allowed({*permissions})))["ImportStatus"] == "COMPLETED"
     assert importer.items().keys() == {"film 1"}
+
+
+# Stacks
+
+
+def imported(importer: Importer, prefix: str = "films/", **properties: Any) -> Json:
+    source = {
+        "S3BucketSource": {"S3Bucket": importer.bucket, "S3KeyPrefix": prefix},
+        "InputFormat": "CSV",
+        "InputFormatOptions": {"Csv": {"Delimiter": ";", "HeaderList": ["title", "copy", "year", "note"]}},
+    }
+    more = {"BillingMode": "PAY_PER_REQUEST", **KEYS, **WITH_YEAR, "ImportSourceSpecification": source}
+    return resource("DynamoDB::Table", **more | properties)
+
+
+def test_a_stack_imports_a_table_and_gives_it_what_no_import_takes(importer: Importer) -> None:
+    importer.upload("films/1.csv", ROWS)
+    extra = {
+        "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
+        "TimeToLiveSpecification": {"AttributeName": "until", "Enabled": True},
+        "Tags": [{"Key": "team", "Value": "films"}],
+        "DeletionProtectionEnabled": False,
+    }
+    outputs = {"Arn": attribute("Films", "Arn"), "Stream": attribute("Films", "StreamArn")}
+    stack = Stack(importer.cloud, outputs, Films=imported(importer, **extra))
+    importer.table = first = stack.physical("Films")
+    assert importer.items() == CSV_ITEMS
+    table = importer.client.describe_table(TableName=first)["Table"]
+    assert (table["TableArn"], table["LatestStreamArn"]) == (stack.output("Arn"), stack.output("Stream"))
+    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["by-year"]
+    tags = importer.client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
+    assert {"Key": "team", "Value": "films"} in tags
+    described = importer.client.describe_time_to_live(TableName=first)["TimeToLiveDescription"]
+    assert described == {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}
+    protected = imported(importer, **extra | {"DeletionProtectionEnabled": True})
+    assert stack.update(Films=protected) == "UPDATE_COMPLETE"
+    assert stack.physical("Films") == first
+    assert importer.client.describe_table(TableName=first)["Table"]["DeletionProtectionEnabled"]
+    assert stack.update(Films=imported(importer, **extra)) == "UPDATE_COMPLETE"
+    assert stack.update(Films=imported(importer, "films", **extra)) == "UPDATE_COMPLETE"
+    importer.table = stack.physical("Films")
+    assert importer.table != first
+    assert importer.items() == CSV_ITEMS
+    stack.delete()
+    assert not importer.exists()
+
+
+def test_a_stack_whose_import_fails_is_rolled_back(importer: Importer) -> None:
+    importer.upload("films/1.csv", [*ROWS, "film 3;three;2008;"])
+    table = imported(importer, TableName=importer.table)
+    with pytest.raises(AssertionError, match="ItemValidationError"):
+        Stack(importer.cloud, Films=table)
+    assert not importer.exists()
