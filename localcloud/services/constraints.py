@@ -6,6 +6,8 @@ breaks one:
 
     1 validation error detected: Value 'one/two' at 'functionName' failed to satisfy constraint: Member must satisfy
     regular expression pattern: ...
+    1 validation error detected: Value '{2=2.0}' at 'routingConfig.additionalVersionWeights' failed to satisfy
+    constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, ...]
 
 Only services whose answers in this form are public are checked; `CODES` has their error codes. A rule of `rules.yaml`
 comes first, because it has the service's own words.
@@ -45,6 +47,7 @@ OF_DATA = {
     *("TransactGetItems", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"),
     *("PutLogEvents", "PutMetricData", "Invoke", "PutEvents"),
 }
+NUMBERS = {"integer", "long", "float", "double"}
 #: Java's classes of Unicode characters, and the nearest that Python has. A pattern with another class is not checked.
 _CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{M}": r"\w", r"\p{Z}": r"\s", r"\p{Zs}": r"\s"}
 
@@ -75,14 +78,44 @@ def _broken(shape: Shape, value: Any, place: str) -> Iterator[str]:
         for number, item in enumerate(value, 1):
             yield from _broken(shape.member, item, f"{place}.{number}.member")
     elif isinstance(shape, MapShape) and isinstance(value, Mapping):
+        yield from _broken_entries(shape, value, place)
+
+
+def _broken_entries(shape: MapShape, value: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield what is wrong with the keys and the values of a map: all that a key or a plain value must be, once."""
+    shown = "Value" if shape.value.metadata.get("sensitive") else f"Value '{_text(value, shape)}'"
+    told = f"{shown} at '{place}' failed to satisfy constraint: Map"
+    if any(next(_constraints(shape.key, key), "") for key in value):
+        yield f"{told} keys must satisfy constraint: [{', '.join(_demands(shape.key))}]"
+    if isinstance(shape.value, StructureShape | ListShape | MapShape):
         for key, item in value.items():
-            yield from _broken(shape.key, key, place)
             yield from _broken(shape.value, item, f"{place}.{key}.member")
+    elif any(next(_constraints(shape.value, item), "") for item in value.values()):
+        demands = [*_demands(shape.value), "Member must not be null"]
+        yield f"{told} value must satisfy constraint: [{', '.join(demands)}]"
 
 
-def _text(value: Any) -> str:
+def _demands(shape: Shape) -> Iterator[str]:
+    """Yield all that a key or a value of a map must be."""
+    measure = "value" if shape.type_name in NUMBERS else "length"
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if most is not None:
+        yield f"Member must have {measure} less than or equal to {most}"
+    if least is not None:
+        yield f"Member must have {measure} greater than or equal to {least}"
+    if pattern := shape.metadata.get("pattern"):
+        yield f"Member must satisfy regular expression pattern: {pattern}"
+    if choices := getattr(shape, "enum", None):
+        yield f"Member must satisfy enum value set: [{', '.join(choices)}]"
+
+
+def _text(value: Any, shape: Shape | None = None) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, Mapping) and isinstance(shape, MapShape):
+        return "{" + ", ".join(f"{key}={_text(item, shape.value)}" for key, item in value.items()) + "}"
+    if shape and shape.type_name in {"float", "double"} and isinstance(value, int):
+        return str(float(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -96,7 +129,7 @@ def _constraints(shape: Shape, value: Any) -> Iterator[str]:
         if written and (pattern := _pattern(written)) and not pattern.fullmatch(value):
             yield f"satisfy regular expression pattern: {written}"
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
-    if shape.type_name in {"integer", "long", "float", "double"}:
+    if shape.type_name in NUMBERS:
         measure, size = "value", value
     else:
         measure, size = "length", len(value) if isinstance(value, str | bytes | list | Mapping) else None

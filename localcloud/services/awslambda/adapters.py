@@ -13,14 +13,13 @@ RESPONSES = Path(__file__).with_name("cfnresponse.py")
 
 
 def alias(values: Properties) -> Properties:
-    """Refuse an alias with more than one version, since it would always run the first.
-
-    Raises:
-        ValueError: It shares the calls between versions.
-    """
-    if values.get("RoutingConfig"):
-        raise ValueError("property RoutingConfig is not supported by the local cloud: an alias has one version")
-    return values
+    """Give the weights of additional versions by their numbers, as the API does, instead of in a list."""
+    routing = values.get("RoutingConfig")
+    if routing is None:
+        return values
+    weights = routing.get("AdditionalVersionWeights") or []
+    by_version = {str(weight["FunctionVersion"]): weight["FunctionWeight"] for weight in weights}
+    return {**values, "RoutingConfig": {"AdditionalVersionWeights": by_version}}
 
 
 def layer_version_permission(values: Properties) -> Properties:

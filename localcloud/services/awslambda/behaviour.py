@@ -15,7 +15,6 @@ import os
 import tempfile
 import time
 import zipfile
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from io import BytesIO
@@ -35,7 +34,14 @@ from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.cloud.remains import DATA
 from localcloud.hooks import after, replace, wrap
-from localcloud.services.awslambda import destinations, event_invoke_configs, execution_roles, log_format, qualifiers
+from localcloud.services.awslambda import (
+    aliases,
+    destinations,
+    event_invoke_configs,
+    execution_roles,
+    log_format,
+    qualifiers,
+)
 from localcloud.services.awslambda.destinations import AsynchronousEvent
 from localcloud.services.awslambda.execution_environments import (
     ExecutionEnvironment,
@@ -43,6 +49,7 @@ from localcloud.services.awslambda.execution_environments import (
     Outcome,
     ThrottledError,
 )
+from localcloud.services.awslambda.function_state import FunctionState
 from localcloud.services.cloudwatch.metrics import measure
 
 ERROR = "x-amz-function-error"
@@ -65,25 +72,6 @@ class TooManyRequestsException(LambdaClientError):  # noqa: N818 - AWS's name
         super().__init__("TooManyRequestsException", "Rate Exceeded.")
         body = {"__type": self.error_type, "message": self.message, "Reason": reason, "Type": "User"}
         self.description = json.dumps(body)
-
-
-@dataclass
-class FunctionState:
-    """What moto drops of a function.
-
-    Attributes:
-        logging: Its ``LoggingConfig``.
-        dead_letter: The ARN of its dead-letter queue or topic; None if it has none.
-        has_environment: Whether its configuration has variables, even if there are none.
-        revision: Changes with its code and its configuration, each of which gets new execution environments.
-        versions: How many versions have been published.
-    """
-
-    logging: dict[str, str] = field(default_factory=dict)
-    dead_letter: str | None = None
-    has_environment: bool = False
-    revision: str = field(default_factory=lambda: str(uuid4()))
-    versions: int = 0
 
 
 @after(LambdaFunction, "__init__")
@@ -179,9 +167,9 @@ def _invoke_lambda(cloud: Cloud, self: LambdaFunction, event: Any = None) -> tup
 
 
 def _named(function_name: str, qualifier: str | None = None) -> tuple[LambdaFunction, str]:
-    """Return the version that a name stands for now, and the ARN of what is named, such as an alias."""
+    """Return the version that a call by a name runs, and the ARN of what is named, such as an alias."""
     target = qualifiers.named(function_name, qualifier)
-    return get_backend(ACCOUNT, REGION).get_function(target.name, target.qualifier or None), target.arn
+    return aliases.called(get_backend(ACCOUNT, REGION), target), target.arn
 
 
 class FunctionError(Exception):

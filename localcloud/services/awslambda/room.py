@@ -8,6 +8,7 @@ from moto.awslambda.responses import LambdaResponse
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
 from localcloud.services.awslambda import (
+    aliases,
     behaviour,
     event_invoke_configs,
     event_source_mappings,
@@ -22,6 +23,8 @@ def install(cloud: Cloud) -> None:
     """Add to moto what it lacks, and start what runs beside requests."""
     path = "{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/urls/?$"  # where URLs are listed
     urls.url_paths[path] = LambdaResponse.dispatch
-    hooks.install(cloud, behaviour, event_source_mappings, function_urls, event_invoke_configs, permissions, qualifiers)
+    hooks.install(
+        cloud, behaviour, aliases, event_source_mappings, function_urls, event_invoke_configs, permissions, qualifiers
+    )
     cloud.every(0.2, event_sources.poll, cloud)
     cloud.every(0.5, behaviour.end_unused_environments, cloud)

@@ -18,6 +18,8 @@ SHAPES: dict[str, Any] = {
             "Secret": {"shape": "Secret"},
             "Tags": {"shape": "Tags"},
             "Variables": {"shape": "Variables"},
+            "Shares": {"shape": "Shares"},
+            "Secrets": {"shape": "Secrets"},
             "Odd": {"shape": "Odd"},
             "Word": {"shape": "Word"},
         },
@@ -30,6 +32,9 @@ SHAPES: dict[str, Any] = {
     "Key": {"type": "string", "pattern": r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"},
     "Kind": {"type": "string", "enum": ["A", "B"]},
     "Variables": {"type": "map", "key": {"shape": "Name"}, "value": {"shape": "Count"}},
+    "Shares": {"type": "map", "key": {"shape": "Name"}, "value": {"shape": "Share"}},
+    "Share": {"type": "double", "max": 1.0},
+    "Secrets": {"type": "map", "key": {"shape": "Name"}, "value": {"shape": "Secret"}},
     "Word": {"type": "string", "pattern": r"\w+"},
     "Odd": {"type": "string", "pattern": r"[\p{Sc}]+"},
 }
@@ -57,8 +62,6 @@ INPUT = ShapeResolver(SHAPES).get_shape_by_name("Input")
             f"2 Value '3' at 'count': have value less than or equal to 2; Value 'C' at 'tags.2.member.kind': {CHOICES}",
         ),
         ({"Tags": [{"Key": "a#b"}]}, f"1 Value 'a#b' at 'tags.1.member.key': satisfy {PATTERN}"),
-        ({"Variables": {"a": 5}}, "1 Value '5' at 'variables.a.member': have value less than or equal to 2"),
-        ({"Variables": {"A": 1}}, "1 Value 'A' at 'variables': satisfy regular expression pattern: [a-z]+"),
     ],
 )
 def test_each_value_that_breaks_a_constraint_is_named_with_its_place(parameters: dict[str, Any], problem: str) -> None:
@@ -67,6 +70,44 @@ def test_each_value_that_breaks_a_constraint_is_named_with_its_place(parameters:
     for word in ("have", "satisfy"):
         broken = broken.replace(f"': {word}", f"' failed to satisfy constraint: Member must {word}")
     assert constraints.problem(INPUT, parameters) == (f"{count} {errors} detected: {broken}" if problem else "")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shown", "kind", "demands"),
+    [
+        (
+            {"Variables": {"a": 5}},
+            "Value '{a=5}' at 'variables'",
+            "value",
+            ["have value less than or equal to 2", "have value greater than or equal to 1", "not be null"],
+        ),
+        (
+            {"Variables": {"A": 1, "b": 2}},
+            "Value '{A=1, b=2}' at 'variables'",
+            "keys",
+            ["have length less than or equal to 3", "satisfy regular expression pattern: [a-z]+"],
+        ),
+        (
+            {"Shares": {"a": 2}},
+            "Value '{a=2.0}' at 'shares'",
+            "value",
+            ["have value less than or equal to 1.0", "not be null"],
+        ),
+        (
+            {"Secrets": {"abcd": "visible"}},
+            "Value at 'secrets'",
+            "keys",
+            ["have length less than or equal to 3", "satisfy regular expression pattern: [a-z]+"],
+        ),
+    ],
+    ids=["value", "key", "double", "sensitive"],
+)
+def test_a_map_is_shown_whole_with_all_that_its_keys_or_values_must_be(
+    parameters: dict[str, Any], shown: str, kind: str, demands: list[str]
+) -> None:
+    listed = ", ".join(f"Member must {demand}" for demand in demands)
+    problem = f"{shown} failed to satisfy constraint: Map {kind} must satisfy constraint: [{listed}]"
+    assert constraints.problem(INPUT, parameters) == f"1 validation error detected: {problem}"
 
 
 def test_a_list_with_too_many_items_is_shown_in_brackets() -> None:
