@@ -45,7 +45,8 @@ def refusal(cloud: Cloud, asked: Json) -> str | None:
         cloud: The cloud.
         asked: What the server in front of an engine tells of it: ``resource``, the ARN of the domain or the cluster;
             ``method``, ``target`` and ``headers`` as they were sent; ``content``, the SHA-256 of the body; ``query``,
-            the text of a query; ``from_owner``, whether a process of the cloud's own user sent it.
+            the text of a query; ``action``, the permission that is needed where the query does not say it;
+            ``from_owner``, whether a process of the cloud's own user sent it.
     """
     service, mode = str(asked["resource"]).split(":")[2], cloud.state(Record).mode
     if service == "rds" and not _uses_iam(asked["resource"]):
@@ -104,7 +105,7 @@ def _of_cluster(asked: Json) -> Iterator[Need]:
     cluster = rds_backends[ACCOUNT][REGION].clusters[asked["resource"].rpartition(":")[2]]
     resource = f"arn:aws:neptune-db:{REGION}:{ACCOUNT}:{cluster.db_cluster_resource_id}/database"
     if not asked["query"]:
-        yield Need("neptune-db:GetEngineStatus", resource)
+        yield Need(f"neptune-db:{asked.get('action') or 'GetEngineStatus'}", resource)
         return
     needed = [action for action, clause in CLAUSES.items() if re.search(clause, asked["query"], re.IGNORECASE)]
     for action in needed or ["neptune-db:ReadDataViaQuery"]:

@@ -63,7 +63,8 @@ def command(module: str, *arguments: str, gate: Gate | None = None) -> tuple[lis
 
 
 @cache
-def _gate() -> Gate | None:
+def gate_of_front() -> Gate | None:
+    """Return where this front asks; None where nobody does."""
     text = os.environ.get(Gate.VARIABLE)
     return Gate(**json.loads(text)) if text else None
 
@@ -97,14 +98,15 @@ class FrontHandler(SameOriginHandler):
             pass  # what may follow the last chunk
         return b"".join(chunks)
 
-    def denial(self, body: bytes, query: str = "") -> str | None:
+    def denial(self, body: bytes, query: str = "", action: str = "") -> str | None:
         """Ask the local cloud why the request may not go on; None if it may.
 
         Args:
             body: The request's body.
             query: The query in it, where the permissions depend on what it says.
+            action: The permission that it needs, where neither its method nor a query says so.
         """
-        gate = _gate()
+        gate = gate_of_front()
         if gate is None:
             return None
         is_well_known = f"Credential={ACCESS_KEY_ID}/" in self.headers.get("Authorization", "")
@@ -115,6 +117,7 @@ class FrontHandler(SameOriginHandler):
             "headers": self.headers.items(),
             "content": hashlib.sha256(body).hexdigest(),
             "query": query,
+            "action": action,
             "from_owner": is_well_known and same_user(self.client_address, self.connection.getsockname()),
         }
         url = f"{gate.endpoint}/moto-api/data-requests"

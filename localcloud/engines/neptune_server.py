@@ -1,4 +1,4 @@
-"""Neptune's openCypher endpoint over an embedded graph database.
+"""Neptune's endpoint for openCypher and its bulk loader, over an embedded graph database.
 
 Run in a process of its own:
 
@@ -33,18 +33,17 @@ import arcadedb_embedded  # type: ignore[import-untyped]
 import jpype  # type: ignore[import-untyped]
 
 from localcloud.engines.front import FrontHandler, serve
+from localcloud.engines.neptune_batches import Batches, Outcome, Rule
+from localcloud.engines.neptune_errors import NeptuneError
+from localcloud.engines.neptune_formats import Edge, Vertex
+from localcloud.engines.neptune_loader import LISTED, PER_PAGE, Loader
+from localcloud.engines.neptune_source import Source
 
 #: `(name:Label {property:` - where a query finds a node by a property.
 NODE = re.compile(r"\(\s*\w*\s*:\s*`?(\w+)`?\s*\{\s*`?(\w+)`?\s*:")
+#: A clause by which a query changes the graph.
+WRITES = re.compile(r"\b(CREATE|MERGE|SET|DELETE|REMOVE)\b", re.IGNORECASE)
 KINDS = {bool: "BOOLEAN", int: "LONG", float: "DOUBLE", str: "STRING"}
-
-
-class QueryError(Exception):
-    """What Neptune answers to a query that it does not run."""
-
-    def __init__(self, code: str, message: str, status: int) -> None:
-        super().__init__(message)
-        self.code, self.status = code, status
 
 
 class Graph:
@@ -57,17 +56,25 @@ class Graph:
         self._edge = jpype.JClass("com.arcadedb.graph.Edge")
         self._indexed: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
+        self._batches = Batches(self._database)
+        self._writes = 0
+
+    def write(self, rows: list[Vertex | Edge], rule: Rule) -> Outcome:
+        """Write a batch of the bulk loader; queries take their turn before the next one."""
+        with self._lock:
+            return self._batches.write(rows, rule, self._writes)
 
     def run(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rows of a query.
 
         Raises:
-            QueryError: It cannot be run; nothing of it was done.
+            NeptuneError: It cannot be run; nothing of it was done.
         """
         if re.search(r"\b(allS|s)hortestPaths?\s*\(", query):
-            raise QueryError("UnsupportedOperationException", "shortestPath is not supported", 400)  # as in Neptune
+            raise NeptuneError("UnsupportedOperationException", "shortestPath is not supported", 400)  # as in Neptune
         text = re.sub(r"(?<![\w.`])id\(\s*(\w+)\s*\)", r"coalesce(\1.`~id`, elementId(\1))", query)
         with self._lock:
+            self._writes += bool(WRITES.search(query))
             self._index(query)
             try:
                 with self._database.transaction():
@@ -80,7 +87,7 @@ class Graph:
         """Return how the engine would go about a query, in its own words; nothing is run.
 
         Raises:
-            QueryError: It cannot be run.
+            NeptuneError: It cannot be run.
         """
         return str(self.run(f"EXPLAIN {query}", parameters)[0]["executionPlanAsString"])
 
@@ -132,18 +139,19 @@ def _identity(element: Any) -> str:
     return str(element.get("~id") or element.getIdentity())
 
 
-def _explained(message: str) -> QueryError:
+def _explained(message: str) -> NeptuneError:
     if re.search("yntax|pars", message):
-        return QueryError("MalformedQueryException", message, 400)
+        return NeptuneError("MalformedQueryException", message, 400)
     if "oncurrentModification" in message:
-        return QueryError("ConcurrentModificationException", message, 409)
-    return QueryError("InternalFailureException", message, 500)
+        return NeptuneError("ConcurrentModificationException", message, 409)
+    return NeptuneError("InternalFailureException", message, 500)
 
 
 class Handler(FrontHandler):
-    """Neptune's HTTP interface: `/openCypher` and `/status`."""
+    """Neptune's HTTP interface: `/openCypher`, `/loader` and `/status`."""
 
     graph: Graph
+    loader: Loader
 
     def do_POST(self) -> None:  # noqa: N802 - http.server's name
         """Answer one request."""
@@ -154,12 +162,12 @@ class Handler(FrontHandler):
                 self.answer(200, [("Content-Type", "text/plain")], answer.encode())
             else:
                 self._send(200, answer)
-        except QueryError as error:
+        except NeptuneError as error:
             message = str(error)[:2000]
             fault = {"code": error.code, "requestId": str(uuid.uuid4()), "detailedMessage": message, "message": message}
             self._send(error.status, fault)
 
-    do_GET = do_POST  # noqa: N815 - http.server's name
+    do_GET = do_DELETE = do_POST  # noqa: N815 - http.server's names
 
     def _answer(self, url: urllib.parse.SplitResult, body: str) -> dict[str, Any] | str:
         match url.path.rstrip("/").lower():
@@ -172,12 +180,42 @@ class Handler(FrontHandler):
                 if mode:
                     return self.graph.explain(query, parameters)
                 return {"results": self.graph.run(query, parameters)}
+            case "/loader":
+                return self._load(url, body)
+            case path if path.startswith("/loader/"):
+                return self._load(url, body, url.path.rstrip("/").rpartition("/")[2])
             case path:
-                raise QueryError("BadRequestException", f"{path} is not offered by the local cloud", 404)
+                raise NeptuneError("BadRequestException", f"{path} is not offered by the local cloud", 404)
 
-    def _check(self, body: str, query: str = "") -> None:
-        if reason := self.denial(body.encode(), query):
-            raise QueryError("AccessDeniedException", reason, 403)
+    def _load(self, url: urllib.parse.SplitResult, body: str, identity: str = "") -> dict[str, Any]:
+        """Answer a request to the bulk loader."""
+        fields = dict(urllib.parse.parse_qsl(url.query)) | _object(body)
+        identity = identity or ("" if self.command == "POST" else fields.get("loadId", ""))
+        if self.command == "POST":
+            self._check(body, action="StartLoaderJob")
+            return {"status": "200 OK", "payload": {"loadId": self.loader.start(fields)}}
+        if self.command == "DELETE":
+            self._check(body, action="CancelLoaderJob")
+            self.loader.cancel(identity)
+            return {"status": "200 OK"}
+        if not identity:
+            self._check(body, action="ListLoaderJobs")
+            queued = _is_true(fields.get("includeQueuedLoads", "TRUE"))
+            listed = self.loader.ids(_number(fields, "limit", LISTED, most=LISTED), with_queued=queued)
+            return {"status": "200 OK", "payload": {"loadIds": listed}}
+        self._check(body, action="GetLoaderJobStatus")
+        payload = self.loader.status(
+            identity,
+            details=_is_true(fields.get("details", "")),
+            errors=_is_true(fields.get("errors", "")),
+            page=_number(fields, "page", 1),
+            per_page=_number(fields, "errorsPerPage", PER_PAGE),
+        )
+        return {"status": "200 OK", "payload": payload}
+
+    def _check(self, body: str, query: str = "", action: str = "") -> None:
+        if reason := self.denial(body.encode(), query, action):
+            raise NeptuneError("AccessDeniedException", reason, 403)
 
     def _send(self, status: int, content: dict[str, Any]) -> None:
         error = [("x-amzn-ErrorType", content["code"])] if "code" in content else []
@@ -191,17 +229,40 @@ def _asked(text: str) -> tuple[str, dict[str, Any], str]:
         parameters = fields.get("parameters") or {}
         parameters = json.loads(parameters) if isinstance(parameters, str) else parameters
     except json.JSONDecodeError as error:
-        raise QueryError("InvalidParameterException", f"The parameters are not JSON: {error}", 400) from error
+        raise NeptuneError("InvalidParameterException", f"The parameters are not JSON: {error}", 400) from error
     query = fields.get("query") or fields.get("openCypherQuery")
     if not query:
-        raise QueryError("MissingParameterException", "The request has no query", 400)
+        raise NeptuneError("MissingParameterException", "The request has no query", 400)
     return query, parameters, fields.get("explain", "")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise NeptuneError("BadRequestException", f"The request is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise NeptuneError("BadRequestException", "The request is not an object of JSON")
+    return fields
+
+
+def _is_true(text: str) -> bool:
+    return text.upper() == "TRUE"
+
+
+def _number(fields: dict[str, Any], name: str, default: int, *, most: int | None = None) -> int:
+    text = str(fields.get(name, default))
+    if not text.isdecimal() or int(text) < 1 or (most and int(text) > most):
+        limits = f"1 to {most}" if most else "a positive number"
+        raise NeptuneError("InvalidParameterException", f"The parameter {name} is {limits}, not {text}")
+    return int(text)
 
 
 def main() -> None:
     """Serve until the process is ended."""
     folder, *certificate = sys.argv[1:]
     Handler.graph = Graph(folder)
+    Handler.loader = Loader(Handler.graph.write, Source)
     serve(Handler, certificate)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.neptune import behaviour
+from localcloud.services.neptune import behaviour, loads, roles
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
-    hooks.install(cloud, behaviour)
+    hooks.install(cloud, behaviour, roles, loads)
