@@ -1208,13 +1208,6 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ),
     (
         REST_API,
-        {"Body": {}},
-        {"Body": {"x-amazon-apigateway-gateway-responses": {"DEFAULT_4XX": {}}}},
-        "BadRequestException",
-        "an API refuses requests as API Gateway does by itself",
-    ),
-    (
-        REST_API,
         {"Body": {"paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"type": "AWS_proxy"}}}}}},
         {"Body": {"paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"type": "http"}}}}}},
         "BadRequestException",
@@ -1236,6 +1229,32 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ),
     (REST_API, {"Name": "shop"}, {"ApiKeySourceType": "AUTHORIZER"}, "BadRequestException", "no authorizers"),
     (REST_API, {"Name": "shop"}, {"MinimumCompressionSize": 1}, "BadRequestException", "a plain HTTP server"),
+    (
+        "AWS::ApiGateway::GatewayResponse",
+        {"ResponseType": "DEFAULT_4XX"},
+        {"ResponseType": "TEAPOT"},
+        "ValidationException",
+        "1 validation error detected: Value 'TEAPOT' at 'responseType' failed to satisfy constraint",
+    ),
+    (
+        "AWS::ApiGateway::GatewayResponse",
+        {"ResponseType": "DEFAULT_4XX", "StatusCode": "418"},
+        {"StatusCode": "600"},
+        "BadRequestException",
+        "StatusCode",
+    ),
+    (
+        "AWS::ApiGateway::GatewayResponse",
+        {
+            "ResponseParameters": {
+                "gatewayresponse.header.a": "'b'",
+                "gatewayresponse.header.c": "context.identity.user",
+            }
+        },
+        {"ResponseParameters": {"gatewayresponse.header.a": "b"}},
+        "BadRequestException",
+        "A header is a text between quotation marks",
+    ),
     (METHOD, OF_METHOD, {"AuthorizationType": "CUSTOM"}, "BadRequestException", "no authorizers"),
     (METHOD, OF_METHOD, {"RequestValidatorId": "v"}, "BadRequestException", "does not check requests by models"),
     (METHOD, OF_METHOD, {"HttpMethod": "TRACE"}, "BadRequestException", "of HttpMethod is not one of"),

@@ -14,11 +14,13 @@ from moto.apigateway.exceptions import (
     ConflictException,
     InvalidResourcePathException,
     NotFoundException,
+    RestAPINotFound,
 )
 from moto.apigateway.models import Account, APIGatewayBackend, Resource, RestAPI
 from moto.apigateway.responses import APIGatewayResponse
 
 from localcloud.access import service_calls
+from localcloud.cloud.account import ACCOUNT
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import replace, wrap
 from localcloud.services.apigatewayv2 import routes
@@ -41,6 +43,16 @@ def _create_rest_api(self: APIGatewayResponse) -> Any:
     )
     api.binaryMediaTypes = asked.get("binaryMediaTypes") or []
     return 201, {"status": 201}, json.dumps(api.to_dict())
+
+
+@wrap(APIGatewayBackend, "get_rest_api")
+def _get_rest_api(original: Any, self: APIGatewayBackend, function_id: str) -> RestAPI:
+    """Say which API there is not, as API Gateway does."""
+    try:
+        api: RestAPI = original(self, function_id)
+    except RestAPINotFound as error:
+        raise NotFoundException(f"Invalid API identifier specified {ACCOUNT}:{function_id}") from error
+    return api
 
 
 @wrap(APIGatewayBackend, "create_resource")

@@ -17,7 +17,7 @@ from moto.apigateway.exceptions import (
     NoMethodDefined,
     StageStillActive,
 )
-from moto.apigateway.models import APIGatewayBackend, Deployment, Method, RestAPI, Stage
+from moto.apigateway.models import APIGatewayBackend, Deployment, GatewayResponse, Method, RestAPI, Stage
 
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
@@ -45,10 +45,12 @@ class Snapshot:
     Attributes:
         methods: Each method by its key, such as ``GET /pets/{id}``.
         binary_types: The media types of bodies that are not texts.
+        responses: The gateway responses that the API sets, by their types.
     """
 
     methods: dict[str, DeployedMethod] = field(default_factory=dict)
     binary_types: list[str] = field(default_factory=list)
+    responses: dict[str, GatewayResponse] = field(default_factory=dict)
 
 
 @wrap(APIGatewayBackend, "create_deployment")
@@ -66,7 +68,7 @@ def _create_deployment(
     if not all(deployed.method.method_integration for deployed in methods.values()):
         raise BadRequestException("No integration defined for method")
     deployment: Deployment = original(self, function_id, *args, **settings)
-    cloud.set_state(deployment, Snapshot(methods, list(api.binaryMediaTypes)))
+    cloud.set_state(deployment, Snapshot(methods, list(api.binaryMediaTypes), copy.deepcopy(api.gateway_responses)))
     return deployment
 
 

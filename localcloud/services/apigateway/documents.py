@@ -37,6 +37,7 @@ Json = dict[str, Any]
 AUTHORIZER, INTEGRATION = f"{EXTENSION}authorizer", f"{EXTENSION}integration"
 ENDPOINT, POLICY = f"{EXTENSION}endpoint-configuration", f"{EXTENSION}policy"
 KEY_SOURCE, BINARY_TYPES = f"{EXTENSION}api-key-source", f"{EXTENSION}binary-media-types"
+RESPONSES = f"{EXTENSION}gateway-responses"
 TYPES = {"AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK"}
 #: Members of an integration: most are named as in `AWS::ApiGateway::Method`, with a small letter.
 _RENAMED = {"httpMethod": "IntegrationHttpMethod"}
@@ -71,12 +72,14 @@ class Definition:
         settings: What the document says of the API as a whole, by the names of `CreateRestApi`.
         paths: The paths of its resources.
         operations: Its methods.
+        responses: Its gateway responses, as `AWS::ApiGateway::GatewayResponse` has them.
         warnings: What is passed over although the document needs it.
     """
 
     settings: Json
     paths: list[str]
     operations: list[Operation]
+    responses: list[Json]
     warnings: list[str]
 
 
@@ -151,7 +154,22 @@ def definition(document: Json, base_path: str = "ignore") -> Definition:
         whole = f"{base}{path}".rstrip("/") or "/"
         paths.append(whole)
         operations += _operations(document, whole, member(declared, path))
-    return Definition(_settings(document), paths, operations, list(dict.fromkeys(_missing_models(document))))
+    warnings = list(dict.fromkeys(_missing_models(document)))
+    return Definition(_settings(document), paths, operations, list(_responses(document)), warnings)
+
+
+def _responses(document: Json) -> Iterator[Json]:
+    """Yield the gateway responses of a document."""
+    declared = member(document, RESPONSES)
+    for kind in declared:
+        settings = member(declared, kind)
+        response: Json = {"ResponseType": kind}
+        if settings.get("statusCode"):
+            response["StatusCode"] = str(settings["statusCode"])
+        for name in ("responseParameters", "responseTemplates"):
+            if name in settings:
+                response[f"{name[0].upper()}{name[1:]}"] = member(settings, name)
+        yield response
 
 
 def _settings(document: Json) -> Json:

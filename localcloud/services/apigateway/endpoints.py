@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html for what b
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -28,8 +27,9 @@ from localcloud.cloud import hosts
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import wrap
-from localcloud.services.apigateway import apis, deployments, methods, mock, payload, refusals
+from localcloud.services.apigateway import apis, deployments, gateway_responses, methods, mock, payload, refusals
 from localcloud.services.apigateway.deployments import DeployedMethod, Snapshot
+from localcloud.services.apigateway.gateway_responses import RefusedRequest
 from localcloud.services.apigateway.refusals import Refusal, RefusedError
 from localcloud.services.apigatewayv2 import routes
 from localcloud.services.awslambda import http_requests
@@ -96,19 +96,21 @@ class RestApiHandler(FunctionHandler):
     def respond(self, request: SignedRequest) -> Answer:
         """Answer a request by the method that takes it, and count the request."""
         started, stage = time.monotonic(), self._stage(request)
+        routed: Routed | None = None
+        name = str(uuid4())
         try:
-            answer = self._answered(self._routed(request, stage, request.method), request)
+            routed = self._routed(request, stage, request.method)
+            answer = self._answered(routed, request)
         except RefusedError as error:
-            answer = _refused(error.refusal)
+            answer = self._refused(error.refusal, request, stage, routed, name)
         status, headers, cookies, content = answer
         if stage:
             self._count(stage, status, time.monotonic() - started)
-        name = str(uuid4())
         return status, headers | {"x-amzn-requestid": name, "x-amz-apigw-id": name}, cookies, content
 
     def refused(self, status: HTTPStatus, reason: str) -> Answer:
         """Refuse a request as API Gateway does."""
-        return _refused(Refusal(status, "BadRequestException", reason))
+        return _plain(Refusal(status, "BadRequestException", reason))
 
     def cors(self) -> Json:
         """Return for pages of which origins the method for the preflight of this request answers."""
@@ -152,6 +154,34 @@ class RestApiHandler(FunctionHandler):
             return mock.answer(integration, request)
         return self._invoked(routed, integration, identity)
 
+    def _refused(
+        self, refusal: Refusal, request: SignedRequest, stage: Stage | None, routed: Routed | None, name: str
+    ) -> Answer:
+        """Refuse a request as the stage's deployment says.
+
+        Args:
+            refusal: What is refused.
+            request: The request.
+            stage: The stage; None if there is no such stage.
+            routed: The method that takes the request; None if there is none.
+            name: The id of the request.
+        """
+        if stage is None or self.api.disableExecuteApiEndpoint:
+            return _plain(refusal)
+        resource = routed.deployed.resource_id if routed else ""
+        event = payload.event(
+            request,
+            resource=routed.deployed.path if routed else "",
+            parameters=routed.parameters if routed else {},
+            variables=stage.variables,
+            identity={},
+            about={**self._about(stage), "resourceId": resource, "requestId": name},
+        )
+        refused = RefusedRequest(
+            request, event["pathParameters"] or {}, event["stageVariables"] or {}, event["requestContext"]
+        )
+        return gateway_responses.answer(self._snapshot(stage).responses, refusal, refused)
+
     def _authorized(self, routed: Routed, *, is_signed: bool) -> dict[str, str | None]:
         """Return what is known of a caller who may send a request.
 
@@ -166,7 +196,7 @@ class RestApiHandler(FunctionHandler):
                 arn = str(need.resource).replace(ACCOUNT, f"********{ACCOUNT[-4:]}")
                 end = " with an explicit deny" if denial.policy else ""
                 message = f"User: {denial.caller} is not authorized to perform: {need.action} on resource: {arn}{end}"
-                raise RefusedError(Refusal(HTTPStatus.FORBIDDEN, "AccessDeniedException", message))
+                raise RefusedError(Refusal(HTTPStatus.FORBIDDEN, "AccessDeniedException", message, "ACCESS_DENIED"))
         if not is_signed:
             return {}
         arn = caller.principal.arn if caller else f"arn:aws:iam::{ACCOUNT}:root"
@@ -189,7 +219,7 @@ class RestApiHandler(FunctionHandler):
         value = routed.request.headers.get("x-api-key", "")
         key = apis.keys_of(backend, self.api, str(routed.stage.name)).get(value)
         if key is None:
-            raise RefusedError(refusals.FORBIDDEN)
+            raise RefusedError(refusals.NO_KEY)
         return {"apiKey": key.value, "apiKeyId": key.id}
 
     def _invoked(self, routed: Routed, integration: Integration, identity: dict[str, str | None]) -> Answer:
@@ -206,7 +236,7 @@ class RestApiHandler(FunctionHandler):
             )
         except PermissionError as error:
             log.warning("API %s may not call its function: %s", self.api.name, error)
-            raise RefusedError(refusals.FAILED) from error
+            raise RefusedError(refusals.MISCONFIGURED) from error
         except TooManyRequestsException as error:
             raise RefusedError(refusals.FAILED) from error
         except (FunctionError, ValueError) as error:
@@ -238,15 +268,14 @@ class RestApiHandler(FunctionHandler):
             parameters=routed.parameters,
             variables=routed.stage.variables,
             identity=identity,
-            about={
-                "apiId": self.api.id,
-                "deploymentId": routed.stage.deployment_id,
-                "domainPrefix": self.api.id,
-                "resourceId": routed.deployed.resource_id,
-                "stage": routed.stage.name,
-            },
+            about={**self._about(routed.stage), "resourceId": routed.deployed.resource_id},
         )
         return {**event, "path": routed.path, **payload.body(routed.request, binary_types)}
+
+    def _about(self, stage: Stage) -> Json:
+        """Return what the context of a request says of the API and its stage."""
+        deployed = {"deploymentId": stage.deployment_id, "stage": stage.name}
+        return {"apiId": self.api.id, "domainPrefix": self.api.id, **deployed}
 
     def _count(self, stage: Stage, status: int, seconds: float) -> None:
         """Write the metrics of a request, of the API and of its stage."""
@@ -260,7 +289,6 @@ class RestApiHandler(FunctionHandler):
         return [{"ApiName": self.api.name}, {"ApiName": self.api.name, "Stage": str(stage.name)}]
 
 
-def _refused(refusal: Refusal) -> Answer:
-    member = "Message" if refusal.kind == "AccessDeniedException" else "message"
-    content = json.dumps({member: refusal.message}, separators=(",", ":")).encode()
-    return refusal.status, {"x-amzn-errortype": refusal.kind}, [], content
+def _plain(refusal: Refusal) -> Answer:
+    """Refuse a request that reaches no deployment."""
+    return refusal.status, {"x-amzn-errortype": refusal.kind}, [], refusal.body.encode()

@@ -22,11 +22,12 @@ from moto.apigateway.responses import APIGatewayResponse
 from localcloud.cloudformation.schemas import PropertyError
 from localcloud.hooks import replace
 from localcloud.services import rules
-from localcloud.services.apigateway import documents
+from localcloud.services.apigateway import documents, gateway_responses
 from localcloud.services.apigateway.documents import Definition, Operation
 
 Json = dict[str, Any]
 API, METHOD = "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method"
+RESPONSE = "AWS::ApiGateway::GatewayResponse"
 #: moto's attribute of each setting of a document, and what it is where the document does not say.
 SETTINGS: dict[str, tuple[str, Any]] = {
     "name": ("name", ""),
@@ -98,6 +99,8 @@ def _read(request: APIGatewayResponse) -> Import:
         rules.check(API, {"Name": "", "ApiKeySourceType": source, "EndpointConfiguration": endpoint})
         for operation in definition.operations:
             _check(operation)
+        for response in definition.responses:
+            rules.check(RESPONSE, response)
     except PropertyError as error:
         raise BadRequestException(str(error)) from error
     if fails and definition.warnings:
@@ -145,6 +148,7 @@ def _apply(backend: APIGatewayBackend, api: RestAPI, imported: Import) -> None:
             problems += _put_method(backend, api, resource, operation)
         if problems:
             raise BadRequestException(_listed("Errors", problems))
+    _put_responses(api, imported)
     if imported.endpoint_types:
         api.endpoint_configuration = {"types": imported.endpoint_types}
     for name, (attribute, default) in SETTINGS.items():
@@ -153,6 +157,15 @@ def _apply(backend: APIGatewayBackend, api: RestAPI, imported: Import) -> None:
             value = list(dict.fromkeys([*api.binaryMediaTypes, *(value or [])]))
         if value is not None or imported.mode == "overwrite":
             setattr(api, attribute, default if value is None else value)
+
+
+def _put_responses(api: RestAPI, imported: Import) -> None:
+    """Set the gateway responses of a document; those of an API that it replaces are reset."""
+    if imported.mode == "overwrite":
+        api.gateway_responses.clear()
+    for response in imported.definition.responses:
+        settings = {f"{name[0].lower()}{name[1:]}": value for name, value in response.items()}
+        gateway_responses.put(api, response["ResponseType"], settings)
 
 
 @contextmanager

@@ -318,7 +318,7 @@ def test_a_private_api_and_unknown_modes_are_refused(client: Any) -> None:
         client.import_rest_api(body=body, parameters={"endpointConfigurationTypes": "PRIVATE"})
     with pytest.raises(client.exceptions.BadRequestException, match="basepath"):
         client.import_rest_api(body=body, parameters={"basepath": "drop"})
-    with pytest.raises(client.exceptions.NotFoundException, match="Invalid Rest API Id specified"):
+    with pytest.raises(client.exceptions.NotFoundException, match="Invalid API identifier specified 123456789012:none"):
         client.put_rest_api(restApiId="none", body=body)
 
 
