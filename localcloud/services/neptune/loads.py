@@ -18,6 +18,7 @@ from moto.rds.models import DBCluster, rds_backends
 from moto.s3.models import s3_backends
 
 from localcloud.access import service_calls, sessions
+from localcloud.access.policies.patterns import Context
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import address
@@ -73,7 +74,8 @@ def _check_role(cloud: Cloud, cluster: DBCluster, role: str) -> None:
     if not sessions.exists(role):
         raise Refused("BadRequestException", f"{words}: {role} does not exist")
     try:
-        service_calls.check_trust(cloud, "rds.amazonaws.com", role)
+        source: Context = {"aws:sourcearn": str(cluster.db_cluster_arn), "aws:sourceaccount": ACCOUNT}
+        service_calls.check_trust(cloud, "rds.amazonaws.com", role, source)
     except PermissionError as error:
         raise Refused("BadRequestException", f"{words}: {error}") from error
 
