@@ -70,6 +70,8 @@ class DataEcosystemOutput(StrEnum):
     DATABASE_PORT = "DatabasePort"
     DATABASE_SECRET_ARN = "DatabaseSecretArn"
     GRAPH_ENDPOINT = "GraphEndpoint"
+    GRAPH_LOADER_ROLE_ARN = "GraphLoaderRoleArn"
+    BULK_LOAD_BUCKET_NAME = "BulkLoadBucketName"
     SEARCH_ENDPOINT = "SearchEndpoint"
     SEARCH_WRITER_ROLE_ARN = "SearchWriterRoleArn"
     JOB_QUEUE_ARN = "JobQueueArn"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workloads.account.reader import Json
 
 _ZONES_OF_A_DATABASE = _ZONES_OF_A_BALANCER = 2
-_DYNAMODB = "dynamodb"
+_DYNAMODB, _S3 = "dynamodb", "s3"
 _VPC = r"vpc-[0-9a-f]+"
 
 
@@ -154,9 +154,7 @@ def ways_of_functions(stack: Template, account: Questions) -> Iterator[Judgement
         subnet = describe_subnet(identifier, account)
         if subnet is None:
             continue
-        route = default_route(subnet, account)
-        missing = [] if route and not route.startswith("igw-") else sorted(needed - _reached(subnet, account))
-        if missing:
+        if missing := sorted(needed - _reached(subnet, needed, account)):
             yield warning(
                 f"Functions in {identifier} do not reach {', '.join(missing)}: the subnet has neither a NAT gateway "
                 "nor an endpoint of the service.",
@@ -167,6 +165,24 @@ def ways_of_functions(stack: Template, account: Questions) -> Iterator[Judgement
             )
         else:
             yield ok(f"{identifier} has a way to {', '.join(sorted(needed))}.")
+
+
+@check("way of bulk loads", "ec2:DescribeSubnets", *ROUTES, *ENDPOINTS)
+def ways_of_bulk_loads(stack: Template, account: Questions) -> Iterator[Judgement]:
+    """Neptune reaches S3 from subnets that exist, and loads files from there."""
+    loads = any("AssociatedRoles" in cluster.properties for cluster in stack.resources("AWS::Neptune::DBCluster"))
+    for identifier in stack.graph_subnets() if loads else ():
+        subnet = describe_subnet(identifier, account)
+        if subnet is None:
+            continue
+        if _reached(subnet, {_S3}, account):
+            yield ok(f"{identifier} has one.")
+        else:
+            yield warning(
+                f"Neptune does not reach S3 from {identifier}: the subnet has neither a NAT gateway nor an endpoint of "
+                "S3, so bulk loads fail.",
+                "Add the gateway endpoint of S3 to its route table, which is free.",
+            )
 
 
 @check("endpoints", "ec2:DescribeVpcAttribute", "cloudformation:ListStackResources", *ENDPOINTS)
@@ -211,10 +227,13 @@ def _services(stack: Template) -> set[str]:
     return services
 
 
-def _reached(subnet: Json, account: Questions) -> set[str]:
-    """Return the services to which a subnet has endpoints, by their names."""
+def _reached(subnet: Json, services: set[str], account: Questions) -> set[str]:
+    """Return those of some services to which a subnet has a NAT gateway or an endpoint."""
+    route = default_route(subnet, account)
+    if route and not route.startswith("igw-"):
+        return services
     tables = {table["RouteTableId"] for table in route_tables(subnet, account)}
-    return {
+    return services & {
         endpoint["ServiceName"].split(".", 3)[-1]
         for endpoint in endpoints(subnet["VpcId"], account)
         if endpoint.get("VpcEndpointType") == "Interface" or tables & set(endpoint.get("RouteTableIds", ()))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from infra.stack import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Json = dict[str, Any]
 Zone = int | str
@@ -222,7 +222,12 @@ class Template:
         ]
         for schedule in self.resources("AWS::SecretsManager::RotationSchedule"):
             subnets += self.text(schedule.properties.get("HostedRotationLambda", {}).get("VpcSubnetIds")).split(",")
-        return sorted({subnet for subnet in subnets if isinstance(subnet, str) and _SUBNET.fullmatch(subnet)})
+        return _existing(subnets)
+
+    def graph_subnets(self) -> list[str]:
+        """Return the existing subnets in which Neptune stands."""
+        groups = self.resources("AWS::Neptune::DBSubnetGroup")
+        return _existing(subnet for group in groups for subnet in group.properties["SubnetIds"])
 
     def endpoints(self) -> dict[str, str]:
         """Return the services to which the stack makes interface endpoints, such as `secretsmanager`, by logical id."""
@@ -240,6 +245,11 @@ class Template:
     def subnets(self) -> dict[str, str]:
         """Return the subnets that exist before the stack, each with a resource that uses it."""
         return self.identifiers(_SUBNET.pattern)
+
+
+def _existing(subnets: Iterable[Any]) -> list[str]:
+    """Return those of some subnets that exist before the stack."""
+    return sorted({subnet for subnet in subnets if isinstance(subnet, str) and _SUBNET.fullmatch(subnet)})
 
 
 def _service(name: Any) -> str:

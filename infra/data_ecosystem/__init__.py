@@ -7,6 +7,7 @@ from constructs import Construct
 
 from contract.stacks import DataEcosystemOutput
 from infra.constructs.security_groups import HTTPS, let_reach
+from infra.data_ecosystem.bulk_loads import BulkLoads
 from infra.data_ecosystem.engines import (
     DATABASE_PORT,
     GRAPH_PORT,
@@ -58,8 +59,19 @@ class DataEcosystem(GroundworkStack):
         )
         self.heading("Customers, rentals, payments: relational, exact, transactional.")
         self.database = Database(self, "Ledger", settings, self.network, policy)
+        self.heading("Files that Neptune and DynamoDB load.")
+        self.bulk_loads = BulkLoads(self, "BulkLoads", policy)
+        self.output(
+            DataEcosystemOutput.BULK_LOAD_BUCKET_NAME,
+            self.bulk_loads.bucket.bucket_name,
+            "Files go here that Neptune and DynamoDB load.",
+        )
         self.heading("Who rented what.")
-        self.graph = Graph(self, "Graph", settings, self.network, policy)
+        loader = self.bulk_loads.graph_role
+        self.graph = Graph(self, "Graph", settings, self.network, policy, loader=loader)
+        self.output(
+            DataEcosystemOutput.GRAPH_LOADER_ROLE_ARN, loader.role_arn, "The role by which Neptune reads these files."
+        )
         self.heading("Trends.")
         self.trends = Trends(self, "Trends", settings, self.network, policy)
         for name, value, description in self.trends.outputs:
@@ -169,6 +181,7 @@ class DataEcosystem(GroundworkStack):
         self.database.secret.grant_read(role)
         role.add_to_policy(self.graph.permissions())
         projector.permissions.add_to_policy(self.graph.permissions())
+        self.bulk_loads.permit(role, library=self.movies, graph=self.graph)
         self.queues.rentals.grant_send_messages(role)
         model = f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}::foundation-model/{settings.embedding_model}"
         role.add_to_policy(aws_iam.PolicyStatement(actions=["bedrock:InvokeModel"], resources=[model]))

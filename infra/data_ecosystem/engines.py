@@ -19,6 +19,7 @@ from constructs import Construct
 
 from contract.dead_letters import EXPIRY, PARTITION_KEY, SORT_KEY
 from infra.constructs.relational_database import INHERITED, Engine, RelationalDatabase
+from infra.constructs.security_groups import HTTPS, let_out
 from infra.data_ecosystem.network import EcosystemNetwork
 from infra.guardrails import acknowledge
 from infra.parameters import unless_set, value_or
@@ -27,6 +28,8 @@ from infra.settings.data_ecosystem import DataEcosystemSettings
 
 DATABASE_PORT, GRAPH_PORT = 5432, 8182
 DATABASE_NAME = "rental"
+EVERYWHERE = "0.0.0.0/0"
+"""As far as the routes of a subnet reach; from an isolated one, to the gateways of AWS's services."""
 POSTGRESQL = Engine(
     "postgres",
     version="18",
@@ -156,10 +159,13 @@ class Graph(Construct):
         settings: DataEcosystemSettings,
         network: EcosystemNetwork,
         policy: RemovalPolicy,
+        *,
+        loader: aws_iam.Role,
     ) -> None:
         super().__init__(scope, name)
         only_where_offered(self, "AWS::Neptune::DBCluster")
         self.group = network.server("GraphGroup", "Neptune, for jobs and the projector alone.")
+        let_out(self, "ToFiles", self.group, EVERYWHERE, port=HTTPS, description="S3, for bulk loads")
         subnets = aws_neptune.CfnDBSubnetGroup(
             self,
             "Subnets",
@@ -173,6 +179,7 @@ class Graph(Construct):
             "Cluster",
             db_subnet_group_name=subnets.ref,
             vpc_security_group_ids=[self.group.security_group_id],
+            associated_roles=[aws_neptune.CfnDBCluster.DBClusterRoleProperty(role_arn=loader.role_arn)],
             db_port=GRAPH_PORT,
             iam_auth_enabled=True,
             storage_encrypted=unless_set(self, "GraphSnapshot", snapshot, usual=True),

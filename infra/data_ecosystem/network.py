@@ -18,7 +18,7 @@ class EcosystemNetwork(Construct):
     S3 and DynamoDB, which are free, and through an interface endpoint where a function needs one (`endpoint`). Jobs run
     in the public subnets for as long as they last: they fetch packages and images, and no port of theirs is open.
 
-    An existing VPC with subnets of both kinds may take its place; it must have the gateway to DynamoDB.
+    An existing VPC with subnets of both kinds may take its place; it must have these gateways.
 
     Attributes:
         vpc: The VPC.

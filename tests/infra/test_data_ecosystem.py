@@ -165,6 +165,79 @@ def test_each_role_may_do_what_it_does_and_nothing_else(template: Json) -> None:
     assert actions_of(template, "RentalProjectorRole") == every | graph | secret | rentals
 
 
+def allowed_by(template: Json, policy: str) -> set[tuple[str, str]]:
+    """Pairs of an action and what it is allowed on: the ARN of a resource, with what follows it."""
+    pairs = set()
+    for statement in template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]:
+        for resource in as_list(statement["Resource"]):
+            steps = resource["Fn::Join"][1] if "Fn::Join" in resource else [resource]
+            words = [
+                step if isinstance(step, str) else next(iter(as_list(next(iter(step.values()))))) for step in steps
+            ]
+            pairs |= {(action, "".join(words)) for action in as_list(statement["Action"])}
+    return pairs
+
+
+def test_neptune_may_read_the_files_of_bulk_loads_and_nothing_else(template: Json) -> None:
+    role = template["Resources"]["BulkLoadsGraphRole"]["Properties"]
+    assert only(template, "AWS::Neptune::DBCluster")["AssociatedRoles"] == [
+        {"RoleArn": {"Fn::GetAtt": ["BulkLoadsGraphRole", "Arn"]}}
+    ]
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Principal"], trust["Action"]) == ({"Service": "rds.amazonaws.com"}, "sts:AssumeRole")
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert trust["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Join"][1][-1] == ":cluster:*"
+    assert allowed_by(template, "BulkLoadsGraphRoleDefaultPolicy") == {
+        ("s3:ListBucket", "BulkLoadsBucket"),
+        ("s3:GetObject", "BulkLoadsBucket/*"),
+    }
+    assert actions_of(template, "BulkLoadsGraphRole") == {"s3:ListBucket", "s3:GetObject"}
+
+
+def test_jobs_load_files_into_the_graph_and_the_library(template: Json) -> None:
+    allowed = allowed_by(template, "JobsRoleDefaultPolicy")
+    bucket = {(action, resource) for action, resource in allowed if resource.startswith("BulkLoadsBucket")}
+    assert bucket == {
+        ("s3:ListBucket", "BulkLoadsBucket"),
+        *((f"s3:{action}Object", "BulkLoadsBucket/*") for action in ("Delete", "Get", "Put")),
+    }
+    loads = {
+        (action, resource) for action, resource in allowed if action.startswith("neptune-db:") and "Loader" in action
+    }
+    assert {action.partition(":")[2] for action, _ in loads} == {
+        "CancelLoaderJob",
+        "GetLoaderJobStatus",
+        "StartLoaderJob",
+    }
+    assert all(resource.endswith(":GraphCluster/*") for _, resource in loads)
+    assert allowed_by(template, "BulkLoadsBulkPut") == {
+        ("dynamodb:StartBulkPutItems", "Movies"),
+        ("dynamodb:CancelBulkOperation", "Movies/*"),
+        ("dynamodb:DescribeBulkOperation", "Movies/*"),
+    }
+    assert template["Resources"]["BulkLoadsBulkPut"]["Properties"]["Roles"] == [{"Ref": "JobsRole"}]
+
+
+def test_what_an_interrupted_bulk_load_left_expires(template: Json) -> None:
+    rules = template["Resources"]["BulkLoadsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert [rule["Status"] for rule in rules] == ["Enabled", "Enabled"]
+    assert [rule.get("ExpirationInDays") for rule in rules] == [7, None]
+    assert rules[1]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert template["Outputs"]["BulkLoadBucketName"]["Value"] == {"Ref": "BulkLoadsBucket"}
+    assert template["Outputs"]["GraphLoaderRoleArn"]["Value"] == {"Fn::GetAtt": ["BulkLoadsGraphRole", "Arn"]}
+
+
+def test_neptune_connects_to_s3_alone(template: Json) -> None:
+    ways = [
+        body["Properties"]
+        for _, body in of_type(template, "AWS::EC2::SecurityGroupEgress")
+        if named([body["Properties"]["GroupId"]]) == {"NetworkGraphGroup"}
+    ]
+    assert [(way["CidrIp"], way["IpProtocol"], way["FromPort"], way["ToPort"]) for way in ways] == [
+        ("0.0.0.0/0", "tcp", 443, 443)
+    ]
+
+
 def test_engines_let_in_their_clients_alone(template: Json) -> None:
     ways = {
         (rule["Properties"]["SourceSecurityGroupId"]["Fn::GetAtt"][0], rule["Properties"]["GroupId"]["Fn::GetAtt"][0])

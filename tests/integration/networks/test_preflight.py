@@ -68,7 +68,7 @@ def no_route(cloud: LocalCloud, network: dict[str, str]) -> dict[str, str]:
     return {"data_ecosystem.public_subnet_ids": f"{network['PublicSubnetIds'].split(',')[0]},{other}"}
 
 
-def no_gateway_of_dynamodb(cloud: LocalCloud, network: dict[str, str]) -> dict[str, str]:
+def no_gateways(cloud: LocalCloud, network: dict[str, str]) -> dict[str, str]:
     other = subnet(cloud, network, "us-east-1b")
     return {"data_ecosystem.isolated_subnet_ids": f"{network['IsolatedSubnetIds'].split(',')[0]},{other}"}
 
@@ -114,7 +114,8 @@ CASES: list[tuple[str, Change, str, Verdict, str]] = [
         "the subnets are in us-east-1a, and a load balancer needs two zones",
     ),
     (DATA, no_route, "way to AWS", Verdict.WARNING, "no route to the internet"),
-    (DATA, no_gateway_of_dynamodb, "way of functions", Verdict.WARNING, "do not reach dynamodb"),
+    (DATA, no_gateways, "way of functions", Verdict.WARNING, "do not reach dynamodb"),
+    (DATA, no_gateways, "way of bulk loads", Verdict.WARNING, "Neptune does not reach S3"),
     (DATA, no_endpoint, "way of functions", Verdict.WARNING, "do not reach secretsmanager"),
     (WEB, no_endpoint_for_the_rotation, "way of functions", Verdict.WARNING, "do not reach secretsmanager"),
     (

@@ -61,7 +61,7 @@ def refused_and_warned(bodies: dict[str, Json]) -> list[tuple[str, str]]:
     for name, body in bodies.items():
         stacks.append(Template(name, body, networks.SECTIONS[name], tuple(stacks)))
     of_networks = ("quota of VPCs", "quota of internet gateways", "VPC", "subnets", "zones of databases", "endpoints")
-    of_networks += ("way to AWS", "way of functions")
+    of_networks += ("way to AWS", "way of functions", "way of bulk loads")
     return [
         (finding.check, finding.reason)
         for finding in run(stacks, Account(), subjects.CHECKS)
