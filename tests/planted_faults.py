@@ -1256,7 +1256,6 @@ FAULTS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
         "A header is a text between quotation marks",
     ),
     (METHOD, OF_METHOD, {"AuthorizationType": "CUSTOM"}, "BadRequestException", "no authorizers"),
-    (METHOD, OF_METHOD, {"RequestValidatorId": "v"}, "BadRequestException", "does not check requests by models"),
     (METHOD, OF_METHOD, {"HttpMethod": "TRACE"}, "BadRequestException", "of HttpMethod is not one of"),
     (METHOD, OF_METHOD, {"Integration": {"Type": "HTTP_PROXY"}}, "BadRequestException", "call functions (AWS_PROXY)"),
     (

@@ -20,6 +20,7 @@ from moto.apigateway.responses import APIGatewayResponse
 
 from localcloud.cloud.account import REGION
 from localcloud.hooks import add, replace, wrap
+from localcloud.services.apigateway import request_validators
 
 Json = dict[str, Any]
 Patches = list[dict[str, str]]
@@ -61,7 +62,9 @@ MEMBERS: dict[type, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "apiKeyRequired": ("api_key_required", _flag),
         "authorizationType": ("authorization_type", _authorization),
         "operationName": ("operation_name", str),
+        "requestModels": ("request_models", str),
         "requestParameters": ("request_parameters", _flag),
+        "requestValidatorId": ("request_validator_id", str),
     },
     Deployment: {"description": ("description", str)},
     Stage: {
@@ -83,7 +86,7 @@ MEMBERS: dict[type, dict[str, tuple[str, Callable[[str], Any]]]] = {
     },
 }
 #: Members that are maps, and members that are lists, whose items are named by the path or by the value.
-MAPS, LISTS = {"requestParameters", "variables"}, {"apiStages", "binaryMediaTypes"}
+MAPS, LISTS = {"requestModels", "requestParameters", "variables"}, {"apiStages", "binaryMediaTypes"}
 
 
 def apply(target: Any, operations: Patches) -> None:
@@ -119,7 +122,7 @@ def apply(target: Any, operations: Patches) -> None:
 
 @wrap(
     APIGatewayResponse,
-    *(f"update_{kind}" for kind in ("account", "api_key", "authorizer", "base_path_mapping", "request_validator")),
+    *(f"update_{kind}" for kind in ("account", "api_key", "authorizer", "base_path_mapping")),
     "update_rest_api",
     "update_stage",
     "update_usage_plan",
@@ -158,7 +161,12 @@ def _update_method(self: APIGatewayResponse) -> Any:
     """Change a method, as the request's patches say."""
     _, _, api_id, _, resource_id, _, http_method = self.path.split("/")
     method = self.backend.get_method(api_id, resource_id, http_method)
-    apply(method, self._get_param("patchOperations") or [])
+    operations = self._get_param("patchOperations") or []
+    settings = [operation for operation in operations if operation.get("op") != "remove"]
+    values = {operation.get("path", ""): operation.get("value") for operation in settings}
+    models = {path: model for path, model in values.items() if path.startswith("/requestModels/")}
+    request_validators.check_references(self.backend, api_id, values.get("/requestValidatorId"), models)
+    apply(method, operations)
     return 200, {}, json.dumps(method.to_json())
 
 

@@ -17,7 +17,15 @@ from moto.apigateway.exceptions import (
     NoMethodDefined,
     StageStillActive,
 )
-from moto.apigateway.models import APIGatewayBackend, Deployment, GatewayResponse, Method, RestAPI, Stage
+from moto.apigateway.models import (
+    APIGatewayBackend,
+    Deployment,
+    GatewayResponse,
+    Method,
+    RequestValidator,
+    RestAPI,
+    Stage,
+)
 
 from localcloud.cloud.context import Cloud
 from localcloud.hooks import wrap
@@ -46,11 +54,15 @@ class Snapshot:
         methods: Each method by its key, such as ``GET /pets/{id}``.
         binary_types: The media types of bodies that are not texts.
         responses: The gateway responses that the API sets, by their types.
+        validators: The request validators by their ids.
+        models: The schemas of the models as JSON, by their names.
     """
 
     methods: dict[str, DeployedMethod] = field(default_factory=dict)
     binary_types: list[str] = field(default_factory=list)
     responses: dict[str, GatewayResponse] = field(default_factory=dict)
+    validators: dict[str, RequestValidator] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
 
 
 @wrap(APIGatewayBackend, "create_deployment")
@@ -68,7 +80,14 @@ def _create_deployment(
     if not all(deployed.method.method_integration for deployed in methods.values()):
         raise BadRequestException("No integration defined for method")
     deployment: Deployment = original(self, function_id, *args, **settings)
-    cloud.set_state(deployment, Snapshot(methods, list(api.binaryMediaTypes), copy.deepcopy(api.gateway_responses)))
+    snapshot = Snapshot(
+        methods,
+        list(api.binaryMediaTypes),
+        copy.deepcopy(api.gateway_responses),
+        copy.deepcopy(api.request_validators),
+        {name: str(model.schema) for name, model in api.models.items()},
+    )
+    cloud.set_state(deployment, snapshot)
     return deployment
 
 

@@ -27,7 +27,16 @@ from localcloud.cloud import hosts
 from localcloud.cloud.account import ACCOUNT, REGION
 from localcloud.cloud.context import Cloud, log
 from localcloud.hooks import wrap
-from localcloud.services.apigateway import apis, deployments, gateway_responses, methods, mock, payload, refusals
+from localcloud.services.apigateway import (
+    apis,
+    deployments,
+    gateway_responses,
+    methods,
+    mock,
+    payload,
+    refusals,
+    request_validators,
+)
 from localcloud.services.apigateway.deployments import DeployedMethod, Snapshot
 from localcloud.services.apigateway.gateway_responses import RefusedRequest
 from localcloud.services.apigateway.refusals import Refusal, RefusedError
@@ -149,6 +158,9 @@ class RestApiHandler(FunctionHandler):
         identity = self._authorized(routed, is_signed=method.authorization_type == "AWS_IAM")
         if method.api_key_required:
             identity |= self._key(routed)
+        snapshot = self._snapshot(routed.stage)
+        if validator := snapshot.validators.get(str(method.request_validator_id)):
+            request_validators.check(validator, snapshot.models, method, request, routed.parameters)
         integration: Any = method.method_integration
         if integration.integration_type == "MOCK":
             return mock.answer(integration, request)

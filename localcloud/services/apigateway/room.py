@@ -7,10 +7,19 @@ from moto.apigateway.responses import APIGatewayResponse
 
 from localcloud import hooks
 from localcloud.cloud.context import Cloud
-from localcloud.services.apigateway import apis, changes, deployments, endpoints, gateway_responses, imports, methods
+from localcloud.services.apigateway import (
+    apis,
+    changes,
+    deployments,
+    endpoints,
+    gateway_responses,
+    imports,
+    methods,
+    request_validators,
+)
 
 
 def install(cloud: Cloud) -> None:
     """Add to moto what it lacks."""
     urls.url_paths["{0}/tags/(?P<resource_arn>.+)$"] = APIGatewayResponse.dispatch  # moto lacks those of APIs
-    hooks.install(cloud, apis, changes, methods, deployments, endpoints, gateway_responses, imports)
+    hooks.install(cloud, apis, changes, methods, request_validators, deployments, endpoints, gateway_responses, imports)

@@ -208,7 +208,7 @@ def test_a_template_names_a_document_in_a_bucket(cloud: LocalCloud) -> None:
         ({}, "One of the properties Name, Body, BodyS3Location is needed"),
         ({"Body": swagger({}), "BodyS3Location": {"Bucket": "b", "Key": "k"}}, "not allowed together with Body"),
         ({"Body": swagger({"/a": {"get": {"x-amazon-apigateway-integration": {"type": "http"}}}})}, "call functions"),
-        ({"Body": swagger({}, **{"x-amazon-apigateway-request-validators": {"all": {}}})}, "does not check requests"),
+        ({"Body": swagger({}, **{"x-amazon-apigateway-request-validators": {"all": {}}})}, "and not in documents"),
         (
             {"Body": swagger({}, securityDefinitions={"own": {**KEY, "x-amazon-apigateway-authorizer": {}}})},
             "has no authorizers",
