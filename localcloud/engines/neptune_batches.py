@@ -23,6 +23,10 @@ ID = "~id"
 ADDRESS = re.compile(r"#\d+:\d+")
 #: Characters that the engine allows in no label, or that join the labels of one vertex.
 UNUSABLE = re.compile(r"[,~`]")
+#: Options of the engine's importer: its writes survive the process as those of queries do, and one thread suffices.
+IMPORTER: dict[str, Any] = {
+    "use_wal": True, "wal_flush": "no", "parallel_flush": False, "pre_allocate_edge_chunks": False,
+}  # fmt: skip
 #: Bytes of a filter that tells most new ids from those that are there; 10 million ids fill a quarter of it.
 FILTER_BYTES = 1 << 23
 #: Addresses of vertices, and Java's dates, that are remembered at most.
@@ -98,7 +102,8 @@ class _Ids:
             self._bits[bit >> 3] |= 1 << (bit & 7)
 
     def __contains__(self, identity: str) -> bool:
-        return all(self._bits[bit >> 3] & 1 << (bit & 7) for bit in self._places(identity))
+        first, second = self._places(identity)
+        return bool(self._bits[first >> 3] & 1 << (first & 7) and self._bits[second >> 3] & 1 << (second & 7))
 
     @staticmethod
     def _places(identity: str) -> tuple[int, int]:
@@ -121,6 +126,7 @@ class Batches:
         self._vertex_type = jpype.JClass("com.arcadedb.schema.VertexType")
         self._edge_type = jpype.JClass("com.arcadedb.schema.EdgeType")
         self._java_date = lru_cache(REMEMBERED_DATES)(lambda date: self._date.parse(date.isoformat()))
+        self._is_usable = lru_cache(maxsize=1_000)(lambda label: not UNUSABLE.search(label))
         self._indexes: dict[str, dict[str, Any]] = {}
         self._writes: int | None = None
         self._ids: dict[str, _Ids | None] = {}
@@ -161,14 +167,15 @@ class Batches:
     def _add_vertex(
         self, row: Vertex, elements: dict[str, _Element], rule: Rule, outcome: Outcome
     ) -> list[tuple[str, str]]:
-        if unusable := [label for label in row.labels if UNUSABLE.search(label)]:
-            return [_unusable(unusable[0])]
+        for label in row.labels:
+            if not self._is_usable(label):
+                return [_unusable(label)]
         element = elements.get(row.id) or self._stored(self._find("vertices", row.id))
         if element is None:
-            element, former_duplicates = _Element([], {ID: row.id}), None
-        else:
-            former_duplicates = outcome.duplicates
+            element = elements[row.id] = _Element([*row.labels], {ID: row.id})
+            return _merge(element, row, rule, outcome)
         elements[row.id] = element
+        former_duplicates = outcome.duplicates
         for label in row.labels:
             if label in element.labels:
                 outcome.duplicates += 1
@@ -176,14 +183,14 @@ class Batches:
                 element.labels.append(label)
                 element.added.append(label)
         errors = _merge(element, row, rule, outcome)
-        if rule.keeps and former_duplicates is not None:
+        if rule.keeps:
             outcome.duplicates = former_duplicates + 1
         return errors
 
     def _add_edge(
         self, row: Edge, elements: dict[str, _Element], rule: Rule, outcome: Outcome
     ) -> list[tuple[str, str]]:
-        if UNUSABLE.search(row.label):
+        if not self._is_usable(row.label):
             return [_unusable(row.label)]
         start, end = self._place(row.start), self._place(row.end)
         if start is None or end is None:
@@ -196,13 +203,10 @@ class Batches:
             element = elements[key] = _Element([row.label], properties, (row.start, row.end), (start, end))
             return _merge(element, row, rule, outcome)
         elements[key] = element
-        if element.ends != (row.start, row.end) or element.labels != [row.label]:
+        if not rule.keeps and (element.ends != (row.start, row.end) or element.labels != [row.label]):
             return [("ID_ASSIGNED_TO_MULTIPLE_EDGES", f"The id '{row.id}' belongs to another edge already.")]
-        if rule.keeps:
-            outcome.duplicates += 1
-            return []
         outcome.duplicates += 1
-        return _merge(element, row, rule, outcome)
+        return [] if rule.keeps else _merge(element, row, rule, outcome)
 
     def _place(self, identity: str) -> Any:
         """Return the address of the vertex with an id; None if there is none."""
@@ -222,7 +226,7 @@ class Batches:
     def _find(self, kind: str, identity: str) -> Any:
         """Return the address of the vertex or edge with an id; None if there is none."""
         ids = self._ids[kind]
-        if ids is not None and identity not in ids and not ADDRESS.fullmatch(identity):
+        if ids is not None and identity[:1] != "#" and identity not in ids:
             return None
         key = self._keys([identity])
         indexes = self._indexes[kind]
@@ -274,7 +278,7 @@ class Batches:
             kind = labels[0]
             if len(labels) > 1:
                 kind = str(self._composed(self._schema, jpype.java.util.ArrayList(list(labels))))
-            with self._database.graph_batch(use_wal=True, wal_flush="no") as batch:
+            with self._database.graph_batch(**IMPORTER) as batch:
                 addresses = batch.create_vertices(kind, rows)
             for row, address in zip(rows, addresses, strict=True):
                 self._remember(row[ID], address)
@@ -287,7 +291,7 @@ class Batches:
             groups[element.labels[0]].append(element)
         for label in groups:
             self._index(self._schema.getOrCreateEdgeType(label))
-        with self._database.graph_batch(use_wal=True, wal_flush="no") as batch:
+        with self._database.graph_batch(**IMPORTER) as batch:
             ids = self._ids["edges"]
             for label, edges in groups.items():
                 if ids is not None:
@@ -335,18 +339,25 @@ class Batches:
                 kind.dropProperty(name)
 
     def _java_values(self, properties: dict[str, Any]) -> dict[str, Any]:
-        return {name: self._java_value(value) for name, value in properties.items()}
+        return {
+            name: self._java_value(value) if isinstance(value, list | datetime) else value
+            for name, value in properties.items()
+        }
 
     def _java_value(self, value: Any) -> Any:
-        if isinstance(value, datetime):
-            return self._java_date(value)
-        return [self._java_value(item) for item in value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            return [self._java_value(item) for item in value]
+        return self._java_date(value) if isinstance(value, datetime) else value
 
 
 def _merge(element: _Element, row: Vertex | Edge, rule: Rule, outcome: Outcome) -> list[tuple[str, str]]:
     """Add the values of a row to an element, and return what it cannot take."""
-    errors = []
+    errors: list[tuple[str, str]] = []
     for name, values in row.properties.items():
+        if name not in element.properties and len(values) == 1:
+            element.properties[name] = values[0]
+            element.changed.add(name)
+            continue
         for value in values:
             current = element.properties.get(name)
             several = current if isinstance(current, list) else [] if current is None else [current]

@@ -261,22 +261,21 @@ class Loader:
         while batch := list(itertools.islice(rows, BATCH)):
             if load.is_cancelled:
                 raise Stopped
-            good = list[Vertex | Edge]()
-            for row in batch:
-                if not isinstance(row, Fault):
-                    good.append(row)
-                    continue
-                feed.records += 1
-                feed.mismatches += row.is_mismatch
-                feed.parsing += not row.is_mismatch
-                load.fail("PARSING_ERROR", row.message, feed.uri, row.row)
-                if request.fail_on_error:
-                    break
+            faults = [row for row in batch if isinstance(row, Fault)]
+            if faults and request.fail_on_error:
+                batch, faults = batch[: batch.index(faults[0])], faults[:1]
+            good = [row for row in batch if not isinstance(row, Fault)]
             outcome = self._write(good, rule) if good else Outcome()
             feed.records += sum(row.records for row in good[: outcome.rows])
             feed.duplicates += outcome.duplicates
             feed.inserts += len(outcome.errors)
             for code, message in outcome.errors:
                 load.fail(code, message, feed.uri)
+            if not (outcome.errors and request.fail_on_error):  # otherwise the load has ended before them
+                for fault in faults:
+                    feed.records += 1
+                    feed.mismatches += fault.is_mismatch
+                    feed.parsing += not fault.is_mismatch
+                    load.fail("PARSING_ERROR", fault.message, feed.uri, fault.row)
             if feed.failures and request.fail_on_error:
                 raise Stopped

@@ -115,7 +115,7 @@ def _reaches_s3(ec2: Any, subnet: Any) -> bool:
         table.id in (endpoint.route_table_ids or [])
         for endpoint in ec2.vpc_end_points.values()
         if endpoint.service_name == f"com.amazonaws.{REGION}.s3"
-        and endpoint.vpc_endpoint_type == "Gateway"
+        and endpoint.vpc_endpoint_type in {None, "Gateway"}  # the latter is EC2's default
         and endpoint.state == "available"
     )
 

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
-from tests.integration.localcloud.test_permissions import ACCOUNT, Json, allow, role
+from tests.integration.localcloud.test_permissions import ACCOUNT, Json, allow, role, session
 
 ACTIVE = ("LOAD_IN_QUEUE", "LOAD_NOT_STARTED", "LOAD_IN_PROGRESS")
 TRUST = {"Service": "rds.amazonaws.com"}
@@ -80,11 +80,11 @@ FIRST, SECOND = ("{RoleArn: !GetAtt %s.Arn}" % name for name in ("Loader", "Seco
 class Cluster:
     """A deployed cluster with a bucket and a role."""
 
-    def __init__(self, cloud: LocalCloud, stack: str) -> None:
+    def __init__(self, cloud: LocalCloud, stack: str, endpoint: str = "") -> None:
         self.cloud, self.outputs, held = cloud, cloud.outputs(stack), cloud.environment()
         self.data = boto3.client(
             "neptunedata",
-            endpoint_url=self.outputs["Endpoint"],
+            endpoint_url=endpoint or self.outputs["Endpoint"],
             verify=str(cloud.certificate_authority),
             region_name="us-east-1",
             aws_access_key_id=held["AWS_ACCESS_KEY_ID"],
@@ -209,6 +209,34 @@ def test_the_format_of_opencypher_has_spaces_of_ids(cluster: Cluster, ended: End
     assert cluster.query(found) == [{"a": "marko", "b": "marko", "w": 0.4}]
 
 
+def test_the_format_of_opencypher_keeps_what_is_there(cluster: Cluster, ended: Ended) -> None:
+    cluster.put("nodes", ":ID,:LABEL,name,age:Int\na,P,Ada,1\nb,P,Bob,\na,Q,Eve,\n")
+    cluster.put("rels", ":ID,:START_ID,:END_ID,:TYPE\ne,a,b,KNOWS\ne,b,a,KNOWS\n")
+    total = ended(cluster, cluster.start("opencypher"))["overallStatus"]
+    assert (total["status"], total["totalDuplicates"]) == ("LOAD_COMPLETED", 2)
+    query = "MATCH (a:P:Q)-[:KNOWS]->(b) RETURN a.name AS name, a.age AS age, b.name AS other"
+    assert cluster.query(query) == [{"name": "Ada", "age": 1, "other": "Bob"}]
+
+
+def test_labels_and_values_are_added_to_what_is_there(cluster: Cluster, ended: Ended) -> None:
+    cluster.query("CREATE (:P {`~id`: 'a', name: 'Ada'})")
+    cluster.query("MATCH (n:P {name: 'Ada'}) RETURN n")  # from here on the engine has an index of names
+    cluster.put("1", "~id,~label,name\na,P;Q,Lovelace\na,P,Ada\n")
+    cluster.put("2", "~id,~from,~to,~label,weight:Int\ne,a,a,KNOWS,1\ne,a,a,KNOWS,1\ne,a,a,LIKES,\n")
+    payload = ended(cluster, cluster.start(failOnError=False))
+    assert payload["overallStatus"]["totalDuplicates"] == 5
+    assert payload["errors"]["errorLogs"][0]["errorCode"] == "ID_ASSIGNED_TO_MULTIPLE_EDGES"
+    query = "MATCH (n:Q)-[r]->(n) RETURN labels(n) AS labels, n.name AS names, type(r) AS type, r.weight AS weight"
+    assert cluster.query(query) == [{"labels": ["P", "Q"], "names": ["Ada", "Lovelace"], "type": "KNOWS", "weight": 1}]
+
+
+def test_an_edge_may_lead_to_a_node_that_a_query_has_created(cluster: Cluster, ended: Ended) -> None:
+    [row] = cluster.query("CREATE (n:Made) RETURN id(n) AS id")
+    cluster.put("1", f"~id,~from,~to,~label\ne,{row['id']},{row['id']},KNOWS\n")
+    assert ended(cluster, cluster.start())["overallStatus"]["status"] == "LOAD_COMPLETED"
+    assert cluster.query("MATCH (n:Made)-[r:KNOWS]->(n) RETURN id(r) AS id") == [{"id": "e"}]
+
+
 def test_rows_with_errors_are_skipped_and_listed(cluster: Cluster, ended: Ended) -> None:
     cluster.put("1", "~id,~label,age:Int(single)\na,P,1\nb,P,old\nc,P\n,P,2\na,P,1\na,P,2\n")
     cluster.put("2", "~id,~from,~to,~label\ne1,a,nobody,KNOWS\ne2,a,a,KNOWS\n")
@@ -218,7 +246,7 @@ def test_rows_with_errors_are_skipped_and_listed(cluster: Cluster, ended: Ended)
     counted = ("totalDuplicates", "parsingErrors", "datatypeMismatchErrors", "insertErrors")
     assert [total[name] for name in counted] == [3, 2, 1, 2]
     source = f"s3://{cluster.outputs['Bucket']}/{cluster.prefix}"
-    logs = payload["errors"]["errorLogs"]
+    logs = sorted(payload["errors"]["errorLogs"], key=lambda log: (log["fileName"], log["errorCode"]))
     assert [(log["errorCode"], log["fileName"], log["recordNum"]) for log in logs] == [
         ("PARSING_ERROR", f"{source}1", 2),
         ("PARSING_ERROR", f"{source}1", 3),
@@ -250,14 +278,14 @@ def test_the_first_error_ends_a_load_that_shall_fail(cluster: Cluster, ended: En
 
 
 def test_another_value_replaces_a_single_one_only_if_the_request_says_so(cluster: Cluster, ended: Ended) -> None:
-    for age, options, status in (
-        (1, {}, "COMPLETED"),
-        (2, {}, "FAILED"),
-        (3, {"updateSingleCardinalityProperties": True}, "COMPLETED"),
-    ):
+    def load(age: int, **options: Any) -> str:
         cluster.put("1", f"~id,~label,age:Int(single)\na,P,{age}\n")
-        payload = ended(cluster, cluster.start(mode="NEW", **options))
-        assert payload["overallStatus"]["status"] == f"LOAD_{status}"
+        return str(ended(cluster, cluster.start(mode="NEW", **options))["overallStatus"]["status"])
+
+    assert load(1) == "LOAD_COMPLETED"
+    assert load(2) == "LOAD_FAILED"
+    assert cluster.query("MATCH (n:P) RETURN n.age AS age") == [{"age": 1}]
+    assert load(3, updateSingleCardinalityProperties=True) == "LOAD_COMPLETED"
     assert cluster.query("MATCH (n:P) RETURN n.age AS age") == [{"age": 3}]
 
 
@@ -403,6 +431,36 @@ def test_a_cluster_must_reach_s3(cluster: Cluster, enforcing: LocalCloud) -> Non
     assert "has neither a route to a gateway endpoint for S3 nor one to a NAT gateway" in message
     ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
     cluster.start()
+
+
+def test_a_cluster_in_the_default_vpc_needs_an_endpoint_there(cluster: Cluster, enforcing: LocalCloud) -> None:
+    neptune, ec2, name = enforcing.client("neptune"), enforcing.client("ec2"), f"default-{uuid4().hex[:8]}"
+    created = neptune.create_db_cluster(DBClusterIdentifier=name, Engine="neptune")["DBCluster"]
+    neptune.add_role_to_db_cluster(DBClusterIdentifier=name, RoleArn=cluster.outputs["Role"])
+    cluster.put("1", "~id\na\n")
+    other = Cluster(enforcing, "Graph", f"https://localhost:{created['Port']}")
+    other.prefix = cluster.prefix
+    assert "so an internet gateway does not suffice" in refused(other.start)[1]
+    [network] = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [network["VpcId"]]}])["RouteTables"]
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=network["VpcId"],
+        ServiceName="com.amazonaws.us-east-1.s3",
+        VpcEndpointType="Gateway",
+        RouteTableIds=[table["RouteTableId"] for table in tables],
+    )["VpcEndpoint"]
+    other.start()
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])
+    neptune.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+
+
+def test_who_adds_a_role_must_be_allowed_to_pass_it(cluster: Cluster, enforcing: LocalCloud) -> None:
+    adding = allow("rds:AddRoleToDBCluster")
+    neptune = session(enforcing, role(enforcing, adding, trusts={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}))("neptune")
+    other = f"arn:aws:iam::{ACCOUNT}:role/{role(enforcing, trusts=TRUST)}"
+    name = cluster.outputs["Cluster"]
+    message = refused(lambda: neptune.add_role_to_db_cluster(DBClusterIdentifier=name, RoleArn=other))[1]
+    assert f"iam:PassRole on resource: {other}" in message
 
 
 def test_each_operation_needs_its_own_permission(enforcing: LocalCloud, deployed: Cluster) -> None:

@@ -129,7 +129,7 @@ def test_a_file_that_has_changed_since_fails(eventually: Eventually) -> None:
 
 def test_an_error_of_the_engine_ends_the_load_and_not_the_loader(eventually: Eventually) -> None:
     loading = Loading(Files({"a": "~id\na\n"}))
-    loading.loader._write = lambda *_: 1 / 0  # type: ignore[assignment,return-value]
+    loading.loader._write = lambda *_: 1 / 0  # type: ignore[assignment]
     for _ in range(2):
         assert ended(loading, loading.start(), eventually) == "LOAD_UNEXPECTED_ERROR"
 
