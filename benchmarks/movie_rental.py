@@ -2,14 +2,16 @@
 
     python benchmarks/movie_rental.py migrate [--scales 1 10]
     python benchmarks/movie_rental.py partitions [--scales 1 10] [--turns 2]
+    python benchmarks/movie_rental.py loads [--scales 1 3 10] [--turns 3]
     python benchmarks/movie_rental.py bulk
     python benchmarks/movie_rental.py quality
     python benchmarks/movie_rental.py page
 
 `migrate`: whole companies into the local engines, one after the other and side by side, and `verify` of what is there;
 scale 1 is Pagila where GROUNDWORK_DATA has it. `partitions`: the same data by one process and by two, in turns.
-`bulk`: the same rows by each engine's own tool. `quality`: recommendations and search, on Pagila and on a generated
-company. `page` writes the figures into docs/workloads/movie-rental.md.
+`loads`: the same data by queries and by the engines' bulk loaders, in turns. `bulk`: the same rows by each engine's own
+tool. `quality`: recommendations and search, on Pagila and on a generated company. `page` writes the figures into
+docs/workloads/movie-rental.md.
 
 Processor seconds are those of the migration and of all engines; on idle cores the time is not above them, and a
 machine that does other things besides makes the time longer but not them.
@@ -23,7 +25,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
@@ -35,15 +36,10 @@ import psutil
 from measurement import circumstances, record, recorded
 from movie_rental_page import page
 from movie_rental_process import engines
+from movie_rental_servers import make_table, servers
 
 from contract import timeseries as line_protocol
 from contract.rentals import category_dimension, cents, point_time
-from localcloud import LocalCloud
-from localcloud.cloud import processes
-from localcloud.engines import postgresql
-from localcloud.services.neptune import behaviour as neptune
-from localcloud.services.opensearch import behaviour as opensearch
-from localcloud.services.timestreaminfluxdb import behaviour as influxdb
 from workloads.movie_rental import database
 from workloads.movie_rental.events import text_of
 from workloads.movie_rental.ledger import PostgresLedger
@@ -57,19 +53,16 @@ from workloads.rental_company import open_company
 from workloads.rental_company.generated import GeneratedCompany
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from workloads.movie_rental.engines import Engines
     from workloads.rental_company import RentalCompany
 
 PAGE = Path(__file__).parent.parent / "docs" / "workloads" / "movie-rental.md"
-ACCESS = {"username": "admin", "password": "benchmark"}
 
 
 def main() -> None:
     """Run one benchmark, and keep its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["migrate", "partitions", "bulk", "quality", "page"])
+    parser.add_argument("what", choices=["migrate", "partitions", "loads", "bulk", "quality", "page"])
     parser.add_argument("--scales", type=float, nargs="+", default=[1, 10])
     parser.add_argument("--turns", type=int, default=2)
     options = parser.parse_args()
@@ -80,6 +73,9 @@ def main() -> None:
         case "partitions":
             for scale in options.scales:
                 keep_scale("partitions", scale, in_partitions(scale, options.turns))
+        case "loads":
+            for scale in options.scales:
+                keep_scale("loads", scale, by_loads(scale, options.turns))
         case "bulk":
             keep("bulk", bulk())
         case "quality":
@@ -98,36 +94,6 @@ def keep_scale(name: str, scale: float, result: dict[str, Any]) -> None:
     now = circumstances()
     result |= {"load_average": now["load_average"]}
     keep(name, recorded("movie_rental").get(name, {}) | now | {f"x{scale:g}": result})
-
-
-@contextlib.contextmanager
-def servers() -> Iterator[dict[str, Any]]:
-    """Start every engine, empty, and yield their addresses."""
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.chmod(0o755)
-        for name in ("neptune", "opensearch"):
-            (folder / name).mkdir()
-        server = postgresql.start(folder / "postgresql", **ACCESS, database="new", parameters={"rds.force_ssl": "0"})
-        stack.callback(server.stop)
-        running = [neptune.start(folder / "neptune"), opensearch.start(folder / "opensearch")]
-        *rentals, token = influxdb.start(folder / "influxdb", **ACCESS, bucket="rental")
-        running.append(tuple(rentals))
-        for process, _ in running:
-            stack.callback(processes.end, process)
-        graph, search, series = (f"http://localhost:{port}" for _, port in running)
-        cloud = stack.enter_context(LocalCloud(folder / "cloud"))
-        os.environ.update(cloud.environment())
-        boto3.setup_default_session()  # each cloud has a key of its own
-        keys = [("MovieID", "HASH"), ("MovieTitle", "RANGE")]
-        cloud.client("dynamodb").create_table(
-            TableName="movies",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-        )
-        new = f"postgresql://{ACCESS['username']}:{ACCESS['password']}@localhost:{server.port}/new"
-        yield {"new": new, "graph": graph, "search": search, "series": series, "token": token, "table": "movies"}
 
 
 def company_of(scale: float) -> RentalCompany:
@@ -193,6 +159,31 @@ def in_partitions(scale: float, turns: int) -> dict[str, Any]:
                 figures.append(done)
     seconds = {count: median(one["seconds"] for one in figures) for count, figures in measured.items()}
     return {"turns": measured, "times": round(seconds["1"] / seconds["2"], 2)}
+
+
+def by_loads(scale: float, turns: int) -> dict[str, Any]:
+    """Migrate by queries and by bulk loads, in turns, each time into empty engines; return the figures of all turns."""
+    measured: dict[str, list[dict[str, Any]]] = {"never": [], "always": []}
+    company = company_of(scale)
+    rentals = 0
+    for _ in range(turns):
+        for bulk, figures in measured.items():
+            with servers() as where:
+                where |= {"old": create_database(where["new"], "old"), "bulk": bulk}
+                rentals = load(company, where["old"])["rental"]
+                done = _tasks("migrate", [where])
+                done["equal"] = _task("verify", where)["equal"]
+                figures.append(done)
+    seconds, processor_seconds = (
+        {bulk: median(one[name] for one in figures) for bulk, figures in measured.items()}
+        for name in ("seconds", "processor_seconds")
+    )
+    return {
+        "rentals": rentals,
+        "turns": measured,
+        "times_as_fast": round(seconds["never"] / seconds["always"], 2),
+        "share_of_the_work": round(processor_seconds["always"] / processor_seconds["never"], 2),
+    }
 
 
 def _task(task: str, where: dict[str, Any]) -> dict[str, Any]:
@@ -280,10 +271,10 @@ def bulk() -> dict[str, Any]:
         again = engines(theirs)
         again.index.create(64)
         boto3.client("dynamodb").delete_table(TableName="movies")
-        _make_table()
+        make_table()
         put = _timed(lambda: again.library.save(movies))
         boto3.client("dynamodb").delete_table(TableName="movies")
-        _make_table()
+        make_table()
         result["DynamoDB"] = {"ours": put, "batch_writer": _timed(lambda: _batch_writer(movies))}
         OpenSearchIndex(theirs["search"], index="bulk").create(64)
         saved = _timed(lambda: again.index.save(movies))
@@ -304,16 +295,6 @@ def _timed(action: Any) -> float:
     began = time.perf_counter()
     action()
     return round(time.perf_counter() - began, 2)
-
-
-def _make_table() -> None:
-    keys = [("MovieID", "HASH"), ("MovieTitle", "RANGE")]
-    boto3.client("dynamodb").create_table(
-        TableName="movies",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-    )
 
 
 def _copy(source: Source, url: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workloads.movie_rental import rounds
+from workloads.movie_rental.bulk import BulkLoaders
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
@@ -27,30 +28,35 @@ from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.movie_rental.verify import differing, verify
+from workloads.storage import Bucket
 from workloads.timeseries.influxdb import InfluxDB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workloads.movie_rental.bulk import Choice
+
 
 def engines(where: dict[str, Any]) -> Engines:
     """Return the engines behind their ports."""
+    library = DynamoLibrary(where["table"])
     return Engines(
         PostgresLedger(where["new"]),
-        DynamoLibrary(where["table"]),
+        library,
         OpenSearchIndex(where["search"]),
         NeptuneGraph(where["graph"]),
         TimestreamSeries(InfluxDB(where["series"], "rental", token=where["token"], schema=SCHEMA)),
         FifoQueue(""),
+        BulkLoaders(Bucket(where["bucket"], ""), where["graph"], where["role"], where["table"], library),
     )
 
 
-def migrated(source: Source, stores: Engines, share: Share | None) -> dict[str, Any]:
+def migrated(source: Source, stores: Engines, share: Share | None, bulk: Choice) -> dict[str, Any]:
     """Migrate, or move a share of a migration, and return the number of rows."""
-    return {"rows": sum(migrate(source, stores, share=share).values())}
+    return {"rows": sum(migrate(source, stores, share=share, bulk=bulk).values())}
 
 
-def verified(source: Source, stores: Engines, _: object) -> dict[str, Any]:
+def verified(source: Source, stores: Engines, *_: object) -> dict[str, Any]:
     """Verify, and return whether all is equal, and which rows differ, by stream."""
     compared = [*verify(source, stores)]
     rows = {stream: sorted(keys) for stream, keys in differing(compared).items()}
@@ -63,7 +69,10 @@ def peak_mib() -> int:
     return int(line.split()[1]) >> 10
 
 
-TASKS: dict[str, Callable[[Source, Engines, Share | None], dict[str, Any]]] = {"migrate": migrated, "verify": verified}
+TASKS: dict[str, Callable[[Source, Engines, Share | None, Choice], dict[str, Any]]] = {
+    "migrate": migrated,
+    "verify": verified,
+}
 
 
 def main() -> None:
@@ -81,7 +90,7 @@ def main() -> None:
     idle = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
     with Source(where["old"]) as source:
-        result = TASKS[where["task"]](source, stores, share)
+        result = TASKS[where["task"]](source, stores, share, where.get("bulk", "auto"))
     seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     stores.ledger.close()
