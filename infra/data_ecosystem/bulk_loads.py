@@ -37,19 +37,12 @@ class BulkLoads(Construct):
             why_not_versioned="Its files are copies, and are deleted once they are loaded.",
             rules=[rule("LeftFiles", expiration_in_days=FILE_DAYS), abandoned_uploads()],
         )
-        # Neptune's clusters are RDS's to IAM. One cluster cannot be named: it refers to this role itself.
-        # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/cross-service-confused-deputy-prevention.html
-        clusters = f"arn:{Aws.PARTITION}:rds:{Aws.REGION}:{Aws.ACCOUNT_ID}:cluster:*"
+        # The trust that AWS documents. Nothing says that Neptune tells its account or cluster, as a condition would need:
+        # https://docs.aws.amazon.com/neptune/latest/userguide/bulk-load-tutorial-IAM-CreateRole.html
         self.graph_role = aws_iam.Role(
             self,
             "GraphRole",
-            assumed_by=aws_iam.ServicePrincipal(
-                "rds.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                    "ArnLike": {"aws:SourceArn": clusters},
-                },
-            ),
+            assumed_by=aws_iam.ServicePrincipal("rds.amazonaws.com"),
             description="Lets Neptune read the files that it loads.",
         )
         self._let_use(self.graph_role, "s3:GetObject")
@@ -60,7 +53,7 @@ class BulkLoads(Construct):
         DynamoDB reads files, and writes its report on rejected items, with the permissions of the job.
         """
         self._let_use(job, "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
-        loads = ["neptune-db:CancelLoaderJob", "neptune-db:GetLoaderJobStatus", "neptune-db:StartLoaderJob"]
+        loads = ["neptune-db:GetLoaderJobStatus", "neptune-db:StartLoaderJob"]
         job.add_to_policy(aws_iam.PolicyStatement(actions=loads, resources=[graph.data_arn]))
         self._let_put(job, library.table_arn)
 
@@ -72,14 +65,13 @@ class BulkLoads(Construct):
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html.
         """
         statement = aws_iam.PolicyStatement
-        following = ["dynamodb:CancelBulkOperation", "dynamodb:DescribeBulkOperation"]
         policy = aws_iam.Policy(
             self,
             "BulkPut",
             roles=[job],
             statements=[
                 statement(actions=["dynamodb:StartBulkPutItems"], resources=[table]),
-                statement(actions=following, resources=[f"{table}/*"]),
+                statement(actions=["dynamodb:DescribeBulkOperation"], resources=[f"{table}/*"]),
             ],
         )
         acknowledge(
