@@ -51,6 +51,10 @@ class MemoryLibrary:
             saved.append(self._movies[movie.id])
         return saved
 
+    def is_empty(self) -> bool:
+        """Return whether it holds nothing, not even what a removed movie leaves."""
+        return not (self._movies or self._removals)
+
     def put(self, movie: Movie) -> Movie:
         """Create or change one movie, if it still has the version that the caller read."""
         before = self._movies.get(movie.id)
@@ -236,6 +240,10 @@ class MemoryGraph:
         self._titles: dict[str, str] = {}
         self._rentals: dict[str, dict[int, tuple[str, str]]] = {}  # by customer and number: movie, time
         self._erased: set[str] = set()
+
+    def is_empty(self) -> bool:
+        """Return whether it holds nothing, not even the mark of an erased customer."""
+        return not (self._movies or self._rentals or self._erased)
 
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""

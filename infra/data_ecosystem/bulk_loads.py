@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, RemovalPolicy, aws_dynamodb, aws_iam
+from aws_cdk import RemovalPolicy, aws_dynamodb, aws_iam
 from constructs import Construct
 
 from infra.constructs.bucket import abandoned_uploads, private_bucket, rule
@@ -37,7 +37,7 @@ class BulkLoads(Construct):
             why_not_versioned="Its files are copies, and are deleted once they are loaded.",
             rules=[rule("LeftFiles", expiration_in_days=FILE_DAYS), abandoned_uploads()],
         )
-        # The trust that AWS documents. Nothing says that Neptune tells its account or cluster, as a condition would need:
+        # The trust that AWS documents, which has no condition on the account or the cluster:
         # https://docs.aws.amazon.com/neptune/latest/userguide/bulk-load-tutorial-IAM-CreateRole.html
         self.graph_role = aws_iam.Role(
             self,

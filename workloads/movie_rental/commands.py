@@ -115,6 +115,14 @@ def migrate(
             show_default=False,
         ),
     ] = None,
+    bulk: Annotated[
+        str,
+        typer.Option(
+            envvar="MOVIE_RENTAL_BULK",
+            help="auto, always, or never: whether the bulk loaders of Neptune and DynamoDB fill these, if both are "
+            "empty. auto does from 100,000 rentals on.",
+        ),
+    ] = "auto",
     partitions: Annotated[
         int,
         typer.Option(
@@ -140,6 +148,9 @@ def migrate(
 
     if embeddings not in {"local", "bedrock"}:
         raise InputError(f"--embeddings {embeddings}: Choose local or bedrock.")
+    if bulk not in {"auto", "always", "never"}:
+        raise InputError(f"--bulk {bulk}: Choose auto, always, or never.")
+    choice: Any = bulk
     share = Share.of_process(partitions, partition)
     left_out = Quarantine(quarantine) if quarantine else None
     with _stack(stack) as engines, _open_source(source, engines) as database, progress_bar() as bar:
@@ -160,6 +171,7 @@ def migrate(
             quarantine=left_out,
             progress=progress,
             share=share,
+            bulk=choice,
         )
         engines.index.let_write(engines.search_writer)
         seconds = (datetime.now(UTC) - began).total_seconds()

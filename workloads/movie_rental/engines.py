@@ -11,6 +11,7 @@ from urllib.parse import quote
 from contract.errors import InputError, UnavailableError
 from contract.stacks import DataEcosystemOutput, StackName
 from workloads.movie_rental import database
+from workloads.movie_rental.bulk import BulkLoaders
 from workloads.movie_rental.embeddings import restored
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.ledger import PostgresLedger
@@ -20,6 +21,7 @@ from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
 from workloads.secrets import CURRENT, PENDING
 from workloads.stack_outputs import stack_outputs
+from workloads.storage import Bucket
 from workloads.timeseries.connection import database_access, store_of
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Engines:
         graph: Neptune.
         series: Timestream.
         queue: SQS.
+        loaders: The bulk loaders of Neptune and DynamoDB, if there are any.
     """
 
     ledger: RelationalLedger
@@ -57,6 +60,7 @@ class Engines:
     graph: Graph
     series: TimeSeries
     queue: Queue
+    loaders: BulkLoaders | None = None
 
     def embedder(self) -> Embedder:
         """Return the model that the movies' vectors came from.
@@ -148,6 +152,20 @@ class Stack(Engines):
     def queue(self) -> FifoQueue:
         """SQS."""
         return FifoQueue(self._output(DataEcosystemOutput.RENTAL_EVENTS_QUEUE_URL))
+
+    @cached_property
+    def loaders(self) -> BulkLoaders | None:
+        """The bulk loaders; a stack of an earlier release has none."""
+        bucket = self._outputs.get(DataEcosystemOutput.BULK_LOAD_BUCKET_NAME)
+        if not bucket:
+            return None
+        return BulkLoaders(
+            Bucket(bucket, ""),
+            self._output(DataEcosystemOutput.GRAPH_ENDPOINT),
+            self._output(DataEcosystemOutput.GRAPH_LOADER_ROLE_ARN),
+            self._output(DataEcosystemOutput.MOVIES_TABLE_NAME),
+            self.library,
+        )
 
     @property
     def search_writer(self) -> str:

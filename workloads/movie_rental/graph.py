@@ -74,6 +74,10 @@ class NeptuneGraph:
             plan: bytes = response["results"].read()
         return plan.decode().strip()
 
+    def is_empty(self) -> bool:
+        """Return whether the graph has no node."""
+        return not self.run("any_node.cypher")
+
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""
         for start in range(0, len(movies), _WRITTEN_AT_ONCE):

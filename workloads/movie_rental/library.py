@@ -83,7 +83,7 @@ class DynamoLibrary:
         def attempt() -> Any:
             nonlocal unread
             response = self._client.batch_get_item(RequestItems=unread)
-            for item in map(_unpacked, response["Responses"].get(self._table, [])):
+            for item in map(unpacked, response["Responses"].get(self._table, [])):
                 version = item.get("Version")
                 try:
                     movie = Movie.of(item)
@@ -99,7 +99,7 @@ class DynamoLibrary:
     def _write(self, movies: Sequence[Movie]) -> None:
         """Write movies; if DynamoDB refuses the batch, halve it until the refused movie is known."""
         try:
-            self._put([{"PutRequest": {"Item": _packed(movie.item())}} for movie in movies])
+            self._put([{"PutRequest": {"Item": packed(movie.item())}} for movie in movies])
         except ClientError as error:
             details = error.response["Error"]
             if details["Code"] != "ValidationException":
@@ -141,7 +141,7 @@ class DynamoLibrary:
                 raise _changed(movie)
             saved = replace(movie, version=before.version + 1 if before else 1)
             same = _unchanged(before)
-            item = _packed(saved.item())
+            item = packed(saved.item())
             try:
                 if before and before.title != movie.title:
                     new = {"Item": item, "ConditionExpression": "attribute_not_exists(MovieID)"}
@@ -163,6 +163,11 @@ class DynamoLibrary:
                 raise
         return saved
 
+    def is_empty(self) -> bool:
+        """Return whether the table has no item."""
+        with self._asking():
+            return not self._client.scan(TableName=self._table, ConsistentRead=True, Limit=1)["Items"]
+
     def get(self, movie_id: str) -> Movie | None:
         """Return the movie; None if there is no such movie."""
         with self._asking():
@@ -177,7 +182,7 @@ class DynamoLibrary:
             ExpressionAttributeValues={":id": {"S": movie_id}},
             ConsistentRead=True,
         )["Items"]
-        return Movie.of(_unpacked(items[0])) if items else None
+        return Movie.of(unpacked(items[0])) if items else None
 
     def remove(self, movie_id: str) -> Removal | None:
         """Remove a movie, whatever version it has; return its removal, or None if there never was such a movie."""
@@ -221,7 +226,7 @@ class DynamoLibrary:
         with self._asking():
             while True:
                 page = self._client.execute_statement(**asked)
-                yield from (_unpacked(item) for item in page["Items"])
+                yield from (unpacked(item) for item in page["Items"])
                 if not page.get("NextToken"):
                     return
                 asked["NextToken"] = page["NextToken"]
@@ -246,7 +251,7 @@ class DynamoLibrary:
         query = {"TableName": self._table, "ConsistentRead": True, "FilterExpression": condition}
         with self._asking():
             for page in self._client.get_paginator("scan").paginate(**query):
-                for item in map(_unpacked, page["Items"]):
+                for item in map(unpacked, page["Items"]):
                     try:
                         movie = Movie.of(item)
                     except InputError:
@@ -287,9 +292,11 @@ def _key(movie: Movie) -> Item:
     return {"MovieID": {"S": movie.id}, "MovieTitle": {"S": movie.title}}
 
 
-def _packed(item: Item) -> Item:
+def packed(item: Item) -> Item:
+    """Return an item as DynamoDB's requests have it: each value with its type."""
     return {name: _serialize(value) for name, value in item.items()}
 
 
-def _unpacked(item: Item) -> Item:
+def unpacked(item: Item) -> Item:
+    """Return an item as Python has it."""
     return {name: _deserialize(value) for name, value in item.items()}

@@ -9,13 +9,14 @@ every write replaces what has the same identity. Several processes may share a m
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from contract.errors import InputError
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import database, partitions
+from workloads.movie_rental.bulk import LEAST_RENTALS, Choice
 from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder, restored
 from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.rounds import Migration, of_another_snapshot
@@ -25,6 +26,7 @@ from workloads.movie_rental.streams import Erased, streams
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from workloads.movie_rental.bulk import BulkLoaders, PartitionLoaders
     from workloads.movie_rental.engines import Engines
     from workloads.movie_rental.partitions import Partition
     from workloads.movie_rental.ports import Embedder
@@ -45,6 +47,7 @@ def migrate(
     quarantine: Quarantine | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     share: Share | None = None,
+    bulk: Choice = "auto",
 ) -> dict[str, int]:
     """Bring everything into its engines; go on where an interrupted migration of this source stopped.
 
@@ -57,6 +60,7 @@ def migrate(
         quarantine: Where rows go that can never be migrated; without it, the first one ends the migration.
         progress: Told a stream, how many of its rows are in, and how many there are to do.
         share: What this process moves of it; None: everything.
+        bulk: Whether the first migration fills graph and library by the engines' bulk loaders.
 
     Returns:
         Rows that this process moved, by stream.
@@ -69,7 +73,7 @@ def migrate(
         TemporaryError: Another process moves the same partition.
     """
     share = share or Share()
-    begin(source, engines, share, restart=restart, overwrite=overwrite, quarantine=quarantine)
+    begin(source, engines, share, restart=restart, overwrite=overwrite, quarantine=quarantine, bulk=bulk)
     try:
         moving = _Moving(source, engines, embeddings, overwrite, quarantine, progress)
         with database.asking(engines.ledger.url):
@@ -87,12 +91,14 @@ def begin(
     restart: bool = False,
     overwrite: bool = False,
     quarantine: Quarantine | None = None,
+    bulk: Choice = "auto",
 ) -> None:
     """Check that a migration is possible, and begin it, or join the unfinished one; nothing is moved.
 
     Raises:
         RefusedRowError: There are rows that cannot be migrated, and no quarantine.
-        InputError: The new system is in use, or an unfinished migration has other partitions.
+        InputError: The new system is in use, or an unfinished migration has other partitions; or bulk loaders are
+            asked for that there are not, or that would write over what is there.
         TemporaryError: A new one has to begin, and other processes are at work on the former.
     """
     share.check()
@@ -104,7 +110,15 @@ def begin(
             _refuse_if_in_use(source, engines)
     source.check(quarantine)
     with database.asking(engines.ledger.url):
-        partitions.opened(connection, source, share, restart=restart)
+        in_bulk = _may_load_in_bulk(engines, bulk, overwrite=overwrite)
+        partitions.opened(
+            connection,
+            source,
+            share,
+            restart=restart,
+            in_bulk=in_bulk,
+            begins_in_bulk=lambda: _begins_in_bulk(source, engines, bulk, in_bulk),
+        )
         _leave_out(source, connection, quarantine)
         if quarantine:
             quarantine.save(connection)
@@ -159,6 +173,8 @@ class _Moving:
     def _moved(self, partition: Partition, embedder: Embedder, shared: Partition | None = None) -> Counter[str]:
         """Move a partition; start over, with the shared rows, if it refers to what an earlier attempt did not see."""
         connection = self.engines.ledger.connection
+        if self.engines.loaders:
+            _finish(self.engines.loaders.of(partition.number), self.source, self.engines)
         again: Counter[str] = Counter()
         while True:
             positions = partitions.positions(connection, partition.number)
@@ -174,10 +190,11 @@ class _Moving:
                 if not (of_another_snapshot(error) and (resumed or erased)):
                     raise
                 partitions.forget(connection, partition.number)
+                partition = replace(partition, in_bulk=False)
                 if shared is not None:
                     with partitions.held(connection, shared.number):
                         partitions.forget(connection, shared.number)
-                        again = self._moved(shared, embedder)
+                        again = self._moved(replace(shared, in_bulk=False), embedder)
                         partitions.complete(connection, shared.number)
             else:
                 if shared is None:
@@ -256,6 +273,43 @@ def _refuse_if_in_use(source: Source, engines: Engines) -> None:
     )
     error.advice = "To do so all the same, migrate with --overwrite."
     raise error
+
+
+def _may_load_in_bulk(engines: Engines, bulk: Choice, *, overwrite: bool) -> bool:
+    """Return whether bulk loaders may fill engines, which write without looking.
+
+    Raises:
+        InputError: They are asked for, and may not.
+    """
+    if bulk == "always" and not engines.loaders:
+        raise InputError("--bulk always: The stack has no bucket for bulk loads. Deploy it again, or use --bulk never.")
+    if bulk == "always" and overwrite:
+        raise InputError("--bulk always: Bulk loaders cannot write over what is there. Leave out --overwrite.")
+    return bulk != "never" and bool(engines.loaders) and not overwrite
+
+
+def _begins_in_bulk(source: Source, engines: Engines, bulk: Choice, allowed: bool) -> bool:
+    """Return whether bulk loaders fill engines in a new migration. What the former one has begun to load is completed.
+
+    Raises:
+        InputError: They are asked for, and the engines hold something.
+    """
+    if engines.loaders:
+        _finish(engines.loaders, source, engines)
+    if not allowed or (bulk == "auto" and source.count("rental", "rental_id") < LEAST_RENTALS):
+        return False
+    if engines.graph.is_empty() and engines.library.is_empty():
+        return True
+    if bulk == "always":
+        raise InputError("--bulk always: Graph or library hold something already. Use --bulk never to add what is new.")
+    return False
+
+
+def _finish(loaders: BulkLoaders | PartitionLoaders, source: Source, engines: Engines) -> None:
+    """Complete the loads of an interrupted process. Nobody who was erased since then comes back with them."""
+    if loaders.finish():
+        for customer in sorted(Erased.read(engines.ledger.connection, source).customers):
+            engines.graph.erase_customer(customer)
 
 
 def _refuse_copies_out_twice(source: Source, engines: Engines) -> None:

@@ -22,7 +22,7 @@ from workloads.movie_rental.source import EVERY_FILM, TABLES
 from workloads.movie_rental.streams import continue_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from workloads.movie_rental.source import Films, Source
 
@@ -84,11 +84,13 @@ class Partition:
         number: From 0; `SHARED` for what belongs to no film.
         films: The range of its films' numbers, both ends included.
         done: Whether it is in.
+        in_bulk: Whether the engines' bulk loaders fill graph and library.
     """
 
     number: int
     films: Films = EVERY_FILM
     done: bool = False
+    in_bulk: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,24 @@ class Moved:
     rows: dict[str, int]
 
 
-def opened(connection: database.Connection, source: Source, share: Share, *, restart: bool = False) -> list[Partition]:
+def opened(
+    connection: database.Connection,
+    source: Source,
+    share: Share,
+    *,
+    restart: bool = False,
+    in_bulk: bool = False,
+    begins_in_bulk: Callable[[], bool] = lambda: False,
+) -> list[Partition]:
     """Return the partitions of the unfinished migration of a source, or of a new one, which then begins.
+
+    Args:
+        connection: To the new database.
+        source: The old one.
+        share: What this process moves.
+        restart: Begin a new one in any case.
+        in_bulk: Whether bulk loaders may go on to fill the engines, if they have begun to.
+        begins_in_bulk: Asked when a new one begins: whether bulk loaders fill the engines.
 
     Raises:
         InputError: The unfinished migration has another number of partitions, or only one of them is to restart.
@@ -127,12 +145,14 @@ def opened(connection: database.Connection, source: Source, share: Share, *, res
                 raise _of_another_number(len(rows) - 1, share)
             if share.run and not same_run:  # the old database may have got rows since, also of what was done
                 connection.execute("UPDATE partitions SET run = %s, done = false", [share.run])
+            if not in_bulk:
+                connection.execute("UPDATE partitions SET in_bulk = false")
         else:
-            _begin(connection, source, share)
+            _begin(connection, source, share, in_bulk=begins_in_bulk())
         return current(connection)
 
 
-def _begin(connection: database.Connection, source: Source, share: Share) -> None:
+def _begin(connection: database.Connection, source: Source, share: Share, *, in_bulk: bool) -> None:
     """Replace the former migration by one that has moved nothing yet.
 
     Raises:
@@ -148,8 +168,8 @@ def _begin(connection: database.Connection, source: Source, share: Share) -> Non
     ranges = [(SHARED, EVERY_FILM), *enumerate(source.divided(share.partitions))]
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO partitions (partition, source, run, lowest, highest) VALUES (%s, %s, %s, %s, %s)",
-            [(number, source.identity, share.run, *films) for number, films in ranges],
+            "INSERT INTO partitions (partition, source, run, in_bulk, lowest, highest) VALUES (%s, %s, %s, %s, %s, %s)",
+            [(number, source.identity, share.run, in_bulk, *films) for number, films in ranges],
         )
 
 
@@ -163,8 +183,8 @@ def _of_another_number(begun: int, share: Share) -> InputError:
 
 def current(connection: database.Connection) -> list[Partition]:
     """Return the partitions of the migration that was begun last, the shared one first."""
-    rows = connection.execute("SELECT partition, lowest, highest, done FROM partitions ORDER BY partition")
-    return [Partition(number, (lowest, highest), done) for number, lowest, highest, done in rows]
+    rows = connection.execute("SELECT partition, lowest, highest, done, in_bulk FROM partitions ORDER BY partition")
+    return [Partition(number, (lowest, highest), done, in_bulk) for number, lowest, highest, done, in_bulk in rows]
 
 
 @contextmanager
@@ -200,9 +220,11 @@ def positions(connection: database.Connection, number: int) -> dict[str, int]:
 
 
 def forget(connection: database.Connection, *numbers: int) -> None:
-    """Let partitions begin from their first rows."""
+    """Let partitions begin from their first rows, which may have changed since bulk loaders have loaded them."""
     with connection.transaction():
-        connection.execute("UPDATE partitions SET done = false WHERE partition = ANY(%s)", [[*numbers]])
+        connection.execute(
+            "UPDATE partitions SET done = false, in_bulk = false WHERE partition = ANY(%s)", [[*numbers]]
+        )
         connection.execute("DELETE FROM checkpoints WHERE partition = ANY(%s)", [[*numbers]])
 
 

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 Fact = Literal["customers", "movies", "genres", "cast", "rentals"]
 
 
-class Library(Protocol):
-    """The film library (DynamoDB)."""
+class MovieWriter(Protocol):
+    """What brings movies into the library: its own requests, or its bulk loader."""
 
     def save(self, movies: Sequence[Movie]) -> list[Movie]:
         """Write movies; those as the library has them already stay. The movies with their versions."""
+
+
+class Library(MovieWriter, Protocol):
+    """The film library (DynamoDB)."""
 
     def put(self, movie: Movie) -> Movie:
         """Create or change one movie, if it still has the version that the caller read (0: there is none).
@@ -36,6 +40,9 @@ class Library(Protocol):
         Raises:
             InputError: Somebody else changed it in between.
         """
+
+    def is_empty(self) -> bool:
+        """Return whether it holds nothing, not even what a removed movie leaves."""
 
     def get(self, movie_id: str) -> Movie | None:
         """Return the movie; None if there is none."""
@@ -95,8 +102,8 @@ class SearchIndex(Protocol):
         """Return every document, in no order."""
 
 
-class Graph(Protocol):
-    """Who rented what (Neptune)."""
+class GraphWriter(Protocol):
+    """What fills the graph: its own queries, or its bulk loader."""
 
     def save_movies(self, movies: Sequence[Movie]) -> None:
         """Write movies with their genres and cast."""
@@ -106,6 +113,13 @@ class Graph(Protocol):
 
     def save_rentals(self, rentals: Sequence[Rental]) -> None:
         """Write who rented what."""
+
+
+class Graph(GraphWriter, Protocol):
+    """Who rented what (Neptune)."""
+
+    def is_empty(self) -> bool:
+        """Return whether it holds nothing, not even the mark of an erased customer."""
 
     def rented(self, customer_id: int) -> list[tuple[int, str, str]]:
         """Return number, MovieID and title of what a customer rented, by number."""

@@ -20,6 +20,7 @@ from workloads.movie_rental.streams import IN_GRAPH, MOVIES, MOVIES_IN_GRAPH, RE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from workloads.movie_rental.bulk import Choice
     from workloads.movie_rental.engines import Stack
     from workloads.movie_rental.quarantine import Quarantine
     from workloads.movie_rental.source import Source
@@ -40,6 +41,7 @@ def migrate(
     quarantine: Quarantine | None,
     progress: Callable[[str, int, int], None],
     share: Share,
+    bulk: Choice,
 ) -> dict[str, int]:
     """Migrate as `migrate.migrate` does, with a process for each partition. If one ends early, the others go on.
 
@@ -48,7 +50,7 @@ def migrate(
         TemporaryError: The same command may succeed later; a process was ended, for example.
         GroundworkError: A process has failed otherwise.
     """
-    begin(source, engines, share, restart=restart, overwrite=overwrite, quarantine=quarantine)
+    begin(source, engines, share, restart=restart, overwrite=overwrite, quarantine=quarantine, bulk=bulk)
     connection = engines.ledger.connection
     totals = {table.name: source.count(table.old, table.old_key) for table in TABLES}
     totals |= dict.fromkeys((MOVIES, MOVIES_IN_GRAPH), source.count("film", "film_id"))
@@ -63,7 +65,7 @@ def migrate(
             progress(name, count, totals[name])
         return {name: rows[name] for name in totals}
 
-    options = ["--stack", engines.name, "--embeddings", embeddings]
+    options = ["--stack", engines.name, "--embeddings", embeddings, "--bulk", "never" if bulk == "never" else "auto"]
     options += ["--overwrite"] if overwrite else []
     options += ["--quarantine", str(quarantine.path)] if quarantine else []
     environment = {"MOVIE_RENTAL_SOURCE": source.url, SNAPSHOT: source.snapshot(), RUN: share.run}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from psycopg.errors import ForeignKeyViolation, UniqueViolation
@@ -80,6 +81,11 @@ class _Round:
         self._failed = True
 
     @property
+    def has_failed(self) -> bool:
+        """Whether a lane has failed, so that the round will be written again."""
+        return self._failed
+
+    @property
     def over(self) -> bool:
         """Whether a lane stops before its next batch."""
         return self._failed or self._first <= 0
@@ -118,7 +124,8 @@ class Migration:
             positions: The keys behind which the streams go on.
             resumed: Whether rows that these refer to may come from another state of the old database.
         """
-        every = streams(self.source, self.engines, self.embedder, partition.films)
+        loaders = self.engines.loaders.of(partition.number) if partition.in_bulk and self.engines.loaders else None
+        every = streams(self.source, self.engines, self.embedder, partition.films, loaders)
         waiting = [stream for stream in every if stream.shared == (partition.number == SHARED)]
         moved = {stream.name: 0 for stream in waiting}
         lanes: dict[str, _Lane] = {}
@@ -173,16 +180,13 @@ class Migration:
         lane.taken, lane.refused, first = [], [], True
         try:
             while first or not this.over:
-                batch = next(lane.batches, None)
-                if batch is None:
+                keys, refused = self._written(lane.stream, lane.batches, this, erased, resumed=resumed)
+                if not keys:
                     lane.ended = True
                     return
-                rows = lane.stream.prepare(batch)
-                refused = self._write(lane.stream, rows, erased, resumed=resumed)
-                keys = [lane.stream.key(row) for row in batch]
                 lane.refused += refused
                 lane.taken += [key for key in keys if key not in refused]
-                lane.moved += len(batch) - len(refused)
+                lane.moved += len(keys) - len(refused)
                 lane.position = keys[-1]
                 if first:
                     first = False
@@ -193,6 +197,22 @@ class Migration:
         finally:
             if first:
                 this.passed()
+
+    def _written(
+        self, stream: Stream, batches: Iterator[Sequence[Any]], this: _Round, erased: Erased, *, resumed: bool
+    ) -> tuple[list[int], set[int]]:
+        """Write the batches that engines take together; return the keys of their rows, and those of refused ones."""
+        keys: list[int] = []
+        refused: set[int] = set()
+        for batch in islice(batches, stream.batches_at_once):
+            refused |= self._write(stream, stream.prepare(batch), erased, resumed=resumed)
+            keys += [stream.key(row) for row in batch]
+            if this.has_failed:
+                return keys, refused
+        for key, error in stream.load().items():
+            self._refuse(stream, key, error)
+            refused.add(key)
+        return keys, refused
 
     def _settle(self, lane: _Lane) -> None:
         """Do what a lane has to do while nobody else writes, and record how far it is."""
@@ -237,7 +257,7 @@ class Migration:
         self.refuse_if_in_use()
         return Erased.read(connection, self.source)
 
-    def _write(self, stream: Stream, rows: Sequence[Any], erased: Erased, *, resumed: bool) -> list[int]:
+    def _write(self, stream: Stream, rows: Sequence[Any], erased: Erased, *, resumed: bool) -> set[int]:
         """Write rows; if an engine refuses them, halve them until the refused rows are known. Return their keys.
 
         Raises:
@@ -249,20 +269,28 @@ class Migration:
             if len(rows) > 1:
                 middle = len(rows) // 2
                 halves = (rows[:middle], rows[middle:])
-                return [key for half in halves for key in self._write(stream, half, erased, resumed=resumed)]
+                return {key for half in halves for key in self._write(stream, half, erased, resumed=resumed)}
             outdated = resumed or erased != self.began
-            if not self.quarantine or (outdated and of_another_snapshot(error)):
-                error.advice = (
-                    "What was written before stays. Correct the row in the old database and migrate again, or leave "
-                    "rows like it out with --quarantine FILE."
-                )
-                raise
-            table, _ = stream.counted
             key = stream.key(rows[0])
-            self.quarantine.add(table, key, str(error))
-            self.source.leave_out(table, key)
-            return [key]
-        return []
+            self._refuse(stream, key, error, final=not (outdated and of_another_snapshot(error)))
+            return {key}
+        return set()
+
+    def _refuse(self, stream: Stream, key: int, error: RefusedRowError, *, final: bool = True) -> None:
+        """Leave a row out, if it will never be taken and there is a quarantine.
+
+        Raises:
+            RefusedRowError: It is not left out.
+        """
+        if not self.quarantine or not final:
+            error.advice = (
+                "What was written before stays. Correct the row in the old database and migrate again, or leave "
+                "rows like it out with --quarantine FILE."
+            )
+            raise error
+        table, _ = stream.counted
+        self.quarantine.add(table, key, str(error))
+        self.source.leave_out(table, key)
 
 
 def _advise(error: GroundworkError, stream: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -11,14 +11,17 @@ from psycopg import sql
 from contract.errors import phrase
 from workloads.errors import RefusedRowError
 from workloads.movie_rental import database
+from workloads.movie_rental.model import Removal
 from workloads.movie_rental.source import EVERY_FILM, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from workloads.movie_rental.bulk import PartitionLoaders
     from workloads.movie_rental.engines import Engines
+    from workloads.movie_rental.loads import Refused
     from workloads.movie_rental.model import Movie, Rental
-    from workloads.movie_rental.ports import Embedder
+    from workloads.movie_rental.ports import Embedder, GraphWriter, MovieWriter
     from workloads.movie_rental.source import Films, Source, Table
 
 MOVIES, MOVIES_IN_GRAPH = "movies", "movies in the graph"
@@ -26,6 +29,7 @@ IN_GRAPH, RENTED = "people in the graph", "who rented what, and when"
 """Streams besides those of the relational tables, which have the tables' names."""
 
 _TABLE_ROWS, _FILMS, _FILMS_IN_GRAPH, _RENTALS = 5000, 100, 500, 4000  # rows of a batch
+_LOADED_AT_ONCE = {"library": 250, "graph": 50}  # batches of a bulk load
 _ERASED_NUMBERS = {
     "customers": sql.SQL("(SELECT max(customer_id) FROM erasures)"),
     "addresses": sql.SQL("(SELECT max(address_id) FROM erasures)"),
@@ -87,6 +91,9 @@ class Stream:
             unless the stream is one of tables.
         prepare: Adds what a batch needs before it is written, which may then be done more than once and in parts.
         settle: Called after batches, when no lane writes, with the keys of the rows that are in and of those refused.
+        batches_at_once: Batches after which `load` is called.
+        load: Lets engines take the batches that were written since, where `write` only prepares that. Returns the rows
+            that an engine has refused, by key.
     """
 
     name: str
@@ -99,19 +106,53 @@ class Stream:
     write: Callable[[Sequence[Any], Erased], None]
     prepare: Callable[[Sequence[Any]], Sequence[Any]] = lambda rows: rows
     settle: Callable[[Collection[int], Collection[int]], None] = lambda *_: None
+    batches_at_once: int = 1
+    load: Callable[[], Refused] = dict
 
 
-def streams(source: Source, engines: Engines, embedder: Embedder, films: Films = EVERY_FILM) -> Iterator[Stream]:
+def streams(
+    source: Source,
+    engines: Engines,
+    embedder: Embedder,
+    films: Films = EVERY_FILM,
+    loaders: PartitionLoaders | None = None,
+) -> Iterator[Stream]:
     """Yield all streams: those of the tables, of the library with its index, and of the graph with the time series.
 
-    Those that are not shared have only rows of some films.
+    Those that are not shared have only rows of some films. With bulk loaders, these fill library and graph.
+    """
+    if not loaders:
+        yield from _streams(source, engines, embedder, films, library=engines.library, graph_writer=engines.graph)
+        return
+
+    def load_movies() -> Refused:
+        refused = loaders.library.load()
+        engines.index.remove([Removal(str(film), version=1) for film in refused])
+        return refused
+
+    loads: dict[str, Callable[[], Refused]] = {"library": load_movies, "graph": loaders.graph.load}
+    for stream in _streams(source, engines, embedder, films, library=loaders.library, graph_writer=loaders.graph):
+        load = loads.get(stream.lane)
+        yield replace(stream, batches_at_once=_LOADED_AT_ONCE[stream.lane], load=load) if load else stream
+
+
+def _streams(
+    source: Source,
+    engines: Engines,
+    embedder: Embedder,
+    films: Films,
+    *,
+    library: MovieWriter,
+    graph_writer: GraphWriter,
+) -> Iterator[Stream]:
+    """Yield all streams.
 
     The old database's references are checked by PostgreSQL, and its films by DynamoDB. So who rented what begins once
     the tables are in, and a film that DynamoDB refuses is taken out of the graph, where it may be already. All but the
     tables begin behind the customers: the tables until then are so small that they would wait for the others.
     """
     connection = engines.ledger.connection
-    library, index, graph, series = engines.library, engines.index, engines.graph, engines.series  # connected here
+    index, graph, series = engines.index, engines.graph, engines.series  # connected here
 
     def relational(table: Table) -> Stream:
         return Stream(
@@ -140,15 +181,15 @@ def streams(source: Source, engines: Engines, embedder: Embedder, films: Films =
 
     def write_films_in_graph(movies: Sequence[Movie], _: Erased) -> None:
         unknown = source.left_out("film")
-        graph.save_movies([movie for movie in movies if int(movie.id) not in unknown])
+        graph_writer.save_movies([movie for movie in movies if int(movie.id) not in unknown])
 
     def write_customers(customers: Sequence[int], erased: Erased) -> None:
-        graph.save_customers([number for number in customers if number not in erased.customers])
+        graph_writer.save_customers([number for number in customers if number not in erased.customers])
 
     def write_rentals(rentals: Sequence[Rental], erased: Erased) -> None:
         nobody, unknown = erased.customers | {0}, source.left_out("film")
         attributable = [r for r in rentals if r.customer_id not in nobody and int(r.movie_id) not in unknown]
-        graph.save_rentals(attributable)
+        graph_writer.save_rentals(attributable)
         series.save(rentals)
 
     for table in TABLES:

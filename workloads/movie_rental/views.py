@@ -65,12 +65,15 @@ def migrated(
                 "films": None if one.partition.number == SHARED else _ends(one.partition.films),
                 "rows": one.rows,
                 "done": one.partition.done,
+                "in_bulk": one.partition.in_bulk,
             }
             for one in partitions
         ],
     }
     counts = ", ".join(f"{count:,} {stream}" for stream, count in rows.items())
     lines: list[str | Table] = [f"{sum(rows.values()):,} rows in {seconds:.1f} s: {counts}"]
+    if any(one.partition.in_bulk for one in partitions):
+        lines.append("Neptune and DynamoDB were filled by their bulk loaders.")
     lines += [f"{refused:,} rows could not be migrated: see {file}"] if refused else []
     if left := sum(not one.partition.done for one in films):
         lines.append(f"partitions that are not in yet: {left} of {len(films)}")

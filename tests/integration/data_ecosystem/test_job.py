@@ -30,7 +30,7 @@ def bundle(stack: Stack, code_bundle: Path) -> Iterator[None]:
 def job(stack: Stack, bundle: None, eventually: Any) -> Callable[..., tuple[str, str]]:
     """Runs a task to its end, as one job or as an array: its status, and what was printed."""
 
-    def run(task: str, jobs: int = 1) -> tuple[str, str]:
+    def run(task: str, jobs: int = 1, **variables: str) -> tuple[str, str]:
         batch, logs = stack.cloud.client("batch"), stack.cloud.client("logs")
         array: Any = {"arrayProperties": {"size": jobs}} if jobs > 1 else {}
         identity = batch.submit_job(
@@ -38,7 +38,12 @@ def job(stack: Stack, bundle: None, eventually: Any) -> Callable[..., tuple[str,
             jobQueue=stack.outputs["JobQueueArn"],
             jobDefinition=stack.outputs["JobDefinitionArn"],
             parameters={"task": task},
-            containerOverrides={"environment": [{"name": "MOVIE_RENTAL_SOURCE", "value": SOURCE}]},
+            containerOverrides={
+                "environment": [
+                    {"name": name, "value": value}
+                    for name, value in {"MOVIE_RENTAL_SOURCE": SOURCE, **variables}.items()
+                ]
+            },
             **array,
         )["jobId"]
 
@@ -59,13 +64,18 @@ def job(stack: Stack, bundle: None, eventually: Any) -> Callable[..., tuple[str,
     return run
 
 
-@pytest.fixture(scope="module")
-def legacy(stack: Stack) -> None:
-    """The old database; the engines hold nothing of what other tests left in them."""
+def empty(stack: Stack) -> None:
+    """Remove what is in library and graph."""
     with stack.movies.batch_writer() as batch:
         for film in stack.movies.scan(ProjectionExpression="MovieID, MovieTitle")["Items"]:
             batch.delete_item(Key=film)
     stack.graph("MATCH (n) DETACH DELETE n")
+
+
+@pytest.fixture(scope="module")
+def legacy(stack: Stack) -> None:
+    """The old database; the engines hold nothing of what other tests left in them."""
+    empty(stack)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stack.cloud.environment().items():
             patch.setenv(name, value)
@@ -94,3 +104,20 @@ def test_each_job_of_an_array_moves_a_partition_and_the_last_one_reports(job: Ca
     assert min(first, second) > 100
     status, said = job("verify")
     assert (status, "everything is equal" in said) == ("SUCCEEDED", True), said
+
+
+@pytest.mark.usefixtures("legacy")
+def test_jobs_fill_empty_engines_by_bulk_loads_with_the_permissions_of_the_stack(
+    stack: Stack, job: Callable[..., tuple[str, str]], eventually: Any
+) -> None:
+    empty(stack)
+    eventually(lambda: stack.search.count(index="movies")["count"] == 0)  # the library's stream has told of it
+    stack.search.indices.delete(index="movies")  # it remembers the versions of what was deleted
+    status, said = job("migrate", jobs=2, MOVIE_RENTAL_BULK="always")
+    assert status == "SUCCEEDED", said
+    assert "Neptune and DynamoDB were filled by their bulk loaders" in said
+    assert stack.graph("MATCH (:Customer)-[r:RENTED]->(:Movie) RETURN count(r) > 100 AS many") == [{"many": True}]
+    status, said = job("verify")
+    assert (status, "everything is equal" in said) == ("SUCCEEDED", True), said
+    listed = stack.cloud.client("s3").list_objects_v2(Bucket=stack.outputs["BulkLoadBucketName"])
+    assert listed.get("Contents", []) == []

@@ -1,7 +1,7 @@
 """Migrates, and is killed again and again: run by `test_migration.py` in a process of its own.
 
 It is killed before and after a call of each engine while others are being filled, and at random moments: alone, or one
-of the processes that share a migration in partitions. Each attempt
+of the processes that share a migration in partitions, or one that uses bulk loaders. Each attempt
 is a child of this process, so that it need not import everything again, and ends by SIGKILL. The clients are made once
 too: they connect when they are first asked.
 """
@@ -16,7 +16,8 @@ import sys
 import time
 from typing import Any
 
-from workloads.movie_rental import database
+from workloads.movie_rental import database, streams
+from workloads.movie_rental.bulk import BulkLoaders
 from workloads.movie_rental.embeddings import LatentSemanticModel
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
@@ -28,6 +29,7 @@ from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.search_index import OpenSearchIndex
 from workloads.movie_rental.source import Source
 from workloads.movie_rental.timeseries import SCHEMA, TimestreamSeries
+from workloads.storage import Bucket
 from workloads.timeseries.influxdb import InfluxDB
 
 CALLS = (  # in the order in which each is first made: an attempt that goes on makes no call for what is in
@@ -111,6 +113,29 @@ def in_partitions(where: dict[str, Any], clients: dict[str, Any], chance: random
     return {"killed": killed, "failed": failed, "totals": totals}
 
 
+def in_bulk(where: dict[str, Any], clients: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """Kill a migration by bulk loads at random moments, until it has ended by itself or was killed often enough.
+
+    Returns:
+        How often it was killed, and how the last attempt ended.
+    """
+    library = clients["library"]
+    loaders = BulkLoaders(Bucket(where["bucket"], ""), where["graph"], where["role"], library._table, library)
+    for name, rows in where["batches"].items():
+        setattr(streams, name, rows)
+    for killed in range(where["kills"]):
+        with database.connect(where["ledger"]) as connection:
+            [(plans,)] = connection.execute("SELECT count(*) FROM partitions")
+        child = attempt(where, clients | {"loaders": loaders}, bulk="auto" if plans else "always")
+        time.sleep(chance.uniform(0, 1.5))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            return {"killed": killed, "status": status}
+    _, status = os.waitpid(attempt(where, clients | {"loaders": loaders}), 0)
+    return {"killed": where["kills"], "status": status}
+
+
 def main() -> None:
     where = json.loads(sys.stdin.read())
     chance = random.Random(where["seed"])  # noqa: S311 - nothing secret
@@ -122,6 +147,9 @@ def main() -> None:
         "series": TimestreamSeries(InfluxDB(*where["series"], token=where["token"], schema=SCHEMA)),
         "queue": FifoQueue(""),
     }
+    if "bucket" in where:
+        sys.stdout.write(json.dumps(in_bulk(where, clients, chance)))
+        return
     if "partitions" in where:
         sys.stdout.write(json.dumps(in_partitions(where, clients, chance)))
         return

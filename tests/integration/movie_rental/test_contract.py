@@ -91,6 +91,16 @@ def library(fresh: Callable[[str], Any]) -> Library:
 
 
 class TestLibrary:
+    def test_a_library_is_empty_until_a_movie_was_saved_and_not_even_its_removal_empties_it(
+        self, fresh: Callable[[str], Any]
+    ) -> None:
+        made = fresh("library")
+        assert made.is_empty()
+        made.save([PLAIN])
+        assert not made.is_empty()
+        made.remove(PLAIN.id)
+        assert not made.is_empty()
+
     def test_what_is_saved_comes_back_as_it_was(self, library: Library) -> None:
         saved = library.save([CASABLANCA, TOKYO, replace(PLAIN, more={"Awards": ["Best Fog"], "Notes": {"reel": 3}})])
         assert [movie.version for movie in saved] == [1, 1, 1]
@@ -255,6 +265,17 @@ def graph(fresh: Callable[[str], Any]) -> Graph:
 
 
 class TestGraph:
+    def test_a_graph_is_empty_until_something_was_saved_and_the_mark_of_an_erased_customer_is_something(
+        self, fresh: Callable[[str], Any]
+    ) -> None:
+        made = fresh("graph")
+        assert made.is_empty()
+        made.erase_customer(1)
+        assert not made.is_empty()
+        other = fresh("graph")
+        other.save_movies([PLAIN])
+        assert not other.is_empty()
+
     RENTALS = (
         *(rental(number, 1, movie) for number, movie in enumerate("12", 1)),
         *(rental(number, 2, movie) for number, movie in enumerate("1245", 10)),

@@ -448,7 +448,7 @@ def test_another_company_at_the_same_address_is_not_taken_for_the_rest_of_the_fi
     }  # those of the first that are too many
 
 
-def killed(servers: Servers, url: str, engines: Engines, **options: int) -> dict[str, Any]:
+def killed(servers: Servers, url: str, engines: Engines, **options: Any) -> dict[str, Any]:
     """Let `killed.py` migrate into some engines, and return what it tells."""
     assert isinstance(engines.library, DynamoLibrary)
     assert isinstance(engines.index, OpenSearchIndex)
