@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from workloads.differences import shown
@@ -16,7 +17,8 @@ def page(text: str, results: dict[str, Any]) -> str:
     return (
         f"{before}{begin}\n\n{_quality_tables(results['quality'])}\n\n"
         f"{_migration_tables(results)}\n\n"
-        f"{_partitions_table(results['partitions'])}\n\n{end}{after}"
+        f"{_partitions_table(results['partitions'])}\n\n"
+        f"{_loads_table(results['loads'])}\n\n{end}{after}"
     )
 
 
@@ -141,3 +143,38 @@ def _partitions_table(result: dict[str, Any]) -> str:
     faster = ", ".join(f"{figures['times']} times ({name})" for name, figures in scales.items())
     lines += ["", f"Two processes were {faster} as fast as one."]
     return "\n".join(lines)
+
+
+def _loads_table(result: dict[str, Any]) -> str:
+    """Return the table of migrations by queries and by bulk loads, a row for each way and company."""
+    intro = (
+        f"Queries and bulk loads (`--bulk never`, `always`) into empty engines, in turns, on {result['machine']}, on "
+        f"{result['date']}. The figures are medians, with the least and the most of several turns; what `verify` "
+        "compared was equal each time."
+    )
+    lines = [
+        intro,
+        "",
+        "| company | rentals | filled by | turns | seconds | processor seconds | DynamoDB's | Neptune's | load |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    scales = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
+    for name, figures in scales.items():
+        for way, bulk in (("queries", "never"), ("bulk loads", "always")):
+            turns = figures["turns"][bulk]
+            assert all(turn["equal"] for turn in turns)  # noqa: S101 - the page says so
+            engines = [f"{median(turn['engines'][engine] for turn in turns):.1f}" for engine in ("DynamoDB", "Neptune")]
+            lines.append(
+                f"| {name} | {figures['rentals']:,} | {way} | {len(turns)} | {_spread(turns, 'seconds')} "
+                f"| {_spread(turns, 'processor_seconds')} | {' | '.join(engines)} | {_spread(turns, 'load_average')} |"
+            )
+    faster = ", ".join(f"{figures['times_as_fast']} times ({name})" for name, figures in scales.items())
+    lines += ["", f"Bulk loads were {faster} as fast as queries."]
+    return "\n".join(lines)
+
+
+def _spread(turns: list[dict[str, Any]], name: str) -> str:
+    """Return the median of a figure, with the least and the most of it where there are several."""
+    figures = [turn[name] for turn in turns]
+    spread = f" ({min(figures)} to {max(figures)})" if len(figures) > 1 else ""
+    return f"{median(figures):g}{spread}"

@@ -16,6 +16,7 @@ from localcloud.services.ec2 import (
     one_off,
     placement_groups,
     quotas,
+    vpc_endpoints,
 )
 
 
@@ -34,4 +35,5 @@ def install(cloud: Cloud) -> None:
         placement_groups,
         quotas,
         attachments,
+        vpc_endpoints,
     )

@@ -85,3 +85,14 @@ def test_a_database_keeps_its_subnets(cloud: LocalCloud, network: dict[str, str]
     refusal(ec2.delete_subnet, SubnetId=network["subnet"])
     rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
     ec2.delete_subnet(SubnetId=network["subnet"])
+
+
+def test_an_endpoint_without_a_type_is_a_gateway_and_can_be_deleted(cloud: LocalCloud, network: dict[str, str]) -> None:
+    ec2 = cloud.client("ec2")
+    service = "com.amazonaws.us-east-1.s3"
+    endpoint = ec2.create_vpc_endpoint(VpcId=network["vpc"], ServiceName=service)["VpcEndpoint"]
+    assert endpoint.get("VpcEndpointType") == "Gateway"
+    identity = endpoint.get("VpcEndpointId", "")
+    [described] = ec2.describe_vpc_endpoints(VpcEndpointIds=[identity])["VpcEndpoints"]
+    assert described.get("VpcEndpointType") == "Gateway"
+    assert ec2.delete_vpc_endpoints(VpcEndpointIds=[identity])["Unsuccessful"] == []

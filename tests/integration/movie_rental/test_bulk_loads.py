@@ -42,7 +42,6 @@ def cluster(servers: Servers) -> Cluster:
     [network] = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     routes = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [network["VpcId"]]}])["RouteTables"]
     ec2.create_vpc_endpoint(
-        VpcEndpointType="Gateway",
         VpcId=network["VpcId"],
         ServiceName="com.amazonaws.us-east-1.s3",
         RouteTableIds=[table["RouteTableId"] for table in routes],
