@@ -83,6 +83,7 @@ bench: setup $(PEERS) ## measure what the README says; needs GROUNDWORK_DATA, LA
 	python benchmarks/devops_metrics.py page
 	python benchmarks/movie_rental.py migrate --scales 1 10 100
 	python benchmarks/movie_rental.py partitions
+	python benchmarks/movie_rental.py loads
 	python benchmarks/movie_rental.py bulk
 	python benchmarks/movie_rental.py quality
 	python benchmarks/movie_rental.py page
