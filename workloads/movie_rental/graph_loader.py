@@ -101,11 +101,9 @@ class NeptuneLoader:
 
     def _put(self, name: str, header: str, rows: Iterable[Sequence[object]]) -> None:
         text = io.StringIO(newline="")
-        text.write(f"{header}\r\n")
-        began = text.tell()
         csv.writer(text, quoting=csv.QUOTE_NONNUMERIC).writerows(rows)
-        if text.tell() > began:
-            self._loads.put(f"{name}.csv", text.getvalue())
+        if text.tell():
+            self._loads.put(f"{name}.csv", text.getvalue(), f"{header}\r\n")
 
     def load(self) -> Refused:
         """Load what was put since the last load; Neptune takes a load as a whole, or refuses it.

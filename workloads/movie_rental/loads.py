@@ -1,12 +1,13 @@
 """Rows on their way through S3 into an engine that loads them from there.
 
-A load is a folder, `PLACE/LOAD/`. Its rows are put there in batches. Once `BEGUN` is beside them, the engine has been
+A load is a folder, `PLACE/LOAD/`. Its rows are put there in files. Once `BEGUN` is beside them, the engine has been
 asked to load them, and the folder goes when it has. Loading twice must change nothing: what an interrupted process
 leaves is loaded again by the next one.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ Refused = Mapping[int, RefusedRowError]
 """Rows that an engine has refused, by number."""
 
 _BEGUN = "BEGUN"
+_FILE_CHARACTERS = 2_000_000
 
 
 class Loads:
@@ -47,14 +49,32 @@ class Loads:
 
     def _begin(self) -> None:
         self._folder, self._files = self._place / str(uuid4()), 0
+        self._open: dict[str, io.StringIO] = {}
 
-    def put(self, name: str, content: str) -> None:
-        """Put a file into the next load."""
+    def put(self, name: str, rows: str, header: str = "") -> None:
+        """Put rows into the next load.
+
+        Args:
+            name: Of their files, which are numbered; rows of one name come into one file until it is large enough.
+            rows: Lines, each with its end.
+            header: The line with which each file begins.
+        """
+        file = self._open.setdefault(name, io.StringIO(newline=""))
+        if not file.tell():
+            file.write(header)
+        file.write(rows)
+        if file.tell() >= _FILE_CHARACTERS:
+            self._close(name)
+
+    def _close(self, name: str) -> None:
         self._files += 1
-        (self._folder / f"{ROWS}/{self._files:06d}-{name}").write(content.encode())
+        content = self._open.pop(name).getvalue().encode()
+        (self._folder / f"{ROWS}/{self._files:06d}-{name}").write(content)
 
     def load(self) -> Refused:
         """Load what was put, and remove it; return the rows that the engine has refused, by number."""
+        for name in [*self._open]:
+            self._close(name)
         if not self._files:
             return {}
         (self._folder / _BEGUN).write(b"")

@@ -102,6 +102,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several loads of several files, though the company is small."""
     for name, rows in BATCHES.items():
         monkeypatch.setattr(streams, name, rows)
+    monkeypatch.setattr(loads, "_FILE_CHARACTERS", 2_000)
 
 
 @pytest.fixture
@@ -258,7 +259,8 @@ def interrupt(patch: pytest.MonkeyPatch, moment: str, rows: str) -> None:
     last = 1 if rows == "customers.csv" else 2
 
     def load(self: loads.Loads) -> Any:
-        if not any(name.endswith(rows) for name in self._folder.names()) or next(numbers) != last:
+        names = [*self._open, *self._folder.names()]
+        if not any(name.endswith(rows) for name in names) or next(numbers) != last:
             return original(self)
         if moment == "before it begins":
             raise Interrupted
