@@ -57,15 +57,16 @@ def test_a_job_loads_a_file_into_the_graph(stack: Stack, job: boto3.Session, eve
 
 
 def test_a_job_puts_a_file_into_the_library_and_reads_the_report(
-    stack: Stack, job: boto3.Session, eventually: Eventually
+    index: Stack, job: boto3.Session, eventually: Eventually
 ) -> None:
-    bucket = stack.outputs["BulkLoadBucketName"]
-    s3 = job.client("s3", endpoint_url=stack.cloud.endpoint)
-    dynamodb = job.client("dynamodb", endpoint_url=stack.cloud.endpoint)
-    lines = [{"Item": {"MovieID": {"S": "bulk"}, "MovieTitle": {"S": "Loaded"}}}, {"Item": {"MovieID": {"S": "bulk"}}}]
+    bucket = index.outputs["BulkLoadBucketName"]
+    s3 = job.client("s3", endpoint_url=index.cloud.endpoint)
+    dynamodb = job.client("dynamodb", endpoint_url=index.cloud.endpoint)
+    movie = {"MovieID": {"S": "bulk"}, "MovieTitle": {"S": "Loaded"}, "Version": {"N": "1"}}
+    lines = [{"Item": movie}, {"Item": {"MovieID": {"S": "bulk"}}}]
     s3.put_object(Bucket=bucket, Key="library/1.json", Body="\n".join(map(json.dumps, lines)).encode())
     operation = dynamodb.start_bulk_put_items(
-        TableName=stack.outputs["MoviesTableName"],
+        TableName=index.outputs["MoviesTableName"],
         InputS3Configuration={"S3Bucket": bucket, "S3KeyPrefix": "library/", "InputFormat": "DYNAMODB_JSON"},
         OutputS3Configuration={"S3Bucket": bucket, "S3KeyPrefix": "report/", "OutputType": ["ERROR"]},
     )["BulkOperationDescription"]["BulkOperationArn"]
@@ -77,8 +78,10 @@ def test_a_job_puts_a_file_into_the_library_and_reads_the_report(
     description = eventually(ended)
     assert description["BulkOperationStatus"] == "COMPLETED_WITH_ERRORS", description
     assert description["FailedItemCount"] == 1
-    assert stack.movies.get_item(Key={"MovieID": "bulk", "MovieTitle": "Loaded"})["Item"]
-    stack.movies.delete_item(Key={"MovieID": "bulk", "MovieTitle": "Loaded"})
+    assert index.movies.get_item(Key={"MovieID": "bulk", "MovieTitle": "Loaded"})["Item"]
+    assert eventually(lambda: index.document("bulk"))  # the library's stream tells of it
+    index.movies.delete_item(Key={"MovieID": "bulk", "MovieTitle": "Loaded"})
+    assert eventually(lambda: not index.document("bulk"))
     keys = [file["Key"] for file in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert any(key.startswith("report/") for key in keys)
     for key in keys:
