@@ -208,6 +208,7 @@ def _copy_programs(folder: Path) -> None:
     for name in (PROGRAMS, LIBRARIES):
         if (PACKAGES / name).exists():  # wheels for other systems may keep their libraries elsewhere
             shutil.copytree(PACKAGES / name, folder / name)
+    (folder / PROGRAMS).parent.chmod(0o755)  # a cloud's own folders are closed to everybody else
 
 
 def _name(text: str) -> str:

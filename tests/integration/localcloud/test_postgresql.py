@@ -54,9 +54,11 @@ def test_the_data_lie_in_a_private_folder_whoever_runs_the_server(server: Server
 
 
 def test_programs_below_a_private_folder_run_from_a_copy_that_goes_with_the_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(outside, "open_to_all", lambda _folder: False)
+    mask = os.umask(0o077)  # as in the local cloud
+    request.addfinalizer(lambda: os.umask(mask))
     made = postgresql.start(tmp_path / "new", **ACCESS, database="rental", parameters={})
     programs = made._packages
     assert (programs != postgresql.PACKAGES) == (os.getuid() == 0)  # nobody else needs a copy
