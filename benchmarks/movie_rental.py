@@ -256,10 +256,12 @@ def _processor_seconds() -> dict[str, float]:
 def bulk() -> dict[str, Any]:
     """Return the seconds for the same rows through our ports and by each engine's own tool, into empty engines."""
     result: dict[str, Any] = {}
-    with servers() as ours, servers() as theirs:
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(servers())
         ours["old"] = create_database(ours["new"], "old")
         load(company_of(1), ours["old"])
-        stores = engines(ours)
+        stores = engines(ours)  # which trust this cloud's authority, and not the next one's
+        theirs = stack.enter_context(servers())
         marks: dict[str, float] = {}
         with Source(ours["old"]) as source:
             migrate(source, stores, progress=lambda stream, *_: marks.setdefault(stream, time.perf_counter()))

@@ -16,6 +16,7 @@ from localcloud.cloud import processes
 from localcloud.engines import postgresql
 from localcloud.services.opensearch import behaviour as opensearch
 from localcloud.services.timestreaminfluxdb import behaviour as influxdb
+from workloads.storage import s3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ def servers() -> Iterator[dict[str, Any]]:
         cloud = stack.enter_context(LocalCloud(folder / "cloud"))
         os.environ.update(cloud.environment())
         boto3.setup_default_session()  # each cloud has a key of its own
+        s3.cache_clear()
         make_table()
         yield {
             "new": f"postgresql://{ACCESS['username']}:{ACCESS['password']}@localhost:{server.port}/new",
