@@ -158,18 +158,18 @@ def _loads_table(result: dict[str, Any]) -> str:
     lines = [
         intro,
         "",
-        "| company | rentals | filled by | turns | seconds | processor seconds | DynamoDB's | Neptune's | load |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| company | rentals | filled by | turns | seconds | processor seconds | Neptune's | load |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     scales = {name: figures for name, figures in result.items() if isinstance(figures, dict)}
     for name, figures in scales.items():
         for way, bulk in (("queries", "never"), ("bulk loads", "always")):
             turns = figures["turns"][bulk]
             assert all(turn["equal"] for turn in turns)  # noqa: S101 - the page says so
-            engines = [f"{median(turn['engines'][engine] for turn in turns):.1f}" for engine in ("DynamoDB", "Neptune")]
+            neptune = median(turn["engines"]["Neptune"] for turn in turns)
             lines.append(
                 f"| {name} | {figures['rentals']:,} | {way} | {len(turns)} | {_spread(turns, 'seconds')} "
-                f"| {_spread(turns, 'processor_seconds')} | {' | '.join(engines)} | {_spread(turns, 'load_average')} |"
+                f"| {_spread(turns, 'processor_seconds')} | {neptune:.1f} | {_spread(turns, 'load_average')} |"
             )
     faster = ", ".join(f"{figures['times_as_fast']} times ({name})" for name, figures in scales.items())
     lines += ["", f"Bulk loads were {faster} as fast as queries."]
