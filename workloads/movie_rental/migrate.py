@@ -18,6 +18,7 @@ from workloads.errors import RefusedRowError
 from workloads.movie_rental import database, partitions
 from workloads.movie_rental.bulk import LEAST_RENTALS, Choice
 from workloads.movie_rental.embeddings import LatentSemanticModel, TitanEmbedder, restored
+from workloads.movie_rental.interrupted_loads import complete, leave_to_queries
 from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.rounds import Migration, of_another_snapshot
 from workloads.movie_rental.source import TABLES
@@ -26,7 +27,6 @@ from workloads.movie_rental.streams import Erased, streams
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from workloads.movie_rental.bulk import BulkLoaders, PartitionLoaders
     from workloads.movie_rental.engines import Engines
     from workloads.movie_rental.partitions import Partition
     from workloads.movie_rental.ports import Embedder
@@ -174,7 +174,7 @@ class _Moving:
         """Move a partition; start over, with the shared rows, if it refers to what an earlier attempt did not see."""
         connection = self.engines.ledger.connection
         if self.engines.loaders:
-            _finish(self.engines.loaders.of(partition.number), self.source, self.engines)
+            complete(self.engines.loaders.of(partition.number), self.engines)
         again: Counter[str] = Counter()
         while True:
             positions = partitions.positions(connection, partition.number)
@@ -230,10 +230,12 @@ def bring(
         RefusedRowError: A row cannot be migrated. What was written before stays.
         InputError: The new system is in use, nothing was migrated yet, or an engine refuses.
         UnavailableError: An engine cannot be reached. What is in stays.
+        TemporaryError: A process is migrating, and the stack has bulk loaders.
     """
     connection = engines.ledger.connection
     with database.asking(engines.ledger.url):
         _refuse_if_in_use(source, engines)
+        leave_to_queries(engines)
         began = Erased.read(connection, source)
         embedder = engines.embedder()
     engines.index.create(embedder.dimension)
@@ -295,7 +297,7 @@ def _begins_in_bulk(source: Source, engines: Engines, bulk: Choice, allowed: boo
         InputError: They are asked for, and the engines hold something.
     """
     if engines.loaders:
-        _finish(engines.loaders, source, engines)
+        complete(engines.loaders, engines)
     if not allowed or (bulk == "auto" and source.count("rental", "rental_id") < LEAST_RENTALS):
         return False
     if engines.graph.is_empty() and engines.library.is_empty():
@@ -303,13 +305,6 @@ def _begins_in_bulk(source: Source, engines: Engines, bulk: Choice, allowed: boo
     if bulk == "always":
         raise InputError("--bulk always: Graph or library hold something already. Use --bulk never to add what is new.")
     return False
-
-
-def _finish(loaders: BulkLoaders | PartitionLoaders, source: Source, engines: Engines) -> None:
-    """Complete the loads of an interrupted process. Nobody who was erased since then comes back with them."""
-    if loaders.finish():
-        for customer in sorted(Erased.read(engines.ledger.connection, source).customers):
-            engines.graph.erase_customer(customer)
 
 
 def _refuse_copies_out_twice(source: Source, engines: Engines) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.rentals import NOBODY
 from workloads.movie_rental import database, queries
+from workloads.movie_rental.interrupted_loads import leave_to_queries
 from workloads.movie_rental.model import Rental
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ def rebuild(engines: Engines, progress: Callable[[str, int], None] = lambda *_: 
     Raises:
         InputError: An engine refuses.
         UnavailableError: An engine cannot be reached; the same command does it again.
+        TemporaryError: A process is migrating.
     """
     done = {"movies": 0, "customers": 0, "rentals": 0}
     films: dict[int, tuple[str, str | None]] = {}  # title and category, by film
+    leave_to_queries(engines)
     engines.index.create(engines.embedder().dimension)
     movies = engines.library.all()
     while batch := list(islice(movies, _MOVIES)):

@@ -19,10 +19,12 @@ from workloads.movie_rental.bulk import BulkLoaders
 from workloads.movie_rental.engines import Engines
 from workloads.movie_rental.graph import NeptuneGraph
 from workloads.movie_rental.library import DynamoLibrary
+from workloads.movie_rental.migrate import bring
 from workloads.movie_rental.partitions import Share
 from workloads.movie_rental.quarantine import Quarantine, read
+from workloads.movie_rental.rebuild import rebuild
 from workloads.movie_rental.source import Source
-from workloads.movie_rental.verify import verify
+from workloads.movie_rental.verify import differing, verify
 from workloads.storage import Bucket
 
 from .conftest import Servers
@@ -313,6 +315,21 @@ def test_whoever_was_erased_after_an_interruption_does_not_come_back(
     made.graph.erase_customer(5)
     run(old, made)
     assert not made.graph.has_customer(5)
+    assert different(old, made) == []
+
+
+@pytest.mark.parametrize("how", ["repair", "rebuild"])
+def test_what_is_repaired_or_rebuilt_after_an_interruption_is_not_doubled_by_the_load_that_was_begun(
+    new: Callable[[], Engines], old: str, how: str
+) -> None:
+    made = new()
+    interrupted(old, made, "before it is loaded", "rentals.csv")
+    if how == "rebuild":
+        rebuild(made)
+    else:
+        with Source(old) as source:
+            bring(source, made, differing([*verify(source, made)]))
+    run(old, made)
     assert different(old, made) == []
 
 
